@@ -1,0 +1,36 @@
+# Few verbs. Everything installs into .venv with the versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: run test lint format check clean
+
+run: $(STAMP)  ## a small real suite, from suite file to report
+	$(BIN)/bench run suites/quick.yaml
+
+test: $(STAMP)  ## every test
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+lint: $(STAMP)  ## style, types, architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test  ## what must be green before a commit
+
+clean:
+	rm -rf .venv build *.egg-info
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("bench needs Python 3.11 to 3.13" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@# torch first and exactly pinned: anything looser may fetch another build with it.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)

@@ -1,0 +1,57 @@
+"""The frozen records that the rooms trade."""
+
+from bench.records.estimates import (
+    Aggregate,
+    CellEstimate,
+    CurveEstimate,
+    Estimates,
+    FailureLine,
+    Interval,
+    Pair,
+    Profile,
+    ReferenceLine,
+    SettingsLine,
+    Threshold,
+    TrialLine,
+)
+from bench.records.suite import (
+    AnalysisPlan,
+    EvaluationPlan,
+    Limits,
+    Reference,
+    Suite,
+    SuiteAlgorithm,
+    SuiteEnvironment,
+)
+from bench.records.trial import FAILURE_KINDS, PROTOCOL, Curve, Failure, Final, Outcome, Record, Trial, digest
+
+__all__ = [
+    "FAILURE_KINDS",
+    "PROTOCOL",
+    "Aggregate",
+    "AnalysisPlan",
+    "CellEstimate",
+    "Curve",
+    "CurveEstimate",
+    "Estimates",
+    "EvaluationPlan",
+    "Failure",
+    "FailureLine",
+    "Final",
+    "Interval",
+    "Limits",
+    "Outcome",
+    "Pair",
+    "Profile",
+    "Record",
+    "Reference",
+    "ReferenceLine",
+    "SettingsLine",
+    "Suite",
+    "SuiteAlgorithm",
+    "SuiteEnvironment",
+    "Threshold",
+    "Trial",
+    "TrialLine",
+    "digest",
+]

@@ -1,0 +1,227 @@
+"""What the analysis finds and the report shows: plain values, every number with its n."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its confidence interval; `low` and `high` are None where no honest interval exists."""
+
+    estimate: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    """Trained runs behind it (per environment, where several are pooled: the smallest)."""
+    note: str = ""
+    """Why there is no interval, or why to trust it less, in words; empty when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """How fast an algorithm reaches the threshold score, runs that never do counted as censored."""
+
+    reached: int
+    n: int
+    share: Interval
+    median_steps: float | None
+    """Median over all runs, None when fewer than half reach it."""
+    median_seconds: float | None
+    """As above, in CPU seconds of training."""
+    steps: tuple[float | None, ...] = ()
+    """Per run; None where the threshold was never reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellEstimate:
+    """One algorithm on one environment over all its seeds."""
+
+    label: str
+    environment: str
+    seeds: tuple[int, ...]
+    """Seeds counted, failures included when the plan says so; same order as `returns` and `scores`."""
+    returns: tuple[float, ...]
+    """Per seed: mean raw return of the final evaluation (the random reference for a failed trial)."""
+    scores: tuple[float, ...]
+    """Per seed: the plan's metric, normalised (0 random, 1 target)."""
+    n: int
+    planned: int
+    failed: int
+    missing: int
+    mean_return: Interval
+    iqm_return: Interval
+    iqm_score: Interval
+    auc_score: Interval
+    threshold: Threshold
+    overshoot: float
+    """Largest share by which a run's steps exceed the budget."""
+    steps_per_second: float | None
+    """Median over runs, training only, per CPU second."""
+    train_seconds: float | None
+    """Median CPU seconds of training per run."""
+    saturated: bool = False
+    """All runs of this cell are at or above the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One algorithm over all environments of the suite that it has runs on."""
+
+    label: str
+    environments: int
+    n: int
+    iqm: Interval
+    mean: Interval
+    median: Interval
+    optimality_gap: Interval
+    iqm_rliable: float | None
+    """The IQM as rliable trims it (floor), for comparison with the literature."""
+    complete: bool = True
+    """False when the algorithm lacks environments that others have: its row is not comparable with theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurveEstimate:
+    """An interquartile-mean learning curve with a pointwise interval."""
+
+    label: str
+    environment: str | None
+    """None: the aggregate over environments, in normalised score; else raw return of that environment."""
+    axis: str
+    """`steps`, `share` (of the budget, for aggregates) or `seconds` (CPU seconds of training)."""
+    x: tuple[float, ...]
+    estimate: tuple[float, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    n: int
+    runs: tuple[tuple[float, ...], ...] = ()
+    """Every run's own curve on the same x (per environment only), for the reader who wants to see the seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Share of runs that score above tau, averaged over environments (Agarwal et al. 2021, performance profile)."""
+
+    label: str
+    taus: tuple[float, ...]
+    share: tuple[float, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two algorithms compared on the environments that both have."""
+
+    a: str
+    b: str
+    environments: int
+    n: int
+    probability: Interval
+    """P(a run of `a` scores above a run of `b`), averaged over environments, ties half."""
+    difference: Interval
+    """IQM of `a` minus IQM of `b`, normalised score."""
+    p_value: float | None
+    p_holm: float | None
+    """Corrected over all pairs of the report (Holm)."""
+    verdict: str
+    """`better`, `worse`, `equivalent` or `undecided` (of `a` against `b`)."""
+    sentence: str
+    """The verdict in words."""
+    smallest_p: float | None = None
+    """The smallest p-value that this many runs can give: above the level, no claim is possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLine:
+    """One failed trial for the report's list."""
+
+    label: str
+    environment: str
+    seed: int
+    kind: str
+    message: str
+    attempt: int
+    name: str
+    """Folder of the trial, for its log."""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceLine:
+    """The two returns that normalise one environment, with source and budget."""
+
+    environment: str
+    steps: int
+    random: float | None
+    target: float | None
+    source: str
+    saturated: bool = False
+    """Every algorithm but the random policy solves it: it cannot tell them apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsLine:
+    """The hyperparameters of one cell, with where they come from."""
+
+    label: str
+    algorithm: str
+    implementation: str
+    environment: str
+    configuration: str
+    provenance: str
+    hyperparameters: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLine:
+    """One trial, for the audit table: every number leads here."""
+
+    label: str
+    environment: str
+    seed: int
+    state: str
+    """`done`, `failed` or `missing`."""
+    final_return: float | None
+    score: float | None
+    steps: int | None
+    seconds: float | None
+    """CPU seconds of training."""
+    fingerprint: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """Everything the report shows, in the order in which it shows it."""
+
+    suite: str
+    title: str
+    question: str
+    analysis: Mapping[str, Any]
+    """The analysis plan as declared, with `hash`."""
+    planned: int
+    done: int
+    failed: int
+    warnings: tuple[str, ...]
+    """Sentences the reader must see first: few seeds, missing trials, failures, saturated environments, two configurations under one label."""
+    verdicts: tuple[str, ...]
+    """The answer in sentences, most important first."""
+    labels: tuple[str, ...]
+    """Algorithms in the suite's order: fixes colours everywhere."""
+    references: tuple[ReferenceLine, ...]
+    aggregates: tuple[Aggregate, ...]
+    cells: tuple[CellEstimate, ...]
+    curves: tuple[CurveEstimate, ...]
+    profiles: tuple[Profile, ...]
+    pairs: tuple[Pair, ...]
+    failures: tuple[FailureLine, ...]
+    settings: tuple[SettingsLine, ...]
+    trials: tuple[TrialLine, ...]
+    machines: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
+    """Distinct provenances (versions, hardware, threads, workers) with `trials`: how many ran there."""

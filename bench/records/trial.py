@@ -1,0 +1,149 @@
+"""One algorithm on one environment with one seed, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.records.suite import EvaluationPlan
+
+PROTOCOL = 1
+"""Raised whenever the harness changes a number that an unchanged definition would give."""
+
+FAILURE_KINDS = ("exception", "killed", "exited", "timeout", "out_of_memory", "diverged", "lost_node")
+
+
+def digest(value: object) -> str:
+    """Return the first 12 hexadecimal digits of the SHA-256 of `value` as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One algorithm on one environment with one seed: the unit of storing and of statistics."""
+
+    label: str
+    """How the suite calls this algorithm; no part of the identity (renaming a curve reruns nothing)."""
+    algorithm: str
+    environment: str
+    seed: int
+    steps: int
+    """The budget, in environment steps."""
+    evaluation: EvaluationPlan
+    implementation: str
+    """Where the algorithm's code lives, `module:attribute`."""
+    versions: Mapping[str, str]
+    """Distribution name -> version, of everything installed that can change the numbers."""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    """Resolved: the named set with the suite's overrides applied."""
+    environment_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    provenance: str = ""
+    """Where the hyperparameters come from, in words; no part of the identity."""
+
+    def definition(self) -> dict[str, Any]:
+        """Return everything that can change the numbers, except the seed, as plain data."""
+        return {
+            "protocol": PROTOCOL,
+            "algorithm": self.algorithm,
+            "implementation": self.implementation,
+            "hyperparameters": dict(self.hyperparameters),
+            "environment": self.environment,
+            "environment_kwargs": dict(self.environment_kwargs),
+            "steps": self.steps,
+            "evaluation": asdict(self.evaluation),
+            "versions": dict(self.versions),
+        }
+
+    @property
+    def configuration(self) -> str:
+        """The hash that all seeds of one cell share."""
+        return digest(self.definition())
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of everything that can change this trial's numbers, the seed included."""
+        return digest({**self.definition(), "seed": self.seed})
+
+    @property
+    def name(self) -> str:
+        """The folder name: readable, unique, free of clocks."""
+        environment = self.environment.replace("/", "_").replace(":", "_")
+        return f"{self.algorithm}--{environment}--seed-{self.seed}--{self.fingerprint}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """The evaluations during training, raw: one row per point."""
+
+    steps: NDArray[np.int64]
+    """(points,) environment steps taken when the evaluation began."""
+    seconds: NDArray[np.float64]
+    """(points,) wall seconds of training until then, evaluation excluded."""
+    cpu_seconds: NDArray[np.float64]
+    """(points,) CPU seconds of training until then, evaluation excluded."""
+    returns: NDArray[np.float64]
+    """(points, episodes) undiscounted raw returns, in the environment's own units."""
+    lengths: NDArray[np.int64]
+    """(points, episodes) episode lengths in steps."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Final:
+    """The final policy on fresh episodes, after training."""
+
+    steps: int
+    """Environment steps really taken; more than the budget is overshoot."""
+    returns: NDArray[np.float64]
+    """(final_episodes,) undiscounted raw returns."""
+    lengths: NDArray[np.int64]
+    """(final_episodes,) in steps."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """A finished trial: its definition and everything measured."""
+
+    trial: Trial
+    curve: Curve
+    final: Final
+    timings: Mapping[str, float]
+    """Seconds: `wall` (whole trial), `train`, `train_cpu`, `evaluation`, `setup`."""
+    resources: Mapping[str, Any]
+    """`device`, `threads`, `workers` (trials running side by side), `peak_memory_mb`, `load` (1-minute average at the end)."""
+    provenance: Mapping[str, Any]
+    """Versions of all packages that matter, Python, platform, CPU and GPU model, git commit, `started`, `finished` (ISO 8601)."""
+    attempt: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Every hyperparameter as the learning library finally had it, defaults included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trial that did not finish: an outcome, never dropped."""
+
+    trial: Trial
+    kind: str
+    """One of FAILURE_KINDS."""
+    message: str
+    traceback: str = ""
+    attempt: int = 1
+    seconds: float = 0.0
+    """Wall seconds until it failed."""
+    steps: int = 0
+    """Environment steps known to have been taken."""
+    peak_memory_mb: float | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in FAILURE_KINDS:
+            raise ValueError(f"failure kind {self.kind!r} is not one of {', '.join(FAILURE_KINDS)}")
+
+
+Outcome = Record | Failure
