@@ -14,6 +14,7 @@ from bench.records.estimates import (
     Threshold,
     TrialLine,
 )
+from bench.records.learner import Learner, LearnerRequest
 from bench.records.suite import (
     AnalysisPlan,
     EvaluationPlan,
@@ -39,6 +40,8 @@ __all__ = [
     "FailureLine",
     "Final",
     "Interval",
+    "Learner",
+    "LearnerRequest",
     "Limits",
     "Outcome",
     "Pair",

@@ -1,0 +1,54 @@
+"""What the runner asks of an algorithm: the seam between the two rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.records.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerRequest:
+    """Everything from which a maker builds a learner."""
+
+    trial: Trial
+    make_environment: Callable[[int], Any]
+    """Index of a training environment -> a fresh Gymnasium environment, seeded from the training stream of that index."""
+    seed: int
+    """Seed of the learner's own randomness: initial weights, exploration, minibatches."""
+    device: str = "cpu"
+
+
+class Learner(Protocol):
+    """An algorithm at work on one trial."""
+
+    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
+        """Train until `steps` environment steps are taken.
+
+        Calls `on_step(steps taken so far)` after every step of the (vector) environment and stops as soon as it
+        returns False.
+        """
+
+    def act(
+        self,
+        observations: Sequence[Any],
+        memory: Any,
+        starts: Sequence[bool],
+        *,
+        deterministic: bool,
+        masks: Sequence[Any] | None = None,
+    ) -> tuple[Sequence[Any], Any]:
+        """Return one action per observation and the new memory of a recurrent policy (None elsewhere).
+
+        `observations` are raw, one per evaluation slot; the learner normalises them with its frozen statistics.
+        `starts[i]` says that slot i has just been reset. Must leave nothing changed that training depends on.
+        """
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return every hyperparameter as it finally is, defaults included, as plain JSON data."""
+
+    def save(self, folder: Path) -> None:
+        """Write `policy.zip` (weights and normalisation statistics of the same step) into `folder`."""

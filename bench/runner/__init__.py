@@ -1,0 +1,1 @@
+"""Jobs in, outcomes out: trials run in processes of their own, and failures are values."""

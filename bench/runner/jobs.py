@@ -1,0 +1,96 @@
+"""What an executor carries and what it tells: the one interface of every executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from bench.records import Failure, Limits, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A sign of life from a worker."""
+
+    steps: int
+    """Environment steps taken so far."""
+    train_seconds: float
+    mean_return: float | None = None
+    """Mean raw return of the latest evaluation, None before the first."""
+
+
+Report = Callable[[Progress], None]
+Work = Callable[["Job", Report], None]
+"""Runs the trial in the worker process and stores its record in `job.folder`; raises when it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an executor carries: one trial, the folder it may write to, and its limits."""
+
+    trial: Trial
+    folder: Path
+    """Exists; the worker writes only here."""
+    work: Work
+    """Picklable: a module-level function or a partial of one."""
+    limits: Limits = Limits()
+    device: str = "cpu"
+    """`cpu` or `cuda:N`; with `cuda:N` the worker sees that one device alone, as `cuda:0`."""
+    threads: int = 1
+    workers: int = 1
+    """How many trials run side by side, for the record."""
+    attempt: int = 1
+    expected_seconds: float = 0.0
+    """Longest first."""
+    preload: tuple[str, ...] = ()
+    """Modules worth importing once, before workers are started (import only; no operation is run)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker has taken up a job."""
+
+    job: Job
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A worker has said how far it is."""
+
+    job: Job
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job is over: `failure` is None when its record lies in its folder."""
+
+    job: Job
+    failure: Failure | None
+    seconds: float
+    will_retry: bool = False
+    """The failure's kind is one that is tried again; the job will be started once more as the next attempt."""
+
+
+Event = Started | Progressed | Ended
+
+
+class Executor(Protocol):
+    """The whole interface: one method, and failures are values."""
+
+    def events(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Run all jobs and tell what happens; every job has exactly one last `Ended` unless the run is interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a failure of a kind is tried again."""
+
+    times: dict[str, int] = field(default_factory=lambda: {"killed": 1, "lost_node": 2})
+
+    def allows(self, kind: str, attempt: int) -> bool:
+        """Return whether attempt number `attempt` (from 1) that failed by `kind` is followed by another."""
+        return attempt <= self.times.get(kind, 0)
