@@ -47,6 +47,9 @@ class Learner(Protocol):
         `starts[i]` says that slot i has just been reset. Must leave nothing changed that training depends on.
         """
 
+    def recent_training_return(self) -> float | None:
+        """Return the mean raw return of the last (at most) 100 training episodes, exploration on; None before the first."""
+
     def settings(self) -> Mapping[str, Any]:
         """Return every hyperparameter as it finally is, defaults included, as plain JSON data."""
 

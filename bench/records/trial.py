@@ -80,10 +80,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """The evaluations during training, raw: one row per point."""
+    """The evaluations during training, raw: one row per planned point.
+
+    Point k (from 0) is planned at `budget * (k + 1) / points` steps and taken at the first moment at or after it. An
+    algorithm that passes several planned points between two evaluations repeats the row, with the same true `steps`.
+    """
 
     steps: NDArray[np.int64]
-    """(points,) environment steps taken when the evaluation began."""
+    """(points,) environment steps really taken when the evaluation began."""
     seconds: NDArray[np.float64]
     """(points,) wall seconds of training until then, evaluation excluded."""
     cpu_seconds: NDArray[np.float64]
@@ -92,6 +96,8 @@ class Curve:
     """(points, episodes) undiscounted raw returns, in the environment's own units."""
     lengths: NDArray[np.int64]
     """(points, episodes) episode lengths in steps."""
+    training_returns: NDArray[np.float64]
+    """(points,) mean raw return of the last (at most) 100 training episodes, exploration on; NaN before the first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,203 @@
+"""A request in, a learner out: every algorithm of stable-baselines3's kind through one adapter."""
+
+from __future__ import annotations
+
+import inspect
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.type_aliases import TrainFrequencyUnit
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
+
+from bench.algorithms import vocabulary
+from bench.catalog import find_algorithm, load
+from bench.errors import DivergedError
+from bench.records import LearnerRequest
+
+CHECK_EVERY = 2_000
+"""Vector steps between two looks for weights that are no longer finite."""
+HARNESS_KEYS = frozenset(
+    {"n_envs", "normalize", "noise_type", "noise_std", "policy", "policy_kwargs", "env_wrapper", "frame_stack"}
+)
+_NOT_SETTINGS = frozenset(
+    {"self", "env", "verbose", "tensorboard_log", "device", "_init_setup_model", "stats_window_size"}
+)
+
+
+def make(request: LearnerRequest) -> SB3Learner:
+    """Build the model with its vector environment, seeded and on its device."""
+    trial = request.trial
+    settings = dict(trial.hyperparameters)
+    model_class: type[BaseAlgorithm] = load(find_algorithm(trial.algorithm).implementation)
+    env = _vector_environment(request, settings)
+    keywords = {name: value for name, value in settings.items() if name not in HARNESS_KEYS}
+    for name in vocabulary.SCHEDULED & keywords.keys():
+        keywords[name] = vocabulary.schedule(keywords[name])
+    if isinstance(keywords.get("train_freq"), list):
+        keywords["train_freq"] = tuple(keywords["train_freq"])
+    if settings.get("noise_type"):
+        assert isinstance(env.action_space, spaces.Box), "the plan pairs action noise with continuous actions only"  # noqa: S101
+        keywords["action_noise"] = vocabulary.action_noise(
+            settings["noise_type"], settings.get("noise_std", 0.1), int(np.prod(env.action_space.shape))
+        )
+    if policy_keywords := vocabulary.policy_keywords(settings.get("policy_kwargs")):
+        keywords["policy_kwargs"] = policy_keywords
+    model = model_class(
+        settings.get("policy") or _default_policy(model_class, env.observation_space),
+        env,
+        seed=request.seed,
+        device=request.device,
+        **keywords,
+    )
+    return SB3Learner(model, trial.hyperparameters)
+
+
+class SB3Learner:
+    """A stable-baselines3 model as the runner wants it."""
+
+    def __init__(self, model: BaseAlgorithm, hyperparameters: Mapping[str, Any]) -> None:
+        self.model = model
+        self._given = hyperparameters
+        self._normalise = model.get_vec_normalize_env()
+
+    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
+        """Train for `steps` environment steps; see `bench.records.Learner`.
+
+        Raises:
+            DivergedError: a weight is no longer finite.
+        """
+        try:
+            self.model.learn(steps, callback=_StepCallback(on_step, self._require_finite))
+        except ValueError:
+            # torch refuses a distribution with NaN parameters: that is divergence, not a programming error.
+            self._require_finite()
+            raise
+        self._require_finite()
+
+    def act(
+        self,
+        observations: Sequence[Any],
+        memory: Any,
+        starts: Sequence[bool],
+        *,
+        deterministic: bool,
+        masks: Sequence[Any] | None = None,
+    ) -> tuple[Sequence[Any], Any]:
+        """Return the policy's actions; see `bench.records.Learner`."""
+        batch = _stacked(observations)
+        if self._normalise is not None:
+            batch = self._normalise.normalize_obs(batch)
+        masked = {} if masks is None or not self._takes_masks else {"action_masks": np.stack(list(masks))}
+        actions, memory = self.model.predict(
+            batch, state=memory, episode_start=np.asarray(starts), deterministic=deterministic, **masked
+        )
+        return list(actions), memory
+
+    def recent_training_return(self) -> float | None:
+        """Return the mean raw return of the last (at most) 100 training episodes; None before the first."""
+        episodes = self.model.ep_info_buffer
+        return float(np.mean([episode["r"] for episode in episodes])) if episodes else None
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return every constructor argument as the model has it, with what the harness built around it."""
+        names = [name for name in inspect.signature(type(self.model).__init__).parameters if name not in _NOT_SETTINGS]
+        found = {name: _plain(getattr(self.model, name)) for name in names if hasattr(self.model, name)}
+        found["policy"] = type(self.model.policy).__name__
+        found["n_envs"] = self.model.n_envs
+        given = {name: _plain(value) for name, value in self._given.items()}
+        # As given where given: `lin_0.001` says more than the object that became of it.
+        return {**found, **given}
+
+    def save(self, folder: Path) -> None:
+        """Write `policy.zip`: the model as stable-baselines3 saves it, plus `normalization.npz` where there is one."""
+        path = folder / "policy.zip"
+        self.model.save(path)
+        if self._normalise is not None:
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.writestr("normalization.npz", _normalisation_bytes(self._normalise))
+
+    @property
+    def _takes_masks(self) -> bool:
+        return "action_masks" in inspect.signature(self.model.predict).parameters
+
+    def _require_finite(self) -> None:
+        for name, weights in self.model.policy.state_dict().items():
+            if weights.is_floating_point() and not torch.isfinite(weights).all():
+                raise DivergedError(f"weights {name} are not finite after {self.model.num_timesteps} steps")
+
+
+class _StepCallback(BaseCallback):
+    """Tells the runner every step, and looks now and then whether the weights are still numbers."""
+
+    def __init__(self, on_step: Callable[[int], bool], require_finite: Callable[[], None]) -> None:
+        super().__init__()
+        self._tell = on_step
+        self._require_finite = require_finite
+
+    def _on_step(self) -> bool:
+        if self.n_calls % CHECK_EVERY == 0:
+            self._require_finite()
+        # At the end of the budget a complete rollout is still learned from; an incomplete one is left.
+        return self._tell(self.num_timesteps) or self._rollout_complete()
+
+    def _rollout_complete(self) -> bool:
+        """Return whether this step was the rollout's last, from what `collect_rollouts` lets callbacks see."""
+        names = self.locals
+        if "n_rollout_steps" in names:
+            return bool(names["n_steps"] + 1 >= names["n_rollout_steps"])
+        if "train_freq" in names and names["train_freq"].unit == TrainFrequencyUnit.STEP:
+            return bool(names["num_collected_steps"] >= names["train_freq"].frequency)
+        return False
+
+
+def _vector_environment(request: LearnerRequest, settings: Mapping[str, Any]) -> VecEnv:
+    count = int(settings.get("n_envs", 1))
+    # Monitor is outside the harness's totals and inside every normalisation: it sees raw rewards.
+    env: VecEnv = DummyVecEnv([lambda index=index: Monitor(request.make_environment(index)) for index in range(count)])  # type: ignore[misc]
+    keywords = vocabulary.normalisation(settings.get("normalize", False), settings.get("gamma"))
+    return env if keywords is None else VecNormalize(env, **keywords)
+
+
+def _default_policy(model_class: type[BaseAlgorithm], space: spaces.Space[Any]) -> str:
+    kind = "MultiInput" if isinstance(space, spaces.Dict) else "Cnn" if len(space.shape or ()) == 3 else "Mlp"  # noqa: PLR2004 - height, width, channels
+    recurrent = f"{kind}LstmPolicy"
+    return recurrent if recurrent in model_class.policy_aliases else f"{kind}Policy"
+
+
+def _stacked(observations: Sequence[Any]) -> Any:
+    if isinstance(observations[0], Mapping):
+        return {key: np.stack([observation[key] for observation in observations]) for key in observations[0]}
+    return np.stack(list(observations))
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(entry) for entry in value]
+    return value.__name__ if isinstance(value, type) else repr(value)
+
+
+def _normalisation_bytes(env: VecNormalize) -> bytes:
+    """Return observation and return statistics as .npz, without pickles."""
+    arrays: dict[str, Any] = {"epsilon": env.epsilon, "clip_obs": env.clip_obs, "clip_reward": env.clip_reward}
+    statistics = env.obs_rms if isinstance(env.obs_rms, dict) else {"": env.obs_rms} if env.norm_obs else {}
+    for key, running in {**statistics, "return": env.ret_rms}.items():
+        name = "return" if key == "return" else f"observation.{key}".rstrip(".")
+        arrays |= {f"{name}.mean": running.mean, f"{name}.var": running.var, f"{name}.count": running.count}
+    buffer = BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,137 @@
+"""Hyperparameters as suites and RL Zoo write them in, the objects that stable-baselines3 takes out.
+
+Nothing is evaluated: RL Zoo's `dict(net_arch=[256, 256], activation_fn=nn.ReLU)` is read as a syntax tree of
+literals and names from `torch.nn` and `torch.optim`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.noise import ActionNoise, NormalActionNoise, OrnsteinUhlenbeckActionNoise
+from stable_baselines3.common.utils import LinearSchedule
+
+from bench.catalog import did_you_mean
+from bench.errors import BenchError
+
+SCHEDULED = frozenset({"learning_rate", "clip_range", "clip_range_vf", "delta_std"})
+CLASSES = frozenset({"activation_fn", "optimizer_class"})
+NOISES: Mapping[str, type[NormalActionNoise | OrnsteinUhlenbeckActionNoise]] = {
+    "normal": NormalActionNoise,
+    "ornstein-uhlenbeck": OrnsteinUhlenbeckActionNoise,
+}
+_NAMESPACES: Mapping[str, Any] = {
+    "nn": torch.nn,
+    "torch.nn": torch.nn,
+    "th.nn": torch.nn,
+    "torch.optim": torch.optim,
+    "th.optim": torch.optim,
+    "optim": torch.optim,
+}
+
+
+def schedule(value: float | str) -> float | Callable[[float], float]:
+    """Return a number, or `lin_x`'s schedule from x at the start to 0 at the budget.
+
+    Raises:
+        BenchError: neither.
+    """
+    if not isinstance(value, str):
+        return value
+    kind, _, start = value.rpartition("_")
+    try:
+        number = float(start)
+    except ValueError:
+        kind = "?"
+    if kind == "lin":
+        return LinearSchedule(number, 0.0, 1.0)
+    if kind == "":
+        return number
+    raise BenchError(f"schedule {value!r} is not known; write a number, or lin_0.001 for a linear decay to 0")
+
+
+def policy_keywords(value: Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """Return `policy_kwargs` with class names resolved, from a mapping or from RL Zoo's `dict(...)` text.
+
+    Raises:
+        BenchError: the text is no `dict(...)` of literals, or a class is not found in torch.
+    """
+    keywords = _dict_literal(value) if isinstance(value, str) else dict(value or {})
+    for name in CLASSES & keywords.keys():
+        if isinstance(keywords[name], str):
+            keywords[name] = torch_class(keywords[name])
+    if isinstance(keywords.get("net_arch"), Mapping):
+        keywords["net_arch"] = dict(keywords["net_arch"])
+    return keywords
+
+
+def normalisation(value: bool | str | Mapping[str, Any], gamma: float | None) -> dict[str, Any] | None:
+    """Return the keywords of VecNormalize for RL Zoo's `normalize`, or None for no normalisation."""
+    if value is False:
+        return None
+    keywords: dict[str, Any] = {} if value is True else _mapping(value)
+    return keywords if gamma is None else {"gamma": gamma, **keywords}
+
+
+def action_noise(kind: str, deviation: float, actions: int) -> ActionNoise:
+    """Return exploration noise of standard deviation `deviation` for `actions` action dimensions.
+
+    Raises:
+        BenchError: no such kind.
+    """
+    if kind not in NOISES:
+        raise BenchError(
+            f"noise_type {kind!r} is not known; {did_you_mean(kind, NOISES) or 'one of ' + ', '.join(NOISES)}"
+        )
+    return NOISES[kind](np.zeros(actions), deviation * np.ones(actions))
+
+
+def torch_class(name: str) -> type:
+    """Return the class that `nn.ReLU`, `ReLU` or `torch.optim.Adam` names.
+
+    Raises:
+        BenchError: torch.nn and torch.optim have no such class.
+    """
+    prefix, _, attribute = name.rpartition(".")
+    for space in [_NAMESPACES[prefix]] if prefix in _NAMESPACES else [torch.nn, torch.optim] if not prefix else []:
+        found = getattr(space, attribute, None)
+        if isinstance(found, type):
+            return found
+    raise BenchError(f"{name!r} is no class of torch.nn or torch.optim; write for instance nn.ReLU")
+
+
+def _mapping(value: str | Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(value, str):
+        return dict(value)
+    if value.lstrip().startswith("dict("):
+        return _dict_literal(value)
+    try:
+        literal = ast.literal_eval(value)
+    except (SyntaxError, ValueError) as error:
+        raise BenchError(f"{value!r} is not a dictionary of literals: {error}") from error
+    if not isinstance(literal, dict):
+        raise BenchError(f"{value!r} is not a dictionary")
+    return literal
+
+
+def _dict_literal(text: str) -> dict[str, Any]:
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        match call:
+            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+                return {str(keyword.arg): _literal(keyword.value) for keyword in keywords}
+    except (SyntaxError, ValueError) as error:
+        raise BenchError(f"{text!r} cannot be read: {error}; write a YAML mapping") from error
+    raise BenchError(f"{text!r} is no dict(...) with keywords; write a YAML mapping")
+
+
+def _literal(node: ast.expr) -> Any:
+    if isinstance(node, ast.Attribute):
+        return torch_class(ast.unparse(node))
+    if isinstance(node, ast.Call):
+        return _dict_literal(ast.unparse(node))
+    return ast.literal_eval(node)

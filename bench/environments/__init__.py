@@ -1,0 +1,1 @@
+"""An environment's name in, the environment or its traits out."""

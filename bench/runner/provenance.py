@@ -1,0 +1,91 @@
+"""Nothing in, a description of this machine and its software out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+RECORDED = (
+    "bench",
+    "stable-baselines3",
+    "sb3-contrib",
+    "gymnasium",
+    "torch",
+    "numpy",
+    "box2d",
+    "mujoco",
+    "ale-py",
+    "jax",
+    "sbx-rl",
+    "envpool",
+)
+
+
+@cache
+def describe() -> dict[str, Any]:
+    """Return versions, Python, platform, processor, memory and the harness's commit, as plain JSON data."""
+    return {
+        "versions": _versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": psutil.cpu_count(logical=True),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "commit": _commit(),
+        "blas_threads": os.environ.get("OMP_NUM_THREADS"),
+    }
+
+
+def device_name(device: str) -> str:
+    """Return the model of the GPU behind `cuda`, or `cpu`."""
+    if device == "cpu":
+        return "cpu"
+    import torch  # noqa: PLC0415 - describing a machine must not need torch
+
+    return f"{device} ({torch.cuda.get_device_name(0)})"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in RECORDED:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def _commit() -> str | None:
+    """Return the commit of the harness's own checkout (with `+` where files differ), None when installed otherwise."""
+    home = Path(__file__).resolve().parents[2]
+    if not (home / ".git").exists():
+        return None
+    try:
+        commit, changed = (
+            _git(home, *words)
+            for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--", "bench"))
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _git(home: Path, *words: str) -> str:
+    # `git` from the path, with words of our own: nothing a user wrote is run.
+    done = subprocess.run(["git", "-C", str(home), *words], capture_output=True, text=True, check=True, timeout=10)  # noqa: S603, S607
+    return done.stdout.strip()
