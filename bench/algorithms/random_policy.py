@@ -16,6 +16,9 @@ from bench.records import LearnerRequest
 
 _CALLS_PER_POINT = 10
 
+_OF_THE_ENVIRONMENT = frozenset({"env_wrapper", "frame_stack"})
+"""Hyperparameters that the maker of the environment has already followed."""
+
 
 class RandomPolicy:
     """Uniformly random actions; where a Box has no bounds, Gymnasium's normal or exponential samples instead."""
@@ -51,6 +54,9 @@ class RandomPolicy:
             return [self.action_space.sample() for _ in observations], memory
         return [self.action_space.sample(mask=_native_mask(self.action_space, mask)) for mask in masks], memory
 
+    def recent_training_return(self) -> None:
+        """Return None: no training episode is ever played."""
+
     def settings(self) -> Mapping[str, Any]:
         """Return no hyperparameters: there are none."""
         return {}
@@ -68,9 +74,8 @@ def make(request: LearnerRequest) -> RandomPolicy:
     Raises:
         BenchError: hyperparameters were given.
     """
-    if request.trial.hyperparameters:
-        given = ", ".join(sorted(request.trial.hyperparameters))
-        raise BenchError(f"random: has no hyperparameters, but was given {given}; remove them")
+    if given := sorted(request.trial.hyperparameters.keys() - _OF_THE_ENVIRONMENT):
+        raise BenchError(f"random: has no hyperparameters, but was given {', '.join(given)}; remove them")
     environment = request.make_environment(0)
     policy = RandomPolicy(environment.action_space, request.seed, request.trial.evaluation.points)
     environment.close()

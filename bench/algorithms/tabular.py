@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,6 +19,11 @@ from bench.errors import BenchError, DivergedError
 from bench.records import LearnerRequest
 
 _BASELINES = ("none", "mean")
+
+_RECENT_EPISODES = 100
+
+_OF_THE_ENVIRONMENT = frozenset({"env_wrapper", "frame_stack"})
+"""Hyperparameters that the maker of the environment has already followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class _Tabular:
         self.actions = _discrete(self.name, "actions", environment.action_space)
         # Acting has its own stream: an evaluation must not change the training that follows it.
         self._learning, self._acting = np.random.default_rng(seed).spawn(2)
+        self._episode_return = 0.0
+        self._recent: deque[float] = deque(maxlen=_RECENT_EPISODES)
 
     def probabilities(self, state: int) -> NDArray[np.float64]:
         """Return (actions,) the probabilities of the stochastic policy in `state`."""
@@ -95,6 +103,10 @@ class _Tabular:
             chosen = [_sample(self.probabilities(state), self._acting) for state in states]
         return [action + int(self.actions.start) for action in chosen], memory
 
+    def recent_training_return(self) -> float | None:
+        """Return the mean undiscounted return of the last (at most) 100 training episodes, None before the first."""
+        return float(np.mean(self._recent)) if self._recent else None
+
     def settings(self) -> Mapping[str, Any]:
         """Return every hyperparameter, defaults included."""
         raise NotImplementedError
@@ -113,6 +125,10 @@ class _Tabular:
     def _step(self, action: int) -> tuple[int, float, bool, bool]:
         """Return the next state, the reward, and whether the episode was terminated or truncated."""
         observation, reward, terminated, truncated, _ = self.environment.step(action + int(self.actions.start))
+        self._episode_return += float(reward)
+        if terminated or truncated:
+            self._recent.append(self._episode_return)
+            self._episode_return = 0.0
         return int(observation) - int(self.states.start), float(reward), bool(terminated), bool(truncated)
 
 
@@ -282,11 +298,12 @@ S = TypeVar("S", QLearningSettings, SoftmaxReinforceSettings)
 
 def _settings(kind: type[S], name: str, given: Mapping[str, Any]) -> S:
     known = [field.name for field in fields(kind)]
-    for key in given:
+    own = {key: value for key, value in given.items() if key not in _OF_THE_ENVIRONMENT}
+    for key in own:
         if key not in known:
             hint = did_you_mean(key, known) or f"one of {', '.join(known)}"
             raise BenchError(f"{name}: hyperparameter {key!r} is not known; {hint}")
-    return kind(**given)
+    return kind(**own)
 
 
 def _require_numbers(
