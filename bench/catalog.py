@@ -431,6 +431,19 @@ def find_algorithm(name: str) -> Algorithm:
     return known[name]
 
 
+def mismatch(algorithm: Algorithm, environment: Environment) -> str:
+    """Return why the algorithm cannot be trained on the environment, or an empty string."""
+    for what, accepted, offered in (
+        ("actions", algorithm.actions, environment.actions),
+        ("observations", algorithm.observations, environment.observations),
+    ):
+        if offered not in accepted:
+            return f"{algorithm.name} wants {' or '.join(sorted(accepted))} {what}, {environment.id} has {offered} ones"
+    if algorithm.needs_masks and not environment.masks:
+        return f"{algorithm.name} wants action masks, {environment.id} offers none"
+    return ""
+
+
 def _with_plugins(group: str, kind: type[E], known: dict[str, E]) -> Mapping[str, E]:
     for point in entry_points(group=group):
         entry = point.load()
