@@ -1,0 +1,294 @@
+"""An order for one trial in, a verdict out: the process that watches one trial and leaves nothing of it behind.
+
+Each trial has a keeper of its own, so that neither another trial nor a slow reader of events can delay a deadline,
+and so that a trial ends with everything it started even when the process that ordered it has been killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import Pipe, forkserver
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.runner.jobs import Progress
+from bench.runner.worker import Done, Mishap, Order, prctl, run, send_if_room
+
+STOP = "stop"
+"""Sent to a keeper: end the trial with SIGTERM, then SIGKILL after the grace period."""
+KILL = "kill"
+"""Sent to a keeper: end the trial at once."""
+
+_PR_SET_CHILD_SUBREAPER = 36
+_MEMORY_POLL_SECONDS = 0.5
+_PEAK_POLL_SECONDS = 5.0
+_SWEEP_SECONDS = 5.0
+_TAIL_BYTES = 8_000
+_TAIL_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hatched:
+    """The trial's process exists."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a trial ended."""
+
+    kind: str
+    """One of FAILURE_KINDS, `done`, or `stopped` (because we were told to end it)."""
+    message: str = ""
+    traceback: str = ""
+    steps: int = 0
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    """Largest resident memory of the trial and its descendants seen, in units of 2**20 bytes."""
+
+
+def keep(order: Order, line: Connection) -> None:
+    """Be the keeper: start the trial, watch it to its end, tell `line` all of it.
+
+    Sends one `Hatched`, any number of `Progress` (the latest only, when the reader is slow) and one `Verdict`; takes
+    STOP and KILL. When the other end of `line` is gone the trial is killed at once.
+    """
+    _stand_apart()
+    start = time.monotonic()
+    try:
+        log = _open_log(order)
+    except OSError as error:
+        verdict = Verdict("exception", f"the trial's log cannot be written: {error}")
+    else:
+        verdict = _Watch(order, line, log, start).verdict()
+    with contextlib.suppress(OSError):
+        line.send(verdict)
+
+
+def _stand_apart() -> None:
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Orphans of the trial, even those with a session of their own, become children of this process.
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    # multiprocessing gives every child the pipe whose closing tells the fork server to go; while a trial held it, the
+    # server would outlive a killed supervisor. A fork server started by the trial itself gets a pipe of its own.
+    server: Any = vars(forkserver)["_forkserver"]
+    if server._forkserver_alive_fd is not None:  # noqa: SLF001  # there is no public way to it
+        os.close(server._forkserver_alive_fd)  # noqa: SLF001  # as above
+        server._forkserver_alive_fd = None  # noqa: SLF001  # as above
+
+
+def _open_log(order: Order) -> int:
+    log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    os.write(log, f"--- attempt {order.attempt}, {now}, {socket.gethostname()}\n".encode())
+    return log
+
+
+class _Watch:
+    """The state of one trial from its start to its verdict."""
+
+    def __init__(self, order: Order, line: Connection, log: int, start: float) -> None:
+        self._order = order
+        self._line = line
+        self._start = start
+        self._log_start = os.fstat(log).st_size
+        self._status: int | None = None
+        self._ending: Verdict | None = None
+        self._said: Done | Mishap | None = None
+        self._steps = 0
+        self._unsent: Progress | None = None
+        self._kill_at = float("inf")
+        self._look_at = start
+        self._peak_mb = 0.0
+        minutes = order.limits.timeout_minutes
+        self._deadline = float("inf") if minutes is None else start + 60 * minutes
+        self._pipe, theirs = Pipe(duplex=False)
+        self._pid = self._fork(log, theirs)
+        theirs.close()
+        os.close(log)
+        self._sources: list[Connection | int] = [line, self._pipe, *_death_notice(self._pid)]
+        send_if_room(line, Hatched(self._pid))
+
+    def _fork(self, log: int, theirs: Connection) -> int:
+        keeper = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            # The trial must not hold the line: its closing is how each end learns that the other is gone.
+            self._line.close()
+            self._pipe.close()
+            run(self._order, log, keeper, theirs)
+        return pid
+
+    def verdict(self) -> Verdict:
+        """Watch until the trial is over and everything it started is gone."""
+        while self._status is None:
+            for source in wait(self._sources, self._patience()):
+                self._listen(source)
+            self._enforce()
+            self._reap()
+        self._hear_last_words()
+        self._sweep()
+        verdict = self._judge()
+        peak = max(self._peak_mb, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+        seconds = time.monotonic() - self._start
+        return Verdict(verdict.kind, verdict.message, verdict.traceback, self._steps, seconds, round(peak, 1))
+
+    def _patience(self) -> float:
+        until = min(self._deadline, self._kill_at, self._look_at)
+        return max(0.0, until - time.monotonic())
+
+    def _listen(self, source: object) -> None:
+        if source is self._line:
+            self._obey()
+        elif source is self._pipe:
+            self._hear()
+
+    def _obey(self) -> None:
+        try:
+            command = self._line.recv()
+        except (EOFError, OSError):
+            self._sources.remove(self._line)
+            command = KILL
+        self._end(Verdict("stopped"), 0.0 if command == KILL else self._order.grace_seconds)
+
+    def _hear(self) -> None:
+        try:
+            message = self._pipe.recv()
+        except (EOFError, OSError):
+            self._sources.remove(self._pipe)
+            return
+        if isinstance(message, Progress):
+            self._steps = message.steps
+            self._unsent = message
+        else:
+            self._said = message
+
+    def _hear_last_words(self) -> None:
+        while self._pipe in self._sources and self._pipe.poll():
+            self._hear()
+
+    def _enforce(self) -> None:
+        if self._unsent is not None and send_if_room(self._line, self._unsent):
+            self._unsent = None
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at_memory(now)
+        if now >= self._deadline:
+            self._deadline = float("inf")
+            minutes = self._order.limits.timeout_minutes
+            self._end(Verdict("timeout", f"ran longer than its limit of {minutes:g} minutes"))
+        if time.monotonic() >= self._kill_at:
+            self._kill_at = float("inf")
+            self._signal(signal.SIGKILL)
+
+    def _end(self, ending: Verdict, grace_seconds: float | None = None) -> None:
+        """Note why (the first reason stays) and ask the trial to go."""
+        self._ending = self._ending or ending
+        grace = self._order.grace_seconds if grace_seconds is None else grace_seconds
+        self._kill_at = min(self._kill_at, time.monotonic() + grace)
+        if grace > 0:
+            self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, number)
+
+    def _look_at_memory(self, now: float) -> None:
+        limit = self._order.limits.memory_gb
+        self._look_at = now + (_PEAK_POLL_SECONDS if limit is None else _MEMORY_POLL_SECONDS)
+        family = psutil.Process().children(recursive=True)
+        used = sum(_resident_mb(process) for process in family)
+        self._peak_mb = max(self._peak_mb, used)
+        # Resident sizes count a page once per process that shares it; the dearer proportional size decides.
+        if limit is not None and used > 1024 * limit:
+            fair = sum(_proportional_mb(process) for process in family)
+            if fair > 1024 * limit:
+                self._end(Verdict("out_of_memory", f"used {fair:.0f} MB of memory; its limit is {limit:g} GB"), 0.0)
+
+    def _reap(self) -> None:
+        """Collect the dead: the trial, and orphans that fell to this process."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == self._pid:
+                    self._status = status
+                if pid == 0:
+                    return
+
+    def _sweep(self) -> None:
+        """Kill what the trial has left running."""
+        self._signal(signal.SIGKILL)
+        until = time.monotonic() + _SWEEP_SECONDS
+        while (left := psutil.Process().children(recursive=True)) and time.monotonic() < until:
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            self._reap()
+            time.sleep(0.005)
+
+    def _judge(self) -> Verdict:
+        if isinstance(self._said, Done):
+            return Verdict("done")
+        if self._ending is not None:
+            return self._ending
+        if self._said is not None:
+            return Verdict(self._said.kind, self._said.message, self._said.traceback)
+        code = os.waitstatus_to_exitcode(self._status or 0)
+        tail = _tail(self._order.log, self._log_start)
+        if code < 0:
+            return Verdict("killed", _killed_by(-code), tail)
+        return Verdict("exited", f"exited with code {code} before its work was done, without an exception", tail)
+
+
+def _death_notice(pid: int) -> list[int]:
+    """Return what becomes readable when process `pid` ends; nothing where the system has no such thing."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # an old kernel, or a container that forbids it
+            return [os.pidfd_open(pid)]
+    return []
+
+
+def _resident_mb(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):
+        return float(process.memory_info().rss / 2**20)
+    return 0.0
+
+
+def _proportional_mb(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):
+        usage = process.memory_full_info()
+        return float(getattr(usage, "pss", usage.rss) / 2**20)
+    return 0.0
+
+
+def _killed_by(number: int) -> str:
+    known = number in {entry.value for entry in signal.Signals}
+    name = signal.Signals(number).name if known else f"signal {number}"
+    if number == signal.SIGKILL:
+        return f"killed by {name}, which this harness did not send: look for the kernel's out-of-memory killer"
+    return f"killed by {name}, which this harness did not send"
+
+
+def _tail(log: Path, start: int) -> str:
+    """Return what this attempt wrote last: the interpreter's account of a crash, or the last lines."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(start, end - _TAIL_BYTES))
+        text = file.read().decode(errors="replace")
+        _, crash, account = text.rpartition("Fatal Python error:")
+        return crash + account if crash else "\n".join(text.splitlines()[-_TAIL_LINES:])
+    return ""

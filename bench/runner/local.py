@@ -1,0 +1,267 @@
+"""Jobs in, events out: trials on this machine, each in a process of its own.
+
+A fork server imports the learning libraries once and forks a keeper (see `bench.runner.keeper`) for each trial, which
+forks the trial: some tens of milliseconds instead of seconds of importing. The keepers enforce the limits; what is
+left here is to keep the slots filled and to pass on what the keepers say.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import pickle
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+
+from bench.records import Failure
+from bench.runner.devices import worker_environment
+from bench.runner.jobs import Ended, Event, Job, Progress, Progressed, RetryPolicy, Started
+from bench.runner.keeper import KILL, STOP, Hatched, Verdict, keep
+from bench.runner.worker import Order, thread_environment
+
+_FORKSERVER = get_context("forkserver")
+_START_ATTEMPTS = 3
+_PATIENCE_SECONDS = 10.0
+"""How long a keeper may take beyond the grace period before it is killed itself."""
+_LOST_SERVER = 255
+"""The exit code multiprocessing gives when the fork server, which would have known, is gone."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A job at work."""
+
+    job: Job
+    process: ForkServerProcess
+    line: Connection
+    since: float
+    pid: int | None = None
+    steps: int = 0
+    verdict: Verdict | None = None
+
+
+class LocalExecutor:
+    """Runs up to `workers` trials side by side; no trial can stop another.
+
+    An executor serves one run. `stop` and `drain` may be called from other threads and from signal handlers.
+    """
+
+    def __init__(self, workers: int, retries: RetryPolicy | None = None, grace_seconds: float = 5.0) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self._workers = workers
+        self._retries = RetryPolicy() if retries is None else retries
+        self._grace_seconds = grace_seconds
+        self._draining = False
+        self._stops = 0
+        self._give_up_at: float | None = None
+        self._woken, self._waker = Pipe(duplex=False)
+
+    def drain(self) -> None:
+        """Start no further job; those at work finish. A failure that was to be retried is not."""
+        self._draining = True
+
+    def stop(self) -> None:
+        """End the trials at work, without an event for them: SIGTERM, then SIGKILL after the grace period.
+
+        A second call kills at once.
+        """
+        self._draining = True
+        self._stops += 1
+        self._waker.send_bytes(b"stop")
+
+    def events(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Run all jobs, the longest first, and tell what happens.
+
+        Every job gets one last `Ended` (`will_retry` False) unless the run is drained or stopped. Closing the iterator
+        kills what is still at work.
+        """
+        queue = deque(sorted(jobs, key=lambda job: -job.expected_seconds))
+        _FORKSERVER.set_forkserver_preload(_preload(queue))
+        slots: dict[Connection, _Slot] = {}
+        # Before multiprocessing's own exit handler, which would wait for the trials of an iterator nobody closed.
+        atexit.register(_abandon, slots)
+        try:
+            yield from self._fill(queue, slots)
+            while slots and not self._given_up():
+                for line in self._ready(slots):
+                    yield from self._hear(slots, line, queue)
+                yield from self._fill(queue, slots)
+        finally:
+            _abandon(slots)
+            atexit.unregister(_abandon)
+
+    def _fill(self, queue: deque[Job], slots: dict[Connection, _Slot]) -> Iterator[Event]:
+        while queue and len(slots) < self._workers and not self._draining:
+            job = queue.popleft()
+            try:
+                slot = _start(job, self._grace_seconds)
+            except Exception as error:  # noqa: BLE001  # one job that cannot be sent must not stop the others
+                message = f"the trial could not be started: {type(error).__name__}: {error}"
+                yield self._ended(job, Verdict("exception", message), queue)
+            else:
+                slots[slot.line] = slot
+
+    def _given_up(self) -> bool:
+        return self._give_up_at is not None and time.monotonic() > self._give_up_at
+
+    def _ready(self, slots: Mapping[Connection, _Slot]) -> list[Connection]:
+        patience = None if self._give_up_at is None else max(0.0, self._give_up_at - time.monotonic())
+        ready = wait([self._woken, *slots], patience)
+        if self._woken in ready:
+            self._woken.recv_bytes()
+            self._give_up_at = time.monotonic() + self._grace_seconds + _PATIENCE_SECONDS
+            _command(slots, STOP if self._stops == 1 else KILL)
+        return [line for line in slots if line in ready]
+
+    def _hear(self, slots: dict[Connection, _Slot], line: Connection, queue: deque[Job]) -> Iterator[Event]:
+        slot = slots[line]
+        try:
+            message = line.recv()
+        except (EOFError, OSError):
+            del slots[line]
+            verdict = _close(slot)
+            if verdict.kind != "stopped":
+                yield self._ended(slot.job, verdict, queue)
+            return
+        if isinstance(message, Hatched):
+            slot.pid = message.pid
+            yield Started(slot.job, message.pid)
+        elif isinstance(message, Progress):
+            slot.steps = message.steps
+            yield Progressed(slot.job, message)
+        else:
+            slot.verdict = message
+
+    def _ended(self, job: Job, verdict: Verdict, queue: deque[Job]) -> Ended:
+        if verdict.kind == "done":
+            return Ended(job, None, verdict.seconds)
+        failure = Failure(
+            trial=job.trial,
+            kind=verdict.kind,
+            message=verdict.message,
+            traceback=verdict.traceback,
+            attempt=job.attempt,
+            seconds=verdict.seconds,
+            steps=verdict.steps,
+            peak_memory_mb=verdict.peak_memory_mb,
+        )
+        again = self._retries.allows(verdict.kind, job.attempt)
+        if again:
+            # Last: what killed it, a full memory say, may have passed by then.
+            queue.append(replace(job, attempt=job.attempt + 1))
+        return Ended(job, failure, verdict.seconds, will_retry=again)
+
+
+def _preload(jobs: Sequence[Job]) -> list[str]:
+    """Return the modules the fork server imports, in order and once each."""
+    wanted = [keep.__module__, *(module for job in jobs for module in job.preload)]
+    return list(dict.fromkeys(wanted))
+
+
+def _start(job: Job, grace_seconds: float) -> _Slot:
+    order = Order(
+        payload=pickle.dumps(job),
+        log=job.folder / "log.txt",
+        attempt=job.attempt,
+        threads=job.threads,
+        limits=job.limits,
+        environment=worker_environment(job.device, os.environ),
+        grace_seconds=grace_seconds,
+    )
+    for _ in range(_START_ATTEMPTS - 1):
+        # A fork server that has just been killed is noticed here; multiprocessing starts another the next time.
+        with contextlib.suppress(OSError, EOFError):
+            return _fork_keeper(job, order)
+    return _fork_keeper(job, order)
+
+
+def _fork_keeper(job: Job, order: Order) -> _Slot:
+    ours, theirs = Pipe()
+    process = _FORKSERVER.Process(target=keep, args=(order, theirs), name=f"keeper of {job.trial.name}")
+    try:
+        with _server_environment():
+            process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return _Slot(job, process, ours, time.monotonic())
+
+
+@contextlib.contextmanager
+def _server_environment() -> Iterator[None]:
+    """Set what must be set before the fork server, should it be started now, imports numerical libraries.
+
+    One thread, because forking a process that has more is not safe; a trial sets its own number afterwards.
+    """
+    before = {name: os.environ.get(name) for name in thread_environment(1)}
+    os.environ.update(thread_environment(1))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _command(slots: Mapping[Connection, _Slot], command: str) -> None:
+    for line in slots:
+        with contextlib.suppress(OSError):
+            line.send(command)
+
+
+def _close(slot: _Slot) -> Verdict:
+    """Let go of a keeper that has closed its line, and return its verdict or what its silence means."""
+    slot.line.close()
+    slot.process.join(_PATIENCE_SECONDS)
+    code = slot.process.exitcode
+    with contextlib.suppress(ValueError):  # still there, against all reason; it is not waited for
+        slot.process.close()
+    if slot.verdict is not None:
+        return slot.verdict
+    _kill_group(slot.pid)
+    seconds = time.monotonic() - slot.since
+    if code is None or code < 0 or code == _LOST_SERVER:
+        return Verdict("killed", "the process that watched over this trial was killed", "", slot.steps, seconds)
+    message = f"the trial's process could not be set up (exit code {code}); its reason is on the standard error output"
+    return Verdict("exited", message, "", slot.steps, seconds)
+
+
+def _abandon(slots: dict[Connection, _Slot]) -> None:
+    """Kill every trial at work and wait until it is gone."""
+    _command(slots, KILL)
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while slots and (ready := wait(list(slots), max(0.0, until - time.monotonic()))):
+        for line in [line for line in slots if line in ready]:
+            if _silent(line):
+                _close(slots.pop(line))
+    for slot in slots.values():
+        slot.process.kill()
+        _kill_group(slot.pid)
+        _close(slot)
+    slots.clear()
+
+
+def _silent(line: Connection) -> bool:
+    try:
+        line.recv()
+    except (EOFError, OSError):
+        return True
+    return False
+
+
+def _kill_group(pid: int | None) -> None:
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)

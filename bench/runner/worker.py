@@ -1,0 +1,177 @@
+"""A pickled job in, one message about how it went out: what happens inside a trial's own process."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import os
+import pickle
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+from bench.errors import DivergedError
+from bench.records import Limits
+from bench.runner.jobs import Job, Progress
+
+_PR_SET_PDEATHSIG = 1
+_LONGEST_TEXT = 20_000
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+# What torch (CPU) and XLA write into an otherwise plain RuntimeError when memory runs out.
+_OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "RESOURCE_EXHAUSTED", "CUDA out of memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything a trial's process and its keeper need before the job itself is unpickled."""
+
+    payload: bytes
+    """The pickled `Job`: unpickled in the trial alone, because that may import anything."""
+    log: Path
+    attempt: int
+    threads: int = 1
+    limits: Limits = field(default_factory=Limits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables to set before the job's code is imported, such as CUDA_VISIBLE_DEVICES."""
+    grace_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job's work has returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """The job's work has raised."""
+
+    kind: str
+    message: str
+    traceback: str
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Return the variables that hold every numerical library to `threads` threads, if set before it is imported."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
+
+
+def prctl(option: int, value: int) -> None:
+    """Set a property of this process by the Linux call of that name; does nothing on other systems."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def send_if_room(connection: Connection, message: object) -> bool:
+    """Send without ever waiting for the reader; return False when its buffer is full or it is gone."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLOUT)
+    if not any(event & select.POLLOUT for _, event in poll.poll(0)):
+        return False
+    try:
+        connection.send(message)
+    except OSError:
+        return False
+    return True
+
+
+def run(order: Order, log: int, keeper: int, pipe: Connection) -> NoReturn:
+    """Be the trial's process: settle in, do the work, say how it went through `pipe`, exit.
+
+    Args:
+        order: what to do.
+        log: file descriptor that takes everything written to stdout and stderr.
+        keeper: process id of the parent, with which this process dies.
+        pipe: takes `Progress`, then one `Done` or `Mishap`.
+    """
+    code = 1
+    try:
+        _settle(order, log, keeper)
+        code = _work(order.payload, pipe)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        # Not sys.exit: threads, children or exit handlers of a library must not keep a finished trial alive.
+        os._exit(code)
+
+
+def _settle(order: Order, log: int, keeper: int) -> None:
+    os.setsid()
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != keeper:  # it died before the line above
+        os._exit(1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for stream in (sys.stdout, sys.stderr):
+        # Line by line, so that nothing is lost when the process is killed.
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    faulthandler.enable(2)
+    os.environ.update(order.environment)
+    os.environ.update(thread_environment(order.threads))
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(order.threads)
+
+
+def _work(payload: bytes, pipe: Connection) -> int:
+    try:
+        job: Job = pickle.loads(payload)  # noqa: S301  # written by our own parent a moment ago
+        job.work(job, partial(_report, pipe))
+    except SystemExit as error:
+        return _exit_code(error)
+    except BaseException as error:  # noqa: BLE001  # whatever it is, it is told and ends this trial alone
+        _tell(pipe, _mishap(error))
+        return 1
+    _tell(pipe, Done())
+    return 0
+
+
+def _report(pipe: Connection, progress: Progress) -> None:
+    mean = progress.mean_return
+    plain = Progress(int(progress.steps), float(progress.train_seconds), None if mean is None else float(mean))
+    send_if_room(pipe, plain)
+
+
+def _tell(pipe: Connection, message: Done | Mishap) -> None:
+    with contextlib.suppress(OSError):
+        pipe.send(message)
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    print(error.code, file=sys.stderr)  # noqa: T201  # what the interpreter does with sys.exit("sentence")
+    return 1
+
+
+def _mishap(error: BaseException) -> Mishap:
+    text = "".join(traceback.format_exception(error))
+    sys.stderr.write(text)
+    message = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return Mishap(kind_of(error), message[:_LONGEST_TEXT], text[-_LONGEST_TEXT:])
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the failure kind of an exception: `diverged`, `out_of_memory` or `exception`."""
+    if isinstance(error, DivergedError):
+        return "diverged"
+    # By name, because torch and JAX need not be installed, let alone imported, for this to be asked.
+    names = {cls.__name__ for cls in type(error).__mro__}
+    starved = isinstance(error, MemoryError) or "OutOfMemoryError" in names
+    if starved or any(text in str(error) for text in _OUT_OF_MEMORY_TEXTS):
+        return "out_of_memory"
+    return "exception"
