@@ -1,0 +1,102 @@
+"""Set name, algorithm and environment in, hyperparameters with their provenance out.
+
+A named set is a YAML file of this folder. Each of its parts says where its entries come from; the tuning budget is part
+of that, because "tuned" without it means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from bench.errors import CatalogError
+
+_NAMES_FILE = "names.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Entries of one source within a named set."""
+
+    source: str
+    version: str
+    licence: str
+    """Licence of the source; empty where nothing was taken from anywhere."""
+    tuning_budget: str
+    """In words; `unknown` where the source does not say."""
+    notes: tuple[str, ...]
+    """What a reader must know before comparing, such as changed environment versions."""
+    entries: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """Algorithm -> environment -> settings, with `tuned_for_steps` among them where the source states it."""
+    complete: bool = False
+    """Whether a pair without an entry is covered all the same, by an empty one."""
+
+
+def sets() -> tuple[str, ...]:
+    """Return the names of all sets, sorted."""
+    found = (entry.name for entry in files(__name__).iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml") and name != _NAMES_FILE))
+
+
+@cache
+def parts(set_name: str) -> tuple[Part, ...]:
+    """Return the parts of a set with their provenance.
+
+    Raises:
+        CatalogError: no such set.
+    """
+    if set_name not in sets():
+        raise CatalogError(f"hyperparameter set {set_name!r} is not known; one of {', '.join(sets())}")
+    return tuple(Part(**{**part, "notes": tuple(part["notes"])}) for part in _yaml(f"{set_name}.yaml")["parts"])
+
+
+def covers(set_name: str, algorithm: str, environment: str) -> bool:
+    """Return whether the set says anything for this pair; if not, `resolve` falls back to library defaults."""
+    return any(part.complete or environment in part.entries.get(algorithm, {}) for part in parts(set_name))
+
+
+def resolve(set_name: str, algorithm: str, environment: str) -> tuple[dict[str, Any], str]:
+    """Return the settings for a pair and one line on where they come from.
+
+    A pair that the set does not cover gets no settings, hence the library's defaults, and the line says so.
+
+    Raises:
+        CatalogError: no such set.
+    """
+    if accepted(algorithm) == frozenset():
+        return {}, "no hyperparameters"
+    for part in parts(set_name):
+        entry = part.entries.get(algorithm, {}).get(environment)
+        if entry is not None:
+            settings = {name: deepcopy(value) for name, value in entry.items() if name != "tuned_for_steps"}
+            return settings, _provenance(part, entry.get("tuned_for_steps"))
+        if part.complete:
+            return {}, f"{part.source}, {part.version}"
+    return {}, f"library defaults: set {set_name!r} has no entry for {algorithm} on {environment}"
+
+
+@cache
+def accepted(algorithm: str) -> frozenset[str] | None:
+    """Return the hyperparameter names an algorithm accepts; None when that is not known (a plug-in)."""
+    names = _yaml(_NAMES_FILE)
+    if algorithm in names["alone"]:
+        return frozenset(names["alone"][algorithm])
+    if algorithm in names["algorithms"]:
+        return frozenset(names["algorithms"][algorithm]) | frozenset(names["vocabulary"])
+    return None
+
+
+def _provenance(part: Part, tuned_for_steps: int | None) -> str:
+    steps = f"; published for {tuned_for_steps:,} steps" if tuned_for_steps else ""
+    return f"{part.source} {part.version}{steps}; tuning budget: {part.tuning_budget}"
+
+
+@cache
+def _yaml(name: str) -> Any:
+    return YAML(typ="safe", pure=True).load(files(__name__).joinpath(name).read_text(encoding="utf-8"))

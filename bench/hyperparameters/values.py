@@ -1,0 +1,241 @@
+"""A hyperparameter's name and value in, the value as the learning library wants it out, or what is wrong with it.
+
+Only what every algorithm means by a name is judged here; the rest is the library's own to refuse.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_NOISES = ("normal", "ornstein-uhlenbeck")
+
+
+def checked(name: str, value: Any) -> Any:
+    """Return `value`, whole numbers written as `1e5` made integers.
+
+    Raises:
+        ValueError: the value cannot be meant; the message says what is wanted.
+    """
+    kind = _KINDS.get(name)
+    return kind(value) if kind else value
+
+
+def schedule(text: str) -> float:
+    """Return the initial value of a linear schedule, RL Zoo's `lin_0.001`: from there to 0 over training.
+
+    Raises:
+        ValueError: the text is no schedule.
+    """
+    head, _, start = text.partition("_")
+    if head != "lin":
+        raise ValueError(f"wants a number or a schedule like 'lin_0.001', not {text!r}")
+    try:
+        value = float(start)
+    except ValueError:
+        raise ValueError(f"schedule {text!r} has no number after 'lin_'") from None
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"schedule {text!r} must start above 0")
+    return value
+
+
+def literal(text: str) -> Any:
+    """Return the value of a Python literal as RL Zoo writes them, `dict(net_arch=[256, 256], activation_fn=nn.ReLU)`.
+
+    The text is parsed, never executed; dotted names stay text (`nn.ReLU`).
+
+    Raises:
+        ValueError: the text is anything but literals, dotted names and `dict(...)` calls.
+    """
+    try:
+        return _literal(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ValueError(f"cannot be read as a Python literal: {error}") from None
+
+
+def _literal(node: ast.expr) -> Any:
+    match node:
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            if any(keyword.arg is None for keyword in keywords):
+                raise ValueError("`**` has no place in a literal")
+            return {keyword.arg: _literal(keyword.value) for keyword in keywords}
+        case ast.Name() | ast.Attribute():
+            return _dotted(node)
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_literal(item) for item in items]
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            return {_literal(key): _literal(value) for key, value in zip(keys, values, strict=True) if key is not None}
+    return ast.literal_eval(node)
+
+
+def _dotted(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=owner, attr=name):
+            return f"{_dotted(owner)}.{name}"
+    raise ValueError("wants literals, dotted names or `dict(...)` only")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def _whole(lowest: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if not _is_number(value) or not math.isfinite(value) or value != int(value) or value < lowest:
+            raise ValueError(f"wants a whole number of at least {lowest}, not {value!r}")
+        return int(value)
+
+    return check
+
+
+def _gradient_steps(value: Any) -> int:
+    if value == 0:
+        raise ValueError("wants a whole number of at least 1, or -1 for as many as steps were collected; not 0")
+    return _whole(-1)(value)
+
+
+def _between(low: float, high: float) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if not _is_number(value) or not low <= value <= high:
+            raise ValueError(f"wants a number from {low:g} to {high:g}, not {value!r}")
+        return value
+
+    return check
+
+
+def _positive_or_schedule(value: Any) -> Any:
+    if isinstance(value, str):
+        schedule(value)
+    elif not _is_number(value) or value <= 0:
+        raise ValueError(f"wants a number above 0 or a schedule like 'lin_0.001', not {value!r}")
+    return value
+
+
+def _learning_rate(value: Any) -> Any:
+    if value == math.inf:
+        raise ValueError("wants a finite number or a schedule like 'lin_0.001'")
+    return _positive_or_schedule(value)
+
+
+def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else check(value)
+
+
+def _entropy(value: Any) -> Any:
+    if isinstance(value, str) and (value == "auto" or value.startswith("auto_")):
+        start = value.removeprefix("auto").removeprefix("_")
+        try:
+            fits = not start or float(start) > 0
+        except ValueError:
+            fits = False
+        if fits:
+            return value
+    if not _is_number(value) or not 0 <= value < math.inf:
+        raise ValueError(f"wants a number of at least 0, or 'auto' where the algorithm tunes it; not {value!r}")
+    return value
+
+
+def _train_freq(value: Any) -> Any:
+    if isinstance(value, list) and len(value) == 2 and value[1] in ("step", "episode"):  # noqa: PLR2004 - a pair
+        return [_whole(1)(value[0]), value[1]]
+    return _whole(1)(value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"wants true or false, not {value!r}")  # noqa: TRY004 - one kind of error for every bad value
+    return value
+
+
+def _normalize(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    given = literal(value) if isinstance(value, str) else value
+    if not isinstance(given, Mapping):
+        wanted = "true, false or a mapping like {norm_obs: true, norm_reward: false}"
+        raise ValueError(f"wants {wanted}, not {value!r}")  # noqa: TRY004 - as above
+    known = {"norm_obs", "norm_reward", "clip_obs", "clip_reward", "gamma", "epsilon", "norm_obs_keys"}
+    for key in given:
+        if key not in known:
+            raise ValueError(f"has no setting {key!r}; one of {', '.join(sorted(known))}")
+    return value
+
+
+def _noise_type(value: Any) -> str:
+    if value not in _NOISES:
+        raise ValueError(f"wants {' or '.join(map(repr, _NOISES))}, not {value!r}")
+    return str(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"wants a name, not {value!r}")
+    return value
+
+
+def _policy_kwargs(value: Any) -> Any:
+    given = literal(value) if isinstance(value, str) else value
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(f"wants a mapping or a text like 'dict(net_arch=[64, 64])', not {value!r}")
+    return value
+
+
+def _env_wrapper(value: Any) -> Any:
+    for item in value if isinstance(value, list) else [value]:
+        named = isinstance(item, str) or (isinstance(item, Mapping) and len(item) == 1)
+        if not named and value is not None:
+            raise ValueError("wants a dotted class name, {name: {arguments}} or a list of these")
+    return value
+
+
+_SHARE = _between(0, 1)
+_KINDS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        (
+            "n_envs",
+            "n_steps",
+            "batch_size",
+            "n_epochs",
+            "buffer_size",
+            "target_update_interval",
+            "policy_delay",
+            "frame_stack",
+            "n_delta",
+            "n_critic_updates",
+            "cg_max_steps",
+            "line_search_max_iter",
+            "sub_sampling_factor",
+            "n_eval_episodes",
+        ),
+        _whole(1),
+    ),
+    **dict.fromkeys(("gamma", "gae_lambda", "tau"), _SHARE),
+    **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), _SHARE),
+    **dict.fromkeys(("vf_coef", "noise_std", "target_policy_noise", "target_noise_clip"), _between(0, math.inf)),
+    **dict.fromkeys(
+        ("use_sde", "use_sde_at_warmup", "use_rms_prop", "normalize_advantage", "optimize_memory_usage", "zero_policy"),
+        _flag,
+    ),
+    **dict.fromkeys(("clip_range", "delta_std"), _positive_or_schedule),
+    "learning_rate": _learning_rate,
+    "clip_range_vf": _optional(_positive_or_schedule),
+    "target_kl": _optional(_between(0, math.inf)),
+    "max_grad_norm": _optional(_between(0, math.inf)),
+    "n_top": _optional(_whole(1)),
+    "learning_starts": _whole(0),
+    "top_quantiles_to_drop_per_net": _whole(0),
+    "sde_sample_freq": _whole(-1),
+    "gradient_steps": _gradient_steps,
+    "train_freq": _train_freq,
+    "ent_coef": _entropy,
+    "normalize": _normalize,
+    "noise_type": _noise_type,
+    "policy": _text,
+    "policy_kwargs": _policy_kwargs,
+    "env_wrapper": _env_wrapper,
+}
+"""What each name means wherever it occurs; a name that is not here is passed on as it is."""

@@ -1,0 +1,383 @@
+"""`Suite` in; trials, skips with reasons, warnings and cost out."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any
+
+from bench import catalog, hyperparameters
+from bench.catalog import Algorithm, Environment, did_you_mean
+from bench.errors import Complaint, SuiteError
+from bench.records import Suite, SuiteAlgorithm, SuiteEnvironment, Trial
+
+SEEDS_FOR_CLAIMS = 10
+SEEDS_FOR_INTERVALS = 4
+Cell = tuple[str, str]
+"""Label and environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A pair that will not run, and why."""
+
+    label: str
+    environment: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a suite comes to.
+
+    Two trials share a fingerprint where two labels mean the same configuration; a warning says so, and running one
+    of them is enough.
+    """
+
+    trials: tuple[Trial, ...]
+    """Longest expected first."""
+    skips: tuple[Skip, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What running trials one after the other takes; an order of magnitude unless measured."""
+
+    steps: int
+    """Environment steps of training."""
+    evaluation_steps: int
+    """Environment steps of evaluation, at most: as if every episode lasted to its time limit."""
+    seconds: Mapping[Cell, float]
+    """All trials of a cell together, on one core."""
+    disk_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    algorithm: SuiteAlgorithm
+    environment: SuiteEnvironment
+    entry: Algorithm
+    traits: Environment
+
+    @property
+    def cell(self) -> Cell:
+        return self.algorithm.label, self.environment.environment
+
+
+def plan(
+    suite: Suite,
+    environments: Mapping[str, Environment],
+    *,
+    only: Sequence[str] = (),
+    seeds: int | None = None,
+) -> Plan:
+    """Return the trials of a suite, longest expected first.
+
+    Args:
+        suite: what to run.
+        environments: the traits of every environment of the suite, by id.
+        only: patterns `algorithm`, `@environment` or `algorithm@environment`, where `*` stands for any text; empty
+            means all. An algorithm is meant by its label, or by its name where no label fits.
+        seeds: how many seeds instead of the suite's: its first ones, continued with unused numbers from 0.
+
+    Raises:
+        SuiteError: an impossible pair in a suite that does not skip them, a pattern that matches nothing, a number of
+            seeds below 1, or nothing left to run.
+    """
+    numbers = _seeds(suite.seeds, seeds)
+    pairs, skips = _split(_pairs(suite, environments), suite)
+    chosen, skips = _chosen(pairs, skips, only)
+    if not chosen:
+        raise SuiteError([Complaint(suite.path or suite.name, "no trial is left to run", _reasons(skips))])
+    trials = [_trial(pair, suite, seed) for pair in chosen for seed in numbers]
+    traits = {pair.environment.environment: pair.traits for pair in chosen}
+    # The longest first, so that no worker is left alone with it at the end.
+    trials.sort(key=lambda trial: (-expected_seconds(trial, traits[trial.environment]), trial.seed, trial.label))
+    return Plan(tuple(trials), tuple(skips), tuple(_warnings(chosen, trials, len(numbers))))
+
+
+def _seeds(given: tuple[int, ...], wanted: int | None) -> tuple[int, ...]:
+    if wanted is None:
+        return given
+    if wanted < 1:
+        raise SuiteError([Complaint("--seeds", f"wants at least 1, not {wanted}")])
+    unused = (number for number in count() if number not in given)
+    return (*given[:wanted], *islice(unused, max(0, wanted - len(given))))
+
+
+def _pairs(suite: Suite, environments: Mapping[str, Environment]) -> list[_Pair]:
+    return [
+        _Pair(
+            algorithm, environment, catalog.find_algorithm(algorithm.algorithm), environments[environment.environment]
+        )
+        for algorithm in suite.algorithms
+        for environment in suite.environments
+    ]
+
+
+def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip]]:
+    """Return the possible pairs, and the others as skips where the suite allows that."""
+    possible, skips, complaints = [], [], []
+    for pair in pairs:
+        if not (reason := catalog.mismatch(pair.entry, pair.traits)):
+            possible.append(pair)
+        elif suite.skip_incompatible:
+            skips.append(Skip(*pair.cell, reason))
+        else:
+            place = _place(suite, f"algorithms.{suite.algorithms.index(pair.algorithm)}")
+            complaints.append(Complaint(place, reason, "remove one of them, or set `skip_incompatible: true`"))
+    if complaints:
+        raise SuiteError(complaints)
+    return possible, skips
+
+
+def _place(suite: Suite, dotted: str) -> str:
+    line = suite.lines.get(dotted)
+    return f"{suite.path or suite.name}{f':{line}' if line else ''}: {dotted}"
+
+
+def _chosen(pairs: list[_Pair], skips: list[Skip], only: Sequence[str]) -> tuple[list[_Pair], list[Skip]]:
+    if not only:
+        return pairs, skips
+    names = {pair.algorithm.label: pair.algorithm.algorithm for pair in pairs}
+    cells = [pair.cell for pair in pairs]
+    skipped = [(skip.label, skip.environment) for skip in skips]
+    wanted: set[Cell] = set()
+    complaints = []
+    for pattern in only:
+        found = _matching(pattern, [*cells, *skipped], names)
+        wanted |= found
+        if not found:
+            complaints.append(Complaint(f"--only {pattern!r}", "matches nothing in this suite", _hint(pattern, cells)))
+    if complaints:
+        raise SuiteError(complaints)
+    return (
+        [pair for pair in pairs if pair.cell in wanted],
+        [skip for skip in skips if (skip.label, skip.environment) in wanted],
+    )
+
+
+def _matching(pattern: str, cells: Iterable[Cell], names: Mapping[str, str]) -> set[Cell]:
+    label, _, environment = pattern.partition("@")
+    there = [cell for cell in cells if _fits(environment, cell[1])]
+    return {cell for cell in there if _fits(label, cell[0])} or {
+        cell for cell in there if _fits(label, names.get(cell[0], cell[0]))
+    }
+
+
+def _fits(pattern: str, text: str) -> bool:
+    anything = ".*".join(re.escape(part) for part in (pattern or "*").split("*"))
+    return re.fullmatch(anything, text, re.IGNORECASE) is not None
+
+
+def _hint(pattern: str, cells: Sequence[Cell]) -> str:
+    label, at, _ = pattern.partition("@")
+    labels, environments = dict.fromkeys(cell[0] for cell in cells), dict.fromkeys(cell[1] for cell in cells)
+    known = [*(f"{a}@{b}" for a in labels for b in environments)] if label and at else []
+    known += [*labels] if not at else [f"@{b}" for b in environments] if not label else []
+    return did_you_mean(pattern, known) or f"it has {', '.join(labels)} on {', '.join(environments)}"
+
+
+def _reasons(skips: Iterable[Skip]) -> str:
+    return "; ".join(skip.reason for skip in skips)
+
+
+def _trial(pair: _Pair, suite: Suite, seed: int) -> Trial:
+    algorithm, environment = pair.algorithm, pair.environment
+    settings, provenance = hyperparameters.resolve(
+        algorithm.hyperparameter_set, algorithm.algorithm, environment.environment
+    )
+    if algorithm.hyperparameters:
+        provenance += f"; set in the suite: {', '.join(sorted(algorithm.hyperparameters))}"
+    return Trial(
+        label=algorithm.label,
+        algorithm=algorithm.algorithm,
+        environment=environment.environment,
+        seed=seed,
+        steps=environment.steps,
+        evaluation=suite.evaluation,
+        implementation=pair.entry.identity,
+        versions=catalog.installed(dict.fromkeys((*pair.entry.distributions, *pair.traits.distributions))),
+        hyperparameters={**settings, **algorithm.hyperparameters},
+        environment_kwargs=environment.kwargs,
+        provenance=provenance,
+    )
+
+
+def _warnings(pairs: Sequence[_Pair], trials: Sequence[Trial], seeds: int) -> Iterable[str]:
+    yield from _few_seeds(seeds)
+    for environment in dict.fromkeys(pair.environment.environment for pair in pairs):
+        pair = next(pair for pair in pairs if pair.environment.environment == environment)
+        if not (pair.environment.reference or pair.traits.reference):
+            yield (
+                f"{environment} has no reference returns: it is shown in raw returns and counts in no score; "
+                f"give it `reference: {{random: ..., target: ...}}`"
+            )
+    first = {(trial.label, trial.environment): trial for trial in trials}
+    for pair in pairs:
+        yield from _uncovered(pair)
+        yield from _unfit(first[pair.cell])
+    yield from _same(first.values())
+
+
+def _few_seeds(seeds: int) -> Iterable[str]:
+    if seeds < SEEDS_FOR_INTERVALS:
+        yield f"{seeds} seed{'s' * (seeds > 1)} per cell: too few for any interval; {SEEDS_FOR_CLAIMS} are advised"
+    elif seeds < SEEDS_FOR_CLAIMS:
+        yield f"{seeds} seeds per cell: intervals will be wide; {SEEDS_FOR_CLAIMS} are advised"
+
+
+def _uncovered(pair: _Pair) -> Iterable[str]:
+    chosen, name, environment = (
+        pair.algorithm.hyperparameter_set,
+        pair.algorithm.algorithm,
+        pair.environment.environment,
+    )
+    has_any = hyperparameters.accepted(name) != frozenset()
+    if has_any and not hyperparameters.covers(chosen, name, environment):
+        yield (
+            f"{pair.algorithm.label} on {environment}: the set {chosen!r} has no entry, so the library's defaults are "
+            "used; it is not compared on equal terms with tuned algorithms"
+        )
+
+
+def _unfit(trial: Trial) -> Iterable[str]:
+    """Yield what in the settings defeats the budget."""
+    cell, settings = f"{trial.label} on {trial.environment}", trial.hyperparameters
+    environments = settings.get("n_envs", 1)
+    speed = _SPEEDS.get(trial.algorithm)
+    if speed and speed.rollout:
+        rollout = settings.get("n_steps", speed.rollout) * environments
+        if rollout > trial.steps:
+            yield f"{cell}: one rollout takes {rollout:,} steps, more than the budget of {trial.steps:,}"
+    if speed and speed.replay:
+        if settings.get("learning_starts", 100) >= trial.steps:
+            yield f"{cell}: learning starts after {settings['learning_starts']:,} steps, the budget is {trial.steps:,}"
+        if environments > 1 and settings.get("gradient_steps", 1) != -1:
+            yield (
+                f"{cell}: with {environments} environments one call of train_freq covers {environments} steps, so it "
+                "updates that much less often; `gradient_steps: -1` keeps the ratio"
+            )
+
+
+def _same(trials: Iterable[Trial]) -> Iterable[str]:
+    labels: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for trial in trials:
+        labels[trial.environment, trial.configuration].append(trial.label)
+    for (environment, _), same in sorted(labels.items()):
+        if len(same) > 1:
+            yield f"{' and '.join(same)} are the same configuration on {environment}: their runs are the same runs"
+
+
+@dataclass(frozen=True, slots=True)
+class _Speed:
+    """Seconds on one core, for the first estimate of an algorithm's cost."""
+
+    act: float
+    """Per step of the (vector) environment."""
+    update: float
+    """Per gradient step."""
+    updates: Callable[[Mapping[str, Any]], float] = lambda _: 0.0
+    """Gradient steps per environment step, from the settings."""
+    rollout: int = 0
+    """The library's default `n_steps`, for algorithms that collect rollouts of fixed length."""
+    replay: bool = False
+    policy_mb: float = 0.2
+
+
+def _epochs(epochs: int, batch: int) -> Callable[[Mapping[str, Any]], float]:
+    return lambda settings: settings.get("n_epochs", epochs) / settings.get("batch_size", batch)
+
+
+def _once(steps: int) -> Callable[[Mapping[str, Any]], float]:
+    return lambda settings: 1 / (settings.get("n_steps", steps) * settings.get("n_envs", 1))
+
+
+def _replayed(every: int) -> Callable[[Mapping[str, Any]], float]:
+    def updates(settings: Mapping[str, Any]) -> float:
+        often, done = settings.get("train_freq", every), settings.get("gradient_steps", 1)
+        # An update per episode, or as many updates as steps: either comes to about one per step.
+        if isinstance(often, list) or done == -1:
+            return 1.0
+        return float(done / (often * settings.get("n_envs", 1)))
+
+    return updates
+
+
+# Orders of magnitude from one pinned core of a 2020s server (stable-baselines3 2.9, torch on the CPU): acting takes a
+# fraction of a millisecond, a small update a millisecond or two, an update of two 256x256 critics over ten.
+# Measured records replace them wherever there are any (`measured`).
+_SPEEDS: Mapping[str, _Speed] = {
+    "random": _Speed(5e-6, 0.0, policy_mb=0.0),
+    "q_learning": _Speed(1e-5, 0.0, policy_mb=0.01),
+    "softmax_reinforce": _Speed(2e-5, 0.0, policy_mb=0.01),
+    "reinforce": _Speed(4e-4, 2e-3, lambda settings: settings.get("value_epochs", 10) / 256),
+    "a2c": _Speed(4e-4, 1.7e-3, _once(5), rollout=5),
+    "ppo": _Speed(4e-4, 1.5e-3, _epochs(10, 64), rollout=2048),
+    "maskable_ppo": _Speed(5e-4, 1.5e-3, _epochs(10, 64), rollout=2048),
+    "ppo_lstm": _Speed(1e-3, 2e-2, _epochs(10, 128), rollout=128, policy_mb=2.0),
+    "trpo": _Speed(4e-4, 1.5e-3, lambda settings: settings.get("n_critic_updates", 10) / 128, rollout=2048),
+    "ars": _Speed(2e-4, 0.0, policy_mb=0.02),
+    "dqn": _Speed(1.5e-4, 8e-4, _replayed(4), replay=True, policy_mb=1.2),
+    "qrdqn": _Speed(1.5e-4, 1.6e-3, _replayed(4), replay=True, policy_mb=1.5),
+    "ddpg": _Speed(2e-4, 9e-3, _replayed(1), replay=True, policy_mb=4.0),
+    "td3": _Speed(2e-4, 1.3e-2, _replayed(1), replay=True, policy_mb=5.0),
+    "sac": _Speed(3e-4, 1.3e-2, _replayed(1), replay=True, policy_mb=5.0),
+    "tqc": _Speed(3e-4, 1.8e-2, _replayed(1), replay=True, policy_mb=5.0),
+    "crossq": _Speed(4e-4, 2.5e-2, _replayed(1), replay=True, policy_mb=5.0),
+}
+_UNKNOWN_SPEED = _Speed(3e-4, 1e-3, lambda _: 1.0)
+_UNKNOWN_EPISODE = 200
+_UNKNOWN_STEPPING = 10_000.0
+_RECORD_MB = 0.05
+_START_SECONDS = 1.0
+
+
+def expected_seconds(trial: Trial, environment: Environment | None = None) -> float:
+    """Return about how many seconds the trial takes on one core, its evaluations included.
+
+    `environment` are the traits of one that the catalogue does not know.
+    """
+    traits = environment or catalog.environments().get(trial.environment)
+    stepping = 1 / (traits.steps_per_second if traits else _UNKNOWN_STEPPING)
+    speed, settings = _SPEEDS.get(trial.algorithm, _UNKNOWN_SPEED), trial.hyperparameters
+    training = stepping + speed.act / settings.get("n_envs", 1) + speed.update * speed.updates(settings)
+    # Evaluation steps several episodes side by side, so acting costs them less than a training step.
+    evaluating = stepping + speed.act / min(trial.evaluation.episodes, 10)
+    return float(_START_SECONDS + trial.steps * training + _evaluation_steps(trial, traits) * evaluating)
+
+
+def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
+    horizon = traits.horizon if traits and traits.horizon else _UNKNOWN_EPISODE
+    evaluation = trial.evaluation
+    return (evaluation.points * evaluation.episodes + evaluation.final_episodes) * horizon
+
+
+def cost(
+    trials: Iterable[Trial],
+    environments: Mapping[str, Environment] | None = None,
+    measured: Mapping[Cell, float] | None = None,
+) -> Cost:
+    """Return what the trials take, one after the other.
+
+    Args:
+        trials: what will run.
+        environments: traits by id, for environments that the catalogue does not know.
+        measured: seconds of one trial by (label, environment), where records know them; they replace the estimate.
+    """
+    environments, measured = environments or {}, measured or {}
+    steps = evaluation_steps = 0
+    seconds: dict[Cell, float] = defaultdict(float)
+    disk = 0.0
+    for trial in trials:
+        cell = (trial.label, trial.environment)
+        traits = environments.get(trial.environment) or catalog.environments().get(trial.environment)
+        steps += trial.steps
+        evaluation_steps += _evaluation_steps(trial, traits)
+        seconds[cell] += measured.get(cell) or expected_seconds(trial, traits)
+        disk += _RECORD_MB + _SPEEDS.get(trial.algorithm, _UNKNOWN_SPEED).policy_mb
+    return Cost(steps, evaluation_steps, dict(seconds), disk)

@@ -1,0 +1,52 @@
+"""YAML text in, `Suite` out, or every complaint at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.catalog import did_you_mean
+from bench.errors import Complaint, SuiteError
+from bench.records import Suite
+from bench.suite import document, judgement, schema
+
+__all__ = ["parse", "read"]
+
+
+def read(path: Path) -> Suite:
+    """Return the suite that a file describes.
+
+    Raises:
+        SuiteError: the file cannot be read, or anything in it is wrong; all complaints together.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SuiteError([Complaint(str(path), f"cannot be read: {error.strerror}", _neighbour(path))]) from None
+    except (UnicodeDecodeError, ValueError) as error:
+        raise SuiteError([Complaint(str(path), f"is no text in UTF-8: {error}")]) from None
+    return parse(text, str(path))
+
+
+def parse(text: str, place: str) -> Suite:
+    """Return the suite that `text` describes; `place` names the text in complaints and gives the default name.
+
+    Raises:
+        SuiteError: anything is wrong; all complaints together, in the order of their lines.
+    """
+    loaded = document.load(text, place)
+    if not isinstance(loaded.value, dict):
+        kind = "is empty" if loaded.value is None else "is no mapping"
+        loaded.complain((), f"the suite {kind}", "it wants at least `algorithms:` and `environments:`")
+        raise SuiteError(loaded.complaints)
+    described = schema.check(loaded)
+    judgement.judge(loaded)
+    if described is None or loaded.complaints:
+        raise SuiteError(sorted(loaded.complaints, key=loaded.line_of))
+    return schema.suite(described, loaded)
+
+
+def _neighbour(path: Path) -> str:
+    try:
+        return did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.yaml")])
+    except OSError:
+        return ""

@@ -1,0 +1,164 @@
+"""A document in, complaints about what its values mean in it: names nobody knows, impossible pairs, double labels.
+
+Works on the plain values, whatever their shape, so that one mistake in the shape does not hide the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from bench import catalog, hyperparameters
+from bench.catalog import did_you_mean
+from bench.hyperparameters.values import checked
+from bench.suite.document import Document, Place
+
+
+def judge(document: Document) -> None:
+    """Add a complaint for everything whose shape may be right and whose meaning is not."""
+    entries = _entries(document.value.get("algorithms"))
+    given = document.value.get("environments")
+    environments: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    _judge_set(document, ("hyperparameters",), document.value.get("hyperparameters"))
+    for where, entry in entries.items():
+        _judge_algorithm(document, where, entry)
+    _judge_labels(document, entries)
+    for id_, settings in environments.items():
+        _judge_environment(document, id_, settings)
+    if document.value.get("skip_incompatible") is not True:
+        _judge_pairs(document, entries, list(environments))
+
+
+def _entries(algorithms: Any) -> dict[Place, Mapping[str, Any]]:
+    """Return every entry as a mapping; those that are none are left to the schema."""
+    if not isinstance(algorithms, list):
+        return {}
+    named = [{"name": entry} if isinstance(entry, str) else entry for entry in algorithms]
+    return {("algorithms", n): entry for n, entry in enumerate(named) if isinstance(entry, dict)}
+
+
+def _judge_algorithm(document: Document, where: Place, entry: Mapping[str, Any]) -> None:
+    name = entry.get("name")
+    if not isinstance(name, str):
+        return
+    known = catalog.algorithms()
+    if name not in known:
+        hint = did_you_mean(name, known) or "`bench list algorithms` shows all"
+        document.complain((*where, "name"), f"algorithm {name!r} is not known", hint)
+    given = entry.get("hyperparameters")
+    if isinstance(given, dict):
+        _judge_set(document, (*where, "hyperparameters", "set"), given.get("set"))
+        _judge_overrides(document, (*where, "hyperparameters"), name, given)
+    else:
+        _judge_set(document, (*where, "hyperparameters"), given)
+
+
+def _judge_set(document: Document, where: Place, name: Any) -> None:
+    known = hyperparameters.sets()
+    if name is None or name in known:
+        return
+    if not isinstance(name, str):
+        document.complain(where, "wants the name of a hyperparameter set", f"one of {', '.join(known)}")
+        return
+    hint = did_you_mean(name, known) or f"one of {', '.join(known)}"
+    document.complain(where, f"hyperparameter set {name!r} is not known", hint)
+
+
+def _judge_overrides(document: Document, where: Place, algorithm: str, given: Mapping[str, Any]) -> None:
+    accepted = hyperparameters.accepted(algorithm)
+    for name, value in given.items():
+        if name == "set":
+            continue
+        if accepted is not None and name not in accepted:
+            hint = did_you_mean(name, accepted) or f"it takes {', '.join(sorted(accepted)) or 'none'}"
+            document.complain((*where, name), f"{algorithm} has no hyperparameter {name!r}", hint)
+            continue
+        try:
+            checked(name, value)
+        except ValueError as error:
+            document.complain((*where, name), str(error))
+
+
+def _judge_labels(document: Document, entries: Mapping[Place, Mapping[str, Any]]) -> None:
+    first: dict[str, Place] = {}
+    for where, entry in entries.items():
+        label = entry.get("label") or entry.get("name")
+        if not isinstance(label, str):
+            continue
+        if label in first:
+            place = (*where, "label" if "label" in entry else "name")
+            line = document.line(first[label])
+            document.complain(
+                place, f"label {label!r} is taken by line {line}", "give this entry a `label:` of its own"
+            )
+        first.setdefault(label, where)
+
+
+def _judge_environment(document: Document, id_: str, settings: Any) -> None:
+    where = ("environments", id_)
+    if guess := _meant(id_):
+        document.complain(where, f"environment {id_!r} is not known", f"did you mean {guess!r}?")
+    reference = settings.get("reference") if isinstance(settings, dict) else None
+    if isinstance(reference, dict):
+        _judge_reference(document, (*where, "reference"), reference)
+    evaluation = document.value.get("evaluation")
+    points = evaluation.get("points", 20) if isinstance(evaluation, dict) else 20
+    steps = settings.get("steps") if isinstance(settings, dict) else settings
+    if _is_number(points) and _is_number(steps) and 1 <= steps < points:
+        document.complain(where, f"{steps} steps cannot hold {points} evaluation points", "lower `evaluation.points`")
+
+
+def _judge_reference(document: Document, where: Place, reference: Mapping[str, Any]) -> None:
+    low, high = reference.get("random"), reference.get("target")
+    if _is_number(low) and _is_number(high) and not low < high:
+        message = f"target {high} must be above random {low}: they are the returns that score 1 and 0"
+        document.complain(where, message)
+
+
+def _meant(id_: str) -> str | None:
+    """Return the environment that a plain slip in `id_` was meant to be; other unknown ids may well exist elsewhere."""
+    known = catalog.environments()
+    if id_ in known or ":" in id_:
+        return None
+    name, version = _split(id_)
+    for other in known:
+        its_name, its_version = _split(other)
+        if name == its_name and version in {"", its_version}:
+            return other
+    guess = catalog.suggest(id_, known)
+    # A digit makes another environment (FrozenLake8x8); a letter or two is a slip of the key.
+    if guess and _split(guess)[1] == version and _few_letters_apart(name, _split(guess)[0]):
+        return guess
+    return None
+
+
+def _split(id_: str) -> tuple[str, str]:
+    """Return name and version of `Name-v1`, the name without its case and punctuation."""
+    found = re.fullmatch(r"(.*?)[-_ ]?v(\d+)", id_, re.IGNORECASE)
+    name, version = (found[1], found[2]) if found else (id_, "")
+    return re.sub(r"[^a-z0-9/]", "", name.casefold()), version
+
+
+def _few_letters_apart(one: str, other: str) -> bool:
+    same_digits = re.sub(r"\D", "", one) == re.sub(r"\D", "", other)
+    shared = max(len(one), len(other)) - abs(len(one) - len(other))
+    prefix = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shared)
+    suffix = next((n for n, (a, b) in enumerate(zip(one[::-1], other[::-1], strict=False)) if a != b), shared)
+    return same_digits and max(len(one), len(other)) - prefix - suffix <= 2  # noqa: PLR2004 - a swapped pair
+
+
+def _judge_pairs(document: Document, entries: Mapping[Place, Mapping[str, Any]], environments: list[str]) -> None:
+    algorithms, known = catalog.algorithms(), catalog.environments()
+    for where, entry in entries.items():
+        name = entry.get("name")
+        algorithm = algorithms.get(name) if isinstance(name, str) else None
+        for id_ in environments if algorithm else []:
+            if id_ in known and algorithm and (reason := catalog.mismatch(algorithm, known[id_])):
+                line = document.line(("environments", id_))
+                hint = "remove one of them, or set `skip_incompatible: true`"
+                document.complain(where, f"{reason} (line {line})", hint)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

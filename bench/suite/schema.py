@@ -1,0 +1,287 @@
+"""A document in, a checked model of its shape out: which keys there are, and what kind of value each takes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, TypeGuard
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from bench import records
+from bench.catalog import did_you_mean
+from bench.hyperparameters.values import checked
+from bench.suite.document import Document, Place
+
+MOST_SEEDS = 10_000  # seeds are counted out one by one, so a slip of the key must not fill the memory
+
+
+def whole(lowest: int) -> BeforeValidator:
+    """Take a whole number of at least `lowest`; `1e5` is one."""
+
+    def check(value: Any) -> int:
+        if not _is_number(value) or not math.isfinite(value) or value != int(value):
+            raise ValueError(f"wants a whole number, not {shown(value)}")
+        if value < lowest:
+            raise ValueError(f"must be at least {lowest}, not {shown(value)}")
+        return int(value)
+
+    return BeforeValidator(check)
+
+
+def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = False) -> BeforeValidator:
+    """Take a finite number above `above` and below `below`, or equal to `below` where `or_equal`."""
+
+    def check(value: Any) -> float:
+        if not _is_number(value) or not math.isfinite(value):
+            raise ValueError(f"wants a number, not {shown(value)}")
+        if not (above < value < below or (or_equal and value == below)):
+            upper = f" and {'at most' if or_equal else 'below'} {below:g}" if below < math.inf else ""
+            raise ValueError(f"must be above {above:g}{upper}, not {shown(value)}")
+        return float(value)
+
+    return BeforeValidator(check)
+
+
+def one_of(*words: str) -> BeforeValidator:
+    """Take one of the words."""
+
+    def check(value: Any) -> str:
+        if value not in words:
+            hint = did_you_mean(value, words) if isinstance(value, str) else ""
+            raise ValueError(f"wants {' or '.join(words)}, not {shown(value)}" + (f"; {hint}" if hint else ""))
+        return str(value)
+
+    return BeforeValidator(check)
+
+
+def shown(value: Any) -> str:
+    """Return the value for a message, shortened."""
+    text = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - half a line
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _seeds(value: Any) -> tuple[int, ...]:
+    if isinstance(value, list):
+        return _listed_seeds(value)
+    if not _is_number(value) or not math.isfinite(value) or value != int(value):
+        raise ValueError(f"wants how many, or a list of seeds like [0, 1, 2], not {shown(value)}")
+    if not 1 <= value <= MOST_SEEDS:
+        raise ValueError(f"must be from 1 to {MOST_SEEDS:,}, not {shown(value)}")
+    return tuple(range(int(value)))
+
+
+def _listed_seeds(values: list[Any]) -> tuple[int, ...]:
+    if not values:
+        raise ValueError("the list is empty; it wants at least one seed")
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**32:
+            raise ValueError(f"a seed is a whole number from 0 to 2^32 - 1, not {shown(value)}")
+    if repeated := sorted({value for value in values if values.count(value) > 1}):
+        raise ValueError(f"seed {repeated[0]} is listed twice: equal seeds give equal runs, not another sample")
+    return tuple(values)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise ValueError(
+            f"wants letters, digits, dots, dashes and underscores (results live under it), not {shown(value)}"
+        )
+    return value
+
+
+def _label(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or "@" in value:
+        raise ValueError(f"wants a line of text without `@`, not {shown(value)}")
+    return value
+
+
+def _set_or_overrides(value: Any) -> Any:
+    if isinstance(value, str | dict):
+        return value
+    raise ValueError(f"wants the name of a set, or a mapping of hyperparameters, not {shown(value)}")
+
+
+def _short_form(key: str, kinds: type | tuple[type, ...]) -> BeforeValidator:
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, kinds) else value)
+
+
+def _nonempty(what: str) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if value is None or value in ([], {}):
+            raise ValueError(f"wants at least one {what}")
+        return value
+
+    return BeforeValidator(check)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Algorithm(_Strict):
+    """One entry of `algorithms`."""
+
+    name: str
+    label: Annotated[str, BeforeValidator(_label)] | None = None
+    hyperparameters: Annotated[str | dict[str, Any], BeforeValidator(_set_or_overrides)] | None = None
+
+
+class Reference(_Strict):
+    """The returns that score 0 and 1."""
+
+    random: Annotated[float, real()]
+    target: Annotated[float, real()]
+    source: str = ""
+
+
+class Environment(_Strict):
+    """One value of `environments`."""
+
+    steps: Annotated[int, whole(1)]
+    kwargs: dict[str, Any] = {}
+    reference: Reference | None = None
+
+
+class Evaluation(_Strict):
+    """How policies are evaluated."""
+
+    points: Annotated[int, whole(1)] = 20
+    episodes: Annotated[int, whole(1)] = 10
+    final_episodes: Annotated[int, whole(1)] = 100
+    deterministic: bool = True
+
+
+class Analysis(_Strict):
+    """The analysis, declared before the data is seen."""
+
+    metric: Annotated[str, one_of("final", "auc")] = "final"
+    threshold: Annotated[float, real(0, 1, or_equal=True)] = 0.9
+    margin: Annotated[float, real(0, 1)] = 0.05
+    failures: Annotated[str, one_of("random", "drop")] = "random"
+    confidence: Annotated[float, real(0.5, 1)] = 0.95
+    resamples: Annotated[int, whole(100)] = 5000
+
+
+class Limits(_Strict):
+    """Hard limits of one trial."""
+
+    timeout_minutes: Annotated[float, real(0)] | None = None
+    memory_gb: Annotated[float, real(0)] | None = None
+
+
+class Description(_Strict):
+    """A whole suite file."""
+
+    name: Annotated[str, BeforeValidator(_name)]
+    title: str = ""
+    question: str = ""
+    seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = tuple(range(10))
+    evaluation: Evaluation = Evaluation()
+    hyperparameters: str = "default"
+    algorithms: Annotated[list[Annotated[Algorithm, _short_form("name", str)]], _nonempty("algorithm")]
+    environments: Annotated[
+        dict[str, Annotated[Environment, _short_form("steps", (int, float))]], _nonempty("environment")
+    ]
+    analysis: Analysis = Analysis()
+    claims: list[dict[str, Any]] = []
+    skip_incompatible: bool = False
+    limits: Limits = Limits()
+
+
+_WANTED = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+}
+
+
+def check(document: Document) -> Description | None:
+    """Return the document's description; None, with complaints in the document, where its shape is wrong."""
+    given = {"name": Path(document.place).stem, **document.value}
+    try:
+        return Description.model_validate(given)
+    except ValidationError as error:
+        for details in error.errors():
+            _complain(document, details)
+        return None
+
+
+def _complain(document: Document, details: ErrorDetails) -> None:
+    where, kind = details["loc"], details["type"]
+    if kind == "missing":
+        return document.complain(where[:-1], f"key {where[-1]!r} is missing")
+    if kind == "extra_forbidden":
+        known = _fields(where[:-1])
+        hint = did_you_mean(str(where[-1]), known) or f"known here: {', '.join(known)}"
+        return document.complain(where, f"key {where[-1]!r} is not known", hint)
+    if kind == "value_error":
+        return document.complain(where, str(details["ctx"]["error"]))
+    if kind in _WANTED:
+        return document.complain(where, f"wants {_WANTED[kind]}, not {shown(details['input'])}")
+    return document.complain(where, details["msg"])
+
+
+def _fields(where: Place) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {"evaluation": Evaluation, "analysis": Analysis, "limits": Limits}
+    match where:
+        case ():
+            return list(Description.model_fields)
+        case ("algorithms", *_):
+            return list(Algorithm.model_fields)
+        case ("environments", _, "reference"):
+            return list(Reference.model_fields)
+        case ("environments", *_):
+            return list(Environment.model_fields)
+    return list(sections[str(where[0])].model_fields)
+
+
+def suite(described: Description, document: Document) -> records.Suite:
+    """Return the suite as the other rooms know it."""
+    return records.Suite(
+        name=described.name,
+        title=described.title or described.name,
+        question=described.question,
+        seeds=described.seeds,
+        algorithms=tuple(_algorithm(entry, described.hyperparameters) for entry in described.algorithms),
+        environments=tuple(_environment(id_, entry) for id_, entry in described.environments.items()),
+        evaluation=records.EvaluationPlan(**described.evaluation.model_dump()),
+        analysis=records.AnalysisPlan(**described.analysis.model_dump()),
+        limits=records.Limits(**described.limits.model_dump()),
+        skip_incompatible=described.skip_incompatible,
+        claims=tuple(described.claims),
+        path=document.place,
+        lines=_dotted(document.lines.items()),
+    )
+
+
+def _algorithm(entry: Algorithm, set_name: str) -> records.SuiteAlgorithm:
+    given = entry.hyperparameters
+    if isinstance(given, str):
+        set_name, given = given, None
+    overrides = dict(given or {})
+    set_name = overrides.pop("set", set_name)
+    return records.SuiteAlgorithm(
+        label=entry.label or entry.name,
+        algorithm=entry.name,
+        hyperparameter_set=set_name,
+        hyperparameters={name: checked(name, value) for name, value in overrides.items()},
+    )
+
+
+def _environment(id_: str, entry: Environment) -> records.SuiteEnvironment:
+    reference = records.Reference(**entry.reference.model_dump()) if entry.reference else None
+    return records.SuiteEnvironment(id_, entry.steps, entry.kwargs, reference)
+
+
+def _dotted(lines: Iterable[tuple[Place, int]]) -> dict[str, int]:
+    return {".".join(str(step) for step in where): line for where, line in lines if where}
