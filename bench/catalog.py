@@ -395,7 +395,7 @@ _ENVIRONMENTS = (
         "discrete",
         "discrete",
         50,
-        None,
+        Reference(-0.0696, 0.8891, "exact, by backward induction: uniformly random actions, and the optimum"),
         summary="walk right through a corridor",
         module="bench.environments.toy",
         steps_per_second=200_000,
