@@ -81,6 +81,9 @@ class Aggregate:
     """The IQM as rliable trims it (floor), for comparison with the literature."""
     complete: bool = True
     """False when the algorithm lacks environments that others have: its row is not comparable with theirs."""
+    probability_best: float | None = None
+    """Bootstrap share of being the best of the complete learning algorithms by IQM: a share under a flat prior, never
+    evidence; None where it is not in that race."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,9 @@ class Pair:
     """The verdict in words."""
     smallest_p: float | None = None
     """The smallest p-value that this many runs can give: above the level, no claim is possible."""
+    more_runs: int | None = None
+    """About how many more runs per environment would decide an undecided pair with 80 % power if the effect is what it
+    looks like; None where decided, or where the number has no sense (no effect seen, or above 200)."""
 
 
 @dataclass(frozen=True, slots=True)

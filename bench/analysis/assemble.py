@@ -1,0 +1,386 @@
+"""Suite, trials and outcomes in, everything the report shows out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.cautions import cautions, overshoot
+from bench.analysis.compare import contest, verdicts
+from bench.analysis.curves import aggregate_curves, environment_curves
+from bench.analysis.interval import (
+    Counts,
+    Floats,
+    interquartile_mean_rliable,
+    iqm_interval,
+    mean_interval,
+    median_interval,
+    optimality_gap_interval,
+    resample_counts,
+)
+from bench.analysis.ledger import Entry, Ledger, ledger
+from bench.analysis.profiles import profile, tau_grid
+from bench.analysis.ranking import probability_best, robustness
+from bench.analysis.recommend import recommendation
+from bench.analysis.scores import Cell, Run, cell, failure_of, succeeded, usable
+from bench.analysis.threshold import time_to_threshold
+from bench.catalog import algorithms
+from bench.records import (
+    Aggregate,
+    AnalysisPlan,
+    CellEstimate,
+    CurveEstimate,
+    Estimates,
+    FailureLine,
+    Interval,
+    Outcome,
+    Pair,
+    Profile,
+    Record,
+    Reference,
+    ReferenceLine,
+    SettingsLine,
+    Suite,
+    Trial,
+    TrialLine,
+    digest,
+)
+
+Draws = Mapping[tuple[str, str], Floats]
+"""(label, environment) -> (runs, resamples): the same resampled runs for everything that is said of a cell."""
+Field = Mapping[str, Sequence[Cell]]
+"""Label -> its scored cells, in the suite's order of environments."""
+
+
+def analyse(
+    suite: Suite,
+    planned: Sequence[Trial],
+    outcomes: Sequence[Outcome],
+    references: Mapping[str, Reference | None],
+    rng: np.random.Generator,
+) -> Estimates:
+    """Return every estimate, comparison, warning and verdict of a suite, finished or not.
+
+    Neither the order of trials and outcomes nor other algorithms in the suite move an estimate or a pair's
+    statistics; only Holm's correction and the probability of being best depend on who else takes part.
+
+    Args:
+        suite: fixes the order of algorithms and environments, and the analysis plan.
+        planned: every trial the suite asks for, finished or not.
+        outcomes: what there is, in any order; trials outside the plan are shown too.
+        references: environment -> the returns that score 0 and 1; without one there are no scores.
+        rng: one number is drawn from it; every cell derives its own stream from that and its name.
+    """
+    plan, book = suite.analysis, ledger(planned, outcomes)
+    streams = _streams(int(rng.integers(2**63)))
+    labels = _ordered((line.label for line in suite.algorithms), (entry.label for entry in book.entries))
+    cells = _cells(book, labels, suite, references)
+    draws = {_key(c): resample_counts(len(c.runs), plan.resamples, streams(*_key(c))) for c in cells if c.runs}
+    field = {label: found for label in labels if (found := [c for c in cells if c.label == label and c.scored])}
+    baselines = _baselines(book)
+    complete = _complete(field)
+    race = {label: field[label] for label in complete if label not in baselines}
+    aggregates = _aggregates(field, complete, _best_shares(race, draws, streams), draws, plan)
+    pairs = _pairs(field, draws, plan)
+    known = _references(suite, cells, references, baselines, plan)
+    return Estimates(
+        suite=suite.name,
+        title=suite.title,
+        question=suite.question,
+        analysis={**asdict(plan), "hash": digest(asdict(plan))},
+        planned=len(book.entries),
+        done=sum(succeeded(entry.outcome) is not None for entry in book.entries),
+        failed=sum(c.failed for c in cells),
+        warnings=cautions(book, cells, aggregates, known, plan),
+        verdicts=recommendation(aggregates, pairs, baselines, robustness(race), plan),
+        labels=labels,
+        references=known,
+        aggregates=aggregates,
+        cells=tuple(_cell_estimate(c, draws, plan) for c in cells),
+        curves=_curves(cells, field, draws, suite),
+        profiles=_profiles(field, plan),
+        pairs=pairs,
+        failures=tuple(line for c in cells for line in _failures(c)),
+        settings=tuple(_settings(c) for c in cells),
+        trials=tuple(line for c in cells for line in _trials(c)),
+        machines=_machines(book),
+    )
+
+
+def _streams(entropy: int) -> Callable[..., np.random.Generator]:
+    """Return a maker of independent generators by name, so that no stream depends on what else is drawn."""
+
+    def stream(*name: str) -> np.random.Generator:
+        key = hashlib.sha256("\0".join(name).encode()).digest()
+        return np.random.default_rng([entropy, int.from_bytes(key[:16], "big")])
+
+    return stream
+
+
+def _key(c: Cell) -> tuple[str, str]:
+    return c.label, c.environment
+
+
+def _ordered(first: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    """Return the suite's names in its order, then every other name sorted."""
+    return tuple(dict.fromkeys([*first, *sorted(others)]))
+
+
+def _cells(
+    book: Ledger, labels: Sequence[str], suite: Suite, references: Mapping[str, Reference | None]
+) -> tuple[Cell, ...]:
+    grouped: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in book.entries:
+        grouped[entry.label, entry.trial.environment].append(entry)
+    environments = _environments(suite, (environment for _, environment in grouped))
+    return tuple(
+        cell(grouped[label, environment], usable(references.get(environment)), suite.analysis)
+        for label in labels
+        for environment in environments
+        if (label, environment) in grouped
+    )
+
+
+def _environments(suite: Suite, others: Iterable[str]) -> tuple[str, ...]:
+    return _ordered((line.environment for line in suite.environments), others)
+
+
+def _baselines(book: Ledger) -> set[str]:
+    """Return the labels of what does not learn: shown and measured against, never recommended."""
+    known = algorithms()
+    return {
+        entry.label
+        for entry in book.entries
+        if entry.trial.algorithm in known and not known[entry.trial.algorithm].learns
+    }
+
+
+def _complete(field: Field) -> tuple[str, ...]:
+    everywhere = {c.environment for cells in field.values() for c in cells}
+    return tuple(label for label, cells in field.items() if len(cells) == len(everywhere))
+
+
+def _best_shares(race: Field, draws: Draws, streams: Callable[..., np.random.Generator]) -> dict[str, float]:
+    counts = {label: _counts(cells, draws) for label, cells in race.items()}
+    return probability_best(race, counts, {label: streams(label, "", "best") for label in race})
+
+
+def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:
+    return [draws[_key(c)] for c in cells]
+
+
+def _aggregates(
+    field: Field, complete: Sequence[str], shares: Mapping[str, float], draws: Draws, plan: AnalysisPlan
+) -> tuple[Aggregate, ...]:
+    """Return the aggregates, the comparable ones first, best first."""
+    found = [
+        _aggregate(label, cells, draws, plan, complete=label in complete, best=shares.get(label))
+        for label, cells in field.items()
+    ]
+    return tuple(sorted(found, key=lambda line: (not line.complete, -(line.iqm.estimate or 0.0))))
+
+
+def _aggregate(
+    label: str, cells: Sequence[Cell], draws: Draws, plan: AnalysisPlan, *, complete: bool, best: float | None
+) -> Aggregate:
+    tasks, counts, confidence = [c.scores for c in cells], _counts(cells, draws), plan.confidence
+    return Aggregate(
+        label=label,
+        environments=len(cells),
+        n=min(len(task) for task in tasks),
+        iqm=iqm_interval(tasks, counts, confidence),
+        mean=mean_interval(tasks, confidence),
+        median=median_interval(tasks, counts, confidence),
+        optimality_gap=optimality_gap_interval(tasks, confidence),
+        iqm_rliable=interquartile_mean_rliable(tasks),
+        complete=complete,
+        probability_best=best,
+    )
+
+
+def _pairs(field: Field, draws: Draws, plan: AnalysisPlan) -> tuple[Pair, ...]:
+    """Compare every two algorithms on the environments that both have."""
+    contests = []
+    for a, b in combinations(field, 2):
+        ours, theirs = _shared(field[a], field[b]), _shared(field[b], field[a])
+        if ours:
+            counts = _counts(ours, draws), _counts(theirs, draws)
+            contests.append(contest((a, b), [c.scores for c in ours], [c.scores for c in theirs], counts, plan))
+    return verdicts(contests, plan)
+
+
+def _shared(cells: Sequence[Cell], others: Sequence[Cell]) -> list[Cell]:
+    there = {c.environment for c in others}
+    return [c for c in cells if c.environment in there]
+
+
+def _references(
+    suite: Suite,
+    cells: Sequence[Cell],
+    references: Mapping[str, Reference | None],
+    baselines: set[str],
+    plan: AnalysisPlan,
+) -> tuple[ReferenceLine, ...]:
+    budgets = {c.environment: c.budget for c in cells} | {line.environment: line.steps for line in suite.environments}
+    lines = []
+    for environment in _environments(suite, (c.environment for c in cells)):
+        reference = usable(references.get(environment))
+        learners = [c for c in cells if c.environment == environment and c.label not in baselines and c.runs]
+        lines.append(
+            ReferenceLine(
+                environment=environment,
+                steps=budgets[environment],
+                random=None if reference is None else reference.random,
+                target=None if reference is None else reference.target,
+                source="" if reference is None else reference.source,
+                saturated=len(learners) > 1 and all(_saturated(c, plan) for c in learners),
+            )
+        )
+    return tuple(lines)
+
+
+def _saturated(c: Cell, plan: AnalysisPlan) -> bool:
+    return c.scored and bool(np.min(c.scores) >= plan.threshold)
+
+
+def _cell_estimate(c: Cell, draws: Draws, plan: AnalysisPlan) -> CellEstimate:
+    nothing = Interval(None, note="no runs")
+    counts, confidence = [draws[_key(c)]] if c.runs else [], plan.confidence
+    areas = c.values("auc")
+    return CellEstimate(
+        label=c.label,
+        environment=c.environment,
+        seeds=tuple(run.entry.trial.seed for run in c.runs),
+        returns=tuple(map(float, c.returns)),
+        scores=tuple(map(float, c.scores)),
+        n=len(c.runs),
+        planned=len(c.entries),
+        failed=c.failed,
+        missing=c.missing,
+        mean_return=mean_interval([c.returns], confidence) if c.runs else nothing,
+        iqm_return=iqm_interval([c.returns], counts, confidence) if c.runs else nothing,
+        iqm_score=iqm_interval([c.scores], counts, confidence) if c.scored else _no_score(c),
+        auc_score=iqm_interval([areas], counts, confidence) if len(areas) else _no_score(c),
+        threshold=time_to_threshold(c, plan.threshold, confidence),
+        overshoot=overshoot(c),
+        steps_per_second=_median(run.record.final.steps / seconds for run, seconds in _training(c) if run.record),
+        train_seconds=_median(seconds for _, seconds in _training(c)),
+        saturated=_saturated(c, plan),
+    )
+
+
+def _no_score(c: Cell) -> Interval:
+    if not c.runs:
+        return Interval(None, note="no runs")
+    return Interval(
+        None, n=len(c.runs), note="no reference" if c.reference is None else "runs without a learning curve"
+    )
+
+
+def _training(c: Cell) -> list[tuple[Run, float]]:
+    """Return the runs with their CPU seconds of training, where these were measured."""
+    timed = [(run, _train_seconds(run.record)) for run in c.runs if run.record is not None]
+    return [(run, seconds) for run, seconds in timed if seconds is not None]
+
+
+def _train_seconds(record: Record) -> float | None:
+    seconds = record.timings.get("train_cpu")
+    return float(seconds) if seconds is not None and np.isfinite(seconds) and seconds > 0 else None
+
+
+def _median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return float(np.median(found)) if found else None
+
+
+def _curves(cells: Sequence[Cell], field: Field, draws: Draws, suite: Suite) -> tuple[CurveEstimate, ...]:
+    points, confidence = suite.evaluation.points, suite.analysis.confidence
+    return tuple(
+        [
+            curve
+            for found in field.values()
+            for curve in aggregate_curves(found, _counts(found, draws), points, confidence)
+        ]
+        + [curve for c in cells if c.runs for curve in environment_curves(c, _counts([c], draws), points, confidence)]
+    )
+
+
+def _profiles(field: Field, plan: AnalysisPlan) -> tuple[Profile, ...]:
+    taus = tau_grid([c.scores for cells in field.values() for c in cells])
+    return tuple(profile(label, [c.scores for c in cells], taus, plan.confidence) for label, cells in field.items())
+
+
+def _failures(c: Cell) -> list[FailureLine]:
+    failed = [(entry, failure) for entry in c.entries if (failure := failure_of(entry)) is not None]
+    return [
+        FailureLine(
+            label=c.label,
+            environment=c.environment,
+            seed=entry.trial.seed,
+            kind=failure.kind,
+            message=failure.message,
+            attempt=failure.attempt,
+            name=entry.trial.name,
+            traceback=failure.traceback,
+        )
+        for entry, failure in failed
+    ]
+
+
+def _settings(c: Cell) -> SettingsLine:
+    trial = c.entries[0].trial
+    return SettingsLine(
+        label=c.label,
+        algorithm=trial.algorithm,
+        implementation=trial.implementation,
+        environment=c.environment,
+        configuration=c.entries[0].configuration,
+        provenance=trial.provenance,
+        hyperparameters=trial.hyperparameters,
+        settings=next((run.record.settings for run in c.runs if run.record is not None), {}),
+    )
+
+
+def _trials(c: Cell) -> list[TrialLine]:
+    counted = {run.entry.fingerprint: run for run in c.runs}
+    return [_trial(entry, counted.get(entry.fingerprint), c.metric) for entry in c.entries]
+
+
+def _trial(entry: Entry, run: Run | None, metric: str) -> TrialLine:
+    record = succeeded(entry.outcome)
+    state = "done" if record is not None else "missing" if entry.outcome is None else "failed"
+    return TrialLine(
+        label=entry.label,
+        environment=entry.trial.environment,
+        seed=entry.trial.seed,
+        state=state,
+        final_return=float(np.mean(record.final.returns)) if record is not None else None,
+        score=None if run is None else run.metric(metric),
+        steps=None if record is None else record.final.steps,
+        seconds=None if record is None else _train_seconds(record),
+        fingerprint=entry.fingerprint,
+        name=entry.trial.name,
+    )
+
+
+def _machines(book: Ledger) -> tuple[Mapping[str, Any], ...]:
+    """Return the distinct provenances with how many trials ran under each, the most frequent first."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in book.entries:
+        record = succeeded(entry.outcome)
+        if record is not None:
+            place = _place(record)
+            found.setdefault(digest(place), {**place, "trials": 0})["trials"] += 1
+    return tuple(found[key] for key in sorted(found, key=lambda key: (-found[key]["trials"], key)))
+
+
+def _place(record: Record) -> dict[str, Any]:
+    lasting = {key: value for key, value in record.provenance.items() if key not in {"started", "finished"}}
+    packing = {key: record.resources[key] for key in ("device", "threads", "workers") if key in record.resources}
+    return {**lasting, **packing}

@@ -1,0 +1,122 @@
+"""Outcomes in, tidy data frames out, for whoever wants to look at the results their own way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.analysis.scores import area_under_curve, final_return, normalise, succeeded, usable
+from bench.records import Curve, Failure, Outcome, Record, Reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TRIAL = ("label", "algorithm", "environment", "seed", "fingerprint")
+_TRIALS = (
+    *_TRIAL,
+    "configuration",
+    "implementation",
+    "budget",
+    "state",
+    "kind",
+    "message",
+    "attempt",
+    "final_return",
+    "score",
+    "auc",
+    "steps",
+    "seconds",
+    "cpu_seconds",
+)
+_POINTS = (*_TRIAL, "point", "steps", "seconds", "cpu_seconds", "mean_return", "score")
+_EPISODES = (*_TRIAL, "final", "point", "steps", "episode", "episode_return", "length")
+
+
+def frames(outcomes: Sequence[Outcome], references: Mapping[str, Reference | None]) -> dict[str, pd.DataFrame]:
+    """Return `trials`, `points` and `episodes`, one row each per trial, per evaluation and per evaluation episode.
+
+    Returns are raw and undiscounted, scores normalised with the references (missing without one), seconds are wall
+    and CPU seconds of training. Failed trials stand in `trials` with kind and message. Episodes are there to be looked
+    at: they are no independent samples, and no interval may be computed from their number.
+    """
+    import pandas as pd  # noqa: PLC0415 - slow to import, and nothing else here needs it
+
+    rows: dict[str, tuple[Sequence[str], list[dict[str, Any]]]] = {
+        "trials": (_TRIALS, []),
+        "points": (_POINTS, []),
+        "episodes": (_EPISODES, []),
+    }
+    for outcome in outcomes:
+        reference = usable(references.get(outcome.trial.environment))
+        identity = _identity(outcome)
+        rows["trials"][1].append({**identity, **_trial(outcome, reference)})
+        if isinstance(outcome, Record):
+            rows["points"][1].extend({**identity, **row} for row in _points(outcome.curve, reference))
+            rows["episodes"][1].extend({**identity, **row} for row in _episodes(outcome))
+    return {name: pd.DataFrame(found, columns=list(columns)) for name, (columns, found) in rows.items()}
+
+
+def _identity(outcome: Outcome) -> dict[str, Any]:
+    trial = outcome.trial
+    return {
+        "label": trial.label,
+        "algorithm": trial.algorithm,
+        "environment": trial.environment,
+        "seed": trial.seed,
+        "fingerprint": trial.fingerprint,
+    }
+
+
+def _trial(outcome: Outcome, reference: Reference | None) -> dict[str, Any]:
+    trial = outcome.trial
+    shared = {
+        "configuration": trial.configuration,
+        "implementation": trial.implementation,
+        "budget": trial.steps,
+        "attempt": outcome.attempt,
+    }
+    if isinstance(outcome, Failure):
+        failed = {"state": "failed", "kind": outcome.kind, "message": outcome.message}
+        return {**shared, **failed, "steps": outcome.steps, "seconds": outcome.seconds}
+    record = succeeded(outcome)
+    if record is None:
+        return {**shared, "state": "failed", "kind": "diverged", "message": "a return is not finite, or none is there"}
+    mean, area = final_return(record), area_under_curve(record.curve, trial.steps)
+    return {
+        **shared,
+        "state": "done",
+        "final_return": mean,
+        "score": None if reference is None else float(normalise(mean, reference)),
+        "auc": None if reference is None or area is None else float(normalise(area, reference)),
+        "steps": record.final.steps,
+        "seconds": record.timings.get("train"),
+        "cpu_seconds": record.timings.get("train_cpu"),
+    }
+
+
+def _points(curve: Curve, reference: Reference | None) -> Iterator[dict[str, Any]]:
+    for point, returns in enumerate(curve.returns):
+        mean = float(np.mean(returns))
+        yield {
+            "point": point,
+            "steps": int(curve.steps[point]),
+            "seconds": float(curve.seconds[point]),
+            "cpu_seconds": float(curve.cpu_seconds[point]),
+            "mean_return": mean,
+            "score": None if reference is None else float(normalise(mean, reference)),
+        }
+
+
+def _episodes(record: Record) -> Iterator[dict[str, Any]]:
+    curve, final = record.curve, record.final
+    for point in range(len(curve.returns)):
+        at = {"final": False, "point": point, "steps": int(curve.steps[point])}
+        yield from _each({**at}, curve.returns[point], curve.lengths[point])
+    yield from _each({"final": True, "point": None, "steps": final.steps}, final.returns, final.lengths)
+
+
+def _each(at: Mapping[str, Any], returns: Any, lengths: Any) -> Iterator[dict[str, Any]]:
+    for episode, (value, length) in enumerate(zip(returns, lengths, strict=True)):
+        yield {**at, "episode": episode, "episode_return": float(value), "length": int(length)}

@@ -1,0 +1,173 @@
+"""Entries of one cell in, one number per trained run out.
+
+A score is a return normalised with fixed references: 0 is the random policy, 1 the target (never the minimum and
+maximum of the compared runs, which would move with every algorithm added). Episodes are averaged here, once, and
+nothing later sees them: the unit of the statistics is the trained run.
+
+Failure rule. `random`: a failed trial counts as a run that scores as the random policy. `drop`: it is shown and not
+counted. A record with a number that is not finite, or without final episodes, is a failure like any other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis.ledger import Entry
+from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One trained run as the statistics see it."""
+
+    entry: Entry
+    record: Record | None
+    """None: the trial failed and counts as the random policy."""
+    final_return: float
+    """Mean raw return of the final evaluation; the random reference for a failed trial."""
+    final: float | None
+    """`final_return` as a score; None without a reference."""
+    auc: float | None
+    """Area under the learning curve as a score; None without a reference or without a curve."""
+
+    def metric(self, name: str) -> float | None:
+        """Return the score that the metric `final` or `auc` names."""
+        return self.auc if name == "auc" else self.final
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One algorithm on one environment: the runs that count, and how many do not."""
+
+    label: str
+    environment: str
+    budget: int
+    """Environment steps."""
+    reference: Reference | None
+    metric: str
+    entries: tuple[Entry, ...]
+    """Every trial, sorted by seed."""
+    runs: tuple[Run, ...]
+    """Those that count, sorted by seed."""
+    failed: int
+    missing: int
+    curveless: int
+    """Records left out because the metric is `auc` and they have no learning curve."""
+
+    @property
+    def returns(self) -> Floats:
+        """(runs,) mean raw return of the final evaluation."""
+        return np.array([run.final_return for run in self.runs], dtype=np.float64)
+
+    @property
+    def scores(self) -> Floats:
+        """(runs,) the plan's metric, normalised; empty without a reference."""
+        return self.values(self.metric)
+
+    def values(self, metric: str) -> Floats:
+        """(runs,) the score of a metric; empty where a run lacks it."""
+        found = [value for run in self.runs if (value := run.metric(metric)) is not None]
+        return np.array(found if len(found) == len(self.runs) else [], dtype=np.float64)
+
+    @property
+    def scored(self) -> bool:
+        """Whether this cell can enter aggregates and comparisons."""
+        return self.reference is not None and bool(self.runs)
+
+
+def normalise(returns: Floats | float, reference: Reference) -> Floats:
+    """Return raw returns as scores: 0 is the random policy, 1 the target; same shape."""
+    return np.asarray((returns - reference.random) / (reference.target - reference.random), dtype=np.float64)
+
+
+def usable(reference: Reference | None) -> Reference | None:
+    """Return the reference if its target lies above its random return and both are finite, else None."""
+    if reference is None or not (math.isfinite(reference.random) and math.isfinite(reference.target)):
+        return None
+    return reference if reference.target > reference.random else None
+
+
+def succeeded(outcome: Outcome | None) -> Record | None:
+    """Return the record if every number the statistics need is there and finite, else None."""
+    if not isinstance(outcome, Record) or outcome.final.returns.size == 0:
+        return None
+    finite = np.isfinite(outcome.final.returns).all() and np.isfinite(outcome.curve.returns).all()
+    return outcome if finite else None
+
+
+def final_return(record: Record) -> float:
+    """Return the mean raw return of the final evaluation: one number for the trained run."""
+    return float(np.mean(record.final.returns))
+
+
+def mean_curve(curve: Curve) -> Floats:
+    """(points,) raw return per evaluation, averaged over its episodes."""
+    return np.asarray(np.mean(curve.returns, axis=1), dtype=np.float64)
+
+
+def area_under_curve(curve: Curve, budget: int) -> float | None:
+    """Return the mean raw return over training, weighted by steps; None without a point.
+
+    Trapezoid rule over environment steps between the first evaluation and the budget (the last evaluation if that
+    comes earlier), divided by that span, so that the area has the unit of a return. What is trained past the budget
+    does not count; nothing is assumed about the time before the first evaluation.
+    """
+    if curve.returns.size == 0:
+        return None
+    means = mean_curve(curve)
+    steps = np.minimum(curve.steps, budget).astype(np.float64)
+    heights = np.interp(steps, curve.steps, means)
+    span = steps[-1] - steps[0]
+    if span <= 0:
+        return float(means[-1])
+    return float(np.sum(np.diff(steps) * (heights[1:] + heights[:-1]) / 2) / span)
+
+
+def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPlan) -> Cell:
+    """Return the cell that these entries (one label, one environment, at least one) make up."""
+    ordered = sorted(entries, key=lambda entry: (entry.trial.seed, entry.fingerprint))
+    found = [entry for entry in ordered if entry.outcome is not None]
+    runs = [run for entry in found if (run := _run(entry, reference, plan)) is not None]
+    counted = [run for run in runs if plan.metric != "auc" or run.record is None or run.record.curve.returns.size]
+    first = ordered[0].trial
+    return Cell(
+        label=ordered[0].label,
+        environment=first.environment,
+        budget=first.steps,
+        reference=reference,
+        metric=plan.metric,
+        entries=tuple(ordered),
+        runs=tuple(counted),
+        failed=sum(succeeded(entry.outcome) is None for entry in found),
+        missing=len(ordered) - len(found),
+        curveless=len(runs) - len(counted),
+    )
+
+
+def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run | None:
+    record = succeeded(entry.outcome)
+    if record is None:
+        counts = plan.failures == "random" and reference is not None
+        return Run(entry, None, reference.random, 0.0, 0.0) if counts and reference is not None else None
+    mean, area = final_return(record), area_under_curve(record.curve, entry.trial.steps)
+    if reference is None:
+        return Run(entry, record, mean, None, None)
+    auc = None if area is None else float(normalise(area, reference))
+    return Run(entry, record, mean, float(normalise(mean, reference)), auc)
+
+
+def failure_of(entry: Entry) -> Failure | None:
+    """Return why the entry's trial failed, None where it did not; unusable records fail as `diverged`."""
+    if entry.outcome is None or succeeded(entry.outcome) is not None:
+        return None
+    if isinstance(entry.outcome, Failure):
+        return entry.outcome
+    message = "the record holds a return that is not finite, or no final episode"
+    return Failure(entry.trial, "diverged", message, attempt=entry.outcome.attempt)

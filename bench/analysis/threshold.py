@@ -1,0 +1,51 @@
+"""Runs of one cell in, how fast they reach the threshold score out; runs that never do are censored, not dropped."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bench.analysis.interval import clopper_pearson
+from bench.analysis.scores import Cell, Run, mean_curve, normalise
+from bench.records import Interval, Threshold
+
+NONE = Threshold(0, 0, Interval(None, note="no reference, hence no score"), None, None)
+
+
+def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) -> Threshold:
+    """Return when each run's mean normalised return first reached the threshold.
+
+    A failed run that counts as the random policy never reaches it.
+    """
+    if cell.reference is None:
+        return NONE
+    when = [_first(run, cell, threshold) for run in cell.runs]
+    reached = [moment for moment in when if moment is not None]
+    return Threshold(
+        reached=len(reached),
+        n=len(when),
+        share=clopper_pearson(len(reached), len(when), confidence),
+        median_steps=_median([moment[0] for moment in reached], len(when)),
+        median_seconds=_median([moment[1] for moment in reached], len(when)),
+        steps=tuple(None if moment is None else moment[0] for moment in when),
+    )
+
+
+def _first(run: Run, cell: Cell, threshold: float) -> tuple[float, float] | None:
+    """Return (environment steps, CPU seconds of training) of the first evaluation at or above the threshold."""
+    if run.record is None or cell.reference is None or not run.record.curve.returns.size:
+        return None
+    curve = run.record.curve
+    above = normalise(mean_curve(curve), cell.reference) >= threshold
+    first = int(np.argmax(above))
+    return (float(curve.steps[first]), float(curve.cpu_seconds[first])) if above[first] else None
+
+
+def _median(reached: list[float], n: int) -> float | None:
+    """Return the smallest value by which half of all n runs have reached the threshold; None if fewer ever do."""
+    half = math.ceil(n / 2)
+    if half == 0 or len(reached) < half:
+        return None
+    value = sorted(reached)[half - 1]
+    return value if math.isfinite(value) else None
