@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 
 import pynvml
@@ -70,13 +70,8 @@ def _visible_handles(nvml: Any, entries: list[str] | None) -> list[Any]:
     every = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
     if entries is None:
         return every
-    handles = []
-    for entry in entries:
-        handle = _find(nvml, entry, every)
-        if handle is None:  # CUDA, too, ignores everything from the first unknown entry on
-            break
-        handles.append(handle)
-    return handles
+    # CUDA, too, ignores everything from the first unknown entry on.
+    return list(takewhile(lambda handle: handle is not None, (_find(nvml, entry, every) for entry in entries)))
 
 
 def _find(nvml: Any, entry: str, every: Sequence[Any]) -> Any | None:
@@ -158,11 +153,14 @@ def worker_environment(device: str, environment: Mapping[str, str]) -> dict[str,
         environment: where CUDA_VISIBLE_DEVICES is looked up.
 
     Raises:
-        DeviceError: CUDA_VISIBLE_DEVICES lists no Nth device.
+        DeviceError: `device` is neither, or CUDA_VISIBLE_DEVICES lists no Nth device.
     """
     if device == "cpu":
         return {"CUDA_VISIBLE_DEVICES": ""}
-    index = int(device.removeprefix("cuda:"))
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or not number.isdecimal():
+        raise DeviceError(f"device {device!r} is not one; write cpu or cuda:N")
+    index = int(number)
     entries = _entries(environment)
     if entries is None:
         # The management library numbers by PCI bus; CUDA does only when told to.

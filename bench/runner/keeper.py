@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -23,7 +24,7 @@ from typing import Any
 import psutil
 
 from bench.runner.jobs import Progress
-from bench.runner.worker import Done, Mishap, Order, prctl, run, send_if_room
+from bench.runner.worker import Done, Mishap, Order, prctl, run
 
 STOP = "stop"
 """Sent to a keeper: end the trial with SIGTERM, then SIGKILL after the grace period."""
@@ -112,7 +113,7 @@ class _Watch:
         self._steps = 0
         self._unsent: Progress | None = None
         self._kill_at = float("inf")
-        self._look_at = start
+        self._look_at = start + _MEMORY_POLL_SECONDS
         self._peak_mb = 0.0
         minutes = order.limits.timeout_minutes
         self._deadline = float("inf") if minutes is None else start + 60 * minutes
@@ -121,7 +122,7 @@ class _Watch:
         theirs.close()
         os.close(log)
         self._sources: list[Connection | int] = [line, self._pipe, *_death_notice(self._pid)]
-        send_if_room(line, Hatched(self._pid))
+        _send_if_room(line, Hatched(self._pid))
 
     def _fork(self, log: int, theirs: Connection) -> int:
         keeper = os.getpid()
@@ -138,12 +139,13 @@ class _Watch:
         while self._status is None:
             for source in wait(self._sources, self._patience()):
                 self._listen(source)
+            self._pass_on()
             self._enforce()
             self._reap()
         self._hear_last_words()
         self._sweep()
         verdict = self._judge()
-        peak = max(self._peak_mb, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+        peak = max(self._peak_mb, _largest_child_mb())
         seconds = time.monotonic() - self._start
         return Verdict(verdict.kind, verdict.message, verdict.traceback, self._steps, seconds, round(peak, 1))
 
@@ -180,10 +182,15 @@ class _Watch:
     def _hear_last_words(self) -> None:
         while self._pipe in self._sources and self._pipe.poll():
             self._hear()
+        if self._unsent is not None:
+            with contextlib.suppress(OSError):
+                self._line.send(self._unsent)
+
+    def _pass_on(self) -> None:
+        if self._unsent is not None and _send_if_room(self._line, self._unsent):
+            self._unsent = None
 
     def _enforce(self) -> None:
-        if self._unsent is not None and send_if_room(self._line, self._unsent):
-            self._unsent = None
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at_memory(now)
@@ -254,12 +261,31 @@ class _Watch:
         return Verdict("exited", f"exited with code {code} before its work was done, without an exception", tail)
 
 
+def _send_if_room(connection: Connection, message: object) -> bool:
+    """Send without ever waiting for the reader; return False when its buffer is full or it is gone."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLOUT)
+    if not any(event & select.POLLOUT for _, event in poll.poll(0)):
+        return False
+    try:
+        connection.send(message)
+    except OSError:
+        return False
+    return True
+
+
 def _death_notice(pid: int) -> list[int]:
     """Return what becomes readable when process `pid` ends; nothing where the system has no such thing."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # an old kernel, or a container that forbids it
             return [os.pidfd_open(pid)]
     return []
+
+
+def _largest_child_mb() -> float:
+    """Return the peak of the largest single process that has been waited for, as the kernel kept it."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
 
 
 def _resident_mb(process: psutil.Process) -> float:

@@ -14,7 +14,7 @@ import pickle
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection, wait
@@ -27,7 +27,7 @@ from bench.runner.keeper import KILL, STOP, Hatched, Verdict, keep
 from bench.runner.worker import Order, thread_environment
 
 _FORKSERVER = get_context("forkserver")
-_START_ATTEMPTS = 3
+_START_ATTEMPTS = 6
 _PATIENCE_SECONDS = 10.0
 """How long a keeper may take beyond the grace period before it is killed itself."""
 _LOST_SERVER = 255
@@ -77,7 +77,7 @@ class LocalExecutor:
         self._stops += 1
         self._waker.send_bytes(b"stop")
 
-    def events(self, jobs: Sequence[Job]) -> Iterator[Event]:
+    def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
         """Run all jobs, the longest first, and tell what happens.
 
         Every job gets one last `Ended` (`will_retry` False) unless the run is drained or stopped. Closing the iterator
@@ -176,10 +176,14 @@ def _start(job: Job, grace_seconds: float) -> _Slot:
         environment=worker_environment(job.device, os.environ),
         grace_seconds=grace_seconds,
     )
-    for _ in range(_START_ATTEMPTS - 1):
-        # A fork server that has just been killed is noticed here; multiprocessing starts another the next time.
+    for attempt in range(_START_ATTEMPTS):
+        if attempt == _START_ATTEMPTS // 2:
+            # One of the preloaded modules must break the server. Without them, whoever imports it fails alone.
+            _FORKSERVER.set_forkserver_preload([keep.__module__])
+        # A server that has just died is noticed here; multiprocessing starts another once the death is reported.
         with contextlib.suppress(OSError, EOFError):
             return _fork_keeper(job, order)
+        time.sleep(0.05 * attempt)
     return _fork_keeper(job, order)
 
 

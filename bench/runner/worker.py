@@ -7,7 +7,6 @@ import ctypes
 import faulthandler
 import os
 import pickle
-import select
 import signal
 import sys
 import traceback
@@ -75,19 +74,6 @@ def prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def send_if_room(connection: Connection, message: object) -> bool:
-    """Send without ever waiting for the reader; return False when its buffer is full or it is gone."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLOUT)
-    if not any(event & select.POLLOUT for _, event in poll.poll(0)):
-        return False
-    try:
-        connection.send(message)
-    except OSError:
-        return False
-    return True
-
-
 def run(order: Order, log: int, keeper: int, pipe: Connection) -> NoReturn:
     """Be the trial's process: settle in, do the work, say how it went through `pipe`, exit.
 
@@ -141,12 +127,12 @@ def _work(payload: bytes, pipe: Connection) -> int:
 
 
 def _report(pipe: Connection, progress: Progress) -> None:
+    # Plain numbers, so that the keeper need not import what they come from. It reads at once: this does not wait.
     mean = progress.mean_return
-    plain = Progress(int(progress.steps), float(progress.train_seconds), None if mean is None else float(mean))
-    send_if_room(pipe, plain)
+    _tell(pipe, Progress(int(progress.steps), float(progress.train_seconds), None if mean is None else float(mean)))
 
 
-def _tell(pipe: Connection, message: Done | Mishap) -> None:
+def _tell(pipe: Connection, message: Progress | Done | Mishap) -> None:
     with contextlib.suppress(OSError):
         pipe.send(message)
 

@@ -1,0 +1,176 @@
+"""Work for executors to carry, good and bad. Imports little, since every trial imports it anew."""
+
+# ruff: noqa: ARG001, T201 - all work has one signature, and what it prints goes to the log that is tested.
+
+from __future__ import annotations
+
+import ctypes
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench.errors import DivergedError
+from bench.runner.jobs import Job, Progress, Report
+
+LONG = 300.0
+SLEEPER = [sys.executable, "-S", "-c", f"import time; time.sleep({LONG})"]
+
+
+def note_pid(job: Job, *pids: int) -> None:
+    with (job.folder / "pids").open("a") as file:
+        file.writelines(f"{pid}\n" for pid in (os.getpid(), *pids))
+
+
+def pids(folder: Path) -> list[int]:
+    return [int(line) for line in (folder / "pids").read_text().split()] if (folder / "pids").exists() else []
+
+
+def innocent(job: Job, report: Report) -> None:
+    note_pid(job)
+    report(Progress(steps=100, train_seconds=0.1, mean_return=1.5))
+    time.sleep(0.05)
+    (job.folder / "result").write_text("well")
+
+
+def raises(job: Job, report: Report) -> None:
+    note_pid(job)
+    report(Progress(steps=42, train_seconds=0.1))
+    raise ValueError("the wheel came off")
+
+
+def diverges(job: Job, report: Report) -> None:
+    raise DivergedError("the loss is nan at step 7")
+
+
+def starves(job: Job, report: Report) -> None:
+    raise MemoryError
+
+
+class OutOfMemoryError(RuntimeError):
+    """Stands for torch's class of that name."""
+
+
+def starves_on_gpu(job: Job, report: Report) -> None:
+    raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+def kills_itself(job: Job, report: Report) -> None:
+    note_pid(job)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kills_itself_once(job: Job, report: Report) -> None:
+    print("try", job.attempt)
+    if job.attempt == 1:
+        kills_itself(job, report)
+    innocent(job, report)
+
+
+def kills_its_keeper(job: Job, report: Report) -> None:
+    note_pid(job, subprocess.Popen(SLEEPER).pid)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(LONG)
+
+
+def crashes(job: Job, report: Report) -> None:
+    ctypes.string_at(0)
+
+
+def aborts(job: Job, report: Report) -> None:
+    os.abort()
+
+
+def leaves(job: Job, report: Report) -> None:
+    os.write(2, b"no licence found\n")
+    os._exit(7)
+
+
+def leaves_politely(job: Job, report: Report) -> None:
+    sys.exit("cannot go on")
+
+
+def hangs(job: Job, report: Report) -> None:
+    note_pid(job)
+    report(Progress(steps=1, train_seconds=0.0))
+    time.sleep(LONG)
+
+
+def hangs_deaf(job: Job, report: Report) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hangs(job, report)
+
+
+def hangs_with_family(job: Job, report: Report) -> None:
+    note_pid(job, subprocess.Popen(SLEEPER).pid, subprocess.Popen(SLEEPER, start_new_session=True).pid)
+    hangs(job, report)
+
+
+def finishes_with_family(job: Job, report: Report) -> None:
+    note_pid(job, subprocess.Popen(SLEEPER).pid, subprocess.Popen(SLEEPER, start_new_session=True).pid)
+
+
+def eats(job: Job, report: Report) -> None:
+    note_pid(job)
+    hoard = []
+    while True:
+        hoard.append(b"x" * 20_000_000)
+        time.sleep(0.05)
+
+
+def eats_through_a_child(job: Job, report: Report) -> None:
+    child = subprocess.Popen([sys.executable, "-S", "-c", f"import time; x = b'x' * 600_000_000; time.sleep({LONG})"])
+    note_pid(job, child.pid)
+    child.wait()
+
+
+def chatters(job: Job, report: Report) -> None:
+    for number in range(50_000):
+        print("line", number)
+
+
+def writes_everywhere(job: Job, report: Report) -> None:
+    print("by print")
+    print("by stderr", file=sys.stderr)
+    os.write(1, b"by descriptor\n")
+    subprocess.run(["echo", "by child"], check=True)
+
+
+def describes_itself(job: Job, report: Report) -> None:
+    names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    facts: dict[str, object] = {name: os.environ.get(name) for name in names}
+    facts["leads its session"] = os.getsid(0) == os.getpid()
+    facts["torch threads"] = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
+    (job.folder / "facts.json").write_text(json.dumps(facts))
+
+
+def reports_without_end(job: Job, report: Report) -> None:
+    for step in range(30_000):
+        report(Progress(steps=step, train_seconds=0.0))
+    (job.folder / "result").write_text("well")
+
+
+def starts_processes(job: Job, report: Report) -> None:
+    for method in ("fork", "forkserver", "spawn"):
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            assert pool.map(abs, [-1, -2]) == [1, 2]
+    (job.folder / "result").write_text("well")
+
+
+class Unreadable:
+    """Work that can be pickled and cannot be unpickled."""
+
+    def __call__(self, job: Job, report: Report) -> None:
+        raise NotImplementedError
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _refuse, ("made with another version",)
+
+
+def _refuse(reason: str) -> object:
+    raise pickle.UnpicklingError(reason)

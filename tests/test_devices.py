@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+from bench.errors import DeviceError
+from bench.runner.devices import Gpu, Traits, available, choose, place, worker_environment
+
+
+class NVMLError(Exception):
+    """What the management library raises."""
+
+
+@dataclass
+class Card:
+    name: str
+    gigabytes: int
+    uuid: str
+
+
+class Machine:
+    """A management library for a machine with the given cards; None: no driver."""
+
+    NVMLError = NVMLError
+
+    def __init__(self, *cards: Card, driver: bool = True, slices: tuple[Card, ...] = ()) -> None:
+        self.cards = cards
+        self.slices = slices
+        self.driver = driver
+        self.sessions = 0
+
+    def nvmlInit(self) -> None:  # noqa: N802  # the library's own name, as are those below
+        if not self.driver:
+            raise NVMLError("driver not loaded")
+        self.sessions += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.sessions -= 1
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self.cards)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> Card:  # noqa: N802
+        return self.cards[index]
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> Card:  # noqa: N802
+        for card in (*self.cards, *self.slices):
+            if card.uuid == uuid:
+                return card
+        raise NVMLError("not found")
+
+    def nvmlDeviceGetName(self, card: Card) -> str:  # noqa: N802
+        return card.name
+
+    def nvmlDeviceGetUUID(self, card: Card) -> str:  # noqa: N802
+        return card.uuid
+
+    def nvmlDeviceGetMemoryInfo(self, card: Card) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(total=card.gigabytes * 2**30)
+
+
+CARDS = (Card("A", 24, "GPU-11aa"), Card("B", 48, "GPU-11bb"), Card("C", 80, "GPU-22cc"))
+GPUS = tuple(Gpu(index, card.name, float(card.gigabytes), card.uuid) for index, card in enumerate(CARDS))
+
+
+def names(visible: str | None, *cards: Card, slices: tuple[Card, ...] = ()) -> list[str]:
+    machine = Machine(*cards, slices=slices)
+    found = available(machine, {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
+    assert machine.sessions == 0
+    assert [gpu.index for gpu in found] == list(range(len(found)))
+    return [gpu.name for gpu in found]
+
+
+def test_every_card_is_available_with_its_memory() -> None:
+    assert available(Machine(*CARDS), {}) == GPUS
+
+
+def test_without_a_driver_there_is_no_gpu() -> None:
+    assert available(Machine(driver=False), {}) == ()
+
+
+def test_the_real_library_can_be_asked_here() -> None:
+    assert all(isinstance(gpu, Gpu) for gpu in available())
+
+
+@pytest.mark.parametrize(
+    ("visible", "seen"),
+    [
+        (None, ["A", "B", "C"]),
+        ("", []),
+        ("-1", []),
+        ("2,0", ["C", "A"]),
+        (" 1 , 2 ", ["B", "C"]),
+        ("0,-1,2", ["A"]),
+        ("0,7,2", ["A"]),
+        ("GPU-22", ["C"]),
+        ("GPU-11bb,0", ["B", "A"]),
+        ("GPU-11", []),  # fits two
+        ("MIG-5,1", ["slice", "B"]),
+        ("MIG-6,1", []),
+    ],
+)
+def test_cuda_visible_devices_is_read_as_cuda_reads_it(visible: str | None, seen: list[str]) -> None:
+    assert names(visible, *CARDS, slices=(Card("slice", 10, "MIG-5"),)) == seen
+
+
+@pytest.mark.parametrize(
+    ("request_", "gpus", "devices"),
+    [
+        ("auto", (), ("cpu",)),
+        ("auto", GPUS, ("cuda:0", "cuda:1", "cuda:2")),
+        ("cpu", GPUS, ("cpu",)),
+        ("cuda", GPUS[:2], ("cuda:0", "cuda:1")),
+        ("cuda:2,0", GPUS, ("cuda:2", "cuda:0")),
+        ("cuda:1,1", GPUS, ("cuda:1",)),
+    ],
+)
+def test_a_request_becomes_devices(request_: str, gpus: tuple[Gpu, ...], devices: tuple[str, ...]) -> None:
+    assert choose(request_, gpus) == devices
+
+
+@pytest.mark.parametrize("request_", ["cuda", "cuda:0"])
+def test_a_gpu_that_is_not_there_is_told_with_the_next_step(request_: str) -> None:
+    with pytest.raises(DeviceError, match=rf"^device '{request_}' is not here; no GPU is visible .*; use cpu or auto$"):
+        choose(request_, ())
+
+
+def test_an_index_that_is_not_there_is_told_with_what_is() -> None:
+    with pytest.raises(DeviceError) as caught:
+        choose("cuda:0,3", GPUS[:1])
+    assert str(caught.value) == "device 'cuda:3' is not here; there are cpu, cuda:0 (A, 24 GB)"
+
+
+@pytest.mark.parametrize(
+    "request_", ["gpu", "cuda:", "cuda:a", "cuda:-1", "cuda:0,", "cudaish:0", "", "cpu:0", "auto:1"]
+)
+def test_a_request_that_cannot_be_read_is_refused(request_: str) -> None:
+    with pytest.raises(DeviceError, match="is not understood; write auto, cpu, cuda or cuda:0,1"):
+        choose(request_, GPUS)
+
+
+SMALL = Traits(tensors=True, on_policy=True, observations="vector")
+PIXELS = Traits(tensors=True, on_policy=True, observations="image")
+REPLAY = Traits(tensors=True, on_policy=False, observations="vector")
+TABLE = Traits(tensors=False, on_policy=False, observations="discrete")
+
+
+def test_auto_keeps_small_networks_on_the_cpu_and_spreads_the_rest() -> None:
+    trials = [SMALL, REPLAY, PIXELS, TABLE, REPLAY, REPLAY]
+    assert place("auto", ("cuda:0", "cuda:1"), trials) == ("cpu", "cuda:0", "cuda:1", "cpu", "cuda:0", "cuda:1")
+
+
+def test_gpus_that_were_asked_for_take_everything_that_uses_tensors() -> None:
+    assert place("cuda:0,1", ("cuda:0", "cuda:1"), [SMALL, TABLE, SMALL]) == ("cuda:0", "cpu", "cuda:1")
+
+
+def test_without_a_gpu_all_is_on_the_cpu() -> None:
+    assert place("auto", ("cpu",), [SMALL, REPLAY]) == ("cpu", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "expected"),
+    [
+        ("cpu", "0,1", {"CUDA_VISIBLE_DEVICES": ""}),
+        ("cuda:1", None, {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}),
+        ("cuda:1", "3,5", {"CUDA_VISIBLE_DEVICES": "5"}),
+        ("cuda:0", "MIG-5,GPU-11aa", {"CUDA_VISIBLE_DEVICES": "MIG-5"}),
+    ],
+)
+def test_a_worker_sees_its_device_alone(device: str, visible: str | None, expected: dict[str, str]) -> None:
+    environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    assert worker_environment(device, environment) == expected
+
+
+def test_a_device_beyond_the_visible_ones_is_told() -> None:
+    with pytest.raises(DeviceError, match="device 'cuda:2' is not visible; CUDA_VISIBLE_DEVICES lists 3,5"):
+        worker_environment("cuda:2", {"CUDA_VISIBLE_DEVICES": "3,5"})
+
+
+def test_a_device_that_is_not_one_is_told() -> None:
+    with pytest.raises(DeviceError, match="device 'cuda:many' is not one; write cpu or cuda:N"):
+        worker_environment("cuda:many", {})
