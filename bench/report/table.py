@@ -1,0 +1,206 @@
+"""One table in; CSV, Markdown and LaTeX out, all from the same cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+
+from bench.records import Interval
+from bench.report import words
+
+Value = str | int | float | Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading; numbers stand right, words left."""
+
+    name: str
+    numeric: bool = True
+    interval: bool = False
+    """Whether its cells are intervals: CSV then has three columns."""
+    hint: str = ""
+    """What the heading means, in a sentence."""
+    wraps: bool = False
+    """Whether its cells are prose that may break over lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value with what a reader needs to trust it."""
+
+    value: Value
+    text: str = ""
+    """How it is shown, where that is not the usual way of its type."""
+    note: str = ""
+    """Why there is no number, or what to know about it."""
+    link: str = ""
+    """Where on the page its trials stand, `#...`."""
+
+    @property
+    def shown(self) -> str:
+        """The value as a reader sees it."""
+        if self.text:
+            return self.text
+        if isinstance(self.value, Interval):
+            return words.interval(self.value)
+        if isinstance(self.value, str):
+            return words.plain(self.value) or words.DASH
+        return words.integer(self.value) if isinstance(self.value, int) else words.number(self.value)
+
+    @property
+    def footnote(self) -> str:
+        """The cell's own note, else its interval's."""
+        inner = self.value.note if isinstance(self.value, Interval) else ""
+        return words.plain(self.note or inner)
+
+    @property
+    def key(self) -> str:
+        """What the column is sorted by: the number in full, or the text; empty where there is neither."""
+        value = self.value.estimate if isinstance(self.value, Interval) else self.value
+        return _exact(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Headings and rows: what every format is rendered from. The first column names the row."""
+
+    name: str
+    """File name without ending; also the table's anchor."""
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    groups: tuple[str, ...] = ()
+    """Per row: the cell of the experiment it belongs to, for links and the filter; empty for most tables."""
+
+    @property
+    def footnotes(self) -> tuple[str, ...]:
+        """Every different note, in reading order."""
+        return tuple(dict.fromkeys(cell.footnote for row in self.rows for cell in row if cell.footnote))
+
+    def mark(self, cell: Cell) -> str:
+        """Return the letter of the cell's footnote; empty where it has none."""
+        return self.letter(cell.footnote) if cell.footnote else ""
+
+    def letter(self, note: str) -> str:
+        """Return the letter of one of the footnotes."""
+        return letters(self.footnotes.index(note))
+
+
+def letters(place: int) -> str:
+    """Return a, b, ..., z, aa, ab, ... for 0, 1, ..., 25, 26, 27, ..."""
+    head, tail = divmod(place, 26)
+    return (letters(head - 1) if head else "") + chr(ord("a") + tail)
+
+
+def to_csv(table: Table) -> str:
+    """Return the table with numbers in full precision; an interval takes three columns."""
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\n")
+    writer.writerow([name for column in table.columns for name in _csv_names(column)])
+    for row in table.rows:
+        pairs = zip(row, table.columns, strict=True)
+        writer.writerow([value for cell, column in pairs for value in _csv_values(cell, column)])
+    return sheet.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """Return the table as GitHub-flavoured Markdown, caption above and footnotes below."""
+    head = [_markdown(column.name) for column in table.columns]
+    rule = ["---:" if column.numeric else ":---" for column in table.columns]
+    body = [[_markdown(cell.shown) + _raised(table, cell, "<sup>", "</sup>") for cell in row] for row in table.rows]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
+    notes = [f"{letters(place)}: {_markdown(note)}" for place, note in enumerate(table.footnotes)]
+    return "\n".join([f"**{_markdown(table.caption)}**", "", *lines, *_block(notes, "\n")]) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """Return the table as LaTeX for the package booktabs."""
+    shape = "".join("r" if column.numeric else "l" for column in table.columns)
+    head = " & ".join(_latex(column.name) for column in table.columns)
+    body = [
+        " & ".join(_latex(cell.shown) + _raised(table, cell, r"\textsuperscript{", "}") for cell in row)
+        for row in table.rows
+    ]
+    notes = [
+        rf"\par\footnotesize \textsuperscript{{{letters(place)}}} {_latex(note)}"
+        for place, note in enumerate(table.footnotes)
+    ]
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_latex(table.caption)}}}",
+        rf"\begin{{tabular}}{{{shape}}}",
+        r"\toprule",
+        head + r" \\",
+        r"\midrule",
+        *(row + r" \\" for row in body),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *notes,
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+FORMATS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
+"""File ending -> renderer."""
+
+
+def _exact(value: str | float | None) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return words.plain(value) if isinstance(value, str) else f"{value:.10g}"
+
+
+def _csv_names(column: Column) -> list[str]:
+    return [column.name, f"{column.name} low", f"{column.name} high"] if column.interval else [column.name]
+
+
+def _csv_values(cell: Cell, column: Column) -> list[str]:
+    if not column.interval:
+        return [cell.key]
+    bounds = (cell.value.low, cell.value.high) if isinstance(cell.value, Interval) else (None, None)
+    return [cell.key, *map(_exact, bounds)]
+
+
+def _raised(table: Table, cell: Cell, before: str, after: str) -> str:
+    mark = table.mark(cell)
+    return f"{before}{mark}{after}" if mark else ""
+
+
+def _block(lines: list[str], gap: str) -> list[str]:
+    return [gap + "  \n".join(lines)] if lines else []
+
+
+_MARKDOWN = str.maketrans({**{sign: "\\" + sign for sign in "\\`*_{}[]#|~$"}, "<": "&lt;", ">": "&gt;", "&": "&amp;"})
+
+
+def _markdown(text: str) -> str:
+    return text.translate(_MARKDOWN)
+
+
+_LATEX = str.maketrans(
+    {
+        **{sign: "\\" + sign for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "[": "{[}",
+        "]": "{]}",
+        "|": r"\textbar{}",
+        '"': "''",
+        words.MINUS: "$-$",
+        words.DASH: "--",
+        "∞": r"$\infty$",
+    }
+)
+
+
+def _latex(text: str) -> str:
+    return text.translate(_LATEX)

@@ -1,0 +1,356 @@
+"""Estimates in, the report's tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.records import Aggregate, CellEstimate, Estimates, Pair, SettingsLine, TrialLine
+from bench.report import order, words
+from bench.report.table import Cell, Column, Table
+
+NOT_REACHED = "Fewer than half of the runs reach the threshold within the budget."
+_VISIBLE_OVERSHOOT = 0.005
+
+
+def overall(estimates: Estimates) -> Table:
+    """Return one row per algorithm: the aggregates over environments, best first as the analysis orders them."""
+    level = _level(estimates)
+    return Table(
+        "overall",
+        f"Normalised score over all environments (0 is the random policy, 1 the target), with {level} intervals",
+        (
+            Column("Algorithm", numeric=False),
+            Column("IQM", interval=True, hint="Mean of the middle half of all runs"),
+            Column("Mean", interval=True),
+            Column("Median", interval=True, hint="Median over environments of the mean score"),
+            Column("Optimality gap", interval=True, hint="Mean shortfall below the target; lower is better"),
+            Column("n", hint="Trained runs per environment; the smallest where they differ"),
+            Column("Environments"),
+            Column("IQM as rliable trims", hint="For comparison with the literature"),
+        ),
+        tuple(_overall_row(estimates, line) for line in estimates.aggregates),
+    )
+
+
+def pairwise(estimates: Estimates) -> Table:
+    """Return one row per pair of algorithms: effect, interval, p-values, verdict."""
+    return Table(
+        "pairwise",
+        f"Every pair compared: A against B, effects with {_level(estimates)} intervals, p-values corrected by Holm",
+        (
+            Column("A", numeric=False),
+            Column("B", numeric=False),
+            Column("Verdict on A", numeric=False),
+            Column("P(A > B)", interval=True, hint="Probability that a run of A scores above a run of B"),
+            Column("Difference in IQM", interval=True, hint="A minus B, normalised score"),
+            Column("p", hint="Rank permutation test, stratified by environment"),
+            Column("p (Holm)", hint="Corrected over all pairs of this report"),
+            Column("n", hint="Trained runs per environment; the smallest where they differ"),
+            Column("Environments"),
+            Column("In words", numeric=False, wraps=True),
+        ),
+        tuple(_pair_row(estimates, pair) for pair in estimates.pairs),
+    )
+
+
+def environment(estimates: Estimates, name: str) -> Table:
+    """Return one row per algorithm on the environment `name`: results, cost, failures."""
+    share = words.percent(order.plan(estimates)["threshold"])
+    level = _level(estimates)
+    return Table(
+        f"environment-{order.environments(estimates).index(name) + 1}",
+        f"{name}: the final policies, interquartile mean over runs with {level} intervals",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Final return", interval=True, hint="Interquartile mean over runs, raw"),
+            Column("Mean return", interval=True),
+            Column("Score", interval=True, hint="Interquartile mean over runs, normalised"),
+            Column("n", hint="Trained runs counted"),
+            Column("Failed"),
+            Column("Missing", hint="Planned, not finished yet"),
+            Column("Solved", interval=True, hint=f"Share of runs that reach a score of {share} of the target"),
+            Column("Steps to threshold", hint="Median over all runs"),
+            Column("CPU s to threshold", hint="Median over all runs"),
+            Column("Steps/s", hint="Median over runs, training alone, per CPU second"),
+        ),
+        tuple(_cell_row(estimates, cell) for cell in estimates.cells if cell.environment == name),
+    )
+
+
+def efficiency(estimates: Estimates) -> Table:
+    """Return one row per cell: how fast it learns and what it costs."""
+    return Table(
+        "efficiency",
+        "What learning costs: steps and CPU seconds until the threshold score, speed, area under the curve",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Reached", hint="Runs that reach the threshold, of all runs"),
+            Column("Steps to threshold", hint="Median over all runs"),
+            Column("CPU s to threshold", hint="Median over all runs"),
+            Column("Steps/s", hint="Median over runs, training alone, per CPU second"),
+            Column("CPU s per run", hint="Median over runs, training alone"),
+            Column("Overshoot", hint="Largest share of steps beyond the budget"),
+            Column("Score over training", interval=True, hint="Mean of the learning curve, normalised (area under it)"),
+        ),
+        tuple(_efficiency_row(estimates, cell) for cell in estimates.cells),
+    )
+
+
+def failures(estimates: Estimates) -> Table:
+    """Return one row per failed trial."""
+    return Table(
+        "failures",
+        "Trials that failed",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Seed"),
+            Column("Kind", numeric=False),
+            Column("Attempt"),
+            Column("Message", numeric=False, wraps=True),
+            Column("Folder", numeric=False),
+        ),
+        tuple(
+            (
+                _trace(estimates, line.label, None, line.label),
+                Cell(line.environment),
+                Cell(line.seed, text=str(line.seed)),
+                Cell(line.kind.replace("_", " ")),
+                Cell(line.attempt),
+                Cell(line.message),
+                Cell(line.name),
+            )
+            for line in estimates.failures
+        ),
+    )
+
+
+def references(estimates: Estimates) -> Table:
+    """Return one row per environment: what scores 0, what scores 1, and who says so."""
+    return Table(
+        "references",
+        "Reference returns: a random policy scores 0, the target scores 1",
+        (
+            Column("Environment", numeric=False),
+            Column("Budget (steps)"),
+            Column("Random"),
+            Column("Target"),
+            Column("Source", numeric=False, wraps=True),
+            Column("Saturated", numeric=False, hint="Every algorithm solves it, so it cannot tell them apart"),
+        ),
+        tuple(
+            (
+                Cell(line.environment),
+                Cell(line.steps),
+                Cell(line.random, note=_no_reference(line.random)),
+                Cell(line.target, note=_no_reference(line.target)),
+                Cell(line.source),
+                Cell("yes" if line.saturated else "no"),
+            )
+            for line in estimates.references
+        ),
+    )
+
+
+def settings(estimates: Estimates, lines: tuple[SettingsLine, ...], name: str, caption: str) -> Table:
+    """Return one row per cell in `lines`: what was set, by whom, and the configuration's hash."""
+    return Table(
+        name,
+        caption,
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Implementation", numeric=False),
+            Column("Set", numeric=False, wraps=True, hint="Hyperparameters that the suite or its named set gives"),
+            Column("Provenance", numeric=False, wraps=True),
+            Column("Configuration", numeric=False, hint="Hash of everything that can change the numbers"),
+        ),
+        tuple(
+            (
+                _trace(estimates, line.label, line.environment, line.label),
+                Cell(line.environment),
+                Cell(line.implementation),
+                Cell(
+                    words.settings(line.hyperparameters), note="" if line.hyperparameters else "The library's defaults."
+                ),
+                Cell(line.provenance or "not recorded"),
+                Cell(line.configuration),
+            )
+            for line in lines
+        ),
+    )
+
+
+def machines(estimates: Estimates) -> Table:
+    """Return one row per recorded fact, one column per distinct machine and set of versions."""
+    flat = [dict(_flatten(machine)) for machine in estimates.machines]
+    facts = list(dict.fromkeys(fact for machine in flat for fact in machine if fact != "trials"))
+    heads = [f"Machine {place} ({_ran(machine)})" for place, machine in enumerate(estimates.machines, start=1)]
+    return Table(
+        "machines",
+        "Versions and hardware",
+        (Column("Recorded", numeric=False), *(Column(head, numeric=False, wraps=True) for head in heads)),
+        tuple((Cell(fact), *(Cell(machine.get(fact, "")) for machine in flat)) for fact in facts),
+    )
+
+
+def trials(estimates: Estimates) -> Table:
+    """Return one row per trial: the evidence behind every other number."""
+    lines = order.trials(estimates)
+    return Table(
+        "trials",
+        "Every trial",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Seed"),
+            Column("State", numeric=False),
+            Column("Final return", hint="Mean over the final evaluation's episodes, raw"),
+            Column("Score", hint="The plan's metric, normalised"),
+            Column("Steps"),
+            Column("CPU s", hint="Training alone"),
+            Column("Fingerprint", numeric=False, hint="Hash of everything that can change the numbers"),
+            Column("Folder", numeric=False),
+        ),
+        tuple(_trial_row(line) for line in lines),
+        tuple(order.group(estimates, line.label, line.environment) for line in lines),
+    )
+
+
+def every(estimates: Estimates) -> Iterator[Table]:
+    """Yield each table that is written as files."""
+    yield overall(estimates)
+    yield pairwise(estimates)
+    for name in order.environments(estimates):
+        yield environment(estimates, name)
+    yield efficiency(estimates)
+    yield failures(estimates)
+    yield references(estimates)
+    yield settings(estimates, estimates.settings, "settings", "Hyperparameters and where they come from")
+    yield machines(estimates)
+    yield trials(estimates)
+
+
+def _level(estimates: Estimates) -> str:
+    return words.percent(order.plan(estimates)["confidence"])
+
+
+def _trace(estimates: Estimates, label: str, where: str | None, value: Any, *, text: str = "", note: str = "") -> Cell:
+    return Cell(value, text, note, order.anchor(estimates, label, where))
+
+
+def _overall_row(estimates: Estimates, line: Aggregate) -> tuple[Cell, ...]:
+    lacking = "" if line.complete else "Lacks environments that others have: not comparable with the other rows."
+    return (
+        _trace(estimates, line.label, None, line.label, note=lacking),
+        *(
+            _trace(estimates, line.label, None, value)
+            for value in (line.iqm, line.mean, line.median, line.optimality_gap)
+        ),
+        Cell(line.n),
+        Cell(line.environments),
+        Cell(line.iqm_rliable),
+    )
+
+
+def _pair_row(estimates: Estimates, pair: Pair) -> tuple[Cell, ...]:
+    level = 1 - order.plan(estimates)["confidence"]
+    hopeless = pair.smallest_p is not None and pair.smallest_p > level
+    note = f"With so few runs p cannot fall below {words.probability(pair.smallest_p)}: no claim is possible."
+    return (
+        _trace(estimates, pair.a, None, pair.a),
+        _trace(estimates, pair.b, None, pair.b),
+        Cell(pair.verdict),
+        Cell(pair.probability),
+        Cell(pair.difference),
+        Cell(pair.p_value, text=words.probability(pair.p_value)),
+        Cell(pair.p_holm, text=words.probability(pair.p_holm), note=note if hopeless else ""),
+        Cell(pair.n),
+        Cell(pair.environments),
+        Cell(pair.sentence),
+    )
+
+
+def _cell_row(estimates: Estimates, cell: CellEstimate) -> tuple[Cell, ...]:
+    def trace(value: Any, note: str = "") -> Cell:
+        return _trace(estimates, cell.label, cell.environment, value, note=note)
+
+    ceiling = "All of its runs are at or above the threshold." if cell.saturated else ""
+    return (
+        trace(cell.label, ceiling),
+        trace(cell.iqm_return),
+        trace(cell.mean_return),
+        trace(cell.iqm_score),
+        trace(cell.n),
+        trace(cell.failed),
+        trace(cell.missing),
+        trace(cell.threshold.share),
+        trace(_whole(cell.threshold.median_steps), _unreached(cell, cell.threshold.median_steps)),
+        trace(cell.threshold.median_seconds, _unreached(cell, cell.threshold.median_seconds)),
+        trace(_whole(cell.steps_per_second)),
+    )
+
+
+def _efficiency_row(estimates: Estimates, cell: CellEstimate) -> tuple[Cell, ...]:
+    def trace(value: Any, text: str = "", note: str = "") -> Cell:
+        return _trace(estimates, cell.label, cell.environment, value, text=text, note=note)
+
+    reached = cell.threshold
+    return (
+        trace(cell.label),
+        Cell(cell.environment),
+        trace(reached.reached, f"{reached.reached} of {reached.n}"),
+        trace(_whole(reached.median_steps), note=_unreached(cell, reached.median_steps)),
+        trace(reached.median_seconds, note=_unreached(cell, reached.median_seconds)),
+        trace(_whole(cell.steps_per_second)),
+        trace(cell.train_seconds),
+        trace(cell.overshoot, words.percent(cell.overshoot, 1), _overshoot(cell)),
+        trace(cell.auc_score),
+    )
+
+
+def _trial_row(line: TrialLine) -> tuple[Cell, ...]:
+    return (
+        Cell(line.label),
+        Cell(line.environment),
+        Cell(line.seed, text=str(line.seed)),
+        Cell(line.state),
+        Cell(line.final_return),
+        Cell(line.score),
+        Cell(line.steps),
+        Cell(line.seconds),
+        Cell(line.fingerprint),
+        Cell(line.name),
+    )
+
+
+def _unreached(cell: CellEstimate, median: float | None) -> str:
+    if median is not None:
+        return ""
+    return NOT_REACHED if cell.threshold.n else "No runs yet."
+
+
+def _overshoot(cell: CellEstimate) -> str:
+    return "Longer than the budget: its rollouts do not divide it." if cell.overshoot > _VISIBLE_OVERSHOOT else ""
+
+
+def _no_reference(value: float | None) -> str:
+    return "" if words.finite(value) else "Unknown, so this environment has no normalised score."
+
+
+def _whole(value: float | None) -> int | None:
+    return round(value) if value is not None and words.finite(value) else None
+
+
+def _ran(machine: Mapping[str, Any]) -> str:
+    return words.counted(machine["trials"], "trial") if isinstance(machine.get("trials"), int) else "trials not counted"
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key} ")
+        else:
+            yield f"{prefix}{key}", words.setting(value)

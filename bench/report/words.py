@@ -1,0 +1,107 @@
+"""Values in, text a reader can trust out: never `nan`, never `None`."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bench.records import Interval
+
+DASH = "\N{EN DASH}"
+"""Stands where there is no number; the reason follows in a footnote."""
+MINUS = "\N{MINUS SIGN}"
+
+
+def finite(value: float | None) -> bool:
+    """Return whether `value` is a number that can be shown."""
+    return value is not None and math.isfinite(value)
+
+
+def plain(text: str) -> str:
+    """Return `text` on one line without characters that XML forbids or that reverse the reading direction."""
+    return "".join(
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
+
+
+def decimals(values: Iterable[float | None]) -> int:
+    """Return the number of decimals that suits the largest of `values`: about three significant digits."""
+    largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)
+    if largest >= 1000:  # noqa: PLR2004 - the steps of the scale are the content of this function
+        return 0
+    if largest >= 10:  # noqa: PLR2004 - as above
+        return 1
+    if largest >= 0.1 or largest == 0:  # noqa: PLR2004 - as above
+        return 2
+    return min(2 - math.floor(math.log10(largest)), 8)
+
+
+def number(value: float | None, places: int | None = None) -> str:
+    """Return `value` with thousands separated and a true minus sign; a dash where there is no number."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{value:,.{decimals([value]) if places is None else places}f}"
+    if not text.strip("-0.,"):
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def integer(value: float | None) -> str:
+    """Return `value` without decimals; a dash where there is no number."""
+    return number(value, 0)
+
+
+def interval(value: Interval) -> str:
+    """Return `0.83 [0.71, 0.92]`, without brackets where there is no interval, a dash where there is no estimate."""
+    if not finite(value.estimate):
+        return DASH
+    if not (finite(value.low) and finite(value.high)):
+        return number(value.estimate)
+    places = decimals((value.estimate, value.low, value.high))
+    return f"{number(value.estimate, places)} [{number(value.low, places)}, {number(value.high, places)}]"
+
+
+def probability(value: float | None) -> str:
+    """Return a p-value as papers print it: three decimals, `<0.001` below."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return "<0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - the convention itself
+
+
+def percent(value: float | None, places: int = 0) -> str:
+    """Return a share as `90 %`."""
+    return DASH if value is None or not math.isfinite(value) else f"{number(100 * value, places)} %"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return `1 seed`, `10 seeds`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def span(counts: Iterable[int]) -> str:
+    """Return `n = 10`, or `n = 8 to 10` where the counts differ, or `n = 0`."""
+    known = sorted(set(counts)) or [0]
+    return f"n = {known[0]}" if len(known) == 1 else f"n = {known[0]} to {known[-1]}"
+
+
+def setting(value: Any) -> str:
+    """Return a hyperparameter as a reader would write it down: JSON, with infinity as a sign."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {setting(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(setting(item) for item in value) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "undefined" if math.isnan(value) else f"{MINUS if value < 0 else ''}∞"
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def settings(values: Mapping[str, Any]) -> str:
+    """Return `gamma = 0.99, n_envs = 8`; a dash where nothing is set."""
+    return ", ".join(f"{name} = {setting(value)}" for name, value in values.items()) or DASH
