@@ -359,15 +359,15 @@ def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
 
 def cost(
     trials: Iterable[Trial],
-    environments: Mapping[str, Environment] | None = None,
     measured: Mapping[Cell, float] | None = None,
+    environments: Mapping[str, Environment] | None = None,
 ) -> Cost:
     """Return what the trials take, one after the other.
 
     Args:
         trials: what will run.
-        environments: traits by id, for environments that the catalogue does not know.
         measured: seconds of one trial by (label, environment), where records know them; they replace the estimate.
+        environments: traits by id, for environments that the catalogue does not know.
     """
     environments, measured = environments or {}, measured or {}
     steps = evaluation_steps = 0

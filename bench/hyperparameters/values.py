@@ -10,16 +10,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_NOISES = ("normal", "ornstein-uhlenbeck")
 
-
-def checked(name: str, value: Any) -> Any:
+def checked(algorithm: str, name: str, value: Any) -> Any:
     """Return `value`, whole numbers written as `1e5` made integers.
 
     Raises:
         ValueError: the value cannot be meant; the message says what is wanted.
     """
-    kind = _KINDS.get(name)
+    kind = _KINDS.get(f"{algorithm}.{name}") or _KINDS.get(name)
     return kind(value) if kind else value
 
 
@@ -165,10 +163,19 @@ def _normalize(value: Any) -> Any:
     return value
 
 
-def _noise_type(value: Any) -> str:
-    if value not in _NOISES:
-        raise ValueError(f"wants {' or '.join(map(repr, _NOISES))}, not {value!r}")
-    return str(value)
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"wants {' or '.join(words)}, not {value!r}")
+        return str(value)
+
+    return check
+
+
+def _positive(value: Any) -> Any:
+    if not _is_number(value) or not 0 < value < math.inf:
+        raise ValueError(f"wants a number above 0, not {value!r}")
+    return value
 
 
 def _text(value: Any) -> str:
@@ -210,6 +217,9 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
             "line_search_max_iter",
             "sub_sampling_factor",
             "n_eval_episodes",
+            "episodes_per_update",
+            "value_batch_size",
+            "steps_per_pass",
         ),
         _whole(1),
     ),
@@ -217,7 +227,17 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), _SHARE),
     **dict.fromkeys(("vf_coef", "noise_std", "target_policy_noise", "target_noise_clip"), _between(0, math.inf)),
     **dict.fromkeys(
-        ("use_sde", "use_sde_at_warmup", "use_rms_prop", "normalize_advantage", "optimize_memory_usage", "zero_policy"),
+        (
+            "use_sde",
+            "use_sde_at_warmup",
+            "use_rms_prop",
+            "normalize_advantage",
+            "optimize_memory_usage",
+            "zero_policy",
+            "normalize_returns",
+            "gamma_power",
+            "bootstrap_truncated",
+        ),
         _flag,
     ),
     **dict.fromkeys(("clip_range", "delta_std"), _positive_or_schedule),
@@ -227,15 +247,19 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "max_grad_norm": _optional(_between(0, math.inf)),
     "n_top": _optional(_whole(1)),
     "learning_starts": _whole(0),
+    "value_epochs": _whole(0),
     "top_quantiles_to_drop_per_net": _whole(0),
     "sde_sample_freq": _whole(-1),
     "gradient_steps": _gradient_steps,
     "train_freq": _train_freq,
     "ent_coef": _entropy,
     "normalize": _normalize,
-    "noise_type": _noise_type,
+    "noise_type": _one_of("normal", "ornstein-uhlenbeck"),
+    "reinforce.baseline": _one_of("none", "mean", "value"),
+    "softmax_reinforce.baseline": _one_of("none", "mean"),
+    "value_learning_rate": _optional(_positive),
     "policy": _text,
     "policy_kwargs": _policy_kwargs,
     "env_wrapper": _env_wrapper,
 }
-"""What each name means wherever it occurs; a name that is not here is passed on as it is."""
+"""What each name means wherever it occurs, or for one algorithm alone; any other name is passed on as it is."""

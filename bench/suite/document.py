@@ -44,10 +44,10 @@ class Document:
             where = where[:-1]
         return self.lines.get(where, 1)
 
-    def complain(self, where: Place, message: str, hint: str = "") -> None:
-        """Note a complaint about the value there."""
+    def complain(self, where: Place, message: str, hint: str = "", *, line: int | None = None) -> None:
+        """Note a complaint about the value there; `line` if it is about another line than that value's first."""
         dotted = ".".join(str(step) for step in where)
-        place = f"{self.place}:{self.line(where)}" + (f": {dotted}" if dotted else "")
+        place = f"{self.place}:{line or self.line(where)}" + (f": {dotted}" if dotted else "")
         self.complaints.append(Complaint(place, message, hint))
 
     def line_of(self, complaint: Complaint) -> int:
@@ -127,15 +127,14 @@ class _Reader:
                     merged = {**part, **merged}
                 continue
             key = self._key(key_node, where)
+            line = key_node.start_mark.line + 1
             if key in found:
-                first = self.document.lines[(*where, key)]
+                first = self.document.lines[*where, key]
                 self.document.complain(
-                    where,
-                    f"key {key!r} is given again in line {key_node.start_mark.line + 1} (first in line {first})",
-                    "keep one of them",
+                    (*where, key), f"key is given again; it stands in line {first} already", line=line
                 )
                 continue
-            self.document.lines[(*where, key)] = key_node.start_mark.line + 1
+            self.document.lines[*where, key] = line
             found[key] = self.read(value_node, (*where, key), above)
         return {**merged, **found}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import SequenceMatcher
 from typing import Any, TypeGuard
 
 from bench import catalog, hyperparameters
@@ -75,7 +76,7 @@ def _judge_overrides(document: Document, where: Place, algorithm: str, given: Ma
             document.complain((*where, name), f"{algorithm} has no hyperparameter {name!r}", hint)
             continue
         try:
-            checked(name, value)
+            checked(algorithm, name, value)
         except ValueError as error:
             document.complain((*where, name), str(error))
 
@@ -98,7 +99,11 @@ def _judge_labels(document: Document, entries: Mapping[Place, Mapping[str, Any]]
 def _judge_environment(document: Document, id_: str, settings: Any) -> None:
     where = ("environments", id_)
     if guess := _meant(id_):
-        document.complain(where, f"environment {id_!r} is not known", f"did you mean {guess!r}?")
+        document.complain(
+            where,
+            f"environment {id_!r} is not known",
+            f"did you mean {guess!r}? one of your own is written `module:{id_}`",
+        )
     reference = settings.get("reference") if isinstance(settings, dict) else None
     if isinstance(reference, dict):
         _judge_reference(document, (*where, "reference"), reference)
@@ -127,7 +132,7 @@ def _meant(id_: str) -> str | None:
         if name == its_name and version in {"", its_version}:
             return other
     guess = catalog.suggest(id_, known)
-    # A digit makes another environment (FrozenLake8x8); a letter or two is a slip of the key.
+    # A digit makes another environment (FrozenLake8x8); a single letter is a slip of the key.
     if guess and _split(guess)[1] == version and _few_letters_apart(name, _split(guess)[0]):
         return guess
     return None
@@ -141,11 +146,8 @@ def _split(id_: str) -> tuple[str, str]:
 
 
 def _few_letters_apart(one: str, other: str) -> bool:
-    same_digits = re.sub(r"\D", "", one) == re.sub(r"\D", "", other)
-    shared = max(len(one), len(other)) - abs(len(one) - len(other))
-    prefix = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shared)
-    suffix = next((n for n, (a, b) in enumerate(zip(one[::-1], other[::-1], strict=False)) if a != b), shared)
-    return same_digits and max(len(one), len(other)) - prefix - suffix <= 2  # noqa: PLR2004 - a swapped pair
+    alike = sum(block.size for block in SequenceMatcher(None, one, other).get_matching_blocks())
+    return re.sub(r"\D", "", one) == re.sub(r"\D", "", other) and max(len(one), len(other)) - alike <= 1
 
 
 def _judge_pairs(document: Document, entries: Mapping[Place, Mapping[str, Any]], environments: list[str]) -> None:

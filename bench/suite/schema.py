@@ -274,7 +274,7 @@ def _algorithm(entry: Algorithm, set_name: str) -> records.SuiteAlgorithm:
         label=entry.label or entry.name,
         algorithm=entry.name,
         hyperparameter_set=set_name,
-        hyperparameters={name: checked(name, value) for name, value in overrides.items()},
+        hyperparameters={name: checked(entry.name, name, value) for name, value in overrides.items()},
     )
 
 

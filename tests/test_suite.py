@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from bench import suite
+from bench.errors import SuiteError
+from bench.records import AnalysisPlan, EvaluationPlan, Limits, Reference, Suite, SuiteAlgorithm, SuiteEnvironment
+from bench.suite.document import number
+
+SUITES = Path(__file__).parent.parent / "suites"
+SMALL = "algorithms: [ppo]\nenvironments: {CartPole-v1: 1000}\n"
+
+
+def complaints(text: str) -> list[str]:
+    with pytest.raises(SuiteError) as caught:
+        suite.parse(text, "x.yaml")
+    return [str(complaint) for complaint in caught.value.complaints]
+
+
+def test_a_suite_of_two_lines_gets_the_documented_defaults() -> None:
+    parsed = suite.parse(SMALL, "folder/small.yaml")
+    assert replace(parsed, lines={}) == Suite(
+        name="small",
+        title="small",
+        question="",
+        seeds=(0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
+        algorithms=(SuiteAlgorithm("ppo", "ppo", "default"),),
+        environments=(SuiteEnvironment("CartPole-v1", 1000),),
+        path="folder/small.yaml",
+    )
+
+
+def test_every_key_reaches_the_suite() -> None:
+    text = """
+name: all
+title: Everything
+question: What?
+seeds: [3, 1, 4]
+evaluation: {points: 5, episodes: 2, final_episodes: 7, deterministic: false}
+hyperparameters: rl-zoo
+algorithms:
+  - ppo
+  - {name: ppo, label: PPO without clipping, hyperparameters: {clip_range: .inf, n_steps: 1e2}}
+  - {name: ppo, label: plain, hyperparameters: default}
+  - {name: ppo, label: plain but fast, hyperparameters: {set: default, learning_rate: lin_3e-3}}
+environments:
+  CartPole-v1: {steps: 1e5, kwargs: {sutton_barto_reward: true}}
+  LunarLander-v3: {steps: 200_000, reference: {random: -180, target: 200, source: mine}}
+analysis: {metric: auc, threshold: 0.8, margin: 0.1, failures: drop, confidence: 0.9, resamples: 1000}
+claims: [{left: ppo, right: plain, quantity: final, direction: above, margin: 0.1, text: tuned is better}]
+skip_incompatible: true
+limits: {timeout_minutes: 30, memory_gb: 1.5}
+"""
+    parsed = suite.parse(text, "x.yaml")
+    assert replace(parsed, lines={}) == Suite(
+        name="all",
+        title="Everything",
+        question="What?",
+        seeds=(3, 1, 4),
+        algorithms=(
+            SuiteAlgorithm("ppo", "ppo", "rl-zoo"),
+            SuiteAlgorithm("PPO without clipping", "ppo", "rl-zoo", {"clip_range": math.inf, "n_steps": 100}),
+            SuiteAlgorithm("plain", "ppo", "default"),
+            SuiteAlgorithm("plain but fast", "ppo", "default", {"learning_rate": "lin_3e-3"}),
+        ),
+        environments=(
+            SuiteEnvironment("CartPole-v1", 100_000, {"sutton_barto_reward": True}),
+            SuiteEnvironment("LunarLander-v3", 200_000, {}, Reference(-180.0, 200.0, "mine")),
+        ),
+        evaluation=EvaluationPlan(5, 2, 7, deterministic=False),
+        analysis=AnalysisPlan("auc", 0.8, 0.1, "drop", 0.9, 1000),
+        limits=Limits(30.0, 1.5),
+        skip_incompatible=True,
+        claims=(
+            {
+                "left": "ppo",
+                "right": "plain",
+                "quantity": "final",
+                "direction": "above",
+                "margin": 0.1,
+                "text": "tuned is better",
+            },
+        ),
+        path="x.yaml",
+    )
+    assert parsed.lines["algorithms.1"] == 10
+    assert parsed.lines["environments.LunarLander-v3"] == 15
+    assert parsed.lines["environments.LunarLander-v3.reference.target"] == 15
+
+
+def test_a_whole_number_written_as_a_float_is_an_integer() -> None:
+    parsed = suite.parse("algorithms: [ppo]\nenvironments: {CartPole-v1: 1e5}\nseeds: 2.0", "x.yaml")
+    assert (parsed.environments[0].steps, type(parsed.environments[0].steps)) == (100_000, int)
+    assert parsed.seeds == (0, 1)
+
+
+@pytest.mark.parametrize("path", sorted(SUITES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_suite_is_right(path: Path) -> None:
+    assert suite.read(path).name == path.stem
+
+
+def test_all_complaints_come_together_in_the_order_of_lines() -> None:
+    text = """seeds: 0
+evaluaton: {points: 3}
+evaluation: {points: 0, deterministic: yes}
+hyperparameters: rlzoo
+algorithms:
+  - pppo
+  - dqn
+  - dqn
+  - {name: sac, lable: x}
+  - {name: a2c, hyperparameters: {gama: 0.9, n_envs: 0, learning_rate: lon_3}}
+environments:
+  Cartpole-v1: 1000
+  LunarLander-v3: {steps: -5, reference: {random: 3, target: 3}}
+  Acrobt-v1: {}
+  CartPole-v1: many
+analysis: {threshold: 90, metric: finl}
+claims: [PPO is best]
+limits: {memory_gb: 0}
+"""
+    assert complaints(text) == [
+        "x.yaml:1: seeds: must be from 1 to 10,000, not 0",
+        "x.yaml:2: evaluaton: key 'evaluaton' is not known; did you mean 'evaluation'?",
+        "x.yaml:3: evaluation.points: must be at least 1, not 0",
+        "x.yaml:3: evaluation.deterministic: wants true or false, not 'yes'",
+        "x.yaml:4: hyperparameters: hyperparameter set 'rlzoo' is not known; did you mean 'rl-zoo'?",
+        "x.yaml:6: algorithms.0.name: algorithm 'pppo' is not known; did you mean 'ppo'?",
+        "x.yaml:8: algorithms.2.name: label 'dqn' is taken by line 7; give this entry a `label:` of its own",
+        "x.yaml:9: algorithms.3.lable: key 'lable' is not known; did you mean 'label'?",
+        (
+            "x.yaml:9: algorithms.3: sac wants continuous actions, LunarLander-v3 has discrete ones (line 13); "
+            "remove one of them, or set `skip_incompatible: true`"
+        ),
+        (
+            "x.yaml:9: algorithms.3: sac wants continuous actions, CartPole-v1 has discrete ones (line 15); "
+            "remove one of them, or set `skip_incompatible: true`"
+        ),
+        "x.yaml:10: algorithms.4.hyperparameters.gama: a2c has no hyperparameter 'gama'; did you mean 'gamma'?",
+        "x.yaml:10: algorithms.4.hyperparameters.n_envs: wants a whole number of at least 1, not 0",
+        (
+            "x.yaml:10: algorithms.4.hyperparameters.learning_rate: "
+            "wants a number or a schedule like 'lin_0.001', not 'lon_3'"
+        ),
+        (
+            "x.yaml:12: environments.Cartpole-v1: environment 'Cartpole-v1' is not known; did you mean 'CartPole-v1'? "
+            "one of your own is written `module:Cartpole-v1`"
+        ),
+        "x.yaml:13: environments.LunarLander-v3.steps: must be at least 1, not -5",
+        (
+            "x.yaml:13: environments.LunarLander-v3.reference: "
+            "target 3 must be above random 3: they are the returns that score 1 and 0"
+        ),
+        "x.yaml:14: environments.Acrobt-v1: key 'steps' is missing",
+        (
+            "x.yaml:14: environments.Acrobt-v1: environment 'Acrobt-v1' is not known; did you mean 'Acrobot-v1'? "
+            "one of your own is written `module:Acrobt-v1`"
+        ),
+        "x.yaml:15: environments.CartPole-v1: wants a mapping, not 'many'",
+        "x.yaml:16: analysis.metric: wants final or auc, not 'finl'; did you mean 'final'?",
+        "x.yaml:16: analysis.threshold: must be above 0 and at most 1, not 90",
+        "x.yaml:17: claims.0: wants a mapping, not 'PPO is best'",
+        "x.yaml:18: limits.memory_gb: must be above 0, not 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "x.yaml:1: the suite is empty; it wants at least `algorithms:` and `environments:`"),
+        ("- ppo", "x.yaml:1: the suite is no mapping; it wants at least `algorithms:` and `environments:`"),
+        ("a:\n\tb: 1", ("x.yaml:2: not valid YAML: found character '\\t' that cannot start any token; "
+         "indent with spaces, never tabs")),
+        ("seeds: 3\n bad: 1", "x.yaml:2: not valid YAML: mapping values are not allowed here"),
+        ("a: [1", "x.yaml:1: not valid YAML: expected ',' or ']', but got '<stream end>'"),
+        ("a: *gone", "x.yaml:1: not valid YAML: found undefined alias 'gone'"),
+        ("[" * 5000, "x.yaml:1: not a suite: nested too deeply to be read"),
+    ],
+)  # fmt: skip
+def test_a_broken_text_is_one_complaint_with_its_line(text: str, told: str) -> None:
+    assert complaints(text) == [told]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("seeds: [1, 1]", "x.yaml:3: seeds: seed 1 is listed twice: equal seeds give equal runs, not another sample"),
+        ("seeds: [-1]", "x.yaml:3: seeds: a seed is a whole number from 0 to 2^32 - 1, not -1"),
+        ("seeds: []", "x.yaml:3: seeds: the list is empty; it wants at least one seed"),
+        ("seeds: true", "x.yaml:3: seeds: wants how many, or a list of seeds like [0, 1, 2], not true"),
+        ("seeds: 1e9", "x.yaml:3: seeds: must be from 1 to 10,000, not 1000000000.0"),
+        ("seeds: 3\nseeds: 4", "x.yaml:4: seeds: key is given again; it stands in line 3 already"),
+        ("name: ../up", ("x.yaml:3: name: wants letters, digits, dots, dashes and underscores (results live under it), "
+         "not '../up'")),
+        ("analysis: {confidence: .nan}", "x.yaml:3: analysis.confidence: wants a number, not nan"),
+        ("evaluation: {points: 2000}", ("x.yaml:2: environments.CartPole-v1: 1000 steps cannot hold 2000 evaluation "
+         "points; lower `evaluation.points`")),
+        ("title: !!python/object/apply:os.system [ls]", ("x.yaml:3: title: tag '!!python/object/apply:os.system' is "
+         "not allowed: a suite holds plain values only")),
+        ("claims: &a [*a]", "x.yaml:3: claims.0: alias *a stands inside the value it repeats"),
+        ("title: {a: b}", "x.yaml:3: title: wants text, not {'a': 'b'}"),
+        ("foo: 1", ("x.yaml:3: foo: key 'foo' is not known; known here: name, title, question, seeds, evaluation, "
+         "hyperparameters, algorithms, environments, analysis, claims, skip_incompatible, limits")),
+    ],
+)  # fmt: skip
+def test_each_mistake_has_its_sentence(line: str, told: str) -> None:
+    assert complaints(SMALL + line)[0] == told
+
+
+def test_a_bomb_of_aliases_is_refused_in_one_complaint() -> None:
+    doubling = "\n".join(f"  - &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12))
+    assert [told for told in complaints(f"{SMALL}claims:\n  - &a0 [1]\n{doubling}") if "too many" in told]
+
+
+def test_merge_keys_share_settings_and_own_keys_win() -> None:
+    text = """
+algorithms: [ppo]
+environments:
+  CartPole-v1: &short {steps: 1000, kwargs: {a: 1}}
+  Acrobot-v1: {<<: *short, steps: 2000}
+"""
+    parsed = suite.parse(text, "x.yaml")
+    assert parsed.environments[1] == SuiteEnvironment("Acrobot-v1", 2000, {"a": 1})
+
+
+def test_an_impossible_pair_is_no_error_where_skipping_is_allowed() -> None:
+    text = "algorithms: [ppo, sac]\nenvironments: {CartPole-v1: 1000}\nskip_incompatible: true"
+    assert [entry.algorithm for entry in suite.parse(text, "x.yaml").algorithms] == ["ppo", "sac"]
+
+
+@pytest.mark.parametrize("known_elsewhere", ["FrozenLake8x8-v1", "Ant-v5", "CartPole-v0", "here.mine:Cartpole-v1"])
+def test_an_environment_that_may_exist_elsewhere_is_not_judged(known_elsewhere: str) -> None:
+    text = f"algorithms: [sac]\nenvironments: {{'{known_elsewhere}': 1000}}"
+    assert suite.parse(text, "x.yaml").environments[0].environment == known_elsewhere
+
+
+def test_a_name_without_a_version_is_told_which_one_there_is() -> None:
+    text = "algorithms: [ppo]\nenvironments: {CartPole: 1000}"
+    assert complaints(text) == [
+        (
+            "x.yaml:2: environments.CartPole: environment 'CartPole' is not known; did you mean 'CartPole-v1'? "
+            "one of your own is written `module:CartPole`"
+        )
+    ]
+
+
+def test_a_missing_file_is_a_complaint_with_the_nearest_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "discrete.yaml").write_text(SMALL)
+    with pytest.raises(SuiteError, match=r"discret\.yaml: cannot be read: .*; did you mean 'discrete\.yaml'"):
+        suite.read(tmp_path / "discret.yaml")
+
+
+def test_a_file_that_is_no_text_is_a_complaint(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SuiteError, match="is no text in UTF-8"):
+        suite.read(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("100_000", 100_000), ("1e5", 1e5), ("-.inf", -math.inf), (".inf", math.inf), ("0x1F", 31), ("010", 10),
+     ("1_0.5", 10.5), ("3e-4", 0.0003)],
+)  # fmt: skip
+def test_numbers_as_people_write_them(text: str, value: float) -> None:
+    assert number(text) == value
+
+
+def accepts_or_complains(text: str) -> None:
+    try:
+        outcome: Suite | SuiteError = suite.parse(text, "x.yaml")
+    except SuiteError as error:
+        outcome = error
+    if isinstance(outcome, SuiteError):
+        assert outcome.complaints
+        assert all(complaint.place.startswith("x.yaml:") for complaint in outcome.complaints)
+
+
+@given(st.text())
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_a_suite_or_a_complaint(text: str) -> None:
+    accepts_or_complains(text)
+
+
+@given(st.text(alphabet="&*a{}[]:,-!?|>'\"%@`# \n\t1.e<=~\\x\x85", max_size=60))
+@settings(max_examples=250, deadline=None)
+def test_any_text_of_yaml_punctuation_is_a_suite_or_a_complaint(text: str) -> None:
+    accepts_or_complains(text)
+
+
+KEYS = st.sampled_from(
+    ["name", "title", "seeds", "evaluation", "hyperparameters", "algorithms", "environments", "analysis", "claims",
+     "skip_incompatible", "limits", "points", "steps", "reference", "random", "target", "kwargs", "label", "set",
+     "CartPole-v1", "Pendulum-v1", "x:Y", "n_envs", "learning_rate", "policy_kwargs", "normalize", "train_freq",
+     "noise_type", "env_wrapper", "ent_coef", "gradient_steps", "threshold", "timeout_minutes"]
+)  # fmt: skip
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 10**6)
+    | st.floats()
+    | st.sampled_from(["ppo", "sac", "rl-zoo", "lin_1e-3", "lin_", "auto", "auto_x", "dict(a=[1])", "dict(**x)", "{}"])
+    | st.text(max_size=5)
+)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
+)
+ENTRIES = st.fixed_dictionaries(
+    {"name": st.sampled_from(["ppo", "sac", "ars", "random"]) | VALUES},
+    optional={"hyperparameters": st.dictionaries(KEYS, VALUES, max_size=4) | VALUES, "label": VALUES},
+)
+NEAR_SUITES = st.fixed_dictionaries(
+    {"algorithms": st.lists(ENTRIES, max_size=3) | VALUES, "environments": st.dictionaries(KEYS, VALUES) | VALUES},
+    optional={"seeds": VALUES, "evaluation": VALUES, "analysis": VALUES, "limits": VALUES, "claims": VALUES},
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=5) | NEAR_SUITES | VALUES)
+@settings(max_examples=250, deadline=None)
+def test_any_structure_is_a_suite_or_a_complaint(structure: Any) -> None:
+    out = StringIO()
+    YAML(typ="safe", pure=True).dump(structure, out)
+    accepts_or_complains(out.getvalue())
