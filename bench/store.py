@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +24,7 @@ from bench.errors import StoreError
 from bench.records import PROTOCOL, Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
 
 DONE, FAILED, LOCK, LOG = "trial.json", "failure.json", "lock", "log.txt"
+TRIES = 5
 
 
 class BusyError(Exception):
@@ -98,10 +100,14 @@ def claim(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BusyError(f"{folder.name} is being run by another process") from error
+        for _ in range(TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            # A look by `status` holds the lock for a moment, too.
+            time.sleep(0.05)
+        else:
+            raise BusyError(f"{folder.name} is being run by another process")
         yield
 
 
@@ -151,7 +157,7 @@ def read(folder: Path) -> Outcome | None:
         if not isinstance(data, dict) or data.get("protocol") != PROTOCOL:
             found = data.get("protocol") if isinstance(data, dict) else None
             raise StoreError(
-                f"{path}: has protocol {found!r}, this version reads {PROTOCOL}; report it with the version that made it"
+                f"{path}: has protocol {found!r}, this version reads {PROTOCOL}; use the version that wrote it"
             )
         try:
             return build(data)
@@ -195,15 +201,16 @@ def _trial(data: Mapping[str, Any]) -> Trial:
 
 def _listed(array: Any) -> Any:
     """Return nested lists with None for NaN, which JSON does not have."""
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        return np.where(np.isnan(array), None, array).tolist()
-    return array.tolist()
+    values = array.astype(object)
+    if array.dtype.kind == "f":
+        values[np.isnan(array)] = None
+    return values.tolist()
 
 
 def _held(folder: Path) -> bool:
     try:
         with (folder / LOCK).open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except OSError:
@@ -212,7 +219,7 @@ def _held(folder: Path) -> bool:
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
-    lines = (f"  {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in data.items())
+    lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in data.items())
     _replace(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 

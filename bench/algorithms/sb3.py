@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -97,10 +99,23 @@ class SB3Learner:
         if self._normalise is not None:
             batch = self._normalise.normalize_obs(batch)
         masked = {} if masks is None or not self._takes_masks else {"action_masks": np.stack(list(masks))}
-        actions, memory = self.model.predict(
-            batch, state=memory, episode_start=np.asarray(starts), deterministic=deterministic, **masked
-        )
+        with nullcontext() if deterministic else self._own_exploration():
+            actions, memory = self.model.predict(
+                batch, state=memory, episode_start=np.asarray(starts), deterministic=deterministic, **masked
+            )
         return list(actions), memory
+
+    @contextmanager
+    def _own_exploration(self) -> Iterator[None]:
+        """Let epsilon-greedy policies sample from a copy of the action space: the model's own belongs to training."""
+        trained_on = self.model.action_space
+        self.model.action_space = deepcopy(trained_on)
+        # The global stream is the evaluation's at this moment (see bench.runner.evaluation).
+        self.model.action_space.seed(int(np.random.randint(2**31)))  # noqa: NPY002
+        try:
+            yield
+        finally:
+            self.model.action_space = trained_on
 
     def recent_training_return(self) -> float | None:
         """Return the mean raw return of the last (at most) 100 training episodes; None before the first."""
@@ -174,7 +189,7 @@ def _default_policy(model_class: type[BaseAlgorithm], space: spaces.Space[Any]) 
 
 
 def _stacked(observations: Sequence[Any]) -> Any:
-    if isinstance(observations[0], Mapping):
+    if isinstance(observations[0], dict):
         return {key: np.stack([observation[key] for observation in observations]) for key in observations[0]}
     return np.stack(list(observations))
 

@@ -215,7 +215,8 @@ class Estimates:
     done: int
     failed: int
     warnings: tuple[str, ...]
-    """Sentences the reader must see first: few seeds, missing trials, failures, saturated environments, two configurations under one label."""
+    """Sentences the reader must see first: few seeds, missing trials, failures, saturated environments, two
+    configurations under one label."""
     verdicts: tuple[str, ...]
     """The answer in sentences, most important first."""
     labels: tuple[str, ...]
