@@ -221,7 +221,7 @@ def _warnings(pairs: Sequence[_Pair], trials: Sequence[Trial], seeds: int) -> It
     for pair in pairs:
         yield from _uncovered(pair)
         yield from _unfit(first[pair.cell])
-    yield from _same(first.values())
+    yield from _same(first[pair.cell] for pair in pairs)
 
 
 def _few_seeds(seeds: int) -> Iterable[str]:

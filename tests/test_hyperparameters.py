@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from bench import hyperparameters
+from bench.catalog import algorithms, environments, find_algorithm, load
+from bench.errors import CatalogError
+from bench.hyperparameters.values import checked, literal, schedule
+
+# What the harness sets itself, and what takes Python objects.
+NOT_OFFERED = {
+    "self",
+    "env",
+    "seed",
+    "device",
+    "verbose",
+    "tensorboard_log",
+    "stats_window_size",
+    "_init_setup_model",
+    "rollout_buffer_class",
+    "rollout_buffer_kwargs",
+    "replay_buffer_class",
+    "replay_buffer_kwargs",
+    "action_noise",
+}
+VOCABULARY = {"n_envs", "normalize", "frame_stack", "env_wrapper"}
+DEEP = [name for name, entry in algorithms().items() if entry.maker == "bench.algorithms.sb3:make"]
+ENTRIES = [
+    (algorithm, environment, settings)
+    for part in hyperparameters.parts("rl-zoo")
+    for algorithm, rows in part.entries.items()
+    for environment, settings in rows.items()
+]
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_accepted_names_are_the_constructors(name: str) -> None:
+    parameters = set(inspect.signature(load(find_algorithm(name).implementation).__init__).parameters)
+    noise = {"noise_type", "noise_std"} if "action_noise" in parameters else set()
+    assert hyperparameters.accepted(name) == frozenset((parameters - NOT_OFFERED) | noise | VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("q_learning", "QLearningSettings"), ("softmax_reinforce", "SoftmaxReinforceSettings")]
+)
+def test_accepted_names_are_the_fields_of_the_tabular_learners(name: str, settings: str) -> None:
+    assert hyperparameters.accepted(name) == frozenset(
+        field.name for field in fields(load(f"bench.algorithms.tabular:{settings}"))
+    )
+
+
+def test_every_algorithm_of_the_catalogue_has_its_names() -> None:
+    assert [name for name in algorithms() if hyperparameters.accepted(name) is None] == []
+    assert hyperparameters.accepted("somebody_elses") is None
+
+
+def test_there_are_two_sets() -> None:
+    assert hyperparameters.sets() == ("default", "rl-zoo")
+
+
+def test_every_entry_names_what_exists_and_passes_its_own_check() -> None:
+    for algorithm, environment, settings in ENTRIES:
+        accepted = hyperparameters.accepted(algorithm)
+        assert accepted is not None
+        assert environment in environments()
+        for name, value in settings.items():
+            assert name == "tuned_for_steps" or name in accepted, (algorithm, environment, name)
+            assert checked(algorithm, name, value) == value
+
+
+def test_rl_zoos_ppo_on_cartpole_as_published() -> None:
+    settings, provenance = hyperparameters.resolve("rl-zoo", "ppo", "CartPole-v1")
+    assert settings == {
+        "n_envs": 8,
+        "policy": "MlpPolicy",
+        "n_steps": 32,
+        "batch_size": 256,
+        "gae_lambda": 0.8,
+        "gamma": 0.98,
+        "n_epochs": 20,
+        "ent_coef": 0.0,
+        "learning_rate": "lin_0.001",
+        "clip_range": "lin_0.2",
+    }
+    assert provenance.startswith("RL Baselines3 Zoo 2.9.2; published for 100,000 steps; tuning budget: unknown")
+
+
+@pytest.mark.skipif(find_spec("rl_zoo3") is None, reason="rl_zoo3 is not installed: pip install 'bench[zoo]'")
+def test_the_set_is_what_the_package_ships() -> None:
+    """Reads the package's own files, without importing it."""
+    spec = find_spec("rl_zoo3")
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent / "hyperparams"
+    for algorithm, environment, settings in ENTRIES:
+        if algorithm == "reinforce":
+            continue
+        shipped = YAML(typ="safe", pure=True).load(folder / f"{algorithm}.yml")[environment]
+        renamed = {"tuned_for_steps" if name == "n_timesteps" else name: value for name, value in shipped.items()}
+        plain = {name: _unpacked(name, value) for name, value in renamed.items()}
+        assert plain == settings, (algorithm, environment)
+
+
+def _unpacked(name: str, value: Any) -> Any:
+    return literal(value) if name in {"policy_kwargs", "normalize"} and isinstance(value, str) else value
+
+
+def test_reinforce_says_that_its_settings_are_not_rl_zoos() -> None:
+    settings, provenance = hyperparameters.resolve("rl-zoo", "reinforce", "CartPole-v1")
+    assert settings["baseline"] == "value"
+    assert "Zoo" not in provenance
+
+
+@pytest.mark.parametrize(
+    ("name", "algorithm", "environment", "provenance"),
+    [
+        ("default", "ppo", "CartPole-v1", "the defaults of each learning library, as installed"),
+        ("rl-zoo", "ppo", "Mine-v0", "library defaults: set 'rl-zoo' has no entry for ppo on Mine-v0"),
+        ("rl-zoo", "random", "CartPole-v1", "no hyperparameters"),
+    ],
+)
+def test_without_an_entry_nothing_is_set_and_the_provenance_says_why(
+    name: str, algorithm: str, environment: str, provenance: str
+) -> None:
+    assert hyperparameters.resolve(name, algorithm, environment) == ({}, provenance)
+
+
+def test_a_pair_is_covered_by_an_entry_or_by_a_complete_set() -> None:
+    assert hyperparameters.covers("rl-zoo", "sac", "Pendulum-v1")
+    assert not hyperparameters.covers("rl-zoo", "sac", "Mine-v0")
+    assert hyperparameters.covers("default", "sac", "Mine-v0")
+
+
+def test_changing_a_resolved_setting_leaves_the_set_alone() -> None:
+    settings, _ = hyperparameters.resolve("rl-zoo", "dqn", "CartPole-v1")
+    settings["policy_kwargs"]["net_arch"].append(7)
+    assert hyperparameters.resolve("rl-zoo", "dqn", "CartPole-v1")[0]["policy_kwargs"] == {"net_arch": [256, 256]}
+
+
+def test_an_unknown_set_is_refused_by_name() -> None:
+    with pytest.raises(CatalogError, match="'zoo' is not known; one of default, rl-zoo"):
+        hyperparameters.resolve("zoo", "ppo", "CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("n_steps", 1e3, 1000),
+        ("learning_rate", "lin_3e-4", "lin_3e-4"),
+        ("clip_range", math.inf, math.inf),
+        ("clip_range_vf", None, None),
+        ("ent_coef", "auto_0.1", "auto_0.1"),
+        ("train_freq", [1, "episode"], [1, "episode"]),
+        ("gradient_steps", -1, -1),
+        ("normalize", "dict(norm_obs=True, norm_reward=False)", "dict(norm_obs=True, norm_reward=False)"),
+        ("policy_kwargs", "dict(activation_fn=nn.GELU)", "dict(activation_fn=nn.GELU)"),
+        ("env_wrapper", [{"a.B": {"skip": 2}}, "c.D"], [{"a.B": {"skip": 2}}, "c.D"]),
+        ("anything_else", object, object),
+    ],
+)
+def test_values_as_rl_zoo_writes_them_pass(name: str, value: Any, read: Any) -> None:
+    assert checked("ppo", name, value) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_envs", 0),
+        ("n_envs", True),
+        ("n_envs", 1.5),
+        ("n_envs", math.inf),
+        ("learning_rate", "lin_"),
+        ("learning_rate", "lin_-1"),
+        ("learning_rate", "cos_0.1"),
+        ("learning_rate", 0),
+        ("learning_rate", math.inf),
+        ("learning_rate", math.nan),
+        ("clip_range", -0.2),
+        ("gamma", 1.1),
+        ("ent_coef", "auto_x"),
+        ("ent_coef", -0.1),
+        ("train_freq", [1, "year"]),
+        ("train_freq", [1, ["episode"]]),
+        ("gradient_steps", 0),
+        ("normalize", "yes"),
+        ("normalize", {"norm_observation": True}),
+        ("noise_type", "gaussian"),
+        ("noise_type", ["normal"]),
+        ("use_sde", 1),
+        ("policy_kwargs", [64, 64]),
+        ("policy_kwargs", "dict(net_arch=open('x'))"),
+        ("env_wrapper", [{"a": {}, "b": {}}]),
+    ],
+)
+def test_values_that_cannot_be_meant_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"wants|schedule|has no setting|literal|malformed"):
+        checked("ppo", name, value)
+
+
+def test_a_baseline_is_judged_by_the_algorithm_it_is_for() -> None:
+    assert checked("reinforce", "baseline", "value") == "value"
+    with pytest.raises(ValueError, match="wants none or mean, not 'value'"):
+        checked("softmax_reinforce", "baseline", "value")
+
+
+def test_a_schedule_starts_where_it_says() -> None:
+    assert schedule("lin_2.5e-4") == 0.00025
+
+
+def test_python_literals_are_read_without_running_them() -> None:
+    text = "dict(net_arch=dict(pi=[64], vf=(64,)), activation_fn=nn.ReLU, log_std_init=-2, clip={'a': None}, )"
+    assert literal(text) == {
+        "net_arch": {"pi": [64], "vf": [64]},
+        "activation_fn": "nn.ReLU",
+        "log_std_init": -2,
+        "clip": {"a": None},
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["__import__('os').system('ls')", "dict([1])", "dict(**a)", "f(x=1)", "{[1]: 2}", "1 +"]
+)
+def test_anything_but_literals_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"literal|malformed|dotted"):
+        literal(text)

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import catalog
+from bench.catalog import Environment, installed
+from bench.errors import SuiteError
+from bench.plan import Skip, cost, expected_seconds, plan
+from bench.records import EvaluationPlan, Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
+
+TRAITS: Mapping[str, Environment] = {
+    **catalog.environments(),
+    "Mine-v0": Environment("Mine-v0", "continuous", "vector", 100, None, distributions=("gymnasium", "nowhere")),
+}
+
+
+def entry(name: str, label: str = "", chosen: str = "rl-zoo", **overrides: Any) -> SuiteAlgorithm:
+    return SuiteAlgorithm(label or name, name, chosen, overrides)
+
+
+def a_suite(*algorithms: SuiteAlgorithm, **steps: int) -> Suite:
+    environments = tuple(SuiteEnvironment(id_.replace("_", "-"), n) for id_, n in steps.items())
+    return Suite("s", "s", "", tuple(range(10)), algorithms, environments, path="s.yaml", lines={"algorithms.1": 7})
+
+
+def cells(trials: tuple[Trial, ...]) -> set[tuple[str, str]]:
+    return {(trial.label, trial.environment) for trial in trials}
+
+
+def test_a_trial_holds_the_set_with_the_suites_overrides_and_says_so() -> None:
+    suite = a_suite(entry("ppo", "mine", clip_range=0.3), CartPole_v1=100_000)
+    trial = plan(suite, TRAITS).trials[0]
+    assert trial.hyperparameters == {
+        "n_envs": 8,
+        "policy": "MlpPolicy",
+        "n_steps": 32,
+        "batch_size": 256,
+        "gae_lambda": 0.8,
+        "gamma": 0.98,
+        "n_epochs": 20,
+        "ent_coef": 0.0,
+        "learning_rate": "lin_0.001",
+        "clip_range": 0.3,
+    }
+    assert (trial.label, trial.algorithm, trial.implementation) == ("mine", "ppo", "stable_baselines3:PPO")
+    assert trial.versions == installed(["stable-baselines3", "torch", "gymnasium"])
+    assert trial.provenance.startswith("RL Baselines3 Zoo 2.9.2")
+    assert trial.provenance.endswith("set in the suite: clip_range")
+
+
+def test_every_pair_gets_every_seed() -> None:
+    trials = plan(a_suite(entry("ppo"), entry("random"), CartPole_v1=1000, Acrobot_v1=1000), TRAITS).trials
+    assert len(trials) == len(set(trials_key(trials))) == 2 * 2 * 10
+
+
+def trials_key(trials: tuple[Trial, ...]) -> list[tuple[str, str, int]]:
+    return [(trial.label, trial.environment, trial.seed) for trial in trials]
+
+
+def test_the_longest_come_first_and_the_order_is_always_the_same() -> None:
+    suite = a_suite(entry("random"), entry("dqn"), entry("ppo"), CartPole_v1=100_000)
+    trials = plan(suite, TRAITS).trials
+    seconds = [expected_seconds(trial) for trial in trials]
+    assert seconds == sorted(seconds, reverse=True)
+    assert [trial.seed for trial in trials[:10]] == list(range(10))
+    assert plan(suite, TRAITS).trials == trials
+
+
+@pytest.mark.parametrize(
+    ("wanted", "used"), [(None, {5, 1, 3}), (2, {5, 1}), (5, {5, 1, 3, 0, 2}), (3, {5, 1, 3})]
+)  # fmt: skip
+def test_more_seeds_keep_those_that_have_run(wanted: int | None, used: set[int]) -> None:
+    suite = replace(a_suite(entry("ppo"), CartPole_v1=1000), seeds=(5, 1, 3))
+    assert {trial.seed for trial in plan(suite, TRAITS, seeds=wanted).trials} == used
+
+
+def test_less_than_one_seed_is_refused() -> None:
+    with pytest.raises(SuiteError, match="--seeds: wants at least 1, not 0"):
+        plan(a_suite(entry("ppo"), CartPole_v1=1000), TRAITS, seeds=0)
+
+
+def test_an_impossible_pair_is_a_complaint_with_its_line() -> None:
+    suite = a_suite(entry("ppo"), entry("dqn"), Mine_v0=1000)
+    with pytest.raises(SuiteError) as caught:
+        plan(suite, TRAITS)
+    assert str(caught.value) == (
+        "s.yaml:7: algorithms.1: dqn wants discrete actions, Mine-v0 has continuous ones; "
+        "remove one of them, or set `skip_incompatible: true`"
+    )
+
+
+def test_an_impossible_pair_is_skipped_with_its_reason_where_the_suite_allows_it() -> None:
+    suite = replace(a_suite(entry("ppo"), entry("dqn"), Mine_v0=1000), skip_incompatible=True)
+    planned = plan(suite, TRAITS)
+    assert cells(planned.trials) == {("ppo", "Mine-v0")}
+    assert planned.skips == (Skip("dqn", "Mine-v0", "dqn wants discrete actions, Mine-v0 has continuous ones"),)
+
+
+def test_nothing_left_to_run_is_told_with_the_reason() -> None:
+    suite = replace(a_suite(entry("dqn"), Mine_v0=1000), skip_incompatible=True)
+    with pytest.raises(SuiteError, match="no trial is left to run; dqn wants discrete actions"):
+        plan(suite, TRAITS)
+
+
+@pytest.mark.parametrize(
+    ("only", "left"),
+    [
+        (["ppo"], {("ppo", "CartPole-v1"), ("ppo", "Acrobot-v1")}),
+        (["@CartPole-v1"], {("ppo", "CartPole-v1"), ("dqn", "CartPole-v1"), ("PPO [b]", "CartPole-v1")}),
+        (["dqn@Acro*"], {("dqn", "Acrobot-v1")}),
+        (["PPO [*@*Pole-v1", "dqn@Acrobot-v1"], {("PPO [b]", "CartPole-v1"), ("dqn", "Acrobot-v1")}),
+        (["p*@Acrobot-v1"], {("ppo", "Acrobot-v1"), ("PPO [b]", "Acrobot-v1")}),
+    ],
+)
+def test_only_picks_cells_by_pattern(only: list[str], left: set[tuple[str, str]]) -> None:
+    suite = a_suite(entry("ppo"), entry("dqn"), entry("ppo", "PPO [b]", gamma=0.9), CartPole_v1=1000, Acrobot_v1=1000)
+    assert cells(plan(suite, TRAITS, only=only).trials) == left
+
+
+def test_an_algorithms_name_finds_its_variants_where_no_label_fits() -> None:
+    suite = a_suite(entry("ppo", "long"), entry("ppo", "short", n_steps=8), entry("dqn"), CartPole_v1=1000)
+    assert cells(plan(suite, TRAITS, only=["ppo"]).trials) == {("long", "CartPole-v1"), ("short", "CartPole-v1")}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("pop", "did you mean 'ppo'?"),
+        ("@CartPole-v2", "did you mean '@CartPole-v1'?"),
+        ("ppo@Cartpol-v1", "did you mean 'ppo@CartPole-v1'?"),
+        ("zzz", "it has ppo on CartPole-v1"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_refused_with_a_suggestion(pattern: str, hint: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        plan(a_suite(entry("ppo"), CartPole_v1=1000), TRAITS, only=["ppo", pattern])
+    assert str(caught.value) == f"--only {pattern!r}: matches nothing in this suite; {hint}"
+
+
+def test_a_sound_suite_has_no_warnings() -> None:
+    suite = a_suite(entry("ppo"), entry("random"), entry("dqn"), CartPole_v1=100_000)
+    assert plan(suite, TRAITS).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "steps", "seeds", "warning"),
+    [
+        (entry("ppo"), {"CartPole_v1": 100_000}, 3, "3 seeds per cell: too few for any interval; 10 are advised"),
+        (entry("ppo"), {"CartPole_v1": 100_000}, 9, "9 seeds per cell: intervals will be wide; 10 are advised"),
+        (entry("ppo", chosen="default"), {"CartPole_v1": 2047}, 10,
+         "ppo on CartPole-v1: one rollout takes 2,048 steps, more than the budget of 2,047"),
+        (entry("ppo", n_steps=100), {"CartPole_v1": 799}, 10,
+         "ppo on CartPole-v1: one rollout takes 800 steps, more than the budget of 799"),
+        (entry("dqn"), {"CartPole_v1": 1000}, 10,
+         "dqn on CartPole-v1: learning starts after 1,000 steps, the budget is 1,000"),
+        (entry("sac", n_envs=4), {"Pendulum_v1": 20_000}, 10,
+         ("sac on Pendulum-v1: with 4 environments one call of train_freq covers 4 steps, so it updates that much less "
+         "often; `gradient_steps: -1` keeps the ratio")),
+        (entry("random"), {"Mine_v0": 1000}, 10,
+         ("Mine-v0 has no reference returns: it is shown in raw returns and counts in no score; "
+         "give it `reference: {random: ..., target: ...}`")),
+        (entry("ppo"), {"Taxi_v4": 100_000}, 10,
+         ("ppo on Taxi-v4: the set 'rl-zoo' has no entry, so the library's defaults are used; "
+         "it is not compared on equal terms with tuned algorithms")),
+    ],
+)  # fmt: skip
+def test_what_weakens_the_answer_is_warned_of(
+    algorithm: SuiteAlgorithm, steps: dict[str, int], seeds: int, warning: str
+) -> None:
+    assert plan(a_suite(algorithm, **steps), TRAITS, seeds=seeds).warnings == (warning,)
+
+
+def test_a_reference_in_the_suite_is_enough() -> None:
+    suite = a_suite(entry("random"), Mine_v0=1000)
+    given = replace(suite, environments=(replace(suite.environments[0], reference=Reference(0.0, 1.0)),))
+    assert plan(given, TRAITS).warnings == ()
+
+
+def test_two_labels_for_one_configuration_are_told() -> None:
+    suite = a_suite(entry("ppo"), entry("ppo", "again"), entry("ppo", "other", gamma=0.5), CartPole_v1=100_000)
+    assert plan(suite, TRAITS).warnings == (
+        "ppo and again are the same configuration on CartPole-v1: their runs are the same runs",
+    )
+
+
+def test_cost_counts_steps_by_hand_and_prefers_what_was_measured() -> None:
+    suite = replace(
+        a_suite(entry("random"), CartPole_v1=1000, Acrobot_v1=2000), evaluation=EvaluationPlan(4, 5, 30), seeds=(0, 1)
+    )
+    trials = plan(suite, TRAITS).trials
+    found = cost(trials, {("random", "CartPole-v1"): 7.5})
+    assert found.steps == 2 * (1000 + 2000)
+    # Both environments truncate at 500 steps: (4 * 5 + 30) episodes of 500 steps, for four trials.
+    assert found.evaluation_steps == 4 * 50 * 500
+    assert found.seconds["random", "CartPole-v1"] == 15.0
+    assert found.seconds["random", "Acrobot-v1"] == 2 * expected_seconds(trials[0])
+    assert found.disk_mb == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("algorithm", [name for name, known in catalog.algorithms().items() if not known.needs_masks])
+def test_every_algorithm_of_the_catalogue_has_an_estimate_that_grows_with_the_budget(algorithm: str) -> None:
+    kinds = catalog.find_algorithm(algorithm)
+    environment = next(one for one in catalog.environments().values() if not catalog.mismatch(kinds, one))
+    suite = replace(a_suite(entry(algorithm)), environments=(SuiteEnvironment(environment.id, 10_000),))
+    short = plan(suite, TRAITS).trials[0]
+    assert 0 < expected_seconds(short) < expected_seconds(replace(short, steps=20_000))
+
+
+def test_replay_costs_a_hundred_times_what_rollouts_cost_per_step() -> None:
+    # 14 ms against 0.16 ms a step on one core; evaluation and start-up leave a ratio near 50 at this budget.
+    suite = a_suite(entry("ppo"), entry("sac"), LunarLanderContinuous_v3=1_000_000)
+    by_label = {trial.label: expected_seconds(trial) for trial in plan(suite, TRAITS).trials}
+    assert 30 < by_label["sac"] / by_label["ppo"] < 150
+
+
+def test_planning_imports_no_learning_library(tmp_path: Path) -> None:
+    code = (
+        "import sys, bench.suite, bench.plan, bench.hyperparameters as h; h.resolve('rl-zoo', 'ppo', 'CartPole-v1');"
+        "sys.exit(','.join({'torch', 'gymnasium', 'stable_baselines3'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
