@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from scipy.stats import rankdata
 
 from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, difference_interval, wilson_limits
 from bench.records import AnalysisPlan, Interval, Pair
@@ -101,7 +100,7 @@ def permutation_p(ours: Tasks, theirs: Tasks) -> float:
     """
     distribution, observed, expected = np.ones(1), 0, 0
     for x, y in zip(ours, theirs, strict=True):
-        ranks = np.rint(2 * rankdata(np.concatenate([x, y]))).astype(np.int64)
+        ranks = _doubled_ranks(np.concatenate([x, y]))
         distribution = np.convolve(distribution, _rank_sums(ranks, len(x)))
         observed += int(ranks[: len(x)].sum())
         expected += len(x) * (len(ranks) + 1)
@@ -142,6 +141,12 @@ def _placements(x: Floats, y: Floats) -> tuple[float, float, float]:
 
 def _sample_variance(values: Floats) -> float:
     return float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _doubled_ranks(values: Floats) -> NDArray[np.int64]:
+    """Return twice the mid-ranks from 1: whole numbers also for ties."""
+    _, place, repeats = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((2 * np.cumsum(repeats) - repeats + 1)[place], dtype=np.int64)
 
 
 def _rank_sums(ranks: NDArray[np.int64], chosen: int) -> Floats:

@@ -1,0 +1,565 @@
+"""The whole room, on suites made up here: what is shown, what is warned of, what is concluded."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.analysis import analyse, frames
+from bench.records import (
+    AnalysisPlan,
+    Curve,
+    Estimates,
+    EvaluationPlan,
+    Failure,
+    Final,
+    Outcome,
+    Pair,
+    Record,
+    Reference,
+    Suite,
+    SuiteAlgorithm,
+    SuiteEnvironment,
+    Trial,
+)
+
+POINTS, BUDGET = 5, 1000
+UNIT = Reference(0.0, 1.0, "made up")
+
+
+def trial_of(label: str, environment: str, seed: int, **more: Any) -> Trial:
+    defaults: dict[str, Any] = {
+        "label": label,
+        "algorithm": label,
+        "environment": environment,
+        "seed": seed,
+        "steps": BUDGET,
+        "evaluation": EvaluationPlan(points=POINTS, episodes=2, final_episodes=4),
+        "implementation": f"made_up:{label}",
+        "versions": {"made-up": "1"},
+        "hyperparameters": {"name": label},
+    }
+    return Trial(**{**defaults, **more})
+
+
+def record_of(trial: Trial, score: float, *, curve: Sequence[float] | None = None, **more: Any) -> Record:
+    means = np.linspace(0.0, score, POINTS) if curve is None else np.asarray(curve, dtype=np.float64)
+    steps = (np.arange(1, len(means) + 1) * BUDGET // max(len(means), 1)).astype(np.int64)
+    returns = np.repeat(means[:, np.newaxis], 2, axis=1)
+    defaults: dict[str, Any] = {
+        "trial": trial,
+        "curve": Curve(steps, steps / 50, steps / 100, returns, np.ones_like(returns, dtype=np.int64), means),
+        "final": Final(BUDGET, np.full(4, score, dtype=np.float64), np.ones(4, dtype=np.int64)),
+        "timings": {"wall": 25.0, "train": 20.0, "train_cpu": 10.0, "evaluation": 4.0, "setup": 1.0},
+        "resources": {"device": "cpu", "threads": 1, "workers": 2, "load": 1.5},
+        "provenance": {"processor": "made up", "started": "2026-01-01", "finished": f"2026-01-01 {trial.seed}"},
+    }
+    return Record(**{**defaults, **more})
+
+
+@dataclass(frozen=True)
+class Results:
+    suite: Suite
+    planned: tuple[Trial, ...]
+    outcomes: tuple[Outcome, ...]
+    references: Mapping[str, Reference | None]
+
+    def analysed(self, seed: int = 0) -> Estimates:
+        return analyse(self.suite, self.planned, self.outcomes, self.references, np.random.default_rng(seed))
+
+    def with_plan(self, **changes: Any) -> "Results":
+        return replace(self, suite=replace(self.suite, analysis=replace(self.suite.analysis, **changes)))
+
+    def changed(self, change: Callable[[Outcome], Outcome | None]) -> "Results":
+        return replace(self, outcomes=tuple(new for old in self.outcomes if (new := change(old)) is not None))
+
+
+def suite_of(labels: Sequence[str], environments: Sequence[str], seeds: int, **plan: Any) -> Suite:
+    return Suite(
+        name="made-up",
+        title="Made up",
+        question="Which?",
+        seeds=tuple(range(seeds)),
+        algorithms=tuple(SuiteAlgorithm(label, label, "default") for label in labels),
+        environments=tuple(SuiteEnvironment(environment, BUDGET) for environment in environments),
+        evaluation=EvaluationPlan(points=POINTS, episodes=2, final_episodes=4),
+        analysis=AnalysisPlan(**{"resamples": 400, **plan}),
+    )
+
+
+def results_of(scores: Mapping[tuple[str, str], Sequence[float]], **plan: Any) -> Results:
+    labels, environments = (tuple(dict.fromkeys(key[place] for key in scores)) for place in (0, 1))
+    seeds = max(map(len, scores.values()))
+    suite = suite_of(labels, environments, seeds, **plan)
+    outcomes = [
+        record_of(trial_of(*key, seed), value) for key, values in scores.items() for seed, value in enumerate(values)
+    ]
+    planned = tuple(trial_of(*cell, seed) for cell in scores for seed in range(seeds))
+    return Results(suite, planned, tuple(outcomes), dict.fromkeys(environments, UNIT))
+
+
+def random_results(labels: Mapping[str, float], environments: int, n: int, seed: int = 0, **plan: Any) -> Results:
+    rng = np.random.default_rng(seed)
+    cells = product(labels.items(), range(environments))
+    return results_of(
+        {(label, f"env-{place}"): (level + 0.1 * rng.normal(size=n)).tolist() for (label, level), place in cells},
+        **plan,
+    )
+
+
+def numbers(value: Any) -> list[float]:
+    if isinstance(value, float | np.floating):
+        return [float(value)]
+    if is_dataclass(value):
+        return [number for field in fields(value) for number in numbers(getattr(value, field.name))]
+    if isinstance(value, Mapping):
+        return [number for item in value.values() for number in numbers(item)]
+    return [number for item in value for number in numbers(item)] if isinstance(value, list | tuple) else []
+
+
+def pair_of(estimates: Estimates, a: str, b: str) -> Pair:
+    return next(pair for pair in estimates.pairs if (pair.a, pair.b) == (a, b))
+
+
+def warned(estimates: Estimates, words: str) -> bool:
+    return any(words in warning for warning in estimates.warnings)
+
+
+def test_everything_is_estimated_for_a_finished_suite() -> None:
+    estimates = random_results({"ppo": 0.9, "dqn": 0.5, "random": 0.0}, 2, 10).analysed()
+    assert (estimates.planned, estimates.done, estimates.failed) == (60, 60, 0)
+    assert estimates.labels == ("ppo", "dqn", "random")
+    assert [line.label for line in estimates.aggregates] == ["ppo", "dqn", "random"]
+    assert len(estimates.cells) == 6
+    assert len(estimates.pairs) == 3
+    assert len(estimates.trials) == 60
+    assert {(curve.environment, curve.axis) for curve in estimates.curves} == {
+        (None, "share"),
+        (None, "seconds"),
+        ("env-0", "steps"),
+        ("env-0", "seconds"),
+        ("env-1", "steps"),
+        ("env-1", "seconds"),
+    }
+    assert estimates.warnings == ()
+    assert estimates.analysis["metric"] == "final"
+    assert len(estimates.analysis["hash"]) == 12
+
+
+def test_no_estimate_is_ever_not_a_number() -> None:
+    whole = random_results({"ppo": 0.9, "random": 0.0}, 2, 6)
+    cases = [
+        whole,
+        random_results({"ppo": 0.9}, 1, 1),
+        random_results({"ppo": 0.9, "dqn": 0.2}, 3, 3),
+        whole.changed(lambda _: None),
+        whole.changed(lambda old: Failure(old.trial, "exception", "no")),
+        whole.changed(lambda old: Failure(old.trial, "killed", "no") if old.trial.label == "ppo" else old),
+        whole.with_plan(failures="drop").changed(lambda old: Failure(old.trial, "timeout", "no")),
+        whole.changed(lambda old: record_of(old.trial, float("nan")) if old.trial.seed else old),
+        whole.changed(lambda old: record_of(old.trial, 1.0, curve=())),
+        whole.with_plan(metric="auc").changed(
+            lambda old: record_of(old.trial, 1.0, curve=() if old.trial.seed else [1])
+        ),
+        replace(whole, references={}),
+        replace(whole, references=dict.fromkeys(("env-0", "env-1"), Reference(1.0, 1.0))),
+        results_of({("ppo", "env"): [1.0] * 5, ("dqn", "env"): [1.0] * 5}),
+        replace(whole, planned=(), outcomes=()),
+    ]
+    for case in cases:
+        estimates = case.analysed()
+        assert np.isfinite(numbers(estimates)).all()
+        assert estimates.verdicts
+
+
+def test_reordering_outcomes_and_plan_changes_nothing() -> None:
+    whole = random_results({"ppo": 0.9, "dqn": 0.5}, 2, 5)
+    rng = np.random.default_rng(0)
+    shuffled = replace(
+        whole,
+        planned=tuple(whole.planned[place] for place in rng.permutation(len(whole.planned))),
+        outcomes=tuple(whole.outcomes[place] for place in rng.permutation(len(whole.outcomes))),
+    )
+    assert shuffled.analysed() == whole.analysed()
+
+
+def test_equal_generators_give_equal_estimates_and_others_nearly_equal_ones() -> None:
+    whole = random_results({"ppo": 0.9, "dqn": 0.5}, 1, 5)
+    assert whole.analysed(seed=1) == whole.analysed(seed=1)
+    assert whole.analysed(seed=1) != whole.analysed(seed=2)
+
+
+def test_a_third_algorithm_changes_no_estimate_and_no_pair_but_for_holm() -> None:
+    three = random_results({"ppo": 0.9, "dqn": 0.7, "a2c": 0.4}, 2, 6)
+    two = replace(
+        three.changed(lambda old: None if old.trial.label == "a2c" else old),
+        suite=suite_of(("ppo", "dqn"), ("env-0", "env-1"), 6),
+        planned=tuple(trial for trial in three.planned if trial.label != "a2c"),
+    )
+    whole, part = three.analysed(), two.analysed()
+    assert [cell for cell in whole.cells if cell.label != "a2c"] == list(part.cells)
+    assert [curve for curve in whole.curves if curve.label != "a2c"] == list(part.curves)
+    pair, same = pair_of(whole, "ppo", "dqn"), pair_of(part, "ppo", "dqn")
+    assert (pair.probability, pair.difference, pair.p_value) == (same.probability, same.difference, same.p_value)
+    for line in part.aggregates:
+        twin = next(other for other in whole.aggregates if other.label == line.label)
+        assert (line.iqm, line.mean, line.median) == (twin.iqm, twin.mean, twin.median)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    st.lists(st.lists(st.integers(0, 16), min_size=4, max_size=4), min_size=2, max_size=2),
+    st.sampled_from([0.5, 4.0, 64.0]),
+    st.integers(-128, 128),
+)
+def test_scaling_returns_together_with_their_references_changes_no_conclusion(
+    rows: list[list[int]], scale: float, shift: int
+) -> None:
+    plain = results_of({("ppo", "env"): [x / 16 for x in rows[0]], ("dqn", "env"): [x / 16 for x in rows[1]]})
+    moved = results_of(
+        {
+            ("ppo", "env"): [scale * x / 16 + shift for x in rows[0]],
+            ("dqn", "env"): [scale * x / 16 + shift for x in rows[1]],
+        }
+    )
+    moved = replace(moved, references={"env": Reference(float(shift), scale + shift)})
+    one, other = plain.analysed(), moved.analysed()
+    assert [(pair.p_value, pair.verdict) for pair in one.pairs] == [
+        (pair.p_value, pair.verdict) for pair in other.pairs
+    ]
+    assert [line.iqm for line in one.aggregates] == [line.iqm for line in other.aggregates]
+
+
+def test_episodes_are_no_samples() -> None:
+    # A hundred times as many episodes of the same mean leave n and every interval as they were.
+    few = random_results({"ppo": 0.9, "dqn": 0.5}, 1, 5)
+    many = few.changed(
+        lambda old: (
+            replace(old, final=Final(BUDGET, np.repeat(old.final.returns, 100), np.ones(400, dtype=np.int64)))
+            if isinstance(old, Record)
+            else old
+        )
+    )
+    one, other = few.analysed().cells[0], many.analysed().cells[0]
+    assert one.n == other.n == 5
+    assert (one.iqm_score.low, one.iqm_score.high) == pytest.approx((other.iqm_score.low, other.iqm_score.high))
+
+
+def test_score_is_zero_at_the_random_reference_and_one_at_the_target() -> None:
+    case = results_of({("ppo", "env"): [20.0, 120.0, 220.0, 70.0]})
+    cell = replace(case, references={"env": Reference(20.0, 220.0)}).analysed().cells[0]
+    assert cell.scores == (0.0, 0.5, 1.0, 0.25)
+    assert cell.returns == (20.0, 120.0, 220.0, 70.0)
+
+
+def failing(label: str, seeds: Sequence[int]) -> Callable[[Outcome], Outcome]:
+    def change(old: Outcome) -> Outcome:
+        fails = old.trial.label == label and old.trial.seed in seeds
+        return Failure(old.trial, "diverged", "loss is not finite", attempt=2) if fails else old
+
+    return change
+
+
+def test_a_failed_trial_counts_as_the_random_policy_by_default() -> None:
+    case = results_of({("ppo", "env"): [120.0] * 5}).changed(failing("ppo", [0, 3]))
+    case = replace(case, references={"env": Reference(20.0, 220.0)})
+    estimates = case.analysed()
+    cell = estimates.cells[0]
+    assert cell.scores == (0.0, 0.5, 0.5, 0.0, 0.5)
+    assert cell.returns == (20.0, 120.0, 120.0, 20.0, 120.0)
+    assert (cell.n, cell.failed, cell.missing, cell.planned) == (5, 2, 0, 5)
+    assert (estimates.done, estimates.failed) == (3, 2)
+    assert warned(estimates, "2 of 5 trials failed (ppo on env: 2)")
+    assert warned(estimates, "as the random policy")
+    assert [line.seed for line in estimates.failures] == [0, 3]
+    assert cell.threshold.n == 5
+    steps = next(curve for curve in estimates.curves if curve.axis == "steps")
+    assert steps.runs[0] == (20.0,) * POINTS
+
+
+def test_dropped_failures_are_shown_and_not_counted() -> None:
+    case = results_of({("ppo", "env"): [0.5] * 5}, failures="drop").changed(failing("ppo", [0, 3]))
+    estimates = case.analysed()
+    assert estimates.cells[0].scores == (0.5, 0.5, 0.5)
+    assert estimates.cells[0].failed == 2
+    assert len(estimates.failures) == 2
+    assert warned(estimates, "is not counted")
+
+
+def test_a_record_that_is_not_finite_is_a_failure() -> None:
+    case = results_of({("ppo", "env"): [0.5, float("nan"), 0.5, 0.6]})
+    estimates = case.analysed()
+    assert [line.kind for line in estimates.failures] == ["diverged"]
+    assert estimates.cells[0].scores == (0.5, 0.0, 0.5, 0.6)
+
+
+def test_a_record_goes_before_a_failure_and_a_later_attempt_before_an_earlier() -> None:
+    trial = trial_of("ppo", "env", 0)
+    failures = [Failure(trial, "killed", "first"), Failure(trial, "timeout", "second", attempt=2)]
+    base = results_of({("ppo", "env"): [0.5]})
+    assert replace(base, outcomes=tuple(failures)).analysed().failures[0].message == "second"
+    for outcomes in ((*failures, *base.outcomes), (*base.outcomes, *failures)):
+        assert replace(base, outcomes=outcomes).analysed().failures == ()
+
+
+def test_missing_trials_are_counted_and_warned_of() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.5}, 2, 10)
+    case = case.changed(lambda old: None if old.trial.label == "dqn" and old.trial.seed > 6 else old)
+    estimates = case.analysed()
+    assert warned(estimates, "6 of 40 trials are missing")
+    assert {cell.missing for cell in estimates.cells if cell.label == "dqn"} == {3}
+    assert sum(line.state == "missing" for line in estimates.trials) == 6
+
+
+def test_fewer_than_ten_and_fewer_than_four_runs_are_warned_of() -> None:
+    assert warned(random_results({"ppo": 0.9}, 1, 9).analysed(), "fewer than 10 runs")
+    assert not warned(random_results({"ppo": 0.9}, 1, 10).analysed(), "fewer than 10 runs")
+    few = random_results({"ppo": 0.9, "dqn": 0.1}, 1, 3).analysed()
+    assert warned(few, "fewer than 4 runs")
+    assert all(curve.low == (None,) * len(curve.x) for curve in few.curves)
+    assert all(profile.low[0] is None for profile in few.profiles)
+
+
+def other_version(old: Outcome) -> Record:
+    trial = replace(old.trial, versions={"made-up": "2"})
+    return record_of(trial, 0.1)
+
+
+def test_two_configurations_under_one_label_are_never_merged() -> None:
+    case = random_results({"ppo": 0.9}, 1, 5)
+    old = [other_version(outcome) for outcome in case.outcomes]
+    estimates = replace(case, outcomes=(*old, *case.outcomes)).analysed()
+    suffixed = f"ppo [{old[0].trial.configuration[:4]}]"
+    assert estimates.labels == ("ppo", suffixed)
+    assert [cell.n for cell in estimates.cells] == [5, 5]
+    assert estimates.cells[1].scores == (0.1,) * 5
+    assert warned(estimates, "several configurations")
+    assert warned(estimates, "5 results are not in the suite's plan")
+
+
+def test_without_a_plan_no_configuration_is_the_plain_one() -> None:
+    case = random_results({"ppo": 0.9}, 1, 5)
+    old = [other_version(outcome) for outcome in case.outcomes]
+    estimates = replace(case, planned=(), outcomes=(*old, *case.outcomes)).analysed()
+    assert all("[" in cell.label for cell in estimates.cells)
+
+
+def test_renaming_a_label_keeps_its_records() -> None:
+    case = results_of({("ppo", "env"): [0.5, 0.6, 0.7, 0.8]})
+    renamed = replace(
+        case,
+        suite=suite_of(("PPO, ours",), ("env",), 4),
+        planned=tuple(replace(trial, label="PPO, ours") for trial in case.planned),
+    )
+    estimates = renamed.analysed()
+    assert estimates.labels == ("PPO, ours",)
+    assert estimates.cells[0].n == 4
+
+
+def test_an_environment_without_reference_keeps_raw_results_and_enters_no_aggregate() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.2}, 2, 5)
+    estimates = replace(case, references={"env-0": UNIT, "env-1": None}).analysed()
+    bare = next(cell for cell in estimates.cells if (cell.label, cell.environment) == ("ppo", "env-1"))
+    assert (bare.scores, bare.n, bare.iqm_score.estimate) == ((), 5, None)
+    assert bare.iqm_return.low is not None
+    assert bare.threshold.share.estimate is None
+    assert {line.environments for line in estimates.aggregates} == {1}
+    assert {pair.environments for pair in estimates.pairs} == {1}
+    assert all(line.complete for line in estimates.aggregates)
+    assert warned(estimates, "reference returns for env-1")
+
+
+def test_an_algorithm_without_all_environments_is_not_ranked() -> None:
+    case = random_results({"ppo": 0.5, "dqn": 0.3, "sac": 2.0}, 2, 6)
+    partial = case.changed(lambda old: None if old.trial.label == "sac" and old.trial.environment == "env-1" else old)
+    estimates = partial.analysed()
+    by_label = {line.label: line for line in estimates.aggregates}
+    assert (by_label["sac"].complete, by_label["sac"].environments) == (False, 1)
+    assert by_label["sac"].probability_best is None
+    assert estimates.aggregates[-1].label == "sac"
+    assert pair_of(estimates, "ppo", "sac").environments == 1
+    assert warned(estimates, "not comparable with the others, for want of runs on some environments: sac (1)")
+    assert estimates.verdicts[0].startswith("Best: ppo")
+
+
+def test_saturated_environments_are_flagged_whatever_the_random_policy_does() -> None:
+    case = results_of(
+        {
+            ("ppo", "easy"): [0.95] * 10,
+            ("dqn", "easy"): [1.0] * 10,
+            ("random", "easy"): [0.0] * 10,
+            ("ppo", "hard"): [0.95] * 10,
+            ("dqn", "hard"): [0.5] * 10,
+        }
+    )
+    estimates = case.analysed()
+    assert {line.environment: line.saturated for line in estimates.references} == {"easy": True, "hard": False}
+    assert warned(estimates, "solves easy in every run")
+
+
+def test_the_random_policy_is_shown_and_never_recommended() -> None:
+    estimates = random_results({"ppo": 0.0, "random": 0.9}, 1, 10).analysed()
+    assert {line.label for line in estimates.aggregates} == {"ppo", "random"}
+    assert not any(verdict.startswith("Best: random") for verdict in estimates.verdicts)
+    beaten = random_results({"ppo": 0.9, "dqn": 0.0, "random": 0.0}, 1, 10).analysed()
+    assert any("Not shown to be better than random" in verdict and "dqn" in verdict for verdict in beaten.verdicts)
+
+
+def test_a_clear_winner_is_named_with_whom_to_avoid() -> None:
+    estimates = random_results({"ppo": 0.9, "dqn": 0.3}, 2, 10).analysed()
+    assert estimates.verdicts[0].startswith("Best: ppo")
+    assert "10 runs on each of 2 environments" in estimates.verdicts[0]
+    assert any(verdict.startswith("Avoid dqn") for verdict in estimates.verdicts)
+    assert any("14 of 14 re-analyses" in verdict for verdict in estimates.verdicts)
+
+
+def test_equal_algorithms_give_not_enough_evidence() -> None:
+    estimates = random_results({"ppo": 0.5, "dqn": 0.5}, 1, 5).analysed()
+    assert estimates.verdicts[0].startswith("Not enough evidence")
+    assert any("cannot be told apart" in verdict for verdict in estimates.verdicts)
+
+
+def test_shares_of_being_best_add_up_to_one() -> None:
+    estimates = random_results({"ppo": 0.5, "dqn": 0.5, "a2c": 0.45, "random": 0.9}, 1, 6).analysed()
+    shares = {line.label: line.probability_best for line in estimates.aggregates}
+    assert shares.pop("random") is None
+    assert sum(share or 0.0 for share in shares.values()) == pytest.approx(1.0)
+
+
+def test_area_under_the_curve_by_hand() -> None:
+    # Steps 200 to 1000 in five points: 0, 1, 1, 1, 1 has the area (0.5 + 1 + 1 + 1) / 4.
+    case = results_of({("ppo", "env"): [1.0] * 4}, metric="auc")
+    case = case.changed(lambda old: record_of(old.trial, 5.0, curve=[0.0, 1.0, 1.0, 1.0, 1.0]))
+    cell = case.analysed().cells[0]
+    assert cell.scores == pytest.approx((0.875,) * 4)
+    assert cell.auc_score.estimate == pytest.approx(0.875)
+    assert cell.iqm_return.estimate == 5.0
+
+
+def test_time_to_threshold_counts_runs_that_never_reach_it() -> None:
+    rises = [[0, 0, 1, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0.5]]
+    case = results_of({("ppo", "env"): [1.0] * 4})
+    case = case.changed(lambda old: record_of(old.trial, 1.0, curve=rises[old.trial.seed]))
+    found = case.analysed().cells[0].threshold
+    assert found.steps == (600.0, 400.0, None, None)
+    assert (found.reached, found.n, found.share.estimate) == (2, 4, 0.5)
+    # By 600 steps half of all four have reached it; CPU seconds are steps / 100.
+    assert (found.median_steps, found.median_seconds) == (600.0, 6.0)
+    fewer = case.changed(lambda old: record_of(old.trial, 1.0, curve=rises[max(old.trial.seed, 1)]))
+    one = fewer.changed(lambda old: record_of(old.trial, 1.0, curve=rises[2 if old.trial.seed else 0]))
+    assert one.analysed().cells[0].threshold.median_steps is None
+
+
+def longer(old: Outcome) -> Record:
+    record = record_of(old.trial, 1.0, curve=[0.0, 0.25, 0.5, 0.75, 1.0])
+    late = old.trial.seed == 0
+    steps = record.curve.steps + (50 if late else 0)
+    seconds = record.curve.cpu_seconds * (0.5 if late else 1.0)
+    return replace(record, curve=replace(record.curve, steps=steps, cpu_seconds=seconds))
+
+
+def test_curves_cover_only_what_every_run_covers() -> None:
+    # Seed 0 evaluates at 250, ..., 1050, the others at 200, ..., 1000; seed 0 needs 1 to 5 CPU seconds, the others 2 to 10.
+    case = results_of({("ppo", "env"): [1.0] * 5}).changed(longer)
+    curves = {curve.axis: curve for curve in case.analysed().curves if curve.environment == "env"}
+    assert curves["steps"].x == (250.0, 450.0, 650.0, 850.0, 1000.0)
+    assert curves["steps"].runs[0] == pytest.approx((0.0, 0.25, 0.5, 0.75, 0.9375))
+    assert curves["steps"].runs[1] == pytest.approx((0.0625, 0.3125, 0.5625, 0.8125, 1.0))
+    assert (curves["seconds"].x[0], curves["seconds"].x[-1]) == (2.0, 5.0)
+    # At 5 seconds the others have last been evaluated at 4.
+    assert curves["seconds"].runs[1][-1] == 0.25
+
+
+def test_aggregate_curve_ends_at_the_aggregate() -> None:
+    estimates = random_results({"ppo": 0.9}, 3, 6).analysed()
+    share = next(curve for curve in estimates.curves if curve.axis == "share")
+    assert share.x == (0.2, 0.4, 0.6, 0.8, 1.0)
+    assert share.estimate[-1] == pytest.approx(estimates.aggregates[0].iqm.estimate)
+    assert share.low[-1] == pytest.approx(estimates.aggregates[0].iqm.low)
+
+
+def test_profile_is_the_share_of_runs_above_each_score() -> None:
+    case = results_of({("ppo", "a"): [0.1, 0.3, 0.6, 0.8], ("ppo", "b"): [0.6, 0.7, 0.9, 1.0]})
+    profile = case.analysed().profiles[0]
+    assert (profile.taus[0], profile.taus[-1]) == (0.0, 1.0)
+    assert profile.share[profile.taus.index(0.5)] == 0.75
+    assert profile.share[-1] == 0.0
+    assert all(low is not None and low <= share for low, share in zip(profile.low, profile.share, strict=True))
+
+
+def test_timings_from_different_packing_or_under_load_are_warned_of() -> None:
+    case = random_results({"ppo": 0.9}, 1, 10)
+    assert not warned(case.analysed(), "imings")
+    mixed = case.changed(
+        lambda old: (
+            replace(old, resources={"device": "cpu", "threads": 1, "workers": old.trial.seed % 2 + 1, "load": 9.0})
+            if isinstance(old, Record)
+            else old
+        )
+    )
+    assert warned(mixed.analysed(), "2 different settings of hardware")
+    assert warned(mixed.analysed(), "10 of 10 trials ran beside other load")
+
+
+def test_machines_are_counted_without_their_clocks() -> None:
+    case = random_results({"ppo": 0.9}, 1, 4)
+    (machine,) = case.analysed().machines
+    assert machine == {"processor": "made up", "device": "cpu", "threads": 1, "workers": 2, "trials": 4}
+
+
+def test_overshoot_and_speed_come_from_the_runs() -> None:
+    case = results_of({("ppo", "env"): [1.0] * 4}).changed(
+        lambda old: (
+            replace(old, final=replace(old.final, steps=1280 if old.trial.seed == 2 else 1000))
+            if isinstance(old, Record)
+            else old
+        )
+    )
+    estimates = case.analysed()
+    assert estimates.cells[0].overshoot == pytest.approx(0.28)
+    assert (estimates.cells[0].steps_per_second, estimates.cells[0].train_seconds) == (100.0, 10.0)
+    assert warned(estimates, "ppo on env by 28%")
+
+
+def test_every_number_leads_to_its_trial() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.5}, 1, 4).changed(failing("dqn", [1]))
+    estimates = case.analysed()
+    lines = {(line.label, line.seed): line for line in estimates.trials}
+    for cell in estimates.cells:
+        assert cell.scores == tuple(lines[cell.label, seed].score for seed in cell.seeds)
+    assert (lines["dqn", 1].state, lines["dqn", 1].final_return) == ("failed", None)
+    assert lines["ppo", 0].name == trial_of("ppo", "env-0", 0).name
+
+
+def test_frames_hold_one_row_per_trial_point_and_episode() -> None:
+    case = results_of({("ppo", "env"): [0.5, 0.75]}).changed(failing("ppo", [1]))
+    tables = frames(case.outcomes, {"env": Reference(0.0, 2.0)})
+    assert {name: len(table) for name, table in tables.items()} == {
+        "trials": 2,
+        "points": POINTS,
+        "episodes": 2 * POINTS + 4,
+    }
+    trials = tables["trials"].set_index("seed")
+    assert trials.loc[0, "score"] == 0.25
+    assert (trials.loc[1, "state"], trials.loc[1, "kind"]) == ("failed", "diverged")
+    assert tables["points"]["mean_return"].iloc[-1] == 0.5
+    assert tables["episodes"].query("final")["episode_return"].tolist() == [0.5] * 4
+
+
+def test_frames_of_nothing_are_empty_and_keep_their_columns() -> None:
+    tables = frames([], {})
+    assert {name: len(table) for name, table in tables.items()} == {"trials": 0, "points": 0, "episodes": 0}
+    assert "score" in tables["trials"].columns
+
+
+def test_five_algorithms_on_four_environments_take_seconds() -> None:
+    case = random_results({"a": 0.9, "b": 0.8, "c": 0.5, "d": 0.3, "random": 0.0}, 4, 10, resamples=5000)
+    before = time.process_time()
+    case.analysed()
+    assert time.process_time() - before < 10
