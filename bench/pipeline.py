@@ -19,7 +19,7 @@ from bench import store as stored
 from bench.catalog import Environment, environments, find_algorithm
 from bench.errors import BenchError, CatalogError, Complaint, StoreError, SuiteError
 from bench.plan import Cost, Plan, cost, expected_seconds, plan
-from bench.records import Estimates, Outcome, Record, Reference, Suite, Trial
+from bench.records import Estimates, Failure, Outcome, Record, Reference, Suite, Trial
 from bench.store import Store
 from bench.suite import read
 
@@ -46,10 +46,10 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run; nothing here may change a number."""
+    """How to run; nothing here may change a number but its last digits (other threads and devices add up otherwise)."""
 
     workers: int | None = None
-    """Trials side by side; None: one per core."""
+    """Trials side by side; None: as many as the cores carry."""
     threads: int = 1
     """Threads of each trial."""
     devices: str = "auto"
@@ -100,9 +100,7 @@ def open_experiment(
     """
     file = path / SUITE_COPY if path.is_dir() else path
     if not file.is_file():
-        kept = (
-            f"; a results folder holds a {SUITE_COPY}" if path.is_dir() else "; `bench list suites` shows those at hand"
-        )
+        kept = f"; a results folder holds a {SUITE_COPY}" if path.is_dir() else "; `bench list suites` shows some"
         raise BenchError(f"{path}: there is no suite{kept}")
     suite = read(file)
     root = path if path.is_dir() else results / suite.name
@@ -128,17 +126,29 @@ def measured_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
     return {cell: statistics.median(seconds) for cell, seconds in walls.items()}
 
 
-def run(experiment: Experiment, options: RunOptions, listen: Callable[[Event], None]) -> Summary:
-    """Run what is missing; tell `listen` every event; keep every failure.
+def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
+    """Return a job for every trial that is missing (failed ones too, when they are to be tried again).
+
+    Raises:
+        DeviceError: a device was asked for that is not there.
+    """
+    return _jobs(experiment, replace(options, workers=options.workers or default_workers(options.threads)))
+
+
+def default_workers(threads: int = 1) -> int:
+    """Return how many trials of `threads` threads this process may run side by side without crowding its cores."""
+    return max(1, len(os.sched_getaffinity(0)) // threads)
+
+
+def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], None]) -> Summary:
+    """Run the jobs; tell `listen` every event; keep every failure.
 
     The first Ctrl-C ends the trials at work and keeps what is finished; the second kills.
     """
     from bench.runner.local import LocalExecutor  # noqa: PLC0415 - see the module docstring
 
     experiment.store.keep_suite(experiment.text)
-    workers = options.workers or max(1, len(os.sched_getaffinity(0)) // options.threads)
-    jobs = _jobs(experiment, replace(options, workers=workers))
-    executor = LocalExecutor(workers)
+    executor = LocalExecutor(jobs[0].workers if jobs else 1)
     with _interrupts(executor.stop) as interrupted:
         _follow(executor, jobs, experiment.store, listen)
     for job in jobs:
@@ -170,11 +180,8 @@ def status(experiment: Experiment) -> list[CellStatus]:
     cells: dict[tuple[str, str], list[Trial]] = {}
     for trial in experiment.plan.trials:
         cells.setdefault((trial.label, trial.environment), []).append(trial)
-    order = [
-        (entry.label, place.environment)
-        for place in experiment.suite.environments
-        for entry in experiment.suite.algorithms
-    ]
+    suite = experiment.suite
+    order = [(entry.label, place.environment) for place in suite.environments for entry in suite.algorithms]
     return [_cell_status(experiment.store, *cell, cells[cell]) for cell in order if cell in cells]
 
 
@@ -287,18 +294,16 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
     from bench.runner import devices  # noqa: PLC0415 - see the module docstring
     from bench.runner.jobs import Job  # noqa: PLC0415 - see the module docstring
 
-    trials = [
-        trial for trial in experiment.plan.trials if _wanted(experiment.store, trial, retry_failed=options.retry_failed)
-    ]
+    store, retry = experiment.store, options.retry_failed
+    trials = [trial for trial in experiment.plan.trials if _wanted(store, trial, retry_failed=retry)]
     traits = _traits(experiment.suite)
     chosen = devices.choose(options.devices, devices.available())
-    placed = devices.place(
-        options.devices, chosen, [_device_traits(trial, traits[trial.environment]) for trial in trials]
-    )
+    wanted = [_device_traits(trial, traits[trial.environment]) for trial in trials]
+    placed = devices.place(options.devices, chosen, wanted)
     measured = measured_seconds(experiment)
     jobs = []
     for trial, device in zip(trials, placed, strict=True):
-        folder = experiment.store.folder(trial)
+        folder = store.folder(trial)
         folder.mkdir(parents=True, exist_ok=True)
         jobs.append(
             Job(
@@ -398,7 +403,4 @@ def _reason(store: Store, trial: Trial) -> str:
         outcome = store.outcome(trial)
     except StoreError as error:
         return f"seed {trial.seed}: {error}"
-    what = (
-        f"{outcome.kind} ({outcome.message})" if outcome is not None and not isinstance(outcome, Record) else "unknown"
-    )
-    return f"seed {trial.seed}: {what}"
+    return f"seed {trial.seed}: {outcome.kind} ({outcome.message})" if isinstance(outcome, Failure) else ""

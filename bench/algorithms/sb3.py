@@ -209,7 +209,8 @@ def _plain(value: Any) -> Any:
 def _normalisation_bytes(env: VecNormalize) -> bytes:
     """Return observation and return statistics as .npz, without pickles."""
     arrays: dict[str, Any] = {"epsilon": env.epsilon, "clip_obs": env.clip_obs, "clip_reward": env.clip_reward}
-    statistics = env.obs_rms if isinstance(env.obs_rms, dict) else {"": env.obs_rms} if env.norm_obs else {}
+    observed = getattr(env, "obs_rms", {})
+    statistics = observed if isinstance(observed, dict) else {"": observed}
     for key, running in {**statistics, "return": env.ret_rms}.items():
         name = "return" if key == "return" else f"observation.{key}".rstrip(".")
         arrays |= {f"{name}.mean": running.mean, f"{name}.var": running.var, f"{name}.count": running.count}

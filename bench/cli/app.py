@@ -1,0 +1,352 @@
+"""The commands: each reads its words, lets the pipeline work, and says what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.cli.tally import duration
+from bench.errors import BenchError, SuiteError
+
+if TYPE_CHECKING:
+    from bench.cli.display import Display
+    from bench.pipeline import Experiment, Summary
+    from bench.runner.jobs import Job
+
+app = typer.Typer(
+    name="bench",
+    help="Which reinforcement-learning algorithm when, and how sure are we?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _suites_at_hand(incomplete: str) -> list[str]:
+    return [str(path) for path in sorted(Path("suites").rglob("*.yaml")) if str(path).startswith(incomplete)]
+
+
+def _results_at_hand(incomplete: str) -> list[str]:
+    folders = (path.parent for path in Path("results").glob("*/suite.yaml"))
+    return [str(path) for path in sorted(folders) if str(path).startswith(incomplete)] + _suites_at_hand(incomplete)
+
+
+SuiteArgument = Annotated[Path, typer.Argument(metavar="SUITE", help="a suite file", autocompletion=_suites_at_hand)]
+PathArgument = Annotated[
+    Path, typer.Argument(metavar="PATH", help="a suite file or a results folder", autocompletion=_results_at_hand)
+]
+SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="this many seeds instead of the suite's")]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="cells such as 'ppo@CartPole-v1', 'ppo', '@CartPole-v1'; may be repeated"),
+]
+ResultsOption = Annotated[Path, typer.Option("--results", help="folder that holds the results of all suites")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
+RESULTS = Path("results")
+
+
+@app.command()
+def run(
+    suite: SuiteArgument,
+    *,
+    seeds: SeedsOption = None,
+    only: OnlyOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="trials side by side; as many as the cores carry if not given")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="threads of each trial")] = 1,
+    devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "auto",
+    results: ResultsOption = RESULTS,
+    report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would run and what it costs, and run nothing")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run what is missing of a suite, then report. Run it again to go on."""
+    from bench import pipeline  # noqa: PLC0415 - `bench --help` must be instant
+
+    experiment = pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
+    if dry_run:
+        _say_plan(experiment, as_json=as_json, workers=workers or pipeline.default_workers(threads))
+        return
+    options = pipeline.RunOptions(workers=workers, threads=threads, devices=devices, retry_failed=retry_failed)
+    jobs = pipeline.prepare(experiment, options)
+    _say_warnings(experiment)
+    with _display(experiment, jobs, quiet=quiet, as_json=as_json) as display:
+        summary = pipeline.run(experiment, jobs, display.hear)
+    page = pipeline.write_report(experiment) if report and summary.done + summary.failed else None
+    _say_summary(experiment, summary, page, as_json=as_json)
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command()
+def validate(
+    suite: SuiteArgument,
+    *,
+    seeds: SeedsOption = None,
+    only: OnlyOption = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="trials side by side, for the cost")] = None,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell everything that is wrong with a suite, or its plan and what it costs."""
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    experiment = pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
+    _say_plan(experiment, as_json=as_json, workers=workers or pipeline.default_workers())
+
+
+@app.command()
+def status(
+    suite: PathArgument,
+    *,
+    seeds: SeedsOption = None,
+    only: OnlyOption = None,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell per cell what is done, failed, running and missing, and why."""
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    experiment = pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
+    cells = pipeline.status(experiment)
+    if as_json:
+        _print_json({"suite": experiment.suite.name, "cells": [asdict(cell) for cell in cells]})
+        return
+    counts = ("done", "failed", "running", "missing")
+    rows = [(cell.label, cell.environment, *(getattr(cell, name) or "" for name in counts)) for cell in cells]
+    _print_table(("algorithm", "environment", *counts), rows)
+    for cell in cells:
+        for reason in cell.reasons:
+            _out().print(f"{cell.label} on {cell.environment}, {reason}", style="red", highlight=False, markup=False)
+    total = {name: sum(getattr(cell, name) for cell in cells) for name in counts}
+    _out().print(", ".join(f"{number} {name}" for name, number in total.items()), highlight=False)
+
+
+@app.command()
+def report(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="suite files or results folders", autocompletion=_results_at_hand),
+    ],
+    *,
+    to: Annotated[Path | None, typer.Option("--to", help="folder for the report; reports/<suite> if not given")] = None,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Analyse what there is, finished or not, and write the report."""
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    for path in paths:
+        experiment = pipeline.open_experiment(path, results=results)
+        folder = to / experiment.suite.name if to and len(paths) > 1 else to
+        _out().print(str(pipeline.write_report(experiment, folder)), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def export(
+    path: PathArgument,
+    *,
+    kind: Annotated[str, typer.Option("--format", help="csv or parquet")] = "csv",
+    to: Annotated[Path | None, typer.Option("--to", help="folder; <results folder>/export if not given")] = None,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Write results as tidy tables: trials, points of the learning curves, episodes."""
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    experiment = pipeline.open_experiment(path, results=results)
+    for written in pipeline.export(experiment, to or experiment.store.root / "export", kind):
+        _out().print(str(written), highlight=False, soft_wrap=True)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="algorithms|environments|suites|hyperparameters",
+            autocompletion=lambda: ["algorithms", "environments", "suites", "hyperparameters"],
+        ),
+    ],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """List what can be named in a suite."""
+    from bench.cli.inventory import INVENTORIES  # noqa: PLC0415 - see run
+
+    if what not in INVENTORIES:
+        raise BenchError(f"there is no list of {what!r}; one of {', '.join(INVENTORIES)}")
+    rows = INVENTORIES[what]()
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_table(tuple(rows[0]) if rows else ("nothing found",), [tuple(row.values()) for row in rows])
+
+
+@app.command()
+def doctor(*, as_json: JsonOption = False) -> None:
+    """Look at this machine: versions, cores, memory, GPUs, and whether everything a run needs works."""
+    from bench.cli.inventory import examine  # noqa: PLC0415 - see run
+
+    checks = examine()
+    if as_json:
+        _print_json([asdict(check) for check in checks])
+    else:
+        _print_table(
+            ("", "what", "found"), [("ok" if check.good else "✗", check.what, check.found) for check in checks]
+        )
+    raise typer.Exit(0 if all(check.good for check in checks) else 1)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is a sentence and exit code 2."""
+    try:
+        app()
+    except SuiteError as error:
+        # One complaint a line, so that an editor can jump to each.
+        sys.stderr.write(
+            f"{error}\n{len(error.complaints)} complaint{'s' * (len(error.complaints) > 1)}; nothing was run\n"
+        )
+        sys.exit(2)
+    except BenchError as error:
+        sys.stderr.write(f"bench: {error}\n")
+        sys.exit(2)
+
+
+def _out() -> Console:
+    return Console()
+
+
+def _print_json(data: object) -> None:
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, name in enumerate(header):
+        numbers = bool(rows) and all(isinstance(row[column], int | float) or row[column] == "" for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    _out().print(table, highlight=False, markup=False)
+
+
+def _cell(value: object) -> str:
+    from rich.markup import escape  # noqa: PLC0415 - only for tables
+
+    return escape(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+
+
+def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> Display:
+    from bench.cli import display as displays  # noqa: PLC0415 - see run
+    from bench.cli.tally import Tally  # noqa: PLC0415 - see run
+
+    wanted = {job.trial.fingerprint for job in jobs}
+    states = [
+        (trial, experiment.store.state(trial)) for trial in experiment.plan.trials if trial.fingerprint not in wanted
+    ]
+    done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
+    tally = Tally(experiment.plan.trials, done, failed, jobs[0].workers if jobs else 1)
+    console = _out()
+    kind = (
+        displays.JsonDisplay
+        if as_json
+        else displays.QuietDisplay
+        if quiet
+        else displays.LiveDisplay
+        if console.is_terminal
+        else displays.PlainDisplay
+    )
+    return kind(tally, jobs, console)
+
+
+def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    cost = pipeline.cost_of(experiment)
+    seconds, longest = sum(cost.seconds.values()), max(cost.seconds.values(), default=0.0)
+    plan, cells = experiment.plan, pipeline.status(experiment)
+    if as_json:
+        _print_json(
+            {
+                "suite": experiment.suite.name,
+                "trials": len(plan.trials),
+                "cells": [
+                    asdict(cell) | {"core_seconds": cost.seconds.get((cell.label, cell.environment), 0.0)}
+                    for cell in cells
+                ],
+                "skips": [asdict(skip) for skip in plan.skips],
+                "warnings": list(plan.warnings),
+                "cost": {"core_seconds": seconds, "steps": cost.steps, "disk_mb": cost.disk_mb, "workers": workers},
+            }
+        )
+        return
+    _out().print(f"{experiment.suite.title} - {len(plan.trials)} trials", style="bold", highlight=False, markup=False)
+    _print_table(
+        ("algorithm", "environment", "done", "to run", "core time"),
+        [
+            (
+                cell.label,
+                cell.environment,
+                cell.done,
+                cell.missing + cell.failed,
+                _core_time(cost.seconds.get((cell.label, cell.environment), 0.0)),
+            )
+            for cell in cells
+        ],
+    )
+    for skip in plan.skips:
+        _out().print(f"skipped: {skip.label} on {skip.environment}: {skip.reason}", highlight=False, markup=False)
+    _say_warnings(experiment)
+    wall = max(seconds / workers, longest / max(1, len(experiment.suite.seeds)))
+    _out().print(
+        f"to run: {cost.steps:,} training steps, {duration(seconds)} of one core, about {duration(wall)} on {workers} "
+        f"workers, {cost.disk_mb:,.0f} MB of disk (estimates; records made here replace them)",
+        highlight=False,
+    )
+
+
+def _core_time(seconds: float) -> str:
+    return duration(seconds) if seconds else ""
+
+
+def _say_warnings(experiment: Experiment) -> None:
+    console = Console(stderr=True)
+    for warning in experiment.plan.warnings:
+        console.print(f"note: {warning}", style="yellow", highlight=False, markup=False)
+
+
+def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        told: Mapping[str, Any] = asdict(summary) | {"event": "summary", "report": page and str(page)}
+        sys.stdout.write(json.dumps(told) + "\n")
+        return
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    console = _out()
+    console.print(
+        f"{summary.done} of {summary.planned} trials done, {summary.failed} failed", style="bold", highlight=False
+    )
+    for cell in pipeline.status(experiment) if summary.failed else ():
+        for reason in cell.reasons:
+            console.print(f"  {cell.label} on {cell.environment}, {reason}", style="red", highlight=False, markup=False)
+    if summary.failed:
+        console.print("  logs lie in each trial's folder; `bench run --retry-failed` tries them again", highlight=False)
+    if summary.elsewhere:
+        console.print(
+            f"{summary.elsewhere} trials are being run by another `bench run` on this folder", highlight=False
+        )
+    if summary.interrupted:
+        console.print("interrupted; everything finished is kept, the same command goes on from here", highlight=False)
+    if page is not None:
+        console.print(f"report: {page}", highlight=False, soft_wrap=True)

@@ -1,0 +1,238 @@
+"""A tally in, lines on a terminal out: live, plain, quiet or JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from statistics import mean
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from bench.cli.tally import CellTally, Tally, cell_of, duration
+
+if TYPE_CHECKING:
+    from bench.runner.jobs import Ended, Event, Job
+
+BAR_WIDTH = 20
+PLAIN_EVERY_SECONDS = 30.0
+
+
+class Display(Protocol):
+    """Shows a run while it lasts."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, whatever happened."""
+
+    def hear(self, event: Event) -> None:
+        """Take in one event."""
+
+
+class _Base:
+    """What all displays share: the tally, the jobs not ended, and nothing to do at the ends."""
+
+    def __init__(
+        self, tally: Tally, jobs: Sequence[Job], console: Console, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.tally, self.console, self.clock = tally, console, clock
+        self._waiting = {job.trial.fingerprint: job for job in jobs}
+        for job in jobs:
+            tally.cells[cell_of(job.trial)].expected = job.expected_seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def hear(self, event: Event) -> None:
+        """Count the event, and show it."""
+        self.tally.hear(event, self.clock())
+        if (ended := _for_good(event)) is not None:
+            self._waiting.pop(event.job.trial.fingerprint, None)
+            self.show_end(ended)
+
+    def show_end(self, event: Ended) -> None:
+        """Show a trial that is over."""
+
+    def left(self) -> str:
+        """Return the time left in words, and what it is judged by."""
+        if not self._waiting:
+            return "nothing left to run"
+        about = f"about {duration(self.tally.seconds_left(self.clock(), tuple(self._waiting.values())))} left"
+        return about if self.tally.measured else f"{about} (a guess: no trial has finished yet)"
+
+
+class QuietDisplay(_Base):
+    """Says nothing; the command's last lines are enough."""
+
+
+class JsonDisplay(_Base):
+    """One JSON object a line for every trial that starts or ends."""
+
+    def hear(self, event: Event) -> None:
+        """Print the event."""
+        from bench.runner.jobs import Ended, Progressed  # noqa: PLC0415 - not needed for --help
+
+        latest = self.tally.running.get(event.job.trial.fingerprint)
+        super().hear(event)
+        if isinstance(event, Progressed):
+            return
+        trial = event.job.trial
+        line: dict[str, object] = {
+            "event": type(event).__name__.lower(),
+            "algorithm": trial.label,
+            "environment": trial.environment,
+            "seed": trial.seed,
+            "attempt": event.job.attempt,
+            "folder": str(event.job.folder),
+        }
+        if isinstance(event, Ended):
+            line |= {
+                "seconds": round(event.seconds, 3),
+                "failure": event.failure and {"kind": event.failure.kind, "message": event.failure.message},
+                "will_retry": event.will_retry,
+                "mean_return": latest.latest if latest and event.failure is None else None,
+                "done": self.tally.done,
+                "failed": self.tally.failed,
+                "total": self.tally.total,
+            }
+        self.console.out(json.dumps(line), highlight=False)
+
+
+class PlainDisplay(_Base):
+    """A line for every trial that ends, and one now and then between: for logs and pipes."""
+
+    def __init__(
+        self, tally: Tally, jobs: Sequence[Job], console: Console, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(tally, jobs, console, clock)
+        self._said = self.clock()
+
+    def hear(self, event: Event) -> None:
+        """Count the event; say where the run is if nothing was said for a while."""
+        super().hear(event)
+        if self.clock() - self._said > PLAIN_EVERY_SECONDS:
+            self._say(f"{len(self.tally.running)} running, {self.tally.steps_per_second:,.0f} steps/s")
+
+    def show_end(self, event: Ended) -> None:
+        """Say what became of a trial."""
+        trial = event.job.trial
+        what = f"FAILED, {event.failure.kind}: {event.failure.message}" if event.failure else _final(self.tally, event)
+        self._say(f"{trial.label} on {trial.environment}, seed {trial.seed}: {what}")
+
+    def _say(self, what: str) -> None:
+        self._said = self.clock()
+        count = f"[{self.tally.done + self.tally.failed}/{self.tally.total}]"
+        self.console.out(f"{count} {what}; {self.left()}", highlight=False)
+
+
+class LiveDisplay(_Base):
+    """A table of all cells that keeps itself up to date, for a terminal."""
+
+    def __init__(
+        self, tally: Tally, jobs: Sequence[Job], console: Console, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(tally, jobs, console, clock)
+        self._live = Live(console=console, get_renderable=self.picture, refresh_per_second=4, transient=False)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def show_end(self, event: Ended) -> None:
+        """Let failures scroll by above the table; the rest is in it."""
+        if event.failure:
+            trial = event.job.trial
+            self._live.console.print(
+                Text(
+                    f"{trial.label} on {trial.environment}, seed {trial.seed} failed, {event.failure.kind}: ",
+                    style="red",
+                )
+                + Text(event.failure.message),
+            )
+
+    def picture(self) -> RenderableType:
+        """Return the table as it is now, with as many cells as the terminal has room for."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("algorithm", "environment"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("done", no_wrap=True)
+        for name in ("", "failed", "latest return", "steps/s"):
+            table.add_column(name, justify="right", no_wrap=True)
+        rows, hidden = self._rows()
+        for cell in rows:
+            table.add_row(*self._row(*cell))
+        status = Text(
+            f"{self.tally.done} of {self.tally.total} trials done"
+            + (f", {self.tally.failed} failed" if self.tally.failed else "")
+            + f" · {len(self.tally.running)} running · {self.tally.steps_per_second:,.0f} steps/s · {self.left()}"
+        )
+        note = Text(f"{hidden} cells not shown", style="dim") if hidden else Text("")
+        return Group(table, note, status)
+
+    def _rows(self) -> tuple[list[tuple[str, str]], int]:
+        """Return the cells to show, those at work and unfinished first when not all fit, and how many are left out."""
+        cells = list(self.tally.cells)
+        room = max(3, self.console.height - 6)
+        if len(cells) <= room:
+            return cells, 0
+        at_work = {cell_of(running.trial) for running in self.tally.running.values()}
+        urgent = sorted(cells, key=lambda cell: (cell not in at_work, self._finished(self.tally.cells[cell])))[:room]
+        return [cell for cell in cells if cell in urgent], len(cells) - room
+
+    @staticmethod
+    def _finished(cell: CellTally) -> bool:
+        return cell.done + cell.failed == cell.total
+
+    def _row(self, label: str, environment: str) -> tuple[RenderableType, ...]:
+        cell = self.tally.cells[label, environment]
+        running = [one for one in self.tally.running.values() if cell_of(one.trial) == (label, environment)]
+        latest = [one.latest for one in running if one.latest is not None] or cell.finals
+        pace = sum(one.steps / one.train_seconds for one in running if one.train_seconds > 0)
+        return (
+            Text(label, style="bold" if running else ""),
+            environment,
+            _bar(cell, sum(one.share for one in running)),
+            f"{cell.done}/{cell.total}",
+            Text(str(cell.failed), style="red") if cell.failed else "",
+            f"{mean(latest):,.1f}" if latest else "",
+            f"{pace:,.0f}" if pace else "",
+        )
+
+
+def _bar(cell: CellTally, at_work: float) -> Text:
+    """Return done, failed, at work and waiting as one bar, told apart by glyph as well as by colour."""
+    shares = (cell.done / cell.total, cell.failed / cell.total, at_work / cell.total)
+    done, failed, running = (round(share * BAR_WIDTH) for share in shares)
+    waiting = max(0, BAR_WIDTH - done - failed - running)
+    bar = Text("━" * done, style="green") + Text("✗" * failed, style="red") + Text("╸" * running, style="cyan")
+    return bar + Text("·" * waiting, style="dim")
+
+
+def _for_good(event: Event) -> Ended | None:
+    from bench.runner.jobs import Ended  # noqa: PLC0415 - not needed for --help
+
+    return event if isinstance(event, Ended) and not event.will_retry else None
+
+
+def _final(tally: Tally, event: Ended) -> str:
+    finals = tally.cells[cell_of(event.job.trial)].finals
+    return (f"mean return {finals[-1]:.1f} " if finals else "") + f"in {duration(event.seconds)}"

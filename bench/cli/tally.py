@@ -1,0 +1,158 @@
+"""Run events in, how far every cell is and how long the rest may take out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.records import Trial
+    from bench.runner.jobs import Event, Job
+
+Cell = tuple[str, str]
+TRUSTED_SHARE = 0.1
+"""Of a trial's budget: from here on its own pace says more than the other trials' durations."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A trial at work."""
+
+    trial: Trial
+    since: float
+    steps: int = 0
+    train_seconds: float = 0.0
+    latest: float | None = None
+
+    @property
+    def share(self) -> float:
+        """Share of the budget that is done, at most 1."""
+        return min(1.0, self.steps / self.trial.steps)
+
+
+@dataclass(slots=True)
+class CellTally:
+    """One algorithm on one environment."""
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    finals: list[float] = field(default_factory=list)
+    """Mean raw return of the final evaluation, per trial finished in this run."""
+    seconds: list[float] = field(default_factory=list)
+    """Wall seconds per trial finished in this run."""
+    expected: float = 0.0
+    """Seconds per trial as estimated before the run."""
+
+
+class Tally:
+    """What has happened so far in a run."""
+
+    def __init__(self, planned: Sequence[Trial], done: Sequence[Trial], failed: Sequence[Trial], workers: int) -> None:
+        self.workers = workers
+        self.cells: dict[Cell, CellTally] = {}
+        self.running: dict[str, Running] = {}
+        for trial in planned:
+            self.cells.setdefault(cell_of(trial), CellTally(0)).total += 1
+        for trial in done:
+            self.cells[cell_of(trial)].done += 1
+        for trial in failed:
+            self.cells[cell_of(trial)].failed += 1
+
+    def hear(self, event: Event, now: float) -> None:
+        """Take in one event, at `now` seconds on any steady clock."""
+        from bench.runner.jobs import Ended, Progressed, Started  # noqa: PLC0415 - not needed for --help
+
+        trial = event.job.trial
+        cell = self.cells[cell_of(trial)]
+        cell.expected = event.job.expected_seconds
+        match event:
+            case Started():
+                self.running[trial.fingerprint] = Running(trial, now)
+            case Progressed(progress=progress):
+                at_work = self.running.setdefault(trial.fingerprint, Running(trial, now))
+                at_work.steps, at_work.train_seconds = progress.steps, progress.train_seconds
+                at_work.latest = progress.mean_return if progress.mean_return is not None else at_work.latest
+            case Ended(failure=failure, seconds=seconds, will_retry=will_retry):
+                last = self.running.pop(trial.fingerprint, None)
+                if will_retry:
+                    return
+                if failure is not None:
+                    cell.failed += 1
+                    return
+                cell.done += 1
+                cell.seconds.append(seconds)
+                if last is not None and last.latest is not None:
+                    cell.finals.append(last.latest)
+
+    @property
+    def done(self) -> int:
+        """Trials finished, those of earlier runs included."""
+        return sum(cell.done for cell in self.cells.values())
+
+    @property
+    def failed(self) -> int:
+        """Trials failed for good."""
+        return sum(cell.failed for cell in self.cells.values())
+
+    @property
+    def total(self) -> int:
+        """Trials planned."""
+        return sum(cell.total for cell in self.cells.values())
+
+    @property
+    def measured(self) -> int:
+        """Trials finished in this run: what the time left is judged by."""
+        return sum(len(cell.seconds) for cell in self.cells.values())
+
+    @property
+    def steps_per_second(self) -> float:
+        """Training steps a second of all trials at work together, evaluations excluded."""
+        paces = (
+            at_work.steps / at_work.train_seconds for at_work in self.running.values() if at_work.train_seconds > 0
+        )
+        return sum(paces)
+
+    def seconds_left(self, now: float, jobs: Sequence[Job]) -> float:
+        """Return about how long the rest takes: the work left over the workers, but no less than the longest trial.
+
+        A trial not begun takes its cell's median; a cell without one takes its estimate, corrected by how far the
+        estimates of the finished cells were off.
+        """
+        correction = self._correction()
+        waiting = [
+            self._whole(cell_of(job.trial), correction) for job in jobs if job.trial.fingerprint not in self.running
+        ]
+        at_work = [self._rest(running, now, correction) for running in self.running.values()]
+        everything = waiting + at_work
+        return max([sum(everything) / self.workers, *everything], default=0.0)
+
+    def _correction(self) -> float:
+        ratios = [
+            median(cell.seconds) / cell.expected for cell in self.cells.values() if cell.seconds and cell.expected
+        ]
+        return median(ratios) if ratios else 1.0
+
+    def _whole(self, cell: Cell, correction: float) -> float:
+        tally = self.cells[cell]
+        return median(tally.seconds) if tally.seconds else tally.expected * correction
+
+    def _rest(self, running: Running, now: float, correction: float) -> float:
+        if running.share >= TRUSTED_SHARE:
+            return (now - running.since) * (1 - running.share) / running.share
+        return max(0.0, self._whole(cell_of(running.trial), correction) - (now - running.since))
+
+
+def cell_of(trial: Trial) -> Cell:
+    """Return the cell of a trial."""
+    return trial.label, trial.environment
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
+    for limit, unit, length in ((90, "s", 1), (90 * 60, "min", 60), (36 * 3600, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / length:.1f} {unit}" if unit == "h" else f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86400:.1f} days"
