@@ -205,9 +205,11 @@ def test_a_callback_stops_learning_at_once() -> None:
 
 def test_learning_that_was_stopped_within_an_episode_goes_on_with_whole_ones() -> None:
     model = reinforce(slots(3, length=4)).learn(10_000, callback=Counter(stop=6))
-    model.learn(48, reset_num_timesteps=False)
-    assert model.num_timesteps == 18 + 48
-    assert model._n_updates == 2
+    _, callback = model._setup_learn(48, reset_num_timesteps=False)
+    episodes = model.collect_episodes(callback)
+    assert episodes is not None
+    assert [len(episode.rewards) for episode in episodes] == [4, 4, 4, 4]
+    assert model.num_timesteps == 18 + 24
 
 
 def test_a_budget_without_a_whole_batch_changes_no_weight() -> None:
