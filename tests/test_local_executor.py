@@ -407,6 +407,23 @@ def test_trials_die_with_their_supervisor(
     assert time.monotonic() - start < 3
 
 
+def test_an_iterator_that_nobody_closed_does_not_hold_up_the_exit(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "from pathlib import Path\n"
+        "import misbehaviour, test_local_executor as t\n"
+        "if __name__ == '__main__':\n"
+        "    job = t.make_job(Path('.'), misbehaviour.hangs)\n"
+        "    sys.kept = t.LocalExecutor(1).events([job])\n"
+        "    print(next(sys.kept).pid)\n"
+    )
+    (tmp_path / "main.py").write_text(script)
+    told = subprocess.run(
+        [sys.executable, "main.py", *sys.path], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert not alive(int(told.stdout))
+
+
 # --- Speed, for the eye only.
 
 

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
@@ -87,7 +88,7 @@ class LocalExecutor:
         _FORKSERVER.set_forkserver_preload(_preload(queue))
         slots: dict[Connection, _Slot] = {}
         # Before multiprocessing's own exit handler, which would wait for the trials of an iterator nobody closed.
-        atexit.register(_abandon, slots)
+        at_exit = atexit.register(partial(_abandon, slots))
         try:
             yield from self._fill(queue, slots)
             while slots and not self._given_up():
@@ -96,7 +97,7 @@ class LocalExecutor:
                 yield from self._fill(queue, slots)
         finally:
             _abandon(slots)
-            atexit.unregister(_abandon)
+            atexit.unregister(at_exit)
 
     def _fill(self, queue: deque[Job], slots: dict[Connection, _Slot]) -> Iterator[Event]:
         while queue and len(slots) < self._workers and not self._draining:
