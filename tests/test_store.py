@@ -1,0 +1,171 @@
+"""Results on disk: whole or not at all, read back as they were, and never misread."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from bench.errors import StoreError
+from bench.records import Curve, Failure, Final, Record
+from bench.store import BusyError, Store, claim, keep, read
+from tests.making import small_trial
+
+FLOATS = st.floats(allow_infinity=False, allow_nan=False)
+
+
+def record(returns: Any = ((1.0, 2.0), (3.0, 4.0)), training: Any = (np.nan, 7.5)) -> Record:
+    return Record(
+        trial=small_trial(hyperparameters={"clip_range": float("inf"), "policy_kwargs": {"net_arch": [8, 8]}}),
+        curve=Curve(
+            steps=np.array([100, 200]),
+            seconds=np.array([0.5, 1.0]),
+            cpu_seconds=np.array([0.4, 0.8]),
+            returns=np.array(returns),
+            lengths=np.array([[10, 20], [30, 40]]),
+            training_returns=np.array(training),
+        ),
+        final=Final(200, np.array([1.5, 2.5]), np.array([7, 8])),
+        timings={"wall": 2.0},
+        resources={"device": "cpu"},
+        provenance={"versions": {"torch": "2.13.0+cpu"}},
+        settings={"gamma": 0.99},
+    )
+
+
+@given(arrays(float, (2, 2), elements=FLOATS), arrays(float, 2, elements=st.one_of(FLOATS, st.just(float("nan")))))
+def test_a_record_comes_back_to_the_last_bit(
+    tmp_path_factory: pytest.TempPathFactory, returns: Any, training: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("trial")
+    kept = record(returns, training)
+    keep(kept, folder)
+    found = read(folder)
+    assert isinstance(found, Record)
+    assert found.trial == kept.trial
+    assert found.trial.fingerprint == kept.trial.fingerprint
+    assert np.array_equal(found.curve.returns, returns)
+    assert np.array_equal(found.curve.training_returns, training, equal_nan=True)
+    assert (found.timings, found.settings, found.provenance) == (kept.timings, kept.settings, kept.provenance)
+
+
+def test_a_failure_comes_back_and_a_later_success_replaces_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failure = Failure(
+        record().trial, "timeout", "took longer than 1 minute", "trace", attempt=2, seconds=60.0, steps=50
+    )
+    store.keep_failure(failure)
+    assert store.outcome(failure.trial) == failure
+    assert store.state(failure.trial) == "failed"
+    keep(record(), store.folder(failure.trial))
+    assert store.state(failure.trial) == "done"
+    store.keep_failure(failure)
+    assert isinstance(store.outcome(failure.trial), Record)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "protocol None"),
+        ('{"protocol": 999}', "protocol 999"),
+        ('{"protocol": 1, "trial": {}}', "lacks or misstates"),
+    ],
+)
+def test_a_file_that_cannot_be_trusted_is_refused_with_a_sentence(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "trial.json").write_text(text)
+    with pytest.raises(StoreError, match=told):
+        read(tmp_path)
+
+
+def test_every_field_of_a_record_is_missed_when_it_is_gone(tmp_path: Path) -> None:
+    keep(record(), tmp_path)
+    whole = json.loads((tmp_path / "trial.json").read_text())
+    for field in ("trial", "curve", "final", "timings", "resources", "provenance", "attempt", "settings"):
+        (tmp_path / "trial.json").write_text(json.dumps({key: value for key, value in whole.items() if key != field}))
+        with pytest.raises(StoreError, match=field):
+            read(tmp_path)
+
+
+def test_nothing_but_the_whole_file_is_ever_seen(tmp_path: Path) -> None:
+    keep(record(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
+
+
+def _hold(folder: Path, ready: Any) -> None:
+    with claim(folder):
+        ready.set()
+        signal.pause()
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[int]:
+    context = multiprocessing.get_context("forkserver")
+    ready = context.Event()
+    process = context.Process(target=_hold, args=(folder, ready))
+    process.start()
+    assert ready.wait(30)
+    assert process.pid is not None
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.join()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def test_a_trial_that_another_process_holds_is_running_and_cannot_be_claimed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.folder(record().trial)
+    with held(folder):
+        assert store.state(record().trial) == "running"
+        with pytest.raises(BusyError), claim(folder):
+            pass
+        store.tidy(record().trial)
+        assert folder.exists()
+
+
+def test_a_killed_owner_leaves_the_trial_free_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.folder(record().trial)
+    with held(folder) as owner:
+        os.kill(owner, signal.SIGKILL)
+        wait_until(lambda: store.state(record().trial) == "missing")
+    with claim(folder):
+        assert store.state(record().trial) == "running"
+    store.tidy(record().trial)
+    assert not folder.exists()
+
+
+def test_a_label_is_no_part_of_the_identity_and_everything_else_is() -> None:
+    trial = small_trial()
+    assert replace(trial, label="renamed", provenance="elsewhere").fingerprint == trial.fingerprint
+    changes: list[dict[str, Any]] = [
+        {"seed": 1},
+        {"steps": 201},
+        {"environment": "bench/Bandit-v0"},
+        {"hyperparameters": {"gamma": 0.5}},
+        {"environment_kwargs": {"slip": 0.2}},
+        {"versions": {"numpy": "0.0"}},
+        {"implementation": "elsewhere:Q"},
+        {"evaluation": replace(trial.evaluation, deterministic=False)},
+    ]
+    found = {replace(trial, **change).fingerprint for change in changes}
+    assert len(found | {trial.fingerprint}) == len(changes) + 1
+    assert replace(trial, seed=1).configuration == trial.configuration

@@ -1,0 +1,174 @@
+"""The trial itself: budgets, evaluations that change nothing, and what a record holds."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO
+
+from bench.environments.making import EpisodeTotals, make
+from bench.errors import DivergedError
+from bench.records import EvaluationPlan
+from bench.runner.evaluation import Evaluator
+from bench.runner.seeds import evaluation_seeds
+from tests.making import carry_out, small_trial
+
+
+def weights(root: Path, trial: Any) -> dict[str, Any]:
+    with zipfile.ZipFile(root / trial.name / "policy.zip") as archive:
+        found: dict[str, Any] = torch.load(io.BytesIO(archive.read("policy.pth")), weights_only=True)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "environment", "steps", "settings"),
+    [
+        ("ppo", "CartPole-v1", 600, {"n_envs": 2, "n_steps": 64, "normalize": True}),
+        ("dqn", "CartPole-v1", 600, {"learning_starts": 50, "policy_kwargs": "dict(net_arch=[16])"}),
+        ("sac", "Pendulum-v1", 150, {"learning_starts": 50, "use_sde": True, "policy_kwargs": {"net_arch": [16]}}),
+        ("reinforce", "CartPole-v1", 600, {"n_envs": 2}),
+    ],
+)
+def test_evaluating_more_or_less_or_stochastically_changes_no_weight(
+    tmp_path: Path, algorithm: str, environment: str, steps: int, settings: dict[str, Any]
+) -> None:
+    plans = (EvaluationPlan(1, 1, 1), EvaluationPlan(7, 2, 2), EvaluationPlan(5, 2, 2, deterministic=False))
+    found = []
+    for plan in plans:
+        trial = small_trial(algorithm, environment, steps=steps, evaluation=plan, hyperparameters=settings)
+        carry_out(trial, tmp_path)
+        found.append(weights(tmp_path, trial))
+    for other in found[1:]:
+        assert all(torch.equal(found[0][name], other[name]) for name in found[0])
+
+
+def test_the_same_trial_twice_gives_the_same_numbers_and_another_seed_others(tmp_path: Path) -> None:
+    settings = {"n_envs": 2, "n_steps": 32}
+    first, again, other = (
+        carry_out(small_trial("ppo", "CartPole-v1", seed=seed, hyperparameters=settings), tmp_path / folder)
+        for seed, folder in ((0, "a"), (0, "b"), (1, "a"))
+    )
+    assert np.array_equal(first.curve.returns, again.curve.returns)
+    assert np.array_equal(first.final.returns, again.final.returns)
+    assert not np.array_equal(first.final.returns, other.final.returns)
+
+
+def test_training_stops_at_the_budget_and_the_last_point_lies_there(tmp_path: Path) -> None:
+    # Three rollouts of 64 fit into 200 steps; bare PPO would train for 256.
+    record = carry_out(small_trial("ppo", "CartPole-v1", steps=200, hyperparameters={"n_steps": 64}), tmp_path)
+    assert record.final.steps == 200
+    assert record.curve.steps.tolist() == [100, 200]
+
+
+def test_a_rollout_that_ends_exactly_at_the_budget_is_still_learned_from(tmp_path: Path) -> None:
+    settings = {"n_steps": 64, "batch_size": 64, "n_epochs": 1}
+    whole = small_trial("ppo", "CartPole-v1", steps=128, hyperparameters=settings)
+    cut = small_trial("ppo", "CartPole-v1", steps=127, hyperparameters=settings)
+    one = small_trial("ppo", "CartPole-v1", steps=64, hyperparameters=settings)
+    for trial in (whole, cut, one):
+        carry_out(trial, tmp_path)
+    bias = "action_net.bias"
+    assert torch.equal(weights(tmp_path, cut)[bias], weights(tmp_path, one)[bias])
+    assert not torch.equal(weights(tmp_path, whole)[bias], weights(tmp_path, cut)[bias])
+
+
+def test_points_that_training_jumps_over_repeat_the_evaluation_with_its_true_steps(tmp_path: Path) -> None:
+    # ARS cannot stop within an iteration: 8 directions x 2 episodes pass several planned points at once.
+    plan = EvaluationPlan(points=10, episodes=1, final_episodes=1)
+    record = carry_out(small_trial("ars", "CartPole-v1", steps=300, evaluation=plan), tmp_path)
+    assert len(record.curve.steps) == 10
+    assert record.final.steps >= 300
+    assert (record.curve.steps >= [30 * (point + 1) for point in range(10)]).all()
+
+
+def test_the_saved_policy_is_the_evaluated_one_with_the_statistics_of_the_same_step(tmp_path: Path) -> None:
+    trial = small_trial("ppo", "CartPole-v1", steps=256, hyperparameters={"n_steps": 64, "normalize": True})
+    record = carry_out(trial, tmp_path)
+    path = tmp_path / trial.name / "policy.zip"
+    model = PPO.load(path)
+    with zipfile.ZipFile(path) as archive:
+        statistics = np.load(io.BytesIO(archive.read("normalization.npz")))
+    mean, deviation = statistics["observation.mean"], np.sqrt(statistics["observation.var"] + statistics["epsilon"])
+    clip = float(statistics["clip_obs"])
+    assert statistics["observation.count"] > 256
+
+    class Replay:
+        def act(
+            self, observations: list[Any], memory: Any, starts: Any, *, deterministic: bool, masks: Any
+        ) -> tuple[Any, Any]:
+            del starts, masks, memory
+            scaled = np.clip((np.stack(observations) - mean) / deviation, -clip, clip)
+            return model.predict(scaled, deterministic=deterministic)[0], None
+
+    seeds = evaluation_seeds("CartPole-v1", 0, "final", 3)
+    returns, _ = Evaluator(lambda: make("CartPole-v1", {})).evaluate(Replay(), seeds, deterministic=True)  # type: ignore[arg-type]
+    assert returns.tolist() == record.final.returns.tolist()
+
+
+def test_returns_are_raw_whatever_a_wrapper_does_to_the_reward(tmp_path: Path) -> None:
+    settings = {"env_wrapper": ["tests.test_trial.TenfoldReward"]}
+    record = carry_out(small_trial("random", "CartPole-v1", hyperparameters=settings), tmp_path)
+    assert record.final.returns.tolist() == record.final.lengths.tolist()
+
+
+class TenfoldReward(gym.RewardWrapper[Any, Any]):
+    def reward(self, reward: Any) -> Any:
+        return 10 * reward
+
+
+class Idle:
+    """A learner that does nothing but act."""
+
+    def act(self, observations: list[Any], memory: Any, starts: Any, **_: Any) -> tuple[list[int], Any]:
+        del memory, starts
+        return [0] * len(observations), None
+
+
+def test_short_episodes_are_not_favoured() -> None:
+    # Episodes last 1 and 9 steps in turn with return equal to length, so the mean is 5. Collecting the first episodes
+    # that end on many slots would see mostly ones.
+    evaluator = Evaluator(lambda: make("bench.environments.conformance:bench/TwoLength-v0", {}))
+    returns, lengths = evaluator.evaluate(Idle(), list(range(128)), deterministic=True)  # type: ignore[arg-type]
+    assert returns.tolist() == lengths.tolist()
+    assert returns.mean() == 5.0
+
+
+def test_every_algorithm_meets_the_same_start_states() -> None:
+    starts: list[list[list[float]]] = []
+
+    class Recorder(Idle):
+        def act(self, observations: list[Any], memory: Any, starts_: Any, **more: Any) -> tuple[list[int], Any]:
+            if all(starts_):
+                starts.append([observation.tolist() for observation in observations])
+            return super().act(observations, memory, starts_, **more)
+
+    for _ in range(2):
+        Evaluator(lambda: make("CartPole-v1", {})).evaluate(Recorder(), [3, 4, 5], deterministic=True)  # type: ignore[arg-type]
+    assert starts[0] == starts[1]
+
+
+def test_a_return_that_is_not_a_number_is_divergence(tmp_path: Path) -> None:
+    trial = small_trial("random", "bench.environments.toy:bench/NaN-v0", environment_kwargs={"after": 1})
+    with pytest.raises(DivergedError):
+        carry_out(trial, tmp_path)
+
+
+def test_weights_that_are_not_numbers_are_divergence(tmp_path: Path) -> None:
+    trial = small_trial("ppo", "CartPole-v1", hyperparameters={"n_steps": 64, "learning_rate": 1e38})
+    with pytest.raises(DivergedError):
+        carry_out(trial, tmp_path)
+
+
+def test_totals_are_those_of_the_innermost_environment() -> None:
+    env, totals = make("CartPole-v1", {}, frame_stack=3)
+    observation, _ = env.reset(seed=0)
+    assert observation.shape == (12,)
+    assert observation[:8].tolist() == [0.0] * 8
+    env.step(0)
+    assert (totals.total, totals.length) == (1.0, 1)
+    assert isinstance(totals, EpisodeTotals)
