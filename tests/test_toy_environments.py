@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from numpy.typing import NDArray
 
 import bench.environments.conformance
 import bench.environments.toy
@@ -127,7 +128,7 @@ def test_the_corridors_exact_return_equals_its_monte_carlo_mean(policy: str, rig
     env = make("Corridor")
     env.reset(seed=3)
     env.action_space.seed(4)
-    returns = [episode_return(env, policy) for _ in range(3000)]
+    returns = [episode_return(env, policy) for _ in range(1000)]
     error = np.std(returns) / np.sqrt(len(returns))
     assert np.mean(returns) == pytest.approx(corridor_return(right), abs=4 * error)
 
@@ -137,6 +138,39 @@ def test_the_corridors_reference_is_the_exact_random_and_optimal_return() -> Non
     assert reference is not None
     assert reference.random == pytest.approx(corridor_return(0.5), abs=5e-5)
     assert reference.target == pytest.approx(corridor_return(None), abs=5e-5)
+
+
+@pytest.mark.parametrize("environment", ["FrozenLake-v1", "Taxi-v4"])
+def test_exact_random_references_follow_from_gymnasiums_transition_tables(environment: str) -> None:
+    entry = catalog.environments()[environment]
+    env: Any = gym.make(environment).unwrapped
+    assert entry.horizon is not None
+    rewards, moves = _uniformly_random_chain(env.P)
+    values = np.zeros(len(rewards))
+    for _ in range(entry.horizon):
+        values = rewards + moves @ values
+    assert entry.reference is not None
+    assert entry.reference.random == pytest.approx(env.initial_state_distrib @ values, rel=5e-3)
+
+
+def _uniformly_random_chain(transitions: dict[int, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return expected rewards (states,) and the chances (states, states) to go on to a state, all actions alike."""
+    rewards, moves = np.zeros(len(transitions)), np.zeros((len(transitions), len(transitions)))
+    for state, actions in transitions.items():
+        for chance, following, reward, done in (outcome for chances in actions.values() for outcome in chances):
+            rewards[state] += chance * reward / len(actions)
+            moves[state, following] += 0.0 if done else chance / len(actions)
+    return rewards, moves
+
+
+@pytest.mark.parametrize("entry", catalog.environments().values(), ids=lambda entry: entry.id)
+def test_the_catalogues_thresholds_and_horizons_are_gymnasiums(entry: catalog.Environment) -> None:
+    spec = gym.registry[entry.id]
+    reference = entry.reference
+    if reference is not None and reference.source.endswith("Gymnasium's registered reward threshold"):
+        assert reference.target == spec.reward_threshold
+    # The bandit's episodes end by themselves after their only step.
+    assert entry.horizon == spec.max_episode_steps or entry.id == "bench/Bandit-v0"
 
 
 def test_crash_counts_its_steps_over_all_episodes() -> None:
