@@ -30,6 +30,7 @@ _AXES = {
     "steps": "Environment steps",
     "seconds": "CPU seconds of training",
 }
+_OVER = {"share": "the share of the budget", "steps": "environment steps", "seconds": "CPU seconds of training"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def aggregates(estimates: Estimates) -> Figure:
     """Draw the four aggregates with their intervals, one row per algorithm (Agarwal et al. 2021, figure 9)."""
     lines = [line for line in estimates.aggregates if words.finite(line.iqm.estimate)]
-    figure = _canvas(_WIDE, 0.95 + 0.26 * max(len(lines), 1))
+    figure = _canvas(_WIDE, 0.85 + 0.26 * max(len(lines), 1))
     panels = figure.subplots(1, 4, sharey=True)
     kinds = (
         ("iqm", "IQM"),
@@ -89,8 +90,10 @@ def aggregates(estimates: Estimates) -> Figure:
     runs = words.span(line.n for line in lines)
     figure.supxlabel(
         f"Normalised score: 0 random, 1 target; bars are {_level(estimates)} intervals; {runs} runs per environment",
-        fontsize=8,
+        fontsize=palette.MATPLOTLIB["axes.labelsize"],
+        y=0.02,
     )
+    _margins(figure, left=_width(line.label for line in lines), right=0.1, top=0.3, bottom=0.55)
     return figure
 
 
@@ -117,7 +120,7 @@ def environment_learning(estimates: Estimates, environment: str, axis: str) -> F
 def pairs(estimates: Estimates) -> Figure:
     """Draw the probability of improvement of each pair; a hollow mark is an undecided one."""
     shown = shown_pairs(estimates)
-    figure = _canvas(_HALF, 0.95 + 0.22 * max(len(shown), 1))
+    figure = _canvas(_HALF, 0.9 + 0.23 * max(len(shown), 1))
     axes = figure.subplots()
     axes.axvline(0.5, color=palette.MUTED, linewidth=0.8)
     axes.grid(visible=False, axis="y")
@@ -135,13 +138,15 @@ def pairs(estimates: Estimates) -> Figure:
     for edge in (axes.spines["left"], right.spines["right"]):
         edge.set_visible(False)
     axes.set_title(f"{_level(estimates)} intervals, {words.span(pair.n for pair in shown)} runs per environment")
+    left, right_side = _width(pair.a for pair in shown), _width(pair.b for pair in shown)
+    _margins(figure, left=left, right=right_side, top=0.34, bottom=0.55)
     return figure
 
 
 @_styled
 def profiles(estimates: Estimates) -> Figure:
     """Draw the share of runs above each score (Agarwal et al. 2021, figure 7)."""
-    figure = _canvas(_HALF, 3.7)
+    figure = _canvas(_HALF, 3.6)
     axes = figure.subplots()
     styles = palette.styles(order.labels(estimates))
     for profile in estimates.profiles:
@@ -150,7 +155,7 @@ def profiles(estimates: Estimates) -> Figure:
         )
     axes.set(xlabel="Normalised score τ", ylabel="Share of runs above τ", ylim=(-0.02, 1.02))
     axes.set_title(f"All environments, {words.span(profile.n for profile in estimates.profiles)} runs per environment")
-    _legend(figure, axes)
+    _finish(figure, axes, 2.5)
     return figure
 
 
@@ -158,7 +163,7 @@ def profiles(estimates: Estimates) -> Figure:
 def thresholds(estimates: Estimates, environment: str) -> Figure:
     """Draw which share of an environment's runs has reached the threshold by each step."""
     cells = [cell for cell in estimates.cells if cell.environment == environment and cell.threshold.steps]
-    figure = _canvas(_HALF, 3.0)
+    figure = _canvas(_HALF, 3.6)
     axes = figure.subplots()
     styles = palette.styles(order.labels(estimates))
     end = _budget(estimates, environment, cells)
@@ -167,7 +172,7 @@ def thresholds(estimates: Estimates, environment: str) -> Figure:
     axes.set(xlabel=_AXES["steps"], ylabel="Share of runs at the threshold", ylim=(-0.02, 1.02), xlim=(0, end * 1.02))
     axes.xaxis.set_major_formatter(_compact)
     axes.set_title(f"{_short(environment)}, {words.span(cell.threshold.n for cell in cells)} runs")
-    _legend(figure, axes)
+    _finish(figure, axes, 2.1)
     return figure
 
 
@@ -208,7 +213,7 @@ def _overview(estimates: Estimates) -> Iterator[Picture]:
             yield Picture(
                 f"learning-{axis}",
                 "learning",
-                f"Score over {_AXES[axis].lower()}: interquartile mean over all runs, bands pointwise {level}; "
+                f"Score over {_OVER[axis]}: interquartile mean over all runs, bands pointwise {level}; "
                 f"{words.span(curve.n for curve in curves)} runs per environment.",
                 _spoken_ends(curves),
                 learning(estimates, axis),
@@ -251,7 +256,7 @@ def _of_environment(estimates: Estimates, environment: str, name: str) -> Iterat
             yield Picture(
                 f"{name}-{axis}",
                 name,
-                f"{environment}: return over {_AXES[axis].lower()}. Thick: interquartile mean; band: pointwise "
+                f"{environment}: return over {_OVER[axis]}. Thick: interquartile mean; band: pointwise "
                 f"{level}; thin: each run; {words.span(curve.n for curve in curves)} runs.",
                 _spoken_ends(curves),
                 environment_learning(estimates, environment, axis),
@@ -271,11 +276,11 @@ def _of_environment(estimates: Estimates, environment: str, name: str) -> Iterat
 def _canvas(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415 - as in _styled
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height))
 
 
 def _curves(estimates: Estimates, curves: Sequence[CurveEstimate], where: str, ylabel: str) -> Figure:
-    figure = _canvas(_HALF, 3.7)
+    figure = _canvas(_HALF, 3.6)
     axes = figure.subplots()
     styles = palette.styles(order.labels(estimates))
     for curve in curves:
@@ -286,7 +291,7 @@ def _curves(estimates: Estimates, curves: Sequence[CurveEstimate], where: str, y
     axes.set_title(
         f"{_short(where)}, {words.span(curve.n for curve in curves)} runs, band pointwise {_level(estimates)}"
     )
-    _legend(figure, axes)
+    _finish(figure, axes, 2.5)
     return figure
 
 
@@ -371,13 +376,31 @@ def _level_line(axes: Axes, value: float | None, name: str) -> None:
     )  # fmt: skip
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def _finish(figure: Figure, axes: Axes, height: float) -> None:
+    """Put the legend under axes that are `height` inches high, and let the figure grow by it.
+
+    Margins are fixed: a layout engine would draw every figure twice over.
+    """
     handles: list[Line2D] = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
     names = [str(line.get_label()) for line in handles]
+    columns = max(1, min(len(names), _LEGEND_CHARACTERS // (max(map(len, names), default=0) + 8)))
+    below = 0.56 + 0.19 * math.ceil(len(names) / columns)
+    figure.set_size_inches(_HALF, height + below + 0.34)
+    _margins(figure, left=0.64, right=0.14, top=0.34, bottom=below)
     if names:
-        widest = max(map(len, names)) + 7
-        columns = max(1, min(len(names), _LEGEND_CHARACTERS // widest))
-        figure.legend(handles, names, loc="outside lower center", ncols=columns)
+        place = (0.64 / _HALF, 0.0)
+        figure.legend(handles, names, loc="lower left", bbox_to_anchor=place, borderaxespad=0.1, ncols=columns)
+
+
+def _margins(figure: Figure, *, left: float, right: float, top: float, bottom: float) -> None:
+    """Set the margins around the axes, in inches."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height, wspace=0.07)
+
+
+def _width(labels: Iterable[str]) -> float:
+    """Return about how many inches the longest of `labels` takes beside an axis."""
+    return 0.2 + 0.078 * max((len(_short(label)) for label in labels), default=0)
 
 
 def _budget(estimates: Estimates, environment: str, cells: Sequence[CellEstimate]) -> float:

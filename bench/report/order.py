@@ -2,50 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bench.records import AnalysisPlan, Estimates, TrialLine
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where every algorithm and environment stands, and of which the trials are listed."""
+
+    algorithms: Mapping[str, int]
+    environments: Mapping[str, int]
+    listed: frozenset[str] = frozenset()
+
+    def group(self, label: str, environment: str | None = None) -> str:
+        """Return `2-0` for the third algorithm on the first environment, `2` for the algorithm on all."""
+        place = str(self.algorithms[label])
+        return place if environment is None else f"{place}-{self.environments[environment]}"
+
+    def anchor(self, label: str, environment: str | None = None) -> str:
+        """Return the link to the trials behind a number; an empty string where no trial is listed."""
+        group = self.group(label, environment)
+        return f"#trials-{group}" if group in self.listed else ""
+
+
 def labels(estimates: Estimates) -> tuple[str, ...]:
     """Return every algorithm's label, the suite's order first: this order fixes colours."""
-    found: list[str] = [*estimates.labels]
-    for lines in (estimates.cells, estimates.aggregates, estimates.curves, estimates.profiles, estimates.trials):
-        found += [line.label for line in lines]
-    found += [label for pair in estimates.pairs for label in (pair.a, pair.b)]
-    return _unique(found)
+    return _unique(
+        [
+            *estimates.labels,
+            *(line.label for line in estimates.cells),
+            *(line.label for line in estimates.aggregates),
+            *(line.label for line in estimates.curves),
+            *(line.label for line in estimates.profiles),
+            *(label for pair in estimates.pairs for label in (pair.a, pair.b)),
+            *(line.label for line in estimates.trials),
+            *(line.label for line in estimates.settings),
+            *(line.label for line in estimates.failures),
+        ]
+    )
 
 
 def environments(estimates: Estimates) -> tuple[str, ...]:
     """Return every environment, in the order of the references, then of the cells and trials."""
-    found: list[str] = [line.environment for line in estimates.references]
-    for lines in (estimates.cells, estimates.trials, estimates.settings):
-        found += [line.environment for line in lines]
-    found += [curve.environment for curve in estimates.curves if curve.environment is not None]
-    return _unique(found)
+    return _unique(
+        [
+            *(line.environment for line in estimates.references),
+            *(line.environment for line in estimates.cells),
+            *(line.environment for line in estimates.trials),
+            *(line.environment for line in estimates.settings),
+            *(line.environment for line in estimates.failures),
+            *(curve.environment for curve in estimates.curves if curve.environment is not None),
+        ]
+    )
 
 
 def trials(estimates: Estimates) -> tuple[TrialLine, ...]:
     """Return the trials by algorithm, environment and seed, so that each cell's stand together."""
-    algorithm = {label: place for place, label in enumerate(labels(estimates))}
-    environment = {name: place for place, name in enumerate(environments(estimates))}
+    at = places(estimates)
     return tuple(
-        sorted(estimates.trials, key=lambda line: (algorithm[line.label], environment[line.environment], line.seed))
+        sorted(
+            estimates.trials,
+            key=lambda line: (at.algorithms[line.label], at.environments[line.environment], line.seed),
+        )
     )
 
 
-def group(estimates: Estimates, label: str, environment: str | None = None) -> str:
-    """Return `2-0` for the third algorithm on the first environment, `2` for the algorithm on all."""
-    place = str(labels(estimates).index(label)) if label in labels(estimates) else ""
-    return place if environment is None else f"{place}-{environments(estimates).index(environment)}"
-
-
-def anchor(estimates: Estimates, label: str, environment: str | None = None) -> str:
-    """Return the link to the trials behind a number; an empty string where no trial is listed."""
-    listed = any(line.label == label and environment in (None, line.environment) for line in estimates.trials)
-    return f"#trials-{group(estimates, label, environment)}" if listed else ""
+def places(estimates: Estimates) -> Places:
+    """Return where every algorithm and environment stands, looked up once for a whole table."""
+    found = Places(_numbered(labels(estimates)), _numbered(environments(estimates)))
+    listed = {found.group(line.label, line.environment) for line in estimates.trials}
+    return replace(found, listed=frozenset(listed | {group.partition("-")[0] for group in listed}))
 
 
 def plan(estimates: Estimates) -> dict[str, Any]:
@@ -61,3 +90,7 @@ def seeds(estimates: Estimates) -> int:
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(names)}

@@ -77,7 +77,7 @@ def facts(estimates: Estimates) -> tuple[str, ...]:
     )
     return (
         f"{estimates.done:,} of {words.counted(estimates.planned, 'trial')} finished",
-        " × ".join(size),
+        " \N{MULTIPLICATION SIGN} ".join(size),
         f"{estimates.failed:,} failed",
         f"{missing:,} missing",
     )
@@ -162,7 +162,7 @@ def _environment_facts(estimates: Estimates, name: str) -> Iterator[str]:
             if not (words.finite(line.random) and words.finite(line.target)):
                 yield "no normalised score without both references"
             if line.saturated:
-                yield "saturated: every algorithm solves it, so it cannot tell them apart; look at the steps to threshold"
+                yield "saturated: every algorithm solves it, so only the steps to threshold tell them apart"
 
 
 def _colours() -> str:

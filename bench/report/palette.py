@@ -16,7 +16,7 @@ LIGHT = ("#0072b2", "#d55e00", "#008763", "#b3508b", "#a87400", "#2f8fc9", "#565
 """Okabe and Ito's hues in their order for lines, darkened where needed to stand 3:1 against white."""
 DARK = ("#52a9e6", "#f2823a", "#35c49a", "#e195c2", "#e8b73a", "#a5d8f8", "#b9b9b9", "#cf9f7e")
 """The same hues, lightened to stand 3:1 against the dark page."""
-_LINES = ("-", (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)))
+_LINES = ("-", (0, (5, 1.6)), (0, (2, 1.2)), (0, (6, 1.6, 1.2, 1.6)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 
 
@@ -49,14 +49,14 @@ MATPLOTLIB: dict[Any, Any] = {
     "axes.formatter.use_mathtext": False,
     "axes.unicode_minus": True,
     "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 8.5,
+    "font.size": 8.5,
+    "axes.titlesize": 9,
     "axes.titlelocation": "left",
     "axes.titlepad": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "legend.fontsize": 7.5,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
     "legend.frameon": False,
     "legend.handlelength": 2.8,
     "text.color": INK,

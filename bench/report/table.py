@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.records import Interval
@@ -25,6 +26,8 @@ class Column:
     """What the heading means, in a sentence."""
     wraps: bool = False
     """Whether its cells are prose that may break over lines."""
+    places: int | None = None
+    """Decimals of its numbers; None: as each number needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,15 @@ class Cell:
     link: str = ""
     """Where on the page its trials stand, `#...`."""
 
-    @property
-    def shown(self) -> str:
-        """The value as a reader sees it."""
+    def shown(self, places: int | None = None) -> str:
+        """Return the value as a reader sees it, with the column's decimals."""
         if self.text:
             return self.text
         if isinstance(self.value, Interval):
-            return words.interval(self.value)
+            return words.interval(self.value, places)
         if isinstance(self.value, str):
             return words.plain(self.value) or words.DASH
-        return words.integer(self.value) if isinstance(self.value, int) else words.number(self.value)
+        return words.integer(self.value) if isinstance(self.value, int) else words.number(self.value, places)
 
     @property
     def footnote(self) -> str:
@@ -80,6 +82,13 @@ class Table:
         """Every different note, in reading order."""
         return tuple(dict.fromkeys(cell.footnote for row in self.rows for cell in row if cell.footnote))
 
+    def shown(self) -> tuple[tuple[str, ...], ...]:
+        """Return every cell as a reader sees it."""
+        return tuple(
+            tuple(cell.shown(column.places) for cell, column in zip(row, self.columns, strict=True))
+            for row in self.rows
+        )
+
     def mark(self, cell: Cell) -> str:
         """Return the letter of the cell's footnote; empty where it has none."""
         return self.letter(cell.footnote) if cell.footnote else ""
@@ -110,7 +119,7 @@ def to_markdown(table: Table) -> str:
     """Return the table as GitHub-flavoured Markdown, caption above and footnotes below."""
     head = [_markdown(column.name) for column in table.columns]
     rule = ["---:" if column.numeric else ":---" for column in table.columns]
-    body = [[_markdown(cell.shown) + _raised(table, cell, "<sup>", "</sup>") for cell in row] for row in table.rows]
+    body = _body(table, _markdown, ("<sup>", "</sup>"))
     lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
     notes = [f"{letters(place)}: {_markdown(note)}" for place, note in enumerate(table.footnotes)]
     return "\n".join([f"**{_markdown(table.caption)}**", "", *lines, *_block(notes, "\n")]) + "\n"
@@ -120,10 +129,7 @@ def to_latex(table: Table) -> str:
     """Return the table as LaTeX for the package booktabs."""
     shape = "".join("r" if column.numeric else "l" for column in table.columns)
     head = " & ".join(_latex(column.name) for column in table.columns)
-    body = [
-        " & ".join(_latex(cell.shown) + _raised(table, cell, r"\textsuperscript{", "}") for cell in row)
-        for row in table.rows
-    ]
+    body = _body(table, _latex, (r"\textsuperscript{", "}"))
     notes = [
         rf"\par\footnotesize \textsuperscript{{{letters(place)}}} {_latex(note)}"
         for place, note in enumerate(table.footnotes)
@@ -137,7 +143,7 @@ def to_latex(table: Table) -> str:
         r"\toprule",
         head + r" \\",
         r"\midrule",
-        *(row + r" \\" for row in body),
+        *(" & ".join(row) + r" \\" for row in body),
         r"\bottomrule",
         r"\end{tabular}",
         *notes,
@@ -167,9 +173,13 @@ def _csv_values(cell: Cell, column: Column) -> list[str]:
     return [cell.key, *map(_exact, bounds)]
 
 
-def _raised(table: Table, cell: Cell, before: str, after: str) -> str:
-    mark = table.mark(cell)
-    return f"{before}{mark}{after}" if mark else ""
+def _body(table: Table, escape: Callable[[str], str], raised: tuple[str, str]) -> list[list[str]]:
+    """Return the cells as escaped text, each with its footnote's letter between the two halves of `raised`."""
+    marks = [[mark.join(raised) if (mark := table.mark(cell)) else "" for cell in row] for row in table.rows]
+    return [
+        [escape(text) + mark for text, mark in zip(*pair, strict=True)]
+        for pair in zip(table.shown(), marks, strict=True)
+    ]
 
 
 def _block(lines: list[str], gap: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bench.records import Aggregate, CellEstimate, Estimates, Pair, SettingsLine, TrialLine
+from bench.records import Aggregate, CellEstimate, Estimates, Interval, Pair, SettingsLine, TrialLine
 from bench.report import order, words
+from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
 NOT_REACHED = "Fewer than half of the runs reach the threshold within the budget."
@@ -15,26 +16,29 @@ _VISIBLE_OVERSHOOT = 0.005
 
 def overall(estimates: Estimates) -> Table:
     """Return one row per algorithm: the aggregates over environments, best first as the analysis orders them."""
+    at = order.places(estimates)
     level = _level(estimates)
     return Table(
         "overall",
         f"Normalised score over all environments (0 is the random policy, 1 the target), with {level} intervals",
         (
             Column("Algorithm", numeric=False),
-            Column("IQM", interval=True, hint="Mean of the middle half of all runs"),
-            Column("Mean", interval=True),
-            Column("Median", interval=True, hint="Median over environments of the mean score"),
-            Column("Optimality gap", interval=True, hint="Mean shortfall below the target; lower is better"),
+            Column("IQM", interval=True, places=2, hint="Mean of the middle half of all runs"),
+            Column("Mean", interval=True, places=2),
+            Column("Median", interval=True, places=2, hint="Median over environments of the mean score"),
+            Column("Optimality gap", interval=True, places=2, hint="Mean shortfall below the target; lower is better"),
             Column("n", hint="Trained runs per environment; the smallest where they differ"),
             Column("Environments"),
-            Column("IQM as rliable trims", hint="For comparison with the literature"),
+            Column("IQM (rliable)", places=2, hint="Trimmed as rliable does it, for comparison with the literature"),
         ),
-        tuple(_overall_row(estimates, line) for line in estimates.aggregates),
+        tuple(_overall_row(at, line) for line in estimates.aggregates),
     )
 
 
 def pairwise(estimates: Estimates) -> Table:
     """Return one row per pair of algorithms: effect, interval, p-values, verdict."""
+    at = order.places(estimates)
+    level = 1 - order.plan(estimates)["confidence"]
     return Table(
         "pairwise",
         f"Every pair compared: A against B, effects with {_level(estimates)} intervals, p-values corrected by Holm",
@@ -42,44 +46,50 @@ def pairwise(estimates: Estimates) -> Table:
             Column("A", numeric=False),
             Column("B", numeric=False),
             Column("Verdict on A", numeric=False),
-            Column("P(A > B)", interval=True, hint="Probability that a run of A scores above a run of B"),
-            Column("Difference in IQM", interval=True, hint="A minus B, normalised score"),
-            Column("p", hint="Rank permutation test, stratified by environment"),
+            Column("P(A > B)", interval=True, places=2, hint="Probability that a run of A scores above a run of B"),
+            Column("Difference in IQM", interval=True, places=2, hint="A minus B, normalised score"),
             Column("p (Holm)", hint="Corrected over all pairs of this report"),
             Column("n", hint="Trained runs per environment; the smallest where they differ"),
-            Column("Environments"),
             Column("In words", numeric=False, wraps=True),
+            Column("p", hint="Rank permutation test, stratified by environment"),
+            Column("Environments"),
         ),
-        tuple(_pair_row(estimates, pair) for pair in estimates.pairs),
+        tuple(_pair_row(at, pair, level) for pair in estimates.pairs),
     )
 
 
 def environment(estimates: Estimates, name: str) -> Table:
     """Return one row per algorithm on the environment `name`: results, cost, failures."""
+    at = order.places(estimates)
     share = words.percent(order.plan(estimates)["threshold"])
     level = _level(estimates)
+    cells = [cell for cell in estimates.cells if cell.environment == name]
+    places = _places(value for cell in cells for value in (cell.iqm_return, cell.mean_return))
     return Table(
-        f"environment-{order.environments(estimates).index(name) + 1}",
+        f"environment-{at.environments[name] + 1}",
         f"{name}: the final policies, interquartile mean over runs with {level} intervals",
         (
             Column("Algorithm", numeric=False),
-            Column("Final return", interval=True, hint="Interquartile mean over runs, raw"),
-            Column("Mean return", interval=True),
-            Column("Score", interval=True, hint="Interquartile mean over runs, normalised"),
+            Column("Final return", interval=True, places=places, hint="Interquartile mean over runs, raw"),
+            Column("Score", interval=True, places=2, hint="Interquartile mean over runs, normalised"),
             Column("n", hint="Trained runs counted"),
             Column("Failed"),
             Column("Missing", hint="Planned, not finished yet"),
-            Column("Solved", interval=True, hint=f"Share of runs that reach a score of {share} of the target"),
+            Column(
+                "Solved", interval=True, places=2, hint=f"Share of runs that reach a score of {share} of the target"
+            ),
             Column("Steps to threshold", hint="Median over all runs"),
             Column("CPU s to threshold", hint="Median over all runs"),
             Column("Steps/s", hint="Median over runs, training alone, per CPU second"),
+            Column("Mean return", interval=True, places=places, hint="Mean over runs, raw"),
         ),
-        tuple(_cell_row(estimates, cell) for cell in estimates.cells if cell.environment == name),
+        tuple(_cell_row(at, cell) for cell in cells),
     )
 
 
 def efficiency(estimates: Estimates) -> Table:
     """Return one row per cell: how fast it learns and what it costs."""
+    at = order.places(estimates)
     return Table(
         "efficiency",
         "What learning costs: steps and CPU seconds until the threshold score, speed, area under the curve",
@@ -92,14 +102,20 @@ def efficiency(estimates: Estimates) -> Table:
             Column("Steps/s", hint="Median over runs, training alone, per CPU second"),
             Column("CPU s per run", hint="Median over runs, training alone"),
             Column("Overshoot", hint="Largest share of steps beyond the budget"),
-            Column("Score over training", interval=True, hint="Mean of the learning curve, normalised (area under it)"),
+            Column(
+                "Score over training",
+                interval=True,
+                places=2,
+                hint="Mean of the learning curve, normalised (area under it)",
+            ),
         ),
-        tuple(_efficiency_row(estimates, cell) for cell in estimates.cells),
+        tuple(_efficiency_row(at, cell) for cell in estimates.cells),
     )
 
 
 def failures(estimates: Estimates) -> Table:
     """Return one row per failed trial."""
+    at = order.places(estimates)
     return Table(
         "failures",
         "Trials that failed",
@@ -114,7 +130,7 @@ def failures(estimates: Estimates) -> Table:
         ),
         tuple(
             (
-                _trace(estimates, line.label, None, line.label),
+                _trace(at, line.label, None, line.label),
                 Cell(line.environment),
                 Cell(line.seed, text=str(line.seed)),
                 Cell(line.kind.replace("_", " ")),
@@ -156,6 +172,7 @@ def references(estimates: Estimates) -> Table:
 
 def settings(estimates: Estimates, lines: tuple[SettingsLine, ...], name: str, caption: str) -> Table:
     """Return one row per cell in `lines`: what was set, by whom, and the configuration's hash."""
+    at = order.places(estimates)
     return Table(
         name,
         caption,
@@ -169,7 +186,7 @@ def settings(estimates: Estimates, lines: tuple[SettingsLine, ...], name: str, c
         ),
         tuple(
             (
-                _trace(estimates, line.label, line.environment, line.label),
+                _trace(at, line.label, line.environment, line.label),
                 Cell(line.environment),
                 Cell(line.implementation),
                 Cell(
@@ -198,6 +215,7 @@ def machines(estimates: Estimates) -> Table:
 
 def trials(estimates: Estimates) -> Table:
     """Return one row per trial: the evidence behind every other number."""
+    at = order.places(estimates)
     lines = order.trials(estimates)
     return Table(
         "trials",
@@ -208,14 +226,14 @@ def trials(estimates: Estimates) -> Table:
             Column("Seed"),
             Column("State", numeric=False),
             Column("Final return", hint="Mean over the final evaluation's episodes, raw"),
-            Column("Score", hint="The plan's metric, normalised"),
+            Column("Score", places=2, hint="The plan's metric, normalised"),
             Column("Steps"),
             Column("CPU s", hint="Training alone"),
             Column("Fingerprint", numeric=False, hint="Hash of everything that can change the numbers"),
             Column("Folder", numeric=False),
         ),
         tuple(_trial_row(line) for line in lines),
-        tuple(order.group(estimates, line.label, line.environment) for line in lines),
+        tuple(at.group(line.label, line.environment) for line in lines),
     )
 
 
@@ -233,55 +251,54 @@ def every(estimates: Estimates) -> Iterator[Table]:
     yield trials(estimates)
 
 
+def _places(values: Iterable[Interval]) -> int:
+    return words.decimals(bound for value in values for bound in (value.estimate, value.low, value.high))
+
+
 def _level(estimates: Estimates) -> str:
     return words.percent(order.plan(estimates)["confidence"])
 
 
-def _trace(estimates: Estimates, label: str, where: str | None, value: Any, *, text: str = "", note: str = "") -> Cell:
-    return Cell(value, text, note, order.anchor(estimates, label, where))
+def _trace(at: Places, label: str, where: str | None, value: Any, *, text: str = "", note: str = "") -> Cell:
+    return Cell(value, text, note, at.anchor(label, where))
 
 
-def _overall_row(estimates: Estimates, line: Aggregate) -> tuple[Cell, ...]:
+def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
     lacking = "" if line.complete else "Lacks environments that others have: not comparable with the other rows."
     return (
-        _trace(estimates, line.label, None, line.label, note=lacking),
-        *(
-            _trace(estimates, line.label, None, value)
-            for value in (line.iqm, line.mean, line.median, line.optimality_gap)
-        ),
+        _trace(at, line.label, None, line.label, note=lacking),
+        *(_trace(at, line.label, None, value) for value in (line.iqm, line.mean, line.median, line.optimality_gap)),
         Cell(line.n),
         Cell(line.environments),
         Cell(line.iqm_rliable),
     )
 
 
-def _pair_row(estimates: Estimates, pair: Pair) -> tuple[Cell, ...]:
-    level = 1 - order.plan(estimates)["confidence"]
+def _pair_row(at: Places, pair: Pair, level: float) -> tuple[Cell, ...]:
     hopeless = pair.smallest_p is not None and pair.smallest_p > level
     note = f"With so few runs p cannot fall below {words.probability(pair.smallest_p)}: no claim is possible."
     return (
-        _trace(estimates, pair.a, None, pair.a),
-        _trace(estimates, pair.b, None, pair.b),
+        _trace(at, pair.a, None, pair.a),
+        _trace(at, pair.b, None, pair.b),
         Cell(pair.verdict),
         Cell(pair.probability),
         Cell(pair.difference),
-        Cell(pair.p_value, text=words.probability(pair.p_value)),
         Cell(pair.p_holm, text=words.probability(pair.p_holm), note=note if hopeless else ""),
         Cell(pair.n),
-        Cell(pair.environments),
         Cell(pair.sentence),
+        Cell(pair.p_value, text=words.probability(pair.p_value)),
+        Cell(pair.environments),
     )
 
 
-def _cell_row(estimates: Estimates, cell: CellEstimate) -> tuple[Cell, ...]:
+def _cell_row(at: Places, cell: CellEstimate) -> tuple[Cell, ...]:
     def trace(value: Any, note: str = "") -> Cell:
-        return _trace(estimates, cell.label, cell.environment, value, note=note)
+        return _trace(at, cell.label, cell.environment, value, note=note)
 
     ceiling = "All of its runs are at or above the threshold." if cell.saturated else ""
     return (
         trace(cell.label, ceiling),
         trace(cell.iqm_return),
-        trace(cell.mean_return),
         trace(cell.iqm_score),
         trace(cell.n),
         trace(cell.failed),
@@ -290,12 +307,13 @@ def _cell_row(estimates: Estimates, cell: CellEstimate) -> tuple[Cell, ...]:
         trace(_whole(cell.threshold.median_steps), _unreached(cell, cell.threshold.median_steps)),
         trace(cell.threshold.median_seconds, _unreached(cell, cell.threshold.median_seconds)),
         trace(_whole(cell.steps_per_second)),
+        trace(cell.mean_return),
     )
 
 
-def _efficiency_row(estimates: Estimates, cell: CellEstimate) -> tuple[Cell, ...]:
+def _efficiency_row(at: Places, cell: CellEstimate) -> tuple[Cell, ...]:
     def trace(value: Any, text: str = "", note: str = "") -> Cell:
-        return _trace(estimates, cell.label, cell.environment, value, text=text, note=note)
+        return _trace(at, cell.label, cell.environment, value, text=text, note=note)
 
     reached = cell.threshold
     return (
@@ -353,4 +371,4 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{key} ")
         else:
-            yield f"{prefix}{key}", words.setting(value)
+            yield f"{prefix}{key}", "" if value is None else words.setting(value)

@@ -56,13 +56,13 @@ def integer(value: float | None) -> str:
     return number(value, 0)
 
 
-def interval(value: Interval) -> str:
+def interval(value: Interval, places: int | None = None) -> str:
     """Return `0.83 [0.71, 0.92]`, without brackets where there is no interval, a dash where there is no estimate."""
     if not finite(value.estimate):
         return DASH
+    places = decimals((value.estimate, value.low, value.high)) if places is None else places
     if not (finite(value.low) and finite(value.high)):
-        return number(value.estimate)
-    places = decimals((value.estimate, value.low, value.high))
+        return number(value.estimate, places)
     return f"{number(value.estimate, places)} [{number(value.low, places)}, {number(value.high, places)}]"
 
 

@@ -1,0 +1,463 @@
+"""The report: what the page, the figures and the tables promise, checked without a browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.records import Estimates, FailureLine, Interval, Pair
+from bench.report import figures, order, palette, svg, tables, words, write
+from bench.report.page import facts, sureness
+from bench.report.table import Cell, Column, Table, letters, to_csv, to_latex, to_markdown
+from tests.estimates_fixture import empty, synthetic
+
+HOSTILE = '<script>alert("x")</script> $\\frac{1}{2}$ a|b & 100 %'
+
+
+class Page(HTMLParser):
+    """What a browser would see of a page: texts, ids, links, tags in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.texts: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        self.tags.append((tag, known))
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.links += [value for name, value in attrs if name in {"href", "src", "action", "data"} and value]
+        self.texts += [value for name, value in attrs if name in {"title", "aria-label", "alt"} and value]
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self._open[-1:]) and data.strip():
+            self.texts.append(data.strip())
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(synthetic(), tmp_path_factory.mktemp("report")).parent
+
+
+@pytest.fixture(scope="module")
+def html(folder: Path) -> str:
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def _small(**more: object) -> Estimates:
+    return replace(synthetic(("PPO", "DQN"), ("CartPole-v1",), 5, failed=1, missing=1), **more)  # type: ignore[arg-type] # fields by name
+
+
+def _page(estimates: Estimates, folder: Path) -> Page:
+    index = write(estimates, folder, figure_formats=(), table_formats=())
+    return Page(index.read_text(encoding="utf-8"))
+
+
+# Words.
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Interval(0.83, 0.714, 0.92), "0.83 [0.71, 0.92]"),
+        (Interval(-1220.4, -1300.0, -1100.0), "\N{MINUS SIGN}1,220 [\N{MINUS SIGN}1,300, \N{MINUS SIGN}1,100]"),
+        (Interval(475.25, 460.0, 500.0), "475.2 [460.0, 500.0]"),
+        (Interval(0.0147, 0.01, 0.02), "0.0147 [0.0100, 0.0200]"),
+        (Interval(0.83), "0.83"),
+        (Interval(0.83, math.nan, math.inf), "0.83"),
+        (Interval(None, 0.1, 0.2), "\N{EN DASH}"),
+        (Interval(math.nan), "\N{EN DASH}"),
+    ],
+)
+def test_an_interval_reads_as_papers_print_it(value: Interval, text: str) -> None:
+    assert words.interval(value) == text
+
+
+def test_a_rounded_zero_has_no_sign() -> None:
+    assert words.number(-0.004, 2) == "0.00"
+    assert words.number(-0.006, 2) == "\N{MINUS SIGN}0.01"
+
+
+@given(st.floats() | st.none())
+def test_no_number_is_ever_shown_as_nan_inf_or_none(value: float | None) -> None:
+    shown = words.number(value) + words.probability(value) + words.percent(value)
+    assert not re.search("nan|inf|none", shown, re.IGNORECASE)
+
+
+def test_settings_are_written_as_a_reader_would() -> None:
+    given_settings = {
+        "clip_range": math.inf,
+        "target_kl": None,
+        "net": {"pi": [64, 64]},
+        "normalize": True,
+        "lr": "lin_3e-4",
+    }
+    assert words.settings(given_settings) == (
+        "clip_range = ∞, target_kl = null, net = {pi: [64, 64]}, normalize = true, lr = lin_3e-4"
+    )
+
+
+def test_text_loses_what_xml_forbids_or_what_turns_it_around() -> None:
+    assert words.plain("PPO\n\x00\x1b[31m\u202e!") == "PPO [31m!"
+
+
+def test_counts_of_runs_are_given_as_a_range_where_they_differ() -> None:
+    assert words.span([10, 8, 10]) == "n = 8 to 10"
+    assert words.span([10, 10]) == "n = 10"
+    assert words.span([]) == "n = 0"
+
+
+# Tables.
+
+
+def _table(*cells: Cell, interval: bool = False) -> Table:
+    return Table("t", "A caption", (Column("Name", numeric=False), Column("Value", interval=interval)), (cells,))
+
+
+def test_csv_keeps_full_precision_and_spreads_an_interval_over_three_columns() -> None:
+    table = _table(Cell("PPO, tuned"), Cell(Interval(1 / 3, 0.25, None)), interval=True)
+    assert list(csv.reader(io.StringIO(to_csv(table)))) == [
+        ["Name", "Value", "Value low", "Value high"],
+        ["PPO, tuned", "0.3333333333", "0.25", ""],
+    ]
+
+
+def test_the_reason_for_a_missing_number_is_a_footnote_in_every_format() -> None:
+    table = _table(Cell("PPO"), Cell(Interval(None, note="Too few runs.")), interval=True)
+    assert table.shown() == (("PPO", "\N{EN DASH}"),)
+    assert table.footnotes == ("Too few runs.",)
+    assert "\N{EN DASH}<sup>a</sup>" in to_markdown(table)
+    assert "a: Too few runs." in to_markdown(table)
+    assert r"--\textsuperscript{a}" in to_latex(table)
+    assert r"\textsuperscript{a} Too few runs." in to_latex(table)
+
+
+def test_equal_reasons_share_a_letter() -> None:
+    notes = ("one", "two", "one")
+    rows = tuple((Cell("x"), Cell(None, note=note)) for note in notes)
+    table = replace(_table(Cell("x"), Cell(1)), rows=rows)
+    assert [table.mark(row[1]) for row in rows] == ["a", "b", "a"]
+
+
+def test_footnote_letters_go_on_after_z() -> None:
+    assert [letters(place) for place in (0, 25, 26, 27, 51, 52)] == ["a", "z", "aa", "ab", "az", "ba"]
+
+
+@given(st.text(max_size=30))
+def test_no_label_breaks_a_markdown_row(label: str) -> None:
+    lines = to_markdown(_table(Cell(label), Cell(1))).split("\n")
+    assert len(lines) == 6
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", lines[4])) == 3
+
+
+@given(st.text(max_size=30))
+def test_no_label_breaks_a_latex_row(label: str) -> None:
+    row = to_latex(_table(Cell(label), Cell(1))).split("\n")[8]
+    assert len(re.findall(r"(?<!\\)&", row)) == 1
+    assert not re.search(r"(?<!\\)[%#_]", row)
+    bare = re.sub(r"\\[{}]", "", row)
+    assert bare.count("{") == bare.count("}")
+
+
+@given(st.text(max_size=30), st.floats(allow_nan=False, allow_infinity=False))
+def test_csv_gives_back_what_was_put_in(label: str, value: float) -> None:
+    _, row = csv.reader(io.StringIO(to_csv(_table(Cell(label), Cell(value)))))
+    assert row[0] == words.plain(label)
+    assert float(row[1]) == pytest.approx(value, rel=1e-9)
+
+
+def test_the_tables_say_what_the_estimates_say() -> None:
+    estimates = _small()
+    cell = estimates.cells[0]
+    row = tables.environment(estimates, "CartPole-v1").rows[0]
+    assert [cell.value for cell in row][:6] == ["PPO", cell.iqm_return, cell.iqm_score, 5, 1, 0]
+
+
+def test_a_test_that_cannot_decide_says_so() -> None:
+    # With three runs against three, the smallest attainable p is 0.1, above the level of 0.05.
+    estimates = synthetic(("PPO", "DQN"), ("CartPole-v1",), 3)
+    assert any("p cannot fall below 0.100" in note for note in tables.pairwise(estimates).footnotes)
+
+
+# Figures.
+
+
+def _drawn(estimates: Estimates) -> dict[str, str]:
+    return {picture.name: svg.to_svg(picture.figure, picture.name) for picture in figures.every(estimates)}
+
+
+def test_an_svg_keeps_its_text_and_names_n() -> None:
+    for name, text in _drawn(synthetic(("PPO", "DQN"), ("CartPole-v1",), 5, failed=0, missing=0)).items():
+        words_inside = " ".join(ET.fromstring(text).itertext())  # noqa: S314 - drawn just now
+        assert "n = 5 runs" in words_inside, name
+        assert "PPO" in words_inside, name
+
+
+def test_the_same_estimates_give_the_same_bytes() -> None:
+    assert _drawn(_small()) == _drawn(_small())
+
+
+def test_drawing_leaves_matplotlib_as_it_was() -> None:
+    before = dict(mpl.rcParams)
+    _drawn(_small())
+    assert dict(mpl.rcParams) == before
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_an_algorithm_has_one_look_in_every_suite_order() -> None:
+    looks = palette.styles([f"a{place}" for place in range(24)])
+    assert len(set(looks.values())) == 24
+    assert palette.styles(["x", "y"])["y"] == palette.styles(["z", "y", "x"])["y"]
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2.2."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(("colours", "ground"), [(palette.LIGHT, "#fdfdfb"), (palette.DARK, "#16181b")])
+def test_every_line_stands_out_three_to_one(colours: tuple[str, ...], ground: str) -> None:
+    for colour in colours:
+        low, high = sorted((_luminance(colour), _luminance(ground)))
+        assert (high + 0.05) / (low + 0.05) >= 3, colour
+
+
+def test_inlined_figures_share_no_id_and_no_fixed_colour_of_the_palette() -> None:
+    inlined = [svg.inline(text, name) for name, text in _drawn(_small()).items()]
+    ids = [found for text in inlined for found in re.findall(r'\bid="([^"]+)"', text)]
+    assert len(ids) == len(set(ids)) > 0
+    for text in inlined:
+        assert set(re.findall(r"#([\w-]+)[\")]", text)) <= set(ids)
+        assert "var(--series-0)" in text
+        assert not set(re.findall(r"#[0-9a-f]{6}\b", text)) & {*palette.LIGHT, *palette.NEUTRALS}
+
+
+def test_of_many_pairs_the_figure_shows_the_clearest_and_says_so() -> None:
+    names = [f"algorithm {place}" for place in range(10)]
+    estimates = synthetic(names, ("CartPole-v1",), 5)
+    shown = figures.shown_pairs(estimates)
+    left_out = [pair for pair in estimates.pairs if pair not in shown]
+    assert (len(shown), len(left_out)) == (figures.MOST_PAIRS, 9)
+
+    def p(pair: Pair) -> float:
+        assert pair.p_holm is not None
+        return pair.p_holm
+
+    assert max(map(p, shown)) <= min(map(p, left_out))
+    caption = next(picture.caption for picture in figures.every(estimates) if picture.name == "pairwise")
+    assert "The 36 pairs of 45" in caption
+
+
+@pytest.mark.parametrize("label", ["_hidden", "$x^2$ and $", "日本語", HOSTILE, "x" * 300, "", "a\nb"])
+def test_any_label_can_be_drawn(label: str) -> None:
+    estimates = synthetic((label, "DQN"), ("CartPole-v1",), 5)
+    for picture in figures.every(estimates):
+        text = svg.inline(svg.to_svg(picture.figure, picture.name), picture.name)
+        assert "<script" not in text
+        assert svg.to_png(picture.figure).startswith(b"\x89PNG")
+
+
+# The page.
+
+
+def test_the_page_has_no_number_that_is_none_and_none_that_is_not_a_number(page: Page) -> None:
+    for text in page.texts:
+        assert not re.search(r"\b(nan|NaN|None|inf|undefined)\b", text), text
+
+
+def test_the_page_asks_for_nothing_beyond_its_folder(page: Page, html: str, folder: Path) -> None:
+    for link in page.links:
+        assert link.startswith(("#", "figures/", "tables/", "data:,")), link
+        assert link.startswith(("#", "data:,")) or (folder / link).is_file(), link
+    assert not re.search(r"url\(\s*[\"']?(?!#)|@import|https?://", html)
+
+
+def test_every_link_inside_the_page_leads_somewhere_and_ids_are_unique(page: Page) -> None:
+    assert len(page.ids) == len(set(page.ids))
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+
+
+def test_every_cell_number_leads_to_its_trials(page: Page) -> None:
+    linked = {link for link in page.links if link.startswith("#trials-")}
+    assert linked >= {f"#trials-{algorithm}-{environment}" for algorithm in range(5) for environment in range(4)}
+
+
+def test_the_page_is_one_file_under_five_megabytes(html: str) -> None:
+    assert len(html.encode()) < 5_000_000
+
+
+def test_headings_descend_one_level_at_a_time(page: Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_every_table_has_a_caption_and_scoped_headings(page: Page) -> None:
+    assert page.count("caption") == page.count("table") > 10
+    assert all(attributes.get("scope") in {"col", "row"} for tag, attributes in page.tags if tag == "th")
+
+
+def test_every_figure_has_words_for_those_who_cannot_see_it(page: Page) -> None:
+    images = [attributes for _, attributes in page.tags if attributes.get("role") == "img"]
+    assert len(images) == page.count("figure") == 17
+    assert all("n = " in (attributes["aria-label"] or "") for attributes in images)
+
+
+def test_the_first_section_holds_verdicts_sureness_and_warnings(html: str) -> None:
+    answer = html[html.index('id="answer"') : html.index('id="overall"')]
+    for text in (*synthetic().verdicts, *synthetic().warnings, "Of 10 pairs of algorithms"):
+        assert text in answer
+
+
+def test_the_facts_count_trials_seeds_and_failures() -> None:
+    assert facts(synthetic()) == (
+        "197 of 200 trials finished",
+        "5 algorithms \N{MULTIPLICATION SIGN} 4 environments \N{MULTIPLICATION SIGN} 10 seeds",
+        "2 failed",
+        "1 missing",
+    )
+
+
+def test_sureness_counts_the_verdicts() -> None:
+    pair = synthetic(("PPO", "DQN")).pairs[0]
+    verdicts = ("better", "worse", "equivalent", "undecided", "undecided")
+    estimates = replace(synthetic(), pairs=tuple(replace(pair, verdict=verdict) for verdict in verdicts))
+    assert sureness(estimates) == (
+        "Of 5 pairs of algorithms, 2 are decided, 1 is equivalent within 0.05, 2 cannot be told apart yet "
+        "(level 5 %, corrected for 5 pairs by Holm's method)."
+    )
+
+
+def test_strangers_words_are_shown_and_never_run(tmp_path: Path) -> None:
+    failure = FailureLine(HOSTILE, HOSTILE, 0, "exception", HOSTILE, 1, HOSTILE, f"Traceback {HOSTILE}")
+    base = synthetic((HOSTILE, "DQN"), (HOSTILE, "CartPole-v1"), 5)
+    estimates = replace(
+        base, title=HOSTILE, question=HOSTILE, suite=HOSTILE, verdicts=(HOSTILE,), warnings=(HOSTILE,) * 5,
+        failures=(failure,), machines=({HOSTILE: HOSTILE, "trials": 3},), analysis={"hash": HOSTILE},
+    )  # fmt: skip
+    page = _page(estimates, tmp_path)
+    assert page.count("script") == 1
+    assert f"Traceback {HOSTILE}" in page.texts
+    assert HOSTILE in page.texts
+
+
+CASES: dict[str, Callable[[], Estimates]] = {
+    "empty": empty,
+    "one seed": lambda: synthetic(("PPO", "DQN"), ("CartPole-v1",), 1, failed=0, missing=0),
+    "one environment": _small,
+    "one algorithm": lambda: synthetic(("PPO",), ("CartPole-v1",), 5),
+    "no reference": lambda: synthetic(("PPO", "DQN"), ("CartPole-v1",), 5, references=False),
+    "all failed": lambda: synthetic(("PPO", "DQN"), ("CartPole-v1",), 2, failed=4, missing=0),
+    "nothing run yet": lambda: replace(
+        synthetic(("PPO", "DQN"), ("CartPole-v1",), 2, failed=0, missing=4),
+        curves=(),
+        profiles=(),
+        pairs=(),
+        aggregates=(),
+    ),
+    "no trials listed": lambda: _small(trials=()),
+    "numbers that are none": lambda: _small(
+        aggregates=tuple(
+            replace(line, iqm=Interval(math.nan), mean=Interval(None), iqm_rliable=math.nan)
+            for line in _small().aggregates
+        ),
+        trials=tuple(replace(line, score=math.nan, final_return=math.inf) for line in _small().trials),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_whatever_is_lacking_the_page_stands_and_says_so(case: str, tmp_path: Path) -> None:
+    page = _page(CASES[case](), tmp_path)
+    assert len(page.ids) == len(set(page.ids))
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    for text in page.texts:
+        assert not re.search(r"\b(nan|NaN|None|inf|undefined)\b", text), text
+
+
+@pytest.mark.parametrize(
+    ("case", "sentence"),
+    [
+        ("empty", "No verdict. No trial has finished yet."),
+        ("one seed", "Fewer than four runs: no honest interval exists."),
+        ("one algorithm", "No comparison. Fewer than two algorithms: there is nothing to compare."),
+        ("no reference", "no normalised score without both references"),
+        ("all failed", "the loss is not finite after 41,216 steps"),
+        ("nothing run yet", "No aggregate. No trial has finished yet."),
+    ],
+)
+def test_what_the_data_lack_is_said(case: str, sentence: str, tmp_path: Path) -> None:
+    assert any(sentence in text for text in _page(CASES[case](), tmp_path).texts)
+
+
+# The folder.
+
+
+def test_all_formats_are_written(folder: Path) -> None:
+    names = {path.stem for path in (folder / "tables").iterdir()}
+    assert names >= {"overall", "pairwise", "environment-1", "environment-4", "efficiency", "failures", "trials"}
+    for kind, endings in (("tables", ("csv", "md", "tex")), ("figures", ("svg", "png"))):
+        stems = {path.stem for path in (folder / kind).iterdir()}
+        assert {path.name for path in (folder / kind).iterdir()} == {f"{s}.{e}" for s in stems for e in endings}
+
+
+def test_only_the_formats_asked_for_are_written(tmp_path: Path) -> None:
+    index = write(empty(), tmp_path / "new" / "place", figure_formats=(), table_formats=("csv",))
+    assert index == tmp_path / "new" / "place" / "index.html"
+    assert {path.suffix for path in index.parent.rglob("*.*")} == {".html", ".csv"}
+
+
+def test_an_unknown_format_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'pdf' is not known; one of svg, png"):
+        write(empty(), tmp_path, figure_formats=("pdf",))
+
+
+def test_importing_the_report_is_cheap() -> None:
+    code = "import sys, bench.report; print({'matplotlib', 'jinja2', 'pandas', 'seaborn'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.text(max_size=8), min_size=1, max_size=4, unique=True), st.integers(1, 3))
+def test_every_trial_is_found_under_its_group(labels: list[str], seeds: int) -> None:
+    estimates = synthetic(labels, ("CartPole-v1", "Acrobot-v1"), seeds, failed=0, missing=0)
+    at = order.places(estimates)
+    table = tables.trials(estimates)
+    assert len(table.groups) == len(table.rows) == len(labels) * 2 * seeds
+    assert set(table.groups) | {group[0] for group in table.groups} == at.listed
