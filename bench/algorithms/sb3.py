@@ -79,9 +79,10 @@ class SB3Learner:
         """
         try:
             self.model.learn(steps, callback=_StepCallback(on_step, self._require_finite))
-        except ValueError:
+        except ValueError as error:
             # torch refuses a distribution with NaN parameters: that is divergence, not a programming error.
-            self._require_finite()
+            if "found invalid values" in str(error):
+                raise DivergedError(f"the policy's output after {self.model.num_timesteps} steps: {error}") from error
             raise
         self._require_finite()
 

@@ -1,0 +1,192 @@
+"""From suite file to results, for real: processes, failures, interrupts, going on."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bench
+from bench import pipeline
+from bench.errors import BenchError, SuiteError
+from bench.records import Failure, Record
+from tests.making import TOY, numbers, run_suite, suite_file
+
+BAD = """
+name: bad
+seeds: 1
+evaluation: {points: 2, episodes: 2, final_episodes: 2}
+hyperparameters: default
+limits: {timeout_minutes: 0.1, memory_gb: 1}
+algorithms: [q_learning]
+environments:
+  "bench.environments.toy:bench/Crash-v0": {steps: 100, kwargs: {after: 10}}
+  "bench.environments.toy:bench/Hang-v0": {steps: 100, kwargs: {after: 10}}
+  "bench.environments.toy:bench/Segfault-v0": {steps: 100, kwargs: {after: 10}}
+  "bench.environments.toy:bench/NaN-v0": {steps: 100, kwargs: {after: 10}}
+  "bench.environments.toy:bench/Memory-v0": {steps: 100000, kwargs: {after: 10}}
+  bench/Corridor-v0: {steps: 100}
+"""
+
+
+def test_one_worker_and_two_in_another_order_give_identical_numbers(tmp_path: Path) -> None:
+    text = TOY.replace("[q_learning, softmax_reinforce, random]", "[random, softmax_reinforce, q_learning]")
+    one, first = run_suite(suite_file(tmp_path), tmp_path / "one", workers=1)
+    two, second = run_suite(suite_file(tmp_path, text, "turned"), tmp_path / "two", workers=2)
+    assert first.exit_code == second.exit_code == 0
+    assert len(numbers(one)) == 18
+    assert numbers(one) == numbers(two)
+
+
+def test_running_again_runs_only_what_is_missing_and_a_new_label_reruns_nothing(tmp_path: Path) -> None:
+    path = suite_file(tmp_path)
+    experiment, _ = run_suite(path, tmp_path)
+    before = {outcome.trial.name: outcome.provenance["finished"] for outcome in experiment.store.outcomes()}
+    assert pipeline.prepare(experiment, pipeline.RunOptions()) == []
+    renamed = suite_file(tmp_path, TOY.replace("[q_learning,", "[{name: q_learning, label: Watkins},"))
+    assert pipeline.prepare(pipeline.open_experiment(renamed, results=tmp_path), pipeline.RunOptions()) == []
+    more = pipeline.open_experiment(path, seeds=4, results=tmp_path)
+    assert {job.trial.seed for job in pipeline.prepare(more, pipeline.RunOptions())} == {3}
+    planned, outcomes = pipeline.gather(pipeline.open_experiment(renamed, results=tmp_path))
+    assert {outcome.trial.label for outcome in outcomes} == {"Watkins", "softmax_reinforce", "random"}
+    assert len(planned) == len(before)
+
+
+def test_every_kind_of_failure_is_recorded_and_harms_no_other(tmp_path: Path) -> None:
+    experiment, summary = run_suite(suite_file(tmp_path, BAD, "bad"), tmp_path)
+    kinds = {
+        outcome.trial.environment.rpartition("/")[2]: outcome.kind if isinstance(outcome, Failure) else "done"
+        for outcome in experiment.store.outcomes()
+    }
+    assert kinds == {
+        "Crash-v0": "exception",
+        "Hang-v0": "timeout",
+        "Segfault-v0": "killed",
+        "NaN-v0": "diverged",
+        "Memory-v0": "out_of_memory",
+        "Corridor-v0": "done",
+    }
+    assert (summary.done, summary.failed, summary.exit_code) == (1, 5, 1)
+    crash = next(one for one in experiment.store.outcomes() if isinstance(one, Failure) and one.kind == "exception")
+    assert "Traceback" in crash.traceback
+    assert crash.provenance["versions"]["gymnasium"]
+    assert (experiment.store.folder(crash.trial) / "log.txt").read_text()
+    # Failed trials are left alone until they are asked for, and then they are missing again.
+    assert pipeline.prepare(experiment, pipeline.RunOptions()) == []
+    again = pipeline.prepare(experiment, pipeline.RunOptions(retry_failed=True))
+    assert len(again) == 5
+    page = pipeline.write_report(experiment, tmp_path / "report")
+    assert "Corridor" in page.read_text()
+
+
+def test_a_report_and_frames_come_from_the_results_folder_alone(tmp_path: Path) -> None:
+    path = suite_file(tmp_path)
+    experiment, _ = run_suite(path, tmp_path / "results")
+    path.unlink()
+    frames = bench.load(tmp_path / "results" / "small")
+    assert len(frames["trials"]) == 18
+    assert set(frames) == {"trials", "points", "episodes"}
+    finals = frames["trials"].set_index(["label", "environment", "seed"])["final_return"]
+    for outcome in experiment.store.outcomes():
+        assert isinstance(outcome, Record)
+        trial = outcome.trial
+        assert finals[trial.label, trial.environment, trial.seed] == pytest.approx(outcome.final.returns.mean())
+    page = pipeline.write_report(pipeline.open_experiment(tmp_path / "results" / "small"), tmp_path / "report")
+    assert page.exists()
+    written = pipeline.export(experiment, tmp_path / "tidy", "parquet")
+    assert {file.suffix for file in written} == {".parquet"}
+
+
+def test_results_of_other_versions_are_reported_but_not_taken_for_done(tmp_path: Path) -> None:
+    experiment, _ = run_suite(suite_file(tmp_path), tmp_path)
+    for outcome in experiment.store.outcomes():
+        assert isinstance(outcome, Record)
+        older = replace(outcome.trial, versions={**outcome.trial.versions, "numpy": "1.0"})
+        folder = experiment.store.folder(outcome.trial)
+        renamed = folder.with_name(older.name)
+        folder.rename(renamed)
+        pipeline.stored.keep(replace(outcome, trial=older), renamed)
+    assert len(pipeline.prepare(experiment, pipeline.RunOptions())) == 18
+    planned, outcomes = pipeline.gather(experiment)
+    assert len(planned) == len(outcomes) == 18
+    assert {trial.fingerprint for trial in planned} == {outcome.trial.fingerprint for outcome in outcomes}
+
+
+def test_an_unknown_environment_is_a_complaint_with_its_line(tmp_path: Path) -> None:
+    path = suite_file(tmp_path, TOY.replace("bench/Bandit-v0", "CartPole-v9"))
+    with pytest.raises(SuiteError, match=r"small\.yaml:\d+.*CartPole-v9"):
+        pipeline.open_experiment(path)
+
+
+def test_a_path_without_a_suite_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="there is no suite"):
+        pipeline.open_experiment(tmp_path)
+
+
+SLOW = TOY.replace("{steps: 400}", "{steps: 3000}").replace("seeds: 3", "seeds: 4")
+
+
+def bench_run(path: Path, results: Path) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "bench.cli", "run", str(path), "--results", str(results), "--no-report", "--json"]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_records(results: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(list(results.glob("*/trials/*/trial.json"))) < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    path = suite_file(tmp_path, SLOW)
+    process = bench_run(path, tmp_path)
+    wait_for_records(tmp_path, 2)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    summary = json.loads(out.splitlines()[-1])
+    assert summary["interrupted"]
+    assert 2 <= summary["done"] < 24
+    kept = len(list(tmp_path.glob("*/trials/*/trial.json")))
+    assert kept == summary["done"]
+    assert not list(tmp_path.glob("*/trials/*/failure.json"))
+    experiment, after = run_suite(path, tmp_path)
+    assert after.exit_code == 0
+    undisturbed, _ = run_suite(path, tmp_path / "undisturbed")
+    assert numbers(experiment) == numbers(undisturbed)
+
+
+def test_killing_workers_and_runner_at_random_moments_changes_no_number(tmp_path: Path) -> None:
+    # A short version of benchmarks/kills.py.
+    path, rng = suite_file(tmp_path, SLOW), np.random.default_rng(7)
+    for round_ in range(4):
+        process = bench_run(path, tmp_path)
+        time.sleep(rng.uniform(0.8, 2.5))
+        if round_ % 2:
+            process.kill()
+        else:
+            subprocess.run(
+                ["pkill", "-KILL", "-f", "multiprocessing.forkserver", "--parent", str(process.pid)], check=False
+            )
+        process.communicate(timeout=120)
+    experiment = pipeline.open_experiment(path, results=tmp_path)
+    final = pipeline.prepare(experiment, pipeline.RunOptions(workers=2, retry_failed=True))
+    pipeline.run(experiment, final, lambda _event: None)
+    undisturbed, _ = run_suite(path, tmp_path / "undisturbed")
+    assert numbers(experiment) == numbers(undisturbed)
+
+
+def test_two_runners_on_one_folder_share_the_work(tmp_path: Path) -> None:
+    path = suite_file(tmp_path, SLOW)
+    runners = [bench_run(path, tmp_path) for _ in range(2)]
+    for runner in runners:
+        runner.communicate(timeout=120)
+    experiment = pipeline.open_experiment(path, results=tmp_path)
+    outcomes = list(experiment.store.outcomes())
+    assert len(outcomes) == 24
+    assert all(isinstance(outcome, Record) for outcome in outcomes)
