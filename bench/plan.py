@@ -313,8 +313,8 @@ def _replayed(every: int) -> Callable[[Mapping[str, Any]], float]:
 # Measured records replace them wherever there are any (`measured`).
 _SPEEDS: Mapping[str, _Speed] = {
     "random": _Speed(5e-6, 0.0, policy_mb=0.0),
-    "q_learning": _Speed(1e-5, 0.0, policy_mb=0.01),
-    "softmax_reinforce": _Speed(2e-5, 0.0, policy_mb=0.01),
+    "q_learning": _Speed(2.5e-5, 0.0, policy_mb=0.01),
+    "softmax_reinforce": _Speed(4.5e-5, 0.0, policy_mb=0.01),
     "reinforce": _Speed(4e-4, 2e-3, lambda settings: settings.get("value_epochs", 10) / 256),
     "a2c": _Speed(4e-4, 1.7e-3, _once(5), rollout=5),
     "ppo": _Speed(4e-4, 1.5e-3, _epochs(10, 64), rollout=2048),
@@ -334,7 +334,7 @@ _UNKNOWN_SPEED = _Speed(3e-4, 1e-3, lambda _: 1.0)
 _UNKNOWN_EPISODE = 200
 _UNKNOWN_STEPPING = 10_000.0
 _RECORD_MB = 0.05
-_START_SECONDS = 1.0
+_START_SECONDS = 0.3
 
 
 def expected_seconds(trial: Trial, environment: Environment | None = None) -> float:
