@@ -243,6 +243,11 @@ def _uncovered(pair: _Pair) -> Iterable[str]:
             f"{pair.algorithm.label} on {environment}: the set {chosen!r} has no entry, so the library's defaults are "
             "used; it is not compared on equal terms with tuned algorithms"
         )
+    if hyperparameters.guessed(chosen, name, environment):
+        yield (
+            f"{pair.algorithm.label} on {environment}: the settings in {chosen!r} are first guesses that nobody tuned; "
+            "it is not compared on equal terms with tuned algorithms"
+        )
 
 
 def _unfit(trial: Trial) -> Iterable[str]:

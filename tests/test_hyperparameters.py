@@ -117,6 +117,8 @@ def test_reinforce_says_that_its_settings_are_not_rl_zoos() -> None:
     settings, provenance = hyperparameters.resolve("rl-zoo", "reinforce", "CartPole-v1")
     assert settings["baseline"] == "value"
     assert "Zoo" not in provenance
+    assert not hyperparameters.guessed("rl-zoo", "reinforce", "CartPole-v1")
+    assert hyperparameters.guessed("rl-zoo", "reinforce", "Acrobot-v1")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ class Part:
     """Algorithm -> environment -> settings, with `tuned_for_steps` among them where the source states it."""
     complete: bool = False
     """Whether a pair without an entry is covered all the same, by an empty one."""
+    tuned: bool = True
+    """False where the entries are guesses that nobody searched for."""
 
 
 def sets() -> tuple[str, ...]:
@@ -59,6 +61,11 @@ def parts(set_name: str) -> tuple[Part, ...]:
 def covers(set_name: str, algorithm: str, environment: str) -> bool:
     """Return whether the set says anything for this pair; if not, `resolve` falls back to library defaults."""
     return any(part.complete or environment in part.entries.get(algorithm, {}) for part in parts(set_name))
+
+
+def guessed(set_name: str, algorithm: str, environment: str) -> bool:
+    """Return whether the set's entry for this pair is a guess rather than the outcome of any tuning."""
+    return any(not part.tuned and environment in part.entries.get(algorithm, {}) for part in parts(set_name))
 
 
 def resolve(set_name: str, algorithm: str, environment: str) -> tuple[dict[str, Any], str]:
