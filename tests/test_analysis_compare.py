@@ -189,7 +189,7 @@ def test_price_of_a_decision_falls_as_the_effect_grows() -> None:
 @pytest.mark.parametrize("tasks", [1, 3])
 def test_equal_algorithms_are_declared_different_at_most_as_often_as_promised(tasks: int) -> None:
     rng = np.random.default_rng(11)
-    plan, suites, claims = AnalysisPlan(margin=1e-9, resamples=2), 200, 0
+    plan, suites, claims = AnalysisPlan(margin=1e-9, resamples=2), 150, 0
     for _ in range(suites):
         scores = [
             [rng.choice([0.0, 0.9, 1.0], size=5) + 0.05 * rng.normal(size=5) for _ in range(tasks)] for _ in "abcd"
@@ -200,7 +200,7 @@ def test_equal_algorithms_are_declared_different_at_most_as_often_as_promised(ta
             for i, j in combinations(range(4), 2)
         ]
         claims += any(pair.verdict in {"better", "worse"} for pair in verdicts(contests, plan))
-    # Family-wise 5 %, plus three standard errors of 200 suites.
+    # Family-wise 5 %, plus three standard errors of 150 suites.
     assert claims / suites <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / suites)
 
 

@@ -164,9 +164,7 @@ def test_no_estimate_is_ever_not_a_number() -> None:
         whole.with_plan(failures="drop").changed(lambda old: Failure(old.trial, "timeout", "no")),
         whole.changed(lambda old: record_of(old.trial, float("nan")) if old.trial.seed else old),
         whole.changed(lambda old: record_of(old.trial, 1.0, curve=())),
-        whole.with_plan(metric="auc").changed(
-            lambda old: record_of(old.trial, 1.0, curve=() if old.trial.seed else [1])
-        ),
+        whole.with_plan(metric="auc").changed(lambda old: record_of(old.trial, 1.0, curve=[1.0][: old.trial.seed])),
         replace(whole, references={}),
         replace(whole, references=dict.fromkeys(("env-0", "env-1"), Reference(1.0, 1.0))),
         results_of({("ppo", "env"): [1.0] * 5, ("dqn", "env"): [1.0] * 5}),
@@ -388,6 +386,28 @@ def test_an_algorithm_without_all_environments_is_not_ranked() -> None:
     assert estimates.verdicts[0].startswith("Best: ppo")
 
 
+def test_results_on_an_environment_outside_the_suite_are_shown_alone() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.2}, 2, 5)
+    narrow = replace(
+        case,
+        suite=suite_of(("ppo", "dqn"), ("env-0",), 5),
+        planned=tuple(trial for trial in case.planned if trial.environment == "env-0"),
+    )
+    estimates = narrow.changed(
+        lambda old: None if old.trial.environment + old.trial.label == "env-1dqn" else old
+    ).analysed()
+    assert [(line.environments, line.complete) for line in estimates.aggregates] == [(1, True), (1, True)]
+    assert ("ppo", "env-1") in {(cell.label, cell.environment) for cell in estimates.cells}
+
+
+def test_runs_without_a_learning_curve_say_nothing_about_the_threshold() -> None:
+    case = results_of({("ppo", "env"): [1.0] * 5}).changed(lambda old: record_of(old.trial, 1.0, curve=()))
+    cell = case.analysed().cells[0]
+    assert cell.threshold.share.estimate is None
+    assert cell.auc_score.note == "runs without a learning curve"
+    assert cell.iqm_score.estimate == 1.0
+
+
 def test_saturated_environments_are_flagged_whatever_the_random_policy_does() -> None:
     case = results_of(
         {
@@ -443,7 +463,7 @@ def test_area_under_the_curve_by_hand() -> None:
 
 
 def test_time_to_threshold_counts_runs_that_never_reach_it() -> None:
-    rises = [[0, 0, 1, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0.5]]
+    rises: list[list[float]] = [[0, 0, 1, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0.5]]
     case = results_of({("ppo", "env"): [1.0] * 4})
     case = case.changed(lambda old: record_of(old.trial, 1.0, curve=rises[old.trial.seed]))
     found = case.analysed().cells[0].threshold
@@ -465,7 +485,7 @@ def longer(old: Outcome) -> Record:
 
 
 def test_curves_cover_only_what_every_run_covers() -> None:
-    # Seed 0 evaluates at 250, ..., 1050, the others at 200, ..., 1000; seed 0 needs 1 to 5 CPU seconds, the others 2 to 10.
+    # Seed 0 evaluates at 250, ..., 1050, the others at 200, ..., 1000; seed 0 takes 1 to 5 CPU seconds, they 2 to 10.
     case = results_of({("ppo", "env"): [1.0] * 5}).changed(longer)
     curves = {curve.axis: curve for curve in case.analysed().curves if curve.environment == "env"}
     assert curves["steps"].x == (250.0, 450.0, 650.0, 850.0, 1000.0)
@@ -497,11 +517,7 @@ def test_timings_from_different_packing_or_under_load_are_warned_of() -> None:
     case = random_results({"ppo": 0.9}, 1, 10)
     assert not warned(case.analysed(), "imings")
     mixed = case.changed(
-        lambda old: (
-            replace(old, resources={"device": "cpu", "threads": 1, "workers": old.trial.seed % 2 + 1, "load": 9.0})
-            if isinstance(old, Record)
-            else old
-        )
+        lambda old: record_of(old.trial, 0.9, resources={"threads": 1, "workers": old.trial.seed % 2 + 1, "load": 9.0})
     )
     assert warned(mixed.analysed(), "2 different settings of hardware")
     assert warned(mixed.analysed(), "10 of 10 trials ran beside other load")

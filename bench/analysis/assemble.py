@@ -82,7 +82,7 @@ def analyse(
     labels = _ordered((line.label for line in suite.algorithms), (entry.label for entry in book.entries))
     cells = _cells(book, labels, suite, references)
     draws = {_key(c): resample_counts(len(c.runs), plan.resamples, streams(*_key(c))) for c in cells if c.runs}
-    field = {label: found for label in labels if (found := [c for c in cells if c.label == label and c.scored])}
+    field = _field(suite, labels, cells)
     baselines = _baselines(book)
     complete = _complete(field)
     race = {label: field[label] for label in complete if label not in baselines}
@@ -149,6 +149,13 @@ def _cells(
 
 def _environments(suite: Suite, others: Iterable[str]) -> tuple[str, ...]:
     return _ordered((line.environment for line in suite.environments), others)
+
+
+def _field(suite: Suite, labels: Sequence[str], cells: Sequence[Cell]) -> Field:
+    """Return what is aggregated and compared: scored cells on the suite's own environments."""
+    asked = {line.environment for line in suite.environments}
+    scored = [c for c in cells if c.scored and c.environment in asked]
+    return {label: found for label in labels if (found := [c for c in scored if c.label == label])}
 
 
 def _baselines(book: Ledger) -> set[str]:

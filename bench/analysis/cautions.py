@@ -122,7 +122,10 @@ def _unplanned(book: Ledger) -> Iterator[str]:
     planned = any(entry.planned for entry in book.entries)
     extra = sum(not entry.planned for entry in book.entries)
     if planned and extra:
-        yield f"{extra} results are not in the suite's plan (other seeds, settings or versions); they are shown too."
+        yield (
+            f"{extra} results are not in the suite's plan (other seeds, settings or versions); they are shown too. "
+            "Environments outside the suite enter neither aggregates nor comparisons."
+        )
 
 
 def _unequal_conditions(cells: Sequence[Cell]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,9 +38,9 @@ _EPISODES = (*_TRIAL, "final", "point", "steps", "episode", "episode_return", "l
 def frames(outcomes: Sequence[Outcome], references: Mapping[str, Reference | None]) -> dict[str, pd.DataFrame]:
     """Return `trials`, `points` and `episodes`, one row each per trial, per evaluation and per evaluation episode.
 
-    Returns are raw and undiscounted, scores normalised with the references (missing without one), seconds are wall
-    and CPU seconds of training. Failed trials stand in `trials` with kind and message. Episodes are there to be looked
-    at: they are no independent samples, and no interval may be computed from their number.
+    Returns are raw and undiscounted, scores normalised with the references, seconds are wall and CPU seconds of
+    training; a number that is not there is NaN. Failed trials stand in `trials` with kind and message. Episodes are
+    there to be looked at: they are no independent samples, and no interval may be computed from their number.
     """
     import pandas as pd  # noqa: PLC0415 - slow to import, and nothing else here needs it
 
@@ -79,7 +80,8 @@ def _trial(outcome: Outcome, reference: Reference | None) -> dict[str, Any]:
     }
     if isinstance(outcome, Failure):
         failed = {"state": "failed", "kind": outcome.kind, "message": outcome.message}
-        return {**shared, **failed, "steps": outcome.steps, "seconds": outcome.seconds}
+        # The wall seconds of a failure hold more than training: they are not in the same column.
+        return {**shared, **failed, "steps": outcome.steps}
     record = succeeded(outcome)
     if record is None:
         return {**shared, "state": "failed", "kind": "diverged", "message": "a return is not finite, or none is there"}
@@ -87,25 +89,27 @@ def _trial(outcome: Outcome, reference: Reference | None) -> dict[str, Any]:
     return {
         **shared,
         "state": "done",
+        "kind": "",
+        "message": "",
         "final_return": mean,
-        "score": None if reference is None else float(normalise(mean, reference)),
-        "auc": None if reference is None or area is None else float(normalise(area, reference)),
+        "score": nan if reference is None else float(normalise(mean, reference)),
+        "auc": nan if reference is None or area is None else float(normalise(area, reference)),
         "steps": record.final.steps,
-        "seconds": record.timings.get("train"),
-        "cpu_seconds": record.timings.get("train_cpu"),
+        "seconds": record.timings.get("train", nan),
+        "cpu_seconds": record.timings.get("train_cpu", nan),
     }
 
 
 def _points(curve: Curve, reference: Reference | None) -> Iterator[dict[str, Any]]:
     for point, returns in enumerate(curve.returns):
-        mean = float(np.mean(returns))
+        mean = float(np.mean(returns)) if len(returns) else nan
         yield {
             "point": point,
             "steps": int(curve.steps[point]),
             "seconds": float(curve.seconds[point]),
             "cpu_seconds": float(curve.cpu_seconds[point]),
             "mean_return": mean,
-            "score": None if reference is None else float(normalise(mean, reference)),
+            "score": nan if reference is None else float(normalise(mean, reference)),
         }
 
 
@@ -113,8 +117,8 @@ def _episodes(record: Record) -> Iterator[dict[str, Any]]:
     curve, final = record.curve, record.final
     for point in range(len(curve.returns)):
         at = {"final": False, "point": point, "steps": int(curve.steps[point])}
-        yield from _each({**at}, curve.returns[point], curve.lengths[point])
-    yield from _each({"final": True, "point": None, "steps": final.steps}, final.returns, final.lengths)
+        yield from _each(at, curve.returns[point], curve.lengths[point])
+    yield from _each({"final": True, "point": nan, "steps": final.steps}, final.returns, final.lengths)
 
 
 def _each(at: Mapping[str, Any], returns: Any, lengths: Any) -> Iterator[dict[str, Any]]:

@@ -10,8 +10,6 @@ from bench.analysis.interval import clopper_pearson
 from bench.analysis.scores import Cell, Run, mean_curve, normalise
 from bench.records import Interval, Threshold
 
-NONE = Threshold(0, 0, Interval(None, note="no reference, hence no score"), None, None)
-
 
 def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) -> Threshold:
     """Return when each run's mean normalised return first reached the threshold.
@@ -19,7 +17,9 @@ def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) ->
     A failed run that counts as the random policy never reaches it.
     """
     if cell.reference is None:
-        return NONE
+        return _unknown(cell, "no reference, hence no score")
+    if any(run.record is not None and not run.record.curve.returns.size for run in cell.runs):
+        return _unknown(cell, "runs without a learning curve")
     when = [_first(run, cell, threshold) for run in cell.runs]
     reached = [moment for moment in when if moment is not None]
     return Threshold(
@@ -32,9 +32,13 @@ def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) ->
     )
 
 
+def _unknown(cell: Cell, why: str) -> Threshold:
+    return Threshold(0, len(cell.runs), Interval(None, n=len(cell.runs), note=why), None, None)
+
+
 def _first(run: Run, cell: Cell, threshold: float) -> tuple[float, float] | None:
     """Return (environment steps, CPU seconds of training) of the first evaluation at or above the threshold."""
-    if run.record is None or cell.reference is None or not run.record.curve.returns.size:
+    if run.record is None or cell.reference is None:
         return None
     curve = run.record.curve
     above = normalise(mean_curve(curve), cell.reference) >= threshold
