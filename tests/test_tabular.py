@@ -205,7 +205,7 @@ def test_the_mean_baseline_knows_only_earlier_episodes() -> None:
 @pytest.mark.parametrize("baseline", ["none", "mean"])
 def test_softmax_reinforce_finds_the_best_arm_in_most_seeds(baseline: str) -> None:
     best = [
-        trained("softmax_reinforce", "bench/Bandit-v0", 3000, seed=seed, baseline=baseline).table[0].argmax()
+        trained("softmax_reinforce", "bench/Bandit-v0", 1000, seed=seed, baseline=baseline).table[0].argmax()
         for seed in range(10)
     ]
     assert best.count(int(np.argmax(ARMS))) >= 7
