@@ -60,7 +60,7 @@ class Environment:
     actions: str
     observations: str
     horizon: int | None
-    """Steps after which an episode is truncated; None: never."""
+    """Steps after which an episode is over at the latest; None: it may go on for ever."""
     reference: Reference | None
     distributions: tuple[str, ...] = ("gymnasium",)
     summary: str = ""
@@ -419,7 +419,7 @@ def algorithms() -> Mapping[str, Algorithm]:
 
 @cache
 def environments() -> Mapping[str, Environment]:
-    """Return every environment the catalogue describes, plug-ins included; any other id is inspected when it is needed."""
+    """Return every environment the catalogue describes, plug-ins included; other ids are inspected when needed."""
     return _with_plugins("bench.environments", Environment, {entry.id: entry for entry in _ENVIRONMENTS})
 
 
@@ -451,13 +451,18 @@ def mismatch(algorithm: Algorithm, environment: Environment) -> str:
 
 def _with_plugins(group: str, kind: type[E], known: dict[str, E]) -> Mapping[str, E]:
     for point in entry_points(group=group):
-        entry = point.load()
-        name = _checked(entry, kind, f"plug-in {point.name!r} ({point.value})", known)
+        place = f"plug-in {point.name!r} ({point.value})"
+        try:
+            entry = point.load()
+        except Exception as error:
+            # Whatever somebody else's module raises must not end in a traceback of ours.
+            raise CatalogError(f"{place}: cannot be loaded: {type(error).__name__}: {error}") from error
+        name = _checked(entry, kind, place, known)
         known[name] = entry
     return known
 
 
-def _checked(entry: object, kind: type[Algorithm] | type[Environment], place: str, known: Mapping[str, object]) -> str:
+def _checked(entry: object, kind: type[Algorithm | Environment], place: str, known: Mapping[str, object]) -> str:
     if not isinstance(entry, kind):
         raise CatalogError(f"{place}: is {type(entry).__name__}, not bench.catalog.{kind.__name__}")
     name = entry.name if isinstance(entry, Algorithm) else entry.id
@@ -467,7 +472,5 @@ def _checked(entry: object, kind: type[Algorithm] | type[Environment], place: st
     observations = entry.observations if isinstance(entry, Algorithm) else frozenset({entry.observations})
     for kinds, allowed, what in ((actions, ACTION_KINDS, "action"), (observations, OBSERVATION_KINDS, "observation")):
         if unknown := kinds - allowed:
-            raise CatalogError(
-                f"{place}: unknown {what} kind {sorted(unknown)[0]!r}; one of {', '.join(sorted(allowed))}"
-            )
+            raise CatalogError(f"{place}: unknown {what} kind {min(unknown)!r}; one of {', '.join(sorted(allowed))}")
     return name

@@ -9,7 +9,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -54,6 +54,8 @@ class RunOptions:
     """Threads of each trial."""
     devices: str = "auto"
     retry_failed: bool = False
+    preload: tuple[str, ...] = ()
+    """Further modules worth importing once for all workers; the caller's own, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +317,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 threads=options.threads,
                 workers=options.workers or 1,
                 expected_seconds=measured.get((trial.label, trial.environment)) or expected_seconds(trial),
-                preload=_preload(trial),
+                preload=(*options.preload, *_preload(trial)),
             )
         )
     return jobs
@@ -353,10 +355,11 @@ def _preload(trial: Trial) -> tuple[str, ...]:
 def _follow(executor: Executor, jobs: Sequence[Job], store: Store, listen: Callable[[Event], None]) -> None:
     from bench.runner.jobs import Ended  # noqa: PLC0415 - see the module docstring
 
-    for event in executor.events(jobs):
-        if isinstance(event, Ended):
-            _keep_failure(event, store)
-        listen(event)
+    with closing(executor.events(jobs)) as events:
+        for event in events:
+            if isinstance(event, Ended):
+                _keep_failure(event, store)
+            listen(event)
 
 
 def _keep_failure(event: Ended, store: Store) -> None:

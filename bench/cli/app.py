@@ -80,7 +80,8 @@ def run(
     if dry_run:
         _say_plan(experiment, as_json=as_json, workers=workers or pipeline.default_workers(threads))
         return
-    options = pipeline.RunOptions(workers=workers, threads=threads, devices=devices, retry_failed=retry_failed)
+    # The fork server imports this module once; otherwise every worker would import the main program anew.
+    options = pipeline.RunOptions(workers, threads, devices, retry_failed, preload=("bench.cli",))
     jobs = pipeline.prepare(experiment, options)
     _say_warnings(experiment)
     with _display(experiment, jobs, quiet=quiet, as_json=as_json) as display:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -81,8 +81,11 @@ Event = Started | Progressed | Ended
 class Executor(Protocol):
     """The whole interface: one method, and failures are values."""
 
-    def events(self, jobs: Sequence[Job]) -> Iterator[Event]:
-        """Run all jobs and tell what happens; every job has exactly one last `Ended` unless the run is interrupted."""
+    def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
+        """Run all jobs and tell what happens; every job has exactly one last `Ended` unless the run is interrupted.
+
+        Closing the generator ends whatever is still at work.
+        """
 
 
 @dataclass(frozen=True, slots=True)

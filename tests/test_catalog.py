@@ -1,0 +1,94 @@
+"""The catalogue: every entry leads to code, and plug-ins are checked when they are registered."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.catalog import algorithms, did_you_mean, environments, find_algorithm, installed, load
+from bench.environments.making import action_kind, inspect, make, observation_kind
+from bench.errors import CatalogError
+
+
+@pytest.mark.parametrize("name", algorithms())
+def test_every_algorithm_leads_to_code(name: str) -> None:
+    entry = algorithms()[name]
+    assert callable(load(entry.maker))
+    assert isinstance(load(entry.implementation), type)
+    assert "absent" not in installed(entry.distributions).values()
+
+
+@pytest.mark.parametrize("name", environments())
+def test_every_environment_is_as_the_catalogue_says(name: str) -> None:
+    entry = environments()[name]
+    env, _ = make(name, {})
+    assert action_kind(env.action_space) == entry.actions
+    assert observation_kind(env.observation_space) == entry.observations
+    # The bandit's one-step episodes end by themselves; all others are cut off by their registered limit.
+    assert entry.horizon == (1 if name == "bench/Bandit-v0" else env.spec and env.spec.max_episode_steps)
+    assert env.has_wrapper_attr("action_masks") == entry.masks
+    env.close()
+
+
+def test_an_environment_that_the_catalogue_lacks_is_looked_at() -> None:
+    traits = inspect("bench.environments.conformance:bench/Conformance-v0")
+    assert (traits.actions, traits.observations, traits.reference) == ("discrete", "vector", None)
+
+
+def test_a_wrong_name_gets_a_suggestion() -> None:
+    with pytest.raises(CatalogError, match="did you mean 'ppo'"):
+        find_algorithm("pppo")
+    with pytest.raises(CatalogError, match="did you mean 'CartPole-v1'"):
+        make("CartPol-v1", {})
+    assert did_you_mean("entirely different", ["ppo"]) == ""
+
+
+@pytest.mark.parametrize("wrapper", ["nowhere.Nothing", "NoDot", {"gymnasium.wrappers.TimeLimit": {"steps": 3}}])
+def test_a_wrapper_that_cannot_be_applied_is_told(wrapper: object) -> None:
+    with pytest.raises(CatalogError, match="cannot be applied"):
+        make("CartPole-v1", {}, wrappers=[wrapper])  # type: ignore[list-item]
+
+
+PLUGIN = """
+from bench.catalog import Algorithm, Environment
+KINDS = frozenset({{"{actions}"}}), frozenset({{"vector"}})
+MINE = Algorithm("{name}", "Mine", "plugin:Mine", "plugin:make", *KINDS, (), True, "")
+"""
+
+
+def with_plugin(folder: Path, name: str = "mine", actions: str = "discrete", value: str = "plugin:MINE") -> str:
+    (folder / "plugin.py").write_text(PLUGIN.format(name=name, actions=actions))
+    info = folder / "plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[bench.algorithms]\nmine = {value}\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
+        "from bench.catalog import algorithms\nfrom bench.errors import CatalogError\n"
+        "try: print(sorted(algorithms()))\nexcept CatalogError as error: print(error)"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_plugin_is_listed_beside_our_own(tmp_path: Path) -> None:
+    found = with_plugin(tmp_path)
+    assert "'mine'" in found
+    assert "'ppo'" in found
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"name": "ppo"}, "the name 'ppo' is taken"),
+        ({"actions": "diskrete"}, "unknown action kind 'diskrete'"),
+        ({"value": "plugin:PLUGIN_TEXT"}, "cannot be loaded"),
+        ({"value": "plugin:Algorithm"}, "is type, not bench.catalog.Algorithm"),
+    ],
+)
+def test_a_plugin_that_does_not_fit_is_named_when_it_is_registered(
+    tmp_path: Path, change: dict[str, str], told: str
+) -> None:
+    found = with_plugin(tmp_path, **change)
+    assert told in found
+    assert "mine" in found

@@ -1,0 +1,182 @@
+"""The command line: instant where it must be, sentences for mistakes, exit codes as promised."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.making import TOY, run_suite, suite_file
+
+HEAVY = ("torch", "gymnasium", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "scipy", "seaborn")
+
+
+def bench(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench.cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200"},
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("command", ["--help", "validate", "status"])
+def test_what_must_be_instant_imports_nothing_heavy(tmp_path: Path, command: str) -> None:
+    words = [command] if command == "--help" else [command, str(suite_file(tmp_path)), "--results", str(tmp_path)]
+    code = (
+        f"import sys; sys.argv = ['bench', *{words!r}]\n"
+        "from bench.cli import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
+        f"print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["heavy: []"], done.stdout + done.stderr
+
+
+def test_every_mistake_of_a_suite_is_told_at_once_with_its_line_and_exit_code_2(tmp_path: Path) -> None:
+    text = TOY.replace("seeds: 3", "seeds: 0").replace("q_learning", "q_lerning").replace("steps: 400", "stepps: 400")
+    done = bench("validate", suite_file(tmp_path, text))
+    assert done.returncode == 2
+    for told in ("small.yaml:3", "did you mean 'q_learning'", "stepps"):
+        assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run", "nowhere.yaml"], "there is no suite"),
+        (["report", "nowhere"], "there is no suite"),
+        (["list", "algorithmns"], "there is no list"),
+        (["run", "--seeds", "0", "x.yaml"], "Invalid value"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_exit_code_2(tmp_path: Path, words: list[str], told: str) -> None:
+    done = bench(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_device_that_is_not_there_is_told(tmp_path: Path) -> None:
+    done = bench("run", suite_file(tmp_path), "--results", tmp_path, "--devices", "cuda:7")
+    assert done.returncode == 2
+    assert "cuda:7" in done.stderr
+
+
+def test_validate_tells_the_plan_and_its_cost_and_runs_nothing(tmp_path: Path) -> None:
+    done = bench("validate", suite_file(tmp_path), "--results", tmp_path, "--json")
+    plan = json.loads(done.stdout)
+    assert plan["trials"] == 18
+    # 9 trials of 400 steps and 9 of 100.
+    assert plan["cost"]["steps"] == 9 * 400 + 9 * 100
+    assert {cell["missing"] for cell in plan["cells"]} == {3}
+    assert not (tmp_path / "small").exists()
+    assert bench("run", suite_file(tmp_path), "--results", tmp_path, "--dry-run").returncode == 0
+    assert not (tmp_path / "small").exists()
+
+
+def test_a_run_says_what_it_does_and_writes_the_report(tmp_path: Path) -> None:
+    path = suite_file(tmp_path)
+    done = bench("run", path, "--results", tmp_path / "results", "--workers", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "[18/18]" in done.stdout
+    assert "18 of 18 trials done, 0 failed" in done.stdout
+    assert (tmp_path / "reports" / "small" / "index.html").exists()
+    state = json.loads(bench("status", path, "--results", tmp_path / "results", "--json").stdout)
+    assert {(cell["done"], cell["missing"]) for cell in state["cells"]} == {(3, 0)}
+    again = bench("run", path, "--results", tmp_path / "results", "--quiet", "--no-report", cwd=tmp_path)
+    assert again.stdout.splitlines() == ["18 of 18 trials done, 0 failed"]
+    tables = bench("export", tmp_path / "results" / "small", "--to", tmp_path / "tidy")
+    assert (tmp_path / "tidy" / "trials.csv").read_text().count("\n") == 19, tables.stderr
+
+
+def test_json_lines_hold_a_start_and_an_end_per_trial_and_a_summary(tmp_path: Path) -> None:
+    done = bench("run", suite_file(tmp_path), "--results", tmp_path, "--json", "--no-report", "--only", "random")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["event"] for line in lines].count("started") == 6
+    ends = [line for line in lines if line["event"] == "ended"]
+    assert len(ends) == 6
+    assert all(end["failure"] is None and end["mean_return"] is not None for end in ends)
+    assert lines[-1]["event"] == "summary"
+    assert lines[-1]["done"] == 6
+
+
+def test_a_failed_trial_gives_exit_code_1_and_its_reason(tmp_path: Path) -> None:
+    text = TOY.replace(
+        "bench/Bandit-v0: {steps: 100}", '"bench.environments.toy:bench/Crash-v0": {steps: 50, kwargs: {after: 5}}'
+    )
+    done = bench("run", suite_file(tmp_path, text), "--results", tmp_path, "--only", "q_learning", "--no-report")
+    assert done.returncode == 1
+    assert "3 failed" in done.stdout
+    assert "exception" in done.stdout
+    assert "--retry-failed" in done.stdout
+
+
+def test_a_terminal_gets_a_live_table(tmp_path: Path) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "bench.cli",
+        "run",
+        str(suite_file(tmp_path)),
+        "--results",
+        str(tmp_path),
+        "--no-report",
+    ]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        words, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    ) as run:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not chunk:
+                break
+            seen += chunk
+    os.close(ours)
+    assert run.returncode == 0
+    text = seen.decode()
+    assert "\x1b[" in text
+    assert "18 of 18 trials done" in text
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [("algorithms", "reinforce"), ("environments", "CartPole-v1"), ("hyperparameters", "rl-zoo"), ("suites", "small")],
+)
+def test_lists_hold_what_a_suite_can_name(tmp_path: Path, what: str, expected: str) -> None:
+    (tmp_path / "suites").mkdir()
+    suite_file(tmp_path / "suites")
+    assert expected in bench("list", what, cwd=tmp_path).stdout
+    assert expected in bench("list", what, "--json", cwd=tmp_path).stdout
+
+
+def test_the_doctor_trains_for_a_moment(tmp_path: Path) -> None:
+    done = bench("doctor", "--json", cwd=tmp_path)
+    checks = {check["what"]: check for check in json.loads(done.stdout)}
+    assert checks["a trial in a worker"] == {
+        "what": "a trial in a worker",
+        "found": "trained and evaluated",
+        "good": True,
+    }
+
+
+def test_status_of_another_folder_names_failures(tmp_path: Path) -> None:
+    text = TOY.replace(
+        "bench/Bandit-v0: {steps: 100}", '"bench.environments.toy:bench/Crash-v0": {steps: 50, kwargs: {after: 5}}'
+    )
+    run_suite(suite_file(tmp_path, text), tmp_path)
+    done = bench("status", tmp_path / "small")
+    assert "q_learning on bench.environments.toy:bench/Crash-v0, seed 0: exception" in done.stdout

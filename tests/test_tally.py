@@ -1,0 +1,94 @@
+"""How far a run is, and how long the rest may take: worked out by hand."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench.cli.display import JsonDisplay, LiveDisplay, PlainDisplay
+from bench.cli.tally import Tally, duration
+from bench.records import Failure
+from bench.runner.jobs import Ended, Job, Progress, Progressed, Started
+from tests.making import nothing, small_trial
+
+JOBS = [
+    Job(small_trial(seed=seed, steps=100), Path("x"), nothing, workers=2, expected_seconds=10.0) for seed in range(4)
+]
+
+
+def tally() -> Tally:
+    return Tally([job.trial for job in JOBS], [], [], workers=2)
+
+
+def test_before_anything_has_finished_the_estimates_count() -> None:
+    found = tally()
+    for job in JOBS:
+        found.cells["q_learning", "bench/Corridor-v0"].expected = job.expected_seconds
+    assert found.seconds_left(0.0, JOBS) == 4 * 10.0 / 2
+
+
+def test_what_was_measured_replaces_the_estimates_and_running_trials_count_their_rest() -> None:
+    found = tally()
+    found.hear(Started(JOBS[0], 1), 0.0)
+    found.hear(Ended(JOBS[0], None, 40.0), 40.0)
+    found.hear(Started(JOBS[1], 2), 40.0)
+    found.hear(Progressed(JOBS[1], Progress(25, 5.0, 1.5)), 50.0)
+    # Trial 1 took 10 s for a quarter, so 30 s are left of it; trials 2 and 3 take 40 s each as trial 0 did.
+    assert found.seconds_left(50.0, JOBS[1:]) == pytest.approx((30 + 40 + 40) / 2)
+    # The last trial alone cannot be spread over two workers.
+    assert found.seconds_left(50.0, JOBS[1:2]) == pytest.approx(30)
+    assert found.steps_per_second == 5.0
+
+
+def test_a_failure_that_is_tried_again_is_not_counted() -> None:
+    found = tally()
+    failure = Failure(JOBS[0].trial, "killed", "SIGKILL")
+    found.hear(Started(JOBS[0], 1), 0.0)
+    found.hear(Ended(JOBS[0], failure, 1.0, will_retry=True), 1.0)
+    assert (found.failed, found.running) == (0, {})
+    found.hear(Ended(replace(JOBS[0], attempt=2), failure, 1.0), 2.0)
+    assert found.failed == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h"), (129_600, "1.5 days")],
+)
+def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_plain_lines_name_trial_result_count_and_time_left() -> None:
+    console = Console(record=True, width=200)
+    display = PlainDisplay(tally(), JOBS, console, clock=lambda: 0.0)
+    display.hear(Started(JOBS[0], 1))
+    display.hear(Progressed(JOBS[0], Progress(100, 1.0, 3.25)))
+    display.hear(Ended(JOBS[0], None, 20.0))
+    display.hear(Ended(JOBS[1], Failure(JOBS[1].trial, "timeout", "took longer than 1 minute"), 60.0))
+    first, second = console.export_text().splitlines()
+    assert first == "[1/4] q_learning on bench/Corridor-v0, seed 0: mean return 3.2 in 20 s; about 30 s left"
+    assert second.startswith(
+        "[2/4] q_learning on bench/Corridor-v0, seed 1: FAILED, timeout: took longer than 1 minute"
+    )
+
+
+def test_the_live_table_fits_a_small_terminal_and_says_what_it_leaves_out() -> None:
+    trials = [small_trial(environment=f"bench/Corridor-v0-{place}") for place in range(30)]
+    console = Console(width=100, height=12, force_terminal=True, record=True)
+    jobs = [replace(JOBS[0], trial=trial) for trial in trials]
+    display = LiveDisplay(Tally(trials, [], [], 1), jobs, console, clock=lambda: 0.0)
+    display.hear(Started(jobs[29], 1))
+    display.hear(Progressed(jobs[29], Progress(100, 1.0, 3.0)))
+    console.print(display.picture())
+    text = console.export_text()
+    assert "24 cells not shown" in text
+    assert "Corridor-v0-29" in text
+    assert len(text.splitlines()) <= 12
+
+
+def test_markup_in_messages_is_shown_as_it_is() -> None:
+    console = Console(record=True, width=200)
+    display = JsonDisplay(tally(), JOBS, console)
+    display.hear(Ended(JOBS[0], Failure(JOBS[0].trial, "exception", "[bold]no[/bold] \x1b[31m"), 1.0))
+    assert "[bold]no[/bold]" in console.export_text()
