@@ -333,7 +333,7 @@ _ENVIRONMENTS = (
         "continuous",
         "vector",
         2000,
-        _registered(-106.0, 300.0),
+        _registered(-106.8, 300.0, "as SLM Lab lists it, 100 episodes"),
         ("gymnasium", "box2d"),
         summary="walk over obstacles",
         steps_per_second=7_000,
