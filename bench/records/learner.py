@@ -16,7 +16,7 @@ class LearnerRequest:
 
     trial: Trial
     make_environment: Callable[[int], Any]
-    """Index of a training environment -> a fresh Gymnasium environment, seeded from the training stream of that index."""
+    """Index of a training environment -> a fresh Gymnasium environment, seeded from that index's training stream."""
     seed: int
     """Seed of the learner's own randomness: initial weights, exploration, minibatches."""
     device: str = "cpu"
@@ -48,7 +48,7 @@ class Learner(Protocol):
         """
 
     def recent_training_return(self) -> float | None:
-        """Return the mean raw return of the last (at most) 100 training episodes, exploration on; None before the first."""
+        """Return the mean raw return of the last (at most) 100 training episodes; None before the first."""
 
     def settings(self) -> Mapping[str, Any]:
         """Return every hyperparameter as it finally is, defaults included, as plain JSON data."""

@@ -63,7 +63,7 @@ class AnalysisPlan:
     margin: float = 0.05
     """Normalised score difference within which two algorithms count as equivalent."""
     failures: str = "random"
-    """How a failed trial enters the statistics: `random` (scores 0, as the random policy) or `drop` (shown, not counted)."""
+    """How a failed trial enters the statistics: `random` (scores 0, as the random policy) or `drop` (not counted)."""
     confidence: float = 0.95
     resamples: int = 5000
 

@@ -122,9 +122,9 @@ class Record:
     timings: Mapping[str, float]
     """Seconds: `wall` (whole trial), `train`, `train_cpu`, `evaluation`, `setup`."""
     resources: Mapping[str, Any]
-    """`device`, `threads`, `workers` (trials running side by side), `peak_memory_mb`, `load` (1-minute average at the end)."""
+    """`device`, `threads`, `workers` (trials side by side), `peak_memory_mb`, `load` (1-minute average at the end)."""
     provenance: Mapping[str, Any]
-    """Versions of all packages that matter, Python, platform, CPU and GPU model, git commit, `started`, `finished` (ISO 8601)."""
+    """Versions of the packages that matter, Python, platform, processor, commit, `started`, `finished` (ISO 8601)."""
     attempt: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Every hyperparameter as the learning library finally had it, defaults included."""

@@ -35,7 +35,7 @@ class Job:
     """Exists; the worker writes only here."""
     work: Work
     """Picklable: a module-level function or a partial of one."""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     device: str = "cpu"
     """`cpu` or `cuda:N`; with `cuda:N` the worker sees that one device alone, as `cuda:0`."""
     threads: int = 1
