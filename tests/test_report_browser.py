@@ -1,0 +1,323 @@
+"""The report in a real browser: headless Chromium, spoken to over a pipe in the DevTools protocol."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.records import Estimates
+from bench.report import write
+from tests.estimates_fixture import empty, synthetic
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+PHONE, DESKTOP = (390, 844), (1440, 900)
+_PATIENCE_SECONDS = 200.0
+_SWITCHES = (
+    "--headless",
+    "--no-sandbox",  # tests may run as root in a container, where the sandbox cannot start
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-renderer-backgrounding",
+    "--remote-debugging-pipe",
+)
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on the path: the report is not checked in a browser"
+)
+
+
+class Chromium:
+    """One headless browser; commands go in and events come out as JSON, each ended by a zero byte."""
+
+    def __init__(self, program: str, profile: Path) -> None:
+        orders, self._orders = os.pipe()
+        self._answers, answers = os.pipe()
+        # The browser reads file descriptor 3 and writes 4; away from those first, so that neither overwrites the other.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (orders, answers)]
+        self._process = os.posix_spawn(
+            program,
+            [program, *_SWITCHES, f"--user-data-dir={profile}", "about:blank"],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_DUP2, ends[0], 3),
+                (os.POSIX_SPAWN_DUP2, ends[1], 4),
+            ],
+            setpgroup=0,
+        )
+        for end in (orders, answers, *ends):
+            os.close(end)
+        self._numbers = count(1)
+        self._unread = b""
+        self.events: list[dict[str, Any]] = []
+
+    def send(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
+        """Return the answer to a command; events that come meanwhile are kept."""
+        number = next(self._numbers)
+        order = {"id": number, "method": method, "params": params} | ({"sessionId": session} if session else {})
+        os.write(self._orders, json.dumps(order).encode() + b"\0")
+        while True:
+            message = self._receive()
+            if message.get("id") == number:
+                assert "error" not in message, message
+                return dict(message["result"])
+
+    def wait(self, method: str, session: str) -> None:
+        """Return when the event has come."""
+        while not any(event["method"] == method and event["sessionId"] == session for event in self.events):
+            self._receive()
+
+    def close(self) -> None:
+        """End the browser, gently if it lets us."""
+        try:
+            self.send("Browser.close")
+        except (OSError, EOFError, TimeoutError):
+            os.killpg(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
+        os.close(self._orders)
+        os.close(self._answers)
+
+    def _receive(self) -> dict[str, Any]:
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while b"\0" not in self._unread:
+            ready, _, _ = select.select([self._answers], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                raise TimeoutError(f"Chromium said nothing for {_PATIENCE_SECONDS:.0f} seconds")
+            read = os.read(self._answers, 1 << 20)
+            if not read:
+                raise EOFError("Chromium closed its end of the pipe")
+            self._unread += read
+        text, self._unread = self._unread.split(b"\0", 1)
+        message: dict[str, Any] = json.loads(text)
+        if "method" in message:
+            self.events.append({"sessionId": None, **message})
+        return message
+
+
+class Tab:
+    """One page at one size in one colour scheme."""
+
+    def __init__(self, browser: Chromium, url: str, size: tuple[int, int], scheme: str = "light") -> None:
+        self.browser = browser
+        self.target = browser.send("Target.createTarget", url="about:blank")["targetId"]
+        self.session = browser.send("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.send(f"{domain}.enable")
+        width, height = size
+        phone = size == PHONE
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
+        self.emulate("screen", scheme)
+        self.send("Page.navigate", url=url)
+        browser.wait("Page.loadEventFired", self.session)
+
+    def send(self, method: str, **params: Any) -> dict[str, Any]:
+        return self.browser.send(method, self.session, **params)
+
+    def emulate(self, media: str, scheme: str) -> None:
+        self.send(
+            "Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": scheme}]
+        )
+
+    def ask(self, expression: str) -> Any:
+        """Return what a JavaScript expression gives, promises awaited."""
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def press(self, key: str) -> None:
+        text = {"Enter": "\r"}.get(key, key)
+        for kind in ("keyDown", "keyUp"):
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, text=text, code=key, windowsVirtualKeyCode=13)
+
+    def events(self, method: str) -> list[dict[str, Any]]:
+        return [
+            event["params"]
+            for event in self.browser.events
+            if event["sessionId"] == self.session and event["method"] == method
+        ]
+
+
+Open = Callable[..., Tab]
+
+
+def _long() -> Estimates:
+    """Return estimates in which every text is one long word, for the widths."""
+    word = "x" * 180
+    base = synthetic((word, f"{word}-2"), (f"{word}-v0", "CartPole-v1"), 4)
+    return replace(base, title=word, question=word, verdicts=(word, word), warnings=(word,) * 5)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    assert CHROMIUM is not None
+    chromium = Chromium(CHROMIUM, tmp_path_factory.mktemp("profile"))
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture
+def tab(browser: Chromium, pages: dict[str, str]) -> Iterator[Open]:
+    """Give a function that opens one of the pages at a size, in a colour scheme."""
+    opened: list[Tab] = []
+
+    def show(name: str, size: tuple[int, int] = DESKTOP, scheme: str = "light") -> Tab:
+        opened.append(Tab(browser, pages[name], size, scheme))
+        return opened[-1]
+
+    yield show
+    for page in opened:
+        browser.send("Target.closeTarget", targetId=page.target)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("reports")
+    reports = {
+        "usual": synthetic(environments=("CartPole-v1", "Acrobot-v1")),
+        "small": synthetic(("PPO", "DQN"), ("CartPole-v1",), 3),
+        "long": _long(),
+        "empty": empty(),
+    }
+    return {
+        name: write(estimates, folder / name, figure_formats=(), table_formats=()).as_uri()
+        for name, estimates in reports.items()
+    }
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("name", ["usual", "long", "empty"])
+def test_the_page_never_overflows_sideways(tab: Open, name: str, size: tuple[int, int]) -> None:
+    page = tab(name, size)
+    page.ask("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    assert page.ask("innerWidth") == size[0]
+    assert page.ask("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_the_verdict_and_the_warnings_are_on_the_first_screen(tab: Open, size: tuple[int, int]) -> None:
+    page = tab("usual", size)
+    bottom = "document.querySelector('{}').getBoundingClientRect().bottom <= innerHeight"
+    assert page.ask(bottom.format(".verdicts"))
+    assert page.ask(bottom.format(".warnings li"))
+    assert page.ask(bottom.format("header .facts"))
+
+
+@pytest.mark.parametrize("name", ["usual", "empty"])
+def test_the_page_opens_quietly_and_fetches_nothing(tab: Open, pages: dict[str, str], name: str) -> None:
+    page = tab(name)
+    # Once around the event loop, so that whatever the load set off has been reported.
+    page.ask("new Promise((done) => setTimeout(done, 50))")
+    assert page.events("Runtime.exceptionThrown") == []
+    assert page.events("Runtime.consoleAPICalled") == []
+    assert page.events("Log.entryAdded") == []
+    asked = {event["request"]["url"] for event in page.events("Network.requestWillBeSent")}
+    assert asked - {"data:,"} == {pages[name]}
+
+
+def test_dark_and_light_turn_text_paper_and_figures_over(tab: Open) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        page = tab("usual", scheme=scheme)
+        look = "getComputedStyle(document.querySelector('{}')).{}"
+        seen[scheme] = [
+            page.ask(look.format("body", "backgroundColor")),
+            page.ask(look.format("body", "color")),
+            page.ask(look.format("figure svg text", "fill")),
+        ]
+    # --paper, --ink, --muted of the style sheet.
+    assert seen["light"] == ["rgb(253, 253, 251)", "rgb(29, 33, 38)", "rgb(92, 98, 107)"]
+    assert seen["dark"] == ["rgb(22, 24, 27)", "rgb(230, 228, 223)", "rgb(166, 171, 179)"]
+
+
+def test_a_table_is_sorted_from_the_keyboard(tab: Open) -> None:
+    page = tab("usual")
+    column = "[...document.querySelectorAll('#table-overall tbody tr')].map((row) => Number(row.cells[1].dataset.key))"
+    heading = "document.querySelectorAll('#table-overall thead th')[1]"
+    before = page.ask(column)
+    page.ask(f"{heading}.querySelector('button').focus()")
+    page.press("Enter")
+    assert page.ask(f"{heading}.getAttribute('aria-sort')") == "ascending"
+    assert page.ask(column) == sorted(before)
+    page.press("Enter")
+    assert page.ask(f"{heading}.getAttribute('aria-sort')") == "descending"
+    assert page.ask(column) == sorted(before, reverse=True)
+
+
+def test_rows_without_a_number_stay_last_either_way(tab: Open) -> None:
+    page = tab("usual")
+    column = "[...document.querySelectorAll('#table-trials tbody tr')].map((row) => row.cells[4].dataset.key)"
+    missing = page.ask(column).count("")
+    assert missing == 3  # two failed, one not run
+    for _ in range(2):
+        page.ask("document.querySelectorAll('#table-trials thead th')[4].querySelector('button').click()")
+        assert page.ask(column)[-missing:] == [""] * missing
+
+
+def test_a_number_leads_to_exactly_its_trials(tab: Open) -> None:
+    page = tab("usual")
+    shown = "[...document.querySelectorAll('#table-trials tbody tr')].filter((row) => !row.hidden)"
+    page.ask("document.querySelector('#table-environment-2 tbody tr:nth-child(3) td a').click()")
+    page.ask("new Promise((done) => setTimeout(done, 100))")
+    assert page.ask(f"{shown}.length") == 10
+    assert page.ask(f"new Set({shown}.map((row) => row.cells[0].innerText + ' ' + row.cells[1].innerText)).size") == 1
+    assert (
+        page.ask(f"{shown}[0].cells[0].innerText + ' on ' + {shown}[0].cells[1].innerText").strip()
+        == "PPO on Acrobot-v1"
+    )
+    assert page.ask("document.getElementById('trial-count').textContent") == "10 of 100 trials"
+    page.ask("document.getElementById('trial-all').click()")
+    assert page.ask(f"{shown}.length") == 100
+
+
+def test_the_search_box_narrows_the_trials_word_by_word(tab: Open) -> None:
+    page = tab("usual")
+    page.ask(
+        "(() => { const box = document.getElementById('trial-search'); box.value = 'FAILED cartpole';"
+        " box.dispatchEvent(new Event('input')); })()"
+    )
+    assert page.ask("document.getElementById('trial-count').textContent") == "2 of 100 trials"
+
+
+def test_print_shows_whole_tables_on_white(tab: Open) -> None:
+    page = tab("usual")
+    page.emulate("print", "dark")
+    look = "getComputedStyle(document.querySelector('{}')).{}"
+    assert page.ask(look.format("nav", "display")) == "none"
+    assert page.ask(look.format("#trials .scroll", "overflow")) == "visible"
+    assert page.ask(look.format("body", "backgroundColor")) == "rgb(255, 255, 255)"
+    assert page.ask(look.format("body", "color")) == "rgb(29, 33, 38)"
+
+
+@pytest.mark.skipif(
+    find_spec("axe_core_python") is None, reason="axe-core-python is not installed: accessibility unchecked"
+)
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")], ids=["phone-light", "desktop-dark"])
+def test_axe_finds_nothing(tab: Open, size: tuple[int, int], scheme: str) -> None:
+    spec = find_spec("axe_core_python")
+    assert spec is not None
+    assert spec.origin is not None
+    page = tab("small", size, scheme)
+    page.ask("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    page.ask(Path(spec.origin).with_name("axe.min.js").read_text(encoding="utf-8") + "; 0")
+    found = page.ask(
+        "axe.run().then((result) => result.violations.map((violation) => "
+        "[violation.impact, violation.id, violation.nodes.length, violation.nodes[0].html.slice(0, 200)]))"
+    )
+    assert found == []
