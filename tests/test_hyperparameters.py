@@ -118,7 +118,7 @@ def test_reinforce_says_that_its_settings_are_not_rl_zoos() -> None:
     assert settings["baseline"] == "value"
     assert "Zoo" not in provenance
     assert not hyperparameters.guessed("rl-zoo", "reinforce", "CartPole-v1")
-    assert hyperparameters.guessed("rl-zoo", "reinforce", "Acrobot-v1")
+    assert hyperparameters.guessed("rl-zoo", "reinforce", "MountainCar-v0")
 
 
 @pytest.mark.parametrize(
