@@ -163,6 +163,14 @@ def test_interval_reaches_one_half_whenever_the_claim_fails() -> None:
         assert (low <= 0.5 <= high) == (found.p_value > 0.05)
 
 
+def test_a_claim_needs_the_exact_test_as_well() -> None:
+    # Four runs each, all but one pair won: Wilson's p is 0.043, the exact one 4/70, and the interval reaches one half.
+    found = compared(arrays([3, 5, 6, 7]), arrays([0, 1, 2, 4]))
+    assert wilson_p(*superiority(arrays([3, 5, 6, 7]), arrays([0, 1, 2, 4]))) == pytest.approx(0.0433, abs=1e-4)
+    assert found.p_value == pytest.approx(4 / 70)
+    assert found.probability.low == 0.5
+
+
 def test_three_runs_on_one_environment_say_that_no_claim_is_possible() -> None:
     found = compared(arrays([7, 8, 9]), arrays([1, 2, 3]))
     assert found.verdict == "undecided"

@@ -165,6 +165,7 @@ def test_no_estimate_is_ever_not_a_number() -> None:
         whole.changed(lambda old: record_of(old.trial, float("nan")) if old.trial.seed else old),
         whole.changed(lambda old: record_of(old.trial, 1.0, curve=())),
         whole.with_plan(metric="auc").changed(lambda old: record_of(old.trial, 1.0, curve=[1.0][: old.trial.seed])),
+        whole.changed(lambda old: record_of(old.trial, 1.0, final=Final(0, np.empty(0), np.empty(0, dtype=np.int64)))),
         replace(whole, references={}),
         replace(whole, references=dict.fromkeys(("env-0", "env-1"), Reference(1.0, 1.0))),
         results_of({("ppo", "env"): [1.0] * 5, ("dqn", "env"): [1.0] * 5}),
@@ -194,7 +195,7 @@ def test_equal_generators_give_equal_estimates_and_others_nearly_equal_ones() ->
 
 
 def test_a_third_algorithm_changes_no_estimate_and_no_pair_but_for_holm() -> None:
-    three = random_results({"ppo": 0.9, "dqn": 0.7, "a2c": 0.4}, 2, 6)
+    three = random_results({"a2c": 0.4, "ppo": 0.9, "dqn": 0.7}, 2, 6)
     two = replace(
         three.changed(lambda old: None if old.trial.label == "a2c" else old),
         suite=suite_of(("ppo", "dqn"), ("env-0", "env-1"), 6),
