@@ -175,7 +175,7 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan) -> Pair:
         p_value=one.p_value,
         p_holm=p_holm,
         verdict=verdict,
-        sentence=f"{_effect(one, probability, plan)}; {_conclusion(one, verdict, p_holm, family, more, plan)}",
+        sentence=f"{_effect(one, probability, plan)}; {_conclusion(one, verdict, p_holm, family, more, plan)}.",
         smallest_p=one.smallest_p,
         more_runs=more,
     )
@@ -225,7 +225,7 @@ def _effect(one: Contest, probability: Interval, plan: AnalysisPlan) -> str:
     limits = _limits(probability, plan)
     gap = one.difference.estimate or 0.0
     return (
-        f"a run of {one.a} scores above a run of {one.b} with probability {one.share:.2f} ({limits}{where}); "
+        f"A run of {one.a} scores above a run of {one.b} with probability {one.share:.2f} ({limits}{where}); "
         f"interquartile means differ by {gap:+.2f}{_signed_limits(one.difference)}"
     )
 

@@ -35,7 +35,10 @@ def recommendation(
         )
     best, rest = ranked[0], ranked[1:]
     if not rest:
-        return (f"Only {best.label} can be judged over all environments: {_score(best, plan)}.", *_decided(pairs))
+        return (
+            f"Only {best.label} has scores on every environment that has any: {_score(best, plan)}.",
+            *_decided(pairs),
+        )
     return (
         *_best(best, rest, pairs, plan),
         *_avoid(best, rest, pairs, plan),
@@ -87,7 +90,7 @@ def _firmness(best: Aggregate, robust: Robustness | None) -> Iterator[str]:
 def _decided(pairs: Sequence[Pair]) -> Iterator[str]:
     for pair in pairs:
         if pair.verdict != "undecided":
-            yield f"{pair.sentence}."
+            yield pair.sentence
 
 
 def _against(label: str, other: str, pairs: Sequence[Pair]) -> str:
@@ -105,7 +108,9 @@ def _of(label: str, other: str, pairs: Sequence[Pair]) -> Pair | None:
 
 def _pair(label: str, other: str, pairs: Sequence[Pair]) -> str:
     pair = _of(label, other, pairs)
-    return pair.sentence if pair is not None else "they share no scored environment"
+    if pair is None:
+        return "they share no scored environment"
+    return (pair.sentence[:1].lower() + pair.sentence[1:]).removesuffix(".")
 
 
 def _score(line: Aggregate, plan: AnalysisPlan) -> str:
