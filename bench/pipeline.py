@@ -179,12 +179,17 @@ def carry_out(job: Job, report: Report) -> None:
 
 def status(experiment: Experiment) -> list[CellStatus]:
     """Return how far every cell is, in the order of the suite."""
-    cells: dict[tuple[str, str], list[Trial]] = {}
-    for trial in experiment.plan.trials:
-        cells.setdefault((trial.label, trial.environment), []).append(trial)
+    return [_cell_status(experiment.store, *cell, trials) for cell, trials in cells_in_order(experiment).items()]
+
+
+def cells_in_order(experiment: Experiment) -> dict[tuple[str, str], list[Trial]]:
+    """Return the planned trials by (label, environment), in the order in which the suite names them."""
     suite = experiment.suite
     order = [(entry.label, place.environment) for place in suite.environments for entry in suite.algorithms]
-    return [_cell_status(experiment.store, *cell, cells[cell]) for cell in order if cell in cells]
+    cells: dict[tuple[str, str], list[Trial]] = {cell: [] for cell in order}
+    for trial in experiment.plan.trials:
+        cells[trial.label, trial.environment].append(trial)
+    return {cell: trials for cell, trials in cells.items() if trials}
 
 
 def estimates(experiment: Experiment) -> Estimates:

@@ -249,6 +249,7 @@ def _cell(value: object) -> str:
 
 
 def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> Display:
+    from bench import pipeline  # noqa: PLC0415 - see run
     from bench.cli import display as displays  # noqa: PLC0415 - see run
     from bench.cli.tally import Tally  # noqa: PLC0415 - see run
 
@@ -257,7 +258,8 @@ def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_jso
         (trial, experiment.store.state(trial)) for trial in experiment.plan.trials if trial.fingerprint not in wanted
     ]
     done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
-    tally = Tally(experiment.plan.trials, done, failed, jobs[0].workers if jobs else 1)
+    planned = [trial for trials in pipeline.cells_in_order(experiment).values() for trial in trials]
+    tally = Tally(planned, done, failed, jobs[0].workers if jobs else 1)
     console = _out()
     kind = (
         displays.JsonDisplay
