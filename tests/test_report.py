@@ -133,6 +133,10 @@ def test_text_loses_what_xml_forbids_or_what_turns_it_around() -> None:
     assert words.plain("PPO\n\x00\x1b[31m\u202e!") == "PPO [31m!"
 
 
+def test_a_note_becomes_a_sentence() -> None:
+    assert [words.sentence(note) for note in ("no runs", "Too few.", "")] == ["No runs.", "Too few.", ""]
+
+
 def test_counts_of_runs_are_given_as_a_range_where_they_differ() -> None:
     assert words.span([10, 8, 10]) == "n = 8 to 10"
     assert words.span([10, 10]) == "n = 10"
@@ -364,6 +368,13 @@ def test_sureness_counts_the_verdicts() -> None:
     )
 
 
+def test_one_pair_alone_needs_no_correction() -> None:
+    pair = replace(synthetic(("PPO", "DQN")).pairs[0], verdict="undecided")
+    assert sureness(replace(synthetic(), pairs=(pair,))) == (
+        "Of 1 pair of algorithms, 0 are decided, 1 cannot be told apart yet (level 5 %)."
+    )
+
+
 def test_strangers_words_are_shown_and_never_run(tmp_path: Path) -> None:
     failure = FailureLine(HOSTILE, HOSTILE, 0, "exception", HOSTILE, 1, HOSTILE, f"Traceback {HOSTILE}")
     base = synthetic((HOSTILE, "DQN"), (HOSTILE, "CartPole-v1"), 5)
@@ -420,6 +431,7 @@ def test_whatever_is_lacking_the_page_stands_and_says_so(case: str, tmp_path: Pa
         ("no reference", "no normalised score without both references"),
         ("all failed", "the loss is not finite after 41,216 steps"),
         ("nothing run yet", "No aggregate. No trial has finished yet."),
+        ("nothing run yet", "No run has finished on this environment yet."),
     ],
 )
 def test_what_the_data_lack_is_said(case: str, sentence: str, tmp_path: Path) -> None:

@@ -111,8 +111,8 @@ def environment_learning(estimates: Estimates, environment: str, axis: str) -> F
     figure = _curves(estimates, curves, environment, "Return (IQM)")
     for line in estimates.references:
         if line.environment == environment:
-            _level_line(figure.axes[0], line.random, "random")
-            _level_line(figure.axes[0], line.target, "target")
+            _level_line(figure.axes[0], line.random, "random", above=False)
+            _level_line(figure.axes[0], line.target, "target", above=True)
     return figure
 
 
@@ -366,14 +366,21 @@ def _staircase(axes: Axes, cell: CellEstimate, end: float, style: palette.Style)
     )
 
 
-def _level_line(axes: Axes, value: float | None, name: str) -> None:
+def _level_line(axes: Axes, value: float | None, name: str, *, above: bool) -> None:
     if value is None or not math.isfinite(value):
         return
     axes.axhline(value, color=palette.MUTED, linewidth=0.7, linestyle=(0, (3, 2)), zorder=1)
     axes.annotate(
-        name, (0.995, value), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-        ha="right", va="bottom", fontsize=7, color=palette.MUTED,
-    )  # fmt: skip
+        name,
+        (0.995, value),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2 if above else -2),
+        textcoords="offset points",
+        ha="right",
+        va="bottom" if above else "top",
+        fontsize=7,
+        color=palette.MUTED,
+    )
 
 
 def _finish(figure: Figure, axes: Axes, height: float) -> None:

@@ -89,13 +89,14 @@ def sureness(estimates: Estimates) -> str:
         return ""
     plan = order.plan(estimates)
     count = {verdict: sum(pair.verdict == verdict for pair in estimates.pairs) for verdict in _VERDICTS}
-    told = [words.counted(count["better"] + count["worse"], "is", "are") + " decided"]
+    told = [f"{words.counted(count['better'] + count['worse'], 'is', 'are')} decided"]
     if count["equivalent"]:
         told.append(f"{words.counted(count['equivalent'], 'is', 'are')} equivalent within {plan['margin']:g}")
-    told.append(f"{count['undecided']:,} cannot be told apart yet")
-    level = words.percent(1 - plan["confidence"])
+    if count["undecided"]:
+        told.append(f"{count['undecided']:,} cannot be told apart yet")
     pairs = words.counted(len(estimates.pairs), "pair")
-    return f"Of {pairs} of algorithms, {', '.join(told)} (level {level}, corrected for {pairs} by Holm's method)."
+    corrected = f", corrected for {pairs} by Holm's method" if len(estimates.pairs) > 1 else ""
+    return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.percent(1 - plan['confidence'])}{corrected})."
 
 
 def absences(estimates: Estimates) -> dict[str, str]:
@@ -137,6 +138,8 @@ class _Environment:
     settings: Table
     settings_lines: tuple[SettingsLine, ...]
     facts: tuple[str, ...]
+    runs: int
+    """Finished runs of all algorithms."""
 
 
 def _environments(estimates: Estimates) -> Iterator[_Environment]:
@@ -150,6 +153,7 @@ def _environments(estimates: Estimates) -> Iterator[_Environment]:
             tables.settings(estimates, lines, f"settings-{place}", caption),
             lines,
             tuple(_environment_facts(estimates, name)),
+            sum(cell.n for cell in estimates.cells if cell.environment == name),
         )
 
 

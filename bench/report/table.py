@@ -56,7 +56,7 @@ class Cell:
     def footnote(self) -> str:
         """The cell's own note, else its interval's."""
         inner = self.value.note if isinstance(self.value, Interval) else ""
-        return words.plain(self.note or inner)
+        return words.sentence(self.note or inner)
 
     @property
     def key(self) -> str:

@@ -29,6 +29,7 @@ def overall(estimates: Estimates) -> Table:
             Column("Optimality gap", interval=True, places=2, hint="Mean shortfall below the target; lower is better"),
             Column("n", hint="Trained runs per environment; the smallest where they differ"),
             Column("Environments"),
+            Column("Share best", hint="Bootstrap share of resamples in which it is best: no evidence by itself"),
             Column("IQM (rliable)", places=2, hint="Trimmed as rliable does it, for comparison with the literature"),
         ),
         tuple(_overall_row(at, line) for line in estimates.aggregates),
@@ -51,7 +52,10 @@ def pairwise(estimates: Estimates) -> Table:
             Column("p (Holm)", hint="Corrected over all pairs of this report"),
             Column("n", hint="Trained runs per environment; the smallest where they differ"),
             Column("In words", numeric=False, wraps=True),
-            Column("p", hint="Rank permutation test, stratified by environment"),
+            Column(
+                "More runs", hint="About how many more per environment would decide, if the effect is what it seems"
+            ),
+            Column("p", hint="The larger of the rank permutation test's and the Wilson interval's"),
             Column("Environments"),
         ),
         tuple(_pair_row(at, pair, level) for pair in estimates.pairs),
@@ -109,7 +113,7 @@ def efficiency(estimates: Estimates) -> Table:
                 hint="Mean of the learning curve, normalised (area under it)",
             ),
         ),
-        tuple(_efficiency_row(at, cell) for cell in estimates.cells),
+        tuple(_efficiency_row(at, cell) for cell in estimates.cells if cell.n),
     )
 
 
@@ -270,6 +274,7 @@ def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
         *(_trace(at, line.label, None, value) for value in (line.iqm, line.mean, line.median, line.optimality_gap)),
         Cell(line.n),
         Cell(line.environments),
+        Cell(line.probability_best, text=words.percent(line.probability_best)),
         Cell(line.iqm_rliable),
     )
 
@@ -286,6 +291,7 @@ def _pair_row(at: Places, pair: Pair, level: float) -> tuple[Cell, ...]:
         Cell(pair.p_holm, text=words.probability(pair.p_holm), note=note if hopeless else ""),
         Cell(pair.n),
         Cell(pair.sentence),
+        Cell(pair.more_runs),
         Cell(pair.p_value, text=words.probability(pair.p_value)),
         Cell(pair.environments),
     )
@@ -347,7 +353,7 @@ def _trial_row(line: TrialLine) -> tuple[Cell, ...]:
 def _unreached(cell: CellEstimate, median: float | None) -> str:
     if median is not None:
         return ""
-    return NOT_REACHED if cell.threshold.n else "No runs yet."
+    return NOT_REACHED if cell.threshold.n else cell.threshold.share.note or "No runs."
 
 
 def _overshoot(cell: CellEstimate) -> str:

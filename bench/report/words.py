@@ -83,6 +83,12 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def sentence(text: str) -> str:
+    """Return a note as a sentence: a capital first, a full stop last; nothing stays nothing."""
+    text = plain(text).strip()
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in {"", ".", "!", "?"} else ".")
+
+
 def span(counts: Iterable[int]) -> str:
     """Return `n = 10`, or `n = 8 to 10` where the counts differ, or `n = 0`."""
     known = sorted(set(counts)) or [0]
