@@ -139,7 +139,8 @@ def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
 
 def default_workers(threads: int = 1) -> int:
     """Return how many trials of `threads` threads this process may run side by side without crowding its cores."""
-    return max(1, len(os.sched_getaffinity(0)) // threads)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)
 
 
 def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], None]) -> Summary:

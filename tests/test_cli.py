@@ -11,7 +11,7 @@ import pytest
 
 from tests.making import TOY, run_suite, suite_file
 
-HEAVY = ("torch", "gymnasium", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "scipy", "seaborn")
+HEAVY = ("torch", "gymnasium", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "scipy")
 
 
 def bench(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -171,6 +171,22 @@ def test_the_doctor_trains_for_a_moment(tmp_path: Path) -> None:
         "found": "trained and evaluated",
         "good": True,
     }
+
+
+def test_the_shell_completes_suite_files(tmp_path: Path) -> None:
+    (tmp_path / "suites").mkdir()
+    suite_file(tmp_path / "suites")
+    asked = {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": "bench run sui", "COMP_CWORD": "2"}
+    code = "import sys; sys.argv = ['bench']; from bench.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, **asked},
+    )
+    assert done.stdout.split() == ["suites/small.yaml"], done.stderr
 
 
 def test_status_of_another_folder_names_failures(tmp_path: Path) -> None:

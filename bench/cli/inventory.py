@@ -15,7 +15,7 @@ from bench.errors import BenchError
 
 Row = dict[str, Any]
 LOWEST_FREE_GB = 1.0
-NEEDED = ("stable-baselines3", "sb3-contrib", "gymnasium", "torch", "numpy", "pandas", "seaborn", "box2d")
+NEEDED = ("stable-baselines3", "sb3-contrib", "gymnasium", "torch", "numpy", "pandas", "matplotlib", "box2d")
 
 
 @dataclass(frozen=True, slots=True)
