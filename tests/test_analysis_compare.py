@@ -181,7 +181,7 @@ def test_three_runs_on_one_environment_say_that_no_claim_is_possible() -> None:
 def test_sentence_gives_effect_interval_and_runs_before_the_verdict() -> None:
     rng = np.random.default_rng(0)
     found = compared([rng.normal(0.9, 0.05, 10)] * 2, [rng.normal(0.3, 0.05, 12)] * 2)
-    order = ["probability 1.00", "95% interval", "10 against 12 runs", "interquartile means", "A is better", "p = "]
+    order = ["probability 1.00", "95 % interval", "10 against 12 runs", "interquartile means", "A is better", "p = "]
     places = [found.sentence.index(part) for part in order]
     assert places == sorted(places)
 

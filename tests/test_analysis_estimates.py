@@ -541,7 +541,7 @@ def test_overshoot_and_speed_come_from_the_runs() -> None:
     estimates = case.analysed()
     assert estimates.cells[0].overshoot == pytest.approx(0.28)
     assert (estimates.cells[0].steps_per_second, estimates.cells[0].train_seconds) == (100.0, 10.0)
-    assert warned(estimates, "ppo on env by 28%")
+    assert warned(estimates, "ppo on env by 28 %")
 
 
 def test_every_number_leads_to_its_trial() -> None:

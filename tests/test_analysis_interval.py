@@ -200,7 +200,7 @@ def test_equal_runs_have_no_interval_but_a_bound_on_the_unseen() -> None:
     assert (found.estimate, found.low, found.high) == (1.0, None, None)
     # One minus the fifth root of 0.025 is 0.52.
     assert "5 of 5 runs have the same value" in found.note
-    assert "52%" in found.note
+    assert "52 %" in found.note
 
 
 def test_no_interval_has_zero_width_when_one_run_of_twenty_differs() -> None:

@@ -15,6 +15,7 @@ import bench
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.records import Failure, Record
+from bench.store import keep
 from tests.making import TOY, numbers, run_suite, suite_file
 
 BAD = """
@@ -110,7 +111,7 @@ def test_results_of_other_versions_are_reported_but_not_taken_for_done(tmp_path:
         folder = experiment.store.folder(outcome.trial)
         renamed = folder.with_name(older.name)
         folder.rename(renamed)
-        pipeline.stored.keep(replace(outcome, trial=older), renamed)
+        keep(replace(outcome, trial=older), renamed)
     assert len(pipeline.prepare(experiment, pipeline.RunOptions())) == 18
     planned, outcomes = pipeline.gather(experiment)
     assert len(planned) == len(outcomes) == 18

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 
 from bench.algorithms import sb3, vocabulary
@@ -69,7 +70,7 @@ class Masked(gym.Env[Any, Any]):
         return np.zeros(2, dtype=np.float32), 1.0, self._left == 0, False, {}
 
 
-gym.register("tests/Masked-v0", entry_point=Masked)
+gym.register("tests/Masked-v0", entry_point="tests.test_sb3_adapter:Masked")
 
 
 @pytest.mark.parametrize("name", LEARNERS_WITH_TORCH)
@@ -151,7 +152,7 @@ def test_normalise_builds_vecnormalize_with_the_algorithms_own_discount() -> Non
 def test_ornstein_uhlenbeck_noise_has_the_given_spread() -> None:
     settings = {"noise_type": "ornstein-uhlenbeck", "noise_std": 0.5, "train_freq": [1, "episode"]}
     learner = sb3.make(request(small_trial("td3", "Pendulum-v1", hyperparameters=settings)))
-    noise = learner.model.action_noise  # type: ignore[attr-defined]
+    noise = learner.model.action_noise
     assert isinstance(noise, OrnsteinUhlenbeckActionNoise)
     assert noise._sigma.tolist() == [0.5]
     with pytest.raises(BenchError, match="did you mean 'normal'"):
@@ -164,9 +165,10 @@ def test_normalisation_statistics_stand_still_while_acting() -> None:
     env = learner.model.get_vec_normalize_env()
     assert env is not None
     learner.learn(32, lambda _steps: True)
-    before = env.obs_rms.mean.copy()  # type: ignore[union-attr]
+    assert isinstance(env.obs_rms, RunningMeanStd)
+    before = env.obs_rms.mean.copy()
     learner.act([np.full(4, 100.0, dtype=np.float32)], None, [True], deterministic=True)
-    assert before.tolist() == env.obs_rms.mean.tolist()  # type: ignore[union-attr]
+    assert before.tolist() == env.obs_rms.mean.tolist()
 
 
 def test_settings_hold_defaults_and_what_was_given() -> None:

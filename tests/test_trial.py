@@ -139,17 +139,17 @@ def test_short_episodes_are_not_favoured() -> None:
 
 
 def test_every_algorithm_meets_the_same_start_states() -> None:
-    starts: list[list[list[float]]] = []
+    met: list[list[list[float]]] = []
 
     class Recorder(Idle):
-        def act(self, observations: list[Any], memory: Any, starts_: Any, **more: Any) -> tuple[list[int], Any]:
-            if all(starts_):
-                starts.append([observation.tolist() for observation in observations])
-            return super().act(observations, memory, starts_, **more)
+        def act(self, observations: list[Any], memory: Any, starts: Any, **more: Any) -> tuple[list[int], Any]:
+            if all(starts):
+                met.append([observation.tolist() for observation in observations])
+            return super().act(observations, memory, starts, **more)
 
     for _ in range(2):
         Evaluator(lambda: make("CartPole-v1", {})).evaluate(Recorder(), [3, 4, 5], deterministic=True)  # type: ignore[arg-type]
-    assert starts[0] == starts[1]
+    assert met[0] == met[1]
 
 
 def test_a_return_that_is_not_a_number_is_divergence(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def _unequal_conditions(cells: Sequence[Cell]) -> Iterator[str]:
 
 def _overshoot(cells: Sequence[Cell]) -> Iterator[str]:
     over = [(cell, share) for cell in cells if (share := overshoot(cell)) > _VISIBLE_OVERSHOOT]
-    named = _listed(f"{cell.label} on {cell.environment} by {share:.0%}" for cell, share in over)
+    named = _listed(f"{cell.label} on {cell.environment} by {100 * share:.0f} %" for cell, share in over)
     if named:
         yield f"Training went past the budget: {named}."
 

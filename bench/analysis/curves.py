@@ -2,10 +2,12 @@
 
 Rules. No extrapolation: a curve covers only what every one of its runs covers, from the latest first evaluation to the
 earliest last one. Over steps and shares of the budget a run is interpolated linearly between its evaluations; over
-CPU seconds of training it keeps the value of its last evaluation (nobody knew better at that moment). A failed run
-that counts as the random policy is a flat line at the random reference, on every axis. Intervals are pointwise: each
-holds for one point, not for the whole curve. The points of an environment's curve are those of the run with the
-smallest seed; over seconds and for aggregates they are evenly spaced.
+CPU seconds of training it keeps the value of its last evaluation (nobody knew better at that moment). The aggregate
+over seconds alone goes on to the end of the longest run: environments differ in speed, and whoever has spent the budget
+on one holds that policy while the others still train. Algorithms that do not learn have no curve over seconds. A
+failed run that counts as the random policy is a flat line at the random reference, on every axis. Intervals are
+pointwise: each holds for one point, not for the whole curve. The points of an environment's curve are those of the run
+with the smallest seed; over seconds and for aggregates they are evenly spaced.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.interval import Counts, iqm_band
 from bench.analysis.scores import Cell, Run, mean_curve, normalise
+from bench.catalog import algorithms
 from bench.records import CurveEstimate
 
 Floats = NDArray[np.float64]
@@ -30,7 +33,7 @@ def environment_curves(cell: Cell, counts: Counts, points: int, confidence: floa
     """Return the cell's curves in raw returns over steps and over CPU seconds, with every run's own curve."""
     steps, seconds = _steps, _seconds
     by_steps = _curve([cell], steps, _interpolated, _own_grid(cell), scored=False)
-    by_seconds = _curve([cell], seconds, _carried, _even_grid([cell], seconds, points), scored=False)
+    by_seconds = _curve([cell], seconds, _carried, _seconds_grid([cell], points), scored=False)
     found = [("steps", by_steps), ("seconds", by_seconds)]
     return [
         _estimate(cell.label, cell.environment, axis, x, curves, counts, confidence)
@@ -42,7 +45,7 @@ def environment_curves(cell: Cell, counts: Counts, points: int, confidence: floa
 def aggregate_curves(cells: Sequence[Cell], counts: Counts, points: int, confidence: float) -> list[CurveEstimate]:
     """Return one algorithm's score over all its environments, over the share of the budget and over CPU seconds."""
     by_share = _curve(cells, _share, _interpolated, _share_grid(cells, points), scored=True)
-    by_seconds = _curve(cells, _seconds, _carried, _even_grid(cells, _seconds, points), scored=True)
+    by_seconds = _curve(cells, _seconds, _carried, _seconds_grid(cells, points), scored=True)
     found = [("share", by_share), ("seconds", by_seconds)]
     return [
         _estimate(cells[0].label, None, axis, x, curves, counts, confidence) for axis, (x, curves) in found if len(x)
@@ -98,9 +101,18 @@ def _share_grid(cells: Sequence[Cell], points: int) -> Floats:
     return np.empty(0) if covered is None else np.unique(np.clip(np.arange(1, points + 1) / points, *covered))
 
 
-def _even_grid(cells: Sequence[Cell], axis: Axis, points: int) -> Floats:
-    covered = _covered(cells, axis)
-    return np.empty(0) if covered is None else np.unique(np.linspace(*covered, points))
+def _seconds_grid(cells: Sequence[Cell], points: int) -> Floats:
+    spans = [(at[0], at[-1]) for run in _trained(cells) if np.isfinite(at := _seconds(run)).all()]
+    if not spans or len(spans) < len(_trained(cells)) or not all(_learns(cell) for cell in cells):
+        return np.empty(0)
+    ends = [end for _, end in spans]
+    first, last = max(start for start, _ in spans), max(ends) if len(cells) > 1 else min(ends)
+    return np.unique(np.linspace(first, last, points)) if first <= last else np.empty(0)
+
+
+def _learns(cell: Cell) -> bool:
+    entry = algorithms().get(cell.runs[0].entry.trial.algorithm)
+    return entry is None or entry.learns
 
 
 def _curve(cells: Sequence[Cell], axis: Axis, read: Reading, x: Floats, *, scored: bool) -> tuple[Floats, list[Floats]]:

@@ -305,7 +305,7 @@ def _too_few(n: int) -> str:
 def _all_equal(n: int, environments: int) -> str:
     unseen = 1 - 0.025 ** (1 / n)
     where = "" if environments == 1 else " on each environment"
-    known = f"with 95% confidence fewer than {unseen:.0%} of all runs differ"
+    known = f"with 95 % confidence fewer than {100 * unseen:.0f} % of all runs differ"
     return f"no interval: {n} of {n} runs{where} have the same value; {known}"
 
 

@@ -124,7 +124,7 @@ def _score(line: Aggregate, plan: AnalysisPlan) -> str:
 def _limits(interval: Interval, plan: AnalysisPlan) -> str:
     if interval.low is None or interval.high is None:
         return interval.note or "no interval"
-    return f"{plan.confidence:.0%} interval {interval.low:.2f} to {interval.high:.2f}"
+    return f"{100 * plan.confidence:.0f} % interval {interval.low:.2f} to {interval.high:.2f}"
 
 
 def _iqm(line: Aggregate) -> float:

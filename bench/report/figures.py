@@ -214,7 +214,8 @@ def _overview(estimates: Estimates) -> Iterator[Picture]:
                 f"learning-{axis}",
                 "learning",
                 f"Score over {_OVER[axis]}: interquartile mean over all runs, bands pointwise {level}; "
-                f"{words.span(curve.n for curve in curves)} runs per environment.",
+                f"{words.span(curve.n for curve in curves)} runs per environment."
+                + (" A run that has spent its budget keeps its last score." if axis == "seconds" else ""),
                 _spoken_ends(curves),
                 learning(estimates, axis),
             )

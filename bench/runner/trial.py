@@ -42,7 +42,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> None:
             trial, _training_environments(trial), _learner_seed(trial), "cpu" if job.device == "cpu" else "cuda"
         )
     )
-    setup = clock.wall()
+    setup, setup_cpu = clock.wall(), clock.cpu()
     course = _Course(trial, learner, evaluator, report)
     course.run()
     returns, lengths = evaluator.evaluate(
@@ -52,7 +52,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> None:
     )
     evaluator.close()
     learner.save(job.folder)
-    wall = clock.wall()
+    wall, cpu = clock.wall(), clock.cpu()
     record = Record(
         trial=trial,
         curve=course.curve(),
@@ -63,6 +63,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> None:
             "train": course.train.wall,
             "train_cpu": course.train.cpu,
             "evaluation": wall - setup - course.train.wall,
+            "evaluation_cpu": cpu - setup_cpu - course.train.cpu,
         },
         resources={
             "device": provenance.device_name(job.device),
