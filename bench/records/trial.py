@@ -120,7 +120,7 @@ class Record:
     curve: Curve
     final: Final
     timings: Mapping[str, float]
-    """Seconds: `wall` (whole trial), `setup`, `train`, `train_cpu`, `evaluation`, `evaluation_cpu` (saving included)."""
+    """Seconds: `wall` (whole trial), `setup`, `train`, `train_cpu`, `evaluation`, `evaluation_cpu` (with saving)."""
     resources: Mapping[str, Any]
     """`device`, `threads`, `workers` (trials side by side), `peak_memory_mb`, `load` (1-minute average at the end)."""
     provenance: Mapping[str, Any]
