@@ -28,9 +28,8 @@ from bench.analysis.ledger import Entry, Ledger, ledger
 from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.ranking import probability_best, robustness
 from bench.analysis.recommend import recommendation
-from bench.analysis.scores import Cell, Run, cell, failure_of, succeeded, usable
+from bench.analysis.scores import Cell, Run, cell, failure_of, learns, succeeded, usable
 from bench.analysis.threshold import time_to_threshold
-from bench.catalog import algorithms
 from bench.records import (
     Aggregate,
     AnalysisPlan,
@@ -160,12 +159,7 @@ def _field(suite: Suite, labels: Sequence[str], cells: Sequence[Cell]) -> Field:
 
 def _baselines(book: Ledger) -> set[str]:
     """Return the labels of what does not learn: shown and measured against, never recommended."""
-    known = algorithms()
-    return {
-        entry.label
-        for entry in book.entries
-        if entry.trial.algorithm in known and not known[entry.trial.algorithm].learns
-    }
+    return {entry.label for entry in book.entries if not learns(entry.trial.algorithm)}
 
 
 def _complete(field: Field) -> tuple[str, ...]:
@@ -291,8 +285,9 @@ def _no_score(c: Cell) -> Interval:
 
 
 def _training(c: Cell) -> list[tuple[Run, float]]:
-    """Return the runs with their CPU seconds of training, where these were measured."""
-    timed = [(run, _train_seconds(run.record)) for run in c.runs if run.record is not None]
+    """Return the runs with their CPU seconds of training, where there was any and these were measured."""
+    trained = [run for run in c.runs if run.record is not None and learns(run.entry.trial.algorithm)]
+    timed = [(run, _train_seconds(run.record)) for run in trained if run.record is not None]
     return [(run, seconds) for run, seconds in timed if seconds is not None]
 
 

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.interval import Counts, iqm_band
-from bench.analysis.scores import Cell, Run, mean_curve, normalise
-from bench.catalog import algorithms
+from bench.analysis.scores import Cell, Run, learns, mean_curve, normalise
 from bench.records import CurveEstimate
 
 Floats = NDArray[np.float64]
@@ -103,16 +102,11 @@ def _share_grid(cells: Sequence[Cell], points: int) -> Floats:
 
 def _seconds_grid(cells: Sequence[Cell], points: int) -> Floats:
     spans = [(at[0], at[-1]) for run in _trained(cells) if np.isfinite(at := _seconds(run)).all()]
-    if not spans or len(spans) < len(_trained(cells)) or not all(_learns(cell) for cell in cells):
+    if not spans or len(spans) < len(_trained(cells)) or not learns(cells[0].runs[0].entry.trial.algorithm):
         return np.empty(0)
     ends = [end for _, end in spans]
     first, last = max(start for start, _ in spans), max(ends) if len(cells) > 1 else min(ends)
     return np.unique(np.linspace(first, last, points)) if first <= last else np.empty(0)
-
-
-def _learns(cell: Cell) -> bool:
-    entry = algorithms().get(cell.runs[0].entry.trial.algorithm)
-    return entry is None or entry.learns
 
 
 def _curve(cells: Sequence[Cell], axis: Axis, read: Reading, x: Floats, *, scored: bool) -> tuple[Floats, list[Floats]]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.ledger import Entry
+from bench.catalog import algorithms
 from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference
 
 Floats = NDArray[np.float64]
@@ -80,6 +81,12 @@ class Cell:
     def scored(self) -> bool:
         """Whether this cell can enter aggregates and comparisons."""
         return self.reference is not None and bool(self.runs)
+
+
+def learns(algorithm: str) -> bool:
+    """Return whether an algorithm learns at all; one that the catalogue does not know is taken to."""
+    entry = algorithms().get(algorithm)
+    return entry is None or entry.learns
 
 
 def normalise(returns: Floats | float, reference: Reference) -> Floats:

@@ -80,7 +80,10 @@ def environment(estimates: Estimates, name: str) -> Table:
             Column("Failed"),
             Column("Missing", hint="Planned, not finished yet"),
             Column(
-                "Solved", interval=True, places=2, hint=f"Share of runs that reach a score of {share} of the target"
+                "Ever solved",
+                interval=True,
+                places=2,
+                hint=f"Share of runs that reach a score of {share} at some point, whether or not they keep it",
             ),
             Column("Steps to threshold", hint="Median over all runs"),
             Column("CPU s to threshold", hint="Median over all runs"),
