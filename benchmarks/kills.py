@@ -27,7 +27,7 @@ evaluation: {points: 4, episodes: 3, final_episodes: 10}
 hyperparameters: rl-zoo
 algorithms: [a2c, ppo, dqn, reinforce]
 environments:
-  CartPole-v1: {steps: 6_000}
+  CartPole-v1: {steps: 4_000}
 """
 TRIALS = 24
 
@@ -35,13 +35,19 @@ TRIALS = 24
 def start(suite: Path, results: Path, *more: str) -> subprocess.Popen[bytes]:
     """Start `bench run`."""
     words = ["run", str(suite), "--results", str(results), "--no-report", "--quiet", "--workers", "2", *more]
-    return subprocess.Popen([sys.executable, "-m", "bench.cli", *words], stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench.cli", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def victims(runner: psutil.Process) -> list[psutil.Process]:
     """Return the processes below the runner that train: those holding a lock on a trial's folder."""
     found = []
-    for process in runner.children(recursive=True):
+    try:
+        below = runner.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    for process in below:
         try:
             if any(file.path.endswith("/lock") for file in process.open_files()):
                 found.append(process)
@@ -75,9 +81,12 @@ def main() -> int:
         killed = {"worker": 0, "runner": 0}
         run = start(suite, disturbed)
         while sum(killed.values()) < given.kills:
-            time.sleep(rng.uniform(0.5, 4.0))
+            # From the first trial at work on: killing what is still importing would prove little.
+            while run.poll() is None and not victims(psutil.Process(run.pid)):
+                time.sleep(0.05)
+            time.sleep(rng.exponential(2.0))
             if run.poll() is not None:
-                # Done before all kills were dealt: some trials are taken away, so that there is something left to kill.
+                # Done before all kills were dealt: half of the trials are taken away, so that there is work again.
                 for path in list(disturbed.glob("kills/trials/*/trial.json"))[: TRIALS // 2]:
                     path.unlink()
                 run = start(suite, disturbed, "--retry-failed")
