@@ -353,6 +353,9 @@ def _preload(trial: Trial) -> tuple[str, ...]:
         "bench.environments.making",
         *(name.partition(":")[0] for name in code),
     ]
+    if "torch" in trial.versions:
+        # torch imports its compiler when the first optimiser is made: 1.5 s of every trial, unless it is there already.
+        modules.append("torch._dynamo")
     if "box2d" in trial.versions:
         modules.append("gymnasium.envs.box2d")
     return tuple(modules)

@@ -26,7 +26,7 @@ from statistics import median
 
 ENVIRONMENT = "CartPole-v1"
 # A whole number of rollouts for every algorithm here, so that both sides learn from every step.
-STEPS = 20_480
+STEPS = 40_960
 ALGORITHMS = {
     "PPO": {"n_envs": 8, "n_steps": 256, "batch_size": 256},
     "A2C": {"n_envs": 8},
