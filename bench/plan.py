@@ -366,6 +366,7 @@ def cost(
     trials: Iterable[Trial],
     measured: Mapping[Cell, float] | None = None,
     environments: Mapping[str, Environment] | None = None,
+    correction: float = 1.0,
 ) -> Cost:
     """Return what the trials take, one after the other.
 
@@ -373,6 +374,7 @@ def cost(
         trials: what will run.
         measured: seconds of one trial by (label, environment), where records know them; they replace the estimate.
         environments: traits by id, for environments that the catalogue does not know.
+        correction: how many times slower than the estimates this machine has shown itself to be.
     """
     environments, measured = environments or {}, measured or {}
     steps = evaluation_steps = 0
@@ -383,6 +385,6 @@ def cost(
         traits = environments.get(trial.environment) or catalog.environments().get(trial.environment)
         steps += trial.steps
         evaluation_steps += _evaluation_steps(trial, traits)
-        seconds[cell] += measured.get(cell) or expected_seconds(trial, traits)
+        seconds[cell] += measured.get(cell) or correction * expected_seconds(trial, traits)
         disk += _RECORD_MB + _SPEEDS.get(trial.algorithm, _UNKNOWN_SPEED).policy_mb
     return Cost(steps, evaluation_steps, dict(seconds), disk)

@@ -204,6 +204,9 @@ def test_cost_counts_steps_by_hand_and_prefers_what_was_measured() -> None:
     assert found.evaluation_steps == 4 * 50 * 500
     assert found.seconds["random", "CartPole-v1"] == 15.0
     assert found.seconds["random", "Acrobot-v1"] == 2 * expected_seconds(trials[0])
+    slower = cost(trials, {("random", "CartPole-v1"): 7.5}, correction=3.0).seconds
+    assert slower["random", "Acrobot-v1"] == pytest.approx(3 * found.seconds["random", "Acrobot-v1"])
+    assert slower["random", "CartPole-v1"] == 15.0
     assert found.disk_mb == pytest.approx(0.2)
 
 
