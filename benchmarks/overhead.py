@@ -1,9 +1,10 @@
 """What the harness adds to training: the same trials bare and through `bench run` on one worker, in turn.
 
 The bare side is one process that loops over stable-baselines3's `learn`. Both sides train the same steps with the same
-settings, start-up included; the harness evaluates as little as it can, and the evaluation time that it recorded is
-taken off. Quoted are the ratios within pairs, in wall seconds and in CPU seconds of all processes: single times drift
-with whatever else the machine does, and CPU seconds drift less.
+settings; the harness evaluates as little as it can, and the evaluation time that it recorded is taken off. Each side
+also runs the same trials with next to no steps: that is its start-up, once per run and not per step, and it is shown
+apart. Quoted are the ratios within pairs, in wall seconds and in CPU seconds of all processes: single times drift with
+whatever else the machine does.
 
     python benchmarks/overhead.py --rounds 5
 """
@@ -26,7 +27,7 @@ from statistics import median
 
 ENVIRONMENT = "CartPole-v1"
 # A whole number of rollouts for every algorithm here, so that both sides learn from every step.
-STEPS = 40_960
+STEPS, FEW = 20_480, 2_048
 ALGORITHMS = {
     "PPO": {"n_envs": 8, "n_steps": 256, "batch_size": 256},
     "A2C": {"n_envs": 8},
@@ -75,12 +76,12 @@ def _children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def bare(seeds: int) -> Seconds:
+def bare(seeds: int, steps: int) -> Seconds:
     """Return what the loop over `learn` took."""
-    return timed([sys.executable, "-c", BARE, json.dumps([ALGORITHMS, ENVIRONMENT, STEPS, seeds])])
+    return timed([sys.executable, "-c", BARE, json.dumps([ALGORITHMS, ENVIRONMENT, steps, seeds])])
 
 
-def harness(seeds: int) -> Seconds:
+def harness(seeds: int, steps: int) -> Seconds:
     """Return what `bench run` took, less what it spent on evaluations."""
     with tempfile.TemporaryDirectory() as folder:
         suite = Path(folder, "overhead.yaml")
@@ -92,7 +93,7 @@ def harness(seeds: int) -> Seconds:
                     "evaluation": {"points": 1, "episodes": 1, "final_episodes": 1},
                     "hyperparameters": "default",
                     "algorithms": [{"name": name.lower(), "hyperparameters": s} for name, s in ALGORITHMS.items()],
-                    "environments": {ENVIRONMENT: {"steps": STEPS}},
+                    "environments": {ENVIRONMENT: {"steps": steps}},
                 }
             )
         )
@@ -113,22 +114,28 @@ def main() -> None:
     given = options.parse_args()
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    walls, cpus = [], []
-    print("| round | bare: wall, CPU s | harness without evaluation: wall, CPU s | ratio of wall | ratio of CPU |")
-    print("| --- | --- | --- | --- | --- |")
+    walls, cpus, starts = [], [], []
+    print("| round | bare: training, s | harness: training, s | ratio of wall | of CPU | start-up: bare, harness, s |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for round_ in range(1, given.rounds + 1):
         # Who goes first alternates: what drifts in one direction favours neither.
-        first, second = (bare, harness) if round_ % 2 else (harness, bare)
-        took = {first: first(given.seeds), second: second(given.seeds)}
-        ours, theirs = took[harness], took[bare]
-        walls.append(ours.wall / theirs.wall)
-        cpus.append(ours.cpu / theirs.cpu)
-        row = (
-            f"{theirs.wall:.1f}, {theirs.cpu:.1f} | {ours.wall:.1f}, {ours.cpu:.1f} | {walls[-1]:.3f} | {cpus[-1]:.3f}"
+        sides = (bare, harness) if round_ % 2 else (harness, bare)
+        took = {side: (side(given.seeds, FEW), side(given.seeds, STEPS)) for side in sides}
+        (few, theirs), (our_few, ours) = took[bare], took[harness]
+        walls.append((ours.wall - our_few.wall) / (theirs.wall - few.wall))
+        cpus.append((ours.cpu - our_few.cpu) / (theirs.cpu - few.cpu))
+        # A tenth of the steps trains for about a tenth of the time; the rest is start-up.
+        share = FEW / (STEPS - FEW)
+        start, our_start = (
+            few.wall - share * (theirs.wall - few.wall),
+            our_few.wall - share * (ours.wall - our_few.wall),
         )
-        print(f"| {round_} | {row} |", flush=True)
+        starts.append(our_start - start)
+        row = f"{theirs.wall - few.wall:.1f} | {ours.wall - our_few.wall:.1f} | {walls[-1]:.3f} | {cpus[-1]:.3f}"
+        print(f"| {round_} | {row} | {start:.1f}, {our_start:.1f} |", flush=True)
     for name, ratios in (("wall", walls), ("CPU", cpus)):
         print(f"{name}: median ratio {median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+    print(f"start-up of a whole run: {median(starts):+.1f} s")
 
 
 if __name__ == "__main__":
