@@ -1,12 +1,11 @@
 """Hyperparameters as suites and RL Zoo write them in, the objects that stable-baselines3 takes out.
 
-Nothing is evaluated: RL Zoo's `dict(net_arch=[256, 256], activation_fn=nn.ReLU)` is read as a syntax tree of
-literals and names from `torch.nn` and `torch.optim`.
+Nothing is evaluated: RL Zoo's `dict(net_arch=[256, 256], activation_fn=nn.ReLU)` is parsed by the
+reader that also checks suites, and class names are looked up in `torch.nn` and `torch.optim`.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
+from bench.hyperparameters.values import literal
 
 SCHEDULED = frozenset({"learning_rate", "clip_range", "clip_range_vf", "delta_std"})
 CLASSES = frozenset({"activation_fn", "optimizer_class"})
@@ -60,7 +60,7 @@ def policy_keywords(value: Mapping[str, Any] | str | None) -> dict[str, Any]:
     Raises:
         BenchError: the text is no `dict(...)` of literals, or a class is not found in torch.
     """
-    keywords = _dict_literal(value) if isinstance(value, str) else dict(value or {})
+    keywords = _mapping(value or {})
     for name in CLASSES & keywords.keys():
         if isinstance(keywords[name], str):
             keywords[name] = torch_class(keywords[name])
@@ -107,31 +107,10 @@ def torch_class(name: str) -> type:
 def _mapping(value: str | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(value, str):
         return dict(value)
-    if value.lstrip().startswith("dict("):
-        return _dict_literal(value)
     try:
-        literal = ast.literal_eval(value)
-    except (SyntaxError, ValueError) as error:
-        raise BenchError(f"{value!r} is not a dictionary of literals: {error}") from error
-    if not isinstance(literal, dict):
-        raise BenchError(f"{value!r} is not a dictionary")
-    return literal
-
-
-def _dict_literal(text: str) -> dict[str, Any]:
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-        match call:
-            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
-                return {str(keyword.arg): _literal(keyword.value) for keyword in keywords}
-    except (SyntaxError, ValueError) as error:
-        raise BenchError(f"{text!r} cannot be read: {error}; write a YAML mapping") from error
-    raise BenchError(f"{text!r} is no dict(...) with keywords; write a YAML mapping")
-
-
-def _literal(node: ast.expr) -> Any:
-    if isinstance(node, ast.Attribute):
-        return torch_class(ast.unparse(node))
-    if isinstance(node, ast.Call):
-        return _dict_literal(ast.unparse(node))
-    return ast.literal_eval(node)
+        found = literal(value)
+    except ValueError as error:
+        raise BenchError(f"{value!r} cannot be read: {error}; write a YAML mapping") from error
+    if not isinstance(found, dict):
+        raise BenchError(f"{value!r} is no dictionary; write a YAML mapping")
+    return found
