@@ -1,12 +1,23 @@
 """The frozen records that the rooms trade."""
 
+from bench.records.answers import (
+    Candidate,
+    Card,
+    ClaimVerdict,
+    Conclusion,
+    Lead,
+    Look,
+    Phrase,
+    Reliability,
+    SequentialRun,
+    Situation,
+)
 from bench.records.estimates import (
     Aggregate,
     CellEstimate,
     CurveEstimate,
     Estimates,
     FailureLine,
-    Interval,
     Pair,
     Profile,
     ReferenceLine,
@@ -14,9 +25,12 @@ from bench.records.estimates import (
     Threshold,
     TrialLine,
 )
+from bench.records.interval import Interval
 from bench.records.learner import Learner, LearnerRequest
 from bench.records.suite import (
+    CLAIM_QUANTITIES,
     AnalysisPlan,
+    Claim,
     EvaluationPlan,
     Limits,
     Reference,
@@ -27,11 +41,17 @@ from bench.records.suite import (
 from bench.records.trial import FAILURE_KINDS, PROTOCOL, Curve, Failure, Final, Outcome, Record, Trial, digest
 
 __all__ = [
+    "CLAIM_QUANTITIES",
     "FAILURE_KINDS",
     "PROTOCOL",
     "Aggregate",
     "AnalysisPlan",
+    "Candidate",
+    "Card",
     "CellEstimate",
+    "Claim",
+    "ClaimVerdict",
+    "Conclusion",
     "Curve",
     "CurveEstimate",
     "Estimates",
@@ -40,16 +60,22 @@ __all__ = [
     "FailureLine",
     "Final",
     "Interval",
+    "Lead",
     "Learner",
     "LearnerRequest",
     "Limits",
+    "Look",
     "Outcome",
     "Pair",
+    "Phrase",
     "Profile",
     "Record",
     "Reference",
     "ReferenceLine",
+    "Reliability",
+    "SequentialRun",
     "SettingsLine",
+    "Situation",
     "Suite",
     "SuiteAlgorithm",
     "SuiteEnvironment",

@@ -6,18 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate with its confidence interval; `low` and `high` are None where no honest interval exists."""
-
-    estimate: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    """Trained runs behind it (per environment, where several are pooled: the smallest)."""
-    note: str = ""
-    """Why there is no interval, or why to trust it less, in words; empty when all is well."""
+from bench.records.answers import Card, ClaimVerdict, Conclusion, Lead, Reliability, SequentialRun, Situation
+from bench.records.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +130,8 @@ class Pair:
     more_runs: int | None = None
     """About how many more runs per environment would decide an undecided pair with 80 % power if the effect is what it
     looks like; None where decided, or where the number has no sense (no effect seen, or above 200)."""
+    more_hours: float | None = None
+    """Hours on one core that these runs would take for both algorithms, by the median run time in hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,3 +224,16 @@ class Estimates:
     trials: tuple[TrialLine, ...]
     machines: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
     """Distinct provenances (versions, hardware, threads, workers) with `trials`: how many ran there."""
+    suite_hash: str = ""
+    """Of everything the suite declares that can change a number or a verdict."""
+    situations: tuple[Situation, ...] = ()
+    """Which algorithm when; the first is the whole suite at its full budget."""
+    leads: tuple[Lead, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    """Most dependable first."""
+    cards: tuple[Card, ...] = ()
+    conclusions: tuple[Conclusion, ...] = ()
+    """The robustness of each conclusion; the first is the headline's."""
+    claims: tuple[ClaimVerdict, ...] = ()
+    sequence: SequentialRun | None = None
+    """How the number of seeds came about, where it was not fixed beforehand."""

@@ -69,6 +69,45 @@ class AnalysisPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement about the suite's algorithms, declared before the data is seen and judged by the analysis."""
+
+    text: str
+    """The claim as a reader would say it."""
+    left: str
+    """Label of an algorithm."""
+    right: str | float | None
+    """Label of an algorithm, or a number; None for `regret`, which compares with all others."""
+    quantity: str
+    """What is compared, one of `CLAIM_QUANTITIES`."""
+    direction: str = "greater"
+    """`greater` or `less`: left against right by more than `margin`; `equivalent`: within it."""
+    margin: float = 0.0
+    environments: tuple[str, ...] = ()
+    """Empty: every environment that both have."""
+    steps: int | None = None
+    """For `score`: after this many environment steps instead of at the end."""
+    seconds: float | None = None
+    """For `score`: after this many CPU seconds of training instead of at the end."""
+    source: str = ""
+
+
+CLAIM_QUANTITIES = {
+    "score": "interquartile mean score, of the final policy or after `steps` or `seconds`",
+    "auc": "interquartile mean score over training (area under the learning curve)",
+    "spread": "mean distance of a run's score from the median of its cell",
+    "failing": "share of runs that end below half of the target",
+    "reached": "share of runs that reach the threshold during training",
+    "collapse": "share of runs that reach the threshold and end below half of the target",
+    "steps_to_threshold": "environment steps until a run reaches the threshold (never counts as longest)",
+    "seconds_to_threshold": "CPU seconds of training until a run reaches the threshold (never counts as longest)",
+    "steps_per_second": "environment steps per CPU second of training",
+    "regret": "by how much the best other algorithm's interquartile mean score exceeds it",
+}
+"""Quantity -> what it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Hard limits of one trial."""
 
@@ -90,7 +129,7 @@ class Suite:
     analysis: AnalysisPlan = AnalysisPlan()
     limits: Limits = Limits()
     skip_incompatible: bool = False
-    claims: tuple[Mapping[str, Any], ...] = ()
+    claims: tuple[Claim, ...] = ()
     path: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Line numbers in the file, by dotted place (`algorithms.2`, `environments.CartPole-v1`), for later complaints."""

@@ -1,0 +1,54 @@
+"""A suite file in; trials run, results kept, a report written: the one place that knows all rooms.
+
+The heavy rooms are imported where they are used: `bench --help` and `bench status` must not pay for pandas.
+"""
+
+from bench.pipeline.execution import RunOptions, Summary, carry_out, prepare, run
+from bench.pipeline.experiment import (
+    RESULTS,
+    SUITE_COPY,
+    CellStatus,
+    Experiment,
+    cells_in_order,
+    cost_of,
+    default_workers,
+    measured_seconds,
+    open_experiment,
+    status,
+)
+from bench.pipeline.results import (
+    BOOTSTRAP_SEED,
+    REPORTS,
+    estimates,
+    export,
+    gather,
+    load,
+    references,
+    write_report,
+)
+
+__all__ = [
+    "BOOTSTRAP_SEED",
+    "REPORTS",
+    "RESULTS",
+    "SUITE_COPY",
+    "CellStatus",
+    "Experiment",
+    "RunOptions",
+    "Summary",
+    "carry_out",
+    "cells_in_order",
+    "cost_of",
+    "default_workers",
+    "estimates",
+    "export",
+    "gather",
+    "load",
+    "measured_seconds",
+    "open_experiment",
+    "prepare",
+    "references",
+    "run",
+    "status",
+    "write_report",
+]

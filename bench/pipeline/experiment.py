@@ -1,0 +1,154 @@
+"""A suite file in, its plan, cost and state out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.catalog import Environment, environments
+from bench.errors import BenchError, CatalogError, Complaint, StoreError, SuiteError
+from bench.plan import Cost, Plan, cost, expected_seconds, plan
+from bench.records import Failure, Record, Suite, Trial
+from bench.store import Store
+from bench.suite import read
+
+RESULTS = Path("results")
+SUITE_COPY = "suite.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A suite with its plan and the place of its results."""
+
+    suite: Suite
+    plan: Plan
+    store: Store
+    text: str
+    traits: Mapping[str, Environment]
+    """Of every environment; unknown ids have been made once and looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellStatus:
+    """How far one cell is."""
+
+    label: str
+    environment: str
+    done: int
+    failed: int
+    running: int
+    missing: int
+    reasons: tuple[str, ...]
+    """`seed 3: timeout (...)` for each failure."""
+
+
+def open_experiment(
+    path: Path, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
+) -> Experiment:
+    """Read a suite file, or the suite kept in a results folder, and plan it.
+
+    Raises:
+        SuiteError: everything that is wrong with the suite, at once.
+        BenchError: there is no such file.
+    """
+    file = path / SUITE_COPY if path.is_dir() else path
+    if not file.is_file():
+        kept = f"; a results folder holds a {SUITE_COPY}" if path.is_dir() else "; `bench list suites` shows some"
+        raise BenchError(f"{path}: there is no suite{kept}")
+    suite = read(file)
+    root = path if path.is_dir() else results / suite.name
+    traits = _traits(suite)
+    planned = plan(suite, traits, only=only, seeds=seeds)
+    return Experiment(suite, planned, Store(root), file.read_text(), traits)
+
+
+def cost_of(experiment: Experiment) -> Cost:
+    """Return what the trials still to be run will take, from this machine's own records where there are some."""
+    import statistics  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    missing = [trial for trial in experiment.plan.trials if experiment.store.state(trial) != "done"]
+    measured = measured_seconds(experiment)
+    # What the finished cells took, against what was expected of them, tells how fast this machine is.
+    ratios = [
+        measured[cell] / expected_seconds(trials[0])
+        for cell, trials in cells_in_order(experiment).items()
+        if cell in measured
+    ]
+    return cost(missing, measured, correction=statistics.median(ratios) if ratios else 1.0)
+
+
+def measured_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
+    """Return the median wall seconds of a trial per (label, environment), from the records at hand."""
+    import statistics  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    walls: dict[tuple[str, str], list[float]] = {}
+    for trial in experiment.plan.trials:
+        outcome = experiment.store.outcome(trial)
+        if isinstance(outcome, Record):
+            walls.setdefault((trial.label, trial.environment), []).append(outcome.timings["wall"])
+    return {cell: statistics.median(seconds) for cell, seconds in walls.items()}
+
+
+def default_workers(threads: int = 1) -> int:
+    """Return how many trials of `threads` threads this process may run side by side without crowding its cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)
+
+
+def status(experiment: Experiment) -> list[CellStatus]:
+    """Return how far every cell is, in the order of the suite."""
+    return [_cell_status(experiment.store, *cell, trials) for cell, trials in cells_in_order(experiment).items()]
+
+
+def cells_in_order(experiment: Experiment) -> dict[tuple[str, str], list[Trial]]:
+    """Return the planned trials by (label, environment), in the order in which the suite names them."""
+    suite = experiment.suite
+    order = [(entry.label, place.environment) for place in suite.environments for entry in suite.algorithms]
+    cells: dict[tuple[str, str], list[Trial]] = {cell: [] for cell in order}
+    for trial in experiment.plan.trials:
+        cells[trial.label, trial.environment].append(trial)
+    return {cell: trials for cell, trials in cells.items() if trials}
+
+
+def _traits(suite: Suite) -> dict[str, Environment]:
+    """Return every environment's traits; unknown ids are made once and looked at."""
+    known, found, complaints = environments(), {}, []
+    for place in suite.environments:
+        if place.environment in known:
+            found[place.environment] = known[place.environment]
+            continue
+        from bench.environments.making import inspect  # noqa: PLC0415 - only for ids that the catalogue lacks
+
+        try:
+            found[place.environment] = inspect(place.environment, place.kwargs)
+        except CatalogError as error:
+            line = suite.lines.get(f"environments.{place.environment}", 0)
+            complaints.append(Complaint(f"{suite.path}:{line}: environments", str(error)))
+    if complaints:
+        raise SuiteError(complaints)
+    return found
+
+
+def _cell_status(store: Store, label: str, environment: str, trials: Sequence[Trial]) -> CellStatus:
+    states = [store.state(trial) for trial in trials]
+    counts = Counter(states)
+    return CellStatus(
+        label=label,
+        environment=environment,
+        done=counts["done"],
+        failed=counts["failed"],
+        running=counts["running"],
+        missing=counts["missing"],
+        reasons=tuple(_reason(store, trial) for trial, state in zip(trials, states, strict=True) if state == "failed"),
+    )
+
+
+def _reason(store: Store, trial: Trial) -> str:
+    try:
+        outcome = store.outcome(trial)
+    except StoreError as error:
+        return f"seed {trial.seed}: {error}"
+    return f"seed {trial.seed}: {outcome.kind} ({outcome.message})" if isinstance(outcome, Failure) else ""

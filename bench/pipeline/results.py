@@ -1,0 +1,106 @@
+"""Stored results in; estimates, reports and tidy frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.catalog import environments
+from bench.errors import BenchError
+from bench.pipeline.experiment import Experiment, open_experiment
+from bench.records import Estimates, Outcome, Reference, Suite, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPORTS = Path("reports")
+BOOTSTRAP_SEED = 20_260_101
+"""The analysis draws its resamples from this: the same results give the same report."""
+
+
+def estimates(experiment: Experiment) -> Estimates:
+    """Return the analysis of what there is so far."""
+    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    from bench.analysis import analyse  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    planned, outcomes = gather(experiment)
+    return analyse(
+        experiment.suite, planned, outcomes, references(experiment.suite), np.random.default_rng(BOOTSTRAP_SEED)
+    )
+
+
+def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
+    """Analyse and write the report; return the page."""
+    from bench.report import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    return write(estimates(experiment), folder or REPORTS / experiment.suite.name)
+
+
+def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:
+    """Return the planned trials and all outcomes, each outcome under the label that the suite gives it now.
+
+    Results made with other versions of the libraries stand in for planned trials that nothing else covers: a report of
+    published results must not depend on what is installed where it is read.
+    """
+    found = {outcome.trial.fingerprint: outcome for outcome in experiment.store.outcomes()}
+    unversioned = {replace(outcome.trial, versions={}).fingerprint: outcome for outcome in found.values()}
+    planned, outcomes, used = [], [], set()
+    for trial in experiment.plan.trials:
+        outcome = found.get(trial.fingerprint) or unversioned.get(replace(trial, versions={}).fingerprint)
+        if outcome is None:
+            planned.append(trial)
+            continue
+        used.add(outcome.trial.fingerprint)
+        covered = replace(trial, versions=outcome.trial.versions)
+        planned.append(covered)
+        outcomes.append(replace(outcome, trial=covered))
+    return planned, [*outcomes, *(outcome for key, outcome in found.items() if key not in used)]
+
+
+def references(suite: Suite) -> dict[str, Reference | None]:
+    """Return each environment's reference: the suite's own, else the catalogue's, else None."""
+    known = environments()
+    return {
+        place.environment: place.reference
+        or (known[place.environment].reference if place.environment in known else None)
+        for place in suite.environments
+    }
+
+
+def load(path: str | Path) -> Mapping[str, pd.DataFrame]:
+    """Return results as tidy pandas frames: `trials`, `points` (of the learning curves) and `episodes`.
+
+    Args:
+        path: a results folder such as `results/discrete`, or a suite file.
+
+    Raises:
+        BenchError: nothing is there, or it cannot be read.
+    """
+    from bench.analysis.frames import frames  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    experiment = open_experiment(Path(path))
+    _, outcomes = gather(experiment)
+    return frames(outcomes, references(experiment.suite))
+
+
+def export(experiment: Experiment, folder: Path, kind: str) -> list[Path]:
+    """Write the tidy frames into `folder` as `csv` or `parquet`; return the files.
+
+    Raises:
+        BenchError: another kind.
+    """
+    from bench.analysis.frames import frames  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    if kind not in ("csv", "parquet"):
+        raise BenchError(f"format {kind!r} is not known; csv or parquet")
+    _, outcomes = gather(experiment)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, frame in frames(outcomes, references(experiment.suite)).items():
+        path = folder / f"{name}.{kind}"
+        frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path, index=False)
+        written.append(path)
+    return written

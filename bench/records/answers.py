@@ -1,0 +1,174 @@
+"""Which algorithm when: the answers that the analysis draws from its estimates, each with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.records.interval import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One algorithm in one situation."""
+
+    label: str
+    value: Interval
+    """What the situation is judged by: see `Situation.measure`."""
+    probability_best: float | None
+    """Bootstrap share of being the best of the candidates: a share under a flat prior, never evidence."""
+    regret: float | None
+    """Expected shortfall against the best candidate, in the unit of `value` (mean over bootstrap draws)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What to choose under one circumstance, and how sure that is."""
+
+    key: str
+    """Stable and usable in a link: `full`, `steps-25000`, `seconds-60`, `failures`, `set-rl-zoo`, ..."""
+    kind: str
+    """`full` (every environment, whole budget), `group` (one kind of actions and observations), `settings` (one named
+    set of hyperparameters), `steps`, `seconds`, `failures` (failed runs are expensive), `environment`."""
+    text: str
+    """The circumstance in words, such as `within 25,000 steps`."""
+    measure: str
+    """What is compared: `score` (interquartile mean) or `share` (of runs that do not fail)."""
+    choose: str | None
+    """The recommended algorithm; None where the evidence names none."""
+    as_good: tuple[str, ...]
+    """Those that cannot be told apart from the leader, or are equivalent to it, best first."""
+    candidates: tuple[Candidate, ...]
+    """Every algorithm that takes part, best first; the first is the leader."""
+    environments: tuple[str, ...]
+    """The environments that this rests on."""
+    n: int
+    """Trained runs per algorithm and environment; the smallest where they differ."""
+    sentence: str
+    """The answer in words, with what it rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Who leads as a function of steps or seconds: the crossover chart."""
+
+    axis: str
+    """`share` (of the step budget) or `seconds` (CPU seconds of training per run)."""
+    x: tuple[float, ...]
+    labels: tuple[str, ...]
+    iqm: tuple[tuple[float, ...], ...]
+    """Per label the interquartile mean score at each x."""
+    probability_best: tuple[tuple[float, ...], ...]
+    """Per label the share of bootstrap draws in which it leads at each x; sums to 1 over labels."""
+    environments: tuple[str, ...]
+    n: int
+    sentences: tuple[str, ...] = ()
+    """Where the lead changes hands, and whether the evidence supports it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How often one algorithm lets its user down, over all environments it has scores on."""
+
+    label: str
+    environments: int
+    n: int
+    """Trained runs per environment; the smallest where they differ."""
+    runs: int
+    """All of its scored runs."""
+    failing: int
+    """Runs that end below half of the way from the random policy to the target, failed trials included."""
+    failing_share: Interval
+    worst_decile: float | None
+    """Mean score of the worst tenth of the runs (at least one), averaged over environments."""
+    spread: float | None
+    """Interquartile range of the scores over seeds, averaged over environments."""
+    reached: int
+    """Runs that reach the threshold in some evaluation during training."""
+    collapsed: int
+    """Of those, the runs whose final policy ends below half of the target."""
+    collapsed_share: Interval
+    median_budget_share: float | None
+    """Share of the step budget by which half of all runs have reached the threshold; None where fewer ever do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A few words generated from a measurement, and where that measurement stands."""
+
+    text: str
+    anchor: str
+    """Section of the report: `overall`, `reliability`, `efficiency`, `pairwise`, `situation:<key>`,
+    `environment:<id>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One line of the table "Algorithm | Actions | Strengths | Weaknesses | Use when"."""
+
+    label: str
+    actions: tuple[str, ...]
+    """Kinds of action space it takes: `discrete`, `continuous`, ..."""
+    strengths: tuple[Phrase, ...]
+    weaknesses: tuple[Phrase, ...]
+    use_when: tuple[Phrase, ...]
+    """Empty: nothing measured speaks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """One conclusion and how it fares when the analysis is done otherwise."""
+
+    text: str
+    holds: int
+    of: int
+    fails_when: tuple[str, ...] = ()
+    """The re-analyses in which it does not hold, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimVerdict:
+    """A declared claim, judged."""
+
+    text: str
+    source: str
+    statement: str
+    """What was compared, in words made from the declaration: `score of dqn minus score of ppo, more than 0`."""
+    verdict: str
+    """`supported`, `contradicted` or `undecided`."""
+    estimate: Interval
+    """At the confidence that holds over all claims together."""
+    unit: str
+    """What the estimate is measured in."""
+    environments: tuple[str, ...]
+    reason: str
+    """Why this verdict, in words; for an undecided one the price of deciding, where it can be told."""
+    more_runs: int | None = None
+    labels: tuple[str, ...] = ()
+    """The algorithms it speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the data of a sequential experiment."""
+
+    n: int
+    """Runs per environment at this look (of the pairs still open)."""
+    level: float
+    """Of the family-wise error, spent at this look."""
+    decided: tuple[tuple[str, str, str], ...]
+    """(a, b, verdict on a) of the pairs decided at this look."""
+    open: int
+    """Pairs still undecided after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialRun:
+    """The course of `bench run --until-decided`."""
+
+    looks: tuple[Look, ...]
+    most: int
+    """Runs per environment at which it ends, decided or not."""
+    trials: int
+    """Trials that were run."""
+    trials_fixed: int
+    """Trials that `most` seeds everywhere would have taken."""
