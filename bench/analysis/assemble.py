@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.analysis.cards import cards
 from bench.analysis.cautions import cautions, overshoot
 from bench.analysis.compare import contest, verdicts
 from bench.analysis.curves import aggregate_curves, environment_curves
@@ -24,11 +25,15 @@ from bench.analysis.interval import (
     optimality_gap_interval,
     resample_counts,
 )
+from bench.analysis.leads import leads
 from bench.analysis.ledger import Entry, Ledger, ledger
 from bench.analysis.profiles import profile, tau_grid
-from bench.analysis.ranking import probability_best, robustness
+from bench.analysis.ranking import race_draws, shares_best
 from bench.analysis.recommend import recommendation
+from bench.analysis.reliability import reliability
+from bench.analysis.robustness import conclusions
 from bench.analysis.scores import Cell, Run, cell, failure_of, learns, succeeded, usable
+from bench.analysis.situations import situations
 from bench.analysis.threshold import time_to_threshold
 from bench.records import (
     Aggregate,
@@ -44,6 +49,7 @@ from bench.records import (
     Record,
     Reference,
     ReferenceLine,
+    Reliability,
     SettingsLine,
     Suite,
     Trial,
@@ -88,6 +94,9 @@ def analyse(
     aggregates = _aggregates(field, complete, _best_shares(race, draws, streams), draws, plan)
     pairs = _pairs(field, draws, plan)
     known = _references(suite, cells, references, baselines, plan)
+    told = situations(suite, field, baselines, pairs, draws, streams)
+    reliable = _reliability(field, baselines, plan)
+    shown = tuple(_cell_estimate(c, draws, plan) for c in cells)
     return Estimates(
         suite=suite.name,
         title=suite.title,
@@ -97,11 +106,11 @@ def analyse(
         done=sum(succeeded(entry.outcome) is not None for entry in book.entries),
         failed=sum(c.failed for c in cells),
         warnings=cautions(book, cells, aggregates, known, plan),
-        verdicts=recommendation(aggregates, pairs, baselines, robustness(race), plan),
+        verdicts=recommendation(told, aggregates, pairs, reliable, baselines, plan),
         labels=labels,
         references=known,
         aggregates=aggregates,
-        cells=tuple(_cell_estimate(c, draws, plan) for c in cells),
+        cells=shown,
         curves=_curves(cells, field, draws, suite),
         profiles=_profiles(field, plan),
         pairs=pairs,
@@ -109,6 +118,12 @@ def analyse(
         settings=tuple(_settings(c) for c in cells),
         trials=tuple(line for c in cells for line in _trials(c)),
         machines=_machines(book),
+        suite_hash=_suite_hash(suite),
+        situations=told,
+        leads=leads(race, draws, streams, suite.evaluation.points),
+        reliability=reliable,
+        cards=cards([label for label in field if label not in baselines], book.entries, pairs, shown, reliable, told),
+        conclusions=conclusions(field, tuple(race), pairs, plan) if field else (),
     )
 
 
@@ -169,7 +184,25 @@ def _complete(field: Field) -> tuple[str, ...]:
 
 def _best_shares(race: Field, draws: Draws, streams: Callable[..., np.random.Generator]) -> dict[str, float]:
     counts = {label: _counts(cells, draws) for label, cells in race.items()}
-    return probability_best(race, counts, {label: streams(label, "", "best") for label in race})
+    scores = {label: [c.scores for c in cells] for label, cells in race.items()}
+    drawn = race_draws(scores, counts, lambda label: streams(label, "", "best"))
+    return shares_best(drawn) if drawn else {}
+
+
+def _reliability(field: Field, baselines: set[str], plan: AnalysisPlan) -> tuple[Reliability, ...]:
+    """Return the learning algorithms' reliability, the most dependable first."""
+    found = [
+        reliability(label, cells, plan.threshold, plan.confidence)
+        for label, cells in field.items()
+        if label not in baselines
+    ]
+    return tuple(sorted(found, key=lambda line: (line.failing / line.runs, -(line.worst_decile or 0.0))))
+
+
+def _suite_hash(suite: Suite) -> str:
+    """Return the hash of what the suite declares, its place on disk and its words left out."""
+    said = {key: value for key, value in asdict(suite).items() if key not in {"path", "lines", "title", "question"}}
+    return digest(said)
 
 
 def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:

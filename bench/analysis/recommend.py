@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from bench.analysis.ranking import Robustness
-from bench.records import Aggregate, AnalysisPlan, Interval, Pair
+from bench.records import Aggregate, AnalysisPlan, Interval, Pair, Reliability, Situation
 
 
 def recommendation(
+    situations: Sequence[Situation],
     aggregates: Sequence[Aggregate],
     pairs: Sequence[Pair],
+    reliable: Sequence[Reliability],
     baselines: Collection[str],
-    robust: Robustness | None,
     plan: AnalysisPlan,
 ) -> tuple[str, ...]:
     """Return the answer, most important first.
 
     Args:
+        situations: the first is the whole suite; empty where fewer than two algorithms can be compared.
         aggregates: in any order.
         pairs: with verdicts.
+        reliable: how often each algorithm fails.
         baselines: labels that do not learn: never recommended, only measured against.
-        robust: how firm the first place is under other choices.
         plan: names the metric and the confidence.
     """
     learners = [line for line in aggregates if line.label not in baselines and line.iqm.estimate is not None]
@@ -34,41 +35,78 @@ def recommendation(
             *_decided(pairs),
         )
     best, rest = ranked[0], ranked[1:]
-    if not rest:
+    if not rest or not situations:
         return (
             f"Only {best.label} has scores on every environment that has any: {_score(best, plan)}.",
             *_decided(pairs),
         )
     return (
-        *_best(best, rest, pairs, plan),
-        *_avoid(best, rest, pairs, plan),
+        _headline(situations[0], pairs, plan),
+        f"{best.label}: {_score(best, plan)}.",
+        *_beaten(situations[0], pairs, reliable),
         *_floor(ranked, pairs, baselines),
-        *_firmness(best, robust),
     )
 
 
-def _best(best: Aggregate, rest: Sequence[Aggregate], pairs: Sequence[Pair], plan: AnalysisPlan) -> Iterator[str]:
-    found = {line.label: _against(best.label, line.label, pairs) for line in rest}
-    beaten = [label for label, verdict in found.items() if verdict == "better"]
-    equal = [label for label, verdict in found.items() if verdict == "equivalent"]
-    open_ = [label for label in found if label not in beaten and label not in equal]
-    if open_ and not beaten:
-        yield f"Not enough evidence to name a best algorithm: {best.label} has the highest score, {_score(best, plan)}."
-    else:
-        yield f"Best: {best.label}, {_score(best, plan)}."
-    if beaten:
-        corrected = f"corrected over {len(pairs)} pairs" if len(pairs) > 1 else "one pair, no correction"
-        yield f"{best.label} is better than {_and(beaten)} ({corrected})."
-    if equal:
-        yield f"{best.label} and {_and(equal)} are equivalent within the margin of {plan.margin:g}."
-    for label in open_:
-        yield f"{best.label} cannot be told apart from {label}: {_pair(best.label, label, pairs)}."
+def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
+    leader = full.candidates[0].label
+    if full.choose is None:
+        told = f"{leader} has the highest score {full.text}, and cannot be told apart from {_and(full.as_good, 'or')}"
+        return f"Not enough evidence to name a best algorithm: {told}{_open(leader, full, pairs, plan)}."
+    place = full.text[:1].upper() + full.text[1:]
+    if not full.as_good:
+        others = [candidate.label for candidate in full.candidates[1:]]
+        return f"{place} choose {leader}: it is better than {_and(others)}{_corrected(pairs)}."
+    names = _and([leader, *full.as_good], "or")
+    verdicts = {_against(leader, other, pairs) for other in full.as_good}
+    told = f"equivalent within the margin of {plan.margin:g}" if verdicts == {"equivalent"} else "not to be told apart"
+    return f"{place} choose {names}: they are {told}{_open(leader, full, pairs, plan)}."
 
 
-def _avoid(best: Aggregate, rest: Sequence[Aggregate], pairs: Sequence[Pair], plan: AnalysisPlan) -> Iterator[str]:
-    for line in reversed(rest):
-        if _against(best.label, line.label, pairs) == "better":
-            yield f"Avoid {line.label}: {_score(line, plan)}; {_pair(best.label, line.label, pairs)}."
+def _open(leader: str, full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
+    """Return the closest rival's effect and the price of telling, in brackets; nothing for equivalence."""
+    rivals = [other for other in full.as_good if _against(leader, other, pairs) == "undecided"]
+    pair = _of(leader, rivals[0], pairs) if rivals else None
+    if pair is None or pair.probability.estimate is None:
+        return ""
+    flip = pair.a != leader
+    share, low, high = pair.probability.estimate, pair.probability.low, pair.probability.high
+    told = f"P({leader} scores above {rivals[0]}) = {1 - share if flip else share:.2f}"
+    if low is not None and high is not None:
+        low, high = (1 - high, 1 - low) if flip else (low, high)
+        told += f", {100 * plan.confidence:.0f} % interval {low:.2f} to {high:.2f}"
+    return f" ({told}{_price(pair)})"
+
+
+def _price(pair: Pair) -> str:
+    if pair.more_runs is None:
+        return ""
+    hours = f", {_hours(pair.more_hours)} on one core," if pair.more_hours else ""
+    seed = f"seed{'s' * (pair.more_runs != 1)}"
+    return f"; about {pair.more_runs} more {seed} each{hours} would decide, if the effect is what it looks like"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{max(1, round(60 * hours))} min"
+
+
+def _beaten(full: Situation, pairs: Sequence[Pair], reliable: Sequence[Reliability]) -> Iterator[str]:
+    """Yield whom to avoid, and why: the measured failures where there are many, else the comparison."""
+    failing = {line.label: line for line in reliable}
+    leader = full.candidates[0].label
+    for candidate in reversed(full.candidates[1:]):
+        if _against(leader, candidate.label, pairs) != "better":
+            continue
+        line = failing.get(candidate.label)
+        if line is not None and 2 * line.failing >= line.runs:
+            runs = f"{line.failing} of {line.runs} runs end below half of the target"
+            yield f"Avoid {candidate.label}: {runs}; {leader} is better{_corrected(pairs)}."
+        elif full.as_good:
+            yield f"{leader} is better than {candidate.label}: {_pair(leader, candidate.label, pairs)}."
+
+
+def _corrected(pairs: Sequence[Pair]) -> str:
+    return f" (corrected over {len(pairs)} pairs)" if len(pairs) > 1 else ""
 
 
 def _floor(ranked: Sequence[Aggregate], pairs: Sequence[Pair], baselines: Collection[str]) -> Iterator[str]:
@@ -77,14 +115,6 @@ def _floor(ranked: Sequence[Aggregate], pairs: Sequence[Pair], baselines: Collec
         below = [label for label in met if _against(label, baseline, pairs) != "better"]
         if below:
             yield f"Not shown to be better than {baseline}, which does not learn: {_and(below)}."
-
-
-def _firmness(best: Aggregate, robust: Robustness | None) -> Iterator[str]:
-    if robust is not None and robust.of:
-        yield (
-            f"{best.label} comes first in {robust.holds} of {robust.of} re-analyses (each environment left out, each "
-            "seed left out, the other metric, failures dropped, mean for interquartile mean; those that apply)."
-        )
 
 
 def _decided(pairs: Sequence[Pair]) -> Iterator[str]:
@@ -131,5 +161,5 @@ def _iqm(line: Aggregate) -> float:
     return line.iqm.estimate if line.iqm.estimate is not None else float("-inf")
 
 
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _and(names: Sequence[str], word: str = "and") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"

@@ -1,0 +1,154 @@
+"""Everything measured of the algorithms in, the table "Algorithm | Actions | Strengths | Weaknesses | Use when" out.
+
+Every phrase is made from one measurement by one rule, and says where that measurement stands. Nothing is said that
+the intervals or the corrected comparisons do not carry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.analysis.ledger import Entry
+from bench.catalog import algorithms as known_algorithms
+from bench.records import Card, CellEstimate, Interval, Pair, Phrase, Reliability, Situation
+
+_OFTEN = 0.25
+"""Share of failing runs above which an algorithm is unreliable, below which it is reliable: by the whole interval."""
+_COLLAPSES = 0.05
+_FASTER = 1.5
+"""Ratio of speeds from which it is worth a word."""
+_MOST_USES = 4
+
+
+def cards(
+    labels: Sequence[str],
+    entries: Sequence[Entry],
+    pairs: Sequence[Pair],
+    cells: Sequence[CellEstimate],
+    reliable: Sequence[Reliability],
+    situations: Sequence[Situation],
+) -> tuple[Card, ...]:
+    """Return a card per label.
+
+    Args:
+        labels: of the learning algorithms, in the suite's order.
+        entries: of the ledger: which algorithm stands behind a label.
+        pairs: with verdicts.
+        cells: for the speeds.
+        reliable: per label.
+        situations: with their choices.
+    """
+    behind = {entry.label: entry.trial.algorithm for entry in entries}
+    speeds = _speeds(labels, cells)
+    lines = {line.label: line for line in reliable}
+    return tuple(
+        Card(
+            label=label,
+            actions=_actions(behind.get(label, label)),
+            strengths=(*_beats(label, pairs, labels), *_dependable(lines.get(label)), *_fast(label, speeds)),
+            weaknesses=(*_loses(label, pairs, labels), *_undependable(lines.get(label)), *_slow(label, speeds)),
+            use_when=tuple(_uses(label, situations))[:_MOST_USES],
+        )
+        for label in labels
+    )
+
+
+def _actions(algorithm: str) -> tuple[str, ...]:
+    known = known_algorithms().get(algorithm)
+    return tuple(sorted(known.actions)) if known else ()
+
+
+def _beats(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Phrase]:
+    others = [other for other, verdict in _verdicts(label, pairs) if verdict == "better" and other in learners]
+    if others:
+        yield Phrase(f"scores above {_and(others)}", "pairwise")
+
+
+def _loses(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Phrase]:
+    verdicts = _verdicts(label, pairs)
+    others = [other for other, verdict in verdicts if verdict == "worse" and other in learners]
+    if others:
+        yield Phrase(f"scores below {_and(others)}", "pairwise")
+    floor = [other for other, verdict in verdicts if verdict != "better" and other not in learners]
+    if floor:
+        yield Phrase(f"not shown to beat {_and(floor)}, which does not learn", "pairwise")
+
+
+def _dependable(line: Reliability | None) -> Iterator[Phrase]:
+    if line is not None and _below(line.failing_share, _OFTEN):
+        yield Phrase(f"{line.failing} of {line.runs} runs end below half of the target", "reliability")
+
+
+def _undependable(line: Reliability | None) -> Iterator[Phrase]:
+    if line is None:
+        return
+    if _above(line.failing_share, _OFTEN):
+        yield Phrase(f"{line.failing} of {line.runs} runs end below half of the target", "reliability")
+    if _above(line.collapsed_share, _COLLAPSES):
+        yield Phrase(f"{line.collapsed} of {line.reached} runs that had reached the threshold fell back", "reliability")
+
+
+def _fast(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Phrase]:
+    ratio = _ratio(label, speeds)
+    if ratio is not None and ratio >= _FASTER:
+        yield Phrase(f"{ratio:.1f} times as many steps a second as the typical other", "efficiency")
+
+
+def _slow(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Phrase]:
+    ratio = _ratio(label, speeds)
+    if ratio is not None and ratio <= 1 / _FASTER:
+        yield Phrase(f"{1 / ratio:.1f} times slower per step than the typical other", "efficiency")
+
+
+def _speeds(labels: Sequence[str], cells: Sequence[CellEstimate]) -> dict[str, dict[str, float]]:
+    """Return environment -> label -> steps per CPU second, where several learning algorithms have one."""
+    found: dict[str, dict[str, float]] = {}
+    for cell in cells:
+        if cell.label in labels and cell.steps_per_second:
+            found.setdefault(cell.environment, {})[cell.label] = cell.steps_per_second
+    return {environment: speeds for environment, speeds in found.items() if len(speeds) > 1}
+
+
+def _ratio(label: str, speeds: Mapping[str, Mapping[str, float]]) -> float | None:
+    """Return the geometric mean over environments of the speed over the others' median (by logarithm)."""
+    logs = [
+        math.log(here[label]) - _middle([math.log(speed) for other, speed in here.items() if other != label])
+        for here in speeds.values()
+        if label in here
+    ]
+    return math.exp(sum(logs) / len(logs)) if logs else None
+
+
+def _middle(values: Sequence[float]) -> float:
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _uses(label: str, situations: Sequence[Situation]) -> Iterator[Phrase]:
+    """Yield the situations whose answer is this algorithm, alone or with others; the widest first."""
+    for situation in situations:
+        if situation.choose == label and not situation.as_good:
+            yield Phrase(situation.text, f"situation:{situation.key}")
+        elif situation.choose is not None and label in {situation.choose, *situation.as_good}:
+            others = [other for other in (situation.choose, *situation.as_good) if other != label]
+            yield Phrase(f"{situation.text} (as good: {', '.join(others)})", f"situation:{situation.key}")
+
+
+def _verdicts(label: str, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
+    turned = {"better": "worse", "worse": "better"}
+    ours = [(pair.b, pair.verdict) for pair in pairs if pair.a == label]
+    theirs = [(pair.a, turned.get(pair.verdict, pair.verdict)) for pair in pairs if pair.b == label]
+    return [*ours, *theirs]
+
+
+def _below(share: Interval, limit: float) -> bool:
+    return share.high is not None and share.high < limit
+
+
+def _above(share: Interval, limit: float) -> bool:
+    return share.low is not None and share.low > limit
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

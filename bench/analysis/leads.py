@@ -1,0 +1,129 @@
+"""The complete learning algorithms' cells in, who leads as a function of steps and of seconds out.
+
+The curve of each algorithm is read as in the aggregate learning curves (no extrapolation over steps; over seconds
+whoever has finished training holds its policy, and before its first evaluation a run counts as the random policy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis.interval import Counts, interquartile_mean
+from bench.analysis.moments import first_evaluations, last_evaluations, scores_at_seconds, scores_at_steps
+from bench.analysis.ranking import Race, race_draws, shares_best
+from bench.analysis.scores import Cell
+from bench.records import Lead
+
+Floats = NDArray[np.float64]
+Field = Mapping[str, Sequence[Cell]]
+Streams = Callable[..., np.random.Generator]
+SURE = 0.95
+"""Share of draws from which a lead is called sure."""
+_MOST_STRETCHES = 4
+_RESAMPLES = 1000
+"""Of those in hand: a share of draws needs no extreme quantiles."""
+
+
+def leads(field: Field, draws: Mapping[tuple[str, str], Floats], streams: Streams, points: int) -> tuple[Lead, ...]:
+    """Return who leads over the share of the step budget and over CPU seconds.
+
+    Args:
+        field: label -> scored cells, the same environments for all; fewer than two give nothing.
+        draws: (label, environment) -> (runs, resamples) counts.
+        streams: name -> generator.
+        points: of each axis.
+    """
+    if len(field) <= 1:
+        return ()
+    counts = {
+        label: [draws[label, cell.environment][:, :_RESAMPLES] for cell in cells] for label, cells in field.items()
+    }
+    axes = [("share", _shares(field, points), _at_share), ("seconds", _seconds(field, points), scores_at_seconds)]
+    found = (_lead(axis, x, _races(field, x, read), field, counts, streams) for axis, x, read in axes if len(x) > 1)
+    return tuple(lead for lead in found if lead is not None)
+
+
+def _lead(
+    axis: str, x: Floats, races: Sequence[Race | None], field: Field, counts: Mapping[str, Counts], streams: Streams
+) -> Lead | None:
+    known = [(float(at), race) for at, race in zip(x, races, strict=True) if race is not None]
+    generators = {label: streams(label, axis, "lead") for label in field}
+    shares = [shares_best(drawn) for _, race in known if (drawn := race_draws(race, counts, generators.__getitem__))]
+    if len(known) <= 1 or len(shares) < len(known):
+        return None
+    iqm = [{label: interquartile_mean(tasks) for label, tasks in race.items()} for _, race in known]
+    places = tuple(at for at, _ in known)
+    cells = next(iter(field.values()))
+    return Lead(
+        axis=axis,
+        x=places,
+        labels=tuple(field),
+        iqm=tuple(tuple(values[label] for values in iqm) for label in field),
+        probability_best=tuple(tuple(share[label] for share in shares) for label in field),
+        environments=tuple(cell.environment for cell in cells),
+        n=min(len(cell.runs) for found in field.values() for cell in found),
+        sentences=tuple(_sentences(axis, places, iqm, shares)),
+    )
+
+
+def _races(
+    field: Field, x: Floats, read: Callable[[Cell, float], Floats | None]
+) -> list[dict[str, list[Floats]] | None]:
+    return [_race(field, float(at), read) for at in x]
+
+
+def _race(field: Field, at: float, read: Callable[[Cell, float], Floats | None]) -> dict[str, list[Floats]] | None:
+    """Return everybody's scores at one place of the axis; None where one has none."""
+    found = {label: [read(cell, at) for cell in cells] for label, cells in field.items()}
+    known = {label: [task for task in tasks if task is not None] for label, tasks in found.items()}
+    return known if all(len(known[label]) == len(found[label]) for label in found) else None
+
+
+def _at_share(cell: Cell, share: float) -> Floats | None:
+    return scores_at_steps(cell, share * cell.budget)
+
+
+def _shares(field: Field, points: int) -> Floats:
+    """(points,) shares of the budget that every run's evaluations cover."""
+    cells = [cell for found in field.values() for cell in found]
+    first = [max(at) / cell.budget for cell in cells if (at := first_evaluations(cell, "steps"))]
+    last = [min(at) / cell.budget for cell in cells if (at := last_evaluations(cell, "steps"))]
+    if not first or max(first) > min(1.0, *last):
+        return np.empty(0)
+    grid = np.clip(np.arange(1, points + 1) / points, max(first), min(1.0, *last))
+    return np.asarray(np.unique(grid))
+
+
+def _seconds(field: Field, points: int) -> Floats:
+    """(points,) CPU seconds, evenly spaced in their logarithm, from the first evaluations to the last."""
+    cells = [cell for found in field.values() for cell in found]
+    first = [at for cell in cells for at in first_evaluations(cell, "seconds")]
+    last = [at for cell in cells for at in last_evaluations(cell, "seconds")]
+    if not first or min(first) <= 0 or min(first) >= max(last):
+        return np.empty(0)
+    return np.geomspace(min(first), max(last), points)
+
+
+def _sentences(
+    axis: str, x: Sequence[float], iqm: Sequence[Mapping[str, float]], shares: Sequence[Mapping[str, float]]
+) -> Iterator[str]:
+    """Yield who leads where, and whether either side of a change of the lead is sure."""
+    leaders = [max(values, key=values.__getitem__) for values in iqm]
+    starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(leaders)) if a != b)]
+    stretches = list(zip(starts, [*starts[1:], len(x)], strict=True))
+    surest = [max(share[leaders[start]] for share in shares[start:end]) for start, end in stretches]
+    if len(stretches) > _MOST_STRETCHES:
+        yield f"The lead changes hands {len(stretches) - 1} times: nobody leads for long."
+        return
+    for (start, end), sure in zip(stretches, surest, strict=True):
+        where = f"from {_place(axis, x[start])} to {_place(axis, x[end - 1])}"
+        how = "surely" if sure >= SURE else "perhaps"
+        yield f"{leaders[start]} {how} leads {where} (best in up to {100 * sure:.0f} % of draws)."
+
+
+def _place(axis: str, value: float) -> str:
+    return f"{100 * value:.0f} % of the step budget" if axis == "share" else f"{value:,.3g} CPU seconds"

@@ -1,0 +1,79 @@
+"""One algorithm's scored cells in, how often it lets its user down out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis.interval import FEWEST_RUNS, clopper_pearson
+from bench.analysis.scores import Cell, Run, mean_curve, normalise
+from bench.records import Interval, Reliability
+
+Floats = NDArray[np.float64]
+FAILING = 0.5
+"""A run that ends below half of the way from the random policy to the target has failed its user."""
+
+
+def reliability(label: str, cells: Sequence[Cell], threshold: float, confidence: float) -> Reliability:
+    """Return the reliability over all cells; every environment weighs the same in the averages.
+
+    Args:
+        label: the algorithm's.
+        cells: scored, at least one.
+        threshold: score that counts as solved.
+        confidence: of the intervals.
+    """
+    runs = [(run, cell) for cell in cells for run in cell.runs]
+    failing = sum(failed_its_user(run) for run, _ in runs)
+    when = [_budget_share(run, cell, threshold) for run, cell in runs]
+    solved = [(run, moment) for (run, _), moment in zip(runs, when, strict=True) if moment is not None]
+    collapsed = sum(failed_its_user(run) for run, _ in solved)
+    return Reliability(
+        label=label,
+        environments=len(cells),
+        n=min(len(cell.runs) for cell in cells),
+        runs=len(runs),
+        failing=failing,
+        failing_share=clopper_pearson(failing, len(runs), confidence),
+        worst_decile=float(np.mean([_worst_tenth(cell.scores) for cell in cells])),
+        spread=_spread(cells),
+        reached=len(solved),
+        collapsed=collapsed,
+        collapsed_share=clopper_pearson(collapsed, len(solved), confidence)
+        if solved
+        else Interval(None, note="no run reaches the threshold"),
+        median_budget_share=_median([moment for _, moment in solved], len(runs)),
+    )
+
+
+def failed_its_user(run: Run) -> bool:
+    """Return whether the final policy scores below half of the target; a failed trial does."""
+    return run.record is None or (run.final is not None and run.final < FAILING)
+
+
+def _worst_tenth(scores: Floats) -> float:
+    return float(np.mean(np.sort(scores)[: max(1, math.ceil(len(scores) / 10))]))
+
+
+def _spread(cells: Sequence[Cell]) -> float | None:
+    if min(len(cell.runs) for cell in cells) < FEWEST_RUNS:
+        return None
+    quartiles = [np.quantile(cell.scores, [0.25, 0.75]) for cell in cells]
+    return float(np.mean([high - low for low, high in quartiles]))
+
+
+def _budget_share(run: Run, cell: Cell, threshold: float) -> float | None:
+    """Return the share of the step budget at the first evaluation at or above the threshold; None if there is none."""
+    if run.record is None or cell.reference is None or not run.record.curve.returns.size:
+        return None
+    above = normalise(mean_curve(run.record.curve), cell.reference) >= threshold
+    first = int(np.argmax(above))
+    return float(run.record.curve.steps[first]) / cell.budget if above[first] else None
+
+
+def _median(reached: Sequence[float], n: int) -> float | None:
+    half = math.ceil(n / 2)
+    return sorted(reached)[half - 1] if half and len(reached) >= half else None

@@ -1,0 +1,171 @@
+"""A field of scored cells in, in how many re-analyses each conclusion holds out.
+
+The re-analyses: each environment left out, each seed left out, the other metric, failed trials dropped; for the first
+place also the mean instead of the interquartile mean, scores from the worst to the best run of each environment, and
+ranks of runs within each environment. Those that change nothing or leave nobody to compare are left away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from bench.analysis.compare import holm, permutation_p, superiority, wilson_p
+from bench.analysis.interval import Tasks, interquartile_mean
+from bench.analysis.scores import Cell, Run
+from bench.records import AnalysisPlan, Conclusion, Pair
+
+Floats = NDArray[np.float64]
+Field = Mapping[str, Sequence[Cell]]
+"""Label -> its scored cells, in the suite's order of environments."""
+_Scores = Mapping[str, Mapping[str, Floats]]
+"""Label -> environment -> (runs,) scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """One other way to do the analysis."""
+
+    name: str
+    scores: _Scores
+    estimator: Callable[[Tasks], float] = interquartile_mean
+
+
+def conclusions(field: Field, race: Sequence[str], pairs: Sequence[Pair], plan: AnalysisPlan) -> tuple[Conclusion, ...]:
+    """Return who comes first and every decided difference, with the re-analyses in which each holds.
+
+    Args:
+        field: everything that is compared.
+        race: labels of the complete learning algorithms: who can come first.
+        pairs: with verdicts; those that are better or worse are conclusions.
+        plan: gives the confidence.
+    """
+    other_data = list(_other_data(field))
+    first = _first_place(field, race, [*other_data, *_other_scales(field)])
+    decided = [pair for pair in pairs if pair.verdict in {"better", "worse"}]
+    again = [(variation.name, _verdicts(variation.scores, plan)) for variation in other_data] if decided else []
+    return (*([first] if first else []), *(_difference(pair, again) for pair in decided))
+
+
+def _first_place(field: Field, race: Sequence[str], variations: Sequence[Variation]) -> Conclusion | None:
+    if len(race) <= 1:
+        return None
+    first = _leader(_of(race, _scores(field)), interquartile_mean)
+    found = [(one.name, _leader(_of(race, one.scores), one.estimator)) for one in variations]
+    fails = tuple(f"{name}: {leader} comes first" for name, leader in found if leader not in {first, None})
+    judged = sum(leader is not None for _, leader in found)
+    return Conclusion(f"{first} comes first", judged - len(fails), judged, fails) if judged else None
+
+
+def _of(labels: Sequence[str], scores: _Scores) -> _Scores:
+    return {label: scores[label] for label in labels if label in scores}
+
+
+def _leader(scores: _Scores, estimator: Callable[[Tasks], float]) -> str | None:
+    """Return who comes first among those with every environment; None with fewer than two of them."""
+    everywhere = {environment for tasks in scores.values() for environment in tasks}
+    complete = {label: list(tasks.values()) for label, tasks in scores.items() if set(tasks) == everywhere and tasks}
+    if len(complete) <= 1:
+        return None
+    values = {label: estimator(tasks) for label, tasks in complete.items()}
+    return max(values, key=values.__getitem__)
+
+
+def _difference(pair: Pair, again: Sequence[tuple[str, Mapping[tuple[str, str], str]]]) -> Conclusion:
+    better, worse = (pair.a, pair.b) if pair.verdict == "better" else (pair.b, pair.a)
+    found = [(name, verdicts[pair.a, pair.b]) for name, verdicts in again if (pair.a, pair.b) in verdicts]
+    turned = {"undecided": "cannot be told apart", "better": f"{pair.a} is better", "worse": f"{pair.b} is better"}
+    fails = tuple(f"{name}: {turned[verdict]}" for name, verdict in found if verdict != pair.verdict)
+    return Conclusion(f"{better} is better than {worse}", len(found) - len(fails), len(found), fails)
+
+
+def _verdicts(scores: _Scores, plan: AnalysisPlan) -> dict[tuple[str, str], str]:
+    """Return every pair's verdict, corrected over all pairs as in the main analysis; equivalence is not looked for."""
+    effects = {}
+    for a, b in combinations(scores, 2):
+        shared = [environment for environment in scores[a] if environment in scores[b]]
+        if shared:
+            ours, theirs = [scores[a][name] for name in shared], [scores[b][name] for name in shared]
+            share, effective = superiority(ours, theirs)
+            effects[a, b] = share, max(permutation_p(ours, theirs), wilson_p(share, effective))
+    corrected = holm([p for _, p in effects.values()])
+    return {
+        pair: "undecided" if p > 1 - plan.confidence else "better" if share > 0.5 else "worse"  # noqa: PLR2004
+        for (pair, (share, _)), p in zip(effects.items(), corrected, strict=True)
+    }
+
+
+def _scores(field: Field) -> _Scores:
+    return {
+        label: {cell.environment: cell.scores for cell in cells if len(cell.scores)} for label, cells in field.items()
+    }
+
+
+def _other_data(field: Field) -> Iterator[Variation]:
+    """Yield the re-analyses that change which numbers are compared."""
+    environments = list(dict.fromkeys(cell.environment for cells in field.values() for cell in cells))
+    for left_out in environments if len(environments) > 1 else ():
+        yield Variation(f"without {left_out}", _scores(_cells(field, partial(_is_elsewhere, left_out))))
+    for seed in sorted({run.entry.trial.seed for cells in field.values() for cell in cells for run in cell.runs}):
+        yield Variation(f"without seed {seed}", _scores(_runs(field, partial(_is_not, seed))))
+    if any(run.record is None for cells in field.values() for cell in cells for run in cell.runs):
+        yield Variation("failed trials dropped", _scores(_runs(field, lambda run: run.record is not None)))
+    metric = "auc" if next(cell for cells in field.values() for cell in cells).metric == "final" else "final"
+    if all(len(cell.values(metric)) for cells in field.values() for cell in cells):
+        name = "score over training" if metric == "auc" else "final score"
+        other = {label: [replace(cell, metric=metric) for cell in cells] for label, cells in field.items()}
+        yield Variation(f"{name} as the metric", _scores(other))
+
+
+def _other_scales(field: Field) -> Iterator[Variation]:
+    """Yield the re-analyses that change the scale or the average; comparisons run by run do not notice."""
+    scores = _scores(field)
+    yield Variation("mean for interquartile mean", scores, _mean)
+    yield Variation("scores from worst to best run", _rescaled(scores, _between_extremes))
+    yield Variation("ranks for scores", _rescaled(scores, rankdata))
+
+
+def _rescaled(scores: _Scores, scale: Callable[[Floats], Floats]) -> _Scores:
+    """Return scores rescaled within each environment, over the runs of all algorithms."""
+    found: dict[str, dict[str, Floats]] = {label: {} for label in scores}
+    for environment in dict.fromkeys(name for tasks in scores.values() for name in tasks):
+        labels = [label for label, tasks in scores.items() if environment in tasks]
+        sizes = np.cumsum([len(scores[label][environment]) for label in labels])[:-1]
+        pooled = np.asarray(scale(np.concatenate([scores[label][environment] for label in labels])), dtype=np.float64)
+        for label, part in zip(labels, np.split(pooled, sizes), strict=True):
+            found[label][environment] = part
+    return found
+
+
+def _between_extremes(values: Floats) -> Floats:
+    width = np.ptp(values)
+    return (values - values.min()) / width if width > 0 else np.zeros_like(values)
+
+
+def _mean(tasks: Tasks) -> float:
+    return float(np.mean([np.mean(task) for task in tasks]))
+
+
+def _is_elsewhere(environment: str, cell: Cell) -> bool:
+    return cell.environment != environment
+
+
+def _is_not(seed: int, run: Run) -> bool:
+    return run.entry.trial.seed != seed
+
+
+def _cells(field: Field, keep: Callable[[Cell], bool]) -> Field:
+    return {label: kept for label, cells in field.items() if (kept := [cell for cell in cells if keep(cell)])}
+
+
+def _runs(field: Field, keep: Callable[[Run], bool]) -> Field:
+    kept = {
+        label: [replace(cell, runs=tuple(filter(keep, cell.runs))) for cell in cells] for label, cells in field.items()
+    }
+    return _cells(kept, lambda cell: bool(cell.runs))

@@ -1,0 +1,312 @@
+"""A field of scored cells in, what to choose in each situation and how sure that is out.
+
+A situation is the whole suite at its full budget; one kind of actions and observations; one named set of
+hyperparameters; a smaller budget of steps or of seconds; failed runs being expensive; one environment alone. In each,
+the algorithms that have runs on all of its environments are compared again. The first is the report's main comparison
+and takes its verdicts; those of all others are corrected together, by Holm over every pair of every situation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis.compare import holm, permutation_p, superiority, wilson_p
+from bench.analysis.interval import (
+    FEWEST_RUNS,
+    Counts,
+    Tasks,
+    difference_interval,
+    iqm_interval,
+    wilson_limits,
+)
+from bench.analysis.moments import first_evaluations, last_evaluations, scores_at_seconds, scores_at_steps
+from bench.analysis.ranking import (
+    Race,
+    inflated_draws,
+    inflated_mean_draws,
+    order,
+    race_draws,
+    regrets,
+    shares_best,
+)
+from bench.analysis.reliability import failed_its_user
+from bench.analysis.scores import Cell
+from bench.catalog import environments as known_environments
+from bench.records import AnalysisPlan, Candidate, Interval, Pair, Situation, Suite
+
+Floats = NDArray[np.float64]
+Field = Mapping[str, Sequence[Cell]]
+Draws = Mapping[tuple[str, str], Floats]
+Streams = Callable[..., np.random.Generator]
+_Pairs = Mapping[tuple[str, str], str]
+"""(a, b) -> verdict on a."""
+_STEPS = tuple(mantissa * 10**power for power in range(2, 10) for mantissa in (1, 2, 5))
+_SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400)
+_MOST_BUDGETS = 3
+"""Rows per clock: a table of two minutes' reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """A situation before anything is compared."""
+
+    key: str
+    kind: str
+    text: str
+    race: Race
+    environments: tuple[str, ...]
+    measure: str = "score"
+
+
+def situations(
+    suite: Suite,
+    field: Field,
+    baselines: Collection[str],
+    pairs: Sequence[Pair],
+    draws: Draws,
+    streams: Streams,
+) -> tuple[Situation, ...]:
+    """Return every situation that the data at hand can speak of, the whole suite first.
+
+    Args:
+        suite: names the sets of hyperparameters, and holds the analysis plan.
+        field: label -> scored cells, in the suite's order.
+        baselines: labels that do not learn; they are never recommended.
+        pairs: the main comparison, with verdicts.
+        draws: (label, environment) -> (runs, resamples) counts.
+        streams: name -> generator.
+    """
+    learners = {label: list(cells) for label, cells in field.items() if label not in baselines}
+    settings = list(_settings(suite, learners))
+    if not settings:
+        return ()
+    plan = suite.analysis
+    main = {(pair.a, pair.b): pair.verdict for pair in pairs}
+    verdicts = [main, *_verdicts(settings[1:], draws, plan)]
+    return tuple(_situation(one, found, draws, streams, plan) for one, found in zip(settings, verdicts, strict=True))
+
+
+def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
+    complete = _complete(learners)
+    if len(complete) <= 1:
+        return
+    names = _names(complete)
+    yield _Setting("full", "full", _budget_words(complete), _scores(complete), names)
+    yield from _groups(learners, names)
+    yield from _sets(suite, complete)
+    yield from _steps(complete)
+    yield from _seconds(complete)
+    yield _Setting("failures", "failures", "if a failed run is expensive", _success(complete), names, "share")
+    for name in names if len(names) > 1 else ():
+        alone = {label: [cell for cell in cells if cell.environment == name] for label, cells in complete.items()}
+        yield _Setting(f"environment-{name}", "environment", f"{name} alone", _scores(alone), (name,))
+
+
+def _groups(learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
+    """Yield one setting per kind of actions and observations, where the suite has several."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    known = known_environments()
+    for name in dict.fromkeys(cell.environment for cells in learners.values() for cell in cells):
+        if name in known:
+            kinds.setdefault((known[name].actions, known[name].observations), []).append(name)
+    for (actions, observations), names in kinds.items():
+        here = _complete(_within(learners, names))
+        if len(here) > 1 and set(names) != set(everywhere):
+            text = f"{_kind_words(actions)} actions, {_kind_words(observations)} observations"
+            yield _Setting(f"group-{actions}-{observations}", "group", text, _scores(here), tuple(names))
+
+
+def _kind_words(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
+def _sets(suite: Suite, complete: Field) -> Iterator[_Setting]:
+    """Yield one setting per named set of hyperparameters, where the suite mixes several."""
+    sets: dict[str, list[str]] = {}
+    for entry in suite.algorithms:
+        if entry.label in complete:
+            sets.setdefault(entry.hyperparameter_set, []).append(entry.label)
+    for name, labels in sets.items() if len(sets) > 1 else ():
+        if len(labels) > 1:
+            here = {label: complete[label] for label in labels}
+            yield _Setting(f"set-{name}", "settings", f"with the settings of {name!r}", _scores(here), _names(here))
+
+
+def _steps(complete: Field) -> Iterator[_Setting]:
+    """Yield smaller step budgets, on the environments whose whole budget is at least as large."""
+    cells = [cell for found in complete.values() for cell in found]
+    budgets = {cell.environment: cell.budget for cell in cells}
+    first = max((step for cell in cells for step in first_evaluations(cell, "steps")), default=0)
+    fits = [k for k in _STEPS if first <= k < max(budgets.values()) and 2 * _wide(budgets, k) >= len(budgets)]
+    for steps in fits[-_MOST_BUDGETS:]:
+        names = tuple(name for name, budget in budgets.items() if budget >= steps)
+        race = _at(_within(complete, names), partial(scores_at_steps, steps=steps))
+        if race and not all(budget == steps for budget in budgets.values()):
+            yield _Setting(f"steps-{steps}", "steps", f"within {steps:,} steps", race, names)
+
+
+def _wide(budgets: Mapping[str, int], steps: int) -> int:
+    return sum(budget >= steps for budget in budgets.values())
+
+
+def _seconds(complete: Field) -> Iterator[_Setting]:
+    """Yield budgets of CPU seconds between the first evaluations and the end of the slowest training."""
+    cells = [cell for found in complete.values() for cell in found]
+    begun = [np.median(at) for cell in cells if (at := first_evaluations(cell, "seconds"))]
+    ended = [np.median(at) for cell in cells if (at := last_evaluations(cell, "seconds"))]
+    if len(begun) < len(cells):
+        return
+    fits = [seconds for seconds in _SECONDS if np.median(begun) <= seconds < max(ended)]
+    for seconds in fits[-_MOST_BUDGETS:]:
+        race = _at(complete, partial(scores_at_seconds, seconds=seconds))
+        if race:
+            text = f"within {_duration(seconds)} of training per run"
+            yield _Setting(f"seconds-{seconds}", "seconds", text, race, _names(complete))
+
+
+def _at(field: Field, read: Callable[[Cell], Floats | None]) -> Race:
+    """Return the scores at one moment; empty where fewer than two algorithms have them everywhere."""
+    found = {label: [read(cell) for cell in cells] for label, cells in field.items()}
+    known = {label: [task for task in tasks if task is not None] for label, tasks in found.items()}
+    race = {label: tasks for label, tasks in known.items() if len(tasks) == len(found[label])}
+    return race if len(race) > 1 else {}
+
+
+def _success(field: Field) -> Race:
+    """Return per run 1 where it ends at or above half of the target, else 0."""
+    return {
+        label: [np.array([not failed_its_user(run) for run in cell.runs], dtype=np.float64) for cell in cells]
+        for label, cells in field.items()
+    }
+
+
+def _verdicts(settings: Sequence[_Setting], draws: Draws, plan: AnalysisPlan) -> list[_Pairs]:
+    """Return each setting's verdicts, corrected together over all of them."""
+    asked = [(one, a, b) for one in settings for a, b in combinations(one.race, 2)]
+    effects = [superiority(one.race[a], one.race[b]) for one, a, b in asked]
+    p_values = [
+        max(permutation_p(one.race[a], one.race[b]), wilson_p(*effect))
+        for (one, a, b), effect in zip(asked, effects, strict=True)
+    ]
+    found: dict[str, dict[tuple[str, str], str]] = {one.key: {} for one in settings}
+    for (one, a, b), (share, _), p in zip(asked, effects, holm(p_values), strict=True):
+        decided = p <= 1 - plan.confidence
+        found[one.key][a, b] = ("better" if share > 0.5 else "worse") if decided else _equal(one, a, b, draws, plan)  # noqa: PLR2004
+    return [found[one.key] for one in settings]
+
+
+def _equal(one: _Setting, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> str:
+    """Return `equivalent` where the interval of the difference lies inside the margin, else `undecided`."""
+    if one.measure != "score":
+        return "undecided"
+    counts = _counts(a, one, draws), _counts(b, one, draws)
+    gap = difference_interval(one.race[a], one.race[b], *counts, plan.confidence)
+    inside = gap.low is not None and gap.high is not None and -plan.margin < gap.low and gap.high < plan.margin
+    return "equivalent" if inside else "undecided"
+
+
+def _situation(one: _Setting, verdicts: _Pairs, draws: Draws, streams: Streams, plan: AnalysisPlan) -> Situation:
+    candidates = _candidates(one, draws, streams, plan)
+    against = {other.label: _against(candidates[0].label, other.label, verdicts) for other in candidates[1:]}
+    as_good = tuple(label for label, verdict in against.items() if verdict != "better")
+    n = min(len(task) for tasks in one.race.values() for task in tasks)
+    decided = n >= FEWEST_RUNS and (len(as_good) < len(against) or "undecided" not in against.values())
+    choose = candidates[0].label if decided else None
+    return Situation(
+        key=one.key,
+        kind=one.kind,
+        text=one.text,
+        measure=one.measure,
+        choose=choose,
+        as_good=as_good,
+        candidates=candidates,
+        environments=one.environments,
+        n=n,
+        sentence=_sentence(one, choose or candidates[0].label, as_good, n, decided=decided),
+    )
+
+
+def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPlan) -> tuple[Candidate, ...]:
+    """Return every algorithm of the situation, the largest value first."""
+    counts = {label: _counts(label, one, draws) for label in one.race}
+    draw = inflated_draws if one.measure == "score" else inflated_mean_draws
+    drawn = race_draws(one.race, counts, lambda label: streams(label, one.key, "situation"), draw)
+    best, regret = (shares_best(drawn), regrets(drawn)) if drawn else ({}, {})
+    values = {label: _value(one, tasks, counts[label], plan) for label, tasks in one.race.items()}
+    ranked = order({label: value.estimate or 0.0 for label, value in values.items()})
+    return tuple(Candidate(label, values[label], best.get(label), regret.get(label)) for label in ranked)
+
+
+def _sentence(one: _Setting, leader: str, as_good: Sequence[str], n: int, *, decided: bool) -> str:
+    several = len(one.environments) > 1
+    rests = f"{n} runs on " + (f"each of {len(one.environments)} environments" if several else one.environments[0])
+    place = one.text[:1].upper() + one.text[1:]
+    if not decided:
+        return f"{place}: not enough evidence; {leader} leads ({rests})."
+    equal = f" or {_or(as_good)}, which cannot be told apart from it" if as_good else ""
+    return f"{place}: choose {leader}{equal} ({rests})."
+
+
+def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> Interval:
+    if one.measure == "score":
+        return iqm_interval(tasks, counts, plan.confidence)
+    share, n = float(np.mean([np.mean(task) for task in tasks])), min(len(task) for task in tasks)
+    if n < FEWEST_RUNS:
+        return Interval(share, n=n, note="few runs")
+    low, high = wilson_limits(share, sum(len(task) for task in tasks), plan.confidence)
+    return Interval(share, float(low), float(high), n)
+
+
+def _against(label: str, other: str, verdicts: _Pairs) -> str:
+    if (label, other) in verdicts:
+        return verdicts[label, other]
+    turned = {"better": "worse", "worse": "better"}
+    verdict = verdicts.get((other, label), "undecided")
+    return turned.get(verdict, verdict)
+
+
+def _counts(label: str, one: _Setting, draws: Draws) -> Counts:
+    return [draws[label, name] for name in one.environments]
+
+
+def _complete(field: Field) -> Field:
+    """Return those with runs on every environment that any has."""
+    everywhere = {cell.environment for cells in field.values() for cell in cells}
+    return {label: cells for label, cells in field.items() if cells and len(cells) == len(everywhere)}
+
+
+def _within(field: Field, names: Collection[str]) -> Field:
+    kept = {label: [cell for cell in cells if cell.environment in names] for label, cells in field.items()}
+    return {label: cells for label, cells in kept.items() if cells}
+
+
+def _names(field: Field) -> tuple[str, ...]:
+    return tuple(cell.environment for cell in next(iter(field.values())))
+
+
+def _scores(field: Field) -> Race:
+    return {label: [cell.scores for cell in cells] for label, cells in field.items()}
+
+
+def _budget_words(complete: Field) -> str:
+    budgets = sorted({cell.budget for cells in complete.values() for cell in cells})
+    steps = f"{budgets[0]:,}" + (f" to {budgets[-1]:,}" if len(budgets) > 1 else "")
+    return f"within {steps} steps"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds / length
+            return f"{count:g} {unit}{'s' * (count != 1)}"
+    return f"{seconds:g} second{'s' * (seconds != 1)}"
+
+
+def _or(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
