@@ -13,7 +13,17 @@ from ruamel.yaml import YAML
 
 from bench import suite
 from bench.errors import SuiteError
-from bench.records import AnalysisPlan, EvaluationPlan, Limits, Reference, Suite, SuiteAlgorithm, SuiteEnvironment
+from bench.records import (
+    CLAIM_QUANTITIES,
+    AnalysisPlan,
+    Claim,
+    EvaluationPlan,
+    Limits,
+    Reference,
+    Suite,
+    SuiteAlgorithm,
+    SuiteEnvironment,
+)
 from bench.suite.document import number
 
 SUITES = Path(__file__).parent.parent / "suites"
@@ -56,7 +66,10 @@ environments:
   CartPole-v1: {steps: 1e5, kwargs: {sutton_barto_reward: true}}
   LunarLander-v3: {steps: 200_000, reference: {random: -180, target: 200, source: mine}}
 analysis: {metric: auc, threshold: 0.8, margin: 0.1, failures: drop, confidence: 0.9, resamples: 1000}
-claims: [{left: ppo, right: plain, quantity: final, direction: above, margin: 0.1, text: tuned is better}]
+claims:
+  - {claim: tuned is better, left: ppo, right: plain, quantity: score, margin: 0.1, steps: 5e4, source: ours}
+  - {claim: it gets there, left: plain, right: 1, quantity: reached, direction: equivalent, margin: 0.2,
+     environments: [CartPole-v1]}
 skip_incompatible: true
 limits: {timeout_minutes: 30, memory_gb: 1.5}
 """
@@ -81,14 +94,8 @@ limits: {timeout_minutes: 30, memory_gb: 1.5}
         limits=Limits(30.0, 1.5),
         skip_incompatible=True,
         claims=(
-            {
-                "left": "ppo",
-                "right": "plain",
-                "quantity": "final",
-                "direction": "above",
-                "margin": 0.1,
-                "text": "tuned is better",
-            },
+            Claim("tuned is better", "ppo", "plain", "score", "greater", 0.1, (), 50_000, None, "ours"),
+            Claim("it gets there", "plain", 1.0, "reached", "equivalent", 0.2, ("CartPole-v1",)),
         ),
         path="x.yaml",
     )
@@ -210,10 +217,105 @@ def test_a_broken_text_is_one_complaint_with_its_line(text: str, told: str) -> N
         ("title: {a: b}", "x.yaml:3: title: wants text, not {'a': 'b'}"),
         ("foo: 1", ("x.yaml:3: foo: key 'foo' is not known; known here: name, title, question, seeds, evaluation, "
          "hyperparameters, algorithms, environments, analysis, claims, skip_incompatible, limits")),
+        (f"seeds: 1{'0' * 400}",
+         f"x.yaml:3: seeds: wants how many, or a list of seeds like [0, 1, 2], not 1{'0' * 56}..."),
     ],
 )  # fmt: skip
 def test_each_mistake_has_its_sentence(line: str, told: str) -> None:
     assert complaints(SMALL + line)[0] == told
+
+
+CLAIMS = """algorithms: [a2c, ppo, random, {name: dqn, label: DQN}]
+environments: {CartPole-v1: 1000, Acrobot-v1: 20_000}
+evaluation: {points: 10}
+claims:
+"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        ("left: ppo, right: 0.5, quantity: score", []),
+        ("left: ppo, right: a2c, quantity: seconds_to_threshold, direction: less, margin: 0.1", []),
+        ("left: ppo, right: a2c, quantity: score, steps: 2000, environments: [Acrobot-v1]", []),
+        ("left: DQN, quantity: regret, margin: 0.05", []),
+        ("left: ppo, right: a2c, quantity: score, seconds: 60", []),
+        ("left: ppoo, right: dqn, quantity: scor", [
+            ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
+             "seconds_to_threshold, steps_per_second, regret, not 'scor'; did you mean 'score'?"),
+            "left: no algorithm of this suite is called 'ppoo'; did you mean 'ppo'?",
+            "right: no algorithm of this suite is called 'dqn'; did you mean 'DQN'?",
+        ]),
+        ("left: ppo, quantity: score", ["key 'right' is missing; it wants another label, or a number"]),
+        ("left: ppo, right: ppo, quantity: score", [("right: 'ppo' is compared with itself; name another label, "
+         "or a number")]),
+        ("left: ppo, right: a2c, quantity: regret, direction: less", [
+            "right: regret compares with every other algorithm that learns; leave `right` out",
+            "direction: regret is always claimed to be below `margin`; leave `direction` out",
+        ]),
+        ("left: random, quantity: regret", [("left: random does not learn: it is never recommended, so nothing is "
+         "regretted; name an algorithm that does")]),
+        ("left: ppo, right: random, quantity: steps_per_second", [("right: random does not learn: it spends no time on "
+         "training; name an algorithm that does")]),
+        ("left: ppo, right: a2c, quantity: score, direction: equivalent", [("an equivalence needs a `margin` above 0; "
+         "no two algorithms are exactly equal: say which difference does not matter")]),
+        ("left: ppo, right: a2c, quantity: score, margin: -1", ["margin: must be at least 0, not -1"]),
+        ("left: ppo, right: a2c, quantity: score, direction: more", [
+            "direction: wants greater or less or equivalent, not 'more'"]),
+        ("left: ppo, right: a2c, quantity: score, steps: 1500", [("steps: 1,500 steps are beyond the budget of "
+         "CartPole-v1 (1,000)"), "steps: 1,500 steps are before the first evaluation on Acrobot-v1 (2,000 steps)"]),
+        ("left: ppo, right: a2c, quantity: score, steps: 500, seconds: 5, environments: [CartPole-v1]", [
+            ("seconds: either `steps` or `seconds` says when the score is read, not both; make it two claims")]),
+        ("left: ppo, right: a2c, quantity: auc, seconds: 5", [
+            "seconds: auc is not read at one moment; `seconds` goes with `quantity: score`"]),
+        ("left: ppo, right: a2c, quantity: score, environments: [CartPol-v1, Acrobot-v1, Acrobot-v1]", [
+            "environments.0: environment 'CartPol-v1' is not in this suite; did you mean 'CartPole-v1'?",
+            "environments.2: environment 'Acrobot-v1' is named twice",
+        ]),
+        ("left: ppo, right: a2c, quantity: score, environments: []", ["environments: wants at least one environment"]),
+        ("left: ppo, right: 5, quantity: failing", ["right: failing is a share of the runs, from 0 to 1, never 5"]),
+        ("left: ppo, right: 2000, quantity: steps_to_threshold", [
+            "right: 2,000 steps are beyond the budget of CartPole-v1 (1,000)"]),
+        ("left: ppo, right: 0, quantity: steps_per_second", [
+            "right: steps_per_second is compared with a number above 0, not 0"]),
+        ("left: ppo, right: true, quantity: score", ["right: wants a label of the suite, or a number, not true"]),
+        ("left: ppo, right: a2c, quantity: score, marginn: 1", [("marginn: key 'marginn' is not known; did you mean "
+         "'margin'?")]),
+    ],
+)  # fmt: skip
+def test_each_mistake_of_a_claim_has_its_sentence(claim: str, told: list[str]) -> None:
+    text = f"{CLAIMS}  - {{claim: one, {claim}}}\n"
+    found = [line.removeprefix("x.yaml:5: claims.0") for line in complaints(text)] if told else []
+    assert [line.removeprefix(".").removeprefix(": ") for line in found] == told
+    assert told or suite.parse(text, "x.yaml").claims[0].text == "one"
+
+
+def test_a_claim_about_an_algorithm_where_it_cannot_run_is_told() -> None:
+    text = """algorithms: [sac, ppo, dqn]
+environments: {CartPole-v1: 1000, Pendulum-v1: 1000}
+skip_incompatible: true
+claims:
+  - {claim: here, left: sac, right: ppo, quantity: score, environments: [CartPole-v1]}
+  - {claim: nowhere, left: sac, right: dqn, quantity: score}
+  - {claim: where it can, left: sac, right: ppo, quantity: score}
+"""
+    assert complaints(text) == [
+        (
+            "x.yaml:5: claims.0.environments.0: sac does not run there: sac wants continuous actions, CartPole-v1 has "
+            "discrete ones; leave this environment out"
+        ),
+        "x.yaml:6: claims.1: sac and dqn share no environment",
+    ]
+
+
+def test_a_claim_made_twice_is_told_whatever_its_words() -> None:
+    text = (
+        f"{CLAIMS}  - {{claim: one, left: ppo, right: a2c, quantity: score}}\n"
+        "  - {claim: two, left: ppo, right: a2c, quantity: score, direction: greater}\n"
+    )
+    assert complaints(text) == [
+        "x.yaml:6: claims.1: tests the same as the claim in line 5; every claim makes the others harder"
+    ]
 
 
 def test_a_bomb_of_aliases_is_refused_in_one_complaint() -> None:
@@ -300,6 +402,7 @@ KEYS = st.sampled_from(
     ["name", "title", "seeds", "evaluation", "hyperparameters", "algorithms", "environments", "analysis", "claims",
      "skip_incompatible", "limits", "points", "steps", "reference", "random", "target", "kwargs", "label", "set",
      "CartPole-v1", "Pendulum-v1", "x:Y", "n_envs", "learning_rate", "policy_kwargs", "normalize", "train_freq",
+     "left", "right", "quantity", "margin", "seconds",
      "noise_type", "env_wrapper", "ent_coef", "gradient_steps", "threshold", "timeout_minutes"]
 )  # fmt: skip
 SCALARS = (
@@ -307,7 +410,9 @@ SCALARS = (
     | st.booleans()
     | st.integers(-3, 10**6)
     | st.floats()
-    | st.sampled_from(["ppo", "sac", "rl-zoo", "lin_1e-3", "lin_", "auto", "auto_x", "dict(a=[1])", "dict(**x)", "{}"])
+    | st.sampled_from(
+        ["score", "ppo", "sac", "rl-zoo", "lin_1e-3", "lin_", "auto", "auto_x", "dict(a=[1])", "dict(**x)", "{}"]
+    )
     | st.text(max_size=5)
 )
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -317,9 +422,19 @@ ENTRIES = st.fixed_dictionaries(
     {"name": st.sampled_from(["ppo", "sac", "ars", "random"]) | VALUES},
     optional={"hyperparameters": st.dictionaries(KEYS, VALUES, max_size=4) | VALUES, "label": VALUES},
 )
+CLAIMED = st.fixed_dictionaries(
+    {"claim": st.just("c"), "left": SCALARS, "quantity": st.sampled_from(list(CLAIM_QUANTITIES))},
+    optional=dict.fromkeys(("right", "margin", "environments", "steps", "seconds", "direction"), VALUES),
+)
 NEAR_SUITES = st.fixed_dictionaries(
     {"algorithms": st.lists(ENTRIES, max_size=3) | VALUES, "environments": st.dictionaries(KEYS, VALUES) | VALUES},
-    optional={"seeds": VALUES, "evaluation": VALUES, "analysis": VALUES, "limits": VALUES, "claims": VALUES},
+    optional={
+        "seeds": VALUES,
+        "evaluation": VALUES,
+        "analysis": VALUES,
+        "limits": VALUES,
+        "claims": st.lists(CLAIMED, max_size=3) | VALUES,
+    },
 )
 
 

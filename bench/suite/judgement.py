@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from bench import catalog, hyperparameters
 from bench.catalog import did_you_mean
 from bench.hyperparameters.values import checked
+from bench.suite.claims import judge_claims
 from bench.suite.document import Document, Place
 
 
@@ -29,6 +30,7 @@ def judge(document: Document) -> None:
         _judge_environment(document, id_, settings)
     if document.value.get("skip_incompatible") is not True:
         _judge_pairs(document, entries, list(environments))
+    judge_claims(document, list(entries.values()), environments)
 
 
 def _entries(algorithms: Any) -> dict[Place, Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeGuard
@@ -18,12 +19,14 @@ from bench.suite.document import Document, Place
 
 MOST_SEEDS = 10_000  # seeds are counted out one by one, so a slip of the key must not fill the memory
 
+SHORT_LIST = 3
+
 
 def whole(lowest: int) -> BeforeValidator:
     """Take a whole number of at least `lowest`; `1e5` is one."""
 
     def check(value: Any) -> int:
-        if not _is_number(value) or not math.isfinite(value) or value != int(value):
+        if not _is_finite(value) or value != int(value):
             raise ValueError(f"wants a whole number, not {shown(value)}")
         if value < lowest:
             raise ValueError(f"must be at least {lowest}, not {shown(value)}")
@@ -36,7 +39,7 @@ def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = 
     """Take a finite number above `above` and below `below`, or equal to `below` where `or_equal`."""
 
     def check(value: Any) -> float:
-        if not _is_number(value) or not math.isfinite(value):
+        if not _is_finite(value):
             raise ValueError(f"wants a number, not {shown(value)}")
         if not (above < value < below or (or_equal and value == below)):
             upper = f" and {'at most' if or_equal else 'below'} {below:g}" if below < math.inf else ""
@@ -46,13 +49,23 @@ def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = 
     return BeforeValidator(check)
 
 
+def not_negative(value: Any) -> float:
+    """Take a finite number of at least 0."""
+    if not _is_finite(value):
+        raise ValueError(f"wants a number, not {shown(value)}")
+    if value < 0:
+        raise ValueError(f"must be at least 0, not {shown(value)}")
+    return float(value)
+
+
 def one_of(*words: str) -> BeforeValidator:
     """Take one of the words."""
 
     def check(value: Any) -> str:
         if value not in words:
             hint = did_you_mean(value, words) if isinstance(value, str) else ""
-            raise ValueError(f"wants {' or '.join(words)}, not {shown(value)}" + (f"; {hint}" if hint else ""))
+            known = " or ".join(words) if len(words) <= SHORT_LIST else f"one of {', '.join(words)}"
+            raise ValueError(f"wants {known}, not {shown(value)}" + (f"; {hint}" if hint else ""))
         return str(value)
 
     return BeforeValidator(check)
@@ -68,10 +81,15 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_finite(value: Any) -> TypeGuard[float]:
+    # Compared rather than converted: a whole number of 400 digits is no float.
+    return _is_number(value) and abs(value) <= sys.float_info.max
+
+
 def _seeds(value: Any) -> tuple[int, ...]:
     if isinstance(value, list):
         return _listed_seeds(value)
-    if not _is_number(value) or not math.isfinite(value) or value != int(value):
+    if not _is_finite(value) or value != int(value):
         raise ValueError(f"wants how many, or a list of seeds like [0, 1, 2], not {shown(value)}")
     if not 1 <= value <= MOST_SEEDS:
         raise ValueError(f"must be from 1 to {MOST_SEEDS:,}, not {shown(value)}")
@@ -101,6 +119,20 @@ def _label(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable() or "@" in value:
         raise ValueError(f"wants a line of text without `@`, not {shown(value)}")
     return value
+
+
+def _sentence(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError(f"wants the claim as a line of text, not {shown(value)}")
+    return value
+
+
+def _label_or_number(value: Any) -> str | float:
+    if isinstance(value, str):
+        return value
+    if not _is_finite(value):
+        raise ValueError(f"wants a label of the suite, or a number, not {shown(value)}")
+    return float(value)
 
 
 def _set_or_overrides(value: Any) -> Any:
@@ -170,6 +202,21 @@ class Analysis(_Strict):
     resamples: Annotated[int, whole(100)] = 5000
 
 
+class Claim(_Strict):
+    """One entry of `claims`."""
+
+    claim: Annotated[str, BeforeValidator(_sentence)]
+    left: str
+    right: Annotated[str | float, BeforeValidator(_label_or_number)] | None = None
+    quantity: Annotated[str, one_of(*records.CLAIM_QUANTITIES)]
+    direction: Annotated[str, one_of("greater", "less", "equivalent")] = "greater"
+    margin: Annotated[float, BeforeValidator(not_negative)] = 0.0
+    environments: Annotated[list[str], _nonempty("environment")] = []
+    steps: Annotated[int, whole(1)] | None = None
+    seconds: Annotated[float, real(0)] | None = None
+    source: str = ""
+
+
 class Limits(_Strict):
     """Hard limits of one trial."""
 
@@ -191,7 +238,7 @@ class Description(_Strict):
         dict[str, Annotated[Environment, _short_form("steps", (int, float))]], _nonempty("environment")
     ]
     analysis: Analysis = Analysis()
-    claims: list[dict[str, Any]] = []
+    claims: list[Claim] = []
     skip_incompatible: bool = False
     limits: Limits = Limits()
 
@@ -242,6 +289,8 @@ def _fields(where: Place) -> list[str]:
             return list(Reference.model_fields)
         case ("environments", *_):
             return list(Environment.model_fields)
+        case ("claims", *_):
+            return list(Claim.model_fields)
     return list(sections[str(where[0])].model_fields)
 
 
@@ -258,7 +307,7 @@ def suite(described: Description, document: Document) -> records.Suite:
         analysis=records.AnalysisPlan(**described.analysis.model_dump()),
         limits=records.Limits(**described.limits.model_dump()),
         skip_incompatible=described.skip_incompatible,
-        claims=tuple(described.claims),
+        claims=tuple(map(_claim, described.claims)),
         path=document.place,
         lines=_dotted(document.lines.items()),
     )
@@ -281,6 +330,21 @@ def _algorithm(entry: Algorithm, set_name: str) -> records.SuiteAlgorithm:
 def _environment(id_: str, entry: Environment) -> records.SuiteEnvironment:
     reference = records.Reference(**entry.reference.model_dump()) if entry.reference else None
     return records.SuiteEnvironment(id_, entry.steps, entry.kwargs, reference)
+
+
+def _claim(entry: Claim) -> records.Claim:
+    return records.Claim(
+        text=entry.claim,
+        left=entry.left,
+        right=entry.right,
+        quantity=entry.quantity,
+        direction=entry.direction,
+        margin=entry.margin,
+        environments=tuple(entry.environments),
+        steps=entry.steps,
+        seconds=entry.seconds,
+        source=entry.source,
+    )
 
 
 def _dotted(lines: Iterable[tuple[Place, int]]) -> dict[str, int]:

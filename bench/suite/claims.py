@@ -1,0 +1,202 @@
+"""A document in, complaints about its claims out: who is compared, on what, and whether the suite can measure it.
+
+Like the rest of the judgement it works on the plain values: what has the wrong shape is left to the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from bench import catalog
+from bench.catalog import did_you_mean
+from bench.records import CLAIM_QUANTITIES
+from bench.suite.document import Document, Place
+
+SHARES = ("failing", "reached", "collapse")
+ENDLESS = 1e15
+"""More steps than any budget; what lies beyond is left to the schema."""
+TIMED = ("seconds_to_threshold", "steps_per_second")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What claims may speak of."""
+
+    algorithms: Mapping[str, str]
+    """Label -> name of the algorithm."""
+    budgets: Mapping[str, int | None]
+    """Environment -> steps; None where the suite gives no sensible number."""
+    points: int
+    """Evaluations during training."""
+
+
+Complaint = tuple[Place, str, str]
+"""Keys within the claim, what is wrong, and what to do about it."""
+
+
+def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], environments: Mapping[str, Any]) -> None:
+    """Add a complaint for everything in `claims` whose shape may be right and whose meaning is not.
+
+    Args:
+        document: whose `claims` are judged.
+        entries: those of `algorithms`, as mappings.
+        environments: id -> settings.
+    """
+    claims = document.value.get("claims")
+    known = _Known(_labels(entries), _budgets(environments), _points(document.value.get("evaluation")))
+    first: dict[str, Place] = {}
+    for number, claim in enumerate(claims if isinstance(claims, list) else []):
+        where = ("claims", number)
+        if not isinstance(claim, dict):
+            continue
+        for keys, message, hint in _complaints(claim, known):
+            document.complain((*where, *keys), message, hint)
+        _judge_repetition(document, where, claim, first)
+
+
+def _labels(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    named = [(entry.get("label") or entry.get("name"), entry.get("name")) for entry in entries]
+    return {label: name for label, name in named if isinstance(label, str) and isinstance(name, str)}
+
+
+def _budgets(environments: Mapping[str, Any]) -> dict[str, int | None]:
+    given = {id_: value.get("steps") if isinstance(value, dict) else value for id_, value in environments.items()}
+    return {id_: int(steps) if _is_number(steps) and 1 <= steps < ENDLESS else None for id_, steps in given.items()}
+
+
+def _points(evaluation: Any) -> int:
+    points = evaluation.get("points", 20) if isinstance(evaluation, dict) else 20
+    return int(points) if _is_number(points) and 1 <= points < ENDLESS else 1
+
+
+def _judge_repetition(document: Document, where: Place, claim: Mapping[str, Any], first: dict[str, Place]) -> None:
+    tested = {"direction": "greater", "margin": 0.0, **claim}
+    key = repr(sorted((name, value) for name, value in tested.items() if name not in {"claim", "source"}))
+    if key in first:
+        line = document.line(first[key])
+        document.complain(where, f"tests the same as the claim in line {line}", "every claim makes the others harder")
+    first.setdefault(key, where)
+
+
+def _complaints(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
+    yield from _about_sides(claim, known)
+    yield from _about_environments(claim, known)
+    yield from _about_margin(claim)
+    yield from _about_moment(claim, known)
+    right = claim.get("right")
+    if _is_number(right) and abs(right) < ENDLESS:
+        yield from _about_number(claim, right, known)
+
+
+def _about_sides(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
+    left, right, quantity = claim.get("left"), claim.get("right"), claim.get("quantity")
+    for key, label in (("left", left), ("right", right)):
+        if isinstance(label, str) and label not in known.algorithms:
+            hint = did_you_mean(label, known.algorithms) or f"it has {', '.join(known.algorithms) or 'none'}"
+            yield (key,), f"no algorithm of this suite is called {label!r}", hint
+        elif isinstance(label, str) and (why := _untimed(claim)) and not _learns(known.algorithms[label]):
+            yield (key,), f"{label} does not learn: {why}", "name an algorithm that does"
+    if quantity == "regret":
+        yield from _about_regret(claim)
+    elif right is None and quantity in CLAIM_QUANTITIES:
+        yield (), "key 'right' is missing", "it wants another label, or a number"
+    elif isinstance(left, str) and left == right:
+        yield ("right",), f"{left!r} is compared with itself", "name another label, or a number"
+
+
+def _untimed(claim: Mapping[str, Any]) -> str:
+    """Return why a policy that does not learn cannot take part; empty where it can."""
+    if claim.get("quantity") == "regret":
+        return "it is never recommended, so nothing is regretted"
+    timed = claim.get("quantity") in TIMED or claim.get("seconds") is not None
+    return "it spends no time on training" if timed else ""
+
+
+def _about_regret(claim: Mapping[str, Any]) -> Iterator[Complaint]:
+    if claim.get("right") is not None:
+        yield ("right",), "regret compares with every other algorithm that learns", "leave `right` out"
+    if "direction" in claim:
+        yield ("direction",), "regret is always claimed to be below `margin`", "leave `direction` out"
+
+
+def _about_environments(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
+    named = claim.get("environments")
+    for place, id_ in enumerate(named if isinstance(named, list) else []):
+        keys = ("environments", place)
+        if isinstance(id_, str) and id_ not in known.budgets:
+            hint = did_you_mean(id_, known.budgets) or f"it has {', '.join(known.budgets) or 'none'}"
+            yield keys, f"environment {id_!r} is not in this suite", hint
+        elif id_ in (named or [])[:place]:
+            yield keys, f"environment {id_!r} is named twice", ""
+        elif isinstance(id_, str):
+            for label in _sides(claim, known):
+                if reason := _mismatch(known.algorithms[label], id_):
+                    yield keys, f"{label} does not run there: {reason}", "leave this environment out"
+    if named is None and known.budgets and not _meant(claim, known) and len(_sides(claim, known)):
+        yield (), f"{' and '.join(_sides(claim, known))} share no environment", ""
+
+
+def _about_margin(claim: Mapping[str, Any]) -> Iterator[Complaint]:
+    margin = claim.get("margin", 0)
+    if claim.get("direction") == "equivalent" and _is_number(margin) and margin == 0:
+        hint = "no two algorithms are exactly equal: say which difference does not matter"
+        yield (("margin",) if "margin" in claim else ()), "an equivalence needs a `margin` above 0", hint
+
+
+def _about_moment(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
+    quantity, steps, seconds = (claim.get(key) for key in ("quantity", "steps", "seconds"))
+    if steps is not None and seconds is not None:
+        yield ("seconds",), "either `steps` or `seconds` says when the score is read, not both", "make it two claims"
+    for key, value in (("steps", steps), ("seconds", seconds)):
+        if value is not None and quantity != "score" and quantity in CLAIM_QUANTITIES:
+            yield (key,), f"{quantity} is not read at one moment", f"`{key}` goes with `quantity: score`"
+    if quantity != "score" or not _is_number(steps) or not 1 <= steps < ENDLESS:
+        return
+    for id_, budget in _meant(claim, known).items():
+        if budget is not None and steps > budget:
+            yield ("steps",), f"{steps:,.0f} steps are beyond the budget of {id_} ({budget:,})", ""
+        elif budget is not None and steps * known.points < budget:
+            soonest = f"{-(-budget // known.points):,} steps"
+            yield ("steps",), f"{steps:,.0f} steps are before the first evaluation on {id_} ({soonest})", ""
+
+
+def _about_number(claim: Mapping[str, Any], number: float, known: _Known) -> Iterator[Complaint]:
+    quantity = claim.get("quantity")
+    if quantity in SHARES and not 0 <= number <= 1:
+        yield ("right",), f"{quantity} is a share of the runs, from 0 to 1, never {number:g}", ""
+    elif quantity in {"spread", *TIMED, "steps_to_threshold"} and number <= 0:
+        yield ("right",), f"{quantity} is compared with a number above 0, not {number:g}", ""
+    elif quantity == "steps_to_threshold":
+        for id_, budget in _meant(claim, known).items():
+            if budget is not None and number > budget:
+                yield ("right",), f"{number:,.0f} steps are beyond the budget of {id_} ({budget:,})", ""
+
+
+def _meant(claim: Mapping[str, Any], known: _Known) -> dict[str, int | None]:
+    """Return the budgets of the environments that the claim is about: those it names, else all that both sides have."""
+    named = claim.get("environments")
+    if isinstance(named, list):
+        return {id_: known.budgets[id_] for id_ in named if isinstance(id_, str) and id_ in known.budgets}
+    names = [known.algorithms[label] for label in _sides(claim, known)]
+    return {id_: budget for id_, budget in known.budgets.items() if not any(_mismatch(name, id_) for name in names)}
+
+
+def _sides(claim: Mapping[str, Any], known: _Known) -> list[str]:
+    sides = (claim.get("left"), claim.get("right"))
+    return [label for label in sides if isinstance(label, str) and label in known.algorithms]
+
+
+def _mismatch(name: str, id_: str) -> str:
+    algorithm, environment = catalog.algorithms().get(name), catalog.environments().get(id_)
+    return catalog.mismatch(algorithm, environment) if algorithm and environment else ""
+
+
+def _learns(name: str) -> bool:
+    algorithm = catalog.algorithms().get(name)
+    return algorithm is None or algorithm.learns
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
