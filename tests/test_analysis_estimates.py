@@ -384,7 +384,7 @@ def test_an_algorithm_without_all_environments_is_not_ranked() -> None:
     assert estimates.aggregates[-1].label == "sac"
     assert pair_of(estimates, "ppo", "sac").environments == 1
     assert warned(estimates, "not comparable with the others, for want of runs on some environments: sac (1)")
-    assert estimates.verdicts[0].startswith("Best: ppo")
+    assert estimates.verdicts[0].startswith("Within 1,000 steps choose ppo")
 
 
 def test_results_on_an_environment_outside_the_suite_are_shown_alone() -> None:
@@ -434,10 +434,11 @@ def test_the_random_policy_is_shown_and_never_recommended() -> None:
 
 def test_a_clear_winner_is_named_with_whom_to_avoid() -> None:
     estimates = random_results({"ppo": 0.9, "dqn": 0.3}, 2, 10).analysed()
-    assert estimates.verdicts[0].startswith("Best: ppo")
-    assert "10 runs on each of 2 environments" in estimates.verdicts[0]
-    assert any(verdict.startswith("Avoid dqn") for verdict in estimates.verdicts)
-    assert any("14 of 14 re-analyses" in verdict for verdict in estimates.verdicts)
+    assert estimates.verdicts[0].startswith("Within 1,000 steps choose ppo")
+    assert "10 runs on each of 2 environments" in estimates.verdicts[1]
+    assert "Avoid dqn: 20 of 20 runs end below half of the target; ppo is better." in estimates.verdicts
+    # Two environments, ten seeds, the other metric, the mean, extremes, ranks.
+    assert (estimates.conclusions[0].holds, estimates.conclusions[0].of) == (16, 16)
 
 
 def test_equal_algorithms_give_not_enough_evidence() -> None:

@@ -23,7 +23,7 @@ Field = Mapping[str, Sequence[Cell]]
 Streams = Callable[..., np.random.Generator]
 SURE = 0.95
 """Share of draws from which a lead is called sure."""
-_MOST_STRETCHES = 4
+_MOST_STRETCHES = 6
 _RESAMPLES = 1000
 """Of those in hand: a share of draws needs no extreme quantiles."""
 
@@ -66,7 +66,7 @@ def _lead(
         probability_best=tuple(tuple(share[label] for share in shares) for label in field),
         environments=tuple(cell.environment for cell in cells),
         n=min(len(cell.runs) for found in field.values() for cell in found),
-        sentences=tuple(_sentences(axis, places, iqm, shares)),
+        sentences=tuple(_sentences(axis, places, shares)),
     )
 
 
@@ -108,21 +108,30 @@ def _seconds(field: Field, points: int) -> Floats:
     return np.geomspace(min(first), max(last), points)
 
 
-def _sentences(
-    axis: str, x: Sequence[float], iqm: Sequence[Mapping[str, float]], shares: Sequence[Mapping[str, float]]
-) -> Iterator[str]:
-    """Yield who leads where, and whether either side of a change of the lead is sure."""
-    leaders = [max(values, key=values.__getitem__) for values in iqm]
-    starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(leaders)) if a != b)]
-    stretches = list(zip(starts, [*starts[1:], len(x)], strict=True))
-    surest = [max(share[leaders[start]] for share in shares[start:end]) for start, end in stretches]
-    if len(stretches) > _MOST_STRETCHES:
-        yield f"The lead changes hands {len(stretches) - 1} times: nobody leads for long."
+def _sentences(axis: str, x: Sequence[float], shares: Sequence[Mapping[str, float]]) -> Iterator[str]:
+    """Yield who surely leads where, and between whom the lead is open."""
+    sure = [next((label for label, share in found.items() if share >= SURE), None) for found in shares]
+    starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(sure)) if a != b)]
+    if len(starts) > _MOST_STRETCHES:
+        yield f"The lead changes {len(starts) - 1} times: nobody leads for long."
         return
-    for (start, end), sure in zip(stretches, surest, strict=True):
-        where = f"from {_place(axis, x[start])} to {_place(axis, x[end - 1])}"
-        how = "surely" if sure >= SURE else "perhaps"
-        yield f"{leaders[start]} {how} leads {where} (best in up to {100 * sure:.0f} % of draws)."
+    for start, end in zip(starts, [*starts[1:], len(x)], strict=True):
+        where = _stretch(axis, x[start], x[end - 1])
+        leader = sure[start]
+        if leader is not None:
+            yield f"{leader} leads {where}: best in at least {100 * SURE:.0f} % of draws."
+        else:
+            yield f"The lead is open {where}, between {_rivals(shares[start:end])}."
+
+
+def _rivals(shares: Sequence[Mapping[str, float]]) -> str:
+    """Return those who are best in more than 1 - SURE of the draws somewhere."""
+    names = [label for label in shares[0] if max(found[label] for found in shares) > 1 - SURE]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _stretch(axis: str, start: float, end: float) -> str:
+    return f"at {_place(axis, start)}" if start == end else f"from {_place(axis, start)} to {_place(axis, end)}"
 
 
 def _place(axis: str, value: float) -> str:

@@ -216,7 +216,7 @@ def _situation(one: _Setting, verdicts: _Pairs, draws: Draws, streams: Streams, 
     against = {other.label: _against(candidates[0].label, other.label, verdicts) for other in candidates[1:]}
     as_good = tuple(label for label, verdict in against.items() if verdict != "better")
     n = min(len(task) for tasks in one.race.values() for task in tasks)
-    decided = n >= FEWEST_RUNS and (len(as_good) < len(against) or "undecided" not in against.values())
+    decided = len(as_good) < len(against) or "undecided" not in against.values()
     choose = candidates[0].label if decided else None
     return Situation(
         key=one.key,

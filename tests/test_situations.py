@@ -1,0 +1,349 @@
+"""Which algorithm when: situations, crossover, reliability, cards and re-analyses, on suites made up here."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.analysis.ledger import Entry
+from bench.analysis.moments import scores_at_seconds, scores_at_steps
+from bench.analysis.ranking import inflated_draws, race_draws, regrets, shares_best
+from bench.analysis.reliability import reliability
+from bench.analysis.scores import Cell, cell
+from bench.records import AnalysisPlan, Card, Estimates, Failure, Outcome, Record, Reference, Situation, SuiteAlgorithm
+from tests.test_analysis_estimates import (
+    UNIT,
+    Results,
+    failing,
+    random_results,
+    record_of,
+    results_of,
+    trial_of,
+)
+
+
+def entry_of(outcome: Outcome) -> Entry:
+    trial = outcome.trial
+    return Entry(trial.label, trial, trial.fingerprint, trial.configuration, outcome, planned=True)
+
+
+def cell_of(scores: Sequence[float], *, curves: Sequence[Sequence[float]] | None = None) -> Cell:
+    made = curves or [np.linspace(0, score, 5).tolist() for score in scores]
+    records = [
+        record_of(trial_of("ppo", "env", seed), score, curve=curve)
+        for seed, (score, curve) in enumerate(zip(scores, made, strict=True))
+    ]
+    return cell([entry_of(record) for record in records], UNIT, AnalysisPlan())
+
+
+def situation_of(estimates: Estimates, key: str) -> Situation:
+    return next(one for one in estimates.situations if one.key == key)
+
+
+def card_of(estimates: Estimates, label: str) -> Card:
+    return next(card for card in estimates.cards if card.label == label)
+
+
+def with_curves(case: Results, curves: dict[str, Sequence[float]], noise: float = 0.0) -> Results:
+    """Return the case with one curve per label, each run shifted by its own small amount; the final score ends it."""
+
+    def change(old: Outcome) -> Record:
+        shift = noise * (old.trial.seed - 4.5)
+        curve = [value + shift for value in curves[old.trial.label]]
+        return record_of(old.trial, curve[-1], curve=curve)
+
+    return case.changed(change)
+
+
+def test_a_run_is_read_between_its_evaluations_and_never_beyond_them() -> None:
+    # Evaluations at 200, 400, ..., 1000 steps: 0, 0.25, 0.5, 0.75, 1; CPU seconds are steps / 100.
+    one = cell_of([1.0])
+    assert scores_at_steps(one, 300) == pytest.approx([0.125])
+    assert scores_at_steps(one, 1000) == pytest.approx([1.0])
+    assert scores_at_steps(one, 199) is None
+    assert scores_at_steps(one, 1001) is None
+
+
+def test_after_some_seconds_a_run_has_its_last_evaluation_and_keeps_its_policy_once_trained() -> None:
+    one = cell_of([1.0])
+    assert scores_at_seconds(one, 5.0) == pytest.approx([0.25])
+    assert scores_at_seconds(one, 1.0) == pytest.approx([0.0])
+    assert scores_at_seconds(one, 99.0) == pytest.approx([1.0])
+
+
+def test_a_failed_run_scores_zero_at_every_moment() -> None:
+    outcomes: list[Outcome] = [record_of(trial_of("ppo", "env", 0), 1.0)]
+    outcomes.append(Failure(trial_of("ppo", "env", 1), "killed", "gone"))
+    both = cell([entry_of(outcome) for outcome in outcomes], UNIT, AnalysisPlan())
+    assert scores_at_steps(both, 400) == pytest.approx([0.25, 0.0])
+    assert scores_at_seconds(both, 4.0) == pytest.approx([0.25, 0.0])
+
+
+def test_regret_and_share_of_being_best_by_hand() -> None:
+    draws = {"a": np.array([1.0, 0.0, 2.0, 1.0]), "b": np.array([0.0, 1.0, 2.0, 0.5])}
+    # a is best in draws one and four and half of three; it misses the best by 1 once.
+    assert shares_best(draws) == {"a": 0.625, "b": 0.375}
+    assert regrets(draws) == {"a": 0.25, "b": 0.375}
+
+
+def test_expected_regret_and_share_of_best_are_those_of_the_true_sampling_distribution() -> None:
+    # Twenty runs each, SD 0.1, interquartile means 0.05 apart. The IQM of normal runs has an SD of about
+    # 1.1 * 0.1 / sqrt(20), the difference one of 0.035: b is best with Phi(-1.44) = 0.075, choosing a costs
+    # 0.035 * L(1.44) = 0.0011 and choosing b 0.05 more. The draws are a little wider (t instead of normal).
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=20)
+    x = 0.1 * (x - x.mean()) / x.std(ddof=1)
+    first, second = (rng.multinomial(20, np.full(20, 1 / 20), size=20_000).T.astype(float) for _ in "ab")
+    race = {"a": [x + 0.05], "b": [x]}
+    streams = {label: np.random.default_rng(seed) for seed, label in enumerate("ab")}
+    drawn = race_draws(race, {"a": [first], "b": [second]}, streams.__getitem__, inflated_draws)
+    assert shares_best(drawn)["b"] == pytest.approx(0.08, abs=0.04)
+    assert regrets(drawn)["a"] == pytest.approx(0.0015, abs=0.0015)
+    assert regrets(drawn)["b"] == pytest.approx(0.0515, abs=0.003)
+
+
+def test_reliability_by_hand() -> None:
+    # Ten runs end at 0.0, 0.2, 0.4 and seven times 1; the threshold 0.9 is reached by those and, early, by the first.
+    finals = [0.0, 0.2, 0.4, *[1.0] * 7]
+    curves = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 0.2], [0, 0, 0, 0, 0.4], *[[0, 0, 0.5, 1, 1]] * 7]
+    found = reliability("ppo", [cell_of(finals, curves=curves)], 0.9, 0.95)
+    assert (found.failing, found.runs, found.failing_share.estimate) == (3, 10, 0.3)
+    # Clopper and Pearson's interval of 3 in 10, from their tables.
+    assert (found.failing_share.low, found.failing_share.high) == pytest.approx((0.0667, 0.6525), abs=1e-4)
+    assert (found.reached, found.collapsed, found.collapsed_share.estimate) == (8, 1, 0.125)
+    assert found.worst_decile == 0.0
+    # Lower quartile: a quarter of the way from 0.4 (third) to 1 (fourth): 0.55; upper 1.
+    assert found.spread == pytest.approx(0.45)
+    # Half of all ten have reached it by the fourth of five evaluations.
+    assert found.median_budget_share == 0.8
+
+
+def test_the_worst_decile_of_several_environments_is_the_mean_of_their_worst_runs() -> None:
+    cells = [cell_of([0.1, *[1.0] * 9]), cell_of([0.5, *[1.0] * 9])]
+    assert reliability("ppo", cells, 0.9, 0.95).worst_decile == pytest.approx(0.3)
+
+
+def test_each_environment_alone_may_have_another_answer() -> None:
+    rng = np.random.default_rng(0)
+    levels = {("ppo", "a"): 0.9, ("ppo", "b"): 0.3, ("dqn", "a"): 0.3, ("dqn", "b"): 0.9}
+    case = results_of({key: (level + 0.05 * rng.normal(size=10)).tolist() for key, level in levels.items()})
+    found = case.analysed()
+    assert situation_of(found, "environment-a").choose == "ppo"
+    assert situation_of(found, "environment-b").choose == "dqn"
+    full = situation_of(found, "full")
+    assert {full.candidates[0].label, *full.as_good} == {"ppo", "dqn"}
+
+
+def test_the_answer_for_a_small_budget_is_read_from_the_curves() -> None:
+    curves = {"early": [0.6, 0.6, 0.6, 0.6, 0.6], "late": [0.0, 0.2, 0.5, 0.8, 0.9]}
+    found = with_curves(random_results({"early": 0.6, "late": 0.9}, 2, 10), curves, 0.01).analysed()
+    assert situation_of(found, "full").choose == "late"
+    assert situation_of(found, "steps-500").choose == "early"
+    # At 500 steps: early 0.6, late halfway between 0.2 (400) and 0.5 (600).
+    first, second = situation_of(found, "steps-500").candidates
+    assert (first.value.estimate, second.value.estimate) == pytest.approx((0.6, 0.35))
+    assert second.regret == pytest.approx(0.25, abs=0.01)
+    # Ten CPU seconds are the whole training; after five, late was last evaluated at four.
+    assert situation_of(found, "seconds-5").choose == "early"
+    assert situation_of(found, "seconds-5").candidates[1].value.estimate == pytest.approx(0.2)
+
+
+def test_the_crossover_says_who_leads_where() -> None:
+    curves = {"early": [0.6, 0.6, 0.6, 0.6, 0.6], "late": [0.0, 0.2, 0.5, 0.8, 0.9]}
+    found = with_curves(random_results({"early": 0.6, "late": 0.9}, 2, 10), curves, 0.01).analysed()
+    share = next(lead for lead in found.leads if lead.axis == "share")
+    assert share.x == (0.2, 0.4, 0.6, 0.8, 1.0)
+    assert share.iqm[1] == pytest.approx((0.0, 0.2, 0.5, 0.8, 0.9))
+    early, late = np.array(share.probability_best)
+    assert early + late == pytest.approx(np.ones(5))
+    assert early[:3].min() > 0.95
+    assert late[3:].min() > 0.95
+    assert share.sentences == (
+        "early leads from 20 % of the step budget to 60 % of the step budget: best in at least 95 % of draws.",
+        "late leads from 80 % of the step budget to 100 % of the step budget: best in at least 95 % of draws.",
+    )
+
+
+def test_equal_curves_leave_the_lead_open() -> None:
+    curves = {"a": [0.1, 0.2, 0.3, 0.4, 0.5], "b": [0.1, 0.2, 0.3, 0.4, 0.5]}
+    found = with_curves(random_results({"a": 0.5, "b": 0.5}, 2, 10), curves, 0.01).analysed()
+    for lead in found.leads:
+        assert len(lead.sentences) == 1
+        assert "open" in lead.sentences[0]
+        assert "between a and b" in lead.sentences[0]
+
+
+def test_where_failures_are_expensive_the_reliable_one_is_chosen() -> None:
+    # `high` ends at 1.2 in six of ten runs and at 0 in four; `steady` always at 0.8.
+    risky = [1.2] * 6 + [0.0] * 4
+    case = results_of(
+        {
+            (label, f"env-{place}"): scores
+            for place in range(5)
+            for label, scores in (("high", risky), ("steady", [0.8 + 0.001 * seed for seed in range(10)]))
+        }
+    )
+    found = case.analysed()
+    expensive = situation_of(found, "failures")
+    assert expensive.choose == "steady"
+    assert expensive.measure == "share"
+    assert [candidate.value.estimate for candidate in expensive.candidates] == pytest.approx([1.0, 0.6])
+    # Regret in share of runs: 0.4 more of them fail.
+    assert expensive.candidates[1].regret == pytest.approx(0.4, abs=0.05)
+    assert situation_of(found, "full").candidates[0].label == "high"
+    texts = [phrase.text for phrase in card_of(found, "high").weaknesses]
+    assert "20 of 50 runs end below half of the target" in texts
+
+
+def test_named_sets_of_hyperparameters_are_situations_of_their_own() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.5, "ppo default": 0.3, "dqn default": 0.6}, 2, 10)
+    sets = {
+        label: "default" if "default" in label else "rl-zoo" for label in ("ppo", "dqn", "ppo default", "dqn default")
+    }
+    algorithms = tuple(SuiteAlgorithm(label, label, name) for label, name in sets.items())
+    found = replace(case, suite=replace(case.suite, algorithms=algorithms)).analysed()
+    assert situation_of(found, "set-rl-zoo").choose == "ppo"
+    assert situation_of(found, "set-default").choose == "dqn default"
+    alone = random_results({"ppo": 0.9, "dqn": 0.5}, 2, 10).analysed()
+    assert not any(one.kind == "settings" for one in alone.situations)
+
+
+def test_kinds_of_environments_are_situations_of_their_own() -> None:
+    rng = np.random.default_rng(0)
+    levels = {"CartPole-v1": 0.9, "FrozenLake-v1": 0.3}
+    case = results_of(
+        {
+            (label, name): ((level if label == "ppo" else 0.6) + 0.05 * rng.normal(size=10)).tolist()
+            for name, level in levels.items()
+            for label in ("ppo", "q")
+        }
+    )
+    found = {one.key: one for one in case.analysed().situations if one.kind == "group"}
+    assert found["group-discrete-vector"].choose == "ppo"
+    assert found["group-discrete-discrete"].choose == "q"
+
+
+def test_a_single_algorithm_has_no_situations() -> None:
+    found = random_results({"ppo": 0.9, "random": 0.0}, 2, 10).analysed()
+    assert (found.situations, found.leads) == ((), ())
+    assert [line.label for line in found.reliability] == ["ppo"]
+
+
+def test_cards_say_only_what_was_measured_and_where() -> None:
+    found = random_results({"ppo": 0.9, "dqn": 0.3, "random": 0.0}, 2, 10).analysed()
+    ppo, dqn = card_of(found, "ppo"), card_of(found, "dqn")
+    assert [(phrase.text, phrase.anchor) for phrase in ppo.strengths] == [
+        ("scores above dqn", "pairwise"),
+        ("0 of 20 runs end below half of the target", "reliability"),
+    ]
+    assert ppo.weaknesses == ()
+    assert ppo.use_when[0].text == "within 1,000 steps"
+    assert ppo.use_when[0].anchor == "situation:full"
+    assert [phrase.text for phrase in dqn.weaknesses] == [
+        "scores below ppo",
+        "20 of 20 runs end below half of the target",
+    ]
+    assert (dqn.strengths, dqn.use_when) == ((), ())
+    assert ppo.actions == ("continuous", "discrete", "multi-binary", "multi-discrete")
+    assert dqn.actions == ("discrete",)
+
+
+def test_a_speed_is_compared_with_the_typical_other() -> None:
+    def paced(old: Outcome) -> Record:
+        seconds = {"ppo": 10.0, "dqn": 40.0, "a2c": 10.0}[old.trial.label]
+        return record_of(old.trial, 0.5, timings={"wall": 1.0, "train": 1.0, "train_cpu": seconds})
+
+    found = random_results({"ppo": 0.5, "dqn": 0.5, "a2c": 0.5}, 1, 10).changed(paced).analysed()
+    # 100, 25 and 100 steps a second: dqn against a median of 100; ppo against the geometric middle of 25 and 100.
+    assert [phrase.text for phrase in card_of(found, "dqn").weaknesses] == [
+        "4.0 times slower per step than the typical other"
+    ]
+    assert [phrase.text for phrase in card_of(found, "ppo").strengths] == [
+        "2.0 times as many steps a second as the typical other"
+    ]
+
+
+def test_a_first_place_that_one_environment_carries_falls_without_it() -> None:
+    rng = np.random.default_rng(0)
+    levels = {("ppo", "a"): 3.0, ("ppo", "b"): 0.5, ("dqn", "a"): 0.4, ("dqn", "b"): 0.6}
+    case = results_of({key: (level + 0.02 * rng.normal(size=10)).tolist() for key, level in levels.items()})
+    first = case.analysed().conclusions[0]
+    assert first.text == "ppo comes first"
+    assert "without a: dqn comes first" in first.fails_when
+    assert first.of == 2 + 10 + 1 + 3
+    assert first.holds == first.of - len(first.fails_when)
+
+
+def test_every_decided_difference_is_a_conclusion_with_its_own_re_analyses() -> None:
+    found = random_results({"ppo": 0.9, "dqn": 0.3, "a2c": 0.3}, 2, 10).changed(failing("dqn", [0])).analysed()
+    told = {one.text: one for one in found.conclusions[1:]}
+    assert set(told) == {"ppo is better than dqn", "ppo is better than a2c"}
+    # Two environments, ten seeds, failed trials dropped, the other metric.
+    assert (told["ppo is better than dqn"].holds, told["ppo is better than dqn"].of) == (14, 14)
+
+
+def test_a_difference_that_one_environment_carries_does_not_hold_without_it() -> None:
+    rng = np.random.default_rng(3)
+    levels = {("ppo", "a"): 0.9, ("ppo", "b"): 0.5, ("dqn", "a"): 0.3, ("dqn", "b"): 0.5}
+    case = results_of({key: (level + 0.05 * rng.normal(size=10)).tolist() for key, level in levels.items()})
+    told = {one.text: one for one in case.analysed().conclusions}
+    assert told["ppo is better than dqn"].fails_when == ("without a: cannot be told apart",)
+
+
+def conclusions_of(estimates: Estimates) -> dict[str, Any]:
+    """Return every conclusion in words and decisions, numbers left out."""
+    return {
+        "choose": [(one.key, one.choose, one.as_good) for one in estimates.situations],
+        "verdicts": {(pair.a, pair.b): pair.verdict for pair in estimates.pairs},
+        "cards": estimates.cards,
+        "robust": estimates.conclusions,
+        "failing": [(line.label, line.failing, line.reached, line.collapsed) for line in estimates.reliability],
+    }
+
+
+@settings(max_examples=8, deadline=None)
+@given(scale=st.sampled_from([1e-3, 0.25, 8.0, 1e4]), shift=st.sampled_from([-1000.0, -1.0, 0.0, 37.5]))
+def test_scaling_and_shifting_returns_with_their_references_changes_no_conclusion(scale: float, shift: float) -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.6, "a2c": 0.55, "random": 0.0}, 2, 6, resamples=200)
+
+    def change(old: Outcome) -> Record:
+        assert isinstance(old, Record)
+        curve, final = old.curve, old.final
+        return replace(
+            old,
+            curve=replace(curve, returns=scale * curve.returns + shift),
+            final=replace(final, returns=scale * final.returns + shift),
+        )
+
+    moved = replace(case.changed(change), references=dict.fromkeys(case.references, Reference(shift, scale + shift)))
+    assert conclusions_of(moved.analysed()) == conclusions_of(case.analysed())
+
+
+def test_relabelling_and_reordering_change_no_conclusion() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.6, "a2c": 0.55}, 2, 8)
+    backwards = replace(case, outcomes=case.outcomes[::-1], planned=case.planned[::-1])
+    assert conclusions_of(backwards.analysed()) == conclusions_of(case.analysed())
+    names = {"ppo": "x", "dqn": "y", "a2c": "z"}
+    algorithms = [SuiteAlgorithm(names[entry.label], entry.algorithm, "default") for entry in case.suite.algorithms]
+    renamed = replace(
+        case,
+        suite=replace(case.suite, algorithms=tuple(algorithms)),
+        planned=tuple(replace(trial, label=names[trial.label]) for trial in case.planned),
+    )
+    ours, theirs = case.analysed(), renamed.analysed()
+    assert [(names[pair.a], names[pair.b], pair.verdict) for pair in ours.pairs] == [
+        (pair.a, pair.b, pair.verdict) for pair in theirs.pairs
+    ]
+    assert [one.choose and names[one.choose] for one in ours.situations] == [one.choose for one in theirs.situations]
+    assert [(one.holds, one.of) for one in ours.conclusions] == [(one.holds, one.of) for one in theirs.conclusions]
+
+
+def test_the_suite_hash_changes_with_the_plan_and_not_with_words() -> None:
+    case = random_results({"ppo": 0.9}, 1, 4)
+    same = replace(case, suite=replace(case.suite, title="Another title", path="elsewhere.yaml"))
+    assert case.analysed().suite_hash == same.analysed().suite_hash
+    assert case.with_plan(margin=0.1).analysed().suite_hash != case.analysed().suite_hash
