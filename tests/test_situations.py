@@ -1,6 +1,6 @@
 """Which algorithm when: situations, crossover, reliability, cards and re-analyses, on suites made up here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +48,7 @@ def card_of(estimates: Estimates, label: str) -> Card:
     return next(card for card in estimates.cards if card.label == label)
 
 
-def with_curves(case: Results, curves: dict[str, Sequence[float]], noise: float = 0.0) -> Results:
+def with_curves(case: Results, curves: Mapping[str, Sequence[float]], noise: float = 0.0) -> Results:
     """Return the case with one curve per label, each run shifted by its own small amount; the final score ends it."""
 
     def change(old: Outcome) -> Record:
@@ -109,7 +109,7 @@ def test_expected_regret_and_share_of_best_are_those_of_the_true_sampling_distri
 def test_reliability_by_hand() -> None:
     # Ten runs end at 0.0, 0.2, 0.4 and seven times 1; the threshold 0.9 is reached by those and, early, by the first.
     finals = [0.0, 0.2, 0.4, *[1.0] * 7]
-    curves = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 0.2], [0, 0, 0, 0, 0.4], *[[0, 0, 0.5, 1, 1]] * 7]
+    curves: list[list[float]] = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 0.2], [0, 0, 0, 0, 0.4], *[[0, 0, 0.5, 1, 1]] * 7]
     found = reliability("ppo", [cell_of(finals, curves=curves)], 0.9, 0.95)
     assert (found.failing, found.runs, found.failing_share.estimate) == (3, 10, 0.3)
     # Clopper and Pearson's interval of 3 in 10, from their tables.
