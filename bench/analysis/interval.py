@@ -1,6 +1,7 @@
 """One number per trained run in, an estimate with an honest interval out.
 
-Everything here takes `tasks`: one 1-D array per environment with one number per trained run. Environments are fixed,
+Everything here takes `tasks`: one 1-D array per environment with one number per trained run; the functions that end in
+`band` take one (runs, columns) array per environment and do the same in every column at once. Environments are fixed,
 runs are the sample. The methods and their measured coverage are in docs/coverage.md; `python benchmarks/coverage.py`
 measures it again. No interval is given for fewer than four runs, nor one of zero width.
 """
@@ -8,19 +9,52 @@ measures it again. No interval is given for fewer than four runs, nor one of zer
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtri, stdtrit
 
+from bench.analysis.resampling import (
+    Columns,
+    Counts,
+    Drawn,
+    Floats,
+    Ranked,
+    Tasks,
+    deviations,
+    iqm_draws,
+    ranked,
+    resample_counts,
+)
 from bench.records import Interval
 
-Floats = NDArray[np.float64]
-Tasks = Sequence[Floats]
-"""One (runs,) array per environment."""
-Counts = Sequence[Floats]
-"""One (runs, resamples) array per environment: how often each run was drawn in each resample."""
+__all__ = [
+    "FEWEST_RUNS",
+    "UNION_TASKS",
+    "Columns",
+    "Counts",
+    "Drawn",
+    "Floats",
+    "Tasks",
+    "clopper_pearson",
+    "difference_band",
+    "difference_interval",
+    "interquartile_mean",
+    "interquartile_mean_rliable",
+    "iqm_band",
+    "iqm_draws",
+    "iqm_interval",
+    "mean_band",
+    "mean_interval",
+    "median_band",
+    "median_interval",
+    "optimality_gap_interval",
+    "resample_counts",
+    "satterthwaite_df",
+    "wilson_limits",
+]
+
+Band = tuple[Floats, Floats, Floats]
+"""Per column the estimate, the lower and the upper limit; both limits are NaN where there is no interval."""
 
 FEWEST_RUNS = 4
 """Below this many runs there is no interval: no method tried covers what it states."""
@@ -36,9 +70,7 @@ def interquartile_mean(tasks: Tasks) -> float:
     quartile count in part. Where environments have different numbers of runs, a run's step is 1 / (T n_t) instead of
     1 / N: each environment weighs the same.
     """
-    values, weights = _pooled(tasks)
-    order = np.argsort(values, kind="stable")
-    return float(_middle_half(values[order], weights[order, np.newaxis], weights.sum())[0])
+    return float(ranked(_columns(tasks)).estimates()[0])
 
 
 def interquartile_mean_rliable(tasks: Tasks) -> float | None:
@@ -50,17 +82,6 @@ def interquartile_mean_rliable(tasks: Tasks) -> float | None:
     return float(np.mean(pooled[cut : len(pooled) - cut]))
 
 
-def resample_counts(n: int, resamples: int, rng: np.random.Generator) -> Floats:
-    """(n, resamples) how often each of n runs is drawn when n are drawn with replacement."""
-    return np.ascontiguousarray(rng.multinomial(n, np.full(n, 1 / n), size=resamples).T, dtype=np.float64)
-
-
-def iqm_draws(tasks: Tasks, counts: Counts) -> Floats:
-    """(resamples,) the IQM of every resample."""
-    values, weights = _pooled(tasks)
-    return _draws(values, np.concatenate(counts) * weights[:, np.newaxis], float(weights.sum()))
-
-
 def iqm_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Interval:
     """Return the IQM with its stretched percentile bootstrap interval.
 
@@ -69,15 +90,10 @@ def iqm_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Inte
     environments, Satterthwaite's on the winsorised variances from four on. With two or three environments the wider
     of this and the bootstrap-SE t interval is taken on each side.
     """
-    estimate = interquartile_mean(tasks)
-    refused = _no_interval(tasks, estimate)
-    if refused is not None:
-        return refused
-    low, high = _iqm_limits(np.array([estimate]), iqm_draws(tasks, counts)[np.newaxis], [tasks], confidence)
-    return _interval(estimate, float(low[0]), float(high[0]), tasks)
+    return _interval(iqm_band(_columns(tasks), counts, confidence), tasks, confidence)
 
 
-def iqm_band(curves: Sequence[Floats], counts: Counts, confidence: float = 0.95) -> tuple[Floats, Floats, Floats]:
+def iqm_band(curves: Columns, counts: Counts, confidence: float = 0.95) -> Band:
     """Return the IQM and its pointwise limits at every point; NaN limits where there is no interval.
 
     The same resampled runs are used at all points: runs, not points, are the units.
@@ -90,28 +106,32 @@ def iqm_band(curves: Sequence[Floats], counts: Counts, confidence: float = 0.95)
     Returns:
         Three (points,) arrays: estimate, lower and upper limits.
     """
-    points = curves[0].shape[1]
-    columns: list[Tasks] = [[curve[:, point] for curve in curves] for point in range(points)]
-    estimates = np.array([interquartile_mean(tasks) for tasks in columns])
-    low, high = np.full(points, np.nan), np.full(points, np.nan)
-    if min(len(curve) for curve in curves) < FEWEST_RUNS:
-        return estimates, low, high
-    _, weights = _pooled(columns[0])
-    weighted, total = np.concatenate(counts) * weights[:, np.newaxis], float(weights.sum())
-    draws = np.stack([_draws(np.concatenate(tasks), weighted, total) for tasks in columns])
-    low, high = _iqm_limits(estimates, draws, columns, confidence)
-    flat = [_flat(below, above, tasks) for below, above, tasks in zip(low, high, columns, strict=True)]
-    return estimates, np.where(flat, np.nan, low), np.where(flat, np.nan, high)
+    scores = ranked(curves)
+    estimates, n = scores.estimates(), _fewest(curves)
+    if n < FEWEST_RUNS:
+        return _bare(estimates)
+    drawn, df = deviations(scores, counts), _iqm_df(curves, scores)
+    below, above = _stretched(drawn, df, n, confidence)
+    if 1 < len(curves) <= UNION_TASKS:
+        half = _t_quantile(df, confidence) * math.sqrt(n / (n - 1)) * np.std(drawn, axis=1)
+        below, above = np.maximum(below, half), np.maximum(above, half)
+    return _band(estimates, below, above, curves)
 
 
 def mean_interval(tasks: Tasks, confidence: float = 0.95) -> Interval:
     """Return the mean over environments of the mean over runs, with a t interval (Satterthwaite 1946)."""
-    estimate = float(np.mean([np.mean(task) for task in tasks]))
-    refused = _no_interval(tasks, estimate)
-    if refused is not None:
-        return refused
-    half = _mean_half_width(tasks, confidence)
-    return _interval(estimate, estimate - half, estimate + half, tasks)
+    return _interval(mean_band(_columns(tasks), confidence), tasks, confidence)
+
+
+def mean_band(columns: Columns, confidence: float = 0.95) -> Band:
+    """Return the mean over environments of the mean over runs in every column, with its limits."""
+    estimates = np.asarray(np.mean([np.mean(column, axis=0) for column in columns], axis=0))
+    if _fewest(columns) < FEWEST_RUNS:
+        return _bare(estimates)
+    variances = np.stack([np.var(column, axis=0, ddof=1) / len(column) for column in columns]) / len(columns) ** 2
+    df = _welch(variances, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
+    half = _t_quantile(df, confidence) * np.sqrt(np.sum(variances, axis=0))
+    return _band(estimates, half, half, columns)
 
 
 def optimality_gap_interval(tasks: Tasks, confidence: float = 0.95, gamma: float = 1.0) -> Interval:
@@ -121,15 +141,19 @@ def optimality_gap_interval(tasks: Tasks, confidence: float = 0.95, gamma: float
 
 def median_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Interval:
     """Return the median over environments of the mean over runs, with a stretched percentile interval."""
-    estimate = float(np.median([np.mean(task) for task in tasks]))
-    refused = _no_interval(tasks, estimate)
-    if refused is not None:
-        return refused
-    means = np.stack([task @ drawn / len(task) for task, drawn in zip(tasks, counts, strict=True)])
-    draws = np.median(means, axis=0)[np.newaxis]
-    n = _fewest(tasks)
-    low, high = _stretched(np.array([estimate]), draws, np.array([n - 1.0]), n, confidence)
-    return _interval(estimate, float(low[0]), float(high[0]), tasks)
+    return _interval(median_band(_columns(tasks), counts, confidence), tasks, confidence)
+
+
+def median_band(columns: Columns, counts: Counts, confidence: float = 0.95) -> Band:
+    """Return the median over environments of the mean over runs in every column, with its limits."""
+    estimates = np.asarray(np.median([np.mean(column, axis=0) for column in columns], axis=0))
+    n = _fewest(columns)
+    if n < FEWEST_RUNS:
+        return _bare(estimates)
+    means = [column.T @ drawn / len(column) for column, drawn in zip(columns, counts, strict=True)]
+    drawn = np.median(means, axis=0) - estimates[:, np.newaxis]
+    below, above = _stretched(drawn, np.full(len(estimates), n - 1.0), n, confidence)
+    return _band(estimates, below, above, columns)
 
 
 def difference_interval(
@@ -140,24 +164,36 @@ def difference_interval(
     The two are independent samples and are resampled independently (equal seed numbers make no pairs); Welch and
     Satterthwaite degrees of freedom.
     """
-    estimate = interquartile_mean(ours) - interquartile_mean(theirs)
-    n = min(_fewest(ours), _fewest(theirs))
+    band = difference_band(_columns(ours), _columns(theirs), our_counts, their_counts, confidence)
+    estimate, low, high = (float(values[0]) for values in band)
+    both = [*ours, *theirs]
+    n = _fewest(both)
     if n < FEWEST_RUNS:
         return Interval(estimate, n=n, note=_too_few(n))
-    first, second = iqm_draws(ours, our_counts), iqm_draws(theirs, their_counts)
-    draws, variance = first - second, float(np.var(first - second))
-    parts = [(_unbiased(first, ours), _satterthwaite(ours)), (_unbiased(second, theirs), _satterthwaite(theirs))]
-    total = sum(part for part, _ in parts)
-    if total <= 0 or variance <= 0:
+    if all(np.ptp(task) == 0 for task in both):
         return Interval(estimate, n=n, note="no interval: no variation between the runs of either algorithm")
-    df = total**2 / sum(part**2 / nu for part, nu in parts)
-    kappa = _t_quantile(df, confidence) / _z_quantile(confidence) * math.sqrt(total / variance)
-    below, above = np.quantile(draws, _tails(confidence))
-    low, high = estimate - kappa * max(estimate - below, 0.0), estimate + kappa * max(above - estimate, 0.0)
-    if _flat(low, high, [*ours, *theirs]):
+    if math.isnan(low):
         return Interval(estimate, n=n, note=_UNMOVED)
-    note = _few_runs(n, len(ours))
-    return Interval(estimate, float(low), float(high), n, note)
+    return Interval(estimate, low, high, n, _few_runs(n, len(ours)))
+
+
+def difference_band(
+    ours: Columns, theirs: Columns, our_counts: Counts, their_counts: Counts, confidence: float = 0.95
+) -> Band:
+    """Return the difference of two IQMs in every column, with its limits."""
+    first, second = ranked(ours), ranked(theirs)
+    estimates, n = first.estimates() - second.estimates(), (_fewest(ours), _fewest(theirs))
+    if min(n) < FEWEST_RUNS:
+        return _bare(estimates)
+    drawn, minus = deviations(first, our_counts), deviations(second, their_counts)
+    variances = np.stack([np.var(one, axis=1) * size / (size - 1) for one, size in zip((drawn, minus), n, strict=True)])
+    df = np.stack([_satterthwaite(ours, first), _satterthwaite(theirs, second)])
+    drawn -= minus
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inflation = np.sqrt(np.nan_to_num(variances.sum(axis=0) / np.var(drawn, axis=1), posinf=0.0))
+    kappa = _t_quantile(_welch(variances, df, min(n) - 1.0), confidence) / _z_quantile(confidence) * inflation
+    below, above = _distances(drawn, confidence)
+    return _band(estimates, kappa * below, kappa * above, [*ours, *theirs])
 
 
 def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interval:
@@ -167,7 +203,7 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interva
     share = successes / n
     if n < FEWEST_RUNS:
         return Interval(share, n=n, note=_too_few(n))
-    tail, other = _tails(confidence)
+    tail, other = (1 - confidence) / 2, (1 + confidence) / 2
     low = float(betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
     high = float(betaincinv(successes + 1, n - successes, other)) if successes < n else 1.0
     return Interval(share, low, high, n)
@@ -184,96 +220,83 @@ def wilson_limits(share: Floats | float, n: float, confidence: float = 0.95) -> 
 
 def satterthwaite_df(tasks: Tasks) -> float:
     """Return the degrees of freedom of the pooled IQM: n - 1 up to three environments, then Satterthwaite's."""
-    return _fewest(tasks) - 1.0 if len(tasks) <= UNION_TASKS else _satterthwaite(tasks)
+    columns = _columns(tasks)
+    return float(_iqm_df(columns, ranked(columns))[0])
 
 
-def _pooled(tasks: Tasks) -> tuple[Floats, Floats]:
-    """Return the (N,) values and whole-number weights proportional to 1 / n_t, so that cumulating them is exact."""
-    multiple = math.lcm(*(len(task) for task in tasks))
-    weights = [np.full(len(task), multiple / len(task)) for task in tasks]
-    return np.concatenate(tasks).astype(np.float64), np.concatenate(weights)
+def _columns(tasks: Tasks) -> Columns:
+    return [task[:, np.newaxis] for task in tasks]
 
 
-def _draws(values: Floats, weighted: Floats, total: float) -> Floats:
-    order = np.argsort(values, kind="stable")
-    return _middle_half(values[order], weighted[order], total)
+def _iqm_df(columns: Columns, scores: Ranked) -> Floats:
+    if len(columns) <= UNION_TASKS:
+        return np.full(columns[0].shape[1], _fewest(columns) - 1.0)
+    return _satterthwaite(columns, scores)
 
 
-def _middle_half(ordered: Floats, weights: Floats, total: float) -> Floats:
-    """(resamples,) mean of the middle half of (N,) sorted values under (N, resamples) weights.
+def _satterthwaite(columns: Columns, scores: Ranked) -> Floats:
+    """(columns,) degrees of freedom from the variances of the scores winsorised to their middle half."""
+    cut = len(scores.ordered) // 4
+    bounds = scores.ordered[cut], scores.ordered[len(scores.ordered) - cut - 1]
+    spread = np.stack([np.var(np.clip(column, *bounds), axis=0, ddof=1) for column in columns])
+    return _welch(spread, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
 
-    Summed by parts: with C the cumulated weight clipped to the middle half, sum((C_i - C_(i-1)) x_i) needs C only
-    once, against the gaps between neighbouring values.
+
+def _welch(variances: Floats, df: Floats, otherwise: float) -> Floats:
+    """(columns,) Satterthwaite's degrees of freedom of a sum of independent variances; `otherwise` if all are zero.
+
+    Args:
+        variances: (parts, columns).
+        df: (parts,) or (parts, columns) degrees of freedom of each.
+        otherwise: the answer where nothing varies.
     """
-    cumulated = np.cumsum(weights[:-1], axis=0)
-    np.clip(cumulated, total / 4, 3 * total / 4, out=cumulated)
-    edges = 0.75 * ordered[-1] - 0.25 * ordered[0]
-    return np.asarray(2 * (edges - np.diff(ordered) @ cumulated / total))
-
-
-def _iqm_limits(estimates: Floats, draws: Floats, columns: Sequence[Tasks], confidence: float) -> tuple[Floats, Floats]:
-    """Return the (points,) limits for (points,) estimates and (points, resamples) draws."""
-    n, environments = _fewest(columns[0]), len(columns[0])
-    df = np.array([satterthwaite_df(tasks) for tasks in columns])
-    low, high = _stretched(estimates, draws, df, n, confidence)
-    if 1 < environments <= UNION_TASKS:
-        half = _t_quantile(df, confidence) * math.sqrt(n / (n - 1)) * np.std(draws, axis=1)
-        low, high = np.minimum(low, estimates - half), np.maximum(high, estimates + half)
-    return low, high
-
-
-def _stretched(estimates: Floats, draws: Floats, df: Floats, n: int, confidence: float) -> tuple[Floats, Floats]:
-    kappa = math.sqrt(n / (n - 1)) * _t_quantile(df, confidence) / _z_quantile(confidence)
-    below, above = np.quantile(draws, _tails(confidence), axis=1)
-    low = estimates - kappa * np.maximum(estimates - below, 0.0)
-    high = estimates + kappa * np.maximum(above - estimates, 0.0)
-    return low, high
-
-
-def _satterthwaite(tasks: Tasks) -> float:
-    pooled = np.sort(np.concatenate(tasks))
-    cut = len(pooled) // 4
-    bounds = pooled[cut], pooled[len(pooled) - cut - 1]
-    spread = np.array([np.var(np.clip(task, *bounds), ddof=1) for task in tasks])
-    df = np.array([len(task) - 1.0 for task in tasks])
-    return _welch(spread, df, _fewest(tasks) - 1.0)
-
-
-def _welch(variances: Floats, df: Floats, otherwise: float) -> float:
-    """Return Satterthwaite's degrees of freedom of a sum of independent variances; `otherwise` if all are zero."""
-    largest = float(np.max(variances))
-    if largest <= 0:
-        return otherwise
+    largest = np.max(variances, axis=0)
     # Divided by the largest, so that the squares of tiny variances cannot vanish.
-    shares = variances / largest
-    return max(1.0, float(np.sum(shares) ** 2 / np.sum(shares**2 / df)))
+    shares = np.where(largest > 0, variances / np.where(largest > 0, largest, 1.0), 0.0)
+    inverse = np.sum(shares**2 / (df if df.ndim == variances.ndim else df[:, np.newaxis]), axis=0)
+    found = np.sum(shares, axis=0) ** 2 / np.where(inverse > 0, inverse, 1.0)
+    return np.where(inverse > 0, np.maximum(1.0, found), otherwise)
 
 
-def _mean_half_width(tasks: Tasks, confidence: float) -> float:
-    variances = np.array([np.var(task, ddof=1) / len(task) for task in tasks]) / len(tasks) ** 2
-    df = _welch(variances, np.array([len(task) - 1.0 for task in tasks]), _fewest(tasks) - 1.0)
-    return float(_t_quantile(df, confidence) * np.sqrt(np.sum(variances)))
+def _stretched(drawn: Floats, df: Floats, n: int, confidence: float) -> tuple[Floats, Floats]:
+    """Return how far (columns,) limits lie below and above the estimates, from (columns, resamples) deviations."""
+    kappa = math.sqrt(n / (n - 1)) * _t_quantile(df, confidence) / _z_quantile(confidence)
+    below, above = _distances(drawn, confidence)
+    return kappa * below, kappa * above
 
 
-def _unbiased(draws: Floats, tasks: Tasks) -> float:
-    n = _fewest(tasks)
-    return float(np.var(draws)) * n / (n - 1)
+def _distances(drawn: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Return how far the bootstrap's percentiles lie below and above the estimates; at least 0."""
+    # Sorting all is faster than looking for two of them: numpy sorts numbers in vector registers.
+    ordered = np.sort(drawn, axis=1)
+    below, above = (_quantile(ordered, tail) for tail in ((1 - confidence) / 2, (1 + confidence) / 2))
+    return np.maximum(-below, 0.0), np.maximum(above, 0.0)
 
 
-def _flat(low: float, high: float, tasks: Tasks) -> bool:
+def _quantile(ordered: Floats, share: float) -> Floats:
+    """(columns,) quantile of (columns, resamples) sorted values, interpolated as numpy does by default."""
+    place = share * (ordered.shape[1] - 1)
+    floor = min(math.floor(place), ordered.shape[1] - 2) if ordered.shape[1] > 1 else 0
+    upper = ordered[:, min(floor + 1, ordered.shape[1] - 1)]
+    return np.asarray(ordered[:, floor] + (place - floor) * (upper - ordered[:, floor]))
+
+
+def _bare(estimates: Floats) -> Band:
+    return estimates, np.full_like(estimates, np.nan), np.full_like(estimates, np.nan)
+
+
+def _band(estimates: Floats, below: Floats, above: Floats, columns: Columns) -> Band:
     # Rounding leaves a width of some 1e-16 of the largest number where there is none.
-    return bool(high - low <= 1e-12 * max(float(np.max(np.abs(task))) for task in tasks))
+    largest = np.max([np.max(np.abs(column), axis=0) for column in columns], axis=0)
+    known = below + above > 1e-12 * largest
+    return estimates, np.where(known, estimates - below, np.nan), np.where(known, estimates + above, np.nan)
 
 
-def _fewest(tasks: Tasks) -> int:
+def _fewest(tasks: Tasks | Columns) -> int:
     return min(len(task) for task in tasks)
 
 
-def _tails(confidence: float) -> tuple[float, float]:
-    return (1 - confidence) / 2, (1 + confidence) / 2
-
-
-def _t_quantile(df: Floats | float, confidence: float) -> Floats:
+def _t_quantile(df: Floats, confidence: float) -> Floats:
     return np.asarray(stdtrit(df, (1 + confidence) / 2), dtype=np.float64)
 
 
@@ -281,31 +304,28 @@ def _z_quantile(confidence: float) -> float:
     return float(ndtri((1 + confidence) / 2))
 
 
-def _interval(estimate: float, low: float, high: float, tasks: Tasks) -> Interval:
-    n = _fewest(tasks)
-    if _flat(low, high, tasks):
-        return Interval(estimate, n=n, note=_UNMOVED)
-    notes = (_few_runs(n, len(tasks)), _unequal(tasks), _constant(tasks))
-    return Interval(estimate, low, high, n, "; ".join(note for note in notes if note))
-
-
-def _no_interval(tasks: Tasks, estimate: float) -> Interval | None:
+def _interval(band: Band, tasks: Tasks, confidence: float) -> Interval:
+    """Return a band's only column with what is to be said about it."""
+    estimate, low, high = (float(values[0]) for values in band)
     n = _fewest(tasks)
     if n < FEWEST_RUNS:
         return Interval(estimate, n=n, note=_too_few(n))
     if all(np.ptp(task) == 0 for task in tasks):
-        return Interval(estimate, n=n, note=_all_equal(n, len(tasks)))
-    return None
+        return Interval(estimate, n=n, note=_all_equal(n, len(tasks), confidence))
+    if math.isnan(low):
+        return Interval(estimate, n=n, note=_UNMOVED)
+    notes = (_few_runs(n, len(tasks)), _unequal(tasks), _constant(tasks))
+    return Interval(estimate, low, high, n, "; ".join(note for note in notes if note))
 
 
 def _too_few(n: int) -> str:
     return f"no interval: {n} run{'s' * (n != 1)}, at least {FEWEST_RUNS} are needed"
 
 
-def _all_equal(n: int, environments: int) -> str:
-    unseen = 1 - 0.025 ** (1 / n)
+def _all_equal(n: int, environments: int, confidence: float) -> str:
+    unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
     where = "" if environments == 1 else " on each environment"
-    known = f"with 95 % confidence fewer than {100 * unseen:.0f} % of all runs differ"
+    known = f"with {100 * confidence:g} % confidence fewer than {100 * unseen:.0f} % of all runs differ"
     return f"no interval: {n} of {n} runs{where} have the same value; {known}"
 
 
