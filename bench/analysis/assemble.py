@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.analysis.cards import cards
 from bench.analysis.cautions import cautions, overshoot
+from bench.analysis.claims import judge
 from bench.analysis.compare import contest, verdicts
 from bench.analysis.curves import aggregate_curves, environment_curves
 from bench.analysis.interval import (
@@ -101,7 +102,7 @@ def analyse(
         suite=suite.name,
         title=suite.title,
         question=suite.question,
-        analysis={**asdict(plan), "hash": digest(asdict(plan))},
+        analysis={**asdict(plan), "hash": _plan_hash(suite)},
         planned=len(book.entries),
         done=sum(succeeded(entry.outcome) is not None for entry in book.entries),
         failed=sum(c.failed for c in cells),
@@ -124,6 +125,7 @@ def analyse(
         reliability=reliable,
         cards=cards([label for label in field if label not in baselines], book.entries, pairs, shown, reliable, told),
         conclusions=conclusions(field, tuple(race), pairs, plan) if field else (),
+        claims=judge(suite, cells, draws),
     )
 
 
@@ -197,6 +199,14 @@ def _reliability(field: Field, baselines: set[str], plan: AnalysisPlan) -> tuple
         if label not in baselines
     ]
     return tuple(sorted(found, key=lambda line: (line.failing / line.runs, -(line.worst_decile or 0.0))))
+
+
+def _plan_hash(suite: Suite) -> str:
+    """Return the hash of the analysis as declared, claims included, their words left out."""
+    tested = [
+        {key: value for key, value in asdict(claim).items() if key not in {"text", "source"}} for claim in suite.claims
+    ]
+    return digest({**asdict(suite.analysis), "claims": tested} if tested else asdict(suite.analysis))
 
 
 def _suite_hash(suite: Suite) -> str:

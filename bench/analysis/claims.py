@@ -1,0 +1,309 @@
+"""A suite's claims and the cells of its results in, a verdict on each claim out.
+
+One rule for all of them. A claim of more is supported where the whole interval lies above the margin, and contradicted
+where it lies wholly below; a claim of less is its mirror image; a claim of equivalence is supported where the interval
+lies inside the margins, and contradicted where it lies wholly outside. Everything else is undecided. The intervals are
+so wide that all of the suite's claims together err as rarely as the plan's confidence says (Bonferroni).
+
+A claim is judged on the environments it names, or on all that both sides can run on; if runs lack there it waits for
+them, for a claim about four environments is not settled by two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bench import catalog
+from bench.analysis.interval import FEWEST_RUNS
+from bench.analysis.quantities import SHARES, TIMES, Draws, Measured, measured, regret
+from bench.analysis.scores import Cell, learns
+from bench.records import AnalysisPlan, Claim, ClaimVerdict, Interval, Suite
+
+_MOST_RUNS = 200
+"""More than this many further runs is no plan but a way to say that nothing was seen."""
+_UNITS = dict.fromkeys(SHARES, "share of runs") | dict.fromkeys(TIMES, "probability")
+_READ = {"seconds_to_threshold", "steps_per_second"}
+"""Quantities read off a clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What there is to judge claims by."""
+
+    suite: Suite
+    cells: Mapping[tuple[str, str], Cell]
+    draws: Draws
+    confidence: float
+    """Of each claim's interval."""
+
+    @property
+    def threshold(self) -> float:
+        return self.suite.analysis.threshold
+
+
+def judge(suite: Suite, cells: Sequence[Cell], draws: Draws) -> tuple[ClaimVerdict, ...]:
+    """Return the verdict on each of the suite's claims, in the suite's order.
+
+    Neither the order of the cells nor algorithms that a claim does not speak of (regret speaks of all) change anything.
+
+    Args:
+        suite: its claims, its plan, and which algorithms and environments it has.
+        cells: every cell of the ledger, those without runs included.
+        draws: the resamples of every cell that has runs.
+    """
+    family = max(1, len(suite.claims))
+    confidence = 1 - (1 - suite.analysis.confidence) / family
+    field = _Field(suite, {(cell.label, cell.environment): cell for cell in cells}, draws, confidence)
+    return tuple(_judged(claim, field) for claim in suite.claims)
+
+
+def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
+    others = _others(claim, field)
+    labels = [claim.left, *others] if claim.quantity == "regret" else _labels(claim)
+    environments = _environments(claim, labels[:1] if claim.quantity == "regret" else labels, field)
+    cells = [cell for label in labels for name in environments if (cell := field.cells.get((label, name)))]
+    missing = _missing(labels, environments, field)
+    found = Measured(Interval(None, note=missing)) if missing else _measured(claim, environments, others, field)
+    aim = replace(claim, direction="less") if claim.quantity == "regret" else claim
+    verdict = _verdict(aim, found)
+    more = _more_runs(aim, found) if verdict == "undecided" else None
+    return ClaimVerdict(
+        text=claim.text,
+        source=claim.source,
+        statement=_statement(claim, field.suite.analysis),
+        verdict=verdict,
+        estimate=found.value,
+        unit=_unit(claim),
+        environments=environments,
+        reason=" ".join([_reason(aim, found, verdict, more, field), *_remarks(claim, cells, field.suite.analysis)]),
+        more_runs=more,
+        labels=tuple(labels),
+    )
+
+
+def _labels(claim: Claim) -> list[str]:
+    return [claim.left, claim.right] if isinstance(claim.right, str) else [claim.left]
+
+
+def _others(claim: Claim, field: _Field) -> list[str]:
+    """Return the algorithms that a regret is measured against: all others that learn and share an environment."""
+    return [
+        entry.label
+        for entry in field.suite.algorithms
+        if entry.label != claim.left
+        and learns(entry.algorithm)
+        and _environments(claim, [claim.left, entry.label], field)
+    ]
+
+
+def _environments(claim: Claim, labels: Sequence[str], field: _Field) -> tuple[str, ...]:
+    names = [line.environment for line in field.suite.environments]
+    return tuple(
+        name
+        for name in names
+        if (name in claim.environments or not claim.environments) and all(_runs(label, name, field) for label in labels)
+    )
+
+
+def _runs(label: str, environment: str, field: _Field) -> bool:
+    """Return whether the algorithm can run there, whether or not it has."""
+    algorithms, place = catalog.algorithms(), catalog.environments().get(environment)
+    entry = next((line for line in field.suite.algorithms if line.label == label), None)
+    algorithm = algorithms.get(entry.algorithm) if entry else None
+    if algorithm is None or place is None:
+        return (label, environment) in field.cells
+    return not catalog.mismatch(algorithm, place)
+
+
+def _missing(labels: Iterable[str], environments: Sequence[str], field: _Field) -> str:
+    """Return which cells have too few runs to judge by; empty where none has."""
+    short = []
+    for label in labels:
+        for name in environments:
+            cell = field.cells.get((label, name))
+            if cell is not None and cell.runs and cell.reference is None:
+                return f"{name} has no reference returns, hence no scores"
+            if (cell is not None or _runs(label, name, field)) and (n := len(cell.runs) if cell else 0) < FEWEST_RUNS:
+                short.append(f"{label} has {n or 'no'} run{'s' * (n != 1)} on {name}")
+    if not environments:
+        return "no environment has runs of all that are compared"
+    more = f" and {len(short) - 2} more cells like it" if len(short) > 2 else ""  # noqa: PLR2004 - a readable few
+    return f"{', '.join(short[:2])}{more}, where at least {FEWEST_RUNS} are needed" if short else ""
+
+
+def _measured(claim: Claim, environments: Sequence[str], others: Sequence[str], field: _Field) -> Measured:
+    def cells(label: str, shared: Sequence[str] = environments) -> list[Cell]:
+        return [field.cells[label, name] for name in shared]
+
+    if claim.quantity != "regret":
+        theirs = cells(claim.right) if isinstance(claim.right, str) else float(claim.right or 0.0)
+        return measured(claim, cells(claim.left), theirs, field.draws, field.threshold, field.confidence)
+    if not others:
+        return Measured(Interval(None, note="no other algorithm of the suite learns on these environments"))
+    shared = {label: _environments(claim, [claim.left, label], field) for label in others}
+    ours = {label: cells(claim.left, names) for label, names in shared.items()}
+    return regret(ours, {label: cells(label, names) for label, names in shared.items()}, field.draws, field.confidence)
+
+
+def _limits(claim: Claim, found: Measured) -> tuple[float, float, float, float] | None:
+    """Return estimate and limits relative to equality, and the margin, on the scale on which they are judged."""
+    value, equal, margin = found.value, found.equal, claim.margin
+    if value.estimate is None or value.low is None or value.high is None:
+        return None
+    if found.ratio:
+        low, centre, high = (math.log(one / equal) for one in (value.low, value.estimate, value.high))
+        return low, centre, high, math.log1p(margin)
+    return value.low - equal, value.estimate - equal, value.high - equal, margin
+
+
+def _verdict(claim: Claim, found: Measured) -> str:
+    placed = _limits(claim, found)
+    if placed is None:
+        return "undecided"
+    low, _, high, margin = placed
+    if claim.direction == "equivalent":
+        inside, outside = -margin < low and high < margin, low > margin or high < -margin
+        return "supported" if inside else "contradicted" if outside else "undecided"
+    if claim.quantity == "regret":
+        return "supported" if high < margin else "contradicted" if low > margin else "undecided"
+    if claim.direction == "less":
+        low, high = -high, -low
+    return "supported" if low > margin else "contradicted" if high < margin else "undecided"
+
+
+def _more_runs(claim: Claim, found: Measured) -> int | None:
+    """Return how many more runs per environment would decide, if the estimate is right; None where that says nothing.
+
+    Half widths shrink as 1 / sqrt(n): (half width / distance to the bound)^2 n runs bring the interval clear of it.
+    """
+    placed = _limits(claim, found)
+    if placed is None:
+        return None
+    low, centre, high, margin = placed
+    below, above = centre - low, high - centre
+    if claim.direction == "equivalent":
+        bounds = [-margin, margin] if abs(centre) < margin else [math.copysign(margin, centre)]
+    else:
+        bounds = [-margin if claim.direction == "less" and claim.quantity != "regret" else margin]
+    gaps = [(above if bound > centre else below, abs(centre - bound)) for bound in bounds]
+    if any(distance <= 0 for _, distance in gaps):
+        return None
+    n = found.value.n
+    more = max(1, math.ceil(n * max((half / distance) ** 2 for half, distance in gaps)) - n)
+    return more if more <= _MOST_RUNS else None
+
+
+def _statement(claim: Claim, plan: AnalysisPlan) -> str:
+    """Return what is compared, in words made from the declaration alone."""
+    what = _quantity(claim, plan)
+    if claim.quantity == "regret":
+        return f"{what} over {claim.left}, below {claim.margin:g}"
+    if claim.quantity in TIMES:
+        than = f"than a run of {claim.right}" if isinstance(claim.right, str) else f"than {claim.right:,g}"
+        unit = " CPU seconds" if claim.quantity == "seconds_to_threshold" else " steps"
+        than += unit if not isinstance(claim.right, str) else ""
+        return (
+            f"probability that a run of {claim.left} takes longer to a score of {plan.threshold:g} {than}{_aim(claim)}"
+        )
+    if isinstance(claim.right, str):
+        joined = "over that of" if claim.quantity == "steps_per_second" else "minus that of"
+        return f"{what} of {claim.left} {joined} {claim.right}{_aim(claim)}"
+    return f"{what} of {claim.left}{_aim(claim)}"
+
+
+def _quantity(claim: Claim, plan: AnalysisPlan) -> str:
+    moment = f" after {claim.steps:,} steps" if claim.steps is not None else ""
+    moment = f" after {claim.seconds:g} CPU seconds of training" if claim.seconds is not None else moment
+    return {
+        "score": f"interquartile mean score{moment}",
+        "auc": "interquartile mean score over training",
+        "spread": "mean distance of a run's score from the median of its cell",
+        "failing": "share of runs that end below half of the target",
+        "reached": f"share of runs that reach a score of {plan.threshold:g} during training",
+        "collapse": f"share of runs that reach a score of {plan.threshold:g} and end below half of the target",
+        "steps_per_second": "environment steps per CPU second of training",
+        "regret": "lead of the best other algorithm's interquartile mean score",
+    }.get(claim.quantity, claim.quantity)
+
+
+def _aim(claim: Claim) -> str:
+    low, high = _bounds(claim)
+    if claim.direction == "equivalent":
+        return f", between {low:,g} and {high:,g}"
+    return f", above {high:,g}" if claim.direction == "greater" else f", below {low:,g}"
+
+
+def _bounds(claim: Claim) -> tuple[float, float]:
+    """Return the two values, as shown, beyond which a claim of less or of more is supported."""
+    if claim.quantity in TIMES:
+        equal = 0.5
+    elif isinstance(claim.right, int | float):
+        equal = float(claim.right)
+    else:
+        equal = 1.0 if claim.quantity == "steps_per_second" else 0.0
+    if claim.quantity == "steps_per_second":
+        return equal / (1 + claim.margin), equal * (1 + claim.margin)
+    return equal - claim.margin, equal + claim.margin
+
+
+def _unit(claim: Claim) -> str:
+    if claim.quantity == "steps_per_second":
+        return "times" if isinstance(claim.right, str) else "steps per second"
+    return _UNITS.get(claim.quantity, "score")
+
+
+def _reason(claim: Claim, found: Measured, verdict: str, more: int | None, field: _Field) -> str:
+    value = found.value
+    if value.low is None or value.high is None:
+        return f"Not judged: {value.note}."
+    low, high = _bounds(claim)
+    interval = f"the {_percent(field.confidence)} interval, {_number(value.low)} to {_number(value.high)},"
+    family = len(field.suite.claims)
+    over = f" ({_percent(field.suite.analysis.confidence)} over {family} claims together)" if family > 1 else ""
+    bound = high if claim.direction == "greater" or claim.quantity == "regret" else low
+    if claim.direction == "equivalent":
+        place = {"supported": "lies inside", "contradicted": "lies outside"}.get(
+            verdict, "is neither inside nor outside"
+        )
+        said = f"{place} {_number(low)} to {_number(high)}"
+    elif verdict == "undecided":
+        said = f"holds {_number(bound)}"
+    else:
+        said = f"lies {'above' if value.low > bound else 'below'} {_number(bound)}"
+    price = (
+        f"; about {more} more runs per environment would decide, if the effect is what it looks like" if more else ""
+    )
+    sentence = f"{interval} {said}{over}{price}."
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _remarks(claim: Claim, cells: Sequence[Cell], plan: AnalysisPlan) -> list[str]:
+    """Return what a reader of the verdict must know about the runs behind it."""
+    missing, failed = sum(cell.missing for cell in cells), sum(cell.failed for cell in cells)
+    counted = "counts as the random policy" if plan.failures == "random" else "is not counted"
+    if claim.quantity == "steps_per_second":
+        counted = "has no speed"
+    said = [f"{missing} planned run{'s' * (missing != 1)} missing."] if missing else []
+    said += [f"{failed} failed run{'s' * (failed != 1)}: each {counted}."] if failed else []
+    clocked = claim.quantity in _READ or claim.seconds is not None
+    if clocked and len({_packing(cell, number) for cell in cells for number in range(len(cell.runs))} - {()}) > 1:
+        said.append("The runs were timed on different machines, or with different numbers of them side by side.")
+    return said
+
+
+def _packing(cell: Cell, number: int) -> tuple[str, ...]:
+    record = cell.runs[number].record
+    if record is None:
+        return ()
+    place = [record.provenance.get("processor"), record.provenance.get("cores")]
+    return tuple(map(str, [*place, *(record.resources.get(key) for key in ("device", "threads", "workers"))]))
+
+
+def _percent(confidence: float) -> str:
+    return f"{100 * confidence:.3g} %" if confidence < 0.999 else f"{100 * confidence:.5g} %"  # noqa: PLR2004 - digits
+
+
+def _number(value: float) -> str:
+    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"  # noqa: PLR2004 - digits

@@ -1,0 +1,340 @@
+"""Cells of one algorithm, and of another or a number, in; what a claim speaks of, with its interval, out.
+
+Environments are fixed and weigh the same, runs are the sample, and the two algorithms are independent samples. Failed
+runs that count as the random policy score 0 at every moment, fail, and never reach the threshold; they have no speed.
+
+Score, AUC, regret: interquartile means with the bootstrap intervals of the report. Spread: the distances of the runs
+from the median of their cell (Brown and Forsythe 1974), with Satterthwaite's t interval. Shares: the runs of all
+environments counted as one sample, Clopper and Pearson's interval for one share and Newcombe's (1998) hybrid of
+Wilson's limits for a difference; neither is narrowed by shares that differ between environments (Hoeffding 1956).
+Time to the threshold: the probability that a run takes longer, with the interval of the report's comparisons. Speed:
+the ratio of geometric means, with a t interval on logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from bench.analysis.compare import permutation_p, superiority
+from bench.analysis.interval import (
+    FEWEST_RUNS,
+    Tasks,
+    clopper_pearson,
+    difference_interval,
+    iqm_interval,
+    wilson_limits,
+)
+from bench.analysis.moments import scores_at_seconds, scores_at_steps
+from bench.analysis.reliability import failed_its_user
+from bench.analysis.scores import Cell, Run, learns, mean_curve, normalise
+from bench.records import Claim, Interval
+
+Floats = NDArray[np.float64]
+Draws = Mapping[tuple[str, str], NDArray[Any]]
+"""(label, environment) -> (runs, resamples) how often each run was drawn."""
+SHARES = ("failing", "reached", "collapse")
+TIMES = ("steps_to_threshold", "seconds_to_threshold")
+HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a claim's quantity comes to."""
+
+    value: Interval
+    """Without limits, and with the reason, where there is no interval."""
+    equal: float = 0.0
+    """What `value` would be if left and right were equal."""
+    ratio: bool = False
+    """Whether distances are judged on logarithms."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mean:
+    """An average over environments and what it is known to."""
+
+    estimate: float
+    parts: tuple[tuple[float, float], ...]
+    """Per environment: the variance it contributes, and that variance's degrees of freedom."""
+
+
+def measured(
+    claim: Claim,
+    ours: Sequence[Cell],
+    theirs: Sequence[Cell] | float,
+    draws: Draws,
+    threshold: float,
+    confidence: float,
+) -> Measured:
+    """Return the quantity of a claim that is no regret, with an interval at this confidence.
+
+    Args:
+        claim: names the quantity, and the moment at which a score is read.
+        ours: the cells of its left side, at least four runs in each.
+        theirs: those of its right side on the same environments in the same order, or a number.
+        draws: the resamples of every cell.
+        threshold: score that counts as solved.
+        confidence: of this one interval.
+    """
+    sides = [ours] if isinstance(theirs, int | float) else [ours, theirs]
+    found = [[runs_of(claim, cell, threshold) for cell in cells] for cells in sides]
+    tasks = [[task for task in side if task is not None] for side in found]
+    if any(len(kept) < len(side) for kept, side in zip(tasks, found, strict=True)):
+        return Measured(Interval(None, note=_unreadable(claim)))
+    if min(len(task) for side in tasks for task in side) < FEWEST_RUNS:
+        return Measured(Interval(None, note=f"fewer than {FEWEST_RUNS} runs of a cell were timed"))
+    if isinstance(theirs, int | float):
+        return _alone(claim, ours, tasks[0], float(theirs), draws, confidence)
+    return _against(claim, (ours, theirs), (tasks[0], tasks[1]), draws, confidence)
+
+
+def regret(
+    ours: Mapping[str, Sequence[Cell]], others: Mapping[str, Sequence[Cell]], draws: Draws, confidence: float
+) -> Measured:
+    """Return by how much the best other algorithm's IQM exceeds ours; negative where ours is ahead of them all.
+
+    The upper limit is the largest of the upper limits, each at this confidence. The lower one is the largest of the
+    lower limits with the error shared among the others: only one of them need be wrong for it to be.
+
+    Args:
+        ours: other label -> our cells on the environments shared with it.
+        others: label -> its cells there, in the same order.
+        draws: the resamples of every cell.
+        confidence: of the whole interval.
+    """
+    shared = 1 - (1 - confidence) / len(others)
+    found = {label: _gap(cells, ours[label], draws, confidence) for label, cells in others.items()}
+    lower = {label: _gap(cells, ours[label], draws, shared) for label, cells in others.items()}
+    for label, one in found.items():
+        if one.high is None:
+            return Measured(Interval(None, n=one.n, note=f"against {label}: {one.note}"))
+    lows = [one.low for one in lower.values() if one.low is not None]
+    highs = [one.high for one in found.values() if one.high is not None]
+    worst = max(found.values(), key=lambda one: one.estimate or 0.0)
+    return Measured(Interval(worst.estimate, max(lows), max(highs), min(one.n for one in found.values())))
+
+
+def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
+    """(runs,) the claim's quantity for each run, times infinite where never reached; None where one has none.
+
+    Spread: the distance from the median of the cell. Speed: its logarithm, of the runs that have one.
+    """
+    if claim.quantity == "steps_per_second":
+        return _speeds(cell)
+    if claim.quantity in (*TIMES, "reached", "collapse"):
+        return _reaching(claim.quantity, cell, threshold)
+    if claim.quantity == "failing":
+        return np.array([failed_its_user(run) for run in cell.runs], dtype=np.float64)
+    scores = _scores(claim, cell)
+    return scores if claim.quantity != "spread" or scores is None else np.abs(scores - np.median(scores))
+
+
+def _scores(claim: Claim, cell: Cell) -> Floats | None:
+    if claim.steps is not None:
+        return scores_at_steps(cell, claim.steps)
+    if claim.seconds is not None:
+        return scores_at_seconds(cell, claim.seconds)
+    values = cell.values("auc" if claim.quantity == "auc" else "final")
+    return values if len(values) == len(cell.runs) else None
+
+
+def _speeds(cell: Cell) -> Floats:
+    """Return the logarithm of each trained run's environment steps per CPU second of training."""
+    records = [run.record for run in cell.runs if run.record is not None and learns(run.entry.trial.algorithm)]
+    timed = [(record.final.steps, record.timings.get("train_cpu", 0.0)) for record in records]
+    return np.log([steps / seconds for steps, seconds in timed if seconds > 0 and math.isfinite(seconds)])
+
+
+def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:
+    clock = "seconds" if quantity == "seconds_to_threshold" else "steps"
+    found = [_moment(run, cell, threshold, clock) for run in cell.runs]
+    known = [moment for moment in found if moment is not None and not math.isnan(moment)]
+    if len(known) < len(found):
+        return None
+    times = np.array(known, dtype=np.float64)
+    if quantity in TIMES:
+        return times
+    failing = np.array([failed_its_user(run) for run in cell.runs])
+    reached = np.isfinite(times)
+    return np.asarray(reached if quantity == "reached" else reached & failing, dtype=np.float64)
+
+
+def _moment(run: Run, cell: Cell, threshold: float, clock: str) -> float | None:
+    """Return when the run first scored at or above the threshold; infinite: never; None: it has no learning curve.
+
+    Steps are those at which that evaluation was planned: an algorithm that can only stop after a whole rollout is not
+    later for it. Seconds are CPU seconds of training.
+    """
+    if run.record is None or cell.reference is None:
+        return math.inf
+    curve = run.record.curve
+    if not curve.returns.size:
+        return None
+    above = normalise(mean_curve(curve), cell.reference) >= threshold
+    first = int(np.argmax(above))
+    if not above[first]:
+        return math.inf
+    if clock == "seconds":
+        return float(curve.cpu_seconds[first])
+    points = run.entry.trial.evaluation.points
+    passed = min(points, max(1, (int(curve.steps[first]) + 1) * points // cell.budget))
+    return cell.budget * passed / points
+
+
+def _unreadable(claim: Claim) -> str:
+    if claim.steps is not None:
+        return f"some runs have no evaluation on both sides of {claim.steps:,} steps"
+    if claim.seconds is not None or claim.quantity in (*TIMES, "auc", "reached", "collapse"):
+        return "some runs have no learning curve"
+    return "some runs have no score"
+
+
+def _against(
+    claim: Claim,
+    cells: tuple[Sequence[Cell], Sequence[Cell]],
+    tasks: tuple[Tasks, Tasks],
+    draws: Draws,
+    confidence: float,
+) -> Measured:
+    if claim.quantity in TIMES:
+        return Measured(_later(*tasks, confidence), HALF)
+    if claim.quantity in SHARES:
+        return Measured(share_difference(*tasks, confidence))
+    if claim.quantity == "steps_per_second":
+        logs = _welch([_mean(tasks[0]), _mean(tasks[1])], _fewest(*tasks), confidence)
+        return Measured(_exponential(logs), 1.0, ratio=True)
+    if claim.quantity == "spread":
+        sides = [_spread(side, found, draws) for side, found in zip(cells, tasks, strict=True)]
+        return Measured(_welch(sides, _fewest(*tasks), confidence))
+    counts = [[_drawn(cell, draws) for cell in side] for side in cells]
+    return Measured(difference_interval(*tasks, counts[0], counts[1], confidence))
+
+
+def _alone(
+    claim: Claim, cells: Sequence[Cell], tasks: Tasks, number: float, draws: Draws, confidence: float
+) -> Measured:
+    if claim.quantity in TIMES:
+        later = [np.asarray(task > number, dtype=np.float64) for task in tasks]
+        return Measured(_share(later, confidence), HALF)
+    if claim.quantity in SHARES:
+        return Measured(_share(tasks, confidence), number)
+    if claim.quantity == "steps_per_second":
+        return Measured(_exponential(_welch([_mean(tasks)], _fewest(tasks), confidence)), number, ratio=True)
+    if claim.quantity == "spread":
+        return Measured(_welch([_spread(cells, tasks, draws)], _fewest(tasks), confidence), number)
+    return Measured(iqm_interval(tasks, [_drawn(cell, draws) for cell in cells], confidence), number)
+
+
+def _gap(ours: Sequence[Cell], theirs: Sequence[Cell], draws: Draws, confidence: float) -> Interval:
+    tasks = [[cell.values("final") for cell in side] for side in (ours, theirs)]
+    counts = [[_drawn(cell, draws) for cell in side] for side in (ours, theirs)]
+    return difference_interval(tasks[0], tasks[1], counts[0], counts[1], confidence)
+
+
+def _later(ours: Tasks, theirs: Tasks, confidence: float) -> Interval:
+    """Return P(ours takes longer), ties half; reaches one half wherever the exact test does not reject."""
+    share, effective = superiority(ours, theirs)
+    low, high = (float(limit) for limit in wilson_limits(share, effective, confidence))
+    if permutation_p(ours, theirs) > 1 - confidence:
+        low, high = min(low, HALF), max(high, HALF)
+    return Interval(share, low, high, _fewest(ours, theirs))
+
+
+def share_difference(ours: Tasks, theirs: Tasks, confidence: float) -> Interval:
+    """Return the share of ones in ours minus that in theirs, averaged over environments, by Newcombe's method 10.
+
+    It covers a point or two less than it states for some shares near one half; so that no difference is seen more
+    often than promised, the interval reaches 0 wherever the exact test does not reject.
+    """
+    (p, low, high), (q, lower, upper) = (_wilson(side, confidence) for side in (ours, theirs))
+    gap = p - q
+    below, above = math.hypot(p - low, upper - q), math.hypot(high - p, q - lower)
+    lowest, highest = max(gap - below, -1.0), min(gap + above, 1.0)
+    if permutation_p(ours, theirs) > 1 - confidence:
+        lowest, highest = min(lowest, 0.0), max(highest, 0.0)
+    return Interval(gap, lowest, highest, _fewest(ours, theirs))
+
+
+def _wilson(tasks: Tasks, confidence: float) -> tuple[float, float, float]:
+    share = _average(tasks)
+    low, high = wilson_limits(share, len(tasks) * _fewest(tasks), confidence)
+    return share, float(low), float(high)
+
+
+def _share(tasks: Tasks, confidence: float) -> Interval:
+    runs, share = len(tasks) * _fewest(tasks), _average(tasks)
+    # Unequal numbers of runs: as if every environment had as many as the one with the fewest, rounded outwards.
+    low = clopper_pearson(math.floor(share * runs + _ROUNDING), runs, confidence).low
+    high = clopper_pearson(math.ceil(share * runs - _ROUNDING), runs, confidence).high
+    return Interval(share, low, high, _fewest(tasks))
+
+
+_ROUNDING = 1e-9
+
+
+def _spread(cells: Sequence[Cell], distances: Tasks, draws: Draws) -> _Mean:
+    """Return the mean distance; its variance is the larger of the distances' own and the bootstrap's.
+
+    The distances of two equal heaps of runs are all the same, which is luck and not knowledge: the bootstrap, whose
+    median moves, knows better.
+    """
+    plain = _mean(distances)
+    parts = []
+    for cell, (variance, df) in zip(cells, plain.parts, strict=True):
+        n = len(cell.runs)
+        moved = spread_draws(cell.values("final"), _drawn(cell, draws))
+        parts.append((max(variance, float(np.var(moved)) * n / (n - 1) / len(cells) ** 2), df))
+    return _Mean(plain.estimate, tuple(parts))
+
+
+def spread_draws(scores: Floats, drawn: NDArray[Any]) -> Floats:
+    """(resamples,) mean distance from the median in every resample of (runs,) scores, by (runs, resamples) counts."""
+    order = np.argsort(scores, kind="stable")
+    ordered, counts = scores[order], drawn[order].astype(np.intp)
+    n, cumulated = len(scores), np.cumsum(counts, axis=0)
+    middle = [ordered[np.argmax(cumulated >= place, axis=0)] for place in ((n + 1) // 2, n // 2 + 1)]
+    median = (middle[0] + middle[1]) / 2
+    return np.asarray(np.sum(counts * np.abs(ordered[:, np.newaxis] - median), axis=0) / n, dtype=np.float64)
+
+
+def _mean(tasks: Tasks) -> _Mean:
+    parts = [(float(np.var(task, ddof=1)) / len(task) / len(tasks) ** 2, len(task) - 1.0) for task in tasks]
+    return _Mean(_average(tasks), tuple(parts))
+
+
+def _welch(sides: Sequence[_Mean], n: int, confidence: float) -> Interval:
+    """Return the first mean, less the second where there is one, with Satterthwaite's (1946) t interval."""
+    estimate = sides[0].estimate - sum(side.estimate for side in sides[1:])
+    parts = [part for side in sides for part in side.parts]
+    largest = max(variance for variance, _ in parts)
+    if largest <= 0:
+        return Interval(estimate, n=n, note="no interval: no variation between the runs")
+    # Divided by the largest, so that the squares of tiny variances cannot vanish.
+    total = sum(variance / largest for variance, _ in parts)
+    df = total**2 / sum((variance / largest) ** 2 / df for variance, df in parts)
+    half = float(stdtrit(df, (1 + confidence) / 2)) * math.sqrt(total * largest)
+    return Interval(estimate, estimate - half, estimate + half, n)
+
+
+def _exponential(logs: Interval) -> Interval:
+    estimate, low, high = (None if value is None else math.exp(value) for value in (logs.estimate, logs.low, logs.high))
+    return Interval(estimate, low, high, logs.n, logs.note)
+
+
+def _drawn(cell: Cell, draws: Draws) -> NDArray[Any]:
+    return draws[cell.label, cell.environment]
+
+
+def _average(tasks: Tasks) -> float:
+    return float(np.mean([np.mean(task) for task in tasks]))
+
+
+def _fewest(*sides: Tasks) -> int:
+    return min(len(task) for side in sides for task in side)
