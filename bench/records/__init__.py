@@ -38,12 +38,14 @@ from bench.records.suite import (
     SuiteAlgorithm,
     SuiteEnvironment,
 )
+from bench.records.transfer import Advice, Likeness, Option, Traits, Trust
 from bench.records.trial import FAILURE_KINDS, PROTOCOL, Curve, Failure, Final, Outcome, Record, Trial, digest
 
 __all__ = [
     "CLAIM_QUANTITIES",
     "FAILURE_KINDS",
     "PROTOCOL",
+    "Advice",
     "Aggregate",
     "AnalysisPlan",
     "Candidate",
@@ -63,8 +65,10 @@ __all__ = [
     "Lead",
     "Learner",
     "LearnerRequest",
+    "Likeness",
     "Limits",
     "Look",
+    "Option",
     "Outcome",
     "Pair",
     "Phrase",
@@ -80,7 +84,9 @@ __all__ = [
     "SuiteAlgorithm",
     "SuiteEnvironment",
     "Threshold",
+    "Traits",
     "Trial",
     "TrialLine",
+    "Trust",
     "digest",
 ]

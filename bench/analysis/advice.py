@@ -1,0 +1,345 @@
+"""A question and what is known of environments in, advice out: which algorithm, how sure, and what speaks against it.
+
+The chance of being best and the regret are found on each environment by itself and averaged: what the user's own will
+be like is as uncertain as the choice among those. Nothing is recommended from far environments, from fewer than four
+runs, where no two algorithms can be told apart, or where the first is not shown to be better than random actions; the
+first candidate is then a first guess and called so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import hyperparameters
+from bench.analysis.compare import contest, verdicts
+from bench.analysis.evidence import Ground, Question, Race, nearness, race, scores, seconds_per_step
+from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, iqm_interval, resample_counts
+from bench.analysis.moments import first_evaluations
+from bench.analysis.ranking import race_draws, regrets, shares_best
+from bench.analysis.transfer import bare
+from bench.records import Advice, Candidate, Likeness, Option, Pair, Trust
+
+Floats = NDArray[np.float64]
+_HALF = 0.5
+_ENOUGH_RUNS = 10
+
+
+def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], rng: np.random.Generator) -> Advice:
+    """Return which algorithm to use, how sure that is and on what it rests.
+
+    Args:
+        question: the environment, the budget, and which algorithms the environment admits.
+        known: the evidence on every environment that has any.
+        fits: every learning algorithm of the catalogue that fits, the cheapest first.
+        rng: for the resamples.
+    """
+    found = race(question, known)
+    near = _likenesses(question, known, found)
+    if found is None:
+        return _nothing(question, near, fits)
+    candidates, pairs = _compared(found, rng)
+    leader = candidates[0].label
+    against = {other.label: _against(leader, other.label, pairs) for other in candidates[1:]}
+    as_good = tuple(label for label, verdict in against.items() if verdict != "better")
+    why_not = _refusal(question, found, leader, against, pairs)
+    trust = None if found.level == "same" else _trust(question, known)
+    keys = {label: key for key, label in found.names.items()}
+    return Advice(
+        target=question.target,
+        level=found.level,
+        budget=_budget(question),
+        verdict=_verdict(question, found, leader, as_good, against, why_not),
+        confidence=tuple(_confidence(found, candidates, pairs, as_good, trust)),
+        choose=None if why_not else leader,
+        as_good=as_good,
+        candidates=candidates,
+        options=tuple(_option(keys[one.label], question, found) for one in candidates),
+        pairs=pairs,
+        likenesses=near,
+        n=found.n,
+        caveats=tuple(_caveats(question, found, fits)),
+        trust=trust,
+    )
+
+
+def _nothing(question: Question, near: tuple[Likeness, ...], fits: Sequence[Option]) -> Advice:
+    target = question.target
+    kinds = f"{target.actions} actions and {target.observations} observations"
+    cheapest = f" {_or([option.label for option in fits[:3]])} cost least to try." if fits else " Nothing fits it."
+    return Advice(
+        target=target,
+        level="none",
+        budget=_budget(question),
+        verdict=f"Not enough evidence for {target.environment}: no two algorithms have stored results on {kinds}.",
+        confidence=(f"{len(fits)} algorithms of the catalogue fit.{cheapest}",),
+        choose=None,
+        as_good=(),
+        candidates=(),
+        options=tuple(fits),
+        pairs=(),
+        likenesses=near,
+        n=0,
+        caveats=(),
+    )
+
+
+def _likenesses(question: Question, known: Sequence[Ground], found: Race | None) -> tuple[Likeness, ...]:
+    """Return every ground's likeness, nearest first, those that the advice rests on marked."""
+    used = {one.environment for one in found.grounds} if found else set()
+    steps = found.steps if found else None
+    near = [replace(nearness(question, one, steps), used=one.environment in used) for one in known]
+    return tuple(sorted(near, key=lambda one: (one.distance is None, one.distance or 0.0, one.environment)))
+
+
+def _compared(found: Race, rng: np.random.Generator) -> tuple[tuple[Candidate, ...], tuple[Pair, ...]]:
+    """Return the candidates, least regret first, and all pairs, those with what does not learn included."""
+    everyone, plan = {**found.names, **found.floors}, found.grounds[0].plan
+    counts = {key: [resample_counts(len(task), plan.resamples, rng) for task in found.scores[key]] for key in everyone}
+    best, regret = _averaged(found, counts, rng)
+    values = {key: iqm_interval(found.scores[key], counts[key], plan.confidence) for key in found.names}
+    order = sorted(found.names, key=lambda key: (regret.get(key, 0.0), -(values[key].estimate or 0.0)))
+    contests = [
+        contest((everyone[a], everyone[b]), found.scores[a], found.scores[b], (counts[a], counts[b]), plan)
+        for a, b in combinations(everyone, 2)
+    ]
+    candidates = (Candidate(everyone[key], values[key], best.get(key), regret.get(key)) for key in order)
+    return tuple(candidates), verdicts(contests, plan)
+
+
+def _averaged(
+    found: Race, counts: Mapping[str, Sequence[Floats]], rng: np.random.Generator
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the chance of being best and the regret, on each environment by itself and averaged; or nothing."""
+    best, regret = [], []
+    for place in range(len(found.grounds)):
+        alone = {key: [found.scores[key][place]] for key in found.names}
+        drawn = race_draws(alone, {key: [counts[key][place]] for key in alone}, lambda _: rng)
+        if not drawn:
+            return {}, {}
+        best.append(shares_best(drawn))
+        regret.append(regrets(drawn))
+    return _means(best), _means(regret)
+
+
+def _means(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([one[key] for one in values])) for key in values[0]}
+
+
+def _against(label: str, other: str, pairs: Sequence[Pair]) -> str:
+    pair = _pair(label, other, pairs)
+    turned = {"better": "worse", "worse": "better"}
+    return pair.verdict if pair.a == label else turned.get(pair.verdict, pair.verdict)
+
+
+def _pair(label: str, other: str, pairs: Sequence[Pair]) -> Pair:
+    return next(pair for pair in pairs if {pair.a, pair.b} == {label, other})
+
+
+def _refusal(question: Question, found: Race, leader: str, against: Mapping[str, str], pairs: Sequence[Pair]) -> str:
+    """Return why the evidence names no algorithm; empty where it does."""
+    if found.level == "far":
+        return f"nothing close to {question.target.environment} has been measured"
+    if found.n < FEWEST_RUNS:
+        return f"{found.n} run{'s' * (found.n != 1)} each, at least {FEWEST_RUNS} are needed"
+    floors = [label for label in found.floors.values() if _against(leader, label, pairs) != "better"]
+    if floors:
+        return f"{leader} comes first, yet is not shown to be better than {_or(floors)}, which does not learn"
+    if all(verdict == "undecided" for verdict in against.values()):
+        return f"{leader} comes first, yet cannot be told apart from {_or(list(against))}"
+    return ""
+
+
+def _verdict(
+    question: Question,
+    found: Race,
+    leader: str,
+    as_good: Sequence[str],
+    against: Mapping[str, str],
+    why_not: str,
+) -> str:
+    where = f"{question.target.environment}, {_budget(question)}"
+    if why_not:
+        return f"Not enough evidence for {where}: {why_not}. First guess: {leader}."
+    verb = "choose" if found.level == "same" else "start with"
+    names = _or([leader, *as_good])
+    if not as_good:
+        return f"For {where}: {verb} {names}."
+    equal = all(against[label] == "equivalent" for label in as_good)
+    tie = f"equivalent within {found.grounds[0].plan.margin:g}" if equal else "not to be told apart"
+    return f"For {where}: {verb} {names} ({tie})."
+
+
+def _confidence(
+    found: Race,
+    candidates: Sequence[Candidate],
+    pairs: Sequence[Pair],
+    as_good: Sequence[str],
+    trust: Trust | None,
+) -> Iterator[str]:
+    first, where = candidates[0], _where(found)
+    if first.probability_best is not None and first.regret is not None:
+        yield (
+            f"{first.label} is the best of {len(candidates)} with probability {first.probability_best:.2f}; choosing "
+            f"it costs {first.regret:.2f} on average (0 is the random policy, 1 the target). {where}."
+        )
+    else:
+        yield f"{first.label} is the first of {len(candidates)}. {where}."
+    value = first.value.estimate
+    if value is not None and value < _HALF:
+        yield f"Even {first.label} covers only {100 * value:.0f} % of the way from the random policy to the target."
+    for label in as_good:
+        yield _closeness(_pair(first.label, label, pairs), first.label, label)
+    if trust is not None:
+        yield (
+            f"Advice from environments to others, tried on the {trust.environments} stored ones that can tell: within "
+            f"the margin of the best in {trust.right}, {trust.regret:.2f} short of it on average; a blind choice falls "
+            f"{trust.blind_regret:.2f} short."
+        )
+    elif found.level != "same":
+        yield "How advice from environments to others fares cannot be tried: too few stored environments can tell."
+
+
+def _where(found: Race) -> str:
+    runs = f"{found.n} run{'s' * (found.n != 1)} each"
+    if found.level == "same":
+        return f"Rests on {runs} on this environment"
+    names = [one.environment for one in found.grounds]
+    return f"Rests on {runs} on {_and(names)}, and on its being like {'them' if len(names) > 1 else 'it'}"
+
+
+def _closeness(pair: Pair, leader: str, other: str) -> str:
+    share, low, high = pair.probability.estimate or 0.0, pair.probability.low, pair.probability.high
+    if pair.a != leader:
+        share, low, high = 1 - share, None if high is None else 1 - high, None if low is None else 1 - low
+    limits = "" if low is None or high is None else f", {low:.2f} to {high:.2f}"
+    if pair.verdict == "equivalent":
+        return f"{leader} and {other} are equivalent within the margin."
+    price = (
+        f"about {pair.more_runs} more runs per environment would decide"
+        if pair.more_runs
+        else "no number of runs within reason would decide"
+    )
+    return f"A run of {leader} beats one of {other} with probability {share:.2f}{limits}; {price}."
+
+
+def _option(key: str, question: Question, found: Race) -> Option:
+    """Return a candidate with the settings it has on the nearest environment and what it takes on the target."""
+    nearest = found.grounds[0]
+    entry, trial = nearest.entries[key], nearest.cells[key].entries[0].trial
+    return Option(
+        label=entry.label,
+        algorithm=entry.algorithm,
+        hyperparameter_set=entry.hyperparameter_set,
+        changes=dict(entry.hyperparameters),
+        settings=dict(trial.hyperparameters),
+        settings_of=nearest.environment,
+        seconds_per_step=seconds_per_step(key, found.grounds, question.target),
+        steps=found.steps.get(key, max(one.budget for one in found.grounds)),
+    )
+
+
+def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterator[str]:
+    yield from _budget_caveats(found)
+    yield from _settings_caveats(question, found)
+    if found.n < _ENOUGH_RUNS:
+        yield f"{found.n} runs each: intervals are wide; {_ENOUGH_RUNS} are advised."
+    partly = {one.entries[key].label for one in found.grounds for key in one.cells} - {
+        *found.names.values(),
+        *found.floors.values(),
+    }
+    if partly:
+        yield f"Left out, for they lack runs on some of these environments or do not fit: {_and(sorted(partly))}."
+    tried = {one.entries[key].algorithm for one in found.grounds for key in found.names}
+    if untried := [option.label for option in fits if option.algorithm not in tried]:
+        yield f"Nothing is stored here on {_and(untried)}: any of them may be better."
+    failed = sum(one.cells[key].failed for one in found.grounds for key in found.names)
+    if failed:
+        yield f"{failed} trials of these algorithms failed; they count as the random policy."
+
+
+def _budget_caveats(found: Race) -> Iterator[str]:
+    if not found.steps:
+        return
+    for ground in found.grounds:
+        asked = sorted(set(found.steps.values()))
+        firsts = [at for key in found.names for at in first_evaluations(ground.cells[key], "steps")]
+        if asked[-1] > ground.budget:
+            yield (
+                f"On {ground.environment} runs end at {ground.budget:,} steps: nothing is known of the rest up to "
+                f"{asked[-1]:,}, and their ends stand in."
+            )
+        if firsts and asked[0] < max(firsts):
+            yield f"On {ground.environment} nothing was evaluated before {max(firsts):,.0f} steps: that is what counts."
+        elif asked[0] < ground.budget:
+            yield (
+                f"On {ground.environment} scores are read along runs laid out for {ground.budget:,} steps: schedules "
+                "that fall with the budget had not fallen yet."
+            )
+
+
+def _settings_caveats(question: Question, found: Race) -> Iterator[str]:
+    nearest = found.grounds[0]
+    sets = sorted({nearest.entries[key].hyperparameter_set for key in found.names})
+    tuned = [name for name in sets if name != "default"]
+    if found.level == "same" or not tuned:
+        return
+    entries = [nearest.entries[key] for key in found.names]
+    if not all(
+        hyperparameters.covers(one.hyperparameter_set, one.algorithm, question.target.environment) for one in entries
+    ):
+        yield (
+            f"The evidence was made with settings tuned for each environment ({_and(tuned)}), and yours has none: "
+            "untuned, the order may be another."
+        )
+
+
+def _trust(question: Question, known: Sequence[Ground]) -> Trust | None:
+    """Ask about each environment of the target's kind as if it had no results; None where fewer than two can tell."""
+    kind = question.target.actions, question.target.observations
+    alike = [ground for ground in known if (ground.traits.actions, ground.traits.observations) == kind]
+    outcomes = [missed for ground in alike if (missed := _missed(question, ground, alike)) is not None]
+    if len(outcomes) <= 1:
+        return None
+    short, blind = zip(*outcomes, strict=True)
+    return Trust(
+        environments=len(outcomes),
+        right=sum(regret <= alike[0].plan.margin for regret in short),
+        regret=float(np.mean(short)),
+        blind_regret=float(np.mean(blind)),
+    )
+
+
+def _missed(question: Question, ground: Ground, alike: Sequence[Ground]) -> tuple[float, float] | None:
+    """Return the regret of the advice and of a blind choice on a ground; None where the candidates do not differ."""
+    others = [other for other in alike if bare(other.environment) != bare(ground.environment)]
+    found = race(replace(question, target=ground.traits, seconds=None), others)
+    keys = [key for key in found.names if key in ground.cells] if found else []
+    if found is None or len(keys) <= 1:
+        return None
+    truth = {key: interquartile_mean([scores(ground.cells[key], question.steps)]) for key in keys}
+    best, blind = max(truth.values()), float(np.mean(list(truth.values())))
+    if best - min(truth.values()) <= ground.plan.margin:
+        return None
+    told = {key: np.mean([interquartile_mean([task]) for task in found.scores[key]]) for key in keys}
+    return best - truth[max(keys, key=lambda key: told[key])], best - blind
+
+
+def _budget(question: Question) -> str:
+    if question.steps is not None:
+        return f"within {question.steps:,} steps"
+    if question.seconds is not None:
+        return f"within {question.seconds / 60:g} min of training"
+    return "with the budgets of the stored runs"
+
+
+def _or(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,256 @@
+"""A question and stored results in, who is compared on which environments and with which scores out.
+
+Results on the very environment are used alone. Otherwise the nearest environments are: close ones, or far ones where
+nothing is close, and never a mixture. Each environment's evidence is that of one suite, so that protocol, budget and
+machine are the same for all who are compared on it. Trials with keyword arguments for the environment are left out:
+they made another environment of it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis.ledger import Entry, ledger
+from bench.analysis.moments import first_evaluations, scores_at_steps
+from bench.analysis.scores import Cell, cell, learns, usable
+from bench.analysis.transfer import likeness
+from bench.records import AnalysisPlan, Likeness, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
+
+Floats = NDArray[np.float64]
+NEAREST = 3
+LEVELS = ("same", "close", "far", "none")
+_OWN_SHARE = 0.2
+"""An algorithm takes at least this share of its measured time for itself, however slow the environment was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The stored results of one suite."""
+
+    place: str
+    suite: Suite
+    planned: Sequence[Trial]
+    outcomes: Sequence[Outcome]
+    references: Mapping[str, Reference | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `bench which` is asked."""
+
+    target: Traits
+    steps: int | None = None
+    seconds: float | None = None
+    """Of training per run, on one core; instead of steps."""
+    nearest: int = NEAREST
+    """On how many environments the advice may rest where there is nothing on the very one."""
+    algorithms: frozenset[str] | None = None
+    """Those that the environment admits; None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What one suite knows of one environment."""
+
+    traits: Traits
+    place: str
+    cells: Mapping[str, Cell]
+    """By the candidate's key: the same algorithm with the same named set and changes has the same key everywhere."""
+    entries: Mapping[str, SuiteAlgorithm]
+    plan: AnalysisPlan
+
+    @property
+    def environment(self) -> str:
+        """Its id."""
+        return self.traits.environment
+
+    @property
+    def budget(self) -> int:
+        """Environment steps of the longest runs."""
+        return max(found.budget for found in self.cells.values())
+
+    @property
+    def runs(self) -> int:
+        """Of the algorithm that has fewest."""
+        return min(len(found.runs) for found in self.cells.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Who is compared, where, and with which scores."""
+
+    grounds: tuple[Ground, ...]
+    """Nearest first."""
+    likenesses: tuple[Likeness, ...]
+    """Of the grounds."""
+    names: Mapping[str, str]
+    """Key -> label, the learners that all grounds have, in the nearest one's order."""
+    floors: Mapping[str, str]
+    """The same for what does not learn."""
+    scores: Mapping[str, tuple[Floats, ...]]
+    """Key -> (runs,) per ground."""
+    steps: Mapping[str, int]
+    """Key -> budget in steps of the environment asked about; empty where none is known."""
+
+    @property
+    def level(self) -> str:
+        """Of the farthest ground."""
+        return max((one.level for one in self.likenesses), key=LEVELS.index)
+
+    @property
+    def n(self) -> int:
+        """Runs per algorithm and environment, the smallest."""
+        return min(len(task) for tasks in self.scores.values() for task in tasks)
+
+
+def grounds(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int | None) -> list[Ground]:
+    """Return one ground per environment: of the suites that reach the budget the one with most runs."""
+    best: dict[str, Ground] = {}
+    for source in sources:
+        for ground in _of(source, traits):
+            rival = best.get(ground.environment)
+            if rival is None or _merit(ground, steps) > _merit(rival, steps):
+                best[ground.environment] = ground
+    return list(best.values())
+
+
+def race(question: Question, known: Sequence[Ground]) -> Race | None:
+    """Return the comparison on the nearest grounds; None where none carries over or fewer than two can be compared."""
+    chosen = _with_rivals(_chosen(question, known), question)
+    if not chosen:
+        return None
+    keys = _common(chosen, question)
+    steps = _budgets(question, chosen, keys)
+    floors = [key for key in _everywhere(chosen) if key not in _learners(chosen[0])]
+    return Race(
+        grounds=tuple(chosen),
+        # Only now is it known how many steps the seconds come to, and so how far the evidence reaches.
+        likenesses=tuple(nearness(question, ground, steps) for ground in chosen),
+        names={key: chosen[0].entries[key].label for key in keys},
+        floors={key: chosen[0].entries[key].label for key in floors},
+        scores={key: tuple(scores(one.cells[key], steps.get(key)) for one in chosen) for key in [*keys, *floors]},
+        steps=steps,
+    )
+
+
+def nearness(question: Question, ground: Ground, steps: Mapping[str, int] | None = None) -> Likeness:
+    """Return how far a ground carries; `steps` are the candidates' budgets where seconds were asked about."""
+    asked = question.steps or (round(median(steps.values())) if steps else 0)
+    found = likeness(question.target, ground.traits, asked, ground.budget)
+    return replace(found, suite=ground.place, budget=ground.budget, runs=ground.runs)
+
+
+def scores(found: Cell, steps: int | None) -> Floats:
+    """(runs,) scores after so many steps; of the final policy from the end of the runs on, nothing being known there.
+
+    Before the first evaluation nothing is known either: that one counts.
+    """
+    if steps is None or steps >= found.budget:
+        return found.scores
+    read = scores_at_steps(found, max([float(steps), *first_evaluations(found, "steps")]))
+    return found.scores if read is None else read
+
+
+def seconds_per_step(key: str, chosen: Sequence[Ground], target: Traits) -> float | None:
+    """Return what a step of training takes on the target: as measured, with the target's own speed put in."""
+    found = []
+    for ground in chosen:
+        measured = _measured(ground.cells[key])
+        if measured is not None:
+            there = 1 / (ground.traits.steps_per_second or math.inf)
+            own = max(measured - there, _OWN_SHARE * measured)
+            found.append(own + 1 / target.steps_per_second if target.steps_per_second else measured)
+    return median(found) if found else None
+
+
+def _of(source: Source, traits: Mapping[str, Traits]) -> Iterator[Ground]:
+    """Yield a ground for every environment on which the suite has two learners with scores."""
+    plan = replace(source.suite.analysis, metric="final")
+    keys = {entry.label: _key(entry) for entry in source.suite.algorithms}
+    entries = {_key(entry): entry for entry in source.suite.algorithms}
+    trials: dict[str, dict[str, list[Entry]]] = {}
+    for entry in ledger(source.planned, source.outcomes).entries:
+        if entry.planned and entry.label in keys and not entry.trial.environment_kwargs:
+            trials.setdefault(entry.trial.environment, {}).setdefault(keys[entry.label], []).append(entry)
+    for environment, found in trials.items():
+        reference = usable(source.references.get(environment))
+        made = {key: cell(listed, reference, plan) for key, listed in found.items()}
+        cells = {key: one for key, one in made.items() if one.scored}
+        ground = Ground(traits[environment], source.place, cells, entries, plan) if environment in traits else None
+        if ground and len(_learners(ground)) > 1:
+            yield ground
+
+
+def _key(entry: SuiteAlgorithm) -> str:
+    return json.dumps([entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters)], default=str)
+
+
+def _merit(ground: Ground, steps: int | None) -> tuple[bool, int, int]:
+    reaches = steps is None or ground.budget >= steps
+    # Of runs that reach the budget the shortest were laid out for it; of others, and without a budget, the longest.
+    return reaches, ground.runs, -ground.budget if reaches and steps is not None else ground.budget
+
+
+def _learners(ground: Ground) -> set[str]:
+    return {key for key in ground.cells if learns(ground.entries[key].algorithm)}
+
+
+def _chosen(question: Question, known: Sequence[Ground]) -> list[Ground]:
+    """Return the grounds to rest on, nearest first."""
+    near = [(ground, nearness(question, ground)) for ground in known]
+    for level, most in (("same", 1), ("close", question.nearest), ("far", question.nearest)):
+        found = [(like.distance or 0.0, place) for place, (_, like) in enumerate(near) if like.level == level]
+        if found:
+            return [near[place][0] for _, place in sorted(found)[:most]]
+    return []
+
+
+def _with_rivals(chosen: Sequence[Ground], question: Question) -> list[Ground]:
+    """Drop the farthest until two algorithms at least have runs everywhere."""
+    kept = list(chosen)
+    while kept and len(_common(kept, question)) <= 1:
+        kept.pop()
+    return kept
+
+
+def _common(chosen: Sequence[Ground], question: Question) -> list[str]:
+    """Return the learners that the question admits and all grounds have."""
+    first = chosen[0]
+    admitted = [
+        key for key in first.cells if question.algorithms is None or first.entries[key].algorithm in question.algorithms
+    ]
+    return [key for key in admitted if key in _learners(first) and key in _everywhere(chosen)]
+
+
+def _everywhere(chosen: Sequence[Ground]) -> list[str]:
+    return [key for key in chosen[0].cells if all(key in ground.cells for ground in chosen)]
+
+
+def _budgets(question: Question, chosen: Sequence[Ground], keys: Collection[str]) -> dict[str, int]:
+    """Return each candidate's budget in steps; empty where none was asked for or no speed is known."""
+    if question.steps is not None:
+        return dict.fromkeys(keys, question.steps)
+    if question.seconds is None:
+        return {}
+    speeds = {key: seconds_per_step(key, chosen, question.target) for key in keys}
+    return {key: _round(question.seconds / speed) for key, speed in speeds.items() if speed}
+
+
+def _round(steps: float) -> int:
+    """Return steps with the two digits that mean something; at least one step."""
+    return max(1, int(float(f"{steps:.2g}")))
+
+
+def _measured(found: Cell) -> float | None:
+    """Return the median CPU seconds per environment step of training."""
+    records = [run.record for run in found.runs if run.record is not None and run.record.final.steps > 0]
+    paces = [record.timings.get("train_cpu", 0.0) / record.final.steps for record in records]
+    timed = [pace for pace in paces if pace > 0]
+    return median(timed) if timed else None

@@ -1,0 +1,287 @@
+"""Advice in, the suite that would settle the question on the user's own environment out, with its cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import catalog, hyperparameters
+from bench.analysis.evidence import NEAREST, Source
+from bench.analysis.transfer import bare, likeness
+from bench.catalog import Environment
+from bench.environments.traits import shipped
+from bench.errors import BenchError
+from bench.pipeline.experiment import RESULTS
+from bench.plan import cost, plan
+from bench.records import Advice, Option, Reference, Traits
+from bench.suite import parse
+from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
+
+SUITES = Path("suites")
+STEPS_IF_NONE = 100_000
+_SEEDS, _MOST_SEEDS = 10, 50
+_LEARNERS = 5
+"""In a suite for an environment of which too little is known: what a night's computing usually carries."""
+_REPLAY_SHARE = 2
+"""Of those, at least so many that learn from a replay memory: the cheapest alone would be all of one kind."""
+
+
+_PLACEHOLDER = (
+    "THE TARGET IS A PLACEHOLDER: put the return here that you would call solved. Who is better than whom does not "
+    "depend on it; shares of the way, what counts as solved or failed, and the margin of equivalence do."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was typed."""
+
+    environment: str | None = None
+    """Gymnasium id, or `module:EnvId`."""
+    described: Traits | None = None
+    """Instead of an environment."""
+    steps: int | None = None
+    minutes: float | None = None
+    """Of training per run."""
+    target: float | None = None
+    """Return that counts as solved, where no catalogue knows it."""
+    nearest: int = NEAREST
+    results: Path = RESULTS
+    to: Path | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The suite that would settle the question, and what it costs."""
+
+    path: Path
+    text: str
+    state: str
+    """`written`, `unchanged` (it was there already), or `kept` (another suite was there and stays)."""
+    trials: int
+    core_seconds: float
+    longest_seconds: float
+    """Of one trial."""
+
+
+def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> Proposal:
+    """Draft the suite, reckon its cost, and write it unless another one is there.
+
+    Raises:
+        BenchError: it cannot be written, or a target below the random policy was given.
+    """
+    return _proposed(request, _draft(request, advice, fits, sources), advice.target)
+
+
+def environment_of(target: Traits) -> Environment:
+    """Return the traits as the plan knows them; a mere description costs what an ordinary environment does."""
+    ordinary = Environment("", "", "", None, None).steps_per_second
+    length = target.horizon or (round(target.mean_length) if target.mean_length else None)
+    return Environment(
+        id=target.environment,
+        actions=target.actions,
+        observations=target.observations,
+        horizon=length,
+        reference=None,
+        masks=target.masks,
+        steps_per_second=target.steps_per_second or ordinary,
+    )
+
+
+def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> Draft:
+    target, own = advice.target, request.environment is not None
+    options = _contenders(advice, fits)
+    steps = _steps(request, options)
+    if own:
+        places = [_place(target, steps, request.target, sources)]
+    else:
+        places = [DraftEnvironment(name, steps) for name in _nearest(target, request.nearest)]
+    subject = target.environment if own else f"an environment with {target.environment}"
+    names = [place.id for place in places]
+    return Draft(
+        name=f"which-{file_name(bare(target.environment))}",
+        title=f"Which algorithm for {subject}",
+        question=f"Which algorithm should I use for {subject}?",
+        seeds=_seeds(advice),
+        algorithms=(*_entries(options, advice, names), DraftAlgorithm("random")),
+        environments=tuple(places),
+        comments=tuple(_comments(request, advice, options, steps)),
+        on_algorithms=tuple(_on_algorithms(options, advice, names)),
+    )
+
+
+def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
+    """Return whom the suite compares: the recommended and those as good; more where the evidence names none."""
+    open_ = {*advice.as_good, *(one.label for one in advice.candidates[:1])}
+    options = [option for option in advice.options if option.label in open_]
+    if advice.level == "none":
+        return _varied(fits)
+    if advice.choose is None and advice.level != "same":
+        tried = {option.algorithm for option in options}
+        untried = [option for option in fits if option.algorithm not in tried]
+        return [*options, *_varied(untried)[: max(0, _LEARNERS - len(options))]]
+    # Against nobody there is nothing to settle.
+    return options if len(options) > 1 else list(advice.options[:2])
+
+
+def _varied(fits: Sequence[Option]) -> list[Option]:
+    """Return the cheapest, some that learn from a replay memory among them."""
+    known = catalog.algorithms()
+    replay = [option for option in fits if not known[option.algorithm].on_policy][:_REPLAY_SHARE]
+    fresh = [option for option in fits if known[option.algorithm].on_policy][: _LEARNERS - len(replay)]
+    return sorted([*replay, *fresh], key=lambda option: option.seconds_per_step or math.inf)
+
+
+def _steps(request: Request, options: Sequence[Option]) -> int:
+    """Return one budget for all: the fewest steps that any of them manages in the time."""
+    if request.steps is not None:
+        return request.steps
+    if request.minutes is not None:
+        seconds = 60 * request.minutes
+        reach = [seconds / option.seconds_per_step for option in options if option.seconds_per_step]
+        return max(1, int(float(f"{min(reach):.2g}"))) if reach else STEPS_IF_NONE
+    return max((option.steps for option in options), default=0) or STEPS_IF_NONE
+
+
+def _seeds(advice: Advice) -> int:
+    """Return ten, or as many as an open pair on this very environment needs."""
+    if advice.level != "same" or not advice.candidates:
+        return _SEEDS
+    leader = advice.candidates[0].label
+    more = [pair.more_runs or 0 for pair in advice.pairs if {pair.a, pair.b} & {leader} and pair.verdict == "undecided"]
+    return min(_MOST_SEEDS, max(_SEEDS, advice.n + max(more, default=0)))
+
+
+def _nearest(target: Traits, most: int) -> list[str]:
+    """Return the catalogue's environments that are most like a description and can be scored."""
+    known = catalog.environments()
+    near = [likeness(target, traits) for name, traits in shipped().items() if name in known and known[name].reference]
+    ranked = sorted((one for one in near if one.distance is not None), key=lambda one: one.distance or 0.0)
+    if not ranked:
+        raise BenchError(
+            f"no environment of the catalogue has {target.actions} actions and {target.observations} observations; "
+            "name one of your own with --env"
+        )
+    return [one.environment for one in ranked[:most]]
+
+
+def _place(target: Traits, steps: int, goal: float | None, sources: Sequence[Source]) -> DraftEnvironment:
+    """Return the user's environment with the returns that score 0 and 1, wherever they are known from."""
+    name = target.environment
+    known = catalog.environments().get(name)
+    if known and known.reference and goal is None:
+        return DraftEnvironment(name, steps)
+    declared = next((one for source in sources if (one := source.references.get(name)) is not None), None)
+    if declared is not None and goal is None:
+        return DraftEnvironment(name, steps, declared, ("As declared in the stored results.",))
+    if target.mean_return is None:
+        return DraftEnvironment(name, steps)
+    low = float(f"{target.mean_return:.4g}")
+    high, source, comments = _goal(target, low, goal)
+    measured = f"random: mean of {target.episodes:,} episodes of uniformly random actions"
+    return DraftEnvironment(name, steps, Reference(low, high, f"{measured}; target: {source}"), comments)
+
+
+def _goal(target: Traits, low: float, goal: float | None) -> tuple[float, str, tuple[str, ...]]:
+    """Return the return that scores 1, where it comes from, and what must be said of it."""
+    if goal is not None:
+        if goal <= low:
+            raise BenchError(f"--target {goal:g} must be above what random actions reach, {low:g}")
+        return goal, "as given", ()
+    if target.threshold is not None and target.threshold > low:
+        return target.threshold, "the reward threshold that the environment registers", ()
+    best = target.best_return
+    if best is not None and best > low:
+        found, what = float(f"{best:.4g}"), f"PLACEHOLDER, the luckiest of {target.episodes:,} random episodes"
+    else:
+        found, what = low + max(1.0, abs(low)), "PLACEHOLDER, nothing is known of it"
+    if found <= low:
+        found = low + max(1.0, abs(low))
+    return found, what, (_PLACEHOLDER,)
+
+
+def _entries(options: Sequence[Option], advice: Advice, places: Sequence[str]) -> Iterator[DraftAlgorithm]:
+    for option in options:
+        covered = _covered(option, places)
+        name = option.hyperparameter_set if covered else "default"
+        yield DraftAlgorithm(option.algorithm, option.label, name, option.changes)
+        if settings := _borrowed(option, advice, places):
+            yield DraftAlgorithm(option.algorithm, f"{option.label} as for {option.settings_of}", "default", settings)
+
+
+def _covered(option: Option, places: Sequence[str]) -> bool:
+    chosen = option.hyperparameter_set
+    return all(hyperparameters.covers(chosen, option.algorithm, place) for place in places)
+
+
+def _borrowed(option: Option, advice: Advice, places: Sequence[str]) -> Mapping[str, object]:
+    """Return the nearest environment's settings where it is close and the user's has none of its own."""
+    if advice.level != "close" or _covered(option, places):
+        return {}
+    # A wrapper belongs to the environment it was written for.
+    return {name: value for name, value in option.settings.items() if name != "env_wrapper"}
+
+
+def _comments(request: Request, advice: Advice, options: Sequence[Option], steps: int) -> Iterator[str]:
+    path = _path(request, advice)
+    yield f"Written by `bench which`, to settle what stored results could not. {advice.verdict}"
+    yield f"  bench validate {path}"
+    yield f"  bench run {path}"
+    if request.minutes is not None:
+        reach = [
+            f"{option.label} {60 * request.minutes / option.seconds_per_step:,.2g}"
+            for option in options
+            if option.seconds_per_step
+        ]
+        yield (
+            f"All train for {steps:,} steps, which the slowest manages in {request.minutes:g} minutes a run; in that "
+            f"time the steps are about: {', '.join(reach)}. The report also compares them by seconds."
+        )
+
+
+def _on_algorithms(options: Sequence[Option], advice: Advice, places: Sequence[str]) -> Iterator[str]:
+    uncovered = [option for option in options if not _covered(option, places)]
+    if not uncovered or not advice.candidates:
+        return
+    yield "No named set has settings for this environment, so the library's defaults are used."
+    if any(_borrowed(option, advice, places) for option in options):
+        yield (
+            f"Beside them stand the settings tuned for {uncovered[0].settings_of}, the nearest environment: whether "
+            "they carry over is part of the question."
+        )
+
+
+def _path(request: Request, advice: Advice) -> Path:
+    return request.to or SUITES / f"which-{file_name(bare(advice.target.environment))}.yaml"
+
+
+def _proposed(request: Request, draft: Draft, target: Traits) -> Proposal:
+    """Write the suite, unless another one is there; it must read as what was meant."""
+    path = request.to or SUITES / f"{draft.name}.yaml"
+    written = text(draft)
+    suite = parse(written, str(path))
+    known = {**catalog.environments(), target.environment: environment_of(target)}
+    trials = plan(suite, known).trials
+    spent = cost(trials, environments={target.environment: environment_of(target)})
+    return Proposal(
+        path=path,
+        text=written,
+        state=_kept(path, written, force=request.force),
+        trials=len(trials),
+        core_seconds=sum(spent.seconds.values()),
+        longest_seconds=max(spent.seconds.values()) / len(suite.seeds),
+    )
+
+
+def _kept(path: Path, written: str, *, force: bool) -> str:
+    if path.exists() and not force:
+        return "unchanged" if path.read_text(encoding="utf-8") == written else "kept"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be written: {error.strerror}; choose another place with --to") from error
+    return "written"

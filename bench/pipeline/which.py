@@ -1,0 +1,115 @@
+"""A question about an environment in; advice from stored results, and a suite that would settle it, out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench import catalog
+from bench.analysis.advice import advise
+from bench.analysis.evidence import Question, Source, grounds
+from bench.analysis.transfer import bare
+from bench.catalog import Algorithm, Environment
+from bench.environments.traits import shipped
+from bench.errors import BenchError
+from bench.pipeline.experiment import SUITE_COPY, open_experiment
+from bench.pipeline.proposal import STEPS_IF_NONE, Proposal, Request, environment_of, propose
+from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
+from bench.plan import expected_seconds
+from bench.records import Advice, EvaluationPlan, Option, Traits, Trial
+
+PROBE_SEED = 20_260_102
+_OTHER_STEPS, _OTHER_SECONDS = 5_000, 3.0
+"""For a random policy on environments with results that nobody has measured yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Advice, the suite to run next, and what could not be used."""
+
+    advice: Advice
+    proposal: Proposal
+    notes: tuple[str, ...]
+
+
+def which(request: Request) -> Answer:
+    """Look at the environment, advise from all stored results, and write a suite that would settle it.
+
+    Raises:
+        BenchError: the environment cannot be made, or fails.
+    """
+    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    target = request.described or _probed(request.environment or "")
+    sources, notes = _sources(request.results)
+    traits, unknown = _traits(sources, target)
+    known = grounds(sources, traits, request.steps)
+    fits = _fitting(target)
+    question = Question(
+        target=target,
+        steps=request.steps,
+        seconds=None if request.minutes is None else 60 * request.minutes,
+        nearest=request.nearest,
+        algorithms=frozenset(option.algorithm for option in fits),
+    )
+    advice = advise(question, known, fits, np.random.default_rng(BOOTSTRAP_SEED))
+    proposal = propose(request, advice, fits, sources)
+    return Answer(advice, proposal, (*notes, *unknown))
+
+
+def _probed(environment: str, **limits: float) -> Traits:
+    from bench.environments.probe import probe_apart  # noqa: PLC0415 - imports Gymnasium
+
+    return probe_apart(environment, PROBE_SEED, **limits)  # type: ignore[arg-type]  # whole numbers are floats
+
+
+def _sources(folder: Path) -> tuple[list[Source], list[str]]:
+    """Return all stored results, and why some cannot be used."""
+    found, notes = [], []
+    for path in sorted(folder.glob(f"*/{SUITE_COPY}")):
+        try:
+            experiment = open_experiment(path.parent, results=folder)
+            planned, outcomes = gather(experiment)
+        except BenchError as error:
+            notes.append(f"{path.parent} is not used: {str(error).splitlines()[0]}")
+            continue
+        suite = experiment.suite
+        found.append(Source(str(path.parent), suite, planned, outcomes, references(suite)))
+    return found, notes
+
+
+def _traits(sources: Sequence[Source], target: Traits) -> tuple[dict[str, Traits], list[str]]:
+    """Return the traits of every environment with results; those that nobody has measured are measured now."""
+    found: dict[str, Traits] = {}
+    notes = []
+    for name in dict.fromkeys(outcome.trial.environment for source in sources for outcome in source.outcomes):
+        if bare(name) == bare(target.environment):
+            found[name] = replace(target, environment=name)
+        elif name in shipped():
+            found[name] = shipped()[name]
+        else:
+            try:
+                found[name] = _probed(name, steps=_OTHER_STEPS, seconds=_OTHER_SECONDS)
+            except BenchError as error:
+                notes.append(f"results on {name} are not used: {error}")
+    return found, notes
+
+
+def _fitting(target: Traits) -> list[Option]:
+    """Return every learning algorithm that the environment admits, the cheapest first."""
+    environment = environment_of(target)
+    found = [
+        Option(name, name, "default", seconds_per_step=_expected(entry, environment))
+        for name, entry in catalog.algorithms().items()
+        if entry.learns and not catalog.mismatch(entry, environment)
+    ]
+    return sorted(found, key=lambda option: option.seconds_per_step or math.inf)
+
+
+def _expected(entry: Algorithm, environment: Environment) -> float:
+    """Return about how many seconds a step of training takes with the library's defaults."""
+    short = Trial(entry.name, entry.name, environment.id, 0, 1, EvaluationPlan(), entry.identity, {})
+    long = replace(short, steps=STEPS_IF_NONE + 1)
+    return (expected_seconds(long, environment) - expected_seconds(short, environment)) / STEPS_IF_NONE

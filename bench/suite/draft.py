@@ -1,0 +1,148 @@
+"""What a suite shall ask in, its YAML text with comments out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from textwrap import wrap
+from typing import Any
+
+from bench.records import EvaluationPlan, Reference
+
+_WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True)
+class DraftAlgorithm:
+    """One entry of the list of algorithms."""
+
+    name: str
+    label: str = ""
+    """Empty: its name."""
+    set_name: str = "default"
+    changes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftEnvironment:
+    """One environment with its budget."""
+
+    id: str
+    steps: int
+    reference: Reference | None = None
+    """None: the catalogue's."""
+    comments: tuple[str, ...] = ()
+    """On the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A suite before it is written down."""
+
+    name: str
+    title: str
+    question: str
+    seeds: int
+    algorithms: tuple[DraftAlgorithm, ...]
+    environments: tuple[DraftEnvironment, ...]
+    comments: tuple[str, ...] = ()
+    """Paragraphs at the top."""
+    on_algorithms: tuple[str, ...] = ()
+
+
+def file_name(text: str) -> str:
+    """Return `text` as a suite's name: results live under it."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "environment"
+
+
+def text(draft: Draft) -> str:
+    """Return the suite's text; reading it gives the suite that the draft describes."""
+    return "\n".join(_lines(draft)) + "\n"
+
+
+def _lines(draft: Draft) -> Iterator[str]:
+    for number, paragraph in enumerate(draft.comments):
+        yield from ["#"] if number else []
+        yield from _comment(paragraph)
+    yield ""
+    yield f"name: {draft.name}"
+    yield f"title: {_plain(draft.title)}"
+    yield f"question: {_plain(draft.question)}"
+    yield ""
+    yield f"seeds: {draft.seeds}"
+    yield f"evaluation: {_evaluation(draft.environments)}"
+    yield ""
+    yield from (line for paragraph in draft.on_algorithms for line in _comment(paragraph))
+    yield "algorithms:"
+    yield from (f"  - {_algorithm(entry)}" for entry in draft.algorithms)
+    yield ""
+    yield "environments:"
+    for place in draft.environments:
+        yield from _environment(place)
+    yield ""
+    yield "# Declared before the data is seen."
+    yield "analysis: {metric: final, threshold: 0.9, margin: 0.05}"
+
+
+def _comment(paragraph: str, indent: str = "") -> list[str]:
+    # What is indented is a command, to be copied as it stands.
+    lines = [paragraph] if paragraph.startswith(" ") else wrap(paragraph, _WIDTH - len(indent), break_on_hyphens=False)
+    return [f"{indent}# {line}" for line in lines]
+
+
+def _evaluation(environments: Sequence[DraftEnvironment]) -> str:
+    plan = EvaluationPlan()
+    points = min(plan.points, *(place.steps for place in environments))
+    return (
+        f"{{points: {points}, episodes: {plan.episodes}, final_episodes: {plan.final_episodes}, deterministic: true}}"
+    )
+
+
+def _algorithm(entry: DraftAlgorithm) -> str:
+    given: dict[str, object] = {"set": entry.set_name} if entry.set_name != "default" or entry.changes else {}
+    given |= entry.changes
+    parts = [f"name: {entry.name}"]
+    if entry.label not in {"", entry.name}:
+        parts.append(f"label: {_plain(entry.label)}")
+    if given:
+        parts.append(f"hyperparameters: {_flow(given)}")
+    return entry.name if len(parts) == 1 else f"{{{', '.join(parts)}}}"
+
+
+def _environment(place: DraftEnvironment) -> Iterator[str]:
+    key = _plain(place.id)
+    if place.reference is None:
+        yield f"  {key}: {{steps: {place.steps:_}}}"
+        return
+    yield f"  {key}:"
+    yield f"    steps: {place.steps:_}"
+    yield from (line for paragraph in place.comments for line in _comment(paragraph, "    "))
+    yield "    reference:"
+    yield f"      random: {_flow(place.reference.random)}"
+    yield f"      target: {_flow(place.reference.target)}"
+    yield f"      source: {_plain(place.reference.source)}"
+
+
+def _flow(value: Any) -> str:
+    """Return a value as YAML reads it back, on one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_plain(str(key))}: {_flow(one)}' for key, one in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_flow(one) for one in value)}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    if isinstance(value, str):
+        return _plain(value)
+    return json.dumps(value)
+
+
+def _plain(word: str) -> str:
+    """Return text as it is where YAML takes it for nothing else, quoted otherwise."""
+    harmless = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./?=+ -]*", word) and word.casefold() not in _RESERVED
+    return word if harmless and word == word.strip() else json.dumps(word, ensure_ascii=False)
+
+
+_RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
