@@ -1,9 +1,10 @@
 """A question and what is known of environments in, advice out: which algorithm, how sure, and what speaks against it.
 
 The chance of being best and the regret are found on each environment by itself and averaged: what the user's own will
-be like is as uncertain as the choice among those. Nothing is recommended from far environments, from fewer than four
-runs, where no two algorithms can be told apart, or where the first is not shown to be better than random actions; the
-first candidate is then a first guess and called so.
+be like is as uncertain as the choice among those. Nothing is recommended from far environments, from runs that end
+before half of the budget, from fewer than four runs, where no two algorithms can be told apart, where the first is not
+shown to be better than random actions, or where such advice has fared no better than a blind choice; the first
+candidate is then a first guess and called so.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench import hyperparameters
 from bench.analysis.compare import contest, verdicts
-from bench.analysis.evidence import Ground, Question, Race, nearness, race, scores, seconds_per_step
+from bench.analysis.evidence import LEVELS, Ground, Question, Race, nearness, race, scores, seconds_per_step
 from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, iqm_interval, resample_counts
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
@@ -26,6 +27,8 @@ from bench.records import Advice, Candidate, Likeness, Option, Pair, Trust
 
 Floats = NDArray[np.float64]
 _HALF = 0.5
+_REACH = 2
+"""Beyond so many times the length of the stored runs too little is known of what was asked."""
 _ENOUGH_RUNS = 10
 
 
@@ -46,8 +49,8 @@ def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], 
     leader = candidates[0].label
     against = {other.label: _against(leader, other.label, pairs) for other in candidates[1:]}
     as_good = tuple(label for label, verdict in against.items() if verdict != "better")
-    why_not = _refusal(question, found, leader, against, pairs)
-    trust = None if found.level == "same" else _trust(question, known)
+    trust = None if found.level == "same" else _trust(question, known, found.level)
+    why_not = next(_refusals(question, found, leader, against, pairs, trust), "")
     keys = {label: key for key, label in found.names.items()}
     return Advice(
         target=question.target,
@@ -140,18 +143,29 @@ def _pair(label: str, other: str, pairs: Sequence[Pair]) -> Pair:
     return next(pair for pair in pairs if {pair.a, pair.b} == {label, other})
 
 
-def _refusal(question: Question, found: Race, leader: str, against: Mapping[str, str], pairs: Sequence[Pair]) -> str:
-    """Return why the evidence names no algorithm; empty where it does."""
+def _refusals(
+    question: Question,
+    found: Race,
+    leader: str,
+    against: Mapping[str, str],
+    pairs: Sequence[Pair],
+    trust: Trust | None,
+) -> Iterator[str]:
+    """Yield why the evidence names no algorithm, the weightiest reason first; nothing where it does."""
     if found.level == "far":
-        return f"nothing close to {question.target.environment} has been measured"
+        yield f"nothing close to {question.target.environment} has been measured"
+    budget, asked = min(one.budget for one in found.grounds), max(found.steps.values(), default=0)
+    if asked > _REACH * budget:
+        yield f"the stored runs end at {budget:,} of {asked:,} steps"
     if found.n < FEWEST_RUNS:
-        return f"{found.n} run{'s' * (found.n != 1)} each, at least {FEWEST_RUNS} are needed"
+        yield f"{found.n} run{'s' * (found.n != 1)} each, at least {FEWEST_RUNS} are needed"
     floors = [label for label in found.floors.values() if _against(leader, label, pairs) != "better"]
     if floors:
-        return f"{leader} comes first, yet is not shown to be better than {_or(floors)}, which does not learn"
+        yield f"{leader} comes first, yet is not shown to be better than {_or(floors)}, which does not learn"
     if all(verdict == "undecided" for verdict in against.values()):
-        return f"{leader} comes first, yet cannot be told apart from {_or(list(against))}"
-    return ""
+        yield f"{leader} comes first, yet cannot be told apart from {_or(list(against))}"
+    if trust is not None and trust.regret >= trust.blind_regret:
+        yield "advice from one stored environment to another has been no better than a blind choice"
 
 
 def _verdict(
@@ -184,8 +198,9 @@ def _confidence(
     first, where = candidates[0], _where(found)
     if first.probability_best is not None and first.regret is not None:
         yield (
-            f"{first.label} is the best of {len(candidates)} with probability {first.probability_best:.2f}; choosing "
-            f"it costs {first.regret:.2f} on average (0 is the random policy, 1 the target). {where}."
+            f"{first.label} falls {first.regret:.2f} short of the best on average (0 is the random policy, 1 the "
+            f"target), the least of {len(candidates)}; it is the best with probability {first.probability_best:.2f}. "
+            f"{where}."
         )
     else:
         yield f"{first.label} is the first of {len(candidates)}. {where}."
@@ -196,12 +211,12 @@ def _confidence(
         yield _closeness(_pair(first.label, label, pairs), first.label, label)
     if trust is not None:
         yield (
-            f"Advice from environments to others, tried on the {trust.environments} stored ones that can tell: within "
-            f"the margin of the best in {trust.right}, {trust.regret:.2f} short of it on average; a blind choice falls "
+            f"Such advice, tried on the {trust.environments} stored environments where it matters: within the margin "
+            f"of the best on {trust.right}, {trust.regret:.2f} short of it on average; a blind choice is "
             f"{trust.blind_regret:.2f} short."
         )
     elif found.level != "same":
-        yield "How advice from environments to others fares cannot be tried: too few stored environments can tell."
+        yield "How far such advice is to be trusted cannot be tried: there are too few stored environments."
 
 
 def _where(found: Race) -> str:
@@ -263,23 +278,27 @@ def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterato
 
 
 def _budget_caveats(found: Race) -> Iterator[str]:
+    """Yield where the budget asked about is not the one that the runs were laid out for."""
     if not found.steps:
         return
-    for ground in found.grounds:
-        asked = sorted(set(found.steps.values()))
-        firsts = [at for key in found.names for at in first_evaluations(ground.cells[key], "steps")]
-        if asked[-1] > ground.budget:
-            yield (
-                f"On {ground.environment} runs end at {ground.budget:,} steps: nothing is known of the rest up to "
-                f"{asked[-1]:,}, and their ends stand in."
-            )
-        if firsts and asked[0] < max(firsts):
-            yield f"On {ground.environment} nothing was evaluated before {max(firsts):,.0f} steps: that is what counts."
-        elif asked[0] < ground.budget:
-            yield (
-                f"On {ground.environment} scores are read along runs laid out for {ground.budget:,} steps: schedules "
-                "that fall with the budget had not fallen yet."
-            )
+    fewest, most = min(found.steps.values()), max(found.steps.values())
+    ended = [f"{one.environment} ({one.budget:,})" for one in found.grounds if one.budget < most]
+    if ended:
+        yield f"Runs end before {most:,} steps on {_and(ended)}: their ends stand in, nothing is known of the rest."
+    firsts = {one.environment: _first_evaluation(found, one) for one in found.grounds}
+    late = [f"{name} ({first:,.0f})" for name, first in firsts.items() if first > fewest]
+    if late:
+        yield f"Nothing was evaluated as early as {fewest:,} steps on {_and(late)}: the first evaluation stands in."
+    longer = [f"{one.environment} ({one.budget:,})" for one in found.grounds if one.budget > fewest]
+    if longer:
+        yield (
+            f"Read along runs laid out for more steps, on {_and(longer)}: schedules that fall with the budget had not "
+            "fallen yet."
+        )
+
+
+def _first_evaluation(found: Race, ground: Ground) -> float:
+    return max((at for key in found.names for at in first_evaluations(ground.cells[key], "steps")), default=0.0)
 
 
 def _settings_caveats(question: Question, found: Race) -> Iterator[str]:
@@ -298,11 +317,14 @@ def _settings_caveats(question: Question, found: Race) -> Iterator[str]:
         )
 
 
-def _trust(question: Question, known: Sequence[Ground]) -> Trust | None:
-    """Ask about each environment of the target's kind as if it had no results; None where fewer than two can tell."""
+def _trust(question: Question, known: Sequence[Ground], level: str) -> Trust | None:
+    """Ask about each environment of the target's kind as if it had no results; None where fewer than two can tell.
+
+    Those count that are asked about from environments no farther than `level`.
+    """
     kind = question.target.actions, question.target.observations
     alike = [ground for ground in known if (ground.traits.actions, ground.traits.observations) == kind]
-    outcomes = [missed for ground in alike if (missed := _missed(question, ground, alike)) is not None]
+    outcomes = [missed for ground in alike if (missed := _missed(question, ground, alike, level)) is not None]
     if len(outcomes) <= 1:
         return None
     short, blind = zip(*outcomes, strict=True)
@@ -314,12 +336,12 @@ def _trust(question: Question, known: Sequence[Ground]) -> Trust | None:
     )
 
 
-def _missed(question: Question, ground: Ground, alike: Sequence[Ground]) -> tuple[float, float] | None:
+def _missed(question: Question, ground: Ground, alike: Sequence[Ground], level: str) -> tuple[float, float] | None:
     """Return the regret of the advice and of a blind choice on a ground; None where the candidates do not differ."""
     others = [other for other in alike if bare(other.environment) != bare(ground.environment)]
     found = race(replace(question, target=ground.traits, seconds=None), others)
     keys = [key for key in found.names if key in ground.cells] if found else []
-    if found is None or len(keys) <= 1:
+    if found is None or len(keys) <= 1 or LEVELS.index(found.level) > LEVELS.index(level):
         return None
     truth = {key: interquartile_mean([scores(ground.cells[key], question.steps)]) for key in keys}
     best, blind = max(truth.values()), float(np.mean(list(truth.values())))

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cli.tally import duration
+from bench.cli.which import which
 from bench.errors import BenchError, SuiteError
 
 if TYPE_CHECKING:
@@ -209,8 +210,13 @@ def doctor(*, as_json: JsonOption = False) -> None:
     raise typer.Exit(0 if all(check.good for check in checks) else 1)
 
 
+app.command()(which)
+
+
 def main() -> None:
     """Run the command line; a user's mistake is a sentence and exit code 2."""
+    # `module:EnvId` is looked for in the working directory too, after everything installed.
+    sys.path.append(str(Path.cwd()))
     try:
         app()
     except SuiteError as error:

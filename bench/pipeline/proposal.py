@@ -92,46 +92,51 @@ def environment_of(target: Traits) -> Environment:
 
 
 def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> Draft:
-    target, own = advice.target, request.environment is not None
+    target = advice.target
     options = _contenders(advice, fits)
     steps = _steps(request, options)
-    if own:
+    if request.environment is not None:
         places = [_place(target, steps, request.target, sources)]
     else:
         places = [DraftEnvironment(name, steps) for name in _nearest(target, request.nearest)]
-    subject = target.environment if own else f"an environment with {target.environment}"
     names = [place.id for place in places]
+    set_name = _set_name(options[0], names)
     return Draft(
-        name=f"which-{file_name(bare(target.environment))}",
-        title=f"Which algorithm for {subject}",
-        question=f"Which algorithm should I use for {subject}?",
+        name=_name(target),
+        title=f"Which algorithm for {target.environment}",
+        question=f"Which algorithm should I use for {target.environment}?",
         seeds=_seeds(advice),
-        algorithms=(*_entries(options, advice, names), DraftAlgorithm("random")),
+        algorithms=(*_entries(options, advice, names, set_name), DraftAlgorithm("random")),
         environments=tuple(places),
         comments=tuple(_comments(request, advice, options, steps)),
         on_algorithms=tuple(_on_algorithms(options, advice, names)),
+        set_name=set_name,
     )
 
 
+def _name(target: Traits) -> str:
+    kinds = f"{target.actions}-{target.observations}-{target.observation_size or ''}"
+    return f"which-{file_name(bare(target.environment) if target.steps else kinds)}"
+
+
 def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
-    """Return whom the suite compares: the recommended and those as good; more where the evidence names none."""
+    """Return whom the suite compares: the recommended, those as good, and some of whom nothing is known here."""
+    if not fits:
+        raise BenchError(f"no algorithm of the catalogue fits {advice.target.environment}")
     open_ = {*advice.as_good, *(one.label for one in advice.candidates[:1])}
-    options = [option for option in advice.options if option.label in open_]
-    if advice.level == "none":
-        return _varied(fits)
-    if advice.choose is None and advice.level != "same":
-        tried = {option.algorithm for option in options}
-        untried = [option for option in fits if option.algorithm not in tried]
-        return [*options, *_varied(untried)[: max(0, _LEARNERS - len(options))]]
+    options = [option for option in advice.options if option.label in open_] if advice.candidates else []
+    tried = {option.algorithm for option in advice.options} if advice.candidates else set()
+    room = max(0, _LEARNERS - len(options))
+    contenders = [*options, *_varied([option for option in fits if option.algorithm not in tried], room)]
     # Against nobody there is nothing to settle.
-    return options if len(options) > 1 else list(advice.options[:2])
+    return contenders if len(contenders) > 1 else list(advice.options[:2])
 
 
-def _varied(fits: Sequence[Option]) -> list[Option]:
+def _varied(fits: Sequence[Option], most: int) -> list[Option]:
     """Return the cheapest, some that learn from a replay memory among them."""
     known = catalog.algorithms()
-    replay = [option for option in fits if not known[option.algorithm].on_policy][:_REPLAY_SHARE]
-    fresh = [option for option in fits if known[option.algorithm].on_policy][: _LEARNERS - len(replay)]
+    replay = [option for option in fits if not known[option.algorithm].on_policy][: min(most, _REPLAY_SHARE)]
+    fresh = [option for option in fits if known[option.algorithm].on_policy][: most - len(replay)]
     return sorted([*replay, *fresh], key=lambda option: option.seconds_per_step or math.inf)
 
 
@@ -142,8 +147,13 @@ def _steps(request: Request, options: Sequence[Option]) -> int:
     if request.minutes is not None:
         seconds = 60 * request.minutes
         reach = [seconds / option.seconds_per_step for option in options if option.seconds_per_step]
-        return max(1, int(float(f"{min(reach):.2g}"))) if reach else STEPS_IF_NONE
+        return _round(min(reach)) if reach else STEPS_IF_NONE
     return max((option.steps for option in options), default=0) or STEPS_IF_NONE
+
+
+def _round(steps: float) -> int:
+    """Return steps with the two digits that mean something; at least one step."""
+    return max(1, int(float(f"{steps:.2g}")))
 
 
 def _seeds(advice: Advice) -> int:
@@ -152,7 +162,9 @@ def _seeds(advice: Advice) -> int:
         return _SEEDS
     leader = advice.candidates[0].label
     more = [pair.more_runs or 0 for pair in advice.pairs if {pair.a, pair.b} & {leader} and pair.verdict == "undecided"]
-    return min(_MOST_SEEDS, max(_SEEDS, advice.n + max(more, default=0)))
+    needed = advice.n + max(more, default=0)
+    # More than anyone would run settle nothing anyway.
+    return needed if _SEEDS < needed <= _MOST_SEEDS else _SEEDS
 
 
 def _nearest(target: Traits, most: int) -> list[str]:
@@ -203,13 +215,16 @@ def _goal(target: Traits, low: float, goal: float | None) -> tuple[float, str, t
     return found, what, (_PLACEHOLDER,)
 
 
-def _entries(options: Sequence[Option], advice: Advice, places: Sequence[str]) -> Iterator[DraftAlgorithm]:
+def _entries(options: Sequence[Option], advice: Advice, places: Sequence[str], common: str) -> Iterator[DraftAlgorithm]:
     for option in options:
-        covered = _covered(option, places)
-        name = option.hyperparameter_set if covered else "default"
-        yield DraftAlgorithm(option.algorithm, option.label, name, option.changes)
+        chosen = _set_name(option, places)
+        yield DraftAlgorithm(option.algorithm, option.label, "" if chosen == common else chosen, option.changes)
         if settings := _borrowed(option, advice, places):
-            yield DraftAlgorithm(option.algorithm, f"{option.label} as for {option.settings_of}", "default", settings)
+            yield DraftAlgorithm(option.algorithm, f"{option.label} as for {option.settings_of}", "", settings)
+
+
+def _set_name(option: Option, places: Sequence[str]) -> str:
+    return option.hyperparameter_set if _covered(option, places) else "default"
 
 
 def _covered(option: Option, places: Sequence[str]) -> bool:
@@ -231,11 +246,8 @@ def _comments(request: Request, advice: Advice, options: Sequence[Option], steps
     yield f"  bench validate {path}"
     yield f"  bench run {path}"
     if request.minutes is not None:
-        reach = [
-            f"{option.label} {60 * request.minutes / option.seconds_per_step:,.2g}"
-            for option in options
-            if option.seconds_per_step
-        ]
+        paces = {option.label: option.seconds_per_step for option in options if option.seconds_per_step}
+        reach = [f"{label} {_round(60 * request.minutes / pace):,}" for label, pace in paces.items()]
         yield (
             f"All train for {steps:,} steps, which the slowest manages in {request.minutes:g} minutes a run; in that "
             f"time the steps are about: {', '.join(reach)}. The report also compares them by seconds."
@@ -255,7 +267,7 @@ def _on_algorithms(options: Sequence[Option], advice: Advice, places: Sequence[s
 
 
 def _path(request: Request, advice: Advice) -> Path:
-    return request.to or SUITES / f"which-{file_name(bare(advice.target.environment))}.yaml"
+    return request.to or SUITES / f"{_name(advice.target)}.yaml"
 
 
 def _proposed(request: Request, draft: Draft, target: Traits) -> Proposal:

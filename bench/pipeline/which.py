@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import catalog
+from bench import catalog, hyperparameters
 from bench.analysis.advice import advise
 from bench.analysis.evidence import Question, Source, grounds
 from bench.analysis.transfer import bare
@@ -101,11 +101,17 @@ def _fitting(target: Traits) -> list[Option]:
     """Return every learning algorithm that the environment admits, the cheapest first."""
     environment = environment_of(target)
     found = [
-        Option(name, name, "default", seconds_per_step=_expected(entry, environment))
+        Option(name, name, _tuned(name, target), seconds_per_step=_expected(entry, environment))
         for name, entry in catalog.algorithms().items()
         if entry.learns and not catalog.mismatch(entry, environment)
     ]
     return sorted(found, key=lambda option: option.seconds_per_step or math.inf)
+
+
+def _tuned(algorithm: str, target: Traits) -> str:
+    """Return a named set with settings for the environment, where there is one."""
+    found = (name for name in hyperparameters.sets() if name != "default")
+    return next((name for name in found if hyperparameters.covers(name, algorithm, target.environment)), "default")
 
 
 def _expected(entry: Algorithm, environment: Environment) -> float:

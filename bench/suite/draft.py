@@ -22,7 +22,8 @@ class DraftAlgorithm:
     name: str
     label: str = ""
     """Empty: its name."""
-    set_name: str = "default"
+    set_name: str = ""
+    """Empty: the suite's."""
     changes: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -51,6 +52,7 @@ class Draft:
     comments: tuple[str, ...] = ()
     """Paragraphs at the top."""
     on_algorithms: tuple[str, ...] = ()
+    set_name: str = "default"
 
 
 def file_name(text: str) -> str:
@@ -64,8 +66,9 @@ def text(draft: Draft) -> str:
 
 
 def _lines(draft: Draft) -> Iterator[str]:
-    for number, paragraph in enumerate(draft.comments):
-        yield from ["#"] if number else []
+    for before, paragraph in zip(("", *draft.comments), draft.comments, strict=False):
+        # Commands stand together.
+        yield from ["#"] if before and not (_command(before) and _command(paragraph)) else []
         yield from _comment(paragraph)
     yield ""
     yield f"name: {draft.name}"
@@ -74,6 +77,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield ""
     yield f"seeds: {draft.seeds}"
     yield f"evaluation: {_evaluation(draft.environments)}"
+    yield f"hyperparameters: {draft.set_name}"
     yield ""
     yield from (line for paragraph in draft.on_algorithms for line in _comment(paragraph))
     yield "algorithms:"
@@ -88,9 +92,14 @@ def _lines(draft: Draft) -> Iterator[str]:
 
 
 def _comment(paragraph: str, indent: str = "") -> list[str]:
-    # What is indented is a command, to be copied as it stands.
-    lines = [paragraph] if paragraph.startswith(" ") else wrap(paragraph, _WIDTH - len(indent), break_on_hyphens=False)
+    width = _WIDTH - len(indent)
+    lines = [paragraph] if _command(paragraph) else wrap(paragraph, width, break_on_hyphens=False)
     return [f"{indent}# {line}" for line in lines]
+
+
+def _command(paragraph: str) -> bool:
+    """Return whether a paragraph is to be copied as it stands: it is indented."""
+    return paragraph.startswith(" ")
 
 
 def _evaluation(environments: Sequence[DraftEnvironment]) -> str:
@@ -102,13 +111,13 @@ def _evaluation(environments: Sequence[DraftEnvironment]) -> str:
 
 
 def _algorithm(entry: DraftAlgorithm) -> str:
-    given: dict[str, object] = {"set": entry.set_name} if entry.set_name != "default" or entry.changes else {}
+    given: dict[str, object] = {"set": entry.set_name} if entry.set_name else {}
     given |= entry.changes
     parts = [f"name: {entry.name}"]
     if entry.label not in {"", entry.name}:
         parts.append(f"label: {_plain(entry.label)}")
     if given:
-        parts.append(f"hyperparameters: {_flow(given)}")
+        parts.append(f"hyperparameters: {_flow(given) if entry.changes else _plain(entry.set_name)}")
     return entry.name if len(parts) == 1 else f"{{{', '.join(parts)}}}"
 
 

@@ -1,0 +1,253 @@
+"""`bench which` in; a recommendation, how sure it is, what it rests on and what to run next, out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.cli.tally import duration
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.pipeline.proposal import Proposal
+    from bench.pipeline.which import Answer
+    from bench.records import Advice, Candidate, Likeness, Traits
+
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
+_MOST_ROWS = 5
+"""Of environments: the nearest."""
+
+
+def which(
+    *,
+    env: Annotated[str | None, typer.Option("--env", help="Gymnasium id, or module:EnvId for one of your own")] = None,
+    actions: Annotated[
+        str | None, typer.Option(help="instead of --env: discrete, discrete:4 (choices), continuous, continuous:6, ...")
+    ] = None,
+    observations: Annotated[
+        str | None, typer.Option(help="instead of --env: 24 (numbers), discrete:16 (states), image, dict")
+    ] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="with a description: steps an episode, at most")] = None,
+    sparse: Annotated[
+        bool | None, typer.Option("--sparse/--dense", help="with a description: do few steps pay, or most?")
+    ] = None,
+    steps: Annotated[str | None, typer.Option(help="environment steps you can spend on a run: 200k, 1.5m, 1e6")] = None,
+    minutes: Annotated[float | None, typer.Option(help="or minutes of training a run, on one core")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="runs side by side, for the cost of the suite")] = None,
+    target: Annotated[float | None, typer.Option(help="the return that you would call solved")] = None,
+    nearest: Annotated[int, typer.Option(min=1, help="environments to rest on where yours has no results")] = 3,
+    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
+    to: Annotated[
+        Path | None, typer.Option(help="where to write the suite; suites/which-<env>.yaml if not given")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="overwrite a suite that is there already")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+) -> None:
+    """Recommend an algorithm for your environment from stored results, and write the suite that would settle it."""
+    from bench.pipeline.experiment import default_workers  # noqa: PLC0415 - `bench --help` must be instant
+    from bench.pipeline.proposal import Request  # noqa: PLC0415 - as above
+    from bench.pipeline.which import which as answer_to  # noqa: PLC0415 - as above
+
+    _refuse_both(("--steps", steps), ("--minutes", minutes))
+    _refuse_both(("--env", env), ("--actions", actions))
+    request = Request(
+        environment=env,
+        described=None if env else _described(actions, observations, horizon, sparse=sparse),
+        steps=None if steps is None else count(steps),
+        minutes=_positive(minutes),
+        target=target,
+        nearest=nearest,
+        results=results,
+        to=to,
+        force=force,
+    )
+    with _patience(env):
+        answer = answer_to(request)
+    if as_json:
+        _print_json(answer, workers or default_workers())
+    else:
+        _say(answer, workers or default_workers())
+
+
+def count(text: str) -> int:
+    """Return the number of steps that `200k`, `1.5m`, `1e6` or `2_000_000` means.
+
+    Raises:
+        BenchError: it means none.
+    """
+    found = re.fullmatch(r"([0-9.]+(?:e\+?[0-9]+)?)([km]?)", text.strip().lower().replace("_", "").replace(",", ""))
+    try:
+        number = round(float(found[1]) * _UNITS[found[2]]) if found else 0
+    except (ValueError, OverflowError):
+        number = 0
+    if number < 1:
+        raise BenchError(f"--steps {text!r} is no number of steps; write 200k, 1.5m, 1e6 or 2_000_000")
+    return number
+
+
+def _positive(minutes: float | None) -> float | None:
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise BenchError(f"--minutes {minutes:g} must be above 0")
+    return minutes
+
+
+def _refuse_both(one: tuple[str, object], other: tuple[str, object]) -> None:
+    if one[1] is not None and other[1] is not None:
+        raise BenchError(f"{one[0]} and {other[0]} exclude each other; give one")
+
+
+def _described(actions: str | None, observations: str | None, horizon: int | None, *, sparse: bool | None) -> Traits:
+    """Return the traits that a description gives."""
+    from bench.catalog import ACTION_KINDS, OBSERVATION_KINDS  # noqa: PLC0415 - as above
+    from bench.records import Traits  # noqa: PLC0415 - as above
+
+    if actions is None or observations is None:
+        raise BenchError("say which environment, --env ID, or describe it, --actions discrete --observations 24")
+    acts, act_size = _kind("--actions", actions, ACTION_KINDS, "continuous")
+    sees, see_size = _kind("--observations", observations, OBSERVATION_KINDS, "vector")
+    words = [
+        f"{acts} actions{f' ({act_size})' if act_size else ''}",
+        f"{sees} observations{f' ({see_size})' if see_size else ''}",
+    ]
+    return Traits(
+        environment=f"an environment with {' and '.join(words)}",
+        actions=acts,
+        observations=sees,
+        action_size=act_size,
+        observation_size=see_size,
+        horizon=horizon,
+        rewards=None if sparse is None else "sparse" if sparse else "dense",
+    )
+
+
+def _kind(option: str, text: str, kinds: frozenset[str], of_numbers: str) -> tuple[str, int | None]:
+    """Return kind and size of `discrete:4`, `image` or, for `of_numbers`, a bare `24`."""
+    from bench.catalog import did_you_mean  # noqa: PLC0415 - as above
+
+    word, _, size = (f"{of_numbers}:{text}" if text.isdigit() else text).partition(":")
+    if word not in kinds:
+        hint = did_you_mean(word, kinds) or f"one of {', '.join(sorted(kinds))}"
+        raise BenchError(f"{option} {text!r} is not known; {hint}, with its size as in {of_numbers}:24")
+    if size and not (size.isdigit() and int(size) > 0):
+        raise BenchError(f"{option} {text!r}: the size must be a whole number above 0")
+    return word, int(size) if size else None
+
+
+def _patience(env: str | None) -> Any:
+    from contextlib import nullcontext  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return nullcontext()
+    return console.status(f"playing at random in {env} ..." if env else "reading stored results ...")
+
+
+def _say(answer: Answer, workers: int) -> None:
+    from bench.cli.app import _out, _print_table  # noqa: PLC0415 - app imports this module
+
+    console, advice = _out(), answer.advice
+    _line(console, advice.verdict, style="bold")
+    for sentence in advice.confidence:
+        _line(console, sentence)
+    if advice.candidates:
+        console.print()
+        _print_table(
+            ("algorithm", "score", "interval", "P(best)", "short by"), [_candidate(one) for one in advice.candidates]
+        )
+    console.print()
+    _say_environment(console, advice.target)
+    _say_evidence(console, advice, _print_table)
+    for caveat in (*advice.caveats, *answer.notes):
+        _line(console, f"- {caveat}")
+    console.print()
+    _say_next(console, answer.proposal, workers)
+
+
+def _line(console: Console, sentence: str, style: str | None = None) -> None:
+    console.print(sentence, style=style, highlight=False, markup=False)
+
+
+def _candidate(one: Candidate) -> tuple[object, ...]:
+    value = one.value
+    limits = "" if value.low is None or value.high is None else f"{value.low:.2f} to {value.high:.2f}"
+    return (one.label, _number(value.estimate), limits, _number(one.probability_best), _number(one.regret))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _say_environment(console: Console, target: Traits) -> None:
+    if not target.steps:
+        return
+    _line(console, f"{target.environment}: {'; '.join(_facts(target))}")
+    for trouble in target.troubles:
+        _line(console, f"- {trouble}", style="yellow")
+
+
+def _facts(target: Traits) -> Iterator[str]:
+    from bench.analysis.transfer import reward_words  # noqa: PLC0415 - as above
+
+    sizes = [f" ({size:,})" if size else "" for size in (target.action_size, target.observation_size)]
+    yield f"{target.actions} actions{sizes[0]}, {target.observations} observations{sizes[1]}"
+    if target.horizon or target.longest:
+        yield f"up to {target.horizon or target.longest:,} steps an episode"
+    yield reward_words(target)
+    if target.mean_return is not None:
+        spread = "" if target.sd_return is None else f" (SD {target.sd_return:.3g})"
+        yield f"random play returns {target.mean_return:.4g}{spread}"
+    if target.uncommon_returns is not None:
+        yield f"it changes the return in {100 * target.uncommon_returns:.0f} % of {target.episodes:,} episodes"
+    if target.steps_per_second:
+        yield f"{target.steps_per_second:,.0f} steps a second"
+
+
+def _say_evidence(console: Console, advice: Advice, table: Any) -> None:
+    shown = [one for one in advice.likenesses if one.level != "none"][:_MOST_ROWS]
+    if shown:
+        console.print()
+        table(("evidence", "", "distance", "steps", "runs", "from"), [_evidence(one) for one in shown])
+    for one in shown:
+        if one.used and one.level != "same":
+            _line(console, f"{one.environment}, alike: {'; '.join(one.alike)}")
+            _line(console, f"{' ' * len(one.environment)}  unlike: {'; '.join(one.different) or 'nothing'}")
+    if shown:
+        console.print()
+
+
+def _evidence(one: Likeness) -> tuple[object, ...]:
+    distance = "" if one.distance is None else f"{one.distance:.1f}"
+    return (one.environment, f"{one.level}{', used' if one.used else ''}", distance, one.budget, one.runs, one.suite)
+
+
+def _say_next(console: Console, proposal: Proposal, workers: int) -> None:
+    states = {
+        "written": "",
+        "unchanged": " (it was there already)",
+        "kept": " (another suite is there and stays; --force replaces it, --to writes elsewhere)",
+    }
+    wall = max(proposal.core_seconds / workers, proposal.longest_seconds)
+    _line(
+        console,
+        f"To settle it: {proposal.trials} trials, {duration(proposal.core_seconds)} of one core, about "
+        f"{duration(wall)} on {workers} worker{'s' * (workers != 1)} (estimates){states[proposal.state]}",
+    )
+    console.print(f"  bench run {proposal.path}", style="bold", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_json(answer: Answer, workers: int) -> None:
+    from dataclasses import asdict  # noqa: PLC0415 - as above
+
+    from bench.cli.app import _print_json as print_json  # noqa: PLC0415 - app imports this module
+
+    told = asdict(answer) | {"workers": workers}
+    told["proposal"]["path"] = str(answer.proposal.path)
+    print_json(told)
