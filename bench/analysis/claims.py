@@ -119,18 +119,25 @@ def _runs(label: str, environment: str, field: _Field) -> bool:
 
 def _missing(labels: Iterable[str], environments: Sequence[str], field: _Field) -> str:
     """Return which cells have too few runs to judge by; empty where none has."""
-    short = []
-    for label in labels:
-        for name in environments:
-            cell = field.cells.get((label, name))
-            if cell is not None and cell.runs and cell.reference is None:
-                return f"{name} has no reference returns, hence no scores"
-            if (cell is not None or _runs(label, name, field)) and (n := len(cell.runs) if cell else 0) < FEWEST_RUNS:
-                short.append(f"{label} has {n or 'no'} run{'s' * (n != 1)} on {name}")
     if not environments:
         return "no environment has runs of all that are compared"
+    for name in environments:
+        if any(cell.reference is None for label in labels if (cell := field.cells.get((label, name))) is not None):
+            return f"{name} has no reference returns, hence no scores"
+    short = [said for label in labels for said in _short(label, environments, field)]
     more = f" and {len(short) - 2} more cells like it" if len(short) > 2 else ""  # noqa: PLR2004 - a readable few
     return f"{', '.join(short[:2])}{more}, where at least {FEWEST_RUNS} are needed" if short else ""
+
+
+def _short(label: str, environments: Sequence[str], field: _Field) -> list[str]:
+    counts = {}
+    for name in environments:
+        cell = field.cells.get((label, name))
+        if cell is not None or _runs(label, name, field):
+            counts[name] = len(cell.runs) if cell else 0
+    if not any(counts.values()):
+        return [f"{label} has no runs yet"]
+    return [f"{label} has {n or 'no'} run{'s' * (n != 1)} on {name}" for name, n in counts.items() if n < FEWEST_RUNS]
 
 
 def _measured(claim: Claim, environments: Sequence[str], others: Sequence[str], field: _Field) -> Measured:
@@ -199,18 +206,15 @@ def _statement(claim: Claim, plan: AnalysisPlan) -> str:
     """Return what is compared, in words made from the declaration alone."""
     what = _quantity(claim, plan)
     if claim.quantity == "regret":
-        return f"{what} over {claim.left}, below {claim.margin:g}"
+        return f"best other algorithm minus {claim.left} in {what}, below {claim.margin:g}"
     if claim.quantity in TIMES:
-        than = f"than a run of {claim.right}" if isinstance(claim.right, str) else f"than {claim.right:,g}"
-        unit = " CPU seconds" if claim.quantity == "seconds_to_threshold" else " steps"
-        than += unit if not isinstance(claim.right, str) else ""
-        return (
-            f"probability that a run of {claim.left} takes longer to a score of {plan.threshold:g} {than}{_aim(claim)}"
-        )
+        unit = "CPU seconds" if claim.quantity == "seconds_to_threshold" else "steps"
+        than = f"a run of {claim.right}" if isinstance(claim.right, str) else f"{claim.right:,g} {unit}"
+        return f"probability that a run of {claim.left} needs more {what} than {than}{_aim(claim)}"
     if isinstance(claim.right, str):
-        joined = "over that of" if claim.quantity == "steps_per_second" else "minus that of"
-        return f"{what} of {claim.left} {joined} {claim.right}{_aim(claim)}"
-    return f"{what} of {claim.left}{_aim(claim)}"
+        joined = "over" if claim.quantity == "steps_per_second" else "minus"
+        return f"{claim.left} {joined} {claim.right} in {what}{_aim(claim)}"
+    return f"{claim.left} in {what}{_aim(claim)}"
 
 
 def _quantity(claim: Claim, plan: AnalysisPlan) -> str:
@@ -219,12 +223,14 @@ def _quantity(claim: Claim, plan: AnalysisPlan) -> str:
     return {
         "score": f"interquartile mean score{moment}",
         "auc": "interquartile mean score over training",
-        "spread": "mean distance of a run's score from the median of its cell",
+        "spread": "mean distance of a run's score from its cell's median",
         "failing": "share of runs that end below half of the target",
         "reached": f"share of runs that reach a score of {plan.threshold:g} during training",
         "collapse": f"share of runs that reach a score of {plan.threshold:g} and end below half of the target",
         "steps_per_second": "environment steps per CPU second of training",
-        "regret": "lead of the best other algorithm's interquartile mean score",
+        "steps_to_threshold": f"steps to a score of {plan.threshold:g}",
+        "seconds_to_threshold": f"CPU seconds to a score of {plan.threshold:g}",
+        "regret": "interquartile mean score",
     }.get(claim.quantity, claim.quantity)
 
 
@@ -306,4 +312,4 @@ def _percent(confidence: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"  # noqa: PLR2004 - digits
+    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"  # noqa: PLR2004 - digits
