@@ -22,7 +22,7 @@ from bench.analysis.evidence import LEVELS, Ground, Question, Race, nearness, ra
 from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, iqm_interval, resample_counts
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
-from bench.analysis.transfer import bare
+from bench.analysis.transfer import same
 from bench.records import Advice, Candidate, Likeness, Option, Pair, Trust
 
 Floats = NDArray[np.float64]
@@ -338,7 +338,7 @@ def _trust(question: Question, known: Sequence[Ground], level: str) -> Trust | N
 
 def _missed(question: Question, ground: Ground, alike: Sequence[Ground], level: str) -> tuple[float, float] | None:
     """Return the regret of the advice and of a blind choice on a ground; None where the candidates do not differ."""
-    others = [other for other in alike if bare(other.environment) != bare(ground.environment)]
+    others = [other for other in alike if not same(other.environment, ground.environment)]
     found = race(replace(question, target=ground.traits, seconds=None), others)
     keys = [key for key in found.names if key in ground.cells] if found else []
     if found is None or len(keys) <= 1 or LEVELS.index(found.level) > LEVELS.index(level):

@@ -45,7 +45,7 @@ def likeness(target: Traits, known: Traits, steps: int = 0, budget: int = 0) -> 
         steps: the budget asked about; 0: none.
         budget: of the stored runs; 0: not known.
     """
-    if bare(target.environment) == bare(known.environment):
+    if same(target.environment, known.environment):
         return Likeness(known.environment, "same", 0.0, ("it is the same environment",), tuple(_beyond(steps, budget)))
     if clashes := tuple(_clashes(target, known)):
         return Likeness(known.environment, "none", None, (), clashes)
@@ -69,6 +69,12 @@ def likeness(target: Traits, known: Traits, steps: int = 0, budget: int = 0) -> 
             *_versions(target, known),
         ),
     )
+
+
+def same(one: str, other: str) -> bool:
+    """Return whether two ids mean one environment; the module that registers it may be left out."""
+    modules = {environment.rpartition(":")[0] for environment in (one, other)} - {""}
+    return bare(one) == bare(other) and len(modules) <= 1
 
 
 def bare(environment: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _MOST_ROWS = 5
 """Of environments: the nearest."""
+_MOST_TRAITS = 3
+"""Of what is alike, and of what is not: the weightiest; --json gives all."""
 
 
 def which(
@@ -132,8 +135,8 @@ def _kind(option: str, text: str, kinds: frozenset[str], of_numbers: str) -> tup
 
     word, _, size = (f"{of_numbers}:{text}" if text.isdigit() else text).partition(":")
     if word not in kinds:
-        hint = did_you_mean(word, kinds) or f"one of {', '.join(sorted(kinds))}"
-        raise BenchError(f"{option} {text!r} is not known; {hint}, with its size as in {of_numbers}:24")
+        hint = did_you_mean(word, kinds) or f"write one of {', '.join(sorted(kinds))}, with its size as in discrete:4"
+        raise BenchError(f"{option} {text!r} is not known; {hint}")
     if size and not (size.isdigit() and int(size) > 0):
         raise BenchError(f"{option} {text!r}: the size must be a whole number above 0")
     return word, int(size) if size else None
@@ -158,21 +161,36 @@ def _say(answer: Answer, workers: int) -> None:
     for sentence in advice.confidence:
         _line(console, sentence)
     if advice.candidates:
+        runs = f"{advice.n} x {sum(one.used for one in advice.likenesses)}"
         console.print()
         _print_table(
-            ("algorithm", "score", "interval", "P(best)", "short by"), [_candidate(one) for one in advice.candidates]
+            ("algorithm", "score", "interval", "P(best)", "short by", "runs x environments"),
+            [(*_candidate(one), runs) for one in advice.candidates],
         )
     console.print()
     _say_environment(console, advice.target)
     _say_evidence(console, advice, _print_table)
     for caveat in (*advice.caveats, *answer.notes):
-        _line(console, f"- {caveat}")
+        _item(console, caveat)
     console.print()
     _say_next(console, answer.proposal, workers)
 
 
-def _line(console: Console, sentence: str, style: str | None = None) -> None:
-    console.print(sentence, style=style, highlight=False, markup=False)
+def _line(console: Console, sentence: str, style: str | None = None, hang: str = "") -> None:
+    width = max(40, console.width)
+    # A number and its unit stay on one line.
+    told = fill(
+        sentence.replace(" %", "\N{NO-BREAK SPACE}%"),
+        width,
+        subsequent_indent=hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    console.print(told, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def _item(console: Console, sentence: str, style: str | None = None) -> None:
+    _line(console, f"- {sentence}", style, hang="  ")
 
 
 def _candidate(one: Candidate) -> tuple[object, ...]:
@@ -188,9 +206,9 @@ def _number(value: float | None) -> str:
 def _say_environment(console: Console, target: Traits) -> None:
     if not target.steps:
         return
-    _line(console, f"{target.environment}: {'; '.join(_facts(target))}")
+    _line(console, f"{target.environment}: {'; '.join(_facts(target))}.", hang="  ")
     for trouble in target.troubles:
-        _line(console, f"- {trouble}", style="yellow")
+        _item(console, trouble, style="yellow")
 
 
 def _facts(target: Traits) -> Iterator[str]:
@@ -214,11 +232,12 @@ def _say_evidence(console: Console, advice: Advice, table: Any) -> None:
     shown = [one for one in advice.likenesses if one.level != "none"][:_MOST_ROWS]
     if shown:
         console.print()
-        table(("evidence", "", "distance", "steps", "runs", "from"), [_evidence(one) for one in shown])
+        table(("evidence", "nearness", "distance", "steps", "runs", "from"), [_evidence(one) for one in shown])
     for one in shown:
         if one.used and one.level != "same":
-            _line(console, f"{one.environment}, alike: {'; '.join(one.alike)}")
-            _line(console, f"{' ' * len(one.environment)}  unlike: {'; '.join(one.different) or 'nothing'}")
+            alike, unlike = "; ".join(one.alike[1 : 1 + _MOST_TRAITS]), "; ".join(one.different[:_MOST_TRAITS])
+            told = f"{one.environment}: {f'alike: {alike}. ' if alike else ''}Unlike: {unlike or 'nothing known'}."
+            _item(console, told)
     if shown:
         console.print()
 
@@ -238,7 +257,7 @@ def _say_next(console: Console, proposal: Proposal, workers: int) -> None:
     _line(
         console,
         f"To settle it: {proposal.trials} trials, {duration(proposal.core_seconds)} of one core, about "
-        f"{duration(wall)} on {workers} worker{'s' * (workers != 1)} (estimates){states[proposal.state]}",
+        f"{duration(wall)} on {workers} worker{'s' * (workers != 1)} (estimates){states[proposal.state]}:",
     )
     console.print(f"  bench run {proposal.path}", style="bold", highlight=False, markup=False, soft_wrap=True)
 

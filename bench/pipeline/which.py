@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import catalog, hyperparameters
 from bench.analysis.advice import advise
 from bench.analysis.evidence import Question, Source, grounds
-from bench.analysis.transfer import bare
+from bench.analysis.transfer import same
 from bench.catalog import Algorithm, Environment
 from bench.environments.traits import shipped
 from bench.errors import BenchError
@@ -85,7 +85,7 @@ def _traits(sources: Sequence[Source], target: Traits) -> tuple[dict[str, Traits
     found: dict[str, Traits] = {}
     notes = []
     for name in dict.fromkeys(outcome.trial.environment for source in sources for outcome in source.outcomes):
-        if bare(name) == bare(target.environment):
+        if same(name, target.environment):
             found[name] = replace(target, environment=name)
         elif name in shipped():
             found[name] = shipped()[name]
