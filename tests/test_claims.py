@@ -1,0 +1,582 @@
+"""Claims: every quantity against SciPy, a published example or numbers worked out by hand; verdicts; false alarms."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from bench.analysis import analyse
+from bench.analysis.claims import judge
+from bench.analysis.interval import difference_interval, iqm_interval, resample_counts
+from bench.analysis.ledger import ledger
+from bench.analysis.quantities import runs_of, share_difference, spread_draws
+from bench.analysis.scores import Cell, cell
+from bench.records import (
+    AnalysisPlan,
+    Claim,
+    ClaimVerdict,
+    Curve,
+    EvaluationPlan,
+    Failure,
+    Final,
+    Outcome,
+    Record,
+    Reference,
+    Suite,
+    SuiteAlgorithm,
+    SuiteEnvironment,
+    Trial,
+)
+
+Floats = NDArray[np.float64]
+BUDGET, POINTS = 1000, 4
+UNIT = Reference(0.0, 1.0, "made up")
+EVALUATION = EvaluationPlan(points=POINTS, episodes=1, final_episodes=2)
+Scores = Mapping[tuple[str, str], Sequence[float]]
+"""(label, environment) -> one final score per run."""
+
+
+def trial_of(label: str, environment: str, seed: int) -> Trial:
+    return Trial(label, label, environment, seed, BUDGET, EVALUATION, f"made_up:{label}", {})
+
+
+def record_of(
+    trial: Trial,
+    score: float,
+    *,
+    curve: Sequence[float] | None = None,
+    steps: Sequence[int] = (250, 500, 750, 1000),
+    seconds: float = 10.0,
+    workers: int = 1,
+) -> Record:
+    """A run that scores `score` in the end, and `curve` on the way (a straight line to `score` if not given)."""
+    means = np.linspace(0, score, POINTS) if curve is None else np.array(curve, dtype=np.float64)
+    at = np.array(steps[: len(means)])
+    ones = np.ones((len(means), 1), dtype=np.int64)
+    return Record(
+        trial=trial,
+        curve=Curve(at, at / BUDGET * seconds, at / BUDGET * seconds, means[:, np.newaxis], ones, means),
+        final=Final(BUDGET, np.full(2, score, dtype=np.float64), np.ones(2, dtype=np.int64)),
+        timings={"train_cpu": seconds},
+        resources={"workers": workers},
+        provenance={"processor": "made up"},
+    )
+
+
+def records_of(scores: Scores) -> list[Outcome]:
+    return [
+        record_of(trial_of(*key, seed), value) for key, values in scores.items() for seed, value in enumerate(values)
+    ]
+
+
+class Results:
+    """A suite made up around outcomes; its claims judged."""
+
+    def __init__(self, outcomes: Sequence[Outcome], planned: int | None = None, **plan: Any) -> None:
+        self.outcomes = list(outcomes)
+        self.labels = list(dict.fromkeys(one.trial.label for one in outcomes))
+        self.environments = list(dict.fromkeys(one.trial.environment for one in outcomes))
+        self.seeds = planned or 1 + max(one.trial.seed for one in outcomes)
+        self.plan = AnalysisPlan(**{"resamples": 500, **plan})
+        self.references: dict[str, Reference | None] = dict.fromkeys(self.environments, UNIT)
+
+    def suite(self, claims: Sequence[Claim]) -> Suite:
+        return Suite(
+            name="made-up",
+            title="Made up",
+            question="",
+            seeds=tuple(range(self.seeds)),
+            algorithms=tuple(SuiteAlgorithm(label, label, "default") for label in self.labels),
+            environments=tuple(SuiteEnvironment(name, BUDGET) for name in self.environments),
+            evaluation=EVALUATION,
+            analysis=self.plan,
+            claims=tuple(claims),
+        )
+
+    def planned(self) -> list[Trial]:
+        places = dict.fromkeys((one.trial.label, one.trial.environment) for one in self.outcomes)
+        return [trial_of(*place, seed) for place in places for seed in range(self.seeds)]
+
+    def judged(self, *claims: Claim) -> tuple[ClaimVerdict, ...]:
+        rng = np.random.default_rng(0)
+        return analyse(self.suite(claims), self.planned(), self.outcomes, self.references, rng).claims
+
+    def cells(self) -> list[Cell]:
+        entries = ledger(self.planned(), self.outcomes).entries
+        return [
+            cell([one for one in entries if (one.label, one.trial.environment) == (label, name)], UNIT, self.plan)
+            for label in self.labels
+            for name in self.environments
+        ]
+
+
+def claim(left: str = "a", right: str | float | None = "b", quantity: str = "score", **more: Any) -> Claim:
+    return Claim("made up", left, right, quantity, **more)
+
+
+def around(centre: float, n: int = 10, width: float = 0.1) -> list[float]:
+    return [centre + width * step for step in np.linspace(-1, 1, n)]
+
+
+def one_verdict(outcomes: Sequence[Outcome], said: Claim, **plan: Any) -> ClaimVerdict:
+    return Results(outcomes, **plan).judged(said)[0]
+
+
+def limits(verdict: ClaimVerdict) -> tuple[float, float]:
+    low, high = verdict.estimate.low, verdict.estimate.high
+    assert low is not None
+    assert high is not None
+    return low, high
+
+
+FAR = records_of({("a", "x"): around(0.9), ("b", "x"): around(0.3)})
+NEAR = records_of({("a", "x"): around(0.61), ("b", "x"): around(0.6)})
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "direction", "margin", "verdict"),
+    [
+        (FAR, "greater", 0.0, "supported"),
+        (FAR, "greater", 0.3, "supported"),
+        (FAR, "greater", 0.6, "undecided"),
+        (FAR, "greater", 0.9, "contradicted"),
+        (FAR, "less", 0.0, "contradicted"),
+        (FAR, "less", 0.3, "contradicted"),
+        (FAR, "equivalent", 0.3, "contradicted"),
+        (FAR, "equivalent", 0.9, "supported"),
+        (NEAR, "greater", 0.0, "undecided"),
+        (NEAR, "greater", 0.3, "contradicted"),
+        (NEAR, "less", 0.0, "undecided"),
+        (NEAR, "less", 0.3, "contradicted"),
+        (NEAR, "equivalent", 0.3, "supported"),
+        (NEAR, "equivalent", 0.05, "undecided"),
+    ],
+)
+def test_a_verdict_follows_from_where_the_interval_lies(
+    outcomes: list[Outcome], direction: str, margin: float, verdict: str
+) -> None:
+    found = one_verdict(outcomes, claim(direction=direction, margin=margin))
+    assert found.verdict == verdict
+    assert found.estimate.estimate == pytest.approx(0.6 if outcomes is FAR else 0.01)
+
+
+def test_the_interval_holds_over_all_claims_together() -> None:
+    results = Results(NEAR)
+    extra = [claim(quantity="failing", margin=step / 10) for step in range(4)]
+    alone, among = results.judged(claim())[0], results.judged(claim(), *extra)[0]
+    cells = results.cells()
+    tasks = [[one.values("final")] for one in cells]
+    rng = np.random.default_rng(0)
+    counts = [[resample_counts(10, 100_000, rng)] for _ in cells]
+    # Five claims: each at 1 - 0.05 / 5. The streams differ, so the bootstrap does, a little.
+    for found, confidence in ((alone, 0.95), (among, 0.99)):
+        expected = difference_interval(tasks[0], tasks[1], counts[0], counts[1], confidence)
+        assert limits(found) == pytest.approx((expected.low, expected.high), abs=0.02)
+    assert "95 % over" not in alone.reason
+    assert "The 99 % interval" in among.reason
+    assert "95 % over 5 claims together" in among.reason
+
+
+def test_a_score_is_compared_with_a_number() -> None:
+    outcomes = records_of({("a", "x"): around(0.7), ("a", "y"): around(0.8)})
+    found = one_verdict(outcomes, claim(right=0.5))
+    assert (found.verdict, found.environments, found.labels) == ("supported", ("x", "y"), ("a",))
+    tasks = [np.array(around(0.7)), np.array(around(0.8))]
+    rng = np.random.default_rng(0)
+    expected = iqm_interval(tasks, [resample_counts(10, 100_000, rng) for _ in tasks], 0.95)
+    assert limits(found) == pytest.approx((expected.low, expected.high), abs=0.01)
+    assert found.statement == "a in interquartile mean score, above 0.5"
+    assert one_verdict(outcomes, claim(right=0.9)).verdict == "contradicted"
+
+
+def test_a_score_is_read_after_steps_between_two_evaluations() -> None:
+    climbing = [record_of(trial_of("a", "x", seed), 1.0, curve=(0.0, 0.2, 0.6, 0.8)) for seed in range(4)]
+    # Half of the way from 500 to 750 steps: half of the way from 0.2 to 0.6.
+    found = runs_of(claim(steps=625), Results(climbing).cells()[0], 0.9)
+    assert found is not None
+    assert found.tolist() == pytest.approx([0.4] * 4)
+
+
+@pytest.mark.parametrize(("seconds", "score"), [(1.0, 0.0), (2.5, 0.1), (7.0, 0.2), (7.5, 0.6), (900.0, 0.8)])
+def test_a_score_after_seconds_is_that_of_the_last_evaluation(seconds: float, score: float) -> None:
+    # Evaluated after 2.5, 5, 7.5 and 10 seconds; before the first a run counts as the random policy.
+    climbing = [record_of(trial_of("a", "x", seed), 1.0, curve=(0.1, 0.2, 0.6, 0.8)) for seed in range(4)]
+    found = runs_of(claim(seconds=seconds), Results(climbing).cells()[0], 0.9)
+    assert found is not None
+    assert found.tolist() == pytest.approx([score] * 4)
+
+
+def test_a_run_that_ended_before_is_no_evidence_about_later_steps() -> None:
+    short = [record_of(trial_of(label, "x", seed), 1.0, curve=(0.0, 1.0)) for label in "ab" for seed in range(4)]
+    found = one_verdict(short, claim(steps=700))
+    assert found.verdict == "undecided"
+    assert found.reason == "Not judged: some runs have no evaluation on both sides of 700 steps."
+
+
+def test_spread_is_brown_and_forsythe_s_test_with_welch_s_interval() -> None:
+    rng = np.random.default_rng(4)
+    ours, theirs = rng.normal(0.5, 0.3, 12), rng.normal(0.5, 0.1, 12)
+    found = one_verdict(records_of({("a", "x"): ours.tolist(), ("b", "x"): theirs.tolist()}), claim(quantity="spread"))
+    distances = [np.abs(values - np.median(values)) for values in (ours, theirs)]
+    expected = stats.ttest_ind(*distances, equal_var=False).confidence_interval(0.95)
+    assert found.estimate.estimate == pytest.approx(distances[0].mean() - distances[1].mean())
+    low, high = limits(found)
+    # The bootstrap may widen it, never narrow it.
+    assert low == pytest.approx(expected.low, abs=0.03)
+    assert high == pytest.approx(expected.high, abs=0.03)
+    assert low <= expected.low + 1e-12
+    assert high >= expected.high - 1e-12
+    assert found.verdict == "supported"
+
+
+def test_two_equal_heaps_of_runs_do_not_make_the_spread_certain() -> None:
+    # All ten distances are one half, by luck: five runs fail and five succeed.
+    heaps = [0.0] * 5 + [1.0] * 5
+    found = one_verdict(records_of({("a", "x"): heaps}), claim(right=0.1, quantity="spread"))
+    low, high = limits(found)
+    assert found.estimate.estimate == 0.5
+    assert high - low > 0.3
+
+
+@pytest.mark.parametrize("n", [4, 7])
+def test_the_spread_of_a_resample_is_that_of_the_runs_drawn(n: int) -> None:
+    rng = np.random.default_rng(n)
+    scores, counts = rng.normal(size=n), resample_counts(n, 50, rng)
+    drawn = [np.repeat(scores, column) for column in counts.T]
+    assert spread_draws(scores, counts) == pytest.approx([np.abs(one - np.median(one)).mean() for one in drawn])
+
+
+def ones(successes: int, n: int) -> list[Floats]:
+    return [np.array([1.0] * successes + [0.0] * (n - successes))]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "low", "high"),
+    [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090), ((10, 10), (0, 20), 0.6791, 1.0)],
+)
+def test_a_difference_of_shares_has_the_limits_that_newcombe_printed(
+    ours: tuple[int, int], theirs: tuple[int, int], low: float, high: float
+) -> None:
+    # Newcombe (1998), table II, method 10.
+    found = share_difference(ones(*ours), ones(*theirs), 0.95)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_a_difference_of_shares_that_the_exact_test_does_not_see_is_none() -> None:
+    # Method 10 alone would say 0.058 to 0.806; Fisher's exact test says p = 0.10.
+    found = share_difference(ones(6, 7), ones(2, 7), 0.95)
+    assert stats.fisher_exact(np.array([[6, 1], [2, 5]])).pvalue > 0.05
+    assert (found.low, found.high) == pytest.approx((0.0, 0.8062), abs=5e-5)
+
+
+def test_shares_count_the_runs_of_all_environments_as_one_sample() -> None:
+    # 1 of 10 and 6 of 10 runs end below half of the target: 7 of 20.
+    outcomes = records_of({("a", "x"): [0.4] + [0.6] * 9, ("a", "y"): [0.1] * 6 + [0.9] * 4})
+    found = one_verdict(outcomes, claim(right=0.75, quantity="failing", direction="less"))
+    exact = stats.binomtest(7, 20).proportion_ci(0.95)
+    assert found.estimate.estimate == pytest.approx(0.35)
+    assert limits(found) == pytest.approx((exact.low, exact.high))
+    assert found.verdict == "supported"
+
+
+def test_unequal_numbers_of_runs_never_narrow_a_share() -> None:
+    few = {("a", "x"): [0.0] * 2 + [1.0] * 2, ("a", "y"): [0.0] * 5 + [1.0] * 5}
+    found = one_verdict(records_of(few), claim(right=0.5, quantity="failing"))
+    exact = stats.binomtest(4, 8).proportion_ci(0.95)
+    assert limits(found) == pytest.approx((exact.low, exact.high))
+
+
+def run(label: str, seed: int, curve: Sequence[float], score: float, **more: Any) -> Record:
+    return record_of(trial_of(label, "x", seed), score, curve=curve, **more)
+
+
+def test_reaching_and_collapsing_are_shares_of_all_runs() -> None:
+    solved, lost, never = (0, 0.5, 0.95, 1.0), (0, 0.95, 0.2, 0.1), (0, 0.1, 0.1, 0.1)
+    outcomes = [run("a", seed, solved, 1.0) for seed in range(5)]
+    outcomes += [run("a", seed, lost, 0.1) for seed in range(5, 8)]
+    outcomes += [run("a", seed, never, 0.1) for seed in range(8, 10)]
+    reached, collapsed = (one_verdict(outcomes, claim(right=0.5, quantity=name)) for name in ("reached", "collapse"))
+    assert (reached.estimate.estimate, collapsed.estimate.estimate) == (0.8, 0.3)
+
+
+def test_a_rollout_that_passes_an_evaluation_point_is_not_later_for_it() -> None:
+    # Planned at 250 and 500: `a` can stop there, `b` only after whole rollouts of 256 steps.
+    curve = (0.0, 1.0, 1.0, 1.0)
+    outcomes: list[Outcome] = [run("a", seed, curve, 1.0) for seed in range(6)]
+    outcomes += [run("b", seed, curve, 1.0, steps=(256, 512, 768, 1024)) for seed in range(6)]
+    found = one_verdict(outcomes, claim(quantity="steps_to_threshold"))
+    assert found.estimate.estimate == 0.5
+    assert found.verdict == "undecided"
+
+
+def test_a_run_that_never_gets_there_takes_longest_and_two_of_them_tie() -> None:
+    soon, never = (0.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0)
+    outcomes: list[Outcome] = [run("a", seed, soon if seed < 2 else never, 1.0) for seed in range(4)]
+    outcomes += [run("b", seed, soon if seed < 1 else never, 1.0) for seed in range(4)]
+    found = one_verdict(outcomes, claim(quantity="steps_to_threshold", direction="less"))
+    # Of 16 pairs: 2 x 1 tie early, 2 x 3 tie late, and `a` is later in 2 of never x soon.
+    assert found.estimate.estimate == (2 + 0.5 * (2 + 6)) / 16
+    assert found.unit == "probability"
+    assert found.statement == (
+        "probability that a run of a needs more steps to a score of 0.9 than a run of b, below 0.5"
+    )
+
+
+def test_who_is_always_later_is_later() -> None:
+    soon, late = (0.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 1.0)
+    outcomes = [run(label, seed, curve, 1.0) for label, curve in (("a", late), ("b", soon)) for seed in range(8)]
+    for quantity in ("steps_to_threshold", "seconds_to_threshold"):
+        assert one_verdict(outcomes, claim(quantity=quantity)).verdict == "supported"
+        assert one_verdict(outcomes, claim(quantity=quantity, direction="less")).verdict == "contradicted"
+    # All eight take longer than 500 steps, and none longer than 1000.
+    assert one_verdict(outcomes, claim(right=500.0, quantity="steps_to_threshold")).verdict == "supported"
+    assert one_verdict(outcomes, claim(right=1000.0, quantity="steps_to_threshold")).verdict == "contradicted"
+
+
+def test_speed_is_a_ratio_with_a_t_interval_on_logarithms() -> None:
+    ours, theirs = [5.0, 6.0, 5.5, 5.2, 6.1], [10.0, 12.5, 11.0, 12.0, 9.5]
+    outcomes = [
+        record_of(trial_of(label, "x", seed), 1.0, seconds=one)
+        for label, seconds in (("a", ours), ("b", theirs))
+        for seed, one in enumerate(seconds)
+    ]
+    found = one_verdict(outcomes, claim(quantity="steps_per_second", margin=0.5))
+    logs = [np.log(BUDGET / np.array(seconds)) for seconds in (ours, theirs)]
+    expected = stats.ttest_ind(*logs, equal_var=False).confidence_interval(0.95)
+    assert limits(found) == pytest.approx((math.exp(expected.low), math.exp(expected.high)))
+    assert (found.verdict, found.unit) == ("supported", "times")
+    assert found.statement == "a over b in environment steps per CPU second of training, above 1.5"
+    # The mirror image: the other is slower by the same factor, and the claim turned round has the same verdict.
+    mirrored = one_verdict(outcomes, claim("b", "a", "steps_per_second", direction="less", margin=0.5))
+    assert mirrored.verdict == "supported"
+    assert limits(mirrored) == pytest.approx((math.exp(-expected.high), math.exp(-expected.low)))
+    alone = one_verdict(outcomes, claim(right=100.0, quantity="steps_per_second"))
+    assert alone.verdict == "supported"
+    assert alone.estimate.estimate == pytest.approx(stats.gmean([BUDGET / one for one in ours]))
+
+
+def test_regret_is_the_lead_of_the_best_other_algorithm() -> None:
+    outcomes = records_of({(label, "x"): around(level) for label, level in (("a", 0.6), ("b", 0.3), ("c", 0.9))})
+    found = {label: one_verdict(outcomes, claim(label, None, "regret", margin=0.05)) for label in "abc"}
+    assert {label: one.verdict for label, one in found.items()} == {
+        "a": "contradicted",
+        "b": "contradicted",
+        "c": "supported",
+    }
+    assert [one.estimate.estimate for one in found.values()] == pytest.approx([0.3, 0.6, -0.3])
+    assert found["a"].labels == ("a", "b", "c")
+    assert found["a"].statement == "best other algorithm minus a in interquartile mean score, below 0.05"
+
+
+def test_regret_is_undecided_where_one_rival_is_too_close() -> None:
+    close = records_of({("a", "x"): around(0.6), ("b", "x"): around(0.1), ("c", "x"): around(0.58)})
+    found = one_verdict(close, claim("a", None, "regret", margin=0.05))
+    assert found.verdict == "undecided"
+    assert found.more_runs is not None
+
+
+def test_regret_waits_for_every_rival_and_leaves_out_those_that_do_not_learn() -> None:
+    some = records_of({("ppo", "x"): around(0.9), ("random", "x"): around(0.0), ("dqn", "x"): around(0.1)})
+    assert one_verdict(some, claim("ppo", None, "regret")).labels == ("ppo", "dqn")
+    lacking = [one for one in some if one.trial.label != "dqn" or one.trial.seed < 3]
+    found = one_verdict(lacking, claim("ppo", None, "regret"))
+    assert (found.verdict, found.estimate.estimate) == ("undecided", None)
+    assert found.reason == "Not judged: dqn has 3 runs on x, where at least 4 are needed. 7 planned runs missing."
+
+
+def test_a_claim_waits_for_all_of_its_environments() -> None:
+    outcomes = records_of({(label, name): around(0.9 if label == "a" else 0.1) for label in "ab" for name in "xy"})
+    gone = [one for one in outcomes if (one.trial.label, one.trial.environment) != ("b", "y") or one.trial.seed < 1]
+    verdicts = Results(gone).judged(claim(), claim(environments=("x",)))
+    assert [one.verdict for one in verdicts] == ["undecided", "supported"]
+    assert verdicts[0].reason.startswith("Not judged: b has 1 run on y, where at least 4 are needed.")
+    assert verdicts[0].environments == ("x", "y")
+
+
+def test_a_label_without_any_run_is_named() -> None:
+    results = Results(FAR)
+    results.labels.append("c")
+    assert results.judged(claim(right="c"))[0].reason == (
+        "Not judged: no environment has runs of all that are compared."
+    )
+    results.outcomes = [one for one in FAR if one.trial.label == "a"]
+    planned = [trial_of(label, "x", seed) for label in "ab" for seed in range(10)]
+    found = analyse(results.suite([claim()]), planned, results.outcomes, results.references, np.random.default_rng(0))
+    assert found.claims[0].reason == (
+        "Not judged: b has no runs yet, where at least 4 are needed. 10 planned runs missing."
+    )
+
+
+def test_without_references_there_is_no_verdict() -> None:
+    results = Results(FAR)
+    results.references["x"] = None
+    assert results.judged(claim())[0].reason == "Not judged: x has no reference returns, hence no scores."
+
+
+def failing_trials(count: int) -> list[Outcome]:
+    return [
+        Failure(one.trial, "killed", "made up") if one.trial.label == "a" and one.trial.seed < count else one
+        for one in FAR
+    ]
+
+
+def test_failed_runs_count_by_the_plan_s_rule_and_are_told() -> None:
+    found = one_verdict(failing_trials(6), claim(right=0.5, quantity="failing"))
+    assert found.estimate.estimate == 0.6
+    assert found.reason.endswith("6 failed runs: each counts as the random policy.")
+    dropped = one_verdict(failing_trials(6), claim(right=0.5, quantity="failing"), failures="drop")
+    assert (dropped.estimate.estimate, dropped.estimate.n) == (0.0, 4)
+    assert dropped.reason.endswith("6 failed runs: each is not counted.")
+    speed = one_verdict(failing_trials(6), claim(quantity="steps_per_second"))
+    assert speed.reason.endswith("6 failed runs: each has no speed.")
+    assert one_verdict(failing_trials(7), claim(quantity="steps_per_second")).reason == (
+        "Not judged: fewer than 4 runs of a cell were timed. 7 failed runs: each has no speed."
+    )
+
+
+def test_missing_runs_are_told() -> None:
+    found = Results(FAR, planned=12).judged(claim())[0]
+    assert found.verdict == "supported"
+    assert found.reason.endswith("4 planned runs missing.")
+
+
+def test_clocks_of_different_machines_are_told() -> None:
+    curve = (0.0, 0.0, 1.0, 1.0)
+    outcomes = [run(label, seed, curve, 1.0, workers=1 + (label == "b")) for label in "ab" for seed in range(5)]
+    told = "The runs were timed on different machines, or with different numbers of them side by side."
+    for quantity in ("steps_per_second", "seconds_to_threshold"):
+        assert told in one_verdict(outcomes, claim(quantity=quantity)).reason
+    assert told not in one_verdict(outcomes, claim(quantity="steps_to_threshold")).reason
+
+
+@pytest.mark.parametrize(
+    ("direction", "margin", "bounds"),
+    [("greater", 0.0, [0.0]), ("greater", 0.05, [0.05]), ("less", 0.01, [-0.01]), ("equivalent", 0.05, [-0.05, 0.05])],
+)
+def test_the_price_is_what_shrinks_the_interval_to_the_nearest_bound(
+    direction: str, margin: float, bounds: list[float]
+) -> None:
+    outcomes = records_of({("a", "x"): around(0.63), ("b", "x"): around(0.6)})
+    found = one_verdict(outcomes, claim(direction=direction, margin=margin))
+    low, high = limits(found)
+    centre = found.estimate.estimate
+    assert centre is not None
+    halves = [(high - centre if bound > centre else centre - low) / abs(bound - centre) for bound in bounds]
+    needed = math.ceil(10 * max(halves) ** 2) - 10
+    assert found.verdict == "undecided"
+    assert found.more_runs == (needed if needed <= 200 else None)
+    if needed <= 200:
+        assert f"about {needed} more runs per environment would decide" in found.reason
+
+
+def test_no_price_is_named_where_no_effect_is_seen() -> None:
+    same = records_of({("a", "x"): around(0.6), ("b", "x"): around(0.6)})
+    found = one_verdict(same, claim())
+    assert (found.verdict, found.more_runs) == ("undecided", None)
+    assert "would decide" not in found.reason
+
+
+def test_runs_that_are_all_alike_give_no_interval_and_no_verdict() -> None:
+    solved = records_of({("a", "x"): [1.0] * 6, ("b", "x"): [1.0] * 6})
+    found = one_verdict(solved, claim(direction="equivalent", margin=0.05))
+    assert found.verdict == "undecided"
+    assert found.reason.startswith("Not judged: no interval: no variation")
+
+
+EVERY = (
+    claim(margin=0.05),
+    claim(quantity="auc"),
+    claim(steps=500, direction="less"),
+    claim(quantity="spread"),
+    claim(quantity="failing", direction="equivalent", margin=0.3),
+    claim(quantity="reached"),
+    claim(quantity="steps_to_threshold"),
+    claim(quantity="steps_per_second"),
+    claim(right=0.5),
+)
+
+
+def noisy(labels: str, n: int = 6, seed: int = 0) -> list[Outcome]:
+    rng = np.random.default_rng(seed)
+    return [
+        record_of(trial_of(label, name, one), float(rng.choice([0.1, 0.7, 1.0]) + 0.1 * rng.normal()),
+                  seconds=float(rng.uniform(5, 10)))
+        for label in labels for name in "xy" for one in range(n)
+    ]  # fmt: skip
+
+
+def test_an_unrelated_algorithm_and_another_order_change_no_verdict() -> None:
+    outcomes = noisy("ab")
+    before = Results(outcomes).judged(*EVERY)
+    with_another = Results([*outcomes, *noisy("c", seed=1)])
+    assert with_another.judged(*EVERY) == before
+    with_another.labels.reverse()
+    with_another.outcomes.reverse()
+    assert with_another.judged(*EVERY) == before
+    assert Results(outcomes).judged(*EVERY[::-1])[::-1] == before
+
+
+def test_claims_are_part_of_the_hashed_analysis_and_their_words_are_not() -> None:
+    results = Results(NEAR)
+
+    def hashed(*claims: Claim) -> str:
+        rng = np.random.default_rng(0)
+        return str(analyse(results.suite(claims), results.planned(), NEAR, results.references, rng).analysis["hash"])
+
+    assert len({hashed(), hashed(claim()), hashed(claim(margin=0.1)), hashed(claim(), claim(quantity="auc"))}) == 4
+    assert hashed(claim()) == hashed(replace(claim(), text="other words", source="a book"))
+
+
+def drawn_alike(rng: np.random.Generator, kind: str, n: int) -> Floats:
+    if kind == "capped":
+        return np.minimum(rng.normal(0.9, 0.2, n), 1.0)
+    if kind == "two heaps":
+        return rng.choice([0.0, 1.0], n) + 0.02 * rng.normal(size=n)
+    return rng.normal(0.5, 0.2, n)
+
+
+NULL = (
+    *(claim(quantity=name) for name in ("score", "auc", "spread", "failing", "reached", "steps_to_threshold")),
+    claim(quantity="steps_per_second"),
+    claim("a", None, "regret"),
+)
+
+
+def decided_at_random(suites: int, judge_all: Callable[[Results, Sequence[Cell]], tuple[ClaimVerdict, ...]]) -> float:
+    """The share of suites of three equal algorithms in which some claim is decided."""
+    rng, found = np.random.default_rng(2024), 0
+    for _ in range(suites):
+        outcomes = [
+            record_of(trial_of(label, name, seed), float(score), seconds=float(rng.lognormal(2, 0.2)))
+            for label in "abc"
+            for name in ("capped", "two heaps", "normal")
+            for seed, score in enumerate(drawn_alike(rng, name, 10))
+        ]
+        results = Results(outcomes)
+        found += any(one.verdict != "undecided" for one in judge_all(results, results.cells()))
+    return found / suites
+
+
+def drawn_for(cells: Sequence[Cell], seed: int = 0) -> dict[tuple[str, str], Any]:
+    rng = np.random.default_rng(seed)
+    return {(one.label, one.environment): resample_counts(len(one.runs), 400, rng) for one in cells}
+
+
+def test_equal_algorithms_seldom_decide_any_claim_of_a_suite() -> None:
+    share = decided_at_random(120, lambda results, cells: judge(results.suite(NULL), cells, drawn_for(cells)))
+    # 5 % and two standard errors of 120 suites.
+    assert share <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 120)
+
+
+def test_claims_judged_one_by_one_would_break_that_promise() -> None:
+    def each_alone(results: Results, cells: Sequence[Cell]) -> tuple[ClaimVerdict, ...]:
+        drawn = drawn_for(cells)
+        return tuple(chain.from_iterable(judge(results.suite([one]), cells, drawn) for one in NULL))
+
+    assert decided_at_random(60, each_alone) > 0.1
