@@ -215,7 +215,7 @@ def _traits(env: gym.Env[Any, Any], environment: str, kinds: tuple[str, str], di
         mean_length=_mean(lengths),
         mean_return=_mean(returns),
         sd_return=_sd(returns),
-        best_return=float(returns.max()) if len(returns) else None,
+        best_return=_plain(returns.max()) if len(returns) else None,
         mean_reward=_mean(rewards),
         sd_reward=_sd(rewards),
         uncommon_rewards=share,

@@ -1,0 +1,168 @@
+"""A random policy on environments whose every fact is known, and on some that fail."""
+
+import multiprocessing
+import re
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from bench.catalog import environments
+from bench.environments.probe import probe, probe_apart, reward_kind
+from bench.environments.traits import shipped, written
+from bench.errors import CatalogError
+from bench.records import Traits
+
+HERE = "tests.which_environments:which"
+
+
+def probed(name: str, steps: int = 1000, seconds: float = 5.0, seed: int = 0) -> Traits:
+    return probe(f"{HERE}/{name}-v0", np.random.default_rng(seed), steps=steps, seconds=seconds)
+
+
+def test_a_reward_at_the_end_alone_by_hand() -> None:
+    # 25 episodes of 40 steps: 39 zeros and a one.
+    traits = probed("Clockwork")
+    assert (traits.actions, traits.action_size) == ("discrete", 3)
+    assert (traits.observations, traits.observation_size) == ("vector", 2)
+    assert (traits.steps, traits.episodes, traits.horizon, traits.longest) == (1000, 25, None, 40)
+    assert (traits.mean_length, traits.mean_return, traits.sd_return, traits.best_return) == (40.0, 1.0, 0.0, 1.0)
+    assert (traits.uncommon_rewards, traits.last_rewards, traits.uncommon_returns) == (1 / 40, 1.0, 0.0)
+    assert traits.mean_reward == pytest.approx(1 / 40)
+    # A share p of ones: the sample variance is p (1 - p) n / (n - 1).
+    assert traits.sd_reward == pytest.approx(np.sqrt(39 / 1600 * 1000 / 999))
+    assert (traits.rewards, traits.terminated, traits.threshold, traits.troubles) == ("sparse", 1.0, None, ())
+
+
+def test_a_time_limit_is_no_end_of_the_environments_own() -> None:
+    traits = probed("Limited")
+    assert (traits.horizon, traits.longest, traits.terminated, traits.threshold) == (25, 25, 0.0, -10.0)
+    assert (traits.rewards, traits.uncommon_rewards, traits.last_rewards) == ("constant", 0.0, None)
+    assert (traits.mean_return, traits.best_return) == (-25.0, -25.0)
+
+
+def test_the_share_of_lucky_episodes_is_what_chance_gives() -> None:
+    # One action of three pays: a third of 5,000 episodes, within four standard errors.
+    traits = probed("Lucky", steps=10_000)
+    assert traits.uncommon_returns == pytest.approx(1 / 3, abs=4 * np.sqrt(2 / 9 / 5000))
+    assert traits.mean_return == traits.uncommon_returns
+
+
+def test_an_unfinished_episode_has_no_return() -> None:
+    assert probed("Clockwork", steps=39).mean_return is None
+    assert probed("Clockwork", steps=41).episodes == 1
+    assert probed("Clockwork", steps=41).uncommon_returns is None
+
+
+def test_both_limits_hold() -> None:
+    assert probed("Endless", steps=77).steps == 77
+    assert probed("Endless", steps=10**9, seconds=0.05).steps < 10**6
+
+
+def test_the_generator_alone_decides_what_is_played() -> None:
+    def played(seed: int) -> Traits:
+        return replace(probed("Lucky", seed=seed), steps_per_second=None)
+
+    assert played(3) == played(3)
+    assert played(3) != played(4)
+
+
+@pytest.mark.parametrize(
+    ("share", "kind"), [(None, None), (0.0, "constant"), (0.05, "sparse"), (0.051, "dense"), (1.0, "dense")]
+)
+def test_how_an_environment_pays(share: float | None, kind: str | None) -> None:
+    assert reward_kind(share) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "trouble"),
+    [
+        ("Endless", "no episode ended within 1,000 random steps"),
+        ("Huge", "observations reach 5e+03"),
+        ("Huge", "an action ranges from 0 to 10"),
+        ("Unbounded", "actions have no bounds"),
+    ],
+)
+def test_what_needs_care_is_told(name: str, trouble: str) -> None:
+    assert any(trouble in told for told in probed(name).troubles)
+
+
+def test_few_episodes_are_told() -> None:
+    assert any("only 2 whole random episodes" in told for told in probed("Clockwork", steps=90).troubles)
+
+
+def test_what_is_not_finite_is_counted_and_no_number_is_made_of_it() -> None:
+    # NaN rewards from step 101 on, episodes of ten steps.
+    traits = probe("bench.environments.toy:bench/NaN-v0", np.random.default_rng(0), steps=300)
+    assert any("200 of 300 rewards are not finite" in told for told in traits.troubles)
+    numbers = [getattr(traits, field.name) for field in fields(traits)]
+    assert all(np.isfinite(number) for number in numbers if isinstance(number, float))
+    assert traits.mean_return is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        (f"{HERE}/OldStep-v0", r"'tests\.which_environments:which/OldStep-v0' fails after 0 random steps: ValueError"),
+        (f"{HERE}/Broken-v0", r"cannot be made: RuntimeError: no licence found \(.*which_environments\.py:\d+\)"),
+        ("bench.environments.toy:bench/Crash-v0", r"fails after 100 random steps: RuntimeError: .*toy\.py:\d+"),
+        ("tests.which_environments:which/Clokwork-v0", "cannot be made"),
+        ("nowhere_at_all:Env-v0", "cannot be made"),
+    ],
+)
+def test_an_environment_that_fails_gives_a_sentence_with_its_name_and_place(environment: str, told: str) -> None:
+    with pytest.raises(CatalogError, match=told) as raised:
+        probe(environment, np.random.default_rng(0), steps=500)
+    assert environment in str(raised.value)
+
+
+def test_a_process_of_its_own_finds_the_same_and_prints_nothing_here(capfd: pytest.CaptureFixture[str]) -> None:
+    apart = probe_apart(f"{HERE}/Talkative-v0", 5, steps=400, seconds=5.0)
+    here = probe(f"{HERE}/Talkative-v0", np.random.default_rng(5), steps=400, seconds=5.0)
+    assert replace(apart, steps_per_second=None) == replace(here, steps_per_second=None)
+    told = capfd.readouterr()
+    # Ten episodes and the first observation after them, here; those of the other process went to standard error.
+    assert told.out.count("a new episode") == 11
+    assert told.err.count("a new episode") == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("Segfault", "its process died (SIGSEGV)"), ("Crash", "RuntimeError"), ("Hang", "hangs")]
+)
+def test_an_environment_that_takes_its_process_down_ends_in_a_sentence(name: str, told: str) -> None:
+    with pytest.raises(CatalogError, match=re.escape(told)) as raised:
+        probe_apart(f"bench.environments.toy:bench/{name}-v0", 0, steps=500, seconds=1.0, patience=4.0)
+    assert f"bench/{name}-v0" in str(raised.value)
+    assert multiprocessing.active_children() == []
+
+
+def test_the_shipped_traits_agree_with_the_catalogue() -> None:
+    known, catalogue = shipped(), environments()
+    assert {name for name, entry in catalogue.items() if entry.reference} <= set(known)
+    for name, traits in known.items():
+        entry = catalogue[name]
+        assert (traits.actions, traits.observations) == (entry.actions, entry.observations), name
+        assert (traits.horizon or entry.horizon) == entry.horizon, name
+        assert traits.steps > 0, name
+
+
+def test_random_returns_agree_with_the_catalogues_references() -> None:
+    # Another seed and fewer episodes than the references had: within five standard errors.
+    for name, traits in shipped().items():
+        reference = environments()[name].reference
+        if reference is not None and traits.sd_return and traits.episodes > 20:
+            assert traits.mean_return == pytest.approx(
+                reference.random, abs=5 * traits.sd_return / np.sqrt(traits.episodes) + 0.01 * abs(reference.random)
+            ), name
+
+
+def test_traits_are_read_back_as_they_were_written() -> None:
+    traits = replace(probed("Huge"), steps_per_second=12_345.678)
+    text = written([traits], "one line\nanother", {"python": "3"})
+    assert text.startswith("# one line\n# another\nsource:")
+    entry = YAML(typ="safe", pure=True).load(text)["environments"][f"{HERE}/Huge-v0"]
+    again = Traits(**{**entry, "environment": f"{HERE}/Huge-v0", "troubles": tuple(entry["troubles"])})
+    assert again == replace(
+        traits, steps_per_second=12_350.0, sd_reward=float(f"{traits.sd_reward:.4g}"), mean_reward=again.mean_reward
+    )

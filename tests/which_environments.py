@@ -1,0 +1,105 @@
+"""An id in, a small environment with known facts out; importing this module registers them."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+Observation = NDArray[np.float32]
+
+
+class Clockwork(gym.Env[Observation, np.int64]):
+    """Two numbers, three actions; episodes of `length` steps that pay `last` at the end and `each` before."""
+
+    def __init__(self, length: int = 40, each: float = 0.0, last: float = 1.0, *, ends: bool = True) -> None:
+        self.observation_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self.action_space: spaces.Space[Any] = spaces.Discrete(3)
+        self._length, self._each, self._last, self._ends, self._step = length, each, last, ends, 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed, options=options)
+        self._step = 0
+        return self._observation(), {}
+
+    def step(self, action: np.int64) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        del action
+        self._step += 1
+        over = self._ends and self._step == self._length
+        return self._observation(), self._last if over else self._each, over, False, {}
+
+    def _observation(self) -> Any:
+        return np.zeros(2, dtype=np.float32)
+
+
+class Lucky(Clockwork):
+    """Two steps an episode; the second pays 1 where the agent's first action was 0."""
+
+    def __init__(self) -> None:
+        super().__init__(length=2)
+        self._paid = 0.0
+
+    def step(self, action: np.int64) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        observation, _, over, cut, info = super().step(action)
+        if not over:
+            self._paid = float(action == 0)
+        return observation, self._paid if over else 0.0, over, cut, info
+
+
+class Huge(Clockwork):
+    """Observations of 5,000 and actions from 0 to 10: both want scaling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = spaces.Box(0.0, 10.0, (2,), np.float32)
+
+    def _observation(self) -> Any:
+        return np.full(2, 5_000.0, dtype=np.float32)
+
+
+class Unbounded(Clockwork):
+    """Actions without bounds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
+
+
+class OldStep(Clockwork):
+    """Returns four values, as Gym did."""
+
+    def step(self, action: np.int64) -> Any:
+        return super().step(action)[:4]
+
+
+class Broken(Clockwork):
+    """Cannot be made."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("no licence found")
+
+
+class Talkative(Clockwork):
+    """Prints."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        print("a new episode")  # noqa: T201 - what some environments do
+        return super().reset(seed=seed, options=options)
+
+
+for _name, _maker, _limit, _kwargs in (
+    ("Clockwork", Clockwork, None, {}),
+    ("Endless", Clockwork, None, {"ends": False}),
+    ("Limited", Clockwork, 25, {"ends": False, "each": -1.0}),
+    ("Lucky", Lucky, None, {}),
+    ("Huge", Huge, None, {}),
+    ("Unbounded", Unbounded, None, {}),
+    ("OldStep", OldStep, None, {}),
+    ("Broken", Broken, None, {}),
+    ("Talkative", Talkative, None, {}),
+):
+    if f"which/{_name}-v0" not in gym.registry:
+        gym.register(
+            f"which/{_name}-v0", _maker, max_episode_steps=_limit, kwargs=_kwargs, reward_threshold=_limit and -10.0
+        )
