@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from bench.records import (
     Aggregate,
+    Candidate,
+    Card,
     CellEstimate,
+    ClaimVerdict,
+    Conclusion,
     CurveEstimate,
     Estimates,
     FailureLine,
     Interval,
+    Lead,
+    Look,
     Pair,
+    Phrase,
     Profile,
     ReferenceLine,
+    Reliability,
+    SequentialRun,
     SettingsLine,
+    Situation,
     Threshold,
     TrialLine,
 )
@@ -77,6 +88,8 @@ def synthetic(
         settings=tuple(_settings(label, name) for label in algorithms for name in environments),
         trials=trials,
         machines=_machines(len(trials)),
+        suite_hash="4f2a91c07be3",
+        **(_answers(algorithms, environments, seeds) if references else {}),
     )
 
 
@@ -289,6 +302,8 @@ def _pair(a: str, b: str, environments: Sequence[str], seeds: int, rng: np.rando
         verdict,
         sentence,
         0.1 if few else 1e-5,
+        more_runs=3 * seeds + 4 if verdict == "undecided" else None,
+        more_hours=0.23 * (3 * seeds + 4) if verdict == "undecided" else None,
     )
 
 
@@ -368,3 +383,176 @@ def _verdicts(algorithms: Sequence[str], seeds: int) -> tuple[str, ...]:
         f"{algorithms[2]} and {algorithms[-1]} cannot be told apart yet: about 14 more seeds would decide.",
         "The order holds in 23 of 26 stress tests (one environment or one seed left out, other metrics).",
     )
+
+
+def _answers(algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> dict[str, Any]:
+    """Return what the analysis concludes: enough of everything that each section has something to show."""
+    if not algorithms or not environments:
+        return {}
+    return {
+        "situations": tuple(_situations(algorithms, environments, seeds)),
+        "leads": tuple(_lead(axis, algorithms, environments, seeds) for axis in ("share", "seconds")),
+        "reliability": tuple(_reliability(label, environments, seeds) for label in algorithms),
+        "cards": tuple(_card(label, place, environments) for place, label in enumerate(algorithms)),
+        "conclusions": _conclusions(algorithms),
+        "claims": _claims(algorithms, environments, seeds),
+        "sequence": _sequence(algorithms, seeds),
+    }
+
+
+def _best_first(algorithms: Sequence[str], environments: Sequence[str]) -> list[str]:
+    return sorted(algorithms, key=lambda label: -sum(_strength(label, name) for name in environments))
+
+
+def _situations(algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> Iterator[Situation]:
+    kinds = [
+        ("full", "full", "on this suite, with its whole budget"),
+        ("steps-25000", "steps", "within 25,000 steps"),
+        ("steps-50000", "steps", "within 50,000 steps"),
+        ("seconds-60", "seconds", "within 60 CPU seconds of training"),
+        ("failures", "failures", "where a failed run is expensive"),
+        ("set-rl-zoo", "settings", "with tuned settings (rl-zoo)"),
+        *((f"environment-{name}", "environment", f"on {name}") for name in environments),
+    ]
+    for place, (key, kind, text) in enumerate(kinds):
+        unclear = place in {1, 4} or len(algorithms) < 2 or seeds < 4
+        yield _situation(key, kind, text, algorithms, environments, seeds, unclear=unclear)
+
+
+def _situation(
+    key: str, kind: str, text: str, algorithms: Sequence[str], environments: Sequence[str], seeds: int, *, unclear: bool
+) -> Situation:
+    where = tuple(name for name in environments if kind != "environment" or key.endswith(name))
+    order = _best_first(algorithms, where)
+    few = seeds < 4
+    candidates = tuple(
+        Candidate(
+            label,
+            Interval(0.95 - 0.12 * place, n=seeds, note=_FEW)
+            if few
+            else Interval(0.95 - 0.12 * place, 0.9 - 0.12 * place, 1.0 - 0.12 * place, seeds),
+            None if few else (0.58 if place == 0 else 0.42 / (len(order) - 1)),
+            None if few else 0.015 + 0.11 * place,
+        )
+        for place, label in enumerate(order)
+    )
+    as_good = tuple(order[1:2])
+    sentence = (
+        f"Not enough evidence {text}: {order[0]} leads, but no choice is supported yet."
+        if unclear
+        else f"{text[:1].upper()}{text[1:]} choose {order[0]}."
+    )
+    measure = "share" if kind == "failures" else "score"
+    return Situation(
+        key, kind, text, measure, None if unclear else order[0], as_good, candidates, where, seeds, sentence
+    )
+
+
+def _lead(axis: str, algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> Lead:
+    x = _SHARES * (1.0 if axis == "share" else 60.0)
+    curves = np.array(
+        [
+            (0.9 - 0.04 * place) * (1 - np.exp(-_SHARES * (2.0 + 3 * ((place * 7) % 5))))
+            for place in range(len(algorithms))
+        ]
+    )
+    weights = np.exp(18 * curves)
+    shares = weights / weights.sum(axis=0)
+    return Lead(
+        axis=axis,
+        x=tuple(map(float, x)),
+        labels=tuple(algorithms),
+        iqm=tuple(tuple(map(float, line)) for line in curves),
+        probability_best=tuple(tuple(map(float, line)) for line in shares),
+        environments=tuple(environments),
+        n=seeds,
+        sentences=(
+            f"Up to 30 % of the budget {algorithms[-1]} leads; from there on {algorithms[0]} does."
+            if axis == "share"
+            else f"{algorithms[0]} leads after any number of seconds, but is never told apart from {algorithms[-1]}.",
+        ),
+    )
+
+
+def _reliability(label: str, environments: Sequence[str], seeds: int) -> Reliability:
+    runs = seeds * len(environments)
+    strength = float(np.mean([_strength(label, name) for name in environments]))
+    failing = round(runs * max(0.0, 0.9 - strength))
+    reached = round(runs * min(1.0, strength))
+    collapsed = round(0.1 * reached)
+    return Reliability(
+        label=label,
+        environments=len(environments),
+        n=seeds,
+        runs=runs,
+        failing=failing,
+        failing_share=_share(failing, runs),
+        worst_decile=strength - 0.3 if runs else None,
+        spread=0.16 if runs else None,
+        reached=reached,
+        collapsed=collapsed,
+        collapsed_share=_share(collapsed, reached),
+        median_budget_share=0.62 if 2 * reached > runs else None,
+    )
+
+
+def _card(label: str, place: int, environments: Sequence[str]) -> Card:
+    if place == 0:
+        weak = (
+            Phrase("Lowest score of all: IQM 0.43 [0.35, 0.51]", "overall"),
+            Phrase("31 of 40 runs end below half of the target", "reliability"),
+        )
+        return Card(label, ("discrete", "continuous"), (), weak, ())
+    return Card(
+        label,
+        ("discrete",) if label == "DQN" else ("discrete", "continuous"),
+        (
+            Phrase(f"Best on {environments[0]}: 475.3 [471.0, 500.0]", f"environment:{environments[0]}"),
+            Phrase("Half of its runs reach the threshold in 62 % of the budget", "efficiency"),
+        ),
+        (Phrase("4 of 40 runs collapse after success", "reliability"),),
+        (Phrase("with the whole budget", "situation:full"), Phrase("within 60 CPU seconds", "situation:seconds-60")),
+    )
+
+
+def _conclusions(algorithms: Sequence[str]) -> tuple[Conclusion, ...]:
+    return (
+        Conclusion(
+            f"{algorithms[-1]} leads by IQM",
+            46,
+            48,
+            ("leaving out CartPole-v1", "area under the curve instead of the final score"),
+        ),
+        Conclusion(f"{algorithms[0]} ends last", 48, 48),
+    )
+
+
+def _claims(algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> tuple[ClaimVerdict, ...]:
+    verdicts = (
+        ("supported", Interval(0.21, 0.12, 0.31, seeds), "The whole interval lies above 0."),
+        ("contradicted", Interval(-0.3, -0.41, -0.18, seeds), "The whole interval lies below 0."),
+        ("undecided", Interval(0.02, -0.06, 0.1, seeds), "The interval holds 0; about 12 more seeds would decide."),
+    )
+    return tuple(
+        ClaimVerdict(
+            text=f"{algorithms[-1]} beats {algorithms[0]} ({place})",
+            source="Example et al. 2017, section 5",
+            statement=f"score of {algorithms[-1]} minus score of {algorithms[0]}, more than 0",
+            verdict=verdict,
+            estimate=estimate,
+            unit="normalised score",
+            environments=tuple(environments),
+            reason=reason,
+            more_runs=12 if verdict == "undecided" else None,
+            labels=tuple(dict.fromkeys((algorithms[-1], algorithms[0]))),
+        )
+        for place, (verdict, estimate, reason) in enumerate(verdicts, start=1)
+    )
+
+
+def _sequence(algorithms: Sequence[str], seeds: int) -> SequentialRun:
+    looks = (
+        Look(5, 0.012, ((algorithms[0], algorithms[-1], "worse"),) if len(algorithms) > 1 else (), 3),
+        Look(10, 0.021, (), 3),
+    )
+    return SequentialRun(looks, 20, 10 * seeds, 20 * seeds)

@@ -36,7 +36,8 @@ def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
     """Analyse and write the report; return the page."""
     from bench.report import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-    return write(estimates(experiment), folder or REPORTS / experiment.suite.name)
+    trials = experiment.store.root / "trials"
+    return write(estimates(experiment), folder or REPORTS / experiment.suite.name, trials=trials)
 
 
 def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:

@@ -1,5 +1,6 @@
 """Estimates in; page, figures and tables out."""
 
 from bench.report.folder import write
+from bench.report.formats import KINDS, render
 
-__all__ = ["write"]
+__all__ = ["KINDS", "render", "write"]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from urllib.parse import quote
 
 from bench.records import Estimates
-from bench.report import figures, page, svg, tables
+from bench.report import answers, figures, order, page, palette, png, svg, tables
+from bench.report.html import FILES
 from bench.report.table import FORMATS
+
+MOST_PNG = 60
+"""Figures up to which all are written as PNG too; beyond, only those over all environments are (SVG always are)."""
 
 
 def write(
     estimates: Estimates,
     folder: Path,
     *,
+    trials: Path | None = None,
     figure_formats: Sequence[str] = ("svg", "png"),
     table_formats: Sequence[str] = ("csv", "md", "tex"),
 ) -> Path:
@@ -22,17 +30,41 @@ def write(
     The page needs nothing beside it: styles, script and figures are inside. `figures/` and `tables/` hold the same
     content for papers and programs, in the formats asked for; files of the same name are replaced.
 
+    Args:
+        estimates: what to show.
+        folder: where to.
+        trials: the folder that holds the trials' own folders; the page links to what lies there.
+        figure_formats: of svg, png.
+        table_formats: of csv, md, tex.
+
     Raises:
-        ValueError: a format that is not one of svg, png (figures), csv, md, tex (tables).
+        ValueError: a format that is not one of these.
     """
     _check(figure_formats, ("svg", "png"))
     _check(table_formats, tuple(FORMATS))
     folder.mkdir(parents=True, exist_ok=True)
-    table_files = {table: tuple(paths) for table, paths in _write_tables(estimates, folder, table_formats)}
+    written = {name: tuple(paths) for name, paths in _write_tables(estimates, folder, table_formats)}
     plates = tuple(_write_figures(estimates, folder, figure_formats))
     index = folder / "index.html"
-    index.write_text(page.render(estimates, plates, table_files), encoding="utf-8")
+    index.write_text(page.render(estimates, plates, written, stored(estimates, folder, trials)), encoding="utf-8")
     return index
+
+
+def stored(estimates: Estimates, folder: Path, trials: Path | None) -> page.Stored:
+    """Return which files the trials left under `trials`, and the way there from `folder`."""
+    if trials is None or not trials.is_dir():
+        return page.Stored()
+    there = quote(Path(os.path.relpath(trials.resolve(), folder.resolve())).as_posix())
+    found = {line.name: _letters(trials / line.name) for line in estimates.trials if line.name}
+    return page.Stored(there, {name: letters for name, letters in found.items() if letters})
+
+
+def _letters(folder: Path) -> str:
+    try:
+        names = set(os.listdir(folder))  # noqa: PTH208 - one call for each of many thousand folders
+    except OSError:
+        return ""
+    return "".join(letter for letter, (file, _) in FILES.items() if file in names)
 
 
 def _check(asked: Sequence[str], known: Sequence[str]) -> None:
@@ -42,28 +74,24 @@ def _check(asked: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _write_tables(estimates: Estimates, folder: Path, formats: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    for table in tables.every(estimates):
+    for table in chain(answers.every(estimates), tables.every(estimates)):
         paths = [f"tables/{table.name}.{ending}" for ending in formats]
         for path, ending in zip(paths, formats, strict=True):
-            _put(folder / path, FORMATS[ending](table).encode())
+            _put(folder / path, FORMATS[ending](table.as_file()).encode())
         yield table.name, paths
 
 
 def _write_figures(estimates: Estimates, folder: Path, formats: Sequence[str]) -> Iterator[page.Plate]:
-    for picture in figures.every(estimates):
-        drawn = svg.to_svg(picture.figure, picture.name)
-        paths = tuple(f"figures/{picture.name}.{ending}" for ending in formats)
+    pictures = list(figures.every(estimates))
+    styles = palette.styles(order.labels(estimates))
+    many = len(pictures) > MOST_PNG
+    for picture in pictures:
+        left_out = {"png"} if many and picture.section.startswith("environment-") else set()
+        paths = tuple(f"figures/{picture.name}.{ending}" for ending in formats if ending not in left_out)
+        alone = figures.with_legend(picture, styles)
         for path in paths:
-            _put(folder / path, drawn.encode() if path.endswith(".svg") else svg.to_png(picture.figure))
-        yield page.Plate(
-            picture.name,
-            picture.section,
-            picture.caption,
-            picture.description,
-            svg.inline(drawn, picture.name),
-            picture.wide,
-            paths,
-        )
+            _put(folder / path, svg.to_svg(alone).encode() if path.endswith(".svg") else png.to_png(alone))
+        yield page.plate(picture, paths)
 
 
 def _put(path: Path, content: bytes) -> None:

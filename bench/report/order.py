@@ -24,8 +24,14 @@ class Places:
 
     def anchor(self, label: str, environment: str | None = None) -> str:
         """Return the link to the trials behind a number; an empty string where no trial is listed."""
+        if label not in self.algorithms or (environment is not None and environment not in self.environments):
+            return ""
         group = self.group(label, environment)
         return f"#trials-{group}" if group in self.listed else ""
+
+    def section(self, environment: str) -> str:
+        """Return the id of an environment's section, `environment-1` for the first."""
+        return f"environment-{self.environments[environment] + 1}"
 
 
 def labels(estimates: Estimates) -> tuple[str, ...]:
@@ -41,6 +47,10 @@ def labels(estimates: Estimates) -> tuple[str, ...]:
             *(line.label for line in estimates.trials),
             *(line.label for line in estimates.settings),
             *(line.label for line in estimates.failures),
+            *(label for lead in estimates.leads for label in lead.labels),
+            *(line.label for line in estimates.reliability),
+            *(line.label for line in estimates.cards),
+            *(candidate.label for situation in estimates.situations for candidate in situation.candidates),
         ]
     )
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.records import Estimates, SettingsLine
-from bench.report import order, palette, tables, words
+from bench.report import answers, figures, html, order, palette, svg, tables, words
 from bench.report.table import Table
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 VISIBLE_WARNINGS = 3
 """Warnings on the first screen; the others are folded under them."""
+MOST_ROWS = 500
+"""Trials up to which all are rows of the page; beyond, its script shows a hundred at a time."""
+MOST_OPEN = 8
+"""Environments up to which all stand open; beyond, they are folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +35,33 @@ class Plate:
     description: str
     svg: str
     wide: bool
+    labels: tuple[str, ...]
+    """The algorithms that need a legend."""
     files: tuple[str, ...]
     """Paths beside the page, for a reader who wants the figure alone."""
 
 
-def render(estimates: Estimates, plates: Sequence[Plate], table_files: Mapping[str, Sequence[str]]) -> str:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the trials left on disk."""
+
+    root: str = ""
+    """The way from the page to the folder that holds the trials' folders, as a link; empty where there is none."""
+    letters: Mapping[str, str] = field(default_factory=dict)
+    """Trial's folder name -> its files, as letters of `html.FILES`."""
+
+    def links(self, name: str) -> tables.Links:
+        """Return links to one trial's files."""
+        return tuple(
+            (word, f"{self.root}/{html.quoted(name)}/{file}")
+            for letter in self.letters.get(name, "")
+            for file, word in [html.FILES[letter]]
+        )
+
+
+def render(
+    estimates: Estimates, plates: Sequence[Plate], table_files: Mapping[str, Sequence[str]], stored: Stored
+) -> str:
     """Return the page; `table_files` maps a table's name to its files' paths beside the page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a report should load it
 
@@ -41,6 +73,7 @@ def render(estimates: Estimates, plates: Sequence[Plate], table_files: Mapping[s
         lstrip_blocks=True,
     )
     jinja.filters["plain"] = words.plain
+    jinja.filters["prose"] = words.prose
     jinja.filters["setting"] = words.setting
     jinja.filters["number"] = words.number
     return jinja.get_template("page.html").render(
@@ -49,37 +82,51 @@ def render(estimates: Estimates, plates: Sequence[Plate], table_files: Mapping[s
         words=words,
         facts=facts(estimates),
         sureness=sureness(estimates),
+        holds=holds(estimates),
+        reliance=reliance(estimates),
         absences=absences(estimates),
         visible_warnings=VISIBLE_WARNINGS,
+        folded=len(order.environments(estimates)) > MOST_OPEN,
         environments=tuple(_environments(estimates)),
-        series={words.plain(label): place % len(palette.LIGHT) for place, label in enumerate(order.labels(estimates))},
-        overall=tables.overall(estimates),
-        pairwise=tables.pairwise(estimates),
-        efficiency=tables.efficiency(estimates),
-        failures=tables.failures(estimates),
-        references=tables.references(estimates),
-        machines=tables.machines(estimates),
-        trials=tables.trials(estimates),
-        plates=plates,
-        table_files=table_files,
+        settings=tuple(_settings(estimates)),
+        tables=_tables(estimates, table_files, stored),
+        files=defaultdict(str, {name: _markup(html.files(paths)) for name, paths in table_files.items()}),
+        plates=defaultdict(str, _by_section(estimates, plates)),
+        trials=_trials(estimates, table_files, stored),
         css=_asset("page.css") + _colours(),
         script=_asset("page.js"),
     )
 
 
-def facts(estimates: Estimates) -> tuple[str, ...]:
-    """Return what was run, in short phrases: the line under the question."""
-    missing = estimates.planned - estimates.done - estimates.failed
-    size = (
-        words.counted(len(order.labels(estimates)), "algorithm"),
-        words.counted(len(order.environments(estimates)), "environment"),
-        words.counted(order.seeds(estimates), "seed"),
+def plates(estimates: Estimates) -> Iterator[Plate]:
+    """Yield each figure as a page without files beside it needs it."""
+    for picture in figures.every(estimates):
+        yield plate(picture, ())
+
+
+def plate(picture: figures.Picture, paths: Sequence[str]) -> Plate:
+    """Return one figure as the page needs it."""
+    return Plate(
+        picture.name,
+        picture.section,
+        picture.caption,
+        picture.description,
+        svg.inline(picture.scene),
+        picture.wide,
+        picture.labels,
+        tuple(paths),
     )
+
+
+def facts(estimates: Estimates) -> tuple[str, ...]:
+    """Return what was run, in short phrases: the line beside the title."""
+    missing = estimates.planned - estimates.done - estimates.failed
     return (
-        f"{estimates.done:,} of {words.counted(estimates.planned, 'trial')} finished",
-        " \N{MULTIPLICATION SIGN} ".join(size),
+        f"{estimates.done:,} of {words.counted(estimates.planned, 'trial')}",
+        words.counted(order.seeds(estimates), "seed"),
         f"{estimates.failed:,} failed",
-        f"{missing:,} missing",
+        *([f"{missing:,} missing"] if missing else []),
+        *([f"suite {estimates.suite_hash[:6]}"] if estimates.suite_hash else []),
     )
 
 
@@ -99,6 +146,27 @@ def sureness(estimates: Estimates) -> str:
     return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.percent(1 - plan['confidence'])}{corrected})."
 
 
+def holds(estimates: Estimates) -> str:
+    """Return in how many re-analyses the headline's conclusion holds; nothing where none was made."""
+    if not estimates.conclusions or not estimates.conclusions[0].of:
+        return ""
+    first = estimates.conclusions[0]
+    return f"Holds in {first.holds} of {words.counted(first.of, 're-analysis', 're-analyses')}"
+
+
+def reliance(estimates: Estimates) -> str:
+    """Return the headline of reliability: the most and the least dependable algorithm."""
+    lines = [line for line in estimates.reliability if line.runs]
+    if not lines:
+        return ""
+    told = [
+        f"{lines[0].label}: {lines[0].failing} of {words.counted(lines[0].runs, 'run')} end below half of the target"
+    ]
+    if len(lines) > 1:
+        told.append(f"{lines[-1].label}: {lines[-1].failing} of {lines[-1].runs:,}")
+    return f"{'; '.join(told)}."
+
+
 def absences(estimates: Estimates) -> dict[str, str]:
     """Return, for each section that would stand empty, the reason in words."""
     if not estimates.done:
@@ -112,10 +180,16 @@ def absences(estimates: Estimates) -> dict[str, str]:
     alone = "Fewer than two algorithms: there is nothing to compare."
     return {
         "answer": f"No verdict. {why if not estimates.done else 'The results do not allow one.'}",
+        "situations": f"No recommendation. {why}",
+        "cards": f"Nothing measured to say of any algorithm. {why}",
         "overall": f"No aggregate. {why}",
         "learning": f"No aggregate curve. {why}",
         "pairwise": f"No comparison. {alone if len(order.labels(estimates)) < 2 else why}",  # noqa: PLR2004 - a pair
-        "profile": f"No profile. {why}",
+        "crossover": f"Nobody's lead over the budget is known. {why}",
+        "reliability": f"Nothing to show. {why}",
+        "cost": "No training time is recorded.",
+        "claims": "The suite declares no claim.",
+        "robustness": "No conclusion has been re-analysed.",
         "environments": "No environment has any result yet.",
         "efficiency": f"Nothing to show. {why}",
         "settings": "No hyperparameters are recorded.",
@@ -134,27 +208,102 @@ class _Environment:
 
     name: str
     anchor: str
-    table: Table
-    settings: Table
-    settings_lines: tuple[SettingsLine, ...]
     facts: tuple[str, ...]
     runs: int
     """Finished runs of all algorithms."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """One algorithm's hyperparameters."""
+
+    label: str
+    table: Markup
+    shared: Mapping[str, Any]
+    """What it was set to on every environment."""
+    differing: tuple[tuple[str, Mapping[str, Any]], ...]
+    """(environment, what it was set to there alone)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    """The audit table: whole, or as data for the script."""
+
+    table: Markup
+    count: int
+    data: Markup | None = None
+    root: str = ""
+    csv: str = ""
+    linked: bool = False
+    """Whether rows link to files."""
+
+
+def _tables(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: Stored) -> dict[str, Markup]:
+    """Return each table that has rows, by name, as HTML."""
+    at = order.places(estimates)
+    links = {line.name: stored.links(line.name) for line in estimates.failures}
+    found: list[Table] = [
+        *answers.every(estimates),
+        tables.overall(estimates),
+        tables.pairwise(estimates),
+        tables.efficiency(estimates),
+        tables.cost(estimates),
+        tables.failures(estimates, links),
+        tables.references(estimates),
+        tables.machines(estimates),
+        *(tables.environment(estimates, name, at) for name in at.environments),
+    ]
+    return {one.name: _markup(html.table(one, at, paths.get(one.name, ()))) for one in found if one.rows}
+
+
+def _trials(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: Stored) -> _Trials:
+    at, count, mine = order.places(estimates), len(estimates.trials), paths.get("trials", ())
+    linked = bool(stored.letters)
+    if count <= MOST_ROWS:
+        content = tables.trials(estimates, {line.name: stored.links(line.name) for line in estimates.trials})
+        return _Trials(_markup(html.table(content, at, mine, css="audit")), count, linked=linked)
+    content = tables.trials(estimates)
+    csv = next((path for path in mine if path.endswith(".csv")), "")
+    data = _markup(html.packed(content, stored.letters))
+    return _Trials(_markup(html.frame(content, mine, css="audit")), count, data, stored.root, csv, linked)
+
+
+def _by_section(estimates: Estimates, plates: Iterable[Plate]) -> dict[str, Markup]:
+    """Return each section's figures with their legend, as HTML."""
+    styles = palette.styles(order.labels(estimates))
+    sections: dict[str, list[Plate]] = {}
+    for plate in plates:
+        sections.setdefault(plate.section, []).append(plate)
+    return {name: _markup(_figures(mine, styles)) for name, mine in sections.items()}
+
+
+def _figures(plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> str:
+    labels = dict.fromkeys(label for plate in plates for label in plate.labels)
+    keys = "".join(
+        f'<li data-series="{styles[label].place}">{svg.sample(styles[label])}{escape(words.plain(label))}</li>'
+        for label in labels
+    )
+    legend = f'<ul class="legend">{keys}</ul>\n' if keys else ""
+    return f'{legend}<div class="figures">\n{"".join(map(_figure, plates))}</div>\n'
+
+
+def _figure(plate: Plate) -> str:
+    caption, description = escape(words.plain(plate.caption)), escape(words.plain(plate.description))
+    return (
+        f'<figure id="figure-{plate.name}" class="{"wide" if plate.wide else "half"}">\n'
+        f'<div class="scroll plot" role="region" tabindex="0" aria-label="Figure: {caption}">'
+        f'<div role="img" aria-label="{caption} {description}">{plate.svg}</div></div>\n'
+        f"<figcaption>{caption} {html.files(plate.files)}</figcaption>\n</figure>\n"
+    )
+
+
 def _environments(estimates: Estimates) -> Iterator[_Environment]:
-    for place, name in enumerate(order.environments(estimates), start=1):
-        lines = tuple(line for line in estimates.settings if line.environment == name)
-        caption = f"{name}: what the suite sets; everything else is the library's default"
-        yield _Environment(
-            name,
-            f"environment-{place}",
-            tables.environment(estimates, name),
-            tables.settings(estimates, lines, f"settings-{place}", caption),
-            lines,
-            tuple(_environment_facts(estimates, name)),
-            sum(cell.n for cell in estimates.cells if cell.environment == name),
-        )
+    at = order.places(estimates)
+    runs = dict.fromkeys(at.environments, 0)
+    for cell in estimates.cells:
+        runs[cell.environment] += cell.n
+    for name in at.environments:
+        yield _Environment(name, at.section(name), tuple(_environment_facts(estimates, name)), runs[name])
 
 
 def _environment_facts(estimates: Estimates, name: str) -> Iterator[str]:
@@ -169,17 +318,53 @@ def _environment_facts(estimates: Estimates, name: str) -> Iterator[str]:
                 yield "saturated: every algorithm solves it, so only the steps to threshold tell them apart"
 
 
-def _colours() -> str:
-    """Return the series' colours as CSS variables for the light and the dark page."""
+def _settings(estimates: Estimates) -> Iterator[_Settings]:
+    at = order.places(estimates)
+    for place, label in enumerate(order.labels(estimates), start=1):
+        lines = tuple(line for line in estimates.settings if line.label == label)
+        if lines:
+            caption = f"{label}: what the suite sets; everything else is the library's default"
+            content = tables.settings(estimates, lines, f"settings-{place}", caption)
+            yield _Settings(label, _markup(html.table(content, at)), *_apart(lines))
+
+
+def _apart(lines: Sequence[SettingsLine]) -> tuple[dict[str, Any], tuple[tuple[str, dict[str, Any]], ...]]:
+    """Return the settings that all lines share, and per environment the others."""
+    known = [line for line in lines if line.settings]
+    first = known[0].settings if known else {}
+    shared = {
+        name: value
+        for name, value in first.items()
+        if all(name in line.settings and _same(line.settings[name], value) for line in known)
+    }
+    others = tuple(
+        (line.environment, {name: value for name, value in line.settings.items() if name not in shared})
+        for line in known
+    )
+    return shared, tuple((environment, rest) for environment, rest in others if rest)
+
+
+def _same(one: Any, other: Any) -> bool:
+    both_nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
+    return both_nan or (type(one) is type(other) and one == other)
+
+
+def _colours() -> Markup:
+    """Return the series' colours as CSS: variables for the light and the dark page, and a class for each."""
 
     def block(colours: Sequence[str]) -> str:
         return ":root{" + "".join(f"--series-{place}:{colour};" for place, colour in enumerate(colours)) + "}"
 
     dark = f"@media screen and (prefers-color-scheme: dark){{{block(palette.DARK)}}}"
-    return f"{block(palette.LIGHT)}\n{dark}\n"
+    classes = "".join(f".s{place}{{color:var(--series-{place})}}" for place in range(len(palette.LIGHT)))
+    return _markup(f"{block(palette.LIGHT)}\n{dark}\n{classes}\n")
 
 
-def _asset(name: str) -> Any:
+def _asset(name: str) -> Markup:
+    return _markup(files("bench.report").joinpath("templates", name).read_text(encoding="utf-8"))
+
+
+def _markup(text: str) -> Markup:
     from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2
 
-    return Markup(files("bench.report").joinpath("templates", name).read_text(encoding="utf-8"))  # noqa: S704 - own file
+    return Markup(text)  # noqa: S704 - written by this room, everybody's words escaped

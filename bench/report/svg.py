@@ -1,121 +1,119 @@
-"""A matplotlib figure in; an SVG file, a PNG file, an SVG element for a page out."""
+"""A scene in; an SVG file, an SVG element for a page out."""
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
 
 from bench.report import palette
+from bench.report.scene import Dots, Fill, Group, Ink, Mark, Points, Scene, Stroke, Words, shape
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_NAMESPACE = re.compile(r"^\{[^}]*\}")
-_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
-_FAMILY = re.compile(r"font-family: [^;]*;? ?")
-_SHORTHAND = re.compile(r"font: ([\d.]+px) [^;]*")
-_NO_ROTATION = re.compile(r"^rotate\(-?0 ")
-_PNG_DPI = 200
-_PNG_EFFORT = {"compress_level": 4}
-_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
-_DROPPED = frozenset({"metadata", "style"})
+UNITS = 10
+"""SVG units per point: coordinates are whole numbers, half as long as decimals."""
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-def to_svg(figure: Figure, salt: str) -> str:
-    """Return the figure as an SVG file's text: letters stay letters, the same figure gives the same bytes."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 - as in _settings
-
-    page = io.StringIO()
-    with _settings({"svg.hashsalt": salt}):
-        # Figure.savefig would draw everything twice, for layouts that these figures do not use.
-        FigureCanvasSVG(figure).print_svg(page, metadata=_NO_METADATA)  # type: ignore[no-untyped-call] # matplotlib's own gap
-    return page.getvalue().replace("'DejaVu Sans'", palette.SANS)
+def to_svg(scene: Scene) -> str:
+    """Return the scene as the text of an SVG file that stands alone: fixed colours, letters as letters."""
+    view = f"0 0 {_units(scene.width)} {_units(scene.height)}"
+    size = f'width="{scene.width:.0f}pt" height="{scene.height:.0f}pt"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{view}" font-family="{palette.SANS}">'
+    return _DECLARATION + head + "".join(_marks(scene.marks, _fixed, facts=False)) + "</svg>\n"
 
 
-def to_png(figure: Figure) -> bytes:
-    """Return the figure as a PNG on white, for slides and papers."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - as in _settings
+def inline(scene: Scene) -> str:
+    """Return the scene as an `<svg>` element for a page: the page's colours, and facts for its script.
 
-    image = io.BytesIO()
-    ground, dpi = figure.get_facecolor(), figure.dpi
-    figure.set(facecolor="white", dpi=_PNG_DPI)
-    with _settings():
-        FigureCanvasAgg(figure).print_png(image, pil_kwargs=_PNG_EFFORT)  # type: ignore[no-untyped-call] # as above
-    figure.set(facecolor=ground, dpi=dpi)
-    return image.getvalue()
-
-
-def inline(svg: str, prefix: str) -> str:
-    """Return the `<svg>` element of a file's text for a page that holds many.
-
-    Ids that are referred to get `prefix`, the others go; colours become the page's variables, so that they turn over
-    in dark mode; coordinates are rounded to a hundredth of a point.
+    Colours are classes (`s0`, ... for the algorithms; `ink`, `muted`, `rule`, `paper`) that set `color`.
     """
-    root = ET.fromstring(svg)  # noqa: S314 - our own output of a moment ago
-    used = set(re.findall(r"""(?:url\(|href=["'])#([\w-]+)""", svg))
-    _strip(root, prefix, used)
-    for name in ("width", "height", "version"):
-        root.attrib.pop(name, None)
-    root.set("aria-hidden", "true")
-    root.set("focusable", "false")
-    return ET.tostring(root, encoding="unicode")
+    view = f"0 0 {_units(scene.width)} {_units(scene.height)}"
+    return f'<svg viewBox="{view}">' + "".join(_marks(scene.marks, _themed, facts=True)) + "</svg>"
 
 
-@contextmanager
-def _settings(more: Mapping[Any, Any] = MappingProxyType({})) -> Iterator[None]:
-    from matplotlib import rc_context  # noqa: PLC0415 - half a second that only drawing should cost
-
-    with rc_context({**palette.MATPLOTLIB, **more}), warnings.catch_warnings():
-        # A label may hold signs that the layout font lacks; the SVG keeps them as text all the same.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
-        yield
+def sample(style: palette.Style) -> str:
+    """Return a short line with its marker, as a legend shows an algorithm, for a page."""
+    line = np.array([[0.0, 5.0], [26.0, 5.0]])
+    ink = Ink("", style.place)
+    marks = (Stroke([line], ink, 1.8, style.dash), Dots(np.array([[13.0, 5.0]]), style.marker, ink, 5.0))
+    return f'<svg viewBox="0 0 260 100" aria-hidden="true">{"".join(_marks(marks, _themed, facts=False))}</svg>'
 
 
-def _strip(element: ET.Element, prefix: str, used: set[str]) -> None:
-    element.tag = _NAMESPACE.sub("", element.tag)
-    attributes = {_NAMESPACE.sub("", name): value for name, value in element.attrib.items()}
-    element.attrib.clear()
-    for name, value in attributes.items():
-        kept = _attribute(name, value, prefix, used)
-        if kept is not None:
-            element.set(name, kept)
-    for child in list(element):
-        if _NAMESPACE.sub("", child.tag) in _DROPPED:
-            element.remove(child)
+Colour = Callable[[Ink, str], str]
+"""(ink, `stroke` or `fill`) -> attributes that paint so."""
+
+
+def _fixed(ink: Ink, what: str) -> str:
+    return f' {what}="{palette.hexadecimal(ink)}"'
+
+
+def _themed(ink: Ink, what: str) -> str:
+    name = f"s{ink.series % len(palette.LIGHT)}" if ink.series is not None else ink.name
+    return f' class="{name}" {what}="currentColor"'
+
+
+def _marks(marks: Sequence[Mark], colour: Colour, *, facts: bool) -> Iterator[str]:
+    for mark in marks:
+        if isinstance(mark, Group):
+            yield _opening(mark) if facts else "<g>"
+            yield from _marks(mark.marks, colour, facts=facts)
+            yield "</g>"
         else:
-            _strip(child, prefix, used)
+            yield cast("Callable[[Mark, Colour], str]", _WRITERS[type(mark)])(mark, colour)
 
 
-def _attribute(name: str, value: str, prefix: str, used: set[str]) -> str | None:
-    if name == "id":
-        return f"{prefix}-{value}" if value in used else None
-    if name == "href":
-        return value.replace("#", f"#{prefix}-", 1)
-    if name == "style":
-        # The page's own font; matplotlib before 3.11 wrote size and family as one.
-        return _themed(_FAMILY.sub("", _SHORTHAND.sub(r"font-size: \1", value))).strip()
-    if name == "transform" and _NO_ROTATION.match(value):
-        return None
-    if name in {"d", "x", "y", "transform"}:
-        return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), value)
-    return value.replace("url(#", f"url(#{prefix}-")
+def _opening(group: Group) -> str:
+    known: Mapping[str, str] = {"series": str(group.series)} if group.series is not None else {}
+    told = "".join(f" data-{name}={quoteattr(value)}" for name, value in {**known, **group.facts}.items())
+    return f'<g class="{group.css}"{told}>'
 
 
-_VARIABLES = {
-    **palette.NEUTRALS,
-    **{colour: f"--series-{place}" for place, colour in enumerate(palette.LIGHT)},
-}
+def _stroke(mark: Stroke, colour: Colour) -> str:
+    more = f' stroke-dasharray="{" ".join(str(_units(part)) for part in mark.dash)}"' if mark.dash else ""
+    more += f' stroke-opacity="{mark.alpha:g}"' if mark.alpha < 1 else ""
+    more += ' stroke-linecap="round"' if mark.cap == "round" else ""
+    width = f'stroke-width="{_units(mark.width)}"'
+    return f'<path d="{_path(mark.lines)}" fill="none" {width}{more}{colour(mark.ink, "stroke")}/>'
 
 
-def _themed(style: str) -> str:
-    return re.sub(r"#[0-9a-f]{6}", lambda found: _variable(found[0]), style)
+def _fill(mark: Fill, colour: Colour) -> str:
+    more = f' fill-opacity="{mark.alpha:g}"' if mark.alpha < 1 else ""
+    return f'<path d="{_path(mark.outlines, close=True)}"{more}{colour(mark.ink, "fill")}/>'
 
 
-def _variable(colour: str) -> str:
-    return f"var({_VARIABLES[colour]})" if colour in _VARIABLES else colour
+def _dots(mark: Dots, colour: Colour) -> str:
+    outlines = [np.array(shape(mark.marker, mark.size)) + place for place in mark.at]
+    path = _path(outlines, close=True)
+    if mark.hollow:
+        return f'<path d="{path}" fill="none" stroke-width="10"{colour(mark.ink, "stroke")}/>'
+    return f'<path d="{path}"{colour(mark.ink, "fill")}/>'
+
+
+def _words(mark: Words, colour: Colour) -> str:
+    anchor = "" if mark.anchor == "start" else f' text-anchor="{mark.anchor}"'
+    bold = ' font-weight="600"' if mark.bold else ""
+    place = f'x="{_units(mark.x)}" y="{_units(mark.y)}" font-size="{_units(mark.size)}"'
+    return f"<text {place}{anchor}{bold}{colour(mark.ink, 'fill')}>{escape(mark.text)}</text>"
+
+
+_WRITERS = {Stroke: _stroke, Fill: _fill, Dots: _dots, Words: _words}
+
+
+def _units(length: float) -> int:
+    return round(length * UNITS)
+
+
+def _path(lines: Sequence[Points], *, close: bool = False) -> str:
+    """Return path data: one absolute start per line, then steps relative to the point before."""
+    return "".join(_line(line) + ("z" if close else "") for line in lines if len(line))
+
+
+def _line(points: Points) -> str:
+    # Steps between rounded points, so that errors do not add up.
+    whole = np.rint(np.asarray(points) * UNITS).astype(int)
+    x, y = whole[0].tolist()
+    moves = np.diff(whole, axis=0)
+    steps = " ".join(map(str, moves[moves.any(axis=1)].ravel().tolist())).replace(" -", "-")
+    return f"M{x} {y}" + (f"l{steps}" if steps else "")

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.records import Interval
 from bench.report import words
@@ -28,6 +28,8 @@ class Column:
     """Whether its cells are prose that may break over lines."""
     places: int | None = None
     """Decimals of its numbers; None: as each number needs."""
+    page_only: bool = False
+    """Whether it makes sense on the page alone, such as links to files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Cell:
     """Why there is no number, or what to know about it."""
     link: str = ""
     """Where on the page its trials stand, `#...`."""
+    parts: tuple[tuple[str, str], ...] = ()
+    """(text, link) of the pieces that the value is made of, for the page: each leads somewhere of its own."""
 
     def shown(self, places: int | None = None) -> str:
         """Return the value as a reader sees it, with the column's decimals."""
@@ -55,8 +59,8 @@ class Cell:
     @property
     def footnote(self) -> str:
         """The cell's own note, else its interval's."""
-        inner = self.value.note if isinstance(self.value, Interval) else ""
-        return words.sentence(self.note or inner)
+        note = self.note or (self.value.note if isinstance(self.value, Interval) else "")
+        return words.sentence(note) if note else ""
 
     @property
     def key(self) -> str:
@@ -77,10 +81,13 @@ class Table:
     groups: tuple[str, ...] = ()
     """Per row: the cell of the experiment it belongs to, for links and the filter; empty for most tables."""
 
+    anchors: tuple[str, ...] = ()
+    """Per row: its id on the page; empty for most tables."""
+
     @property
     def footnotes(self) -> tuple[str, ...]:
         """Every different note, in reading order."""
-        return tuple(dict.fromkeys(cell.footnote for row in self.rows for cell in row if cell.footnote))
+        return tuple(dict.fromkeys(note for row in self.rows for cell in row if (note := cell.footnote)))
 
     def shown(self) -> tuple[tuple[str, ...], ...]:
         """Return every cell as a reader sees it."""
@@ -89,13 +96,18 @@ class Table:
             for row in self.rows
         )
 
-    def mark(self, cell: Cell) -> str:
-        """Return the letter of the cell's footnote; empty where it has none."""
-        return self.letter(cell.footnote) if cell.footnote else ""
+    def marks(self) -> tuple[tuple[str, ...], ...]:
+        """Return the letter of every cell's footnote; empty where it has none."""
+        letter = {note: letters(place) for place, note in enumerate(self.footnotes)}
+        return tuple(tuple(letter.get(cell.footnote, "") for cell in row) for row in self.rows)
 
-    def letter(self, note: str) -> str:
-        """Return the letter of one of the footnotes."""
-        return letters(self.footnotes.index(note))
+    def as_file(self) -> Table:
+        """Return the table without the columns that make sense on the page alone."""
+        kept = [place for place, column in enumerate(self.columns) if not column.page_only]
+        if len(kept) == len(self.columns):
+            return self
+        rows = tuple(tuple(row[place] for place in kept) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[place] for place in kept), rows=rows)
 
 
 def letters(place: int) -> str:
@@ -117,28 +129,28 @@ def to_csv(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
     """Return the table as GitHub-flavoured Markdown, caption above and footnotes below."""
-    head = [_markdown(column.name) for column in table.columns]
+    head = [markdown_text(column.name) for column in table.columns]
     rule = ["---:" if column.numeric else ":---" for column in table.columns]
-    body = _body(table, _markdown, ("<sup>", "</sup>"))
+    body = _body(table, markdown_text, ("<sup>", "</sup>"))
     lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
-    notes = [f"{letters(place)}: {_markdown(note)}" for place, note in enumerate(table.footnotes)]
-    return "\n".join([f"**{_markdown(table.caption)}**", "", *lines, *_block(notes, "\n")]) + "\n"
+    notes = [f"{letters(place)}: {markdown_text(note)}" for place, note in enumerate(table.footnotes)]
+    return "\n".join([f"**{markdown_text(table.caption)}**", "", *lines, *_block(notes, "\n")]) + "\n"
 
 
 def to_latex(table: Table) -> str:
     """Return the table as LaTeX for the package booktabs."""
-    shape = "".join("r" if column.numeric else "l" for column in table.columns)
-    head = " & ".join(_latex(column.name) for column in table.columns)
-    body = _body(table, _latex, (r"\textsuperscript{", "}"))
+    shape = "".join("r" if column.numeric else "p{4cm}" if column.wraps else "l" for column in table.columns)
+    head = " & ".join(latex_text(column.name) for column in table.columns)
+    body = _body(table, latex_text, (r"\textsuperscript{", "}"))
     notes = [
-        rf"\par\footnotesize \textsuperscript{{{letters(place)}}} {_latex(note)}"
+        rf"\par\footnotesize \textsuperscript{{{letters(place)}}} {latex_text(note)}"
         for place, note in enumerate(table.footnotes)
     ]
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_latex(table.caption)}}}",
+        rf"\caption{{{latex_text(table.caption)}}}",
         rf"\begin{{tabular}}{{{shape}}}",
         r"\toprule",
         head + r" \\",
@@ -152,7 +164,7 @@ def to_latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-FORMATS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
+FORMATS: dict[str, Callable[[Table], str]] = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
 """File ending -> renderer."""
 
 
@@ -175,10 +187,9 @@ def _csv_values(cell: Cell, column: Column) -> list[str]:
 
 def _body(table: Table, escape: Callable[[str], str], raised: tuple[str, str]) -> list[list[str]]:
     """Return the cells as escaped text, each with its footnote's letter between the two halves of `raised`."""
-    marks = [[mark.join(raised) if (mark := table.mark(cell)) else "" for cell in row] for row in table.rows]
     return [
-        [escape(text) + mark for text, mark in zip(*pair, strict=True)]
-        for pair in zip(table.shown(), marks, strict=True)
+        [escape(text) + (mark.join(raised) if mark else "") for text, mark in zip(*pair, strict=True)]
+        for pair in zip(table.shown(), table.marks(), strict=True)
     ]
 
 
@@ -189,7 +200,8 @@ def _block(lines: list[str], gap: str) -> list[str]:
 _MARKDOWN = str.maketrans({**{sign: "\\" + sign for sign in "\\`*_{}[]#|~$"}, "<": "&lt;", ">": "&gt;", "&": "&amp;"})
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Return text with everything escaped that Markdown, or HTML within it, would read as a sign."""
     return text.translate(_MARKDOWN)
 
 
@@ -212,5 +224,6 @@ _LATEX = str.maketrans(
 )
 
 
-def _latex(text: str) -> str:
+def latex_text(text: str) -> str:
+    """Return text with everything escaped that LaTeX would read as a command."""
     return text.translate(_LATEX)

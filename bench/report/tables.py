@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from bench.records import Aggregate, CellEstimate, Estimates, Interval, Pair, SettingsLine, TrialLine
@@ -10,6 +11,8 @@ from bench.report import order, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
+Links = tuple[tuple[str, str], ...]
+"""(name, path from the report's folder) of files."""
 NOT_REACHED = "Fewer than half of the runs reach the threshold within the budget."
 _VISIBLE_OVERSHOOT = 0.005
 
@@ -33,6 +36,7 @@ def overall(estimates: Estimates) -> Table:
             Column("IQM (rliable)", places=2, hint="Trimmed as rliable does it, for comparison with the literature"),
         ),
         tuple(_overall_row(at, line) for line in estimates.aggregates),
+        anchors=tuple(f"overall-{at.algorithms[line.label]}" for line in estimates.aggregates),
     )
 
 
@@ -55,6 +59,7 @@ def pairwise(estimates: Estimates) -> Table:
             Column(
                 "More runs", hint="About how many more per environment would decide, if the effect is what it seems"
             ),
+            Column("Hours", hint="On one core, that these runs would take for both"),
             Column("p", hint="The larger of the rank permutation test's and the Wilson interval's"),
             Column("Environments"),
         ),
@@ -62,15 +67,16 @@ def pairwise(estimates: Estimates) -> Table:
     )
 
 
-def environment(estimates: Estimates, name: str) -> Table:
+def environment(estimates: Estimates, name: str, at: Places | None = None) -> Table:
     """Return one row per algorithm on the environment `name`: results, cost, failures."""
-    at = order.places(estimates)
+    at = at or order.places(estimates)
+    section = at.section(name)
     share = words.percent(order.plan(estimates)["threshold"])
     level = _level(estimates)
     cells = [cell for cell in estimates.cells if cell.environment == name]
     places = _places(value for cell in cells for value in (cell.iqm_return, cell.mean_return))
     return Table(
-        f"environment-{at.environments[name] + 1}",
+        section,
         f"{name}: the final policies, interquartile mean over runs with {level} intervals",
         (
             Column("Algorithm", numeric=False),
@@ -91,37 +97,55 @@ def environment(estimates: Estimates, name: str) -> Table:
             Column("Mean return", interval=True, places=places, hint="Mean over runs, raw"),
         ),
         tuple(_cell_row(at, cell) for cell in cells),
+        anchors=tuple(f"{section}-{at.algorithms[cell.label]}" for cell in cells),
     )
 
 
 def efficiency(estimates: Estimates) -> Table:
-    """Return one row per cell: how fast it learns and what it costs."""
+    """Return one row per cell: how fast it learns."""
     at = order.places(estimates)
     return Table(
         "efficiency",
-        "What learning costs: steps and CPU seconds until the threshold score, speed, area under the curve",
+        f"How fast they learn: until a score of {words.percent(order.plan(estimates)['threshold'])} is first reached "
+        "in an evaluation, and over the whole of training",
         (
             Column("Algorithm", numeric=False),
             Column("Environment", numeric=False),
-            Column("Reached", hint="Runs that reach the threshold, of all runs"),
+            Column("Reached", hint="Runs that reach the threshold, of all runs (n)"),
             Column("Steps to threshold", hint="Median over all runs"),
             Column("CPU s to threshold", hint="Median over all runs"),
-            Column("Steps/s", hint="Median over runs, training alone, per CPU second"),
-            Column("CPU s per run", hint="Median over runs, training alone"),
-            Column("Overshoot", hint="Largest share of steps beyond the budget"),
             Column(
                 "Score over training",
                 interval=True,
                 places=2,
                 hint="Mean of the learning curve, normalised (area under it)",
             ),
+            Column("n", hint="Trained runs counted"),
         ),
         tuple(_efficiency_row(at, cell) for cell in estimates.cells if cell.n),
     )
 
 
-def failures(estimates: Estimates) -> Table:
-    """Return one row per failed trial."""
+def cost(estimates: Estimates) -> Table:
+    """Return one row per cell: what its training takes."""
+    at = order.places(estimates)
+    return Table(
+        "cost",
+        "What training costs on the machines of this report, evaluation excluded",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("CPU s per run", hint="Median over runs, training alone"),
+            Column("Steps/s", hint="Median over runs, training alone, per CPU second"),
+            Column("Overshoot", hint="Largest share of steps beyond the budget"),
+            Column("n", hint="Trained runs counted"),
+        ),
+        tuple(_cost_row(at, cell) for cell in estimates.cells if cell.train_seconds is not None),
+    )
+
+
+def failures(estimates: Estimates, files: Mapping[str, Links] = MappingProxyType({})) -> Table:
+    """Return one row per failed trial, with links to `files` as in `trials`."""
     at = order.places(estimates)
     return Table(
         "failures",
@@ -134,16 +158,18 @@ def failures(estimates: Estimates) -> Table:
             Column("Attempt"),
             Column("Message", numeric=False, wraps=True),
             Column("Folder", numeric=False),
+            Column("Files", numeric=False, page_only=True),
         ),
         tuple(
             (
-                _trace(at, line.label, None, line.label),
+                _trace(at, line.label, line.environment, line.label),
                 Cell(line.environment),
                 Cell(line.seed, text=str(line.seed)),
                 Cell(line.kind.replace("_", " ")),
                 Cell(line.attempt),
                 Cell(line.message),
                 Cell(line.name),
+                _files(files.get(line.name, ())),
             )
             for line in estimates.failures
         ),
@@ -220,8 +246,13 @@ def machines(estimates: Estimates) -> Table:
     )
 
 
-def trials(estimates: Estimates) -> Table:
-    """Return one row per trial: the evidence behind every other number."""
+def trials(estimates: Estimates, files: Mapping[str, Links] = MappingProxyType({})) -> Table:
+    """Return one row per trial: the evidence behind every other number.
+
+    Args:
+        estimates: what is shown.
+        files: trial's folder name -> links to what lies in it.
+    """
     at = order.places(estimates)
     lines = order.trials(estimates)
     return Table(
@@ -238,8 +269,9 @@ def trials(estimates: Estimates) -> Table:
             Column("CPU s", hint="Training alone"),
             Column("Fingerprint", numeric=False, hint="Hash of everything that can change the numbers"),
             Column("Folder", numeric=False),
+            Column("Files", numeric=False, page_only=True),
         ),
-        tuple(_trial_row(line) for line in lines),
+        tuple(_trial_row(line, files.get(line.name, ())) for line in lines),
         tuple(at.group(line.label, line.environment) for line in lines),
     )
 
@@ -248,9 +280,11 @@ def every(estimates: Estimates) -> Iterator[Table]:
     """Yield each table that is written as files."""
     yield overall(estimates)
     yield pairwise(estimates)
-    for name in order.environments(estimates):
-        yield environment(estimates, name)
+    at = order.places(estimates)
+    for name in at.environments:
+        yield environment(estimates, name, at)
     yield efficiency(estimates)
+    yield cost(estimates)
     yield failures(estimates)
     yield references(estimates)
     yield settings(estimates, estimates.settings, "settings", "Hyperparameters and where they come from")
@@ -295,6 +329,7 @@ def _pair_row(at: Places, pair: Pair, level: float) -> tuple[Cell, ...]:
         Cell(pair.n),
         Cell(pair.sentence),
         Cell(pair.more_runs),
+        Cell(pair.more_hours),
         Cell(pair.p_value, text=words.probability(pair.p_value)),
         Cell(pair.environments),
     )
@@ -331,14 +366,23 @@ def _efficiency_row(at: Places, cell: CellEstimate) -> tuple[Cell, ...]:
         trace(reached.reached, f"{reached.reached} of {reached.n}"),
         trace(_whole(reached.median_steps), note=_unreached(cell, reached.median_steps)),
         trace(reached.median_seconds, note=_unreached(cell, reached.median_seconds)),
-        trace(_whole(cell.steps_per_second)),
-        trace(cell.train_seconds),
-        trace(cell.overshoot, words.percent(cell.overshoot, 1), _overshoot(cell)),
         trace(cell.auc_score),
+        Cell(cell.n),
     )
 
 
-def _trial_row(line: TrialLine) -> tuple[Cell, ...]:
+def _cost_row(at: Places, cell: CellEstimate) -> tuple[Cell, ...]:
+    return (
+        _trace(at, cell.label, cell.environment, cell.label),
+        Cell(cell.environment),
+        _trace(at, cell.label, cell.environment, cell.train_seconds),
+        _trace(at, cell.label, cell.environment, _whole(cell.steps_per_second)),
+        Cell(cell.overshoot, words.percent(cell.overshoot, 1), _overshoot(cell)),
+        Cell(cell.n),
+    )
+
+
+def _trial_row(line: TrialLine, files: Links) -> tuple[Cell, ...]:
     return (
         Cell(line.label),
         Cell(line.environment),
@@ -350,7 +394,12 @@ def _trial_row(line: TrialLine) -> tuple[Cell, ...]:
         Cell(line.seconds),
         Cell(line.fingerprint),
         Cell(line.name),
+        _files(files),
     )
+
+
+def _files(links: Links) -> Cell:
+    return Cell(", ".join(name for name, _ in links), parts=links)
 
 
 def _unreached(cell: CellEstimate, median: float | None) -> str:

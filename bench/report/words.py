@@ -29,6 +29,11 @@ def plain(text: str) -> str:
     )
 
 
+def prose(text: str) -> str:
+    """Return `text` as `plain`, its percent signs kept on the line of their numbers."""
+    return plain(text).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
 def decimals(values: Iterable[float | None]) -> int:
     """Return the number of decimals that suits the largest of `values`: about three significant digits."""
     largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)

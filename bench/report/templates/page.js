@@ -1,58 +1,135 @@
 "use strict";
 (() => {
-  const keyOf = (row, column) => row.cells[column].dataset.key;
+  const MINUS = "\u2212";
+  const PAGE = 100;
+
+  // Tables: sorted by any column, from what their cells show.
+
+  const value = (text) => Number.parseFloat(text.replaceAll(MINUS, "-").replace(/[,<]/g, ""));
 
   const compare = (numeric, direction, column) => (one, other) => {
-    const a = keyOf(one, column);
-    const b = keyOf(other, column);
+    const a = one.text(column);
+    const b = other.text(column);
+    if (!numeric) return direction * a.localeCompare(b, "en", { numeric: true });
+    const x = value(a);
+    const y = value(b);
     // Rows without a value stay last, whichever way the column runs.
-    if (a === "" || b === "") return (a === "") - (b === "");
-    return direction * (numeric ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
+    return direction * (x - y);
   };
 
-  const sortBy = (table, heading, column) => {
-    const falling = heading.getAttribute("aria-sort") === "ascending";
-    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-    heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
-    const body = table.tBodies[0];
-    const order = compare(heading.classList.contains("number"), falling ? -1 : 1, column);
-    body.append(...[...body.rows].sort(order));
-  };
-
-  for (const table of document.querySelectorAll("table.sortable")) {
-    if (table.tBodies[0].rows.length < 2) continue;
+  const sortable = (table, sort) => {
     [...table.tHead.rows[0].cells].forEach((heading, column) => {
       const button = document.createElement("button");
       button.type = "button";
       button.append(...heading.childNodes);
-      button.addEventListener("click", () => sortBy(table, heading, column));
+      button.addEventListener("click", () => {
+        const falling = heading.getAttribute("aria-sort") === "ascending";
+        for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+        heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
+        sort(compare(heading.classList.contains("number"), falling ? -1 : 1, column));
+      });
       heading.append(button);
     });
+  };
+
+  const asRow = (element) => ({
+    element: () => element,
+    text: (column) => element.cells[column].textContent,
+    words: element.textContent.toLowerCase(),
+    group: element.dataset.group,
+  });
+
+  for (const table of document.querySelectorAll("table.sortable:not(.audit)")) {
+    const body = table.tBodies[0];
+    if (body.rows.length < 2) continue;
+    sortable(table, (order) => body.append(...[...body.rows].map(asRow).sort(order).map((row) => row.element())));
   }
+
+  // The audit table: rows of the page, or of the data beside it, a page of them at a time.
 
   const openAround = (element) => {
     for (let fold = element?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    element?.querySelector(":scope > details")?.setAttribute("open", "");
+  };
+
+  const FILES = { r: ["trial.json", "record"], f: ["failure.json", "failure"], l: ["log.txt", "log"] };
+
+  const cell = (tag, text, css) => {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    if (css) made.className = css;
+    return made;
+  };
+
+  const fileLinks = (root, folder, letters) => {
+    const made = cell("td", "", "w");
+    for (const letter of letters) {
+      const [file, word] = FILES[letter];
+      const link = cell("a", word);
+      link.href = `${root}/${encodeURIComponent(folder)}/${file}`;
+      const part = cell("span", "", "part");
+      part.append(link);
+      made.append(part);
+    }
+    return made;
+  };
+
+  const unpacked = (data, table) => {
+    const numeric = [...table.tHead.rows[0].cells].map((heading) => heading.classList.contains("number"));
+    const root = data.dataset.root;
+    return JSON.parse(data.textContent).flatMap(([group, label, environment, start, rows]) =>
+      rows.map((values) => {
+        const letters = values.at(-1);
+        const folder = values.at(-2) || `${start}--seed-${values[0]}--${values.at(-3)}`;
+        const texts = [label, environment, ...values.slice(0, -2), folder];
+        const element = () => {
+          const row = document.createElement("tr");
+          const head = cell("th", label);
+          head.scope = "row";
+          head.prepend(cell("i", "", `swatch s${Number(group.split("-")[0]) % 8}`));
+          row.append(head, ...texts.slice(1).map((text, place) => cell("td", text, numeric[place + 1] ? "" : "w")));
+          row.append(fileLinks(root, folder, letters));
+          return row;
+        };
+        return { element, text: (column) => texts[column] ?? "", words: texts.join(" ").toLowerCase(), group };
+      }),
+    );
   };
 
   const audit = document.querySelector("table.audit");
   if (audit) {
-    const rows = [...audit.tBodies[0].rows];
-    const search = document.getElementById("trial-search");
-    const all = document.getElementById("trial-all");
-    const count = document.getElementById("trial-count");
+    const data = document.getElementById("trial-data");
+    const body = audit.tBodies[0];
+    const rows = data ? unpacked(data, audit) : [...body.rows].map(asRow);
+    const size = data ? PAGE : Number.POSITIVE_INFINITY;
+    const [search, all, before, after, count] = ["search", "all", "before", "after", "count"].map((name) =>
+      document.getElementById(`trial-${name}`),
+    );
     let group = "";
+    let first = 0;
 
-    const show = () => {
-      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
-      for (const row of rows) {
-        const inGroup = !group || row.dataset.group === group || row.dataset.group.startsWith(`${group}-`);
-        const text = row.textContent.toLowerCase();
-        row.hidden = !(inGroup && words.every((word) => text.includes(word)));
-        shown += !row.hidden;
-      }
-      count.textContent = `${shown} of ${rows.length} trials`;
-      all.hidden = shown === rows.length;
+    const matching = () => {
+      const asked = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      return rows.filter(
+        (row) =>
+          (!group || row.group === group || row.group.startsWith(`${group}-`)) &&
+          asked.every((word) => row.words.includes(word)),
+      );
+    };
+
+    const show = (from = 0) => {
+      const found = matching();
+      first = Math.min(Math.max(from, 0), Math.max(found.length - 1, 0));
+      const shown = found.slice(first, first + size);
+      body.replaceChildren(...shown.map((row) => row.element()));
+      const part = shown.length < found.length ? `${first + 1} to ${first + shown.length} of ` : "";
+      const number = (many) => many.toLocaleString("en-US");
+      count.textContent = `${part}${number(found.length)} of ${number(rows.length)} trials`;
+      all.hidden = found.length === rows.length;
+      for (const button of [before, after]) button.hidden = found.length <= size;
+      before.disabled = first === 0;
+      after.disabled = first + size >= found.length;
     };
 
     const follow = () => {
@@ -64,16 +141,22 @@
       document.getElementById("trials").scrollIntoView();
     };
 
-    search.addEventListener("input", show);
+    sortable(audit, (order) => {
+      rows.sort(order);
+      show();
+    });
+    search.addEventListener("input", () => show());
+    before.addEventListener("click", () => show(first - size));
+    after.addEventListener("click", () => show(first + size));
     all.addEventListener("click", () => {
       group = "";
       search.value = "";
       show();
       search.focus();
     });
-    // A second click on the same link changes no hash but must filter again.
+    // A second click on the same link changes no hash but must filter, or open, again.
     document.addEventListener("click", (event) => {
-      if (event.target.closest("a.trace")) setTimeout(follow);
+      if (event.target.closest('a[href^="#"]')) setTimeout(follow);
     });
     window.addEventListener("hashchange", follow);
     audit.closest("section").querySelector(".filter").hidden = false;
@@ -81,7 +164,202 @@
     follow();
   }
 
+  // Legends: each name becomes a button that shows or hides its algorithm in every figure.
+
+  const hiding = document.createElement("style");
+  document.head.append(hiding);
+  const hidden = new Set();
+  const legends = [...document.querySelectorAll(".legend li")];
+
+  const showSeries = () => {
+    const one = (series) => `figure svg [data-series="${series}"],figure svg [data-either~="${series}"]`;
+    hiding.textContent = [...hidden].map((series) => `${one(series)}{display:none}`).join("");
+    for (const item of legends) {
+      item.firstElementChild.setAttribute("aria-pressed", String(!hidden.has(item.dataset.series)));
+    }
+  };
+
+  for (const item of legends) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.title = "Show or hide in every figure";
+    button.append(...item.childNodes);
+    button.addEventListener("click", () => {
+      const series = item.dataset.series;
+      if (!hidden.delete(series)) hidden.add(series);
+      showSeries();
+    });
+    item.append(button);
+  }
+  if (legends.length) showSeries();
+
+  // Curves: the nearest point under the pointer, or the one that the arrow keys have reached, in words.
+
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.setAttribute("role", "status");
+  tip.hidden = true;
+  document.body.append(tip);
+
+  const spoken = (number) => {
+    const size = Math.abs(number);
+    const places = size >= 1000 ? 0 : size >= 10 ? 1 : size >= 0.1 || size === 0 ? 2 : 3;
+    const shape = { minimumFractionDigits: places, maximumFractionDigits: places };
+    return number.toLocaleString("en-US", shape).replace("-", MINUS);
+  };
+  const percent = (number) => `${Math.round(100 * number)} %`;
+  const isShare = (name) => name.startsWith("Share");
+  const numbers = (text) => (text ? text.split(" ").map((part) => (part === "" ? Number.NaN : Number(part))) : []);
+
+  const scaled = (text) => {
+    const [low, high, kind] = text.split(" ");
+    const turn = kind === "log" ? Math.log : (number) => number;
+    const [start, end] = [turn(Number(low)), turn(Number(high))];
+    return (number) => (turn(number) - start) / (end - start);
+  };
+
+  const readPanel = (element) => {
+    const [left, top, width, height] = numbers(element.dataset.frame);
+    const x = scaled(element.dataset.x);
+    const y = scaled(element.dataset.y);
+    const series = [...element.querySelectorAll(":scope > .series")].map((group) => {
+      const { xs, ys, low, high, at, label, n } = group.dataset;
+      const heights = numbers(at ?? ys);
+      const places = numbers(xs).map((value, index) => [
+        left + width * x(value),
+        top + height * (1 - y(heights[index])),
+      ]);
+      return { group, label, n, xs: numbers(xs), ys: numbers(ys), low: numbers(low), high: numbers(high), places };
+    });
+    return { element, left, top, width, height, series, xName: element.dataset.xName, yName: element.dataset.yName };
+  };
+
+  const known = new WeakMap();
+  const panelsOf = (plot) => {
+    if (!known.has(plot)) known.set(plot, [...plot.querySelectorAll(".panel")].map(readPanel));
+    return known.get(plot);
+  };
+  const isShown = (series) => !hidden.has(series.group.dataset.series);
+
+  const words = (panel, series, place) => {
+    const write = isShare(panel.yName) ? percent : spoken;
+    const [low, high] = [series.low[place], series.high[place]];
+    const interval = Number.isFinite(low) && Number.isFinite(high) ? ` [${write(low)}, ${write(high)}]` : "";
+    const x = series.xs[place];
+    const where = isShare(panel.xName) ? percent(x) : spoken(x);
+    return [series.label, `${panel.yName}: ${write(series.ys[place])}${interval}`, `${panel.xName}: ${where}; n = ${series.n}`];
+  };
+
+  const clear = () => {
+    for (const lit of document.querySelectorAll("figure svg.lit")) {
+      lit.classList.remove("lit");
+      for (const part of lit.querySelectorAll(".lit")) part.classList.remove("lit");
+      lit.querySelector(".cursor")?.remove();
+    }
+    tip.hidden = true;
+  };
+
+  const place = (x, y) => {
+    tip.hidden = false;
+    const { width, height } = tip.getBoundingClientRect();
+    const space = document.documentElement.clientWidth;
+    const left = x + 14 + width < space ? x + 14 : x - 14 - width;
+    tip.style.left = `${Math.min(Math.max(4, left), Math.max(4, space - width - 4))}px`;
+    tip.style.top = `${Math.max(4, y - height - 10)}px`;
+  };
+
+  const write = (lines) => {
+    tip.replaceChildren(...lines.map((line, index) => cell(index ? "span" : "strong", line)));
+  };
+
+  const point = (plot, panel, series, index) => {
+    clear();
+    const svg = plot.querySelector("svg");
+    svg.classList.add("lit");
+    series.group.classList.add("lit");
+    const [x, y] = series.places[index];
+    const cursor = document.createElementNS(svg.namespaceURI, "circle");
+    for (const [name, number] of Object.entries({ cx: x, cy: y, r: 36 })) cursor.setAttribute(name, number);
+    cursor.setAttribute("class", "cursor");
+    svg.append(cursor);
+    write(words(panel, series, index));
+    const spot = new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
+    place(spot.x, spot.y);
+  };
+
+  const nearest = (panel, at) => {
+    let best = null;
+    for (const series of panel.series.filter(isShown)) {
+      series.places.forEach(([x, y], index) => {
+        // Along x counts more: one reads a curve at a place.
+        const far = Math.hypot(2 * (x - at.x), y - at.y);
+        if (Number.isFinite(far) && (!best || far < best.far)) best = { far, series, index };
+      });
+    }
+    return best;
+  };
+
+  for (const plot of document.querySelectorAll(".plot")) {
+    const svg = plot.querySelector("svg");
+    if (!svg) continue;
+    const hasSeries = svg.querySelector(".series") !== null;
+    let spot = null;
+
+    plot.addEventListener("pointermove", (event) => {
+      const row = event.target.closest?.("[data-tip]");
+      if (row) {
+        clear();
+        svg.classList.add("lit");
+        row.classList.add("lit");
+        write([row.dataset.tip]);
+        return place(event.clientX, event.clientY);
+      }
+      if (!hasSeries) return clear();
+      const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      const inside = ({ left, top, width, height }) =>
+        at.x > left - 60 && at.x < left + width + 60 && at.y > top - 60 && at.y < top + height + 60;
+      const panel = panelsOf(plot).find(inside);
+      const found = panel && nearest(panel, at);
+      if (!found) return clear();
+      spot = { panel, series: found.series, index: found.index };
+      point(plot, panel, found.series, found.index);
+    });
+    plot.addEventListener("pointerleave", clear);
+    plot.addEventListener("blur", clear);
+    if (!hasSeries) continue;
+
+    const choices = () => panelsOf(plot).flatMap((panel) => panel.series.filter(isShown).map((series) => ({ panel, series })));
+    const first = () => {
+      const [choice] = choices();
+      return choice && { ...choice, index: choice.series.places.length - 1 };
+    };
+    const move = (along, across) => {
+      const all = choices();
+      if (!all.length) return;
+      const now = all.findIndex((choice) => choice.series === spot?.series);
+      if (now < 0) spot = first();
+      else {
+        const next = all[(now + across + all.length) % all.length];
+        const last = next.series.places.length - 1;
+        spot = { ...next, index: Math.min(Math.max(spot.index + along, 0), last) };
+      }
+      point(plot, spot.panel, spot.series, spot.index);
+    };
+    const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    plot.setAttribute("aria-description", "Arrow keys: left and right along a curve, up and down between curves");
+    plot.addEventListener("focus", () => plot.matches(":focus-visible") && move(0, 0));
+    plot.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") return clear();
+      if (!(event.key in keys)) return;
+      event.preventDefault();
+      move(...keys[event.key]);
+    });
+  }
+
+  // On paper: everything open, nothing hidden.
+
   window.addEventListener("beforeprint", () => {
+    clear();
     for (const fold of document.querySelectorAll("details")) fold.open = true;
   });
 })();

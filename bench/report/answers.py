@@ -1,0 +1,358 @@
+"""What the analysis concludes in, the tables that say which algorithm when out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bench.records import Candidate, Card, ClaimVerdict, Estimates, Interval, Phrase, Reliability, Situation
+from bench.report import order, words
+from bench.report.order import Places
+from bench.report.table import Cell, Column, Table
+
+UNSETTLED = "Not enough evidence"
+"""Stands where no choice is supported."""
+_N = Column("n", hint="Trained runs per algorithm and environment; the smallest where they differ")
+
+
+def every(estimates: Estimates) -> Iterator[Table]:
+    """Yield each table, in the order of the page."""
+    yield situations(estimates)
+    yield candidates(estimates)
+    yield cards(estimates)
+    yield reliability(estimates)
+    yield claims(estimates)
+    yield conclusions(estimates)
+    yield leads(estimates)
+    yield sequence(estimates)
+
+
+def situations(estimates: Estimates) -> Table:
+    """Return one row per situation: what to choose, what is as good, how sure that is, and from what."""
+    at = order.places(estimates)
+    return Table(
+        "situations",
+        "What to choose in each situation, judged from these trials alone",
+        (
+            Column("Situation", numeric=False),
+            Column("Choose", numeric=False),
+            Column(
+                "As good",
+                numeric=False,
+                hint="Not told apart from the leader by this evidence, or equivalent; best first",
+            ),
+            Column("P(best)", hint="Share of bootstrap resamples in which it is best: no evidence by itself"),
+            Column("Regret", hint="Expected shortfall against the best, in normalised score or in share of runs"),
+            Column("Evidence", numeric=False, hint="Trained runs per algorithm and environment, and on how many"),
+        ),
+        tuple(_situation_row(at, line) for line in estimates.situations),
+        anchors=tuple(f"situation-{place}" for place in range(1, len(estimates.situations) + 1)),
+    )
+
+
+def candidates(estimates: Estimates) -> Table:
+    """Return one row per situation and algorithm."""
+    at = order.places(estimates)
+    return Table(
+        "candidates",
+        f"Every candidate in every situation, with {_level(estimates)} intervals",
+        (
+            Column("Situation", numeric=False),
+            Column("Algorithm", numeric=False),
+            Column(
+                "Value", interval=True, places=2, hint="Interquartile mean score, or share of runs that do not fail"
+            ),
+            Column("Measure", numeric=False),
+            Column("P(best)"),
+            Column("Regret", places=3),
+            _N,
+            Column("Environments"),
+        ),
+        tuple(_candidate_row(at, line, one) for line in estimates.situations for one in line.candidates),
+    )
+
+
+def cards(estimates: Estimates) -> Table:
+    """Return one row per algorithm: what was measured for and against it, each phrase with its place."""
+    go = _ways(estimates)
+    return Table(
+        "cards",
+        f"What was measured for and against each algorithm ({words.span(line.n for line in estimates.cells)} runs "
+        "per environment)",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Actions", numeric=False),
+            Column("Strengths", numeric=False, wraps=True),
+            Column("Weaknesses", numeric=False, wraps=True),
+            Column("Use when", numeric=False, wraps=True),
+        ),
+        tuple(_card_row(line, go) for line in estimates.cards),
+    )
+
+
+def reliability(estimates: Estimates) -> Table:
+    """Return one row per algorithm: how often its runs fail, and how."""
+    at = order.places(estimates)
+    threshold = words.percent(order.plan(estimates)["threshold"])
+    return Table(
+        "reliability",
+        f"How far one can rely on a single run, with {_level(estimates)} intervals",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Failing", hint="Runs that end below half of the target, failed trials included"),
+            Column("Share failing", interval=True, places=2),
+            Column("Worst tenth", places=2, hint="Mean score of the worst tenth of the runs, over environments"),
+            Column("Spread", places=2, hint="Interquartile range of the scores over seeds, over environments"),
+            Column("Reached", hint=f"Runs with a score of {threshold} in some evaluation during training"),
+            Column("Collapsed", hint="Of those that reached it: runs whose final policy is below half of the target"),
+            Column("Share collapsed", interval=True, places=2),
+            Column("Budget to threshold", hint="By which half of all runs have reached it"),
+            _N,
+            Column("Environments"),
+        ),
+        tuple(_reliability_row(at, line) for line in estimates.reliability),
+        anchors=tuple(f"reliability-{at.algorithms[line.label]}" for line in estimates.reliability),
+    )
+
+
+def claims(estimates: Estimates) -> Table:
+    """Return one row per claim that the suite declares, with its verdict."""
+    at = order.places(estimates)
+    return Table(
+        "claims",
+        "Claims declared in the suite, judged; the intervals hold for all claims together",
+        (
+            Column("Claim", numeric=False, wraps=True),
+            Column("Verdict", numeric=False),
+            Column("Estimate", interval=True),
+            Column("Unit", numeric=False),
+            Column("n", hint="Trained runs per environment; the smallest where they differ"),
+            Column("What was compared", numeric=False, wraps=True),
+            Column("Why", numeric=False, wraps=True),
+            Column("Environments", numeric=False, wraps=True),
+            Column("Source", numeric=False, wraps=True),
+            Column("Trials", numeric=False, page_only=True),
+        ),
+        tuple(_claim_row(at, line) for line in estimates.claims),
+    )
+
+
+def conclusions(estimates: Estimates) -> Table:
+    """Return one row per conclusion: in how many re-analyses it holds."""
+    return Table(
+        "robustness",
+        "How the conclusions fare when the analysis is done otherwise: one environment or one seed left out, another "
+        f"metric, another normalisation ({words.span(line.n for line in estimates.cells)} runs per environment)",
+        (
+            Column("Conclusion", numeric=False, wraps=True),
+            Column("Holds in"),
+            Column("Re-analyses"),
+            Column("Fails when", numeric=False, wraps=True),
+        ),
+        tuple(
+            (Cell(line.text), Cell(line.holds), Cell(line.of), Cell("; ".join(line.fails_when)))
+            for line in estimates.conclusions
+        ),
+    )
+
+
+def leads(estimates: Estimates) -> Table:
+    """Return the crossover chart's numbers: one row per axis, place and algorithm."""
+    return Table(
+        "crossover",
+        "Who leads after how much of the budget and how many seconds",
+        (
+            Column("Axis", numeric=False),
+            Column("At"),
+            Column("Algorithm", numeric=False),
+            Column("IQM", places=2),
+            Column("P(best)", places=2),
+            _N,
+        ),
+        tuple(
+            (
+                Cell(lead.axis),
+                Cell(x),
+                Cell(label),
+                Cell(lead.iqm[row][place]),
+                Cell(lead.probability_best[row][place]),
+                Cell(lead.n),
+            )
+            for lead in estimates.leads
+            for row, label in enumerate(lead.labels)
+            for place, x in enumerate(lead.x)
+        ),
+    )
+
+
+def sequence(estimates: Estimates) -> Table:
+    """Return one row per look of a sequential experiment; no row where the number of seeds was fixed."""
+    run = estimates.sequence
+    return Table(
+        "sequence",
+        "Looks at the data, and what each decided",
+        (
+            Column("n", hint="Runs per environment at this look, of the pairs still open"),
+            Column("Level spent", hint="Of the family-wise error"),
+            Column("Decided", numeric=False, wraps=True),
+            Column("Pairs still open"),
+        ),
+        tuple(
+            (
+                Cell(look.n),
+                Cell(look.level),
+                Cell("; ".join(f"{a} {_VERDICTS.get(verdict, verdict)} {b}" for a, b, verdict in look.decided)),
+                Cell(look.open),
+            )
+            for look in (run.looks if run else ())
+        ),
+    )
+
+
+_VERDICTS = {"better": "better than", "worse": "worse than", "equivalent": "equivalent to"}
+
+
+def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
+    leader = line.candidates[0] if line.candidates else None
+    chosen = next((one for one in line.candidates if one.label == line.choose), leader)
+    where = line.environments[0] if len(line.environments) == 1 else None
+    link = at.anchor(chosen.label, where) if chosen else ""
+    choose = Cell(line.choose, link=link) if line.choose else Cell(UNSETTLED, text=_unsettled(leader), link=link)
+    return (
+        Cell(_capital(line.text)),
+        choose,
+        Cell(", ".join(line.as_good)),
+        Cell(chosen.probability_best, words.percent(chosen.probability_best)) if chosen else Cell(None),
+        Cell(chosen.regret, _regret(line, chosen)) if chosen else Cell(None),
+        Cell(f"n = {line.n}, {words.counted(len(line.environments), 'environment')}", link=link),
+    )
+
+
+def _unsettled(leader: Candidate | None) -> str:
+    return f"{UNSETTLED} ({leader.label} leads)" if leader else UNSETTLED
+
+
+def _regret(line: Situation, chosen: Candidate) -> str:
+    return words.percent(chosen.regret, 1) if line.measure == "share" else words.number(chosen.regret, 3)
+
+
+def _candidate_row(at: Places, line: Situation, one: Candidate) -> tuple[Cell, ...]:
+    where = line.environments[0] if len(line.environments) == 1 else None
+    return (
+        Cell(_capital(line.text)),
+        Cell(one.label, link=at.anchor(one.label, where)),
+        Cell(one.value, link=at.anchor(one.label, where)),
+        Cell("score" if line.measure == "score" else "share of runs"),
+        Cell(one.probability_best, words.percent(one.probability_best)),
+        Cell(one.regret),
+        Cell(line.n),
+        Cell(len(line.environments)),
+    )
+
+
+def _card_row(line: Card, go: Callable[[Phrase, str], str]) -> tuple[Cell, ...]:
+    def phrases(found: tuple[Phrase, ...]) -> Cell:
+        parts = tuple((_capital(words.plain(phrase.text)), go(phrase, line.label)) for phrase in found)
+        return Cell("; ".join(text for text, _ in parts), parts=parts)
+
+    return (
+        Cell(line.label),
+        Cell(", ".join(line.actions)),
+        phrases(line.strengths),
+        phrases(line.weaknesses),
+        phrases(line.use_when) if line.use_when else Cell("", text="nothing measured speaks for it"),
+    )
+
+
+def _ways(estimates: Estimates) -> Callable[[Phrase, str], str]:
+    """Return a function that gives the link to where a phrase was measured: the algorithm's row, else the section."""
+    at = order.places(estimates)
+    keys = {line.key: place for place, line in enumerate(estimates.situations, start=1)}
+    # An environment on which nothing has finished has no table.
+    begun = {cell.environment for cell in estimates.cells if cell.n}
+    rows = {
+        *(f"overall-{at.algorithms[line.label]}" for line in estimates.aggregates),
+        *(f"reliability-{at.algorithms[line.label]}" for line in estimates.reliability),
+        *(
+            f"{at.section(cell.environment)}-{at.algorithms[cell.label]}"
+            for cell in estimates.cells
+            if cell.environment in begun
+        ),
+    }
+
+    def go(phrase: Phrase, label: str) -> str:
+        kind, _, name = phrase.anchor.partition(":")
+        section = kind
+        if kind == "situation":
+            return f"#situation-{keys[name]}" if name in keys else "#situations"
+        if kind == "environment":
+            section = at.section(name) if name in at.environments else "environments"
+        row = f"{section}-{at.algorithms[label]}"
+        return f"#{row if row in rows else section}" if section in SECTIONS or kind == "environment" else ""
+
+    return go
+
+
+SECTIONS = frozenset(
+    (
+        "situations",
+        "cards",
+        "overall",
+        "pairwise",
+        "learning",
+        "efficiency",
+        "reliability",
+        "cost",
+        "environments",
+        "claims",
+        "robustness",
+    )
+)
+"""Ids on the page that a phrase may lead to."""
+
+
+def _reliability_row(at: Places, line: Reliability) -> tuple[Cell, ...]:
+    link = at.anchor(line.label)
+
+    def trace(value: str | float | Interval | None, text: str = "", note: str = "") -> Cell:
+        return Cell(value, text, note, link)
+
+    late = "" if line.median_budget_share is not None else "Fewer than half of the runs reach the threshold."
+    return (
+        trace(line.label),
+        trace(line.failing, f"{line.failing} of {line.runs}"),
+        trace(line.failing_share),
+        trace(line.worst_decile),
+        trace(line.spread),
+        trace(line.reached, f"{line.reached} of {line.runs}"),
+        trace(line.collapsed, f"{line.collapsed} of {line.reached}"),
+        trace(line.collapsed_share),
+        trace(line.median_budget_share, words.percent(line.median_budget_share), late),
+        Cell(line.n),
+        Cell(line.environments),
+    )
+
+
+def _claim_row(at: Places, line: ClaimVerdict) -> tuple[Cell, ...]:
+    where = line.environments[0] if len(line.environments) == 1 else None
+    trials = tuple((label, at.anchor(label, where)) for label in line.labels)
+    link = trials[0][1] if trials else ""
+    return (
+        Cell(line.text),
+        Cell(line.verdict),
+        Cell(line.estimate, link=link),
+        Cell(line.unit),
+        Cell(line.estimate.n),
+        Cell(line.statement),
+        Cell(line.reason),
+        Cell(", ".join(line.environments)),
+        Cell(line.source),
+        Cell(", ".join(line.labels), parts=trials),
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _level(estimates: Estimates) -> str:
+    return words.percent(order.plan(estimates)["confidence"])

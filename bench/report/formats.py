@@ -1,0 +1,137 @@
+"""Estimates in, the whole answer as one Markdown, LaTeX, HTML or JSON document out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bench.records import Estimates
+from bench.report import answers, order, page, tables, words
+from bench.report.table import Table, latex_text, markdown_text, to_latex, to_markdown
+
+Escape = Callable[[str], str]
+
+
+def render(estimates: Estimates, kind: str) -> str:
+    """Return the answer as one document: the page alone, or verdict, tables and warnings in another format.
+
+    Args:
+        estimates: what the analysis found.
+        kind: one of `KINDS`.
+
+    Raises:
+        ValueError: another kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"report format {kind!r} is not known; one of {', '.join(KINDS)}")
+    return KINDS[kind](estimates)
+
+
+def _html(estimates: Estimates) -> str:
+    return page.render(estimates, tuple(page.plates(estimates)), {}, page.Stored())
+
+
+def _json(estimates: Estimates) -> str:
+    """Return every field of the estimates; what is not a finite number is null, numbers of NumPy become plain ones."""
+    return json.dumps(_finite(asdict(estimates)), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float) or hasattr(value, "item"):
+        plain = value if isinstance(value, float) else value.item()
+        return plain if not isinstance(plain, float) or math.isfinite(plain) else None
+    return str(value)
+
+
+def _markdown(estimates: Estimates) -> str:
+    say = markdown_text
+    parts = [f"# {say(_title(estimates))}"]
+    if estimates.question:
+        parts.append(f"*{say(words.plain(estimates.question))}*")
+    parts.append(say(" · ".join(page.facts(estimates))))
+    first, *others = _answer(estimates)
+    parts.append(f"**{say(first)}**")
+    parts += [_bullets(others, say, "- {}")] if others else []
+    if estimates.warnings:
+        parts += ["**Before you rely on this**", _bullets(estimates.warnings, say, "- {}")]
+    for heading, sentences, found in _chapters(estimates):
+        parts.append(f"## {say(heading)}")
+        parts += [_bullets(sentences, say, "- {}")] if sentences else []
+        parts += [to_markdown(table.as_file()).rstrip() for table in found]
+    return "\n\n".join(parts) + "\n"
+
+
+def _latex(estimates: Estimates) -> str:
+    """Return sections and tables, to be read in by a paper."""
+    say = latex_text
+    parts = [
+        r"% to be \input into a document that has \usepackage{booktabs}; every table can be taken out by itself",
+        rf"\section*{{{say(_title(estimates))}}}",
+        say(" · ".join(page.facts(estimates))).replace("·", r"\textperiodcentered{}") + r"\par",
+    ]
+    first, *others = _answer(estimates)
+    parts.append(rf"\textbf{{{say(first)}}}\par")
+    parts += _itemised(others, say)
+    if estimates.warnings:
+        parts += [r"\paragraph{Before you rely on this}", *_itemised(estimates.warnings, say)]
+    for heading, sentences, found in _chapters(estimates):
+        parts.append(rf"\subsection*{{{say(heading)}}}")
+        parts += _itemised(sentences, say)
+        parts += [to_latex(table.as_file()).rstrip() for table in found]
+    return "\n\n".join(parts) + "\n"
+
+
+KINDS: dict[str, Callable[[Estimates], str]] = {"md": _markdown, "latex": _latex, "html": _html, "json": _json}
+"""Format -> renderer."""
+
+
+def _title(estimates: Estimates) -> str:
+    return words.plain(estimates.title) or words.plain(estimates.suite)
+
+
+def _answer(estimates: Estimates) -> list[str]:
+    """Return the headline and what stands under it, as on the page."""
+    verdicts = [words.plain(verdict) for verdict in estimates.verdicts] or [page.absences(estimates)["answer"]]
+    holds = page.holds(estimates)
+    return [*verdicts, *([f"{holds}."] if holds else []), *filter(None, [page.sureness(estimates)])]
+
+
+def _chapters(estimates: Estimates) -> Iterator[tuple[str, Sequence[str], Sequence[Table]]]:
+    """Yield heading, sentences and tables of each part that has something to show, in the page's order."""
+    at = order.places(estimates)
+    sentences = [sentence for lead in estimates.leads for sentence in lead.sentences]
+    parts: list[tuple[str, Sequence[str], list[Table]]] = [
+        ("Which algorithm when", (), [answers.situations(estimates), answers.candidates(estimates)]),
+        ("The algorithms, by what was measured", (), [answers.cards(estimates)]),
+        ("Overall", (), [tables.overall(estimates), tables.pairwise(estimates)]),
+        ("Efficiency", sentences, [tables.efficiency(estimates)]),
+        ("Reliability", (page.reliance(estimates),), [answers.reliability(estimates), tables.failures(estimates)]),
+        ("Cost", (), [tables.cost(estimates)]),
+        ("Environments", (), [tables.environment(estimates, name, at) for name in at.environments]),
+        ("Claims", (), [answers.claims(estimates)]),
+        ("Robustness", (), [answers.conclusions(estimates)]),
+        ("How the number of seeds came about", (), [answers.sequence(estimates)]),
+        ("References", (), [tables.references(estimates)]),
+    ]
+    for heading, said, found in parts:
+        kept = [table for table in found if table.rows]
+        if kept:
+            yield heading, [words.plain(sentence) for sentence in said if sentence], kept
+
+
+def _bullets(sentences: Sequence[str], say: Escape, shape: str) -> str:
+    return "\n".join(shape.format(say(words.plain(sentence))) for sentence in sentences)
+
+
+def _itemised(sentences: Sequence[str], say: Escape) -> list[str]:
+    items = _bullets(sentences, say, r"\item {}")
+    return ["\\begin{itemize}\n" + items + "\n\\end{itemize}"] if sentences else []
