@@ -8,7 +8,7 @@ product, so that outliers, however large, leave no rounding error where they are
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,20 +89,99 @@ def iqm_draws(tasks: Tasks, counts: Counts) -> Floats:
 def deviations(scores: Ranked, counts: Counts) -> Floats:
     """(columns, resamples) by how much the IQM of every resample differs from the estimate; exactly 0 where equal."""
     weighted = _weighted(scores, counts)
-    base = scores.cumulated.T[:, :, np.newaxis].astype(weighted.dtype)
-    gaps = np.diff(scores.ordered, axis=0).T[:, np.newaxis]
-    found = np.zeros((scores.order.shape[1], weighted.shape[1]))
-    bounds = weighted.dtype.type(scores.quarter), weighted.dtype.type(3 * scores.quarter)
-    for columns, resamples in _blocks(len(gaps), *weighted.shape):
-        part = np.ascontiguousarray(weighted[:, resamples])
-        moved = np.take(part, scores.order[:-1, columns].T, axis=0)
-        for place in range(1, moved.shape[1]):
-            moved[:, place] += moved[:, place - 1]
-        np.clip(moved, *bounds, out=moved)
-        moved -= base[columns]
-        found[columns, resamples] = (gaps[columns] @ moved.astype(np.float64))[:, 0]
+    found = np.empty((scores.order.shape[1], weighted.shape[1]))
+    near, everywhere = _near_quarters(scores), [Stretch(0, len(weighted) - 1)]
+    width = max(_NARROWEST, _BLOCK // len(weighted))
+    for left in range(0, weighted.shape[1], width):
+        part = np.ascontiguousarray(weighted[:, left : left + width])
+        sums = _sums(scores, part, near) if near else None
+        found[:, left : left + width] = _sums(scores, part, everywhere) if sums is None else sums
     found *= -0.5 / scores.quarter
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Places from `first` to before `stop`, in which some resample's cumulated weight may pass `bound`."""
+
+    first: int
+    stop: int
+    bound: float | None = None
+    """None: anything may happen here."""
+
+
+def _near_quarters(scores: Ranked) -> list[Stretch]:
+    """Return the places around the quarters outside which the clipping is the same in every resample.
+
+    Empty where that would save little. The cumulated weight of a resample has at most the SD of a binomial, half the
+    root of the summed squares; five of these are allowed for on each side, and `_sums` checks.
+    """
+    cumulated = np.cumsum(scores.weights[scores.order], axis=0)
+    margin = 2.5 * float(np.linalg.norm(scores.weights))
+    around = [
+        Stretch(
+            int((cumulated < bound - margin).sum(axis=0).min()),
+            int((cumulated < bound + margin).sum(axis=0).max()) + 1,
+            bound,
+        )
+        for bound in (scores.quarter, 3 * scores.quarter)
+    ]
+    few = sum(one.stop - one.first for one in around) < 0.6 * len(cumulated)
+    return around if few and around[0].first > 0 and around[1].stop < len(cumulated) else []
+
+
+def _sums(scores: Ranked, part: NDArray[Any], stretches: Sequence[Stretch]) -> Floats | None:
+    """(columns, resamples) gaps times by how much the clipped cumulated weight differs from the sample's, summed.
+
+    None where a bound is passed outside its stretch.
+    """
+    total, starts = _linear(scores, part, stretches)
+    gaps = np.diff(scores.ordered, axis=0).T[:, np.newaxis]
+    base = scores.cumulated.T[:, :, np.newaxis].astype(part.dtype)
+    low, high = part.dtype.type(scores.quarter), part.dtype.type(3 * scores.quarter)
+    for stretch, start in zip(stretches, starts, strict=True):
+        places = slice(stretch.first, stretch.stop)
+        height = max(1, _BLOCK // ((stretch.stop - stretch.first) * part.shape[1]))
+        for top in range(0, len(gaps), height):
+            columns = slice(top, top + height)
+            moved = np.take(part, scores.order[places, columns].T, axis=0)
+            moved[:, 0] += start[columns].astype(part.dtype)
+            for place in range(1, moved.shape[1]):
+                moved[:, place] += moved[:, place - 1]
+            if stretch.bound is not None and not start.max() <= stretch.bound <= moved[:, -1].min():
+                return None
+            np.clip(moved, low, high, out=moved)
+            moved -= base[columns, places]
+            total[columns] += (gaps[columns, :, places] @ moved.astype(np.float64))[:, 0]
+    return total
+
+
+def _linear(scores: Ranked, part: NDArray[Any], stretches: Sequence[Stretch]) -> tuple[Floats, list[Floats]]:
+    """Return what the places between two stretches add, and the (columns, resamples) weight before each stretch.
+
+    Between them nothing is clipped, so the sum is a fixed combination of the runs' weights: run j counts in all gaps
+    from its own place, or from the first stretch's end, to the second stretch.
+    """
+    places, columns = scores.order.shape
+    if len(stretches) == 1:
+        nothing = np.zeros((columns, part.shape[1]))
+        return nothing, [nothing]
+    first, second = stretches
+    lengths = np.zeros((places, columns))
+    lengths[: second.first] = (
+        scores.ordered[second.first] - scores.ordered[np.maximum(np.arange(second.first), first.stop)]
+    )
+    combined = np.stack(
+        [
+            lengths,
+            *(np.broadcast_to((np.arange(places) < one.first)[:, np.newaxis], (places, columns)) for one in stretches),
+        ]
+    )
+    by_run = np.empty_like(combined)
+    np.put_along_axis(by_run, np.broadcast_to(scores.order, combined.shape), combined, axis=1)
+    weighed = by_run.transpose(0, 2, 1).reshape(-1, places) @ part.astype(np.float64)
+    inner, *starts = weighed.reshape(len(combined), columns, -1)
+    return inner - (by_run[0].T @ scores.weights)[:, np.newaxis], starts
 
 
 def _weighted(scores: Ranked, counts: Counts) -> NDArray[Any]:
@@ -111,12 +190,3 @@ def _weighted(scores: Ranked, counts: Counts) -> NDArray[Any]:
     fitting = [kind for kind in (np.int16, np.int32) if whole <= np.iinfo(kind).max]
     kind = fitting[0] if fitting else np.float64
     return np.asarray(np.multiply(np.concatenate(counts), scores.weights[:, np.newaxis].astype(kind), dtype=kind))
-
-
-def _blocks(columns: int, runs: int, resamples: int) -> Iterator[tuple[slice, slice]]:
-    """Yield which columns and which resamples to work on at once."""
-    width = min(resamples, max(_NARROWEST, _BLOCK // runs))
-    height = max(1, _BLOCK // (runs * width))
-    for left in range(0, resamples, width):
-        for top in range(0, columns, height):
-            yield slice(top, top + height), slice(left, left + width)
