@@ -53,17 +53,19 @@ def which(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> None:
     """Recommend an algorithm for your environment from stored results, and write the suite that would settle it."""
+    _refuse_both(("--steps", steps), ("--minutes", minutes))
+    _refuse_both(("--env", env), ("--actions", actions))
+    budget, time = None if steps is None else count(steps), _positive(minutes)
+    described = _described(actions, observations, horizon, sparse=sparse) if env is None else None
     from bench.pipeline.experiment import default_workers  # noqa: PLC0415 - `bench --help` must be instant
     from bench.pipeline.proposal import Request  # noqa: PLC0415 - as above
     from bench.pipeline.which import which as answer_to  # noqa: PLC0415 - as above
 
-    _refuse_both(("--steps", steps), ("--minutes", minutes))
-    _refuse_both(("--env", env), ("--actions", actions))
     request = Request(
         environment=env,
-        described=None if env else _described(actions, observations, horizon, sparse=sparse),
-        steps=None if steps is None else count(steps),
-        minutes=_positive(minutes),
+        described=described,
+        steps=budget,
+        minutes=time,
         target=target,
         nearest=nearest,
         results=results,

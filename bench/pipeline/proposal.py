@@ -73,7 +73,25 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
     Raises:
         BenchError: it cannot be written, or a target below the random policy was given.
     """
-    return _proposed(request, _draft(request, advice, fits, sources), advice.target)
+    path, target = _path(request, advice), advice.target
+    written = proposed(request, advice, fits, sources)
+    suite = parse(written, str(path))
+    known = {**catalog.environments(), target.environment: environment_of(target)}
+    trials = plan(suite, known).trials
+    spent = cost(trials, environments={target.environment: environment_of(target)})
+    return Proposal(
+        path=path,
+        text=written,
+        state=_kept(path, written, force=request.force),
+        trials=len(trials),
+        core_seconds=sum(spent.seconds.values()),
+        longest_seconds=max(spent.seconds.values()) / len(suite.seeds),
+    )
+
+
+def proposed(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> str:
+    """Return the text of the suite that would settle the question."""
+    return text(_draft(request, advice, fits, sources))
 
 
 def environment_of(target: Traits) -> Environment:
@@ -268,24 +286,6 @@ def _on_algorithms(options: Sequence[Option], advice: Advice, places: Sequence[s
 
 def _path(request: Request, advice: Advice) -> Path:
     return request.to or SUITES / f"{_name(advice.target)}.yaml"
-
-
-def _proposed(request: Request, draft: Draft, target: Traits) -> Proposal:
-    """Write the suite, unless another one is there; it must read as what was meant."""
-    path = request.to or SUITES / f"{draft.name}.yaml"
-    written = text(draft)
-    suite = parse(written, str(path))
-    known = {**catalog.environments(), target.environment: environment_of(target)}
-    trials = plan(suite, known).trials
-    spent = cost(trials, environments={target.environment: environment_of(target)})
-    return Proposal(
-        path=path,
-        text=written,
-        state=_kept(path, written, force=request.force),
-        trials=len(trials),
-        core_seconds=sum(spent.seconds.values()),
-        longest_seconds=max(spent.seconds.values()) / len(suite.seeds),
-    )
 
 
 def _kept(path: Path, written: str, *, force: bool) -> str:

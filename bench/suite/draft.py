@@ -13,6 +13,7 @@ from typing import Any
 from bench.records import EvaluationPlan, Reference
 
 _WIDTH = 110
+_RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,9 @@ def _flow(value: Any) -> str:
 def _plain(word: str) -> str:
     """Return text as it is where YAML takes it for nothing else, quoted otherwise."""
     harmless = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./?=+ -]*", word) and word.casefold() not in _RESERVED
-    return word if harmless and word == word.strip() else json.dumps(word, ensure_ascii=False)
+    return word if harmless and word == word.strip() else "".join(map(_escaped, json.dumps(word, ensure_ascii=False)))
 
 
-_RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+def _escaped(letter: str) -> str:
+    # YAML takes no control characters, and JSON escapes only some of them.
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"

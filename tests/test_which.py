@@ -1,0 +1,625 @@
+"""Which algorithm for my environment: what is near, what that says, and the suite that would settle it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.analysis.advice import advise
+from bench.analysis.evidence import Ground, Question, Source, grounds, race, scores
+from bench.analysis.transfer import CLOSE, likeness, same
+from bench.cli import main
+from bench.cli.which import count
+from bench.environments.traits import shipped
+from bench.errors import BenchError
+from bench.pipeline import open_experiment
+from bench.pipeline.proposal import Request, proposed
+from bench.pipeline.which import which
+from bench.records import Advice, Failure, Option, Reference, SuiteEnvironment, Traits
+from bench.suite import parse
+from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
+from tests.making import TOY, run_suite, suite_file
+from tests.test_analysis_estimates import Results, record_of, results_of
+from tests.test_cli import HEAVY, bench
+
+KNOWN = Traits(
+    environment="env-0",
+    actions="discrete",
+    observations="vector",
+    action_size=2,
+    observation_size=10,
+    horizon=100,
+    longest=100,
+    rewards="dense",
+    steps=1000,
+    episodes=10,
+    mean_length=100.0,
+    mean_return=5.0,
+    sd_return=2.0,
+    best_return=9.0,
+    uncommon_rewards=0.9,
+    uncommon_returns=0.8,
+    terminated=0.5,
+    steps_per_second=1000.0,
+)
+MINE = replace(KNOWN, environment="mine:Env-v0")
+DQN, A2C = Option("dqn", "dqn", "default", seconds_per_step=0.1), Option("a2c", "a2c", "default", seconds_per_step=0.2)
+PPO = Option("ppo", "ppo", "default", seconds_per_step=0.3)
+FITS = (DQN, A2C, PPO)
+
+
+def around(level: float, n: int = 10, spread: float = 0.02) -> list[float]:
+    """Return n scores around a level, all different."""
+    return [level + spread * (place - (n - 1) / 2) / n for place in range(n)]
+
+
+def known_of(results: Results, traits: Mapping[str, Traits] | None = None, steps: int | None = None) -> list[Ground]:
+    names = [place.environment for place in results.suite.environments]
+    given_traits = traits or {name: replace(KNOWN, environment=name) for name in names}
+    return grounds([source_of(results)], given_traits, steps)
+
+
+def source_of(results: Results, place: str = "results/made-up") -> Source:
+    return Source(place, results.suite, results.planned, results.outcomes, results.references)
+
+
+def advice_of(results: Results, target: Traits = MINE, **question: Any) -> Advice:
+    return advise(
+        Question(target, **question), known_of(results, steps=question.get("steps")), FITS, np.random.default_rng(0)
+    )
+
+
+def test_an_environment_is_close_to_its_like() -> None:
+    found = likeness(MINE, KNOWN)
+    assert (found.level, found.distance, found.different) == ("close", 0.0, ())
+    assert found.alike[0] == "discrete actions, vector observations"
+
+
+@pytest.mark.parametrize(
+    ("change", "distance", "told"),
+    [
+        # A factor of ten counts one; a share its difference; what ends an episode, and the spread of returns, half.
+        ({"observation_size": 100}, 1.0, "100 observations against 10"),
+        ({"action_size": 20}, 1.0, "20 actions against 2"),
+        ({"horizon": 10_000}, 2.0, "10,000 steps an episode against 100"),
+        ({"uncommon_rewards": 0.1, "rewards": "dense"}, 0.8, "most steps pay differently"),
+        ({"uncommon_rewards": 0.0, "rewards": "constant"}, 0.9, "every step pays the same, there most steps"),
+        ({"uncommon_returns": 0.2}, 0.6, "episodes in which random play changes the return: 20 %, there 80 %"),
+        ({"terminated": 1.0}, 0.25, "episodes that end before a time limit: 100 %, there 50 %"),
+        ({"sd_return": 200.0}, 1.0, "random returns spread by 200 against 2"),
+        # Not known counts half.
+        ({"observation_size": None}, 0.5, "not known: observations"),
+        ({"sd_return": None, "terminated": None}, 1.0, "not known: "),
+        # No time limit: the longest episode stands for it.
+        ({"horizon": None, "longest": 1000}, 1.0, "1,000 steps an episode against 100"),
+    ],
+)
+def test_every_difference_counts_as_declared_and_is_told(change: dict[str, Any], distance: float, told: str) -> None:
+    found = likeness(replace(MINE, **change), KNOWN)
+    assert found.distance == pytest.approx(distance)
+    assert any(told in words for words in found.different), found.different
+    assert found.level == ("close" if distance <= CLOSE else "far")
+
+
+def test_a_budget_beyond_the_stored_runs_is_distance() -> None:
+    assert likeness(MINE, KNOWN, steps=10_000, budget=1000).distance == pytest.approx(1.0)
+    assert likeness(MINE, KNOWN, steps=500, budget=1000).distance == 0.0
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (replace(MINE, actions="continuous"), "discrete actions, not continuous"),
+        (replace(MINE, observations="image"), "vector observations, not image"),
+    ],
+)
+def test_nothing_carries_over_between_kinds(other: Traits, told: str) -> None:
+    found = likeness(other, KNOWN)
+    assert (found.level, found.distance, found.different) == ("none", None, (told,))
+
+
+def test_the_module_that_registers_an_id_makes_no_other_environment_of_it() -> None:
+    assert same("mine:Env-v0", "Env-v0")
+    assert same("Env-v0", "Env-v0")
+    assert not same("mine:Env-v0", "yours:Env-v0")
+    assert not same("Env-v0", "Env-v1")
+    assert "another version: v1, not v0" in likeness(MINE, replace(KNOWN, environment="Env-v1")).different
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0, 1), st.floats(0, 1))
+def test_distance_is_the_same_both_ways(size: int, other: int, share: float, ending: float) -> None:
+    far = replace(MINE, observation_size=size, horizon=other, uncommon_returns=share, terminated=ending)
+    assert likeness(far, KNOWN).distance == pytest.approx(likeness(KNOWN, far).distance)
+
+
+def test_scores_are_read_off_the_curve_at_the_budget() -> None:
+    results = results_of({("ppo", "env-0"): [0.9] * 4, ("dqn", "env-0"): [0.1] * 4})
+    curve = [0, 0.2, 0.4, 0.6, 0.8]
+    curved = results.changed(
+        lambda old: replace(record_of(old.trial, 0.9), curve=record_of(old.trial, 0, curve=curve).curve)
+    )
+    (ground,) = known_of(curved)
+    cell = next(cell for cell in ground.cells.values() if cell.label == "ppo")
+    # Evaluated at 200, 400, ..., 1000 of 1000 steps; the final policy scored 0.9.
+    assert scores(cell, 500).tolist() == pytest.approx([0.3] * 4)
+    assert scores(cell, 400).tolist() == pytest.approx([0.2] * 4)
+    assert scores(cell, 1).tolist() == pytest.approx([0.0] * 4)
+    for steps in (1000, 5000, None):
+        assert scores(cell, steps).tolist() == pytest.approx([0.9] * 4)
+
+
+def test_results_on_the_very_environment_are_used_alone() -> None:
+    results = results_of(
+        {
+            ("ppo", "env-0"): around(0.9),
+            ("dqn", "env-0"): around(0.2),
+            ("ppo", "env-1"): around(0.1),
+            ("dqn", "env-1"): around(0.9),
+        }
+    )
+    advice = advice_of(results, replace(KNOWN, environment="env-0"), steps=1000)
+    assert (advice.level, advice.choose, advice.as_good, advice.n) == ("same", "ppo", (), 10)
+    assert [one.environment for one in advice.likenesses if one.used] == ["env-0"]
+    assert advice.verdict == "For env-0, within 1,000 steps: choose ppo."
+    assert advice.candidates[0].probability_best == pytest.approx(1.0, abs=0.001)
+    assert advice.trust is None
+
+
+def test_chance_of_being_best_and_regret_are_averaged_over_environments() -> None:
+    results = results_of(
+        {
+            ("ppo", "env-0"): around(0.9),
+            ("dqn", "env-0"): around(0.1),
+            ("ppo", "env-1"): around(0.5),
+            ("dqn", "env-1"): around(0.7),
+        }
+    )
+    advice = advice_of(results)
+    assert [one.label for one in advice.candidates] == ["ppo", "dqn"]
+    # ppo is best on one of two and 0.2 short on the other; dqn is 0.8 short there.
+    assert [one.probability_best for one in advice.candidates] == pytest.approx([0.5, 0.5], abs=0.01)
+    assert [one.regret for one in advice.candidates] == pytest.approx([0.1, 0.4], abs=0.01)
+
+
+def test_only_the_nearest_count_and_far_ones_never_beside_close_ones() -> None:
+    names = [f"env-{place}" for place in range(5)]
+    results = results_of({(label, name): around(0.5) for name in names for label in ("ppo", "dqn")})
+    # Distances 0, 0.3, 0.6, 0.9 and 3.
+    sizes = [10, 20, 40, 80, 10_000]
+    traits = {
+        name: replace(KNOWN, environment=name, observation_size=size) for name, size in zip(names, sizes, strict=True)
+    }
+    for nearest, expected in ((3, names[:3]), (2, names[:2]), (9, names[:4])):
+        found = race(Question(MINE, nearest=nearest), known_of(results, traits))
+        assert found is not None
+        assert [ground.environment for ground in found.grounds] == expected
+
+
+def test_far_evidence_gives_a_first_guess_and_no_recommendation() -> None:
+    results = results_of({("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.1)})
+    advice = advice_of(results, replace(MINE, observation_size=100_000))
+    assert (advice.level, advice.choose, advice.candidates[0].label) == ("far", None, "ppo")
+    assert advice.verdict.startswith("Not enough evidence for mine:Env-v0")
+    assert advice.verdict.endswith("First guess: ppo.")
+
+
+def test_without_any_evidence_what_fits_is_listed_the_cheapest_first() -> None:
+    results = results_of({("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.1)})
+    advice = advice_of(results, replace(MINE, actions="continuous"))
+    assert (advice.level, advice.choose, advice.candidates) == ("none", None, ())
+    assert [option.label for option in advice.options] == ["dqn", "a2c", "ppo"]
+    assert "no two algorithms have stored results on continuous actions and vector observations" in advice.verdict
+
+
+@pytest.mark.parametrize(
+    ("ppo", "dqn", "floor", "steps", "why"),
+    [
+        (around(0.9), around(0.2), around(0.0), 2001, "the stored runs end at 1,000 of 2,001 steps"),
+        (around(0.9, 3), around(0.2, 3), around(0.0, 3), 1000, "3 runs each, at least 4 are needed"),
+        (around(0.1), around(-0.5), around(0.1), 1000, "not shown to be better than random, which does not learn"),
+        (around(0.5, spread=1.0), around(0.45, spread=1.0), around(0.0), 1000, "cannot be told apart from dqn"),
+    ],
+)
+def test_what_the_evidence_does_not_carry_is_not_recommended(
+    ppo: Sequence[float], dqn: Sequence[float], floor: Sequence[float], steps: int, why: str
+) -> None:
+    results = results_of({("ppo", "env-0"): ppo, ("dqn", "env-0"): dqn, ("random", "env-0"): floor})
+    advice = advice_of(results, replace(KNOWN, environment="env-0"), steps=steps)
+    assert advice.choose is None
+    assert why in advice.verdict
+    assert advice.candidates[0].label == "ppo"
+    assert "random" not in [one.label for one in advice.candidates]
+
+
+def test_twice_the_stored_length_is_still_answered() -> None:
+    results = results_of({("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.2)})
+    advice = advice_of(results, replace(KNOWN, environment="env-0"), steps=2000)
+    assert advice.choose == "ppo"
+    assert any("Runs end before 2,000 steps on env-0 (1,000)" in caveat for caveat in advice.caveats)
+
+
+def test_minutes_become_steps_by_the_algorithms_own_speed_and_the_environments() -> None:
+    results = results_of({("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.2)})
+    # 10 s for 1,000 steps of which the environment took 1 ms each; the user's takes 2 ms: 11 ms a step.
+    slow = replace(MINE, steps_per_second=500.0)
+    found = race(Question(slow, seconds=60.0), known_of(results))
+    assert found is not None
+    assert set(found.steps.values()) == {5500}
+    # Where stepping seems to have taken all of the time, a fifth is left to the algorithm: 2 ms and 2 ms.
+    crawling = {"env-0": replace(KNOWN, steps_per_second=100.0)}
+    found = race(Question(slow, seconds=60.0), known_of(results, crawling))
+    assert found is not None
+    assert set(found.steps.values()) == {15_000}
+
+
+def test_of_two_suites_the_one_that_reaches_the_budget_speaks_and_then_the_one_with_more_runs() -> None:
+    few = results_of({("ppo", "env-0"): around(0.9, 4), ("dqn", "env-0"): around(0.2, 4)})
+    many = results_of({("ppo", "env-0"): around(0.9, 6), ("dqn", "env-0"): around(0.2, 6)})
+    short = replace(
+        many,
+        suite=replace(many.suite, environments=(SuiteEnvironment("env-0", 100),)),
+        planned=tuple(replace(trial, steps=100) for trial in many.planned),
+        outcomes=tuple(replace(old, trial=replace(old.trial, steps=100)) for old in many.outcomes),
+    )
+    traits = {"env-0": KNOWN}
+    for sources, steps, runs in (((few, many), 500, 6), ((few, short), 500, 4), ((few, short), 100, 6)):
+        (ground,) = grounds([source_of(one) for one in sources], traits, steps)
+        assert ground.runs == runs
+
+
+def test_trials_with_other_settings_of_the_environment_are_no_evidence() -> None:
+    results = results_of({("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.2)})
+    windy = tuple(replace(trial, environment_kwargs={"wind": True}) for trial in results.planned)
+    outcomes = tuple(replace(old, trial=trial) for old, trial in zip(results.outcomes, windy, strict=True))
+    assert known_of(replace(results, planned=windy, outcomes=outcomes)) == []
+
+
+def test_who_lacks_an_environment_is_left_out_and_told() -> None:
+    cells = {(label, name): around(0.5) for name in ("env-0", "env-1") for label in ("ppo", "dqn")}
+    advice = advice_of(results_of({**cells, ("a2c", "env-0"): around(0.9)}))
+    assert {one.label for one in advice.candidates} == {"ppo", "dqn"}
+    assert any("Left out" in caveat and "a2c" in caveat for caveat in advice.caveats)
+
+
+def test_what_the_environment_does_not_admit_is_no_candidate() -> None:
+    cells = {(label, "env-0"): around(level) for label, level in (("ppo", 0.9), ("dqn", 0.5), ("a2c", 0.1))}
+    advice = advice_of(results_of(cells), algorithms=frozenset({"dqn", "a2c"}))
+    assert [one.label for one in advice.candidates] == ["dqn", "a2c"]
+
+
+def test_failed_trials_count_as_random_and_are_told() -> None:
+    results = results_of({("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.2)})
+    broken = results.changed(
+        lambda old: (
+            Failure(old.trial, "timeout", "too slow") if old.trial.label == "ppo" and old.trial.seed < 7 else old
+        )
+    )
+    advice = advice_of(broken, replace(KNOWN, environment="env-0"))
+    # The middle half of seven zeros and three 0.9 is mostly zeros.
+    assert any("7 trials of these algorithms failed" in caveat for caveat in advice.caveats)
+    assert advice.candidates[0].label == "dqn"
+
+
+def on_each_best(first: Sequence[str]) -> Results:
+    """Return results on environments on each of which the named one of two is far better."""
+    return results_of(
+        {
+            (label, f"env-{place}"): around(0.9 if label == best else 0.1)
+            for place, best in enumerate(first)
+            for label in ("ppo", "dqn")
+        }
+    )
+
+
+def test_advice_that_has_fared_well_is_given_with_its_record() -> None:
+    advice = advice_of(on_each_best(["ppo", "ppo", "ppo"]))
+    assert advice.choose == "ppo"
+    # The other two always name the best; a blind choice of two misses 0.8 half of the time.
+    assert advice.trust is not None
+    assert (advice.trust.environments, advice.trust.right) == (3, 3)
+    assert (advice.trust.regret, advice.trust.blind_regret) == pytest.approx((0.0, 0.4))
+
+
+def test_advice_that_has_fared_no_better_than_chance_is_not_given() -> None:
+    unlucky = advice_of(on_each_best(["ppo", "dqn"]), nearest=1)
+    # Each of two says the opposite of what is best on the other: 0.8 short, always.
+    assert unlucky.trust is not None
+    assert unlucky.trust.right == 0
+    assert unlucky.trust.regret == pytest.approx(0.8)
+    assert unlucky.choose is None
+    assert "no better than a blind choice" in unlucky.verdict
+
+
+def test_the_order_of_sources_and_the_labels_change_nothing() -> None:
+    results = on_each_best(["ppo", "dqn", "ppo"])
+    turned = replace(results, outcomes=tuple(reversed(results.outcomes)))
+    assert advice_of(results) == advice_of(turned)
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [
+        ("200k", 200_000),
+        ("1.5m", 1_500_000),
+        ("1e6", 1_000_000),
+        ("2_000_000", 2_000_000),
+        ("10,000", 10_000),
+        ("7", 7),
+    ],
+)
+def test_steps_are_read_as_people_write_them(words: str, steps: int) -> None:
+    assert count(words) == steps
+
+
+@pytest.mark.parametrize("words", ["", "5x", "k", "-3", "0", "1e999", "1.2.3", "nan"])
+def test_what_is_no_number_of_steps_is_refused(words: str) -> None:
+    with pytest.raises(BenchError, match="is no number of steps"):
+        count(words)
+
+
+VALUES = st.recursive(
+    st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.floats(allow_nan=False)
+    | st.text("aZ0:#{}[],'\"\\ -_.|>&*!%@?=~", max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab_", min_size=1, max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.text("ab_", min_size=1, max_size=3), VALUES, max_size=2), st.text(max_size=20))
+def test_a_draft_reads_back_as_what_was_meant(changes: dict[str, Any], source: str) -> None:
+    reference = Reference(-1e-07, 12345.678, source)
+    draft = Draft(
+        name="which-Env-v0",
+        title="Which: an #odd {title}",
+        question="yes",
+        seeds=12,
+        algorithms=(
+            DraftAlgorithm("ppo", "", "rl-zoo"),
+            DraftAlgorithm("ppo", "ppo as for X: 1", "", {"policy_kwargs": changes}),
+            DraftAlgorithm("random"),
+        ),
+        environments=(DraftEnvironment("mine:Env-v0", 17, reference, ("A comment: of # two\nlines",)),),
+        comments=("First.", "  bench run it", "  bench run again", "Last."),
+        on_algorithms=("Why: so.",),
+    )
+    suite = parse(text(draft), "which.yaml")
+    assert (suite.name, suite.title, suite.question) == (draft.name, draft.title, draft.question)
+    assert len(suite.seeds) == 12
+    assert [entry.label for entry in suite.algorithms] == ["ppo", "ppo as for X: 1", "random"]
+    assert [entry.hyperparameter_set for entry in suite.algorithms] == ["rl-zoo", "default", "default"]
+    assert suite.algorithms[1].hyperparameters == {"policy_kwargs": changes}
+    (place,) = suite.environments
+    assert (place.environment, place.steps, place.reference) == ("mine:Env-v0", 17, reference)
+    # 17 steps cannot hold the usual 20 evaluations.
+    assert suite.evaluation.points == 17
+
+
+def test_a_name_is_made_of_what_a_folder_may_hold() -> None:
+    assert file_name("bench/Corridor-v0") == "bench-Corridor-v0"
+    assert file_name("///") == "environment"
+
+
+HALL = '''
+import gymnasium as gym
+from bench.environments.toy import Corridor
+
+
+class Hall(Corridor):
+    """The corridor under another name, with a limit of 60 steps."""
+
+
+gym.register("Hall-v0", Hall, max_episode_steps=60)
+'''
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an environment of one's own and results on toy environments."""
+    folder = tmp_path_factory.mktemp("which")
+    (folder / "my_hall.py").write_text(HALL)
+    run_suite(suite_file(folder, TOY.replace("seeds: 3", "seeds: 5")), folder / "results")
+    return folder
+
+
+@dataclass
+class Command:
+    """`bench` within this process, in a folder: what it says and its exit code."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        self.monkeypatch.chdir(self.folder)
+        self.monkeypatch.setattr(sys, "path", [*sys.path])
+        self.monkeypatch.setattr(sys, "argv", ["bench", *words])
+        self.monkeypatch.setenv("COLUMNS", "80")
+        with pytest.raises(SystemExit) as end:
+            main()
+        told = self.capsys.readouterr()
+        return int(end.value.code or 0), told.out, told.err
+
+    def json(self, *words: str) -> Any:
+        code, told, complaint = self(*words, "--json")
+        assert code == 0, complaint
+        return json.loads(told)
+
+
+@pytest.fixture
+def command(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(place, monkeypatch, capsys)
+
+
+def test_which_on_an_environment_of_ones_own_from_question_to_answer(place: Path, command: Command) -> None:
+    asked = ["which", "--env", "my_hall:Hall-v0", "--steps", "400", "--workers", "2"]
+    told = command.json(*asked)
+    advice, proposal = told["advice"], told["proposal"]
+    near = {one["environment"]: one for one in advice["likenesses"]}
+    # Only the limit differs: 60 steps against 50; and so random play arrives a little more often.
+    assert near["bench/Corridor-v0"]["level"] == "close"
+    assert near["bench/Corridor-v0"]["distance"] == pytest.approx(np.log10(60 / 50), abs=0.25)
+    assert near["bench/Bandit-v0"]["level"] == "far"
+    assert {one["label"] for one in advice["candidates"]} == {"q_learning", "softmax_reinforce"}
+    assert any("5 runs each" in caveat for caveat in advice["caveats"])
+    path = place / "suites" / "which-Hall-v0.yaml"
+    assert (proposal["path"], proposal["state"]) == ("suites/which-Hall-v0.yaml", "written")
+    assert proposal["text"] == path.read_text()
+    assert command.json("validate", "suites/which-Hall-v0.yaml")["trials"] == proposal["trials"]
+
+    _, words, _ = command(*asked)
+    assert "it was there already" in words
+    assert words.endswith("  bench run suites/which-Hall-v0.yaml\n")
+    assert max(map(len, words.splitlines())) <= 80
+    path.write_text(path.read_text().replace("seeds: 10", "seeds: 4"))
+    only = ["--only", "q_learning", "--only", "softmax_reinforce", "--only", "random"]
+    ran = bench("run", "suites/which-Hall-v0.yaml", *only, "--no-report", "--quiet", cwd=place)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    again = command.json(*asked)
+    assert (again["advice"]["level"], again["advice"]["n"]) == ("same", 4)
+    assert [one["environment"] for one in again["advice"]["likenesses"] if one["used"]] == ["my_hall:Hall-v0"]
+    # What the user has changed stays.
+    assert again["proposal"]["state"] == "kept"
+    assert "seeds: 4" in path.read_text()
+
+
+def test_the_suite_says_where_its_reference_comes_from_and_what_is_made_up(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(place))
+    asked = Request("my_hall:Hall-v0", steps=300, results=tmp_path / "none", to=tmp_path / "suite.yaml")
+    suite = parse(which(asked).proposal.text, "suite.yaml")
+    reference = suite.environments[0].reference
+    assert reference is not None
+    # The corridor pays 1 for arriving and takes 0.01 a step: nine steps at least, all right: 0.91.
+    assert reference.random < 0.6
+    assert reference.random < reference.target <= 0.91
+    assert "PLACEHOLDER" in reference.source
+    assert "random: mean of" in reference.source
+    given_target = which(replace(asked, target=0.8, force=True)).proposal.text
+    reference = parse(given_target, "suite.yaml").environments[0].reference
+    assert reference is not None
+    assert (reference.target, "PLACEHOLDER" in given_target) == (0.8, False)
+    with pytest.raises(BenchError, match="--target -2 must be above what random actions reach"):
+        which(replace(asked, target=-2.0))
+
+
+def test_an_environment_of_the_catalogue_keeps_its_reference_and_its_tuned_settings(tmp_path: Path) -> None:
+    asked = Request("CartPole-v1", steps=20_000, results=tmp_path / "none", to=tmp_path / "suite.yaml")
+    answer = which(asked)
+    assert answer.advice.level == "none"
+    experiment = open_experiment(tmp_path / "suite.yaml", results=tmp_path)
+    assert experiment.suite.environments[0].reference is None
+    assert {entry.hyperparameter_set for entry in experiment.suite.algorithms} == {"rl-zoo"}
+    assert len(experiment.suite.seeds) == 10
+    labels = [entry.label for entry in experiment.suite.algorithms]
+    assert len(labels) == 6
+    assert labels[-1] == "random"
+
+
+def test_what_a_suite_changed_in_an_algorithm_is_kept_in_the_next(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(place))
+    bold = "{name: q_learning, label: bold, hyperparameters: {learning_rate: 0.5}}"
+    changed = TOY.replace("q_learning,", f"{bold},").replace("seeds: 3", "seeds: 4")
+    run_suite(suite_file(tmp_path, changed), tmp_path / "results")
+    asked = Request("my_hall:Hall-v0", steps=400, results=tmp_path / "results", to=tmp_path / "which.yaml")
+    suite = parse(which(asked).proposal.text, "which.yaml")
+    kept = {entry.label: dict(entry.hyperparameters) for entry in suite.algorithms}
+    assert kept["bold"] == {"learning_rate": 0.5}
+
+
+def test_tuned_settings_of_a_close_environment_stand_beside_the_defaults() -> None:
+    near = replace(shipped()["MountainCar-v0"], environment="mine:Car-v0")
+    results = results_of({(label, "MountainCar-v0"): around(level) for label, level in (("ppo", 0.9), ("dqn", 0.2))})
+    tuned = {"learning_rate": 0.003, "n_envs": 4, "env_wrapper": "some.where.Wrapper"}
+    suite = replace(
+        results.suite, algorithms=tuple(replace(one, hyperparameter_set="rl-zoo") for one in results.suite.algorithms)
+    )
+    planned = tuple(replace(trial, hyperparameters=tuned) for trial in results.planned)
+    outcomes = tuple(replace(old, trial=trial) for old, trial in zip(results.outcomes, planned, strict=True))
+    source = source_of(replace(results, suite=suite, planned=planned, outcomes=outcomes))
+    known = grounds([source], shipped(), 1000)
+    advice = advise(Question(near, steps=1000), known, FITS, np.random.default_rng(0))
+    assert (advice.level, advice.choose) == ("close", "ppo")
+    assert any("settings tuned for each environment (rl-zoo), and yours has none" in told for told in advice.caveats)
+    drafted = parse(proposed(Request("mine:Car-v0", steps=1000), advice, FITS, [source]), "which.yaml")
+    entries = {entry.label: entry for entry in drafted.algorithms}
+    assert (entries["ppo"].hyperparameter_set, dict(entries["ppo"].hyperparameters)) == ("default", {})
+    # A wrapper belongs to the environment it was written for.
+    borrowed = entries["ppo as for MountainCar-v0"]
+    assert dict(borrowed.hyperparameters) == {"learning_rate": 0.003, "n_envs": 4}
+    # Whom nothing is known of is tried as well, by default settings alone.
+    assert [entry.label for entry in drafted.algorithms] == ["ppo", "ppo as for MountainCar-v0", "a2c", "random"]
+
+
+def test_a_description_is_answered_with_the_nearest_of_the_catalogue(place: Path, command: Command) -> None:
+    words = ["which", "--actions", "discrete:2", "--observations", "discrete:10", "--horizon", "50", "--sparse"]
+    told = command.json(*words, "--nearest", "1", "--to", "described.yaml")
+    assert told["advice"]["likenesses"][0]["environment"] == "bench/Corridor-v0"
+    suite = parse((place / "described.yaml").read_text(), "described.yaml")
+    assert [one.environment for one in suite.environments] == ["bench/Corridor-v0"]
+
+
+def test_results_that_cannot_be_read_are_told_and_the_others_used(place: Path, command: Command) -> None:
+    lost = place / "results" / "lost"
+    lost.mkdir()
+    (lost / "suite.yaml").write_text(TOY.replace("bench/Bandit-v0", "gone_for_ever:Env-v0"))
+    told = command.json("which", "--env", "bench/Corridor-v0", "--to", "c.yaml")
+    assert any("results/lost is not used" in note for note in told["notes"])
+    assert told["advice"]["level"] == "same"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--env", "CartPol-v1"], "did you mean 'CartPole-v1'"),
+        (["--env", "CartPole-v1", "--steps", "5x"], "'5x' is no number of steps"),
+        (["--env", "CartPole-v1", "--steps", "5", "--minutes", "5"], "exclude each other"),
+        (["--env", "CartPole-v1", "--actions", "discrete"], "exclude each other"),
+        (["--env", "CartPole-v1", "--minutes", "0"], "must be above 0"),
+        (["--actions", "discrete"], "say which environment"),
+        (["--actions", "discreet", "--observations", "3"], "did you mean 'discrete'?"),
+        (["--actions", "discrete:x", "--observations", "3"], "the size must be a whole number"),
+        (["--env", "bench.environments.toy:bench/Crash-v0"], "fails after 100 random steps"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_exit_code_2(tmp_path: Path, command: Command, words: list[str], told: str) -> None:
+    command.folder = tmp_path
+    code, _, complaint = command("which", *words)
+    assert code == 2
+    assert told in complaint
+    assert not (tmp_path / "suites").exists()
+
+
+def test_an_environment_in_the_working_directory_is_found_by_the_installed_command_too(place: Path) -> None:
+    # -P: the working directory is not on the path of itself, as for an installed `bench`.
+    words = ["which", "--env", "my_hall:Hall-v0", "--to", "elsewhere.yaml"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench.cli", *words], capture_output=True, text=True, check=False, cwd=place
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['bench', 'which', '--help']\n"
+        "from bench.cli import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
+        f"print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["heavy: []"], done.stdout + done.stderr
