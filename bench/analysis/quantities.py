@@ -121,6 +121,23 @@ def regret(
     return Measured(Interval(worst.estimate, max(lows), max(highs), min(one.n for one in found.values())))
 
 
+def speed_ratio(ours: Sequence[Cell], theirs: Sequence[Cell], confidence: float) -> Interval:
+    """Return environment steps per CPU second of training, ours over theirs; geometric means over the same cells."""
+    tasks = [[_speeds(cell) for cell in side] for side in (ours, theirs)]
+    if not (n := _fewest(*tasks)):
+        return Interval(None, note="no timed runs")
+    if n < FEWEST_RUNS:
+        return Interval(math.exp(_average(tasks[0]) - _average(tasks[1])), n=n, note="too few timed runs")
+    return _ratio(tasks[0], tasks[1], confidence)
+
+
+def _ratio(ours: Tasks, theirs: Tasks, confidence: float) -> Interval:
+    """Return the ratio of geometric means of runs given by their logarithms."""
+    logs = _welch([_mean(ours), _mean(theirs)], _fewest(ours, theirs), confidence)
+    estimate, low, high = (None if value is None else math.exp(value) for value in (logs.estimate, logs.low, logs.high))
+    return Interval(estimate, low, high, logs.n, logs.note)
+
+
 def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
     """(runs,) the claim's quantity for each run, times infinite where never reached; None where one has none.
 
@@ -208,8 +225,7 @@ def _against(
     if claim.quantity in SHARES:
         return Measured(share_difference(*tasks, confidence))
     if claim.quantity == "steps_per_second":
-        logs = _welch([_mean(tasks[0]), _mean(tasks[1])], _fewest(*tasks), confidence)
-        return Measured(_exponential(logs), 1.0, ratio=True)
+        return Measured(_ratio(*tasks, confidence), 1.0, ratio=True)
     if claim.quantity == "spread":
         sides = [_spread(side, found, draws) for side, found in zip(cells, tasks, strict=True)]
         return Measured(_welch(sides, _fewest(*tasks), confidence))
@@ -226,7 +242,8 @@ def _alone(
     if claim.quantity in SHARES:
         return Measured(_share(tasks, confidence), number)
     if claim.quantity == "steps_per_second":
-        return Measured(_exponential(_welch([_mean(tasks)], _fewest(tasks), confidence)), number, ratio=True)
+        still = [np.zeros(len(task)) for task in tasks]
+        return Measured(_ratio(tasks, still, confidence), number, ratio=True)
     if claim.quantity == "spread":
         return Measured(_welch([_spread(cells, tasks, draws)], _fewest(tasks), confidence), number)
     return Measured(iqm_interval(tasks, [_drawn(cell, draws) for cell in cells], confidence), number)
@@ -321,11 +338,6 @@ def _welch(sides: Sequence[_Mean], n: int, confidence: float) -> Interval:
     df = total**2 / sum((variance / largest) ** 2 / df for variance, df in parts)
     half = float(stdtrit(df, (1 + confidence) / 2)) * math.sqrt(total * largest)
     return Interval(estimate, estimate - half, estimate + half, n)
-
-
-def _exponential(logs: Interval) -> Interval:
-    estimate, low, high = (None if value is None else math.exp(value) for value in (logs.estimate, logs.low, logs.high))
-    return Interval(estimate, low, high, logs.n, logs.note)
 
 
 def _drawn(cell: Cell, draws: Draws) -> NDArray[Any]:

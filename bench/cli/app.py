@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.cli.compare import compare
 from bench.cli.tally import duration
 from bench.cli.which import which
 from bench.errors import BenchError, SuiteError
@@ -210,6 +211,7 @@ def doctor(*, as_json: JsonOption = False) -> None:
     raise typer.Exit(0 if all(check.good for check in checks) else 1)
 
 
+app.command()(compare)
 app.command()(which)
 
 

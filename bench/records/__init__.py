@@ -12,6 +12,7 @@ from bench.records.answers import (
     SequentialRun,
     Situation,
 )
+from bench.records.comparison import Comparison, ComparisonRow
 from bench.records.estimates import (
     Aggregate,
     CellEstimate,
@@ -53,6 +54,8 @@ __all__ = [
     "CellEstimate",
     "Claim",
     "ClaimVerdict",
+    "Comparison",
+    "ComparisonRow",
     "Conclusion",
     "Curve",
     "CurveEstimate",

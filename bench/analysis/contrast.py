@@ -1,0 +1,130 @@
+"""The records behind two sides of a comparison in, sentences on everything else that differs between them out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bench.analysis.scores import Cell
+from bench.records import Record
+
+_MOST_VALUES = 6
+"""Differing settings told one by one; beyond that their number is."""
+_MACHINE = ("processor", "cores", "platform", "python", "commit")
+_PACKING = ("device", "threads", "workers")
+
+
+def differences(ours: Sequence[Cell], theirs: Sequence[Cell], *, settings: bool) -> tuple[str, ...]:
+    """Return what differs, most important first.
+
+    Args:
+        ours: the cells of the left side.
+        theirs: those of the right side, on the same environments in the same order.
+        settings: whether hyperparameters and code are expected to be the same, so that a difference is worth telling.
+    """
+    first, second = _records(ours), _records(theirs)
+    if not first or not second:
+        return ()
+    found = list(_told("version of ", _versions(first), _versions(second)))
+    if settings:
+        found += _told("", _each(first, "implementation"), _each(second, "implementation"))
+        found += [said for a, b in zip(ours, theirs, strict=True) for said in _settings(a, b)]
+    found += _told("", _evaluation(first), _evaluation(second))
+    return (*found, *_told("", _machine(first), _machine(second)))
+
+
+def repeated(ours: Sequence[Cell], theirs: Sequence[Cell]) -> int:
+    """Return how many runs are the same on both sides: the same definition, seed and returns."""
+    first, second = ({_same(record) for record in _records(side)} for side in (ours, theirs))
+    return len(first & second)
+
+
+def _same(record: Record) -> tuple[str, bytes]:
+    return record.trial.fingerprint, record.final.returns.tobytes()
+
+
+def _records(cells: Iterable[Cell]) -> list[Record]:
+    return [run.record for found in cells for run in found.runs if run.record is not None]
+
+
+Values = Mapping[str, Sequence[str]]
+"""What -> its distinct values on one side, sorted."""
+
+
+def _told(prefix: str, ours: Values, theirs: Values) -> Iterator[str]:
+    for name in dict.fromkeys([*ours, *theirs]):
+        a, b = ours.get(name, []), theirs.get(name, [])
+        if a != b:
+            yield f"{prefix}{name}: {', '.join(a) or 'none'} against {', '.join(b) or 'none'}"
+
+
+def _collected(pairs: Iterable[tuple[str, Any]]) -> Values:
+    found: dict[str, set[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, set()).add(str(value))
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def _versions(records: Sequence[Record]) -> Values:
+    trained = _collected(item for record in records for item in record.trial.versions.items())
+    noted = _collected(
+        item
+        for record in records
+        for item in dict(record.provenance.get("versions", {})).items()
+        if item[0] not in trained
+    )
+    return {**trained, **noted}
+
+
+def _each(records: Sequence[Record], name: str) -> Values:
+    return _collected((name, getattr(record.trial, name)) for record in records)
+
+
+def _evaluation(records: Sequence[Record]) -> Values:
+    plans = [record.trial.evaluation for record in records]
+    return _collected(
+        (f"evaluation, {words}", getattr(plan, name))
+        for plan in plans
+        for name, words in (("final_episodes", "final episodes"), ("points", "points"), ("episodes", "episodes"))
+    )
+
+
+def _machine(records: Sequence[Record]) -> Values:
+    return _collected(
+        (name, value)
+        for record in records
+        for name, value in (
+            *((name, record.provenance.get(name, "unknown")) for name in _MACHINE),
+            *((name, record.resources.get(name, "unknown")) for name in _PACKING),
+        )
+    )
+
+
+def _settings(ours: Cell, theirs: Cell) -> Iterator[str]:
+    """Yield the settings of one cell that differ: as given, and as the learning library completed them."""
+    sides = [_records([cell])[:1] for cell in (ours, theirs)]
+    if not all(sides):
+        return
+    (first, completed), (second, finished) = (_written(side[0]) for side in sides)
+    given = {name: (first.get(name), second.get(name)) for name in [*first, *second]}
+    changed = {name: values for name, values in given.items() if values[0] != values[1]}
+    for name in [*completed, *finished]:
+        # A setting that was given differs already as given; one that was not shows another default.
+        if name not in changed and completed.get(name) != finished.get(name):
+            changed[name] = completed.get(name), finished.get(name)
+    place = f"{ours.label} on {ours.environment}"
+    for name, (a, b) in list(changed.items())[:_MOST_VALUES]:
+        yield f"{place}, {name}: {a or 'not set'} against {b or 'not set'}"
+    if len(changed) > _MOST_VALUES:
+        yield f"{place}: {len(changed) - _MOST_VALUES} more settings"
+
+
+def _written(record: Record) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the settings as given, and as the learning library finally had them, as text."""
+    given = {**record.trial.hyperparameters, **record.trial.environment_kwargs}
+    first, second = (
+        {name: json.dumps(value, sort_keys=True, default=str) for name, value in values.items()}
+        for values in (given, record.settings)
+    )
+    return first, second

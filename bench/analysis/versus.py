@@ -1,0 +1,98 @@
+"""Two sides' cells on the same environments in; per environment and over all, who is better and how sure that is, out.
+
+The comparison is that of the report: P(a run of one scores above a run of the other), the difference of interquartile
+means, and a p-value corrected by Holm over everything that is shown.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.analysis.compare import Contest, contest, verdicts
+from bench.analysis.interval import resample_counts
+from bench.analysis.ledger import Entry, ledger
+from bench.analysis.quantities import speed_ratio
+from bench.analysis.reliability import failed_its_user
+from bench.analysis.scores import Cell, cell, usable
+from bench.records import AnalysisPlan, ComparisonRow, Outcome, Pair, Reference, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Two sides to be compared."""
+
+    label: str
+    """Of the algorithm, where the sides are two sets of results; else empty."""
+    names: tuple[str, str]
+    cells: tuple[tuple[Cell, ...], tuple[Cell, ...]]
+    """The same environments in the same order, each with a run and a reference."""
+
+
+def cells_of(
+    planned: Sequence[Trial],
+    outcomes: Sequence[Outcome],
+    references: Mapping[str, Reference | None],
+    plan: AnalysisPlan,
+) -> dict[tuple[str, str], Cell]:
+    """Return the cells of a set of results by (label, environment), in the order of the plan."""
+    grouped: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in ledger(planned, outcomes).entries:
+        grouped[entry.label, entry.trial.environment].append(entry)
+    return {key: cell(entries, usable(references.get(key[1])), plan) for key, entries in grouped.items()}
+
+
+def versus(matches: Sequence[Match], plan: AnalysisPlan, rng: np.random.Generator) -> tuple[ComparisonRow, ...]:
+    """Return the rows of every match: all of its environments together where there are several, then each alone."""
+    asked = [(match, places) for match in matches for places in _rows(match)]
+    pairs = verdicts([_contest(match, places, plan, rng) for match, places in asked], plan)
+    return tuple(_row(match, places, pair, plan) for (match, places), pair in zip(asked, pairs, strict=True))
+
+
+def _rows(match: Match) -> Iterator[Sequence[int]]:
+    places = range(len(match.cells[0]))
+    if len(places) > 1:
+        yield places
+    for place in places:
+        yield [place]
+
+
+def _side(match: Match, side: int, places: Sequence[int]) -> list[Cell]:
+    return [match.cells[side][place] for place in places]
+
+
+def _contest(match: Match, places: Sequence[int], plan: AnalysisPlan, rng: np.random.Generator) -> Contest:
+    ours, theirs = ([found.scores for found in _side(match, side, places)] for side in (0, 1))
+    counts = [[resample_counts(len(task), plan.resamples, rng) for task in tasks] for tasks in (ours, theirs)]
+    return contest(match.names, ours, theirs, (counts[0], counts[1]), plan)
+
+
+def _row(match: Match, places: Sequence[int], pair: Pair, plan: AnalysisPlan) -> ComparisonRow:
+    sides = _side(match, 0, places), _side(match, 1, places)
+    runs = [[run for found in side for run in found.runs] for side in sides]
+    failing = [sum(failed_its_user(run) for run in side) for side in runs]
+    fewest = [min(len(found.runs) for found in side) for side in sides]
+    return ComparisonRow(
+        label=match.label,
+        environment=sides[0][0].environment if len(places) == 1 else None,
+        runs=(fewest[0], fewest[1]),
+        pair=replace(pair, more_hours=_hours(sides, pair.more_runs)),
+        failing=(failing[0], failing[1]),
+        of=(len(runs[0]), len(runs[1])),
+        speed=speed_ratio(*sides, plan.confidence),
+    )
+
+
+def _hours(sides: Sequence[Sequence[Cell]], more: int | None) -> float | None:
+    """Return the hours on one core that so many more runs of every cell would take, by their median run time."""
+    walls = [
+        [wall for run in found.runs if run.record is not None and (wall := run.record.timings.get("wall"))]
+        for side in sides
+        for found in side
+    ]
+    if more is None or not all(walls):
+        return None
+    return more * sum(float(np.median(wall)) for wall in walls) / 3600

@@ -1,0 +1,192 @@
+"""Two names in, who is better and how sure that is in the terminal out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.cli.tally import duration
+
+if TYPE_CHECKING:
+    from bench.records import Comparison, ComparisonRow, Interval, Pair
+
+_METRICS = {"final": "final score", "auc": "score over training"}
+_SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder or suite file")
+_MOST_LINES = 12
+"""Differences and cells left out that are told one by one; --json gives all."""
+
+
+def compare(
+    a: Annotated[str, _SIDE],
+    b: Annotated[str, _SIDE],
+    *,
+    within: Annotated[
+        Path | None, typer.Option("--in", help="results folder or suite file that holds both algorithms")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+) -> None:
+    """Compare two algorithms, or two sets of results cell by cell: effect, interval, verdict."""
+    from bench.pipeline.comparing import compare as compared  # noqa: PLC0415 - `bench --help` must be instant
+
+    found = compared(a, b, within=within, results=results)
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(found), indent=2) + "\n")
+        return
+    console = Console()
+    _say(console, _heading(found), style="bold")
+    _say(console, _method(found))
+    if found.between == "algorithms":
+        _say(console, f"\n{found.rows[0].pair.sentence}")
+    for label, rows in groupby(found.rows, key=lambda row: row.label):
+        _say(console, f"\n{label}" if label else "", style="bold")
+        console.print(_scores(list(rows), found), highlight=False)
+    _say(console, "")
+    console.print(_costs(found), highlight=False)
+    for line in _afterwards(found):
+        _say(console, line)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(text, style=style, highlight=False, markup=False)
+
+
+def _heading(found: Comparison) -> str:
+    return f"A: {found.left}\nB: {found.right}"
+
+
+def _method(found: Comparison) -> str:
+    rows = len(found.rows)
+    corrected = f"; p-values corrected over the {rows} rows (Holm)" if rows > 1 else ""
+    return (
+        f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target; "
+        f"{100 * found.confidence:g} % intervals{corrected}"
+    )
+
+
+def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
+    table = _table("", "runs", "A above B", "difference A - B", "p", "verdict")
+    for row in rows:
+        table.add_row(
+            _place(row, rows),
+            _both(*row.runs),
+            _measure(row.pair.probability, "{:.2f}"),
+            _measure(row.pair.difference, "{:+.2f}"),
+            _p_value(row.pair.p_holm),
+            _verdict(row.pair, found),
+        )
+    return table
+
+
+def _costs(found: Comparison) -> Table:
+    table = _table("", "A fails", "B fails", "steps a CPU second, A / B")
+    for row in found.rows:
+        failing = [f"{count} of {runs}" for count, runs in zip(row.failing, row.of, strict=True)]
+        place = _place(row, [other for other in found.rows if other.label == row.label])
+        table.add_row(f"{row.label} - {place}" if row.label else place, *failing, _speed(row.speed))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _place(row: ComparisonRow, rows: Sequence[ComparisonRow]) -> str:
+    alone = sum(other.environment is not None for other in rows)
+    return escape(row.environment) if row.environment else f"all {alone}"
+
+
+def _both(ours: int, theirs: int) -> str:
+    return str(ours) if ours == theirs else f"{ours}, {theirs}"
+
+
+def _measure(interval: Interval, form: str) -> str:
+    """Return the estimate with its limits below it."""
+    if interval.estimate is None:
+        return "-"
+    limits = "no interval"
+    if interval.low is not None and interval.high is not None:
+        limits = f"{_rounded(interval.low, form)} to {_rounded(interval.high, form)}"
+    return f"{_rounded(interval.estimate, form)}\n{limits}"
+
+
+def _rounded(value: float, form: str) -> str:
+    # Adding 0 turns the -0.0 of rounding into 0.0.
+    return form.format(round(value, 2) + 0.0)
+
+
+def _speed(interval: Interval) -> str:
+    if interval.estimate is None:
+        return "-"
+    if interval.low is None or interval.high is None:
+        return f"{interval.estimate:.2f} (no interval)"
+    return f"{interval.estimate:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+
+
+def _p_value(p: float | None) -> str:
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{min(p, 0.999):.3f}" if p < 1 else "1"  # noqa: PLR2004 - three digits
+
+
+def _verdict(pair: Pair, found: Comparison) -> str:
+    said = {"better": "A is better", "worse": "B is better", "equivalent": f"equal within {found.margin:g}"}
+    if pair.verdict in said:
+        return said[pair.verdict]
+    return "cannot tell yet" + (f"\n{pair.more_runs} more runs" if pair.more_runs else "")
+
+
+def _afterwards(found: Comparison) -> Iterator[str]:
+    """Yield what must be known to read the tables: prices, warnings, what is left out, what else differs."""
+    prices = [row for row in found.rows if row.pair.verdict == "undecided" and row.pair.more_runs]
+    if prices:
+        yield (
+            "\nMore runs: about how many more of A and of B, on each environment, would decide the row with 80 % "
+            f"power, if the effect is what it looks like{_hours(prices)}."
+        )
+    if any(row.pair.probability.low is None for row in found.rows):
+        yield "\nNo interval: a side has too few runs, or runs that are all alike."
+    for warning in found.warnings:
+        yield f"\nNote: {warning}."
+    yield from _listed("Left out", found.left_out)
+    yield from _listed("What else differs, A against B", found.differences)
+    if not found.differences:
+        yield "\nNothing else that is recorded differs" + (
+            ": versions, machine, packing."
+            if found.between == "algorithms"
+            else ": versions, settings, machine, packing."
+        )
+
+
+def _hours(rows: Sequence[ComparisonRow]) -> str:
+    whole = [row for row in rows if row.environment is None and row.pair.more_hours] or [
+        row for row in rows if row.pair.more_hours
+    ]
+    if not whole or whole[0].pair.more_hours is None:
+        return ""
+    first = whole[0]
+    place = " - ".join(name for name in (first.label, first.environment or "all environments") if name)
+    return f"; {duration(3600 * whole[0].pair.more_hours)} of one core for {place}"
+
+
+def _listed(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if not lines:
+        return
+    yield f"\n{title}:"
+    for line in lines[:_MOST_LINES]:
+        yield f"  {line}"
+    if len(lines) > _MOST_LINES:
+        yield f"  and {len(lines) - _MOST_LINES} more; --json gives all"

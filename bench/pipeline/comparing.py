@@ -1,0 +1,256 @@
+"""Two names in, of algorithms or of results, and how they compare out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.catalog import did_you_mean
+from bench.errors import BenchError
+from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment
+from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
+from bench.records import AnalysisPlan, Comparison, Reference
+
+if TYPE_CHECKING:
+    from bench.analysis.scores import Cell
+    from bench.analysis.versus import Match
+
+Cells = Mapping[tuple[str, str], "Cell"]
+"""(label, environment) -> cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """An algorithm as typed in: `ppo` or `ppo@CartPole-v1`."""
+
+    label: str
+    environment: str
+
+
+def compare(left: str, right: str, *, within: Path | None = None, results: Path = RESULTS) -> Comparison:
+    """Compare two algorithms of one set of results, or what two sets of results have in common.
+
+    Args:
+        left: a label (`ppo`, `ppo@CartPole-v1`), or a results folder or suite file.
+        right: the same kind of thing.
+        within: the results folder or suite file that holds both algorithms; found among `results` if not given.
+        results: folder that holds the results of all suites.
+
+    Raises:
+        BenchError: a name that means nothing, or nothing to compare.
+    """
+    sets = [_is_set(name) for name in (left, right)]
+    if all(sets):
+        if within is not None:
+            raise BenchError("--in goes with two algorithms; two sets of results are compared as they are")
+        return _compare_sets(left, right, results)
+    if any(sets):
+        folder, other = (left, right) if sets[0] else (right, left)
+        raise BenchError(
+            f"{folder} is a set of results and {other!r} is none; "
+            f"name two folders, or two algorithms with --in {folder}"
+        )
+    names = _name(left), _name(right)
+    experiment = _found(names, results) if within is None else open_experiment(within, results=results)
+    return _compare_algorithms(*names, experiment)
+
+
+def _is_set(name: str) -> bool:
+    path = Path(name)
+    if path.is_file() or (path / SUITE_COPY).is_file():
+        return True
+    if path.suffix in {".yaml", ".yml"} or ("/" in name and path.parent.is_dir()):
+        near = [str(found) for found in path.parent.glob("*")]
+        hint = did_you_mean(name, near) or "a results folder holds a suite.yaml"
+        raise BenchError(f"{name}: there are no results and no suite file; {hint}")
+    return False
+
+
+def _name(text: str) -> _Name:
+    label, _, environment = text.partition("@")
+    if not label:
+        raise BenchError(f"{text!r} names no algorithm; write ppo{text} or the like")
+    return _Name(label, environment)
+
+
+def _found(names: tuple[_Name, _Name], results: Path) -> Experiment:
+    """Return the only set of results whose suite has both algorithms."""
+    experiments = {str(folder): one for folder in _folders(results) if (one := _opened(folder)) is not None}
+    labels = {path: {entry.label for entry in one.suite.algorithms} for path, one in experiments.items()}
+    fitting = [path for path, known in labels.items() if {name.label for name in names} <= known]
+    if len(fitting) == 1:
+        return experiments[fitting[0]]
+    if fitting:
+        raise BenchError(f"{' and '.join(fitting)} have both; say which with --in")
+    known = set(chain.from_iterable(labels.values()))
+    unknown = [name.label for name in names if name.label not in known]
+    if not known:
+        raise BenchError(f"there are no results under {results}; `bench run SUITE` makes some, --in names others")
+    if not unknown:
+        raise BenchError(f"no set of results under {results} has both; --in names one")
+    raise _unknown("algorithm", unknown[0], known, f"the results under {results} have")
+
+
+def _folders(results: Path) -> list[Path]:
+    return sorted(copy.parent for copy in results.glob(f"*/{SUITE_COPY}"))
+
+
+def _opened(folder: Path) -> Experiment | None:
+    """Return the experiment of a results folder; None where its suite no longer reads, which is not the question."""
+    try:
+        return open_experiment(folder)
+    except BenchError:
+        return None
+
+
+def _unknown(kind: str, name: str, known: Iterable[str], having: str) -> BenchError:
+    hint = did_you_mean(name, known) or f"{having} {', '.join(sorted(known))}"
+    return BenchError(f"{kind} {name!r} is not known; {hint}")
+
+
+def _cells(experiment: Experiment, known: Mapping[str, Reference | None], plan: AnalysisPlan) -> Cells:
+    from bench.analysis.versus import cells_of  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    planned, outcomes = gather(experiment)
+    run = {outcome.trial.fingerprint for outcome in outcomes}
+    begun = {(outcome.trial.label, outcome.trial.environment) for outcome in outcomes}
+    # What is still missing of a cell would be run with the versions installed now: another configuration, perhaps.
+    there = [trial for trial in planned if trial.fingerprint in run or (trial.label, trial.environment) not in begun]
+    return cells_of(there, outcomes, known, plan)
+
+
+def _order(experiment: Experiment) -> Callable[[str], tuple[int, str]]:
+    """Return the key that sorts environments as the suite names them."""
+    names = [place.environment for place in experiment.suite.environments]
+    return lambda name: (names.index(name) if name in names else len(names), name)
+
+
+def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Comparison:
+    from bench.analysis.versus import Match  # noqa: PLC0415 - as above
+
+    plan = experiment.suite.analysis
+    cells = _cells(experiment, references(experiment.suite), plan)
+    for name in (left, right):
+        _check(name, cells, experiment)
+    if left.environment and right.environment and left.environment != right.environment:
+        raise BenchError(
+            f"{left.environment} and {right.environment} are two environments, whose scores say nothing of each other; "
+            "name one, or none for all"
+        )
+    only = left.environment or right.environment
+    if left.label == right.label:
+        raise BenchError(f"{left.label!r} is compared with itself; name two algorithms, or two sets of results")
+    shared = [place for label, place in cells if label == left.label and (right.label, place) in cells]
+    asked = sorted((place for place in shared if not only or place == only), key=_order(experiment))
+    pairs = [(cells[left.label, place], cells[right.label, place]) for place in asked]
+    reasons = [_refusal(pair, (f"of {left.label}", f"of {right.label}")) for pair in pairs]
+    kept = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
+    told = zip(asked, reasons, strict=True)
+    left_out = _grouped([("", place, reason) for place, reason in told if reason])
+    if not kept:
+        raise BenchError(f"nothing to compare: {'; '.join(left_out) or 'they share no environment'}")
+    match = Match("", (left.label, right.label), _columns(kept))
+    return _comparison((left.label, right.label), "algorithms", [match], plan, left_out)
+
+
+def _check(name: _Name, cells: Cells, experiment: Experiment) -> None:
+    labels, place = {label for label, _ in cells}, experiment.store.root
+    if name.label not in labels:
+        raise _unknown("algorithm", name.label, labels, f"{place} has")
+    environments = {environment for _, environment in cells}
+    if name.environment and name.environment not in environments:
+        raise _unknown("environment", name.environment, environments, f"{place} has")
+
+
+def _columns(pairs: Iterable[tuple[Cell, Cell]]) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+    listed = list(pairs)
+    return tuple(ours for ours, _ in listed), tuple(theirs for _, theirs in listed)
+
+
+def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str]) -> str:
+    """Return why two cells cannot be compared; empty where they can."""
+    ours, theirs = pair
+    lacking = [name for cell, name in zip(pair, sides, strict=True) if not cell.runs]
+    if lacking:
+        return f"no runs {' and '.join(lacking)}"
+    if ours.reference is None:
+        return "no reference returns, hence no scores"
+    if ours.budget != theirs.budget:
+        return f"the budgets differ, {ours.budget:,} against {theirs.budget:,} steps"
+    modes = [cell.entries[0].trial.evaluation.deterministic for cell in pair]
+    return "one side is evaluated deterministically, the other is not" if modes[0] != modes[1] else ""
+
+
+def _grouped(reasons: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Return (label, environment, reason) as sentences, one for all environments that share label and reason."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for label, environment, reason in reasons:
+        places.setdefault((label, reason), []).append(environment)
+    return tuple(
+        f"{f'{label} on ' if label else ''}{', '.join(found)}: {reason}" for (label, reason), found in places.items()
+    )
+
+
+def _compare_sets(left: str, right: str, results: Path) -> Comparison:
+    from bench.analysis.versus import Match  # noqa: PLC0415 - as above
+
+    first, second = (open_experiment(Path(name), results=results) for name in (left, right))
+    if first.store.root.resolve() == second.store.root.resolve():
+        raise BenchError(f"{left} and {right} are the same results; name two sets, or two algorithms with --in {left}")
+    plan, known = first.suite.analysis, {**references(second.suite), **references(first.suite)}
+    ours, theirs = _cells(first, known, plan), _cells(second, known, plan)
+    shared = sorted((key for key in ours if key in theirs), key=lambda key: _order(first)(key[1]))
+    reasons = {key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}")) for key in shared}
+    alone = [(*key, f"only in {left}") for key in ours if key not in theirs]
+    alone += [(*key, f"only in {right}") for key in theirs if key not in ours]
+    left_out = _grouped([*((*key, reason) for key, reason in reasons.items() if reason), *alone])
+    matches = []
+    for label in dict.fromkeys([*(entry.label for entry in first.suite.algorithms), *(label for label, _ in ours)]):
+        pairs = [(ours[key], theirs[key]) for key in shared if key[0] == label and not reasons[key]]
+        if pairs:
+            matches.append(Match(label, (f"{label} of {left}", f"{label} of {right}"), _columns(pairs)))
+    if not matches:
+        raise BenchError(f"{left} and {right} have no cell in common that both have run: {'; '.join(left_out)}")
+    found = _comparison((left, right), "results", matches, plan, left_out)
+    return replace(found, warnings=(*found.warnings, *_plans_differ(first, second)))
+
+
+def _plans_differ(first: Experiment, second: Experiment) -> list[str]:
+    said = []
+    if first.suite.analysis != second.suite.analysis:
+        said.append(f"the analysis plans differ; that of {first.store.root} is used")
+    known = references(first.suite), references(second.suite)
+    said += [
+        f"the reference returns of {name} differ; those of {first.store.root} are used"
+        for name in known[0]
+        if name in known[1] and known[0][name] != known[1][name]
+    ]
+    return said
+
+
+def _comparison(
+    names: tuple[str, str], between: str, matches: list[Match], plan: AnalysisPlan, left_out: tuple[str, ...]
+) -> Comparison:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    from bench.analysis.contrast import differences, repeated  # noqa: PLC0415 - as above
+    from bench.analysis.versus import versus  # noqa: PLC0415 - as above
+
+    ours, theirs = ([found for match in matches for found in match.cells[side]] for side in (0, 1))
+    twice = repeated(ours, theirs)
+    warning = f"{twice} runs are the same on both sides, definition, seed and returns: a copy is no new evidence"
+    return Comparison(
+        left=names[0],
+        right=names[1],
+        between=between,
+        metric=plan.metric,
+        confidence=plan.confidence,
+        margin=plan.margin,
+        rows=versus(matches, plan, np.random.default_rng(BOOTSTRAP_SEED)),
+        left_out=left_out,
+        differences=differences(ours, theirs, settings=between == "results"),
+        warnings=(warning,) if twice else (),
+    )

@@ -1,0 +1,47 @@
+"""Two algorithms, or two sets of results, side by side: what `bench compare` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.records.estimates import Pair
+from bench.records.interval import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """One comparison: on one environment, or on all of them."""
+
+    label: str
+    """The algorithm, where one is compared between two sets of results; empty where two algorithms are compared."""
+    environment: str | None
+    """None: all environments of this label together."""
+    runs: tuple[int, int]
+    """Trained runs of either side; per environment, the smallest where they differ."""
+    pair: Pair
+    """Corrected over all rows."""
+    failing: tuple[int, int]
+    """Runs of either side that end below half of the target."""
+    of: tuple[int, int]
+    """All runs of either side."""
+    speed: Interval
+    """Environment steps per CPU second of training, left over right, as a ratio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything `bench compare` says."""
+
+    left: str
+    right: str
+    between: str
+    """`algorithms` or `results`."""
+    metric: str
+    confidence: float
+    margin: float
+    rows: tuple[ComparisonRow, ...]
+    left_out: tuple[str, ...]
+    """What could not be compared, and why."""
+    differences: tuple[str, ...]
+    """What else differs between the two sides: versions, settings, machines."""
+    warnings: tuple[str, ...] = ()
