@@ -144,7 +144,15 @@ def report(
         typer.Argument(metavar="PATH...", help="suite files or results folders", autocompletion=_results_at_hand),
     ],
     *,
-    to: Annotated[Path | None, typer.Option("--to", help="folder for the report; reports/<suite> if not given")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", help="html: folder for the report, reports/<suite> if not given; else: file, instead of printing it"
+        ),
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--format", help="html (a folder with page, figures and tables), md, latex or json")
+    ] = "html",
     results: ResultsOption = RESULTS,
 ) -> None:
     """Analyse what there is, finished or not, and write the report."""
@@ -152,6 +160,9 @@ def report(
 
     for path in paths:
         experiment = pipeline.open_experiment(path, results=results)
+        if kind != "html":
+            _say_document(pipeline.report_document(experiment, kind), _document_file(to, experiment, kind, len(paths)))
+            continue
         folder = to / experiment.suite.name if to and len(paths) > 1 else to
         _out().print(str(pipeline.write_report(experiment, folder)), highlight=False, soft_wrap=True)
 
@@ -234,6 +245,27 @@ def main() -> None:
 
 def _out() -> Console:
     return Console()
+
+
+def _document_file(to: Path | None, experiment: Experiment, kind: str, reports: int) -> Path | None:
+    """Return where a report that is one document goes; None: to standard output."""
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    if to is None or (reports == 1 and not to.is_dir()):
+        return to
+    return to / f"{experiment.suite.name}.{pipeline.DOCUMENTS[kind]}"
+
+
+def _say_document(text: str, file: Path | None) -> None:
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"{file}: cannot be written: {error.strerror}") from None
+    _out().print(str(file), highlight=False, soft_wrap=True)
 
 
 def _print_json(data: object) -> None:

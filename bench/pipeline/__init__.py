@@ -18,17 +18,20 @@ from bench.pipeline.experiment import (
 )
 from bench.pipeline.results import (
     BOOTSTRAP_SEED,
+    DOCUMENTS,
     REPORTS,
     estimates,
     export,
     gather,
     load,
     references,
+    report_document,
     write_report,
 )
 
 __all__ = [
     "BOOTSTRAP_SEED",
+    "DOCUMENTS",
     "REPORTS",
     "RESULTS",
     "SUITE_COPY",
@@ -48,6 +51,7 @@ __all__ = [
     "open_experiment",
     "prepare",
     "references",
+    "report_document",
     "run",
     "status",
     "write_report",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.catalog import environments
+from bench.catalog import did_you_mean, environments
 from bench.errors import BenchError
 from bench.pipeline.experiment import Experiment, open_experiment
 from bench.records import Estimates, Outcome, Reference, Suite, Trial
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORTS = Path("reports")
+DOCUMENTS = {"md": "md", "latex": "tex", "json": "json"}
+"""Format of a report that is one document -> ending of its file."""
 BOOTSTRAP_SEED = 20_260_101
 """The analysis draws its resamples from this: the same results give the same report."""
 
@@ -38,6 +40,21 @@ def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
 
     trials = experiment.store.root / "trials"
     return write(estimates(experiment), folder or REPORTS / experiment.suite.name, trials=trials)
+
+
+def report_document(experiment: Experiment, kind: str) -> str:
+    """Analyse and return the report as one document, `md`, `latex` or `json`.
+
+    Raises:
+        BenchError: another kind.
+    """
+    if kind not in DOCUMENTS:
+        known = ("html", *DOCUMENTS)
+        hint = did_you_mean(kind, known) or f"one of {', '.join(known)}"
+        raise BenchError(f"report format {kind!r} is not known; {hint}")
+    from bench.report import render  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    return render(estimates(experiment), kind)
 
 
 def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:
