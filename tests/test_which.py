@@ -289,6 +289,13 @@ def test_who_lacks_an_environment_is_left_out_and_told() -> None:
     assert any("Left out" in caveat and "a2c" in caveat for caveat in advice.caveats)
 
 
+def test_an_algorithm_that_has_hardly_begun_does_not_silence_the_others() -> None:
+    cells = {("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.2), ("a2c", "env-0"): around(0.99, 3)}
+    advice = advice_of(results_of(cells), replace(KNOWN, environment="env-0"))
+    assert (advice.choose, advice.n) == ("ppo", 10)
+    assert any("Left out" in caveat and "a2c" in caveat for caveat in advice.caveats)
+
+
 def test_what_the_environment_does_not_admit_is_no_candidate() -> None:
     cells = {(label, "env-0"): around(level) for label, level in (("ppo", 0.9), ("dqn", 0.5), ("a2c", 0.1))}
     advice = advice_of(results_of(cells), algorithms=frozenset({"dqn", "a2c"}))
@@ -520,6 +527,7 @@ def test_an_environment_of_the_catalogue_keeps_its_reference_and_its_tuned_setti
     asked = Request("CartPole-v1", steps=20_000, results=tmp_path / "none", to=tmp_path / "suite.yaml")
     answer = which(asked)
     assert answer.advice.level == "none"
+    assert any("holds no results" in note for note in answer.notes)
     experiment = open_experiment(tmp_path / "suite.yaml", results=tmp_path)
     assert experiment.suite.environments[0].reference is None
     assert {entry.hyperparameter_set for entry in experiment.suite.algorithms} == {"rl-zoo"}

@@ -268,7 +268,7 @@ def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterato
         *found.floors.values(),
     }
     if partly:
-        yield f"Left out, for they lack runs on some of these environments or do not fit: {_and(sorted(partly))}."
+        yield f"Left out, with too few runs on some of these environments or unfit for yours: {_and(sorted(partly))}."
     tried = {one.entries[key].algorithm for one in found.grounds for key in found.names}
     if untried := [option.label for option in fits if option.algorithm not in tried]:
         yield f"Nothing is stored here on {_and(untried)}: any of them may be better."

@@ -17,6 +17,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
 from bench.analysis.scores import Cell, cell, learns, usable
@@ -128,7 +129,8 @@ def race(question: Question, known: Sequence[Ground]) -> Race | None:
         return None
     keys = _common(chosen, question)
     steps = _budgets(question, chosen, keys)
-    floors = [key for key in _everywhere(chosen) if key not in _learners(chosen[0])]
+    fewest = min(FEWEST_RUNS, *(_fewest(key, chosen) for key in keys))
+    floors = [key for key in _everywhere(chosen) if key not in _learners(chosen[0]) and _fewest(key, chosen) >= fewest]
     return Race(
         grounds=tuple(chosen),
         # Only now is it known how many steps the seconds come to, and so how far the evidence reaches.
@@ -221,12 +223,19 @@ def _with_rivals(chosen: Sequence[Ground], question: Question) -> list[Ground]:
 
 
 def _common(chosen: Sequence[Ground], question: Question) -> list[str]:
-    """Return the learners that the question admits and all grounds have."""
+    """Return the learners that the question admits and all grounds have, without those that have hardly begun."""
     first = chosen[0]
     admitted = [
         key for key in first.cells if question.algorithms is None or first.entries[key].algorithm in question.algorithms
     ]
-    return [key for key in admitted if key in _learners(first) and key in _everywhere(chosen)]
+    found = [key for key in admitted if key in _learners(first) and key in _everywhere(chosen)]
+    # One algorithm with too few runs for any interval must not silence the others.
+    enough = [key for key in found if _fewest(key, chosen) >= FEWEST_RUNS]
+    return enough if len(enough) > 1 else found
+
+
+def _fewest(key: str, chosen: Sequence[Ground]) -> int:
+    return min(len(ground.cells[key].runs) for ground in chosen)
 
 
 def _everywhere(chosen: Sequence[Ground]) -> list[str]:

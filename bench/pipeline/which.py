@@ -77,6 +77,10 @@ def _sources(folder: Path) -> tuple[list[Source], list[str]]:
             continue
         suite = experiment.suite
         found.append(Source(str(path.parent), suite, planned, outcomes, references(suite)))
+    if not found:
+        notes.append(
+            f"{folder} holds no results that can be used; `bench run` makes some, --results names another folder"
+        )
     return found, notes
 
 
