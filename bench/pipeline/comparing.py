@@ -119,13 +119,21 @@ def _cells(experiment: Experiment, known: Mapping[str, Reference | None], plan: 
     begun = {(outcome.trial.label, outcome.trial.environment) for outcome in outcomes}
     # What is still missing of a cell would be run with the versions installed now: another configuration, perhaps.
     there = [trial for trial in planned if trial.fingerprint in run or (trial.label, trial.environment) not in begun]
-    return cells_of(there, outcomes, known, plan)
+    found = cells_of(there, outcomes, known, plan)
+    return {key: found[key] for key in sorted(found, key=_order(experiment))}
 
 
-def _order(experiment: Experiment) -> Callable[[str], tuple[int, str]]:
-    """Return the key that sorts environments as the suite names them."""
+def _order(experiment: Experiment) -> Callable[[tuple[str, str]], tuple[int, str, int, str]]:
+    """Return the key that sorts cells as the suite names them, whatever else there is after them."""
+    labels = [entry.label for entry in experiment.suite.algorithms]
     names = [place.environment for place in experiment.suite.environments]
-    return lambda name: (names.index(name) if name in names else len(names), name)
+
+    def key(cell: tuple[str, str]) -> tuple[int, str, int, str]:
+        label, name = cell
+        first = labels.index(label) if label in labels else len(labels)
+        return first, label, names.index(name) if name in names else len(names), name
+
+    return key
 
 
 def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Comparison:
@@ -144,7 +152,7 @@ def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Co
     if left.label == right.label:
         raise BenchError(f"{left.label!r} is compared with itself; name two algorithms, or two sets of results")
     shared = [place for label, place in cells if label == left.label and (right.label, place) in cells]
-    asked = sorted((place for place in shared if not only or place == only), key=_order(experiment))
+    asked = [place for place in shared if not only or place == only]
     pairs = [(cells[left.label, place], cells[right.label, place]) for place in asked]
     reasons = [_refusal(pair, (f"of {left.label}", f"of {right.label}")) for pair in pairs]
     kept = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
@@ -202,13 +210,13 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
         raise BenchError(f"{left} and {right} are the same results; name two sets, or two algorithms with --in {left}")
     plan, known = first.suite.analysis, {**references(second.suite), **references(first.suite)}
     ours, theirs = _cells(first, known, plan), _cells(second, known, plan)
-    shared = sorted((key for key in ours if key in theirs), key=lambda key: _order(first)(key[1]))
+    shared = [key for key in ours if key in theirs]
     reasons = {key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}")) for key in shared}
     alone = [(*key, f"only in {left}") for key in ours if key not in theirs]
     alone += [(*key, f"only in {right}") for key in theirs if key not in ours]
     left_out = _grouped([*((*key, reason) for key, reason in reasons.items() if reason), *alone])
     matches = []
-    for label in dict.fromkeys([*(entry.label for entry in first.suite.algorithms), *(label for label, _ in ours)]):
+    for label in dict.fromkeys(label for label, _ in ours):
         pairs = [(ours[key], theirs[key]) for key in shared if key[0] == label and not reasons[key]]
         if pairs:
             matches.append(Match(label, (f"{label} of {left}", f"{label} of {right}"), _columns(pairs)))
