@@ -89,7 +89,9 @@ def iqm_draws(tasks: Tasks, counts: Counts) -> Floats:
 def deviations(scores: Ranked, counts: Counts) -> Floats:
     """(columns, resamples) by how much the IQM of every resample differs from the estimate; exactly 0 where equal."""
     weighted = _weighted(scores, counts)
-    found = np.empty((scores.order.shape[1], weighted.shape[1]))
+    found = np.zeros((scores.order.shape[1], weighted.shape[1]))
+    if len(weighted) == 1:
+        return found
     near, everywhere = _near_quarters(scores), [Stretch(0, len(weighted) - 1)]
     width = max(_NARROWEST, _BLOCK // len(weighted))
     for left in range(0, weighted.shape[1], width):
@@ -141,10 +143,15 @@ def _sums(scores: Ranked, part: NDArray[Any], stretches: Sequence[Stretch]) -> F
     low, high = part.dtype.type(scores.quarter), part.dtype.type(3 * scores.quarter)
     for stretch, start in zip(stretches, starts, strict=True):
         places = slice(stretch.first, stretch.stop)
-        height = max(1, _BLOCK // ((stretch.stop - stretch.first) * part.shape[1]))
+        height = min(len(gaps), max(1, _BLOCK // ((stretch.stop - stretch.first) * part.shape[1])))
+        # Fresh memory for every block would cost as much as the arithmetic.
+        moves, exact = (
+            np.empty((height, stretch.stop - stretch.first, part.shape[1]), kind) for kind in (part.dtype, np.float64)
+        )
         for top in range(0, len(gaps), height):
             columns = slice(top, top + height)
-            moved = np.take(part, scores.order[places, columns].T, axis=0)
+            order = scores.order[places, columns].T
+            moved = np.take(part, order, axis=0, out=moves[: len(order)], mode="clip")
             moved[:, 0] += start[columns].astype(part.dtype)
             for place in range(1, moved.shape[1]):
                 moved[:, place] += moved[:, place - 1]
@@ -152,7 +159,8 @@ def _sums(scores: Ranked, part: NDArray[Any], stretches: Sequence[Stretch]) -> F
                 return None
             np.clip(moved, low, high, out=moved)
             moved -= base[columns, places]
-            total[columns] += (gaps[columns, :, places] @ moved.astype(np.float64))[:, 0]
+            np.copyto(exact[: len(order)], moved)
+            total[columns] += (gaps[columns, :, places] @ exact[: len(order)])[:, 0]
     return total
 
 
