@@ -88,6 +88,13 @@ def test_what_needs_care_is_told(name: str, trouble: str) -> None:
     assert any(trouble in told for told in probed(name).troubles)
 
 
+@pytest.mark.parametrize("name", ["Masked", "MaskedTwice"])
+def test_only_valid_actions_are_played(name: str) -> None:
+    traits = probed(name)
+    assert traits.masks
+    assert traits.episodes == 25
+
+
 def test_few_episodes_are_told() -> None:
     assert any("only 2 whole random episodes" in told for told in probed("Clockwork", steps=90).troubles)
 

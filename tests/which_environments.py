@@ -73,6 +73,34 @@ class OldStep(Clockwork):
         return super().step(action)[:4]
 
 
+class Masked(Clockwork):
+    """Takes action 1 only, and says so."""
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        return np.array([False, True, False])
+
+    def step(self, action: np.int64) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        if action != 1:
+            raise ValueError(f"action {action} is not valid")
+        return super().step(action)
+
+
+class MaskedTwice(Masked):
+    """Takes the actions (1, 0) only, of three and two choices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = spaces.MultiDiscrete([3, 2])
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        return np.array([False, True, False, True, False])
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        if list(action) != [1, 0]:
+            raise ValueError(f"action {action} is not valid")
+        return super().step(np.int64(1))
+
+
 class Broken(Clockwork):
     """Cannot be made."""
 
@@ -89,17 +117,23 @@ class Talkative(Clockwork):
 
 
 for _name, _maker, _limit, _kwargs in (
-    ("Clockwork", Clockwork, None, {}),
-    ("Endless", Clockwork, None, {"ends": False}),
-    ("Limited", Clockwork, 25, {"ends": False, "each": -1.0}),
-    ("Lucky", Lucky, None, {}),
-    ("Huge", Huge, None, {}),
-    ("Unbounded", Unbounded, None, {}),
-    ("OldStep", OldStep, None, {}),
-    ("Broken", Broken, None, {}),
-    ("Talkative", Talkative, None, {}),
+    ("Clockwork", "Clockwork", None, {}),
+    ("Endless", "Clockwork", None, {"ends": False}),
+    ("Limited", "Clockwork", 25, {"ends": False, "each": -1.0}),
+    ("Lucky", "Lucky", None, {}),
+    ("Huge", "Huge", None, {}),
+    ("Unbounded", "Unbounded", None, {}),
+    ("OldStep", "OldStep", None, {}),
+    ("Masked", "Masked", None, {}),
+    ("MaskedTwice", "MaskedTwice", None, {}),
+    ("Broken", "Broken", None, {}),
+    ("Talkative", "Talkative", None, {}),
 ):
     if f"which/{_name}-v0" not in gym.registry:
         gym.register(
-            f"which/{_name}-v0", _maker, max_episode_steps=_limit, kwargs=_kwargs, reward_threshold=_limit and -10.0
+            f"which/{_name}-v0",
+            f"{__name__}:{_maker}",
+            max_episode_steps=_limit,
+            kwargs=_kwargs,
+            reward_threshold=_limit and -10.0,
         )

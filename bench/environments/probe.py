@@ -155,12 +155,13 @@ def _played(env: gym.Env[Any, Any], environment: str, rng: np.random.Generator, 
 
 def _play(env: gym.Env[Any, Any], diary: _Diary, seed: int, steps: int, seconds: float) -> None:
     clock = time.perf_counter
+    masked = env.has_wrapper_attr("action_masks")
     until = clock() + seconds
     began = clock()
     _look(env.reset(seed=seed)[0], diary)
     diary.seconds += clock() - began
     while len(diary.rewards) < steps and clock() < until:
-        action = env.action_space.sample()
+        action = _action(env, masked=masked)
         began = clock()
         observation, reward, terminated, truncated, _ = env.step(action)
         diary.seconds += clock() - began
@@ -172,6 +173,17 @@ def _play(env: gym.Env[Any, Any], diary: _Diary, seed: int, steps: int, seconds:
             began = clock()
             _look(env.reset()[0], diary)
             diary.seconds += clock() - began
+
+
+def _action(env: gym.Env[Any, Any], *, masked: bool) -> Any:
+    """Return a uniformly random action, among the valid ones where the environment says which these are."""
+    space = env.action_space
+    if not masked or not isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return space.sample()
+    mask = np.asarray(env.get_wrapper_attr("action_masks")(), dtype=np.int8)
+    if isinstance(space, spaces.Discrete):
+        return space.sample(mask=mask)
+    return space.sample(mask=tuple(np.split(mask, np.cumsum(space.nvec.ravel())[:-1])))
 
 
 def _look(observation: Any, diary: _Diary) -> None:
