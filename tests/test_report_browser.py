@@ -15,9 +15,13 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import pytest
 
+from bench.pipeline import open_experiment
+from bench.pipeline.results import write_report
 from bench.records import Estimates
 from bench.report import write
 from tests.estimates_fixture import empty, synthetic
@@ -25,6 +29,8 @@ from tests.estimates_fixture import empty, synthetic
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 PHONE, DESKTOP = (390, 844), (1440, 900)
 _PATIENCE_SECONDS = 200.0
+_KEYS = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+RESULTS = Path(__file__).parents[1] / "results" / "discrete"
 _SWITCHES = (
     "--headless",
     "--no-sandbox",  # tests may run as root in a container, where the sandbox cannot start
@@ -142,9 +148,14 @@ class Tab:
         return answer["result"].get("value")
 
     def press(self, key: str) -> None:
-        text = {"Enter": "\r"}.get(key, key)
         for kind in ("keyDown", "keyUp"):
-            self.send("Input.dispatchKeyEvent", type=kind, key=key, text=text, code=key, windowsVirtualKeyCode=13)
+            text = {"text": "\r"} if key == "Enter" else {}
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=_KEYS[key], **text)
+
+    def point(self, expression: str) -> None:
+        """Move the pointer to the viewport coordinates that an expression gives as [x, y]."""
+        x, y = self.ask(expression)
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def events(self, method: str) -> list[dict[str, Any]]:
         return [
@@ -193,16 +204,29 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "usual": synthetic(environments=("CartPole-v1", "Acrobot-v1")),
         "small": synthetic(("PPO", "DQN"), ("CartPole-v1",), 3),
         "long": _long(),
+        "many": synthetic(environments=("CartPole-v1", "Acrobot-v1"), seeds=60),
         "empty": empty(),
     }
-    return {
-        name: write(estimates, folder / name, figure_formats=(), table_formats=()).as_uri()
+    written = {
+        name: write(estimates, folder / name, figure_formats=(), table_formats=("csv",)).as_uri()
         for name, estimates in reports.items()
     }
+    return {**written, "real": _real(folder / "real").as_uri()}
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("name", ["usual", "long", "empty"])
+def _real(folder: Path) -> Path:
+    """Write the report of the published results, its bootstrap shortened."""
+    experiment = open_experiment(RESULTS)
+    plan = replace(experiment.suite.analysis, resamples=200)
+    return write_report(replace(experiment, suite=replace(experiment.suite, analysis=plan)), folder)
+
+
+SIZES = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+@SIZES
+@pytest.mark.parametrize("name", ["real", "usual", "many", "long", "empty"])
 def test_the_page_never_overflows_sideways(tab: Open, name: str, size: tuple[int, int]) -> None:
     page = tab(name, size)
     page.ask("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
@@ -210,18 +234,30 @@ def test_the_page_never_overflows_sideways(tab: Open, name: str, size: tuple[int
     assert page.ask("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_the_verdict_and_the_warnings_are_on_the_first_screen(tab: Open, size: tuple[int, int]) -> None:
-    page = tab("usual", size)
-    bottom = "document.querySelector('{}').getBoundingClientRect().bottom <= innerHeight"
-    assert page.ask(bottom.format(".verdicts"))
-    assert page.ask(bottom.format(".warnings li"))
-    assert page.ask(bottom.format("header .facts"))
+_BOTTOM = "document.querySelector('{}').getBoundingClientRect().bottom <= innerHeight"
 
 
-@pytest.mark.parametrize("name", ["usual", "empty"])
-def test_the_page_opens_quietly_and_fetches_nothing(tab: Open, pages: dict[str, str], name: str) -> None:
+@SIZES
+@pytest.mark.parametrize("name", ["real", "usual"])
+def test_the_verdict_and_its_sureness_are_on_the_first_screen(tab: Open, name: str, size: tuple[int, int]) -> None:
+    page = tab(name, size)
+    for part in ("header .facts", ".verdict", ".holds", ".sureness", ".warnings li"):
+        assert page.ask(_BOTTOM.format(part)), part
+
+
+@pytest.mark.parametrize("name", ["real", "usual"])
+def test_the_table_of_situations_begins_on_the_first_screen_of_a_desktop(tab: Open, name: str) -> None:
     page = tab(name)
+    assert page.ask(_BOTTOM.format("#table-situations tbody tr:nth-child(3)"))
+
+
+@SIZES
+@SCHEMES
+@pytest.mark.parametrize("name", ["real", "usual", "many", "empty"])
+def test_the_page_opens_quietly_and_fetches_nothing(
+    tab: Open, pages: dict[str, str], name: str, size: tuple[int, int], scheme: str
+) -> None:
+    page = tab(name, size, scheme)
     # Once around the event loop, so that whatever the load set off has been reported.
     page.ask("new Promise((done) => setTimeout(done, 50))")
     assert page.events("Runtime.exceptionThrown") == []
@@ -239,16 +275,19 @@ def test_dark_and_light_turn_text_paper_and_figures_over(tab: Open) -> None:
         seen[scheme] = [
             page.ask(look.format("body", "backgroundColor")),
             page.ask(look.format("body", "color")),
-            page.ask(look.format("figure svg text", "fill")),
+            page.ask(look.format("figure svg text.muted", "fill")),
+            page.ask(look.format("figure svg .s0", "color")),
         ]
-    # --paper, --ink, --muted of the style sheet.
-    assert seen["light"] == ["rgb(253, 253, 251)", "rgb(29, 33, 38)", "rgb(92, 98, 107)"]
-    assert seen["dark"] == ["rgb(22, 24, 27)", "rgb(230, 228, 223)", "rgb(166, 171, 179)"]
+    # --paper, --ink, --muted of the style sheet, and the first colour of each palette.
+    assert seen["light"] == ["rgb(253, 253, 251)", "rgb(29, 33, 38)", "rgb(92, 98, 107)", "rgb(0, 114, 178)"]
+    assert seen["dark"] == ["rgb(22, 24, 27)", "rgb(230, 228, 223)", "rgb(166, 171, 179)", "rgb(82, 169, 230)"]
 
 
 def test_a_table_is_sorted_from_the_keyboard(tab: Open) -> None:
     page = tab("usual")
-    column = "[...document.querySelectorAll('#table-overall tbody tr')].map((row) => Number(row.cells[1].dataset.key))"
+    column = (
+        "[...document.querySelectorAll('#table-overall tbody tr')].map((row) => parseFloat(row.cells[1].textContent))"
+    )
     heading = "document.querySelectorAll('#table-overall thead th')[1]"
     before = page.ask(column)
     page.ask(f"{heading}.querySelector('button').focus()")
@@ -262,12 +301,24 @@ def test_a_table_is_sorted_from_the_keyboard(tab: Open) -> None:
 
 def test_rows_without_a_number_stay_last_either_way(tab: Open) -> None:
     page = tab("usual")
-    column = "[...document.querySelectorAll('#table-trials tbody tr')].map((row) => row.cells[4].dataset.key)"
-    missing = page.ask(column).count("")
+    column = "[...document.querySelectorAll('#table-trials tbody tr')].map((row) => row.cells[4].textContent)"
+    none = "\N{EN DASH}"
+    missing = page.ask(column).count(none)
     assert missing == 3  # two failed, one not run
     for _ in range(2):
         page.ask("document.querySelectorAll('#table-trials thead th')[4].querySelector('button').click()")
-        assert page.ask(column)[-missing:] == [""] * missing
+        assert page.ask(column)[-missing:] == [none] * missing
+
+
+def test_numbers_below_zero_are_sorted_as_numbers(tab: Open) -> None:
+    page = tab("usual")
+    page.ask("document.querySelectorAll('#table-environment-2 thead th')[1].querySelector('button').click()")
+    told = page.ask(
+        "[...document.querySelectorAll('#table-environment-2 tbody tr')].map((r) => r.cells[1].textContent)"
+    )
+    numbers = [float(text.split()[0].replace("\N{MINUS SIGN}", "-")) for text in told]
+    assert numbers == sorted(numbers)
+    assert numbers[0] < 0
 
 
 def test_a_number_leads_to_exactly_its_trials(tab: Open) -> None:
@@ -295,6 +346,137 @@ def test_the_search_box_narrows_the_trials_word_by_word(tab: Open) -> None:
     assert page.ask("document.getElementById('trial-count').textContent") == "2 of 100 trials"
 
 
+_MANY = "[...document.querySelectorAll('#table-trials tbody tr')]"
+
+
+def test_many_trials_are_shown_a_hundred_at_a_time(tab: Open) -> None:
+    page = tab("many")
+    count = "document.getElementById('trial-count').textContent"
+    assert page.ask(f"{_MANY}.length") == 100
+    assert page.ask(count) == "1 to 100 of 600 of 600 trials"
+    page.ask("document.getElementById('trial-after').click()")
+    # The second hundred begins with the 41st seed of REINFORCE's second environment.
+    assert page.ask(f"[...{_MANY}[0].cells].slice(0, 3).map((cell) => cell.textContent)") == [
+        "REINFORCE",
+        "Acrobot-v1",
+        "40",
+    ]
+    assert page.ask(count) == "101 to 200 of 600 of 600 trials"
+
+
+def test_a_number_leads_to_its_trials_among_many_too(tab: Open) -> None:
+    page = tab("many")
+    page.ask("document.querySelector('#table-environment-2 tbody tr:nth-child(3) td a').click()")
+    page.ask("new Promise((done) => setTimeout(done, 100))")
+    assert page.ask("document.getElementById('trial-count').textContent") == "60 of 600 trials"
+    told = page.ask(f"{_MANY}.map((row) => row.cells[0].textContent + ' on ' + row.cells[1].textContent)")
+    assert told == ["PPO on Acrobot-v1"] * 60
+    page.ask("document.querySelectorAll('#table-trials thead th')[4].querySelector('button').click()")
+    returns = page.ask(f"{_MANY}.map((row) => row.cells[4].textContent)")
+    numbers = [float(text.replace("\N{MINUS SIGN}", "-").replace(",", "")) for text in returns]
+    assert numbers == sorted(numbers)
+
+
+def test_a_trial_of_the_published_results_leads_to_its_files(tab: Open) -> None:
+    page = tab("real")
+    links = page.ask("[...document.querySelectorAll('#table-trials a')].map((link) => link.href)")
+    files = [Path(url2pathname(urlparse(link).path)) for link in links]
+    assert len(files) > 100
+    assert {file.name for file in files} >= {"trial.json"}
+    assert all(file.is_file() for file in files)
+
+
+_HIDDEN = "[...document.querySelectorAll('figure svg [data-series=\"{}\"]')].map((g) => getComputedStyle(g).display)"
+
+
+def test_a_legends_button_hides_its_algorithm_in_every_figure_and_shows_it_again(tab: Open) -> None:
+    page = tab("usual")
+    button = "document.querySelector('.legend li[data-series=\"2\"] button')"
+    assert page.ask(f"{button}.textContent") == "PPO"
+    page.ask(f"{button}.focus()")
+    page.press("Enter")
+    # PPO's marks are gone wherever they stand, and everybody else's are there.
+    assert set(page.ask(_HIDDEN.format(2))) == {"none"}
+    assert "none" not in page.ask(_HIDDEN.format(3))
+    pressed = "[...document.querySelectorAll('.legend li[data-series=\"2\"] button')].map((b) => b.ariaPressed)"
+    assert set(page.ask(pressed)) == {"false"}
+    assert len(page.ask(pressed)) > 3
+    page.press("Enter")
+    assert "none" not in page.ask(_HIDDEN.format(2))
+    assert set(page.ask(pressed)) == {"true"}
+
+
+def test_pointing_at_a_curve_tells_its_value_interval_and_n(tab: Open) -> None:
+    page = tab("usual")
+    curve = next(
+        curve
+        for curve in synthetic(environments=("CartPole-v1", "Acrobot-v1")).curves
+        if (curve.label, curve.environment, curve.axis) == ("PPO", "CartPole-v1", "steps")
+    )
+    plot = "document.querySelector('#figure-environment-1-steps .plot')"
+    page.ask(f"{plot}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+    # The last point of the plot's right edge, where PPO's curve ends.
+    page.point(
+        f"(() => {{ const svg = {plot}.querySelector('svg');"
+        " const panel = svg.querySelector('.panel'); const [left, top, width, height] = panel.dataset.frame.split(' ');"
+        " const [low, high] = panel.dataset.y.split(' ').map(Number);"
+        f" const y = Number(top) + height * (1 - ({curve.estimate[-1]} - low) / (high - low));"
+        " const spot = new DOMPoint(Number(left) + Number(width), y).matrixTransform(svg.getScreenCTM());"
+        " return [spot.x, spot.y]; })()"
+    )
+    told = page.ask("[...document.querySelectorAll('.tip > *')].map((line) => line.textContent)")
+    low, high = curve.low[-1], curve.high[-1]
+    assert low is not None
+    assert high is not None
+    assert told == [
+        "PPO",
+        f"Return: {curve.estimate[-1]:.1f} [{low:.1f}, {high:.1f}]",
+        "Environment steps: 100,000; n = 10",
+    ]
+    assert page.ask(f"{plot}.querySelectorAll('.series.lit').length") == 1
+    page.point("[2, 2]")
+    assert page.ask("document.querySelector('.tip').hidden")
+
+
+def test_arrow_keys_walk_along_a_curve_and_to_the_next(tab: Open) -> None:
+    page = tab("usual")
+    plot = "document.querySelector('#figure-learning-share .plot')"
+    tip = "[...document.querySelectorAll('.tip > *')].map((line) => line.textContent)"
+    page.ask(f"{plot}.focus()")
+    page.press("ArrowRight")
+    first = page.ask(tip)
+    assert first[0] == "REINFORCE"
+    assert first[2].startswith("Share of the step budget: 100 %; n = 10")
+    page.press("ArrowLeft")
+    assert page.ask(tip)[2].startswith("Share of the step budget: 95 %")
+    page.press("ArrowDown")
+    assert page.ask(tip)[0] == "A2C"
+    assert page.ask("document.querySelector('.tip').getAttribute('role')") == "status"
+    page.press("Escape")
+    assert page.ask("document.querySelector('.tip').hidden")
+
+
+def test_a_phrase_opens_the_place_where_it_was_measured(tab: Open) -> None:
+    page = tab("usual")
+    page.ask("document.querySelector('#table-cards tbody tr:nth-child(2) td:nth-child(3) a').click()")
+    page.ask("new Promise((done) => setTimeout(done, 100))")
+    assert page.ask("document.querySelector(':target').cells[0].textContent") == "A2C"
+
+
+@pytest.mark.parametrize("name", ["usual", "real"])
+def test_print_loses_no_column_and_shows_no_control(tab: Open, name: str) -> None:
+    page = tab(name, (718, 1000))  # A4 less its margins at 96 dots per inch
+    page.emulate("print", "light")
+    page.ask("window.dispatchEvent(new Event('beforeprint'))")
+    wide = (
+        "[...document.querySelectorAll('table, figure svg')].filter((part) => part.getBoundingClientRect().right > 719)"
+        ".map((part) => part.id || part.closest('figure').id)"
+    )
+    assert page.ask(wide) == []
+    seen = "[...document.querySelectorAll('.filter, .files, nav')].filter((part) => part.offsetParent !== null).length"
+    assert page.ask(seen) == 0
+
+
 def test_print_shows_whole_tables_on_white(tab: Open) -> None:
     page = tab("usual")
     page.emulate("print", "dark")
@@ -308,13 +490,19 @@ def test_print_shows_whole_tables_on_white(tab: Open) -> None:
 @pytest.mark.skipif(
     find_spec("axe_core_python") is None, reason="axe-core-python is not installed: accessibility unchecked"
 )
-@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")], ids=["phone-light", "desktop-dark"])
-def test_axe_finds_nothing(tab: Open, size: tuple[int, int], scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "size", "scheme"),
+    [("real", PHONE, "light"), ("real", DESKTOP, "dark"), ("many", DESKTOP, "light")],
+    ids=["real-phone-light", "real-desktop-dark", "many-desktop-light"],
+)
+def test_axe_finds_nothing(tab: Open, name: str, size: tuple[int, int], scheme: str) -> None:
     spec = find_spec("axe_core_python")
     assert spec is not None
     assert spec.origin is not None
-    page = tab("small", size, scheme)
+    page = tab(name, size, scheme)
     page.ask("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    # A table's rows are all alike: six of each are enough, and a hundred times as fast.
+    page.ask("document.querySelectorAll('tbody tr:nth-child(n+7)').forEach((row) => row.remove())")
     page.ask(Path(spec.origin).with_name("axe.min.js").read_text(encoding="utf-8") + "; 0")
     found = page.ask(
         "axe.run().then((result) => result.violations.map((violation) => "

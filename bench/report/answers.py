@@ -221,7 +221,7 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
         Cell(_capital(line.text)),
         choose,
         Cell(", ".join(line.as_good)),
-        Cell(chosen.probability_best, words.percent(chosen.probability_best)) if chosen else Cell(None),
+        Cell(chosen.probability_best, words.chance(chosen.probability_best)) if chosen else Cell(None),
         Cell(chosen.regret, _regret(line, chosen)) if chosen else Cell(None),
         Cell(f"n = {line.n}, {words.counted(len(line.environments), 'environment')}", link=link),
     )
@@ -242,7 +242,7 @@ def _candidate_row(at: Places, line: Situation, one: Candidate) -> tuple[Cell, .
         Cell(one.label, link=at.anchor(one.label, where)),
         Cell(one.value, link=at.anchor(one.label, where)),
         Cell("score" if line.measure == "score" else "share of runs"),
-        Cell(one.probability_best, words.percent(one.probability_best)),
+        Cell(one.probability_best, words.chance(one.probability_best)),
         Cell(one.regret),
         Cell(line.n),
         Cell(len(line.environments)),

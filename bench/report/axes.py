@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,11 @@ class Panel:
             "x-name": x_name,
             "y-name": y_name,
         }
+        shared = {mark.facts["xs"] for mark in marks if isinstance(mark, Group) and "xs" in mark.facts}
+        if len(shared) == 1:
+            # Most often all series stand on the same points: written once, these are a tenth of the page less.
+            facts["xs"] = shared.pop()
+            marks = [_without_points(mark) if isinstance(mark, Group) else mark for mark in marks]
         return Group(tuple(marks), "panel", facts=facts)
 
 
@@ -141,6 +146,10 @@ def compact(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.4g}{unit}".replace("-", words.MINUS)
     return f"{round(value, 10):.4g}".replace("-", words.MINUS)
+
+
+def _without_points(group: Group) -> Group:
+    return replace(group, facts={name: value for name, value in group.facts.items() if name != "xs"})
 
 
 def _base(panel: Panel) -> Points:

@@ -82,6 +82,7 @@ def render(
         words=words,
         facts=facts(estimates),
         sureness=sureness(estimates),
+        headline=headline(estimates.verdicts[0]) if estimates.verdicts else ("", ""),
         holds=holds(estimates),
         reliance=reliance(estimates),
         absences=absences(estimates),
@@ -128,6 +129,20 @@ def facts(estimates: Estimates) -> tuple[str, ...]:
         *([f"{missing:,} missing"] if missing else []),
         *([f"suite {estimates.suite_hash[:6]}"] if estimates.suite_hash else []),
     )
+
+
+def headline(verdict: str) -> tuple[str, str]:
+    """Return a verdict's claim, and the numbers in brackets at its end that carry it: these are set smaller."""
+    text = words.prose(verdict)
+    end = text.rstrip(".")
+    if not end.endswith(")"):
+        return text, ""
+    depth = 0
+    for place in range(len(end) - 1, 0, -1):
+        depth += (end[place] == ")") - (end[place] == "(")
+        if depth == 0:
+            return text[:place].rstrip(), text[place:]
+    return text, ""
 
 
 def sureness(estimates: Estimates) -> str:

@@ -311,7 +311,7 @@ def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
         *(_trace(at, line.label, None, value) for value in (line.iqm, line.mean, line.median, line.optimality_gap)),
         Cell(line.n),
         Cell(line.environments),
-        Cell(line.probability_best, text=words.percent(line.probability_best)),
+        Cell(line.probability_best, text=words.chance(line.probability_best)),
         Cell(line.iqm_rliable),
     )
 

@@ -22,6 +22,8 @@ def finite(value: float | None) -> bool:
 
 def plain(text: str) -> str:
     """Return `text` on one line without characters that XML forbids or that reverse the reading direction."""
+    if text.isprintable():
+        return text
     return "".join(
         " " if character.isspace() else character
         for character in text
@@ -81,6 +83,13 @@ def probability(value: float | None) -> str:
 def percent(value: float | None, places: int = 0) -> str:
     """Return a share as `90 %`."""
     return DASH if value is None or not math.isfinite(value) else f"{number(100 * value, places)} %"
+
+
+def chance(value: float | None) -> str:
+    """Return a share of resamples as `58 %`; never as certainty, which no number of resamples can show."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return "<1 %" if value < 0.005 else ">99 %" if value > 0.995 else percent(value)  # noqa: PLR2004 - as rounded
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -223,7 +223,8 @@
     const x = scaled(element.dataset.x);
     const y = scaled(element.dataset.y);
     const series = [...element.querySelectorAll(":scope > .series")].map((group) => {
-      const { xs, ys, low, high, at, label, n } = group.dataset;
+      const { ys, low, high, at, label, n } = group.dataset;
+      const xs = group.dataset.xs ?? element.dataset.xs;
       const heights = numbers(at ?? ys);
       const places = numbers(xs).map((value, index) => [
         left + width * x(value),
@@ -346,7 +347,7 @@
       point(plot, spot.panel, spot.series, spot.index);
     };
     const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    plot.setAttribute("aria-description", "Arrow keys: left and right along a curve, up and down between curves");
+    plot.setAttribute("aria-describedby", "keys");
     plot.addEventListener("focus", () => plot.matches(":focus-visible") && move(0, 0));
     plot.addEventListener("keydown", (event) => {
       if (event.key === "Escape") return clear();
