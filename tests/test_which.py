@@ -296,6 +296,39 @@ def test_an_algorithm_that_has_hardly_begun_does_not_silence_the_others() -> Non
     assert any("Left out" in caveat and "a2c" in caveat for caveat in advice.caveats)
 
 
+def test_of_many_rivals_the_nearest_are_told_in_full() -> None:
+    levels = {"ppo": 0.5, "dqn": 0.49, "a2c": 0.48, "trpo": 0.47, "qrdqn": 0.46, "ars": 0.45}
+    cells = {(label, "env-0"): around(level, spread=2.0) for label, level in levels.items()}
+    told = advice_of(results_of(cells), replace(KNOWN, environment="env-0")).confidence
+    assert sum(sentence.startswith("A run of ") for sentence in told) == 3
+    assert any(sentence.startswith("Nor can it be told apart from ") for sentence in told)
+
+
+def test_ten_seeds_or_as_many_as_an_open_pair_needs(tmp_path: Path) -> None:
+    def seeds(n: int, gap: float) -> tuple[int, int | None]:
+        cells = {
+            ("ppo", "CartPole-v1"): around(0.5 + gap, n, spread=1.0),
+            ("dqn", "CartPole-v1"): around(0.5, n, spread=1.0),
+            ("a2c", "CartPole-v1"): around(-3.0, n),
+        }
+        results = results_of(cells)
+        known = grounds([source_of(results)], shipped(), 1000)
+        target = shipped()["CartPole-v1"]
+        advice = advise(Question(target, steps=1000), known, FITS, np.random.default_rng(0))
+        drafted = proposed(Request("CartPole-v1", steps=1000, results=tmp_path), advice, FITS, [source_of(results)])
+        (pair,) = [pair for pair in advice.pairs if {pair.a, pair.b} == {"ppo", "dqn"}]
+        return len(parse(drafted, "which.yaml").seeds), pair.more_runs
+
+    assert seeds(5, 0.3)[0] == 10
+    enough, more = seeds(10, 0.25)
+    assert more is not None
+    assert 10 < enough == 10 + more <= 50
+    many, more = seeds(10, 0.1)
+    # More than fifty settle nothing tonight.
+    assert many == 10
+    assert more is None or more > 40
+
+
 def test_what_the_environment_does_not_admit_is_no_candidate() -> None:
     cells = {(label, "env-0"): around(level) for label, level in (("ppo", 0.9), ("dqn", 0.5), ("a2c", 0.1))}
     advice = advice_of(results_of(cells), algorithms=frozenset({"dqn", "a2c"}))

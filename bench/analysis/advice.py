@@ -30,6 +30,8 @@ _HALF = 0.5
 _REACH = 2
 """Beyond so many times the length of the stored runs too little is known of what was asked."""
 _ENOUGH_RUNS = 10
+_MOST_PAIRS = 3
+"""Told in full: the nearest rivals."""
 
 
 def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], rng: np.random.Generator) -> Advice:
@@ -207,8 +209,10 @@ def _confidence(
     value = first.value.estimate
     if value is not None and value < _HALF:
         yield f"Even {first.label} covers only {100 * value:.0f} % of the way from the random policy to the target."
-    for label in as_good:
-        yield _closeness(_pair(first.label, label, pairs), first.label, label)
+    if found.n >= FEWEST_RUNS:
+        yield from (_closeness(_pair(first.label, label, pairs), first.label, label) for label in as_good[:_MOST_PAIRS])
+        if more := as_good[_MOST_PAIRS:]:
+            yield f"Nor can it be told apart from {_or(more)}."
     if trust is not None:
         yield (
             f"Such advice, tried on the {trust.environments} stored environments where it matters: within the margin "
@@ -261,7 +265,7 @@ def _option(key: str, question: Question, found: Race) -> Option:
 def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterator[str]:
     yield from _budget_caveats(found)
     yield from _settings_caveats(question, found)
-    if found.n < _ENOUGH_RUNS:
+    if FEWEST_RUNS <= found.n < _ENOUGH_RUNS:
         yield f"{found.n} runs each: intervals are wide; {_ENOUGH_RUNS} are advised."
     partly = {one.entries[key].label for one in found.grounds for key in one.cells} - {
         *found.names.values(),

@@ -176,7 +176,7 @@ def _round(steps: float) -> int:
 
 def _seeds(advice: Advice) -> int:
     """Return ten, or as many as an open pair on this very environment needs."""
-    if advice.level != "same" or not advice.candidates:
+    if advice.level != "same" or advice.n < _SEEDS:
         return _SEEDS
     leader = advice.candidates[0].label
     more = [pair.more_runs or 0 for pair in advice.pairs if {pair.a, pair.b} & {leader} and pair.verdict == "undecided"]
