@@ -73,11 +73,11 @@ def cost_of(experiment: Experiment) -> Cost:
     measured = measured_seconds(experiment)
     # What the finished cells took, against what was expected of them, tells how fast this machine is.
     ratios = [
-        measured[cell] / expected_seconds(trials[0])
+        measured[cell] / expected_seconds(trials[0], experiment.traits[cell[1]])
         for cell, trials in cells_in_order(experiment).items()
         if cell in measured
     ]
-    return cost(missing, measured, correction=statistics.median(ratios) if ratios else 1.0)
+    return cost(missing, measured, experiment.traits, statistics.median(ratios) if ratios else 1.0)
 
 
 def measured_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
