@@ -137,6 +137,11 @@ def test_many_pooled_runs_take_a_shorter_way_to_the_same_draws(sizes: list[int])
     assert deviations(scores, counts) + scores.estimates()[:, np.newaxis] == pytest.approx(naive(columns, counts))
 
 
+def test_counts_may_be_any_weights_that_sum_to_the_runs() -> None:
+    # Weights 1/2, 3/2, 3/2, 1/2 reach from 0 to 4; the middle half, from 1 to 3, holds equal parts of 10 and 20.
+    assert iqm_draws(arrays([0, 10, 20, 90]), [np.array([[0.5], [1.5], [1.5], [0.5]])]) == pytest.approx([15.0])
+
+
 def test_the_shorter_way_is_not_taken_where_a_resample_strays_too_far() -> None:
     column = np.random.default_rng(0).normal(size=(400, 1))
     counts = np.ones((400, 2), dtype=np.uint16)
