@@ -76,8 +76,7 @@ def cards(estimates: Estimates) -> Table:
     go = _ways(estimates)
     return Table(
         "cards",
-        f"What was measured for and against each algorithm ({words.span(line.n for line in estimates.cells)} runs "
-        "per environment)",
+        f"What was measured for and against each algorithm ({_span(estimates)} runs per environment)",
         (
             Column("Algorithm", numeric=False),
             Column("Actions", numeric=False),
@@ -141,7 +140,7 @@ def conclusions(estimates: Estimates) -> Table:
     return Table(
         "robustness",
         "How the conclusions fare when the analysis is done otherwise: one environment or one seed left out, another "
-        f"metric, another normalisation ({words.span(line.n for line in estimates.cells)} runs per environment)",
+        f"metric, another normalisation ({_span(estimates)} runs per environment)",
         (
             Column("Conclusion", numeric=False, wraps=True),
             Column("Holds in"),
@@ -348,6 +347,10 @@ def _claim_row(at: Places, line: ClaimVerdict) -> tuple[Cell, ...]:
         Cell(line.source),
         Cell(", ".join(line.labels), parts=trials),
     )
+
+
+def _span(estimates: Estimates) -> str:
+    return words.span(line.n for line in estimates.cells if line.n)
 
 
 def _capital(text: str) -> str:

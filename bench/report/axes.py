@@ -72,6 +72,11 @@ class Panel:
         """Where the plot ends."""
         return self.left + self.width
 
+    @property
+    def frame(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height."""
+        return self.left, self.top, self.width, self.height
+
     def across(self, values: Iterable[float | None]) -> NDArray[np.float64]:
         """Return the horizontal places of values."""
         return self.left + self.width * self.x.share(values)
@@ -87,7 +92,7 @@ class Panel:
 
     def group(self, marks: Sequence[Mark], x_name: str, y_name: str) -> Group:
         """Return marks as one plot, with what the page's script needs to turn places into values and back."""
-        frame = " ".join(f"{10 * value:.0f}" for value in (self.left, self.top, self.width, self.height))
+        frame = " ".join(f"{10 * value:.0f}" for value in self.frame)
         facts = {
             "frame": frame,
             "x": f"{self.x.low:.6g} {self.x.high:.6g}{' log' if self.x.log else ''}",

@@ -215,7 +215,11 @@ def _environment(estimates: Estimates, mine: Of, look: Look, thin: frozenset[str
     for axis in ("steps", "share", "seconds"):
         curves = [curve for curve in mine.curves if curve.axis == axis]
         if curves:
-            single = "; thin: each run" if axis in thin and any(curve.runs for curve in curves) else ""
+            single = (
+                "; thin: each run, cut off where it leaves the plot"
+                if axis in thin and any(curve.runs for curve in curves)
+                else ""
+            )
             yield Picture(
                 f"{mine.name}-{axis}",
                 mine.name,
@@ -252,9 +256,8 @@ def _curves(
 ) -> Scene:
     axis = curves[0].axis
     values = [value for curve in curves for part in (curve.estimate, curve.low, curve.high) for value in part]
-    if thin:
-        values += [value for curve in curves for run in curve.runs for value in run]
-    y = axes.spanning([*values, *(value for _, value in levels)])
+    # A single run far off must not press all others flat: it leaves the plot instead.
+    y = axes.spanning([*values, *(value for _, value in levels)], pad=0.06)
     panel = _panel(_x_scale(curves), y)
     marks = [*_frame(panel, axis), *axes.heading(panel, title, _runs(curve.n for curve in curves))]
     for name, value in levels:
@@ -549,7 +552,7 @@ def _runs_of(panel: Panel, curve: CurveEstimate, look: Look) -> Iterator[Mark]:
     if curve.runs:
         style = look.styles[curve.label]
         lines = [panel.points(curve.x, run) for run in curve.runs]
-        yield Group((Stroke(lines, style.ink, 0.5, alpha=0.35),), "thin", style.place)
+        yield Group((Stroke(lines, style.ink, 0.5, alpha=0.35),), "thin", style.place, clip=panel.frame)
 
 
 def _whisker(
@@ -583,8 +586,10 @@ def _level_line(panel: Panel, value: float | None, name: str) -> list[Mark]:
         return []
     y = float(panel.down([value])[0])
     line = Stroke([np.array([[panel.left, y], [panel.right, y]])], MUTED, 0.7, (3, 2))
-    below = name == "random"
-    return [line, Words(panel.right - 2, y + (0.95 * SIZE if below else -3), name, MUTED, "end", 8)]
+    if name == "random":
+        return [line, Words(panel.right - 2, y + 0.95 * SIZE, name, MUTED, "end", 8)]
+    # Curves start below the target and end at it: there is room for its name where they start.
+    return [line, Words(panel.left + 3, y - 3, name, MUTED, size=8)]
 
 
 def _key(x: float, y: float, label: str, style: palette.Style) -> list[Mark]:

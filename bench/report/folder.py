@@ -16,6 +16,9 @@ from bench.report.table import FORMATS
 MOST_PNG = 60
 """Figures up to which all are written as PNG too; beyond, only those over all environments are (SVG always are)."""
 
+MOST_PRINTED = 1_000
+"""Rows up to which a table is written in every format; a longer one, that nobody prints, as CSV alone."""
+
 
 def write(
     estimates: Estimates,
@@ -75,8 +78,9 @@ def _check(asked: Sequence[str], known: Sequence[str]) -> None:
 
 def _write_tables(estimates: Estimates, folder: Path, formats: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     for table in chain(answers.every(estimates), tables.every(estimates)):
-        paths = [f"tables/{table.name}.{ending}" for ending in formats]
-        for path, ending in zip(paths, formats, strict=True):
+        asked = [ending for ending in formats if ending == "csv" or len(table.rows) <= MOST_PRINTED]
+        paths = [f"tables/{table.name}.{ending}" for ending in asked]
+        for path, ending in zip(paths, asked, strict=True):
             _put(folder / path, FORMATS[ending](table.as_file()).encode())
         yield table.name, paths
 

@@ -25,6 +25,7 @@ def quoted(name: str) -> str:
 
 def table(content: Table, places: Places, paths: Sequence[str] = (), *, css: str = "") -> str:
     """Return the table with its caption, links to its files, and footnotes."""
+    content = content.on_page()
     return _framed(content, "".join(_rows(content, places)), paths, f"sortable {css}".strip()) + _footnotes(content)
 
 

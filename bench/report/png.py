@@ -13,6 +13,8 @@ from bench.report import palette
 from bench.report.scene import Dots, Fill, Group, Ink, Mark, Points, Scene, Stroke, Words, shape
 
 DPI = 200
+Rectangle = tuple[float, float, float, float]
+"""Left, top, width, height, in points."""
 _SCALE = DPI / 72
 _EFFORT = 4
 """Of the compression, 0 to 9; beyond this it takes longer and saves little."""
@@ -37,13 +39,14 @@ def to_png(scene: Scene) -> bytes:
     return file.getvalue()
 
 
-def _draw(agg: Any, marks: Sequence[Mark], height: float) -> None:
+def _draw(agg: Any, marks: Sequence[Mark], height: float, clip: Rectangle | None = None) -> None:
     for mark in marks:
         match mark:
             case Group():
-                _draw(agg, mark.marks, height)
+                _draw(agg, mark.marks, height, mark.clip or clip)
             case Stroke():
                 pen = _pen(agg, mark.ink, mark.alpha, mark.width, mark.dash)
+                _limit(pen, clip, height)
                 _path(agg, pen, mark.lines, height, None)
             case Fill():
                 _path(agg, _pen(agg, mark.ink, mark.alpha, 0.0), mark.outlines, height, palette.hexadecimal(mark.ink))
@@ -53,6 +56,15 @@ def _draw(agg: Any, marks: Sequence[Mark], height: float) -> None:
                 _path(agg, pen, outlines, height, None if mark.hollow else palette.hexadecimal(mark.ink), close=True)
             case Words():
                 _words(agg, mark, height)
+
+
+def _limit(pen: Any, clip: Rectangle | None, height: float) -> None:
+    from matplotlib.transforms import Bbox  # noqa: PLC0415 - as above
+
+    if clip is not None:
+        left, top, wide, tall = clip
+        corners = (left, height - top - tall, wide, tall)
+        pen.set_clip_rectangle(Bbox.from_bounds(*(_SCALE * value for value in corners)))
 
 
 def _pen(agg: Any, ink: Ink, alpha: float, width: float, dash: tuple[float, ...] = ()) -> Any:

@@ -91,6 +91,8 @@ class Group:
     """Place of the algorithm that these marks show; the page can hide them by it."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Name -> value, for `data-` attributes."""
+    clip: tuple[float, float, float, float] | None = None
+    """Left, top, width and height of the rectangle outside of which nothing shows; None: no limit."""
 
 
 Mark = Stroke | Fill | Dots | Words | Group

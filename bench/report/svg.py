@@ -57,9 +57,9 @@ def _themed(ink: Ink, what: str) -> str:
 def _marks(marks: Sequence[Mark], colour: Colour, *, facts: bool) -> Iterator[str]:
     for mark in marks:
         if isinstance(mark, Group):
-            yield _opening(mark) if facts else "<g>"
+            yield (_opening(mark) if facts else "<g>") + _window(mark)
             yield from _marks(mark.marks, colour, facts=facts)
-            yield "</g>"
+            yield "</svg></g>" if mark.clip else "</g>"
         else:
             yield cast("Callable[[Mark, Colour], str]", _WRITERS[type(mark)])(mark, colour)
 
@@ -68,6 +68,15 @@ def _opening(group: Group) -> str:
     known: Mapping[str, str] = {"series": str(group.series)} if group.series is not None else {}
     told = "".join(f" data-{name}={quoteattr(value)}" for name, value in {**known, **group.facts}.items())
     return f'<g class="{group.css}"{told}>'
+
+
+def _window(group: Group) -> str:
+    """Return an element that clips: an inner `<svg>` does so without an id, of which a page may hold each once."""
+    if group.clip is None:
+        return ""
+    left, top, width, height = map(_units, group.clip)
+    place = f'x="{left}" y="{top}" width="{width}" height="{height}"'
+    return f'<svg {place} viewBox="{left} {top} {width} {height}" overflow="hidden">'
 
 
 def _stroke(mark: Stroke, colour: Colour) -> str:

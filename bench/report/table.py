@@ -30,6 +30,8 @@ class Column:
     """Decimals of its numbers; None: as each number needs."""
     page_only: bool = False
     """Whether it makes sense on the page alone, such as links to files."""
+    file_only: bool = False
+    """Whether it stands in files alone: the page says the same in another place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,16 @@ class Table:
 
     def as_file(self) -> Table:
         """Return the table without the columns that make sense on the page alone."""
-        kept = [place for place, column in enumerate(self.columns) if not column.page_only]
-        if len(kept) == len(self.columns):
+        return self._without([place for place, column in enumerate(self.columns) if column.page_only])
+
+    def on_page(self) -> Table:
+        """Return the table without the columns that stand in files alone."""
+        return self._without([place for place, column in enumerate(self.columns) if column.file_only])
+
+    def _without(self, dropped: list[int]) -> Table:
+        if not dropped:
             return self
+        kept = [place for place in range(len(self.columns)) if place not in dropped]
         rows = tuple(tuple(row[place] for place in kept) for row in self.rows)
         return replace(self, columns=tuple(self.columns[place] for place in kept), rows=rows)
 

@@ -55,7 +55,7 @@ def pairwise(estimates: Estimates) -> Table:
             Column("Difference in IQM", interval=True, places=2, hint="A minus B, normalised score"),
             Column("p (Holm)", hint="Corrected over all pairs of this report"),
             Column("n", hint="Trained runs per environment; the smallest where they differ"),
-            Column("In words", numeric=False, wraps=True),
+            Column("In words", numeric=False, wraps=True, file_only=True),
             Column(
                 "More runs", hint="About how many more per environment would decide, if the effect is what it seems"
             ),
