@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, rankdata
 
-from bench.analysis.compare import contest, holm, permutation_p, smallest_p, superiority, verdicts, wilson_p
+from bench.analysis.compare import (
+    claim_p_value,
+    contest,
+    holm,
+    permutation_p,
+    smallest_p,
+    superiority,
+    verdicts,
+    wilson_p,
+)
 from bench.analysis.interval import resample_counts
 from bench.records import AnalysisPlan, Pair
 
@@ -39,7 +48,8 @@ def enumerated_p(ours: list[Floats], theirs: list[Floats]) -> float:
 def compared(ours: list[Floats], theirs: list[Floats], plan: AnalysisPlan = PLAN, seed: int = 0) -> Pair:
     rng = np.random.default_rng(seed)
     counts = tuple([resample_counts(len(x), plan.resamples, rng) for x in side] for side in (ours, theirs))
-    return verdicts([contest(("A", "B"), ours, theirs, (counts[0], counts[1]), plan)], plan)[0]
+    one = contest(("A", "B"), ours, theirs, (counts[0], counts[1]), plan, seconds=360.0)
+    return verdicts([one], plan, lambda a, b: np.random.default_rng([seed, ord(a), ord(b)]))[0]
 
 
 small = st.lists(st.integers(0, 4).map(float), min_size=3, max_size=4)
@@ -192,6 +202,38 @@ def test_price_of_a_decision_falls_as_the_effect_grows() -> None:
     assert all(price is not None for price in prices)
     assert prices == sorted(prices, key=lambda price: -(price or 0))
     assert compared([base], [base]).more_runs is None
+
+
+def test_the_price_buys_the_power_it_promises() -> None:
+    # Noether (1987): N = (z_0.975 + z_0.8)^2 / (12 c (1 - c) (theta - 1/2)^2) runs of both together, c = 1/2.
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(0.55, 1.0, 40), rng.normal(0.0, 1.0, 40)
+    found = compared([x], [y])
+    assert (found.verdict, found.more_runs is None) == ("undecided", False)
+    share = found.probability.estimate
+    assert share is not None
+    needed = (1.96 + 0.8416) ** 2 / (12 * 0.25 * (share - 0.5) ** 2) / 2
+    assert 40 + (found.more_runs or 0) == pytest.approx(needed, rel=0.25)
+
+
+def test_the_price_has_hours_where_the_time_of_a_run_is_known() -> None:
+    # One more run of both takes 360 seconds, a tenth of an hour.
+    base = np.linspace(0, 1, 10)
+    found = compared([base + 0.25], [base])
+    assert found.more_runs is not None
+    assert found.more_hours == pytest.approx(found.more_runs / 10)
+    assert f"about {found.more_runs} more seeds per environment, " in found.sentence
+    assert "cannot tell yet" in found.sentence
+
+
+def test_many_runs_are_judged_by_the_wilson_p_alone_which_is_the_larger() -> None:
+    rng = np.random.default_rng(12)
+    ours, theirs = [[rng.normal(shift, 1.0, 20) for _ in range(8)] for shift in (0.15, 0.0)]
+    effect = superiority(ours, theirs)
+    exact = permutation_p(ours, theirs)
+    assert exact <= wilson_p(*effect) * 1.02
+    doubled = [[*ours, *ours], [*theirs, *theirs]]
+    assert claim_p_value(doubled[0], doubled[1], superiority(*doubled)) == wilson_p(*superiority(*doubled))
 
 
 @pytest.mark.parametrize("tasks", [1, 3])

@@ -113,7 +113,7 @@ def _compared(found: Race, rng: np.random.Generator) -> tuple[tuple[Candidate, .
         for a, b in combinations(everyone, 2)
     ]
     candidates = (Candidate(everyone[key], values[key], best.get(key), regret.get(key)) for key in order)
-    return tuple(candidates), verdicts(contests, plan)
+    return tuple(candidates), verdicts(contests, plan, lambda *_: rng)
 
 
 def _averaged(

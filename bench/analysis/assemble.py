@@ -33,7 +33,7 @@ from bench.analysis.ranking import race_draws, shares_best
 from bench.analysis.recommend import recommendation
 from bench.analysis.reliability import reliability
 from bench.analysis.robustness import conclusions
-from bench.analysis.scores import Cell, Run, cell, failure_of, learns, succeeded, usable
+from bench.analysis.scores import Cell, Run, cell, failure_of, learns, seconds_of_one_more_run, succeeded, usable
 from bench.analysis.situations import situations
 from bench.analysis.threshold import time_to_threshold
 from bench.records import (
@@ -93,7 +93,7 @@ def analyse(
     complete = _complete(field)
     race = {label: field[label] for label in complete if label not in baselines}
     aggregates = _aggregates(field, complete, _best_shares(race, draws, streams), draws, plan)
-    pairs = _pairs(field, draws, plan)
+    pairs = _pairs(field, draws, streams, plan)
     known = _references(suite, cells, references, baselines, plan)
     told = situations(suite, field, baselines, pairs, draws, streams)
     reliable = _reliability(field, baselines, plan)
@@ -248,15 +248,18 @@ def _aggregate(
     )
 
 
-def _pairs(field: Field, draws: Draws, plan: AnalysisPlan) -> tuple[Pair, ...]:
+def _pairs(
+    field: Field, draws: Draws, streams: Callable[..., np.random.Generator], plan: AnalysisPlan
+) -> tuple[Pair, ...]:
     """Compare every two algorithms on the environments that both have."""
     contests = []
     for a, b in combinations(field, 2):
         ours, theirs = _shared(field[a], field[b]), _shared(field[b], field[a])
         if ours:
             counts = _counts(ours, draws), _counts(theirs, draws)
-            contests.append(contest((a, b), [c.scores for c in ours], [c.scores for c in theirs], counts, plan))
-    return verdicts(contests, plan)
+            scores = [c.scores for c in ours], [c.scores for c in theirs]
+            contests.append(contest((a, b), *scores, counts, plan, seconds_of_one_more_run([*ours, *theirs])))
+    return verdicts(contests, plan, lambda a, b: streams(a, b, "price"))
 
 
 def _shared(cells: Sequence[Cell], others: Sequence[Cell]) -> list[Cell]:

@@ -3,25 +3,36 @@
 A claim needs two tests at once: the exact stratified rank permutation test (exact when the distributions are equal on
 every environment) and the Wilson interval of P(X > Y) with an effective run count (which also holds when only the
 spread differs). The p-value is the larger of the two, corrected by Holm over every pair of the report.
+
+Where a pair cannot be told apart, the price of telling is simulated: more runs are drawn with replacement from the runs
+in hand, environment by environment, until four simulated experiments in five reach the corrected level.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, difference_interval, wilson_limits
 from bench.records import AnalysisPlan, Interval, Pair
 
 Floats = NDArray[np.float64]
+Stream = Callable[[str, str], np.random.Generator]
+"""The two names of a pair -> its own generator."""
 _POWER = 0.8
 _MOST_RUNS = 200
 """More than this many further runs is no plan but a way to say that nothing was seen."""
+_SIMULATIONS = 400
+"""Experiments simulated for one number of runs: a power of 0.8 is known to 0.02."""
+_EXACT_RUNS = 400
+"""Of both algorithms together. With more, the permutation distribution is as good as normal, and its p-value is never
+above Wilson's, whose effective number of runs is capped by the same null variance: only the latter is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +51,31 @@ class Contest:
     p_value: float
     smallest_p: float
     difference: Interval
+    ours: Tasks
+    theirs: Tasks
+    seconds: float | None = None
+    """Of one core, that one more run of both algorithms on every environment takes."""
 
 
 def contest(
-    names: tuple[str, str], ours: Tasks, theirs: Tasks, counts: tuple[Counts, Counts], plan: AnalysisPlan
+    names: tuple[str, str],
+    ours: Tasks,
+    theirs: Tasks,
+    counts: tuple[Counts, Counts],
+    plan: AnalysisPlan,
+    seconds: float | None = None,
 ) -> Contest:
-    """Compare two algorithms on the same environments, in the same order; runs are independent samples."""
+    """Compare two algorithms on the same environments, in the same order; runs are independent samples.
+
+    Args:
+        names: of the two.
+        ours: per environment (runs,) scores of the first.
+        theirs: the same of the second.
+        counts: per algorithm and environment (runs, resamples), for the interval of the difference.
+        plan: gives confidence and margin.
+        seconds: what one more run of both on every environment takes on one core, for the price; None where unknown.
+    """
     share, effective = superiority(ours, theirs)
-    p_wilson = wilson_p(share, effective)
     return Contest(
         a=names[0],
         b=names[1],
@@ -55,16 +83,33 @@ def contest(
         sizes=(min(map(len, ours)), min(map(len, theirs))),
         share=share,
         effective=effective,
-        p_value=max(permutation_p(ours, theirs), p_wilson),
+        p_value=claim_p_value(ours, theirs, (share, effective)),
         smallest_p=smallest_p([(len(x), len(y)) for x, y in zip(ours, theirs, strict=True)]),
         difference=difference_interval(ours, theirs, *counts, plan.confidence),
+        ours=ours,
+        theirs=theirs,
+        seconds=seconds,
     )
 
 
-def verdicts(contests: Sequence[Contest], plan: AnalysisPlan) -> tuple[Pair, ...]:
-    """Return the pairs with Holm-corrected p-values and verdicts."""
+def verdicts(contests: Sequence[Contest], plan: AnalysisPlan, stream: Stream | None = None) -> tuple[Pair, ...]:
+    """Return the pairs with Holm-corrected p-values and verdicts; without a `stream` nothing is priced."""
     corrected = holm([one.p_value for one in contests])
-    return tuple(_pair(one, p, len(contests), plan) for one, p in zip(contests, corrected, strict=True))
+    return tuple(_pair(one, p, len(contests), plan, stream) for one, p in zip(contests, corrected, strict=True))
+
+
+def claim_p_value(ours: Tasks, theirs: Tasks, effect: tuple[float, float]) -> float:
+    """Return the p-value of a claim: the larger of the exact rank permutation test's and the Wilson interval's.
+
+    Args:
+        ours: per environment (runs,) scores.
+        theirs: the same of the other algorithm.
+        effect: what `superiority` gives for them.
+    """
+    wilson = wilson_p(*effect)
+    if sum(map(len, ours)) + sum(map(len, theirs)) > _EXACT_RUNS:
+        return wilson
+    return max(permutation_p(ours, theirs), wilson)
 
 
 def superiority(ours: Tasks, theirs: Tasks) -> tuple[float, float]:
@@ -75,16 +120,18 @@ def superiority(ours: Tasks, theirs: Tasks) -> tuple[float, float]:
     1957), and at most the count that Wilcoxon's null variance gives, so that complete separation stays the strongest
     result.
     """
-    parts = [_placements(x, y) for x, y in zip(ours, theirs, strict=True)]
-    tasks = len(parts)
-    share = float(np.mean([part[0] for part in parts]))
-    variance = sum(part[1] for part in parts) / tasks**2
-    null = sum(part[2] for part in parts) / tasks**2
+    tasks = len(ours)
+    parts = [_placements(x, y) for x, y in _stacked(ours, theirs)]
+    share, variance, null = (float(sum(np.sum(part[place]) for part in parts)) for place in range(3))
     floor = float(tasks * min(min(len(x), len(y)) for x, y in zip(ours, theirs, strict=True)))
+    return share / tasks, _effective(share / tasks, variance / tasks**2, null / tasks**2, floor)
+
+
+def _effective(share: float, variance: float, null: float, floor: float) -> float:
     cap = max(floor, 0.25 / null) if null > 0 else floor
     if variance <= 0:
-        return share, cap if share in {0.0, 1.0} else floor
-    return share, min(max(share * (1 - share) / variance, floor), cap)
+        return cap if share in {0.0, 1.0} else floor
+    return min(max(share * (1 - share) / variance, floor), cap)
 
 
 def wilson_p(share: float, effective: float) -> float:
@@ -101,7 +148,7 @@ def permutation_p(ours: Tasks, theirs: Tasks) -> float:
     distribution, observed, expected = np.ones(1), 0, 0
     for x, y in zip(ours, theirs, strict=True):
         ranks = _doubled_ranks(np.concatenate([x, y]))
-        distribution = np.convolve(distribution, _rank_sums(ranks, len(x)))
+        distribution = np.convolve(distribution, _rank_sums(tuple(np.sort(ranks).tolist()), len(x)))
         observed += int(ranks[: len(x)].sum())
         expected += len(x) * (len(ranks) + 1)
     distances = np.abs(np.arange(len(distribution)) - expected)
@@ -128,30 +175,48 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _placements(x: Floats, y: Floats) -> tuple[float, float, float]:
-    """Return P(X > Y) on one environment, its placement variance, and Wilcoxon's null variance with ties."""
-    n, m = len(x), len(y)
-    above = (x[:, np.newaxis] > y) + 0.5 * (x[:, np.newaxis] == y)
-    variance = _sample_variance(above.mean(axis=1)) / n + _sample_variance(above.mean(axis=0)) / m
-    ties = np.unique(np.concatenate([x, y]), return_counts=True)[1].astype(np.float64)
+def _stacked(ours: Tasks, theirs: Tasks) -> Iterable[tuple[Floats, Floats]]:
+    """Yield environments of equal numbers of runs together, as (environments, runs) of both algorithms."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for place, (x, y) in enumerate(zip(ours, theirs, strict=True)):
+        groups.setdefault((len(x), len(y)), []).append(place)
+    for places in groups.values():
+        yield np.stack([ours[place] for place in places]), np.stack([theirs[place] for place in places])
+
+
+def _placements(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return per environment P(X > Y), its placement variance, and Wilcoxon's null variance with ties.
+
+    Args:
+        x: (environments, n).
+        y: (environments, m).
+    """
+    n, m = x.shape[1], y.shape[1]
+    above = (x[:, :, np.newaxis] > y[:, np.newaxis]) + 0.5 * (x[:, :, np.newaxis] == y[:, np.newaxis])
+    variance = _sample_variance(above.mean(axis=2)) / n + _sample_variance(above.mean(axis=1)) / m
+    pooled = np.concatenate([x, y], axis=1)
+    # Over every run, the square of how many equal it, less one: c^3 - c summed over groups of c equal runs.
+    equal = np.sum(pooled[:, :, np.newaxis] == pooled[:, np.newaxis], axis=2)
     size = n + m
-    tied = float(np.sum(ties**3 - ties)) / (size**3 - size)
-    return float(above.mean()), variance, (size + 1) / (12 * n * m) * (1 - tied)
+    tied = np.sum(equal.astype(np.float64) ** 2 - 1, axis=1) / (size**3 - size)
+    return above.mean(axis=(1, 2)), variance, (size + 1) / (12 * n * m) * (1 - tied)
 
 
-def _sample_variance(values: Floats) -> float:
-    return float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
+def _sample_variance(values: Floats) -> Floats:
+    return np.var(values, axis=1, ddof=1) if values.shape[1] > 1 else np.zeros(len(values))
 
 
 def _doubled_ranks(values: Floats) -> NDArray[np.int64]:
     """Return twice the mid-ranks from 1: whole numbers also for ties."""
-    _, place, repeats = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((2 * np.cumsum(repeats) - repeats + 1)[place], dtype=np.int64)
+    below = np.sum(values[:, np.newaxis] > values, axis=1)
+    equal = np.sum(values[:, np.newaxis] == values, axis=1)
+    return np.asarray(2 * below + equal + 1, dtype=np.int64)
 
 
-def _rank_sums(ranks: NDArray[np.int64], chosen: int) -> Floats:
+@lru_cache(maxsize=4096)
+def _rank_sums(ranks: tuple[int, ...], chosen: int) -> Floats:
     """Return P(sum of the ranks of `chosen` of the runs = s) for s = 0, 1, ..., every choice equally likely."""
-    largest = int(np.sort(ranks)[-chosen:].sum())
+    largest = sum(ranks[-chosen:])
     ways = np.zeros((chosen + 1, largest + 1))
     ways[0, 0] = 1.0
     for rank in ranks:
@@ -160,11 +225,14 @@ def _rank_sums(ranks: NDArray[np.int64], chosen: int) -> Floats:
     return np.asarray(ways[chosen] / ways[chosen].sum())
 
 
-def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan) -> Pair:
+def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan, stream: Stream | None) -> Pair:
     level = 1 - plan.confidence
     probability = _probability(one, plan)
     verdict = _verdict(one, p_holm, plan)
-    more = _more_runs(one, level / family) if verdict == "undecided" else None
+    priced = verdict == "undecided" and stream is not None
+    more = _more_runs(one, level / family, stream(one.a, one.b)) if priced and stream is not None else None
+    hours = more * one.seconds / 3600 if more is not None and one.seconds is not None else None
+    conclusion = _conclusion(one, verdict, p_holm, family, _price(more, hours), plan)
     return Pair(
         a=one.a,
         b=one.b,
@@ -175,9 +243,10 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan) -> Pair:
         p_value=one.p_value,
         p_holm=p_holm,
         verdict=verdict,
-        sentence=f"{_effect(one, probability, plan)}; {_conclusion(one, verdict, p_holm, family, more, plan)}.",
+        sentence=f"{_effect(one, probability, plan)}; {conclusion}.",
         smallest_p=one.smallest_p,
         more_runs=more,
+        more_hours=hours,
     )
 
 
@@ -208,15 +277,67 @@ def _verdict(one: Contest, p_holm: float, plan: AnalysisPlan) -> str:
     return "better" if one.share > 0.5 else "worse"  # noqa: PLR2004  # one half is the meaning of "above"
 
 
-def _more_runs(one: Contest, level: float) -> int | None:
-    """Return how many more runs per environment reach the corrected level with 80 % power at the observed share."""
-    seen = 2 * abs(one.share - 0.5) * math.sqrt(one.effective)
-    if seen == 0:
+def _more_runs(one: Contest, level: float, rng: np.random.Generator) -> int | None:
+    """Return how many more runs per environment reach the level in four of five simulated experiments.
+
+    None where even the most would not. The plain bootstrap takes the effect for what it looks like: after a lucky
+    start the price is too low.
+    """
+    most = min(one.sizes) + _MOST_RUNS
+    if one.share == 0.5 or _power(one, _MOST_RUNS, level, rng) < _POWER:  # noqa: PLR2004 - no effect, no price
         return None
-    factor = float((ndtri(1 - level / 2) + ndtri(_POWER)) / seen) ** 2
-    n = min(one.sizes)
-    more = max(1, math.ceil(n * factor) - n)
-    return more if more <= _MOST_RUNS else None
+    low, high = 0, most - min(one.sizes)
+    while high - low > max(1, high // 20):
+        middle = (low + high) // 2
+        low, high = (low, middle) if _power(one, middle, level, rng) >= _POWER else (middle, high)
+    return high
+
+
+def _power(one: Contest, more: int, level: float, rng: np.random.Generator) -> float:
+    """Return the share of simulated experiments with `more` runs per environment whose p-value is at most `level`."""
+    total = np.zeros((3, _SIMULATIONS))
+    floor = len(one.ours) * (min(one.sizes) + more)
+    for x, y in zip(one.ours, one.theirs, strict=True):
+        total += _simulated(x, y, len(x) + more, len(y) + more, rng)
+    tasks = len(one.ours)
+    share, variance, null = total[0] / tasks, total[1] / tasks**2, total[2] / tasks**2
+    effective = np.array([_effective(*values, floor) for values in zip(share, variance, null, strict=True)])
+    # Wilson's alone: with this many runs the exact test's p-value is smaller but in the rarest case.
+    return float(np.mean(2 * ndtr(-2 * np.abs(share - 0.5) * np.sqrt(effective)) <= level))
+
+
+def _simulated(x: Floats, y: Floats, n: int, m: int, rng: np.random.Generator) -> Floats:
+    """(3, simulations) P(X > Y), its placement variance, Wilcoxon's null variance."""
+    ours = rng.multinomial(n, np.full(len(x), 1 / len(x)), size=_SIMULATIONS).astype(np.float64)
+    theirs = rng.multinomial(m, np.full(len(y), 1 / len(y)), size=_SIMULATIONS).astype(np.float64)
+    above = (x[:, np.newaxis] > y) + 0.5 * (x[:, np.newaxis] == y)
+    first, second = theirs @ above.T / m, ours @ above / n
+    share = np.sum(ours * first, axis=1) / n
+    variance = _weighted_variance(ours, first, share, n) / n + _weighted_variance(theirs, second, share, m) / m
+    values, place = np.unique(np.concatenate([x, y]), return_inverse=True)
+    member = np.eye(len(values))[place]
+    tied = ours @ member[: len(x)] + theirs @ member[len(x) :]
+    size = n + m
+    null = (size + 1) / (12 * n * m) * (1 - np.sum(tied**3 - tied, axis=1) / (size**3 - size))
+    return np.stack([share, variance, null])
+
+
+def _weighted_variance(counts: Floats, values: Floats, mean: Floats, n: int) -> Floats:
+    """(simulations,) sample variance of values drawn `counts` times each; `mean` is theirs."""
+    return np.asarray(np.sum(counts * (values - mean[:, np.newaxis]) ** 2, axis=1) / (n - 1))
+
+
+def _price(more: int | None, hours: float | None) -> str:
+    if more is None:
+        return ""
+    cost = "" if hours is None else f", {hours_in_words(hours)} of one core,"
+    seeds = f"about {more} more seed{'s' * (more != 1)} per environment{cost}"
+    return f"; {seeds} would decide, if the effect is what it looks like"
+
+
+def hours_in_words(hours: float) -> str:
+    """Return `2.1 h`, or minutes below one hour."""
+    return f"{hours:.1f} h" if hours >= 1 else f"{max(1, round(60 * hours))} min"
 
 
 def _effect(one: Contest, probability: Interval, plan: AnalysisPlan) -> str:
@@ -242,7 +363,7 @@ def _signed_limits(interval: Interval) -> str:
     return f" ({interval.low:+.2f} to {interval.high:+.2f})"
 
 
-def _conclusion(one: Contest, verdict: str, p_holm: float, family: int, more: int | None, plan: AnalysisPlan) -> str:
+def _conclusion(one: Contest, verdict: str, p_holm: float, family: int, price: str, plan: AnalysisPlan) -> str:
     if verdict == "equivalent":
         return f"equivalent: the difference lies within the margin of {plan.margin:g}"
     tested = f"p = {one.p_value:.2g}" + (f", {p_holm:.2g} after Holm over {family} pairs" if family > 1 else "")
@@ -251,8 +372,5 @@ def _conclusion(one: Contest, verdict: str, p_holm: float, family: int, more: in
     needed = (1 - plan.confidence) / family
     if one.smallest_p > needed:
         short = f"so few runs cannot give a p-value below {one.smallest_p:.2g}"
-        return f"undecided ({tested}): {short}; the smallest of {family} must be at most {needed:.2g}"
-    price = (
-        f"; about {more} more runs per environment would decide, if the effect is what it looks like" if more else ""
-    )
-    return f"undecided ({tested}){price}"
+        return f"cannot tell yet ({tested}): {short}; the smallest of {family} must be at most {needed:.2g}{price}"
+    return f"cannot tell yet ({tested}){price}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from bench.analysis.compare import hours_in_words
 from bench.records import Aggregate, AnalysisPlan, Interval, Pair, Reliability, Situation
 
 
@@ -81,13 +82,9 @@ def _open(leader: str, full: Situation, pairs: Sequence[Pair], plan: AnalysisPla
 def _price(pair: Pair) -> str:
     if pair.more_runs is None:
         return ""
-    hours = f", {_hours(pair.more_hours)} on one core," if pair.more_hours else ""
+    hours = f", {hours_in_words(pair.more_hours)} on one core," if pair.more_hours else ""
     seed = f"seed{'s' * (pair.more_runs != 1)}"
     return f"; about {pair.more_runs} more {seed} each{hours} would decide, if the effect is what it looks like"
-
-
-def _hours(hours: float) -> str:
-    return f"{hours:.1f} h" if hours >= 1 else f"{max(1, round(60 * hours))} min"
 
 
 def _beaten(full: Situation, pairs: Sequence[Pair], reliable: Sequence[Reliability]) -> Iterator[str]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bench.analysis.compare import holm, permutation_p, superiority, wilson_p
+from bench.analysis.compare import claim_p_value, holm, superiority
 from bench.analysis.interval import Tasks, interquartile_mean
 from bench.analysis.scores import Cell, Run
 from bench.records import AnalysisPlan, Conclusion, Pair
@@ -92,8 +92,8 @@ def _verdicts(scores: _Scores, plan: AnalysisPlan) -> dict[tuple[str, str], str]
         shared = [environment for environment in scores[a] if environment in scores[b]]
         if shared:
             ours, theirs = [scores[a][name] for name in shared], [scores[b][name] for name in shared]
-            share, effective = superiority(ours, theirs)
-            effects[a, b] = share, max(permutation_p(ours, theirs), wilson_p(share, effective))
+            effect = superiority(ours, theirs)
+            effects[a, b] = effect[0], claim_p_value(ours, theirs, effect)
     corrected = holm([p for _, p in effects.values()])
     return {
         pair: "undecided" if p > 1 - plan.confidence else "better" if share > 0.5 else "worse"  # noqa: PLR2004

@@ -178,3 +178,13 @@ def failure_of(entry: Entry) -> Failure | None:
         return entry.outcome
     message = "the record holds a return that is not finite, or no final episode"
     return Failure(entry.trial, "diverged", message, attempt=entry.outcome.attempt)
+
+
+def seconds_of_one_more_run(cells: Sequence[Cell]) -> float | None:
+    """Return the wall seconds of one more run of every cell, each by its median; None where one is not known."""
+    walls = [
+        [float(wall) for run in one.runs if run.record is not None and (wall := run.record.timings.get("wall"))]
+        for one in cells
+    ]
+    known = [found for found in walls if found and np.isfinite(found).all()]
+    return sum(float(np.median(found)) for found in known) if len(known) == len(walls) else None

@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.compare import holm, permutation_p, superiority, wilson_p
+from bench.analysis.compare import claim_p_value, holm, superiority
 from bench.analysis.interval import (
     FEWEST_RUNS,
     Counts,
@@ -191,8 +191,7 @@ def _verdicts(settings: Sequence[_Setting], draws: Draws, plan: AnalysisPlan) ->
     asked = [(one, a, b) for one in settings for a, b in combinations(one.race, 2)]
     effects = [superiority(one.race[a], one.race[b]) for one, a, b in asked]
     p_values = [
-        max(permutation_p(one.race[a], one.race[b]), wilson_p(*effect))
-        for (one, a, b), effect in zip(asked, effects, strict=True)
+        claim_p_value(one.race[a], one.race[b], effect) for (one, a, b), effect in zip(asked, effects, strict=True)
     ]
     found: dict[str, dict[tuple[str, str], str]] = {one.key: {} for one in settings}
     for (one, a, b), (share, _), p in zip(asked, effects, holm(p_values), strict=True):

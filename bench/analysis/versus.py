@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from bench.analysis.interval import resample_counts
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.quantities import speed_ratio
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.scores import Cell, cell, usable
+from bench.analysis.scores import Cell, cell, seconds_of_one_more_run, usable
 from bench.records import AnalysisPlan, ComparisonRow, Outcome, Pair, Reference, Trial
 
 
@@ -48,7 +48,7 @@ def cells_of(
 def versus(matches: Sequence[Match], plan: AnalysisPlan, rng: np.random.Generator) -> tuple[ComparisonRow, ...]:
     """Return the rows of every match: all of its environments together where there are several, then each alone."""
     asked = [(match, places) for match in matches for places in _rows(match)]
-    pairs = verdicts([_contest(match, places, plan, rng) for match, places in asked], plan)
+    pairs = verdicts([_contest(match, places, plan, rng) for match, places in asked], plan, lambda *_: rng)
     return tuple(_row(match, places, pair, plan) for (match, places), pair in zip(asked, pairs, strict=True))
 
 
@@ -67,7 +67,8 @@ def _side(match: Match, side: int, places: Sequence[int]) -> list[Cell]:
 def _contest(match: Match, places: Sequence[int], plan: AnalysisPlan, rng: np.random.Generator) -> Contest:
     ours, theirs = ([found.scores for found in _side(match, side, places)] for side in (0, 1))
     counts = [[resample_counts(len(task), plan.resamples, rng) for task in tasks] for tasks in (ours, theirs)]
-    return contest(match.names, ours, theirs, (counts[0], counts[1]), plan)
+    seconds = seconds_of_one_more_run([found for side in (0, 1) for found in _side(match, side, places)])
+    return contest(match.names, ours, theirs, (counts[0], counts[1]), plan, seconds)
 
 
 def _row(match: Match, places: Sequence[int], pair: Pair, plan: AnalysisPlan) -> ComparisonRow:
@@ -79,20 +80,8 @@ def _row(match: Match, places: Sequence[int], pair: Pair, plan: AnalysisPlan) ->
         label=match.label,
         environment=sides[0][0].environment if len(places) == 1 else None,
         runs=(fewest[0], fewest[1]),
-        pair=replace(pair, more_hours=_hours(sides, pair.more_runs)),
+        pair=pair,
         failing=(failing[0], failing[1]),
         of=(len(runs[0]), len(runs[1])),
         speed=speed_ratio(*sides, plan.confidence),
     )
-
-
-def _hours(sides: Sequence[Sequence[Cell]], more: int | None) -> float | None:
-    """Return the hours on one core that so many more runs of every cell would take, by their median run time."""
-    walls = [
-        [wall for run in found.runs if run.record is not None and (wall := run.record.timings.get("wall"))]
-        for side in sides
-        for found in side
-    ]
-    if more is None or not all(walls):
-        return None
-    return more * sum(float(np.median(wall)) for wall in walls) / 3600
