@@ -13,6 +13,7 @@ from bench.report import words
 from bench.report.scene import BLACK, MUTED, RULE, SIZE, Group, Mark, Points, Stroke, Words
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_APART = 1e-6
 _TICK = 3.0
 """Points."""
 Written = Callable[[float], str]
@@ -46,7 +47,9 @@ def spanning(values: Iterable[float | None], *, pad: float = 0.04, log: bool = F
     if log:
         low, high = (low, high) if high > low > 0 else ((low or 1.0) / 2, (high or 1.0) * 2)
         return Scale(low, high, log=True)
-    air = pad * (high - low) or max(abs(high), 1.0) / 2
+    # Values that differ in their last digits alone are one value: no tick would fit between them.
+    apart = high - low > _APART * max(abs(low), abs(high))
+    air = pad * (high - low) if apart else max(abs(high), 1.0) / 2
     return Scale(low - air, high + air)
 
 
