@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.interval import Counts, interquartile_mean
-from bench.analysis.moments import first_evaluations, last_evaluations, scores_at_seconds, scores_at_steps
+from bench.analysis.moments import (
+    first_evaluations,
+    last_evaluations,
+    score_curves_over_seconds,
+    score_curves_over_steps,
+)
 from bench.analysis.ranking import Race, race_draws, shares_best
 from bench.analysis.scores import Cell
 from bench.records import Lead
@@ -42,21 +47,23 @@ def leads(field: Field, draws: Mapping[tuple[str, str], Floats], streams: Stream
     counts = {
         label: [draws[label, cell.environment][:, :_RESAMPLES] for cell in cells] for label, cells in field.items()
     }
-    axes = [("share", _shares(field, points), _at_share), ("seconds", _seconds(field, points), scores_at_seconds)]
+    axes = [
+        ("share", _shares(field, points), _over_shares),
+        ("seconds", _seconds(field, points), score_curves_over_seconds),
+    ]
     found = (_lead(axis, x, _races(field, x, read), field, counts, streams) for axis, x, read in axes if len(x) > 1)
     return tuple(lead for lead in found if lead is not None)
 
 
 def _lead(
-    axis: str, x: Floats, races: Sequence[Race | None], field: Field, counts: Mapping[str, Counts], streams: Streams
+    axis: str, x: Floats, races: Sequence[Race], field: Field, counts: Mapping[str, Counts], streams: Streams
 ) -> Lead | None:
-    known = [(float(at), race) for at, race in zip(x, races, strict=True) if race is not None]
     generators = {label: streams(label, axis, "lead") for label in field}
-    shares = [shares_best(drawn) for _, race in known if (drawn := race_draws(race, counts, generators.__getitem__))]
-    if len(known) <= 1 or len(shares) < len(known):
+    shares = [shares_best(drawn) for race in races if (drawn := race_draws(race, counts, generators.__getitem__))]
+    if not races or len(shares) < len(races):
         return None
-    iqm = [{label: interquartile_mean(tasks) for label, tasks in race.items()} for _, race in known]
-    places = tuple(at for at, _ in known)
+    iqm = [{label: interquartile_mean(tasks) for label, tasks in race.items()} for race in races]
+    places = tuple(float(at) for at in x)
     cells = next(iter(field.values()))
     return Lead(
         axis=axis,
@@ -70,21 +77,17 @@ def _lead(
     )
 
 
-def _races(
-    field: Field, x: Floats, read: Callable[[Cell, float], Floats | None]
-) -> list[dict[str, list[Floats]] | None]:
-    return [_race(field, float(at), read) for at in x]
+def _races(field: Field, x: Floats, read: Callable[[Cell, Floats], Floats | None]) -> list[Race]:
+    """Return everybody's scores at every place of the axis; nothing where one lacks a curve."""
+    curves = {label: [read(cell, x) for cell in cells] for label, cells in field.items()}
+    known = {label: [curve for curve in found if curve is not None] for label, found in curves.items()}
+    if any(len(known[label]) < len(found) for label, found in curves.items()):
+        return []
+    return [{label: [curve[:, place] for curve in found] for label, found in known.items()} for place in range(len(x))]
 
 
-def _race(field: Field, at: float, read: Callable[[Cell, float], Floats | None]) -> dict[str, list[Floats]] | None:
-    """Return everybody's scores at one place of the axis; None where one has none."""
-    found = {label: [read(cell, at) for cell in cells] for label, cells in field.items()}
-    known = {label: [task for task in tasks if task is not None] for label, tasks in found.items()}
-    return known if all(len(known[label]) == len(found[label]) for label in found) else None
-
-
-def _at_share(cell: Cell, share: float) -> Floats | None:
-    return scores_at_steps(cell, share * cell.budget)
+def _over_shares(cell: Cell, shares: Floats) -> Floats | None:
+    return score_curves_over_steps(cell, shares * cell.budget)
 
 
 def _shares(field: Field, points: int) -> Floats:

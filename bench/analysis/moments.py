@@ -13,20 +13,30 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.scores import Cell, Run, mean_curve, normalise
-from bench.records import Reference
+from bench.analysis.scores import Cell, mean_curve, normalise
+from bench.records import Curve, Reference
 
 Floats = NDArray[np.float64]
 
 
 def scores_at_steps(cell: Cell, steps: float) -> Floats | None:
     """(runs,) scores after so many environment steps; None where some run has no evaluation on both sides."""
-    return _read(cell, lambda run, reference: _at_steps(run, reference, steps))
+    return _column(score_curves_over_steps(cell, np.array([steps])))
 
 
 def scores_at_seconds(cell: Cell, seconds: float) -> Floats | None:
     """(runs,) scores after so many CPU seconds of training; None where some run has no learning curve or clock."""
-    return _read(cell, lambda run, reference: _at_seconds(run, reference, seconds))
+    return _column(score_curves_over_seconds(cell, np.array([seconds])))
+
+
+def score_curves_over_steps(cell: Cell, steps: Floats) -> Floats | None:
+    """(runs, points) scores after so many environment steps each; None where some run does not cover them all."""
+    return _read(cell, steps, _over_steps)
+
+
+def score_curves_over_seconds(cell: Cell, seconds: Floats) -> Floats | None:
+    """(runs, points) scores after so many CPU seconds of training each; None where some run has no curve or clock."""
+    return _read(cell, seconds, _over_seconds)
 
 
 def first_evaluations(cell: Cell, clock: str) -> list[float]:
@@ -39,31 +49,34 @@ def last_evaluations(cell: Cell, clock: str) -> list[float]:
     return _ends(cell, clock, -1)
 
 
-def _read(cell: Cell, value: Callable[[Run, Reference], float | None]) -> Floats | None:
-    if cell.reference is None or not cell.runs:
+def _column(curves: Floats | None) -> Floats | None:
+    return None if curves is None else curves[:, 0]
+
+
+def _read(cell: Cell, x: Floats, over: Callable[[Curve, Reference, Floats], Floats | None]) -> Floats | None:
+    reference = cell.reference
+    if reference is None or not cell.runs:
         return None
-    found = [0.0 if run.record is None else value(run, cell.reference) for run in cell.runs]
-    known = [one for one in found if one is not None]
-    return np.array(known, dtype=np.float64) if len(known) == len(found) else None
+    found = [np.zeros(len(x)) if run.record is None else over(run.record.curve, reference, x) for run in cell.runs]
+    known = [curve for curve in found if curve is not None]
+    return np.stack(known) if len(known) == len(found) else None
 
 
-def _at_steps(run: Run, reference: Reference, steps: float) -> float | None:
-    assert run.record is not None  # noqa: S101 - failed runs have been answered before
-    at = run.record.curve.steps
-    if not len(at) or not at[0] <= steps <= at[-1]:
+def _over_steps(curve: Curve, reference: Reference, steps: Floats) -> Floats | None:
+    at = curve.steps
+    if not len(at) or not (at[0] <= steps.min() and steps.max() <= at[-1]):
         return None
     # Where a long rollout ran past several evaluation points, they share one step: the last of them counts.
     last = np.append(np.diff(at) > 0, True)
-    return float(normalise(np.interp(steps, at[last], mean_curve(run.record.curve)[last]), reference))
+    return normalise(np.interp(steps, at[last], mean_curve(curve)[last]), reference)
 
 
-def _at_seconds(run: Run, reference: Reference, seconds: float) -> float | None:
-    assert run.record is not None  # noqa: S101 - as above
-    at = run.record.curve.cpu_seconds
+def _over_seconds(curve: Curve, reference: Reference, seconds: Floats) -> Floats | None:
+    at = curve.cpu_seconds
     if not len(at) or not np.isfinite(at).all():
         return None
-    place = int(np.searchsorted(at, seconds, side="right")) - 1
-    return 0.0 if place < 0 else float(normalise(mean_curve(run.record.curve)[place], reference))
+    place = np.searchsorted(at, seconds, side="right") - 1
+    return np.where(place < 0, 0.0, normalise(mean_curve(curve)[np.maximum(place, 0)], reference))
 
 
 def _ends(cell: Cell, clock: str, place: int) -> list[float]:

@@ -22,6 +22,7 @@ from bench.analysis.interval import (
     Counts,
     Tasks,
     difference_interval,
+    interquartile_mean,
     iqm_interval,
     wilson_limits,
 )
@@ -187,17 +188,25 @@ def _success(field: Field) -> Race:
 
 
 def _verdicts(settings: Sequence[_Setting], draws: Draws, plan: AnalysisPlan) -> list[_Pairs]:
-    """Return each setting's verdicts, corrected together over all of them."""
+    """Return each setting's verdicts, corrected together over all of them; equivalence is sought for the leader."""
     asked = [(one, a, b) for one in settings for a, b in combinations(one.race, 2)]
     effects = [superiority(one.race[a], one.race[b]) for one, a, b in asked]
     p_values = [
         claim_p_value(one.race[a], one.race[b], effect) for (one, a, b), effect in zip(asked, effects, strict=True)
     ]
+    leaders = {one.key: order({label: _middle(one, tasks) for label, tasks in one.race.items()})[0] for one in settings}
     found: dict[str, dict[tuple[str, str], str]] = {one.key: {} for one in settings}
     for (one, a, b), (share, _), p in zip(asked, effects, holm(p_values), strict=True):
-        decided = p <= 1 - plan.confidence
-        found[one.key][a, b] = ("better" if share > 0.5 else "worse") if decided else _equal(one, a, b, draws, plan)  # noqa: PLR2004
+        if p <= 1 - plan.confidence:
+            found[one.key][a, b] = "better" if share > 0.5 else "worse"  # noqa: PLR2004 - the meaning of "above"
+        elif leaders[one.key] in {a, b}:
+            found[one.key][a, b] = _equal(one, a, b, draws, plan)
     return [found[one.key] for one in settings]
+
+
+def _middle(one: _Setting, tasks: Tasks) -> float:
+    """Return what the situation is judged by: the IQM of scores, or the mean of shares."""
+    return interquartile_mean(tasks) if one.measure == "score" else float(np.mean([np.mean(task) for task in tasks]))
 
 
 def _equal(one: _Setting, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> str:
