@@ -410,7 +410,7 @@ def test_the_numbers_that_carry_the_headline_stand_apart() -> None:
 
 
 def test_no_share_of_resamples_is_shown_as_certainty() -> None:
-    assert [words.chance(share) for share in (0.0, 0.004, 0.5, 0.996, 1.0, None)] == [
+    assert [words.chance(share) for share in (0.0, 0.005, 0.5, 0.995, 1.0, None)] == [
         "<1 %", "<1 %", "50 %", ">99 %", ">99 %", "\N{EN DASH}",
     ]  # fmt: skip
 

@@ -89,7 +89,7 @@ def chance(value: float | None) -> str:
     """Return a share of resamples as `58 %`; never as certainty, which no number of resamples can show."""
     if value is None or not math.isfinite(value):
         return DASH
-    return "<1 %" if value < 0.005 else ">99 %" if value > 0.995 else percent(value)  # noqa: PLR2004 - as rounded
+    return "<1 %" if value <= 0.005 else ">99 %" if value >= 0.995 else percent(value)  # noqa: PLR2004 - as rounded
 
 
 def counted(count: int, one: str, many: str = "") -> str:
