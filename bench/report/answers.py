@@ -31,8 +31,8 @@ def situations(estimates: Estimates) -> Table:
     at = order.places(estimates)
     return Table(
         "situations",
-        "What to choose in each situation, judged from these trials alone. A choice needs a corrected comparison; P(best), "
-        "a share of resamples, does not make one",
+        "What to choose in each situation, judged from these trials alone. A choice needs a corrected comparison; "
+        "P(best), a share of resamples, does not make one",
         (
             Column("Situation", numeric=False),
             Column("Choose", numeric=False),
