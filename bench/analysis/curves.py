@@ -27,7 +27,7 @@ Axis = Callable[[Run], Floats]
 Reading = Callable[[Floats, Floats, Floats], Floats]
 """(x, at, values) -> values on x."""
 _RESAMPLES = 2000
-"""As many as the plan asks for, at most: a limit's Monte Carlo error is then 3 % of its distance, under a line's width."""
+"""Of those the plan asks for: a limit's Monte Carlo error is then 3 % of its distance, under a line's width."""
 
 
 def environment_curves(cell: Cell, counts: Counts, points: int, confidence: float) -> list[CurveEstimate]:
