@@ -49,6 +49,8 @@ _Pairs = Mapping[tuple[str, str], str]
 """(a, b) -> verdict on a."""
 _STEPS = tuple(mantissa * 10**power for power in range(2, 10) for mantissa in (1, 2, 5))
 _SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400)
+_RESAMPLES = 2000
+"""Of those in hand, for shares and regrets: they need no extreme quantiles."""
 _MOST_BUDGETS = 3
 """Rows per clock: a table of two minutes' reading."""
 
@@ -244,7 +246,8 @@ def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPla
     """Return every algorithm of the situation, the largest value first."""
     counts = {label: _counts(label, one, draws) for label in one.race}
     draw = inflated_draws if one.measure == "score" else inflated_mean_draws
-    drawn = race_draws(one.race, counts, lambda label: streams(label, one.key, "situation"), draw)
+    fewer = {label: [drawn[:, :_RESAMPLES] for drawn in found] for label, found in counts.items()}
+    drawn = race_draws(one.race, fewer, lambda label: streams(label, one.key, "situation"), draw)
     best, regret = (shares_best(drawn), regrets(drawn)) if drawn else ({}, {})
     values = {label: _value(one, tasks, counts[label], plan) for label, tasks in one.race.items()}
     ranked = order({label: value.estimate or 0.0 for label, value in values.items()})
