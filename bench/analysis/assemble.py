@@ -34,6 +34,7 @@ from bench.analysis.recommend import recommendation
 from bench.analysis.reliability import reliability
 from bench.analysis.robustness import conclusions
 from bench.analysis.scores import Cell, Run, cell, failure_of, learns, seconds_of_one_more_run, succeeded, usable
+from bench.analysis.sequential import caution, sequential_verdicts
 from bench.analysis.situations import situations
 from bench.analysis.threshold import time_to_threshold
 from bench.records import (
@@ -51,6 +52,7 @@ from bench.records import (
     Reference,
     ReferenceLine,
     Reliability,
+    SequentialRun,
     SettingsLine,
     Suite,
     Trial,
@@ -61,8 +63,8 @@ from bench.records import (
 Draws = Mapping[tuple[str, str], Floats]
 """(label, environment) -> (runs, resamples): the same resampled runs for everything that is said of a cell."""
 _MANY_CELLS = 100
-_FEWER_RESAMPLES = 2000
-"""Of those in hand, for the bands around the curves of very many cells: their limits then shake by 3 % of the half
+_FEWER_RESAMPLES = 1000
+"""Of those in hand, for the bands around the curves of very many cells: their limits then shake by 4 % of the half
 width instead of 2 %, and nobody reads a band that closely."""
 Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
@@ -74,6 +76,7 @@ def analyse(
     outcomes: Sequence[Outcome],
     references: Mapping[str, Reference | None],
     rng: np.random.Generator,
+    sequence: SequentialRun | None = None,
 ) -> Estimates:
     """Return every estimate, comparison, warning and verdict of a suite, finished or not.
 
@@ -86,6 +89,7 @@ def analyse(
         outcomes: what there is, in any order; trials outside the plan are shown too.
         references: environment -> the returns that score 0 and 1; without one there are no scores.
         rng: one number is drawn from it; every cell derives its own stream from that and its name.
+        sequence: the looks that decided how many runs there are; their verdicts on pairs then stand.
     """
     plan, book = suite.analysis, ledger(planned, outcomes)
     streams = _streams(int(rng.integers(2**63)))
@@ -97,7 +101,7 @@ def analyse(
     complete = _complete(field)
     race = {label: field[label] for label in complete if label not in baselines}
     aggregates = _aggregates(field, complete, _best_shares(race, draws, streams), draws, plan)
-    pairs = _pairs(field, draws, streams, plan)
+    pairs = _pairs(field, draws, streams, plan, sequence)
     known = _references(suite, cells, references, baselines, plan)
     told = situations(suite, field, baselines, pairs, draws, streams)
     reliable = _reliability(field, baselines, plan)
@@ -110,7 +114,7 @@ def analyse(
         planned=len(book.entries),
         done=sum(succeeded(entry.outcome) is not None for entry in book.entries),
         failed=sum(c.failed for c in cells),
-        warnings=cautions(book, cells, aggregates, known, plan),
+        warnings=(*caution(sequence), *cautions(book, cells, aggregates, known, plan)),
         verdicts=recommendation(told, aggregates, pairs, reliable, baselines, plan),
         labels=labels,
         references=known,
@@ -130,6 +134,7 @@ def analyse(
         cards=cards([label for label in field if label not in baselines], book.entries, pairs, shown, reliable, told),
         conclusions=conclusions(field, tuple(race), pairs, plan) if field else (),
         claims=judge(suite, cells, draws),
+        sequence=sequence,
     )
 
 
@@ -253,7 +258,11 @@ def _aggregate(
 
 
 def _pairs(
-    field: Field, draws: Draws, streams: Callable[..., np.random.Generator], plan: AnalysisPlan
+    field: Field,
+    draws: Draws,
+    streams: Callable[..., np.random.Generator],
+    plan: AnalysisPlan,
+    sequence: SequentialRun | None,
 ) -> tuple[Pair, ...]:
     """Compare every two algorithms on the environments that both have."""
     contests = []
@@ -263,6 +272,8 @@ def _pairs(
             counts = _counts(ours, draws), _counts(theirs, draws)
             scores = [c.scores for c in ours], [c.scores for c in theirs]
             contests.append(contest((a, b), *scores, counts, plan, seconds_of_one_more_run([*ours, *theirs])))
+    if sequence is not None:
+        return sequential_verdicts(contests, sequence, plan)
     return verdicts(contests, plan, lambda a, b: streams(a, b, "price"))
 
 

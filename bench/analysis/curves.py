@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.interval import Counts, iqm_band
-from bench.analysis.scores import Cell, Run, learns, mean_curve, normalise
+from bench.analysis.scores import Cell, Run, learns, normalise
 from bench.records import CurveEstimate
 
 Floats = NDArray[np.float64]
@@ -120,7 +120,7 @@ def _curve(cells: Sequence[Cell], axis: Axis, read: Reading, x: Floats, *, score
 
 def _on(x: Floats, run: Run, cell: Cell, axis: Axis, read: Reading, *, scored: bool) -> Floats:
     record = run.record
-    values = np.full(len(x), run.final_return) if record is None else read(x, axis(run), mean_curve(record.curve))
+    values = np.full(len(x), run.final_return) if record is None else read(x, axis(run), run.means)
     return normalise(values, cell.reference) if scored and cell.reference is not None else values
 
 

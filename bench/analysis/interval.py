@@ -57,7 +57,7 @@ Band = tuple[Floats, Floats, Floats]
 
 FEWEST_RUNS = 4
 """Below this many runs there is no interval: no method tried covers what it states."""
-ENOUGH_RUNS = {"iqm": (10, 6, 8, 5), "mean": (10, 6, 6, 5), "median": (20, 20, 20, 20), "difference": (5, 5, 5, 5)}
+ENOUGH_RUNS = {"iqm": (10, 6, 8, 5), "mean": (10, 6, 6, 5), "median": (30, 30, 30, 20), "difference": (5, 5, 5, 5)}
 """Quantity -> with 1, 2, 3 and more environments, from how many runs on its interval covers what it states.
 
 Measured (docs/coverage.md), on scores of which three in ten fail among others: samples without a failure cannot tell.

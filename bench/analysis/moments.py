@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.scores import Cell, mean_curve, normalise
+from bench.analysis.scores import Cell, Run, normalise
 from bench.records import Curve, Reference
 
 Floats = NDArray[np.float64]
@@ -53,30 +53,38 @@ def _column(curves: Floats | None) -> Floats | None:
     return None if curves is None else curves[:, 0]
 
 
-def _read(cell: Cell, x: Floats, over: Callable[[Curve, Reference, Floats], Floats | None]) -> Floats | None:
+def _read(cell: Cell, x: Floats, over: Callable[[Curve, Floats, Floats], Floats | None]) -> Floats | None:
     reference = cell.reference
     if reference is None or not cell.runs:
         return None
-    found = [np.zeros(len(x)) if run.record is None else over(run.record.curve, reference, x) for run in cell.runs]
+    found = [_run(run, reference, x, over) for run in cell.runs]
     known = [curve for curve in found if curve is not None]
-    return np.stack(known) if len(known) == len(found) else None
+    return normalise(np.stack(known), reference) if len(known) == len(found) else None
 
 
-def _over_steps(curve: Curve, reference: Reference, steps: Floats) -> Floats | None:
+def _run(
+    run: Run, reference: Reference, x: Floats, over: Callable[[Curve, Floats, Floats], Floats | None]
+) -> Floats | None:
+    """(points,) raw returns of one run; the random reference is what it has before its first evaluation."""
+    if run.record is None:
+        return np.full(len(x), reference.random)
+    return over(run.record.curve, np.concatenate([[reference.random], run.means]), x)
+
+
+def _over_steps(curve: Curve, means: Floats, steps: Floats) -> Floats | None:
     at = curve.steps
     if not len(at) or not (at[0] <= steps.min() and steps.max() <= at[-1]):
         return None
     # Where a long rollout ran past several evaluation points, they share one step: the last of them counts.
     last = np.append(np.diff(at) > 0, True)
-    return normalise(np.interp(steps, at[last], mean_curve(curve)[last]), reference)
+    return np.interp(steps, at[last], means[1:][last])
 
 
-def _over_seconds(curve: Curve, reference: Reference, seconds: Floats) -> Floats | None:
+def _over_seconds(curve: Curve, means: Floats, seconds: Floats) -> Floats | None:
     at = curve.cpu_seconds
     if not len(at) or not np.isfinite(at).all():
         return None
-    place = np.searchsorted(at, seconds, side="right") - 1
-    return np.where(place < 0, 0.0, normalise(mean_curve(curve)[np.maximum(place, 0)], reference))
+    return np.asarray(means[np.searchsorted(at, seconds, side="right")], dtype=np.float64)
 
 
 def _ends(cell: Cell, clock: str, place: int) -> list[float]:

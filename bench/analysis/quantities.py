@@ -33,7 +33,8 @@ from bench.analysis.interval import (
 )
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.scores import Cell, Run, learns, mean_curve, normalise
+from bench.analysis.scores import Cell, Run, learns
+from bench.analysis.threshold import first_at
 from bench.records import Claim, Interval
 
 Floats = NDArray[np.float64]
@@ -194,9 +195,8 @@ def _moment(run: Run, cell: Cell, threshold: float, clock: str) -> float | None:
     curve = run.record.curve
     if not curve.returns.size:
         return None
-    above = normalise(mean_curve(curve), cell.reference) >= threshold
-    first = int(np.argmax(above))
-    if not above[first]:
+    first = first_at(run, cell, threshold)
+    if first is None:
         return math.inf
     if clock == "seconds":
         return float(curve.cpu_seconds[first])

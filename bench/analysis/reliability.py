@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.interval import FEWEST_RUNS, clopper_pearson
-from bench.analysis.scores import Cell, Run, mean_curve, normalise
+from bench.analysis.scores import Cell, Run
+from bench.analysis.threshold import first_at
 from bench.records import Interval, Reliability
 
 Floats = NDArray[np.float64]
@@ -67,11 +68,8 @@ def _spread(cells: Sequence[Cell]) -> float | None:
 
 def _budget_share(run: Run, cell: Cell, threshold: float) -> float | None:
     """Return the share of the step budget at the first evaluation at or above the threshold; None if there is none."""
-    if run.record is None or cell.reference is None or not run.record.curve.returns.size:
-        return None
-    above = normalise(mean_curve(run.record.curve), cell.reference) >= threshold
-    first = int(np.argmax(above))
-    return float(run.record.curve.steps[first]) / cell.budget if above[first] else None
+    first = first_at(run, cell, threshold)
+    return None if run.record is None or first is None else float(run.record.curve.steps[first]) / cell.budget
 
 
 def _median(reached: Sequence[float], n: int) -> float | None:

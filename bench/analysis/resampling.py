@@ -194,8 +194,9 @@ def _linear(scores: Ranked, part: NDArray[Any], stretches: Sequence[Stretch]) ->
 
 def _weighted(scores: Ranked, counts: Counts) -> NDArray[Any]:
     """(N, resamples) counts times weights, in the smallest type that holds their sum exactly."""
-    drawn = np.concatenate(counts)
     fitting = [kind for kind in (np.int16, np.int32) if 4 * scores.quarter <= np.iinfo(kind).max]
     # Counts that are no whole numbers stay what they are.
-    kind = fitting[0] if fitting and np.issubdtype(drawn.dtype, np.integer) else np.float64
-    return np.asarray(np.multiply(drawn, scores.weights[:, np.newaxis].astype(kind), dtype=kind))
+    whole = all(np.issubdtype(drawn.dtype, np.integer) for drawn in counts)
+    weighted: NDArray[Any] = np.concatenate(counts, dtype=fitting[0] if fitting and whole else np.float64)
+    weighted *= scores.weights[:, np.newaxis].astype(weighted.dtype)
+    return weighted

@@ -37,6 +37,8 @@ class Run:
     """`final_return` as a score; None without a reference."""
     auc: float | None
     """Area under the learning curve as a score; None without a reference or without a curve."""
+    means: Floats
+    """(points,) raw return per evaluation of the learning curve, averaged over its episodes; empty without one."""
 
     def metric(self, name: str) -> float | None:
         """Return the score that the metric `final` or `auc` names."""
@@ -116,7 +118,7 @@ def final_return(record: Record) -> float:
 
 def mean_curve(curve: Curve) -> Floats:
     """(points,) raw return per evaluation, averaged over its episodes."""
-    return np.asarray(np.mean(curve.returns, axis=1), dtype=np.float64)
+    return np.asarray(np.mean(curve.returns, axis=1), dtype=np.float64) if curve.returns.size else np.empty(0)
 
 
 def area_under_curve(curve: Curve, budget: int) -> float | None:
@@ -162,12 +164,13 @@ def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run |
     record = succeeded(entry.outcome)
     if record is None:
         counts = plan.failures == "random" and reference is not None
-        return Run(entry, None, reference.random, 0.0, 0.0) if counts and reference is not None else None
+        return Run(entry, None, reference.random, 0.0, 0.0, np.empty(0)) if counts and reference is not None else None
     mean, area = final_return(record), area_under_curve(record.curve, entry.trial.steps)
+    means = mean_curve(record.curve)
     if reference is None:
-        return Run(entry, record, mean, None, None)
+        return Run(entry, record, mean, None, None, means)
     auc = None if area is None else float(normalise(area, reference))
-    return Run(entry, record, mean, float(normalise(mean, reference)), auc)
+    return Run(entry, record, mean, float(normalise(mean, reference)), auc, means)
 
 
 def failure_of(entry: Entry) -> Failure | None:

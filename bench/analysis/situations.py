@@ -49,7 +49,9 @@ _Pairs = Mapping[tuple[str, str], str]
 """(a, b) -> verdict on a."""
 _STEPS = tuple(mantissa * 10**power for power in range(2, 10) for mantissa in (1, 2, 5))
 _SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400)
-_RESAMPLES = 2000
+_MOST_ALONE = 20
+"""With more environments than this, none has a row of its own; each has its own section of the report."""
+_RESAMPLES = 1000
 """Of those in hand, for shares and regrets: they need no extreme quantiles."""
 _MOST_BUDGETS = 3
 """Rows per clock: a table of two minutes' reading."""
@@ -106,7 +108,7 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
     yield from _steps(complete)
     yield from _seconds(complete)
     yield _Setting("failures", "failures", "if a failed run is expensive", _success(complete), names, "share")
-    for name in names if len(names) > 1 else ():
+    for name in names if 1 < len(names) <= _MOST_ALONE else ():
         alone = {label: [cell for cell in cells if cell.environment == name] for label, cells in complete.items()}
         yield _Setting(f"environment-{name}", "environment", f"{name} alone", _scores(alone), (name,))
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from bench.analysis.interval import clopper_pearson
-from bench.analysis.scores import Cell, Run, mean_curve, normalise
+from bench.analysis.scores import Cell, Run, normalise
 from bench.records import Interval, Threshold
 
 
@@ -36,14 +36,21 @@ def _unknown(cell: Cell, why: str) -> Threshold:
     return Threshold(0, len(cell.runs), Interval(None, n=len(cell.runs), note=why), None, None)
 
 
+def first_at(run: Run, cell: Cell, threshold: float) -> int | None:
+    """Return the place of the first evaluation that scores at or above the threshold; None if there is none."""
+    if cell.reference is None or not run.means.size:
+        return None
+    above = normalise(run.means, cell.reference) >= threshold
+    first = int(np.argmax(above))
+    return first if above[first] else None
+
+
 def _first(run: Run, cell: Cell, threshold: float) -> tuple[float, float] | None:
     """Return (environment steps, CPU seconds of training) of the first evaluation at or above the threshold."""
-    if run.record is None or cell.reference is None:
+    first = first_at(run, cell, threshold)
+    if run.record is None or first is None:
         return None
-    curve = run.record.curve
-    above = normalise(mean_curve(curve), cell.reference) >= threshold
-    first = int(np.argmax(above))
-    return (float(curve.steps[first]), float(curve.cpu_seconds[first])) if above[first] else None
+    return float(run.record.curve.steps[first]), float(run.record.curve.cpu_seconds[first])
 
 
 def _median(reached: list[float], n: int) -> float | None:
