@@ -3,7 +3,8 @@
 `<root>/trials/<trial name>/` holds `trial.json` (a finished trial; written last and atomically, so that its presence
 is the done marker), or `failure.json`, beside `policy.zip` and `log.txt`. A worker writes only its own folder, and
 holds a lock on it while it works: the operating system releases the lock with the process, however it dies, so that
-nothing stale is left and two runners on one folder share the work.
+nothing stale is left and two runners on one folder share the work. `<root>/looks.json` is the journal of a sequential
+experiment.
 """
 
 from __future__ import annotations
@@ -89,6 +90,35 @@ class Store:
         """Keep the suite file beside its results, so that these can be reported without it."""
         self.root.mkdir(parents=True, exist_ok=True)
         _replace(self.root / "suite.yaml", text)
+
+    @property
+    def journal(self) -> Path:
+        """Where the looks of a sequential experiment are kept."""
+        return self.root / "looks.json"
+
+    def keep_looks(self, data: Mapping[str, Any]) -> None:
+        """Write the journal of a sequential experiment: its design and every look so far."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        _write(self.journal, {"protocol": PROTOCOL, **data})
+
+    def looks(self) -> dict[str, Any] | None:
+        """Return the journal, None where no look has been taken.
+
+        Raises:
+            StoreError: it cannot be read, or is of another protocol.
+        """
+        try:
+            data = json.loads(self.journal.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.journal}: cannot be read ({error}); restore it from a copy") from error
+        if not isinstance(data, dict) or data.get("protocol") != PROTOCOL:
+            found = data.get("protocol") if isinstance(data, dict) else None
+            raise StoreError(
+                f"{self.journal}: has protocol {found!r}, this version reads {PROTOCOL}; use the version that wrote it"
+            )
+        return data
 
 
 @contextmanager

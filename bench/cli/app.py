@@ -20,7 +20,9 @@ from bench.errors import BenchError, SuiteError
 
 if TYPE_CHECKING:
     from bench.cli.display import Display
-    from bench.pipeline import Experiment, Summary
+    from bench.pipeline import Experiment, RunOptions, Summary
+    from bench.pipeline.sequential import Sequential, Show
+    from bench.records import Look
     from bench.runner.jobs import Job
 
 app = typer.Typer(
@@ -69,26 +71,55 @@ def run(
     results: ResultsOption = RESULTS,
     report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="add seeds, five at a time, only where two algorithms cannot be told apart yet; ends at twice the "
+            "suite's seeds, or at --seeds",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would run and what it costs, and run nothing")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run what is missing of a suite, then report. Run it again to go on."""
+    """Run what is missing of a suite, then report. Run it again to go on.
+
+    With --until-decided the seeds come in looks at 5, 10, 15, ... of them: every two learning algorithms are compared,
+    with less than 5 % chance of any wrong "better" over all pairs and looks (confidence 0.95), and only those not yet
+    told apart get more. The looks are kept in looks.json beside the results; the same command goes on from there.
+    """
     from bench import pipeline  # noqa: PLC0415 - `bench --help` must be instant
 
-    experiment = pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
+    # The fork server imports this module once; otherwise every worker would import the main program anew.
+    options = pipeline.RunOptions(workers, threads, devices, retry_failed, preload=("bench.cli",))
+    sequential = _sequential(suite, only, seeds, results) if until_decided else None
+    experiment = (
+        pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
+        if sequential is None
+        else sequential.due
+    )
     if dry_run:
         _say_plan(experiment, as_json=as_json, workers=workers or pipeline.default_workers(threads))
         return
-    # The fork server imports this module once; otherwise every worker would import the main program anew.
-    options = pipeline.RunOptions(workers, threads, devices, retry_failed, preload=("bench.cli",))
-    jobs = pipeline.prepare(experiment, options)
-    _say_warnings(experiment)
-    with _display(experiment, jobs, quiet=quiet, as_json=as_json) as display:
-        summary = pipeline.run(experiment, jobs, display.hear)
+
+    def show(experiment: Experiment, jobs: Sequence[Job]) -> Display:
+        return _display(experiment, jobs, quiet=quiet, as_json=as_json)
+
+    if sequential is None:
+        jobs = pipeline.prepare(experiment, options)
+        _say_warnings(experiment)
+        with show(experiment, jobs) as display:
+            summary = pipeline.run(experiment, jobs, display.hear)
+    else:
+        _say_warnings(experiment)
+        sequential, summary = _run_sequential(sequential, options, show, tell=not quiet and not as_json)
+        experiment = sequential.due
     page = pipeline.write_report(experiment) if report and summary.done + summary.failed else None
+    if sequential is not None:
+        _say_course(sequential, as_json=as_json)
     _say_summary(experiment, summary, page, as_json=as_json)
     raise typer.Exit(summary.exit_code)
 
@@ -311,6 +342,35 @@ def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_jso
         else displays.PlainDisplay
     )
     return kind(tally, jobs, console)
+
+
+def _sequential(suite: Path, only: Sequence[str] | None, seeds: int | None, results: Path) -> Sequential:
+    from bench.pipeline.sequential import open_sequential  # noqa: PLC0415 - it imports NumPy
+
+    return open_sequential(suite, only=only or (), seeds=seeds, results=results)
+
+
+def _run_sequential(
+    sequential: Sequential, options: RunOptions, show: Show, *, tell: bool
+) -> tuple[Sequential, Summary]:
+    from bench.analysis.sequential import look_in_words  # noqa: PLC0415 - see _sequential
+    from bench.pipeline.sequential import run_until_decided  # noqa: PLC0415 - see _sequential
+
+    def say(look: Look) -> None:
+        if tell:
+            _out().print(look_in_words(look), highlight=False, markup=False, soft_wrap=True)
+
+    return run_until_decided(sequential, options, show, say)
+
+
+def _say_course(sequential: Sequential, *, as_json: bool) -> None:
+    from bench.analysis.sequential import in_words  # noqa: PLC0415 - see _sequential
+
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(sequential.course) | {"event": "looks"}) + "\n")
+        return
+    for line in in_words(sequential.course):
+        _out().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:

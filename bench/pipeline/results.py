@@ -23,15 +23,20 @@ BOOTSTRAP_SEED = 20_260_101
 
 
 def estimates(experiment: Experiment) -> Estimates:
-    """Return the analysis of what there is so far."""
+    """Return the analysis of what there is so far; where looks decided how many runs there are, with their verdicts.
+
+    Raises:
+        StoreError: the journal of the looks belongs to another analysis plan.
+    """
     import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     from bench.analysis import analyse  # noqa: PLC0415 - see bench/pipeline/__init__.py
+    from bench.pipeline.sequential import course_of  # noqa: PLC0415 - it uses `gather`
 
+    experiment, sequence = course_of(experiment)
     planned, outcomes = gather(experiment)
-    return analyse(
-        experiment.suite, planned, outcomes, references(experiment.suite), np.random.default_rng(BOOTSTRAP_SEED)
-    )
+    known, rng = references(experiment.suite), np.random.default_rng(BOOTSTRAP_SEED)
+    return analyse(experiment.suite, planned, outcomes, known, rng, sequence)
 
 
 def write_report(experiment: Experiment, folder: Path | None = None) -> Path:

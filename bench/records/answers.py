@@ -159,6 +159,8 @@ class Look:
     """(a, b, verdict on a) of the pairs decided at this look."""
     open: int
     """Pairs still undecided after it."""
+    tested: tuple[tuple[str, str, float, float], ...] = ()
+    """(a, b, p, p after Holm within this look) of every pair that was open before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,10 @@ class SequentialRun:
     most: int
     """Runs per environment at which it ends, decided or not."""
     trials: int
-    """Trials that were run."""
+    """Trials of learning algorithms that it asked for."""
     trials_fixed: int
-    """Trials that `most` seeds everywhere would have taken."""
+    """Those that `most` seeds everywhere would have taken."""
+    planned: tuple[int, ...] = ()
+    """Runs per environment of every look, taken or not."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """All that are to be decided."""

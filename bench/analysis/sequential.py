@@ -1,0 +1,443 @@
+"""Scores so far and the looks taken in; what one more look decides, and how many runs come next, out.
+
+A group-sequential design in the manner of AdaStop (Mathieu et al. 2023): pairs of algorithms are tested at looks fixed
+beforehand, decided pairs drop out, and only cells that an open pair needs get more runs. The family-wise error of
+"better" and "worse" is at most alpha = 1 - confidence:
+
+- The looks, in runs per environment, and the levels spent at them, which add up to alpha, depend on no score.
+- At a look, Holm's step-down procedure tests at that look's level. Its family are all pairs not yet called better or
+  worse; a pair called equivalent stays in it. So the family never has fewer members than there are equal pairs: at the
+  first false claim some equal pair has p <= level / number of equal pairs, which at one look happens with a probability
+  of at most the level, and the levels add up (union bound).
+- The p-value of a pair at a look is that of its first n runs, whatever became of other pairs.
+
+"Equivalent" has a budget of its own: the interval of the difference lies inside the margin at a confidence of
+1 - level / (pairs not yet called equivalent). By the same argument the chance that any pair whose difference is at or
+beyond the margin is called equivalent is at most alpha / 2, as far as the interval covers what it states.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.analysis.compare import Contest, claim_p_value, holm, smallest_p, superiority, verdicts
+from bench.analysis.interval import difference_interval, interquartile_mean, resample_counts
+from bench.analysis.ledger import Entry, ledger
+from bench.analysis.scores import cell, learns, usable
+from bench.errors import BenchError
+from bench.records import AnalysisPlan, Interval, Look, Outcome, Pair, Reference, SequentialRun, Suite, Trial
+
+Floats = NDArray[np.float64]
+Place = tuple[str, str]
+"""(label, environment)."""
+Scores = Mapping[Place, Floats]
+"""Cell -> (runs,) scores of its first runs."""
+
+STEP = 5
+"""Runs per environment of the first look, and between looks."""
+_SPENDING_POWER = 2
+"""The share t of the runs has spent the share t^2 of the error: between even spending (1), which costs power at the
+end, and late spending (3), which saves fewer runs (Kim and DeMets 1987)."""
+_HALF = 0.5
+_OPPOSITE = {"better": "worse", "worse": "better", "equivalent": "equivalent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Two algorithms to be told apart, and where."""
+
+    a: str
+    b: str
+    environments: tuple[str, ...]
+    """Those that both have and that have a score."""
+
+    @property
+    def cells(self) -> frozenset[Place]:
+        """The cells whose runs decide it."""
+        return frozenset((label, environment) for label in (self.a, self.b) for environment in self.environments)
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Everything that is fixed before the first run."""
+
+    looks: tuple[int, ...]
+    """Runs per environment."""
+    levels: tuple[float, ...]
+    """Spent at each look; they add up to 1 - confidence."""
+    pairs: tuple[Rivals, ...]
+    cells: tuple[Place, ...]
+    """Of the learning algorithms."""
+    baselines: tuple[Place, ...]
+    """Cells of what does not learn: run as often as the first look asks, they decide nothing."""
+    analysis: AnalysisPlan
+
+
+def design(suite: Suite, cells: Sequence[Place], references: Mapping[str, Reference | None], most: int) -> Design:
+    """Return the sequential design of a suite that ends at `most` runs per environment.
+
+    Args:
+        suite: names the algorithms in order, and the analysis plan.
+        cells: everything that is to be run.
+        references: environment -> the returns that score 0 and 1; without one an environment decides nothing.
+        most: runs per environment of the last look.
+
+    Raises:
+        BenchError: there is nothing to decide, or too few runs to decide anything.
+    """
+    learners = [line.label for line in suite.algorithms if learns(line.algorithm)]
+    scored = {environment for _, environment in cells if usable(references.get(environment)) is not None}
+    places = {label: [env for one, env in cells if one == label and env in scored] for label in learners}
+    pairs = tuple(_rivals(suite, places, learners))
+    if not pairs:
+        raise BenchError(
+            f"{suite.name}: there is nothing to decide: no two learning algorithms share an environment that has "
+            "reference returns; add one, or run without --until-decided"
+        )
+    looks, levels = schedule(most, [len(pair.environments) for pair in pairs], 1 - suite.analysis.confidence)
+    return Design(
+        looks=looks,
+        levels=levels,
+        pairs=pairs,
+        cells=tuple(sorted(place for place in cells if place[0] in learners)),
+        baselines=tuple(sorted(place for place in cells if place[0] not in learners)),
+        analysis=suite.analysis,
+    )
+
+
+def _rivals(suite: Suite, places: Mapping[str, Sequence[str]], learners: Sequence[str]) -> Iterable[Rivals]:
+    order = [line.environment for line in suite.environments]
+    for a, b in combinations(learners, 2):
+        if shared := set(places[a]) & set(places[b]):
+            yield Rivals(a, b, tuple(environment for environment in order if environment in shared))
+
+
+def schedule(most: int, environments: Sequence[int], alpha: float) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the looks and the level spent at each.
+
+    Looks are every five runs and at the end. Those so early that no result, however clear, could decide a pair are
+    left out, and what they would have spent goes to the next one: this depends on the numbers of runs alone.
+
+    Args:
+        most: runs per environment of the last look.
+        environments: of each pair.
+        alpha: to be spent over all looks.
+
+    Raises:
+        BenchError: not even the last look could decide anything.
+    """
+    hopeful = [n for n in (*range(STEP, most, STEP), most) if _hopeful(n, _spent(n / most, alpha), environments)]
+    if not hopeful:
+        least = next(n for n in range(most + 1, 1000) if _hopeful(n, alpha, environments))
+        raise BenchError(
+            f"{most} seeds can decide nothing, however clear the result: {_counted(len(environments), 'pair')} on "
+            f"{_counted(max(environments), 'environment')} {'need' if len(environments) > 1 else 'needs'} at least "
+            f"{least}; give --seeds {least} or more"
+        )
+    spent = [0.0, *(_spent(n / most, alpha) for n in hopeful)]
+    return tuple(hopeful), tuple(after - before for before, after in pairwise(spent))
+
+
+def _spent(share: float, alpha: float) -> float:
+    return float(alpha * share**_SPENDING_POWER)
+
+
+def _hopeful(n: int, level: float, environments: Sequence[int]) -> bool:
+    return min(smallest_p([(n, n)] * count) for count in set(environments)) <= level / len(environments)
+
+
+def still_open(design: Design, taken: Sequence[Look]) -> tuple[Rivals, ...]:
+    """Return the pairs that no look has decided."""
+    gone = {(a, b) for look in taken for a, b, _ in look.decided}
+    return tuple(pair for pair in design.pairs if (pair.a, pair.b) not in gone)
+
+
+def over(design: Design, taken: Sequence[Look]) -> bool:
+    """Return whether every pair is decided or the last look is taken."""
+    return len(taken) >= len(design.looks) or not still_open(design, taken)
+
+
+def wanted(design: Design, taken: Sequence[Look]) -> dict[Place, int]:
+    """Return how many runs of every cell the next look needs, or the looks so far have needed where it is over."""
+    counts = dict.fromkeys((*design.cells, *design.baselines), design.looks[0])
+    for place in range(1, min(len(taken), len(design.looks) - 1) + 1):
+        for pair in still_open(design, taken[:place]):
+            counts.update(dict.fromkeys(pair.cells, design.looks[place]))
+    return counts
+
+
+def scores_so_far(
+    suite: Suite, planned: Sequence[Trial], outcomes: Sequence[Outcome], references: Mapping[str, Reference | None]
+) -> dict[Place, Floats]:
+    """Return the scores of the planned trials by cell; failed ones count as the plan says, others not at all."""
+    asked = {trial.fingerprint for trial in planned}
+    book = ledger(planned, [outcome for outcome in outcomes if outcome.trial.fingerprint in asked])
+    grouped: dict[Place, list[Entry]] = {}
+    for entry in book.entries:
+        grouped.setdefault((entry.label, entry.trial.environment), []).append(entry)
+    return {
+        place: cell(entries, usable(references.get(place[1])), suite.analysis).scores
+        for place, entries in grouped.items()
+    }
+
+
+def look(design: Design, taken: Sequence[Look], scores: Scores, rng: np.random.Generator) -> Look:
+    """Take the next look.
+
+    Args:
+        design: fixed beforehand.
+        taken: the looks so far; at least one pair is still open, and a look is left.
+        scores: of the first runs of every cell that an open pair needs, as many as this look asks for.
+        rng: resamples for the intervals that decide on equivalence.
+    """
+    n, level = design.looks[len(taken)], design.levels[len(taken)]
+    pairs = still_open(design, taken)
+    found = [_shared(pair, scores) for pair in pairs]
+    p_values = [_p_value(*both) for both in found]
+    verdicts_so_far = [verdict for one in taken for *_, verdict in one.decided]
+    alike = verdicts_so_far.count("equivalent")
+    claimed = len(verdicts_so_far) - alike
+    # A pair called equivalent stays in the family as one that is never claimed.
+    corrected = holm([*p_values, *[1.0] * (len(design.pairs) - claimed - len(pairs))])[: len(pairs)]
+    confidence = 1 - level / (len(design.pairs) - alike)
+    decided = []
+    for pair, both, p in zip(pairs, found, corrected, strict=True):
+        if _equivalent(*both, design.analysis, confidence, rng):
+            decided.append((pair.a, pair.b, "equivalent"))
+        elif p <= level:
+            decided.append((pair.a, pair.b, "better" if superiority(*both)[0] > _HALF else "worse"))
+    tested = tuple((pair.a, pair.b, p, q) for pair, p, q in zip(pairs, p_values, corrected, strict=True))
+    return Look(n, level, tuple(decided), len(pairs) - len(decided), tested)
+
+
+def _shared(pair: Rivals, scores: Scores) -> tuple[list[Floats], list[Floats]]:
+    """Return the scores of both, environment by environment, where both have any."""
+    nothing = np.empty(0)
+    both = [tuple(scores.get((label, env), nothing) for label in (pair.a, pair.b)) for env in pair.environments]
+    kept = [(x, y) for x, y in both if len(x) and len(y)]
+    return [x for x, _ in kept], [y for _, y in kept]
+
+
+def _p_value(ours: Sequence[Floats], theirs: Sequence[Floats]) -> float:
+    return claim_p_value(ours, theirs, superiority(ours, theirs)) if ours else 1.0
+
+
+def _equivalent(
+    ours: Sequence[Floats], theirs: Sequence[Floats], plan: AnalysisPlan, confidence: float, rng: np.random.Generator
+) -> bool:
+    # The interval holds the estimate: where that is outside the margin, there is nothing to resample.
+    if not ours or abs(interquartile_mean(ours) - interquartile_mean(theirs)) >= plan.margin:
+        return False
+    ours_drawn, theirs_drawn = (
+        [resample_counts(len(x), plan.resamples, rng) for x in tasks] for tasks in (ours, theirs)
+    )
+    found = difference_interval(ours, theirs, ours_drawn, theirs_drawn, confidence)
+    return found.low is not None and found.high is not None and -plan.margin < found.low and found.high < plan.margin
+
+
+def course(design: Design, taken: Sequence[Look]) -> SequentialRun:
+    """Return the course so far, for the report."""
+    counts = wanted(design, taken)
+    return SequentialRun(
+        looks=tuple(taken),
+        most=design.looks[-1],
+        trials=sum(counts[place] for place in design.cells),
+        trials_fixed=design.looks[-1] * len(design.cells),
+        planned=design.looks,
+        pairs=tuple((pair.a, pair.b) for pair in design.pairs),
+    )
+
+
+def in_words(run: SequentialRun) -> tuple[str, ...]:
+    """Return what was decided when, and what it saved, as sentences."""
+    saved = run.trials_fixed - run.trials
+    state = "run" if _ended(run) else "asked for so far"
+    sum_up = (
+        f"{run.trials} of {run.trials_fixed} trials of learning algorithms {state}, "
+        f"{saved} {'saved against' if _ended(run) else 'fewer than'} {run.most} seeds everywhere"
+    )
+    return (*(look_in_words(one) for one in run.looks), sum_up)
+
+
+def look_in_words(one: Look) -> str:
+    """Return one look as a sentence."""
+    said = [f"{a} {_AGAINST[verdict]} {b}" for a, b, verdict in one.decided]
+    left = f"{_counted(one.open, 'pair')} still open" if one.open else "every pair is decided"
+    return f"look at {one.n} seeds (level {one.level:.2g}): {', '.join(said) or 'nothing decided'}; {left}"
+
+
+_AGAINST = {"better": "better than", "worse": "worse than", "equivalent": "equivalent to"}
+
+
+def _ended(run: SequentialRun) -> bool:
+    return bool(run.looks) and (run.looks[-1].open == 0 or run.looks[-1].n == run.most)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def caution(run: SequentialRun | None) -> tuple[str, ...]:
+    """Return what a reader of a sequential experiment's report must know first."""
+    if run is None:
+        return ()
+    taken = ", ".join(str(one.n) for one in run.looks) or "none yet"
+    said = (
+        f"The number of seeds followed from the results (looks at {taken} seeds, at most {run.most}). Verdicts on "
+        "pairs are those of the looks, which hold the error over all of them; intervals and other numbers are computed "
+        "as if the number had been fixed, and those of pairs decided early tend to overstate the difference."
+    )
+    return (said,)
+
+
+def sequential_verdicts(contests: Sequence[Contest], run: SequentialRun, plan: AnalysisPlan) -> tuple[Pair, ...]:
+    """Return the pairs with the verdicts of the looks.
+
+    Pairs that the design does not decide (those with a baseline) are tested on what there is, their p-values times the
+    number of looks, because the number of runs was chosen among so many by looking at other pairs (union bound).
+    """
+    known = {(one.a, one.b): _told(run, one.a, one.b) for one in contests if _within(run, one.a, one.b)}
+    ours = verdicts([replace(one, p_value=known[one.a, one.b].p) for one in contests if (one.a, one.b) in known], plan)
+    others = [one for one in contests if (one.a, one.b) not in known]
+    looks = max(1, len(run.planned))
+    rest = verdicts([replace(one, p_value=min(1.0, looks * one.p_value)) for one in others], plan)
+    found = {(pair.a, pair.b): _as_decided(pair, known[pair.a, pair.b], run, plan) for pair in ours}
+    found |= {(pair.a, pair.b): _beside(pair, looks) for pair in rest}
+    return tuple(found[one.a, one.b] for one in contests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the looks say of one pair."""
+
+    n: int
+    """0: there was no look yet."""
+    level: float
+    p: float
+    p_holm: float
+    verdict: str
+
+
+def _within(run: SequentialRun, a: str, b: str) -> bool:
+    return (a, b) in run.pairs or (b, a) in run.pairs
+
+
+def _told(run: SequentialRun, a: str, b: str) -> _Told:
+    """Return what the look that decided the pair says, else the last one that tested it."""
+    for one in reversed(run.looks):
+        for first, second, p, p_holm in one.tested:
+            if {first, second} == {a, b}:
+                verdict = next((said for *who, said in one.decided if who == [first, second]), "undecided")
+                return _Told(one.n, one.level, p, p_holm, verdict if first == a else _OPPOSITE.get(verdict, verdict))
+    return _Told(0, 0.0, 1.0, 1.0, "undecided")
+
+
+def _as_decided(pair: Pair, told: _Told, run: SequentialRun, plan: AnalysisPlan) -> Pair:
+    # Scaled to the whole error, so that it can be read against the same level as every other p-value of the report.
+    adjusted = min(1.0, told.p_holm * (1 - plan.confidence) / told.level) if told.n else None
+    return replace(
+        pair,
+        p_value=told.p if told.n else None,
+        p_holm=adjusted,
+        verdict=told.verdict,
+        sentence=f"{_effect(pair, plan)}; {_conclusion(pair, told, run, plan)}.",
+        smallest_p=None,
+        more_runs=None,
+        more_hours=None,
+    )
+
+
+def _conclusion(pair: Pair, told: _Told, run: SequentialRun, plan: AnalysisPlan) -> str:
+    if not told.n:
+        return f"cannot tell yet: the first look comes at {run.planned[0]} seeds"
+    tested = f"p = {told.p:.2g} there, {told.p_holm:.2g} after Holm; {told.level:.2g} may be spent at that look"
+    when = f"decided at the look at {told.n} seeds"
+    if told.verdict == "equivalent":
+        return f"equivalent, {when}: the difference lay within the margin of {plan.margin:g} at that look's confidence"
+    if told.verdict != "undecided":
+        return f"{pair.a} is {told.verdict}, {when} ({tested})"
+    if told.n == run.most:
+        return f"cannot tell: still open at the last look, at {told.n} seeds ({tested})"
+    return f"cannot tell yet: open after the look at {told.n} of at most {run.most} seeds ({tested})"
+
+
+def _effect(pair: Pair, plan: AnalysisPlan) -> str:
+    where = _counted(pair.n, "run") + (f" on each of {pair.environments} environments" if pair.environments > 1 else "")
+    stated = f"{100 * plan.confidence:.0f} % interval"
+    gap = pair.difference.estimate or 0.0
+    return (
+        f"A run of {pair.a} scores above a run of {pair.b} with probability {pair.probability.estimate or 0.0:.2f} "
+        f"({_limits(pair.probability, '{:.2f}', stated)}{where}); interquartile means differ by {gap:+.2f}"
+        + (f" ({limits})" if (limits := _limits(pair.difference, "{:+.2f}", "").strip(" ;")) else "")
+    )
+
+
+def _limits(interval: Interval, form: str, stated: str) -> str:
+    if interval.low is None or interval.high is None:
+        return ""
+    return f"{stated} {form.format(interval.low)} to {form.format(interval.high)}; "
+
+
+def _beside(pair: Pair, looks: int) -> Pair:
+    said = f"its p-value is multiplied by {looks}, the number of looks that decided how many runs there are"
+    return replace(pair, sentence=f"{pair.sentence.removesuffix('.')}; {said}.", more_runs=None, more_hours=None)
+
+
+def as_data(design: Design) -> dict[str, Any]:
+    """Return the design as plain data, for the journal."""
+    return asdict(design)
+
+
+def from_data(data: Mapping[str, Any]) -> Design:
+    """Return the design that `as_data` gave, read back from JSON."""
+    return Design(
+        looks=tuple(data["looks"]),
+        levels=tuple(data["levels"]),
+        pairs=tuple(Rivals(one["a"], one["b"], tuple(one["environments"])) for one in data["pairs"]),
+        cells=tuple((label, environment) for label, environment in data["cells"]),
+        baselines=tuple((label, environment) for label, environment in data["baselines"]),
+        analysis=AnalysisPlan(**data["analysis"]),
+    )
+
+
+def looks_from_data(data: Sequence[Mapping[str, Any]]) -> tuple[Look, ...]:
+    """Return the looks of a journal, read back from JSON."""
+    return tuple(
+        Look(
+            n=one["n"],
+            level=one["level"],
+            decided=tuple((a, b, verdict) for a, b, verdict in one["decided"]),
+            open=one["open"],
+            tested=tuple((a, b, p, q) for a, b, p, q in one["tested"]),
+        )
+        for one in data
+    )
+
+
+def differences(then: Design, now: Design) -> list[str]:
+    """Return in words in what two designs differ; empty: in nothing that matters."""
+    found = [
+        f"analysis.{name} was {old!r} and is {new!r}"
+        for name, old in asdict(then.analysis).items()
+        if (new := getattr(now.analysis, name)) != old
+    ]
+    if then.looks[-1] != now.looks[-1]:
+        found.append(f"it ended at {then.looks[-1]} seeds and now at {now.looks[-1]} (--seeds {then.looks[-1]})")
+    if set(then.pairs) != set(now.pairs):
+        found.append(f"it compared {_named(then.pairs)}, and now {_named(now.pairs)}")
+    if not found and (then.looks != now.looks or not np.allclose(then.levels, now.levels)):
+        found.append("its looks and levels were others")
+    return found
+
+
+def _named(pairs: Sequence[Rivals]) -> str:
+    places = math.fsum(len(pair.environments) for pair in pairs) / len(pairs)
+    names = ", ".join(dict.fromkeys(label for pair in pairs for label in (pair.a, pair.b)))
+    return f"{names} ({_counted(len(pairs), 'pair')}, {places:g} environments each)"
