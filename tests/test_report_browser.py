@@ -22,7 +22,7 @@ import pytest
 
 from bench.pipeline import open_experiment
 from bench.pipeline.results import write_report
-from bench.records import Estimates
+from bench.records import Estimates, TrialLine
 from bench.report import write
 from tests.estimates_fixture import empty, synthetic
 
@@ -200,18 +200,28 @@ def tab(browser: Chromium, pages: dict[str, str]) -> Iterator[Open]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("reports")
+    many = synthetic(environments=("CartPole-v1", "Acrobot-v1"), seeds=60)
+    _left(folder / "trials", many.trials[1])
     reports = {
         "usual": synthetic(environments=("CartPole-v1", "Acrobot-v1")),
         "small": synthetic(("PPO", "DQN"), ("CartPole-v1",), 3),
         "long": _long(),
-        "many": synthetic(environments=("CartPole-v1", "Acrobot-v1"), seeds=60),
+        "many": many,
         "empty": empty(),
     }
     written = {
-        name: write(estimates, folder / name, figure_formats=(), table_formats=("csv",)).as_uri()
+        name: write(
+            estimates, folder / name, trials=folder / "trials", figure_formats=(), table_formats=("csv",)
+        ).as_uri()
         for name, estimates in reports.items()
     }
     return {**written, "real": _real(folder / "real").as_uri()}
+
+
+def _left(trials: Path, line: TrialLine) -> None:
+    """Make the folder of a trial, with a log alone."""
+    (trials / line.name).mkdir(parents=True)
+    (trials / line.name / "log.txt").write_text("")
 
 
 def _real(folder: Path) -> Path:
@@ -362,6 +372,14 @@ def test_many_trials_are_shown_a_hundred_at_a_time(tab: Open) -> None:
         "40",
     ]
     assert page.ask(count) == "101 to 200 of 600 of 600 trials"
+
+
+def test_a_trial_among_many_leads_to_its_files(tab: Open) -> None:
+    page = tab("many")
+    (link,) = page.ask(f"{_MANY}.flatMap((row) => [...row.querySelectorAll('a')]).map((link) => link.href)")
+    file = Path(url2pathname(urlparse(link).path))
+    assert file.is_file()
+    assert file.parts[-2:] == ("reinforce--CartPole-v1--seed-1--000000000001", "log.txt")
 
 
 def test_a_number_leads_to_its_trials_among_many_too(tab: Open) -> None:

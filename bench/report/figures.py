@@ -262,7 +262,8 @@ def _curves(
     marks = [*_frame(panel, axis), *axes.heading(panel, title, _runs(curve.n for curve in curves))]
     for name, value in levels:
         marks += _level_line(panel, value, name)
-    marks += [mark for curve in curves for mark in _runs_of(panel, curve, look) if thin]
+    if thin:
+        marks += [mark for curve in curves for mark in _runs_of(panel, curve, look)]
     marks += [_series(panel, curve.label, curve, look, curve.n) for curve in curves]
     return Scene(_HALF, panel.bottom + _UNDER, (panel.group(marks, _AXES[axis], y_name),))
 

@@ -83,7 +83,8 @@ def trials(estimates: Estimates) -> tuple[TrialLine, ...]:
 def places(estimates: Estimates) -> Places:
     """Return where every algorithm and environment stands, looked up once for a whole table."""
     found = Places(_numbered(labels(estimates)), _numbered(environments(estimates)))
-    listed = {found.group(line.label, line.environment) for line in estimates.trials}
+    cells = {(line.label, line.environment) for line in estimates.trials}
+    listed = {found.group(label, environment) for label, environment in cells}
     return replace(found, listed=frozenset(listed | {group.partition("-")[0] for group in listed}))
 
 

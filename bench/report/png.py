@@ -16,7 +16,7 @@ DPI = 200
 Rectangle = tuple[float, float, float, float]
 """Left, top, width, height, in points."""
 _SCALE = DPI / 72
-_EFFORT = 4
+_EFFORT = 2
 """Of the compression, 0 to 9; beyond this it takes longer and saves little."""
 
 
