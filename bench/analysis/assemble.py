@@ -62,10 +62,6 @@ from bench.records import (
 
 Draws = Mapping[tuple[str, str], Floats]
 """(label, environment) -> (runs, resamples): the same resampled runs for everything that is said of a cell."""
-_MANY_CELLS = 100
-_FEWER_RESAMPLES = 1000
-"""Of those in hand, for the bands around the curves of very many cells: their limits then shake by 4 % of the half
-width instead of 2 %, and nobody reads a band that closely."""
 Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
 
@@ -364,8 +360,6 @@ def _median(values: Iterable[float]) -> float | None:
 
 def _curves(cells: Sequence[Cell], field: Field, draws: Draws, suite: Suite) -> tuple[CurveEstimate, ...]:
     points, confidence = suite.evaluation.points, suite.analysis.confidence
-    if len(cells) > _MANY_CELLS:
-        draws = {key: drawn[:, :_FEWER_RESAMPLES] for key, drawn in draws.items()}
     return tuple(
         [
             curve

@@ -77,7 +77,7 @@ def _over_steps(curve: Curve, means: Floats, steps: Floats) -> Floats | None:
         return None
     # Where a long rollout ran past several evaluation points, they share one step: the last of them counts.
     last = np.append(np.diff(at) > 0, True)
-    return np.interp(steps, at[last], means[1:][last])
+    return np.asarray(np.interp(steps, at[last], means[1:][last]), dtype=np.float64)
 
 
 def _over_seconds(curve: Curve, means: Floats, seconds: Floats) -> Floats | None:
