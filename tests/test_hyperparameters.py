@@ -233,3 +233,11 @@ def test_python_literals_are_read_without_running_them() -> None:
 def test_anything_but_literals_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"literal|malformed|dotted"):
         literal(text)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400)])
+def test_a_number_beyond_any_float_is_told_and_not_a_crash(value: int) -> None:
+    with pytest.raises(ValueError, match="wants"):
+        checked("ppo", "learning_rate", value)
+    with pytest.raises(ValueError, match="wants"):
+        checked("ppo", "n_steps", value)

@@ -116,6 +116,11 @@ def test_results_of_other_versions_are_reported_but_not_taken_for_done(tmp_path:
     planned, outcomes = pipeline.gather(experiment)
     assert len(planned) == len(outcomes) == 18
     assert {trial.fingerprint for trial in planned} == {outcome.trial.fingerprint for outcome in outcomes}
+    # Three seeds more are missing in every cell, and no label is split for having been run with other versions.
+    more = pipeline.estimates(pipeline.open_experiment(suite_file(tmp_path), results=tmp_path, seeds=6))
+    assert {(cell.label, cell.n, cell.missing) for cell in more.cells} == {
+        (label, 3, 3) for label in ("q_learning", "softmax_reinforce", "random")
+    }
 
 
 def test_an_unknown_environment_is_a_complaint_with_its_line(tmp_path: Path) -> None:

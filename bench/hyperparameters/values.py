@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -78,7 +79,10 @@ def _dotted(node: ast.expr) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    """Return whether a value is a number that a float can hold; infinities count."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max or value in {math.inf, -math.inf}
 
 
 def _whole(lowest: int) -> Callable[[Any], int]:

@@ -70,16 +70,20 @@ def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:
     """
     found = {outcome.trial.fingerprint: outcome for outcome in experiment.store.outcomes()}
     unversioned = {replace(outcome.trial, versions={}).fingerprint: outcome for outcome in found.values()}
+    covering = [
+        (trial, found.get(trial.fingerprint) or unversioned.get(replace(trial, versions={}).fingerprint))
+        for trial in experiment.plan.trials
+    ]
+    # A missing trial stands with the finished ones of its cell: other versions here must not split the cell in two.
+    versions = {(trial.label, trial.environment): one.trial.versions for trial, one in covering if one}
     planned, outcomes, used = [], [], set()
-    for trial in experiment.plan.trials:
-        outcome = found.get(trial.fingerprint) or unversioned.get(replace(trial, versions={}).fingerprint)
-        if outcome is None:
-            planned.append(trial)
-            continue
-        used.add(outcome.trial.fingerprint)
-        covered = replace(trial, versions=outcome.trial.versions)
+    for trial, outcome in covering:
+        known = outcome.trial.versions if outcome else versions.get((trial.label, trial.environment), trial.versions)
+        covered = replace(trial, versions=known)
         planned.append(covered)
-        outcomes.append(replace(outcome, trial=covered))
+        if outcome is not None:
+            used.add(outcome.trial.fingerprint)
+            outcomes.append(replace(outcome, trial=covered))
     return planned, [*outcomes, *(outcome for key, outcome in found.items() if key not in used)]
 
 
