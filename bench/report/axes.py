@@ -13,7 +13,7 @@ from bench.report import words
 from bench.report.scene import BLACK, MUTED, RULE, SIZE, Group, Mark, Points, Stroke, Words
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-_APART = 1e-6
+_APART, _LEAST = 1e-6, 1e-12
 _TICK = 3.0
 """Points."""
 Written = Callable[[float], str]
@@ -42,13 +42,13 @@ class Scale:
 
 def spanning(values: Iterable[float | None], *, pad: float = 0.04, log: bool = False) -> Scale:
     """Return a scale that holds all finite values with some air around; 0 to 1 where there is none."""
-    known = [value for value in values if value is not None and math.isfinite(value) and (value > 0 or not log)]
+    known = [value for value in values if value is not None and math.isfinite(value) and (value > _LEAST or not log)]
     low, high = min(known, default=0.0), max(known, default=1.0)
     if log:
         low, high = (low, high) if high > low > 0 else ((low or 1.0) / 2, (high or 1.0) * 2)
         return Scale(low, high, log=True)
     # Values that differ in their last digits alone are one value: no tick would fit between them.
-    apart = high - low > _APART * max(abs(low), abs(high))
+    apart = high - low > max(_LEAST, _APART * max(abs(low), abs(high)))
     air = pad * (high - low) if apart else max(abs(high), 1.0) / 2
     return Scale(low - air, high + air)
 
