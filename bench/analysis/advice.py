@@ -23,6 +23,7 @@ from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, iqm_interva
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.analysis.transfer import same
+from bench.analysis.words import joined, verdict_on, verdicts_of
 from bench.records import Advice, Candidate, Likeness, Option, Pair, Trust
 
 Floats = NDArray[np.float64]
@@ -49,7 +50,7 @@ def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], 
         return _nothing(question, near, fits)
     candidates, pairs = _compared(found, rng)
     leader = candidates[0].label
-    against = {other.label: _against(leader, other.label, pairs) for other in candidates[1:]}
+    against = {other.label: verdict_on(leader, other.label, verdicts_of(pairs)) for other in candidates[1:]}
     as_good = tuple(label for label, verdict in against.items() if verdict != "better")
     trust = None if found.level == "same" else _trust(question, known, found.level)
     why_not = next(_refusals(question, found, leader, against, pairs, trust), "")
@@ -75,7 +76,9 @@ def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], 
 def _nothing(question: Question, near: tuple[Likeness, ...], fits: Sequence[Option]) -> Advice:
     target = question.target
     kinds = f"{target.actions} actions and {target.observations} observations"
-    cheapest = f" {_or([option.label for option in fits[:3]])} cost least to try." if fits else " Nothing fits it."
+    cheapest = (
+        f" {joined([option.label for option in fits[:3]], 'or')} cost least to try." if fits else " Nothing fits it."
+    )
     return Advice(
         target=target,
         level="none",
@@ -135,12 +138,6 @@ def _means(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {key: float(np.mean([one[key] for one in values])) for key in values[0]}
 
 
-def _against(label: str, other: str, pairs: Sequence[Pair]) -> str:
-    pair = _pair(label, other, pairs)
-    turned = {"better": "worse", "worse": "better"}
-    return pair.verdict if pair.a == label else turned.get(pair.verdict, pair.verdict)
-
-
 def _pair(label: str, other: str, pairs: Sequence[Pair]) -> Pair:
     return next(pair for pair in pairs if {pair.a, pair.b} == {label, other})
 
@@ -161,11 +158,11 @@ def _refusals(
         yield f"the stored runs end at {budget:,} of {asked:,} steps"
     if found.n < FEWEST_RUNS:
         yield f"{found.n} run{'s' * (found.n != 1)} each, at least {FEWEST_RUNS} are needed"
-    floors = [label for label in found.floors.values() if _against(leader, label, pairs) != "better"]
+    floors = [label for label in found.floors.values() if verdict_on(leader, label, verdicts_of(pairs)) != "better"]
     if floors:
-        yield f"{leader} comes first, yet is not shown to be better than {_or(floors)}, which does not learn"
+        yield f"{leader} comes first, yet is not shown to be better than {joined(floors, 'or')}, which does not learn"
     if all(verdict == "undecided" for verdict in against.values()):
-        yield f"{leader} comes first, yet cannot be told apart from {_or(list(against))}"
+        yield f"{leader} comes first, yet cannot be told apart from {joined(list(against), 'or')}"
     if trust is not None and trust.regret >= trust.blind_regret:
         yield "advice from one stored environment to another has been no better than a blind choice"
 
@@ -182,7 +179,7 @@ def _verdict(
     if why_not:
         return f"Not enough evidence for {where}: {why_not}. First guess: {leader}."
     verb = "choose" if found.level == "same" else "start with"
-    names = _or([leader, *as_good])
+    names = joined([leader, *as_good], "or")
     if not as_good:
         return f"For {where}: {verb} {names}."
     equal = all(against[label] == "equivalent" for label in as_good)
@@ -212,7 +209,7 @@ def _confidence(
     if found.n >= FEWEST_RUNS:
         yield from (_closeness(_pair(first.label, label, pairs), first.label, label) for label in as_good[:_MOST_PAIRS])
         if more := as_good[_MOST_PAIRS:]:
-            yield f"Nor can it be told apart from {_or(more)}."
+            yield f"Nor can it be told apart from {joined(more, 'or')}."
     if trust is not None:
         yield (
             f"Such advice, tried on the {trust.environments} stored environments where it matters: within the margin "
@@ -228,7 +225,7 @@ def _where(found: Race) -> str:
     if found.level == "same":
         return f"Rests on {runs} on this environment"
     names = [one.environment for one in found.grounds]
-    return f"Rests on {runs} on {_and(names)}, and on its being like {'them' if len(names) > 1 else 'it'}"
+    return f"Rests on {runs} on {joined(names)}, and on its being like {'them' if len(names) > 1 else 'it'}"
 
 
 def _closeness(pair: Pair, leader: str, other: str) -> str:
@@ -272,10 +269,10 @@ def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterato
         *found.floors.values(),
     }
     if partly:
-        yield f"Left out, with too few runs on some of these environments or unfit for yours: {_and(sorted(partly))}."
+        yield f"Left out, with too few runs on some of these environments or unfit for yours: {joined(sorted(partly))}."
     tried = {one.entries[key].algorithm for one in found.grounds for key in found.names}
     if untried := [option.label for option in fits if option.algorithm not in tried]:
-        yield f"Nothing is stored here on {_and(untried)}: any of them may be better."
+        yield f"Nothing is stored here on {joined(untried)}: any of them may be better."
     failed = sum(one.cells[key].failed for one in found.grounds for key in found.names)
     if failed:
         yield f"{failed} trials of these algorithms failed; they count as the random policy."
@@ -288,16 +285,16 @@ def _budget_caveats(found: Race) -> Iterator[str]:
     fewest, most = min(found.steps.values()), max(found.steps.values())
     ended = [f"{one.environment} ({one.budget:,})" for one in found.grounds if one.budget < most]
     if ended:
-        yield f"Runs end before {most:,} steps on {_and(ended)}: their ends stand in, nothing is known of the rest."
+        yield f"Runs end before {most:,} steps on {joined(ended)}: their ends stand in, nothing is known of the rest."
     firsts = {one.environment: _first_evaluation(found, one) for one in found.grounds}
     late = [f"{name} ({first:,.0f})" for name, first in firsts.items() if first > fewest]
     if late:
-        yield f"Nothing was evaluated as early as {fewest:,} steps on {_and(late)}: the first evaluation stands in."
+        yield f"Nothing was evaluated as early as {fewest:,} steps on {joined(late)}: the first evaluation stands in."
     longer = [f"{one.environment} ({one.budget:,})" for one in found.grounds if one.budget > fewest]
     if longer:
         yield (
-            f"Read along runs laid out for more steps, on {_and(longer)}: schedules that fall with the budget had not "
-            "fallen yet."
+            f"Read along runs laid out for more steps, on {joined(longer)}: schedules that fall with the budget had "
+            "not fallen yet."
         )
 
 
@@ -316,7 +313,7 @@ def _settings_caveats(question: Question, found: Race) -> Iterator[str]:
         hyperparameters.covers(one.hyperparameter_set, one.algorithm, question.target.environment) for one in entries
     ):
         yield (
-            f"The evidence was made with settings tuned for each environment ({_and(tuned)}), and yours has none: "
+            f"The evidence was made with settings tuned for each environment ({joined(tuned)}), and yours has none: "
             "untuned, the order may be another."
         )
 
@@ -361,11 +358,3 @@ def _budget(question: Question) -> str:
     if question.seconds is not None:
         return f"within {question.seconds / 60:g} min of training"
     return "with the budgets of the stored runs"
-
-
-def _or(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

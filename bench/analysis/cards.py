@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.ledger import Entry
+from bench.analysis.words import joined, verdict_on, verdicts_of
 from bench.catalog import algorithms as known_algorithms
 from bench.records import Card, CellEstimate, Interval, Pair, Phrase, Reliability, Situation
 
@@ -62,17 +63,17 @@ def _actions(algorithm: str) -> tuple[str, ...]:
 def _beats(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Phrase]:
     others = [other for other, verdict in _verdicts(label, pairs) if verdict == "better" and other in learners]
     if others:
-        yield Phrase(f"scores above {_and(others)}", "pairwise")
+        yield Phrase(f"scores above {joined(others)}", "pairwise")
 
 
 def _loses(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Phrase]:
     verdicts = _verdicts(label, pairs)
     others = [other for other, verdict in verdicts if verdict == "worse" and other in learners]
     if others:
-        yield Phrase(f"scores below {_and(others)}", "pairwise")
+        yield Phrase(f"scores below {joined(others)}", "pairwise")
     floor = [other for other, verdict in verdicts if verdict != "better" and other not in learners]
     if floor:
-        yield Phrase(f"not shown to beat {_and(floor)}, which does not learn", "pairwise")
+        yield Phrase(f"not shown to beat {joined(floor)}, which does not learn", "pairwise")
 
 
 def _dependable(line: Reliability | None) -> Iterator[Phrase]:
@@ -136,10 +137,9 @@ def _uses(label: str, situations: Sequence[Situation]) -> Iterator[Phrase]:
 
 
 def _verdicts(label: str, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
-    turned = {"better": "worse", "worse": "better"}
-    ours = [(pair.b, pair.verdict) for pair in pairs if pair.a == label]
-    theirs = [(pair.a, turned.get(pair.verdict, pair.verdict)) for pair in pairs if pair.b == label]
-    return [*ours, *theirs]
+    known = verdicts_of(pairs)
+    others = [b if a == label else a for a, b in known if label in {a, b}]
+    return [(other, verdict_on(label, other, known)) for other in others]
 
 
 def _below(share: Interval, limit: float) -> bool:
@@ -148,7 +148,3 @@ def _below(share: Interval, limit: float) -> bool:
 
 def _above(share: Interval, limit: float) -> bool:
     return share.low is not None and share.low > limit
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from bench.analysis.compare import hours_in_words
+from bench.analysis.words import joined, verdict_on, verdicts_of
 from bench.records import Aggregate, AnalysisPlan, Interval, Pair, Reliability, Situation
 
 
@@ -52,21 +53,21 @@ def recommendation(
 def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     leader = full.candidates[0].label
     if full.choose is None:
-        told = f"{leader} has the highest score {full.text}, and cannot be told apart from {_and(full.as_good, 'or')}"
+        told = f"{leader} has the highest score {full.text}, and cannot be told apart from {joined(full.as_good, 'or')}"
         return f"Not enough evidence to name a best algorithm: {told}{_open(leader, full, pairs, plan)}."
     place = full.text[:1].upper() + full.text[1:]
     if not full.as_good:
         others = [candidate.label for candidate in full.candidates[1:]]
-        return f"{place} choose {leader}: it is better than {_and(others)}{_corrected(pairs)}."
-    names = _and([leader, *full.as_good], "or")
-    verdicts = {_against(leader, other, pairs) for other in full.as_good}
+        return f"{place} choose {leader}: it is better than {joined(others)}{_corrected(pairs)}."
+    names = joined([leader, *full.as_good], "or")
+    verdicts = {verdict_on(leader, other, verdicts_of(pairs)) for other in full.as_good}
     told = f"equivalent within the margin of {plan.margin:g}" if verdicts == {"equivalent"} else "not to be told apart"
     return f"{place} choose {names}: they are {told}{_open(leader, full, pairs, plan)}."
 
 
 def _open(leader: str, full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     """Return the closest rival's effect and the price of telling, in brackets; nothing for equivalence."""
-    rivals = [other for other in full.as_good if _against(leader, other, pairs) == "undecided"]
+    rivals = [other for other in full.as_good if verdict_on(leader, other, verdicts_of(pairs)) == "undecided"]
     pair = _of(leader, rivals[0], pairs) if rivals else None
     if pair is None or pair.probability.estimate is None:
         return ""
@@ -92,7 +93,7 @@ def _beaten(full: Situation, pairs: Sequence[Pair], reliable: Sequence[Reliabili
     failing = {line.label: line for line in reliable}
     leader = full.candidates[0].label
     for candidate in reversed(full.candidates[1:]):
-        if _against(leader, candidate.label, pairs) != "better":
+        if verdict_on(leader, candidate.label, verdicts_of(pairs)) != "better":
             continue
         line = failing.get(candidate.label)
         if line is not None and 2 * line.failing >= line.runs:
@@ -109,24 +110,15 @@ def _corrected(pairs: Sequence[Pair]) -> str:
 def _floor(ranked: Sequence[Aggregate], pairs: Sequence[Pair], baselines: Collection[str]) -> Iterator[str]:
     for baseline in sorted(baselines):
         met = [line.label for line in ranked if _of(line.label, baseline, pairs) is not None]
-        below = [label for label in met if _against(label, baseline, pairs) != "better"]
+        below = [label for label in met if verdict_on(label, baseline, verdicts_of(pairs)) != "better"]
         if below:
-            yield f"Not shown to be better than {baseline}, which does not learn: {_and(below)}."
+            yield f"Not shown to be better than {baseline}, which does not learn: {joined(below)}."
 
 
 def _decided(pairs: Sequence[Pair]) -> Iterator[str]:
     for pair in pairs:
         if pair.verdict != "undecided":
             yield pair.sentence
-
-
-def _against(label: str, other: str, pairs: Sequence[Pair]) -> str:
-    """Return the verdict on `label`, whichever way round the pair is stored."""
-    pair = _of(label, other, pairs)
-    if pair is None:
-        return "undecided"
-    turned = {"better": "worse", "worse": "better"}
-    return pair.verdict if pair.a == label else turned.get(pair.verdict, pair.verdict)
 
 
 def _of(label: str, other: str, pairs: Sequence[Pair]) -> Pair | None:
@@ -156,7 +148,3 @@ def _limits(interval: Interval, plan: AnalysisPlan) -> str:
 
 def _iqm(line: Aggregate) -> float:
     return line.iqm.estimate if line.iqm.estimate is not None else float("-inf")
-
-
-def _and(names: Sequence[str], word: str = "and") -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"

@@ -38,6 +38,7 @@ from bench.analysis.ranking import (
 )
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.scores import Cell
+from bench.analysis.words import Verdicts, joined, verdict_on, verdicts_of
 from bench.catalog import environments as known_environments
 from bench.records import AnalysisPlan, Candidate, Interval, Pair, Situation, Suite
 
@@ -45,8 +46,6 @@ Floats = NDArray[np.float64]
 Field = Mapping[str, Sequence[Cell]]
 Draws = Mapping[tuple[str, str], Floats]
 Streams = Callable[..., np.random.Generator]
-_Pairs = Mapping[tuple[str, str], str]
-"""(a, b) -> verdict on a."""
 _STEPS = tuple(mantissa * 10**power for power in range(2, 10) for mantissa in (1, 2, 5))
 _SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400)
 _MOST_ALONE = 20
@@ -92,8 +91,7 @@ def situations(
     if not settings:
         return ()
     plan = suite.analysis
-    main = {(pair.a, pair.b): pair.verdict for pair in pairs}
-    verdicts = [main, *_verdicts(settings[1:], draws, plan)]
+    verdicts = [verdicts_of(pairs), *_verdicts(settings[1:], draws, plan)]
     return tuple(_situation(one, found, draws, streams, plan) for one, found in zip(settings, verdicts, strict=True))
 
 
@@ -191,7 +189,7 @@ def _success(field: Field) -> Race:
     }
 
 
-def _verdicts(settings: Sequence[_Setting], draws: Draws, plan: AnalysisPlan) -> list[_Pairs]:
+def _verdicts(settings: Sequence[_Setting], draws: Draws, plan: AnalysisPlan) -> list[Verdicts]:
     """Return each setting's verdicts, corrected together over all of them; equivalence is sought for the leader."""
     asked = [(one, a, b) for one in settings for a, b in combinations(one.race, 2)]
     effects = [superiority(one.race[a], one.race[b]) for one, a, b in asked]
@@ -223,9 +221,9 @@ def _equal(one: _Setting, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> s
     return "equivalent" if inside else "undecided"
 
 
-def _situation(one: _Setting, verdicts: _Pairs, draws: Draws, streams: Streams, plan: AnalysisPlan) -> Situation:
+def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams, plan: AnalysisPlan) -> Situation:
     candidates = _candidates(one, draws, streams, plan)
-    against = {other.label: _against(candidates[0].label, other.label, verdicts) for other in candidates[1:]}
+    against = {other.label: verdict_on(candidates[0].label, other.label, verdicts) for other in candidates[1:]}
     as_good = tuple(label for label, verdict in against.items() if verdict != "better")
     n = min(len(task) for tasks in one.race.values() for task in tasks)
     decided = len(as_good) < len(against) or "undecided" not in against.values()
@@ -262,7 +260,7 @@ def _sentence(one: _Setting, leader: str, as_good: Sequence[str], n: int, *, dec
     place = one.text[:1].upper() + one.text[1:]
     if not decided:
         return f"{place}: not enough evidence; {leader} leads ({rests})."
-    equal = f" or {_or(as_good)}, which cannot be told apart from it" if as_good else ""
+    equal = f" or {joined(as_good, 'or')}, which cannot be told apart from it" if as_good else ""
     return f"{place}: choose {leader}{equal} ({rests})."
 
 
@@ -274,14 +272,6 @@ def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> I
         return Interval(share, n=n, note="few runs")
     low, high = wilson_limits(share, sum(len(task) for task in tasks), plan.confidence)
     return Interval(share, float(low), float(high), n)
-
-
-def _against(label: str, other: str, verdicts: _Pairs) -> str:
-    if (label, other) in verdicts:
-        return verdicts[label, other]
-    turned = {"better": "worse", "worse": "better"}
-    verdict = verdicts.get((other, label), "undecided")
-    return turned.get(verdict, verdict)
 
 
 def _counts(label: str, one: _Setting, draws: Draws) -> Counts:
@@ -319,7 +309,3 @@ def _duration(seconds: float) -> str:
             count = seconds / length
             return f"{count:g} {unit}{'s' * (count != 1)}"
     return f"{seconds:g} second{'s' * (seconds != 1)}"
-
-
-def _or(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,29 @@
+"""Names and verdicts in, what is said of them in a sentence out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bench.records import Pair
+
+Verdicts = Mapping[tuple[str, str], str]
+"""(a, b) -> verdict on a; each pair stands there one way round."""
+_TURNED = {"better": "worse", "worse": "better"}
+
+
+def joined(names: Sequence[str], word: str = "and") -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+def verdicts_of(pairs: Iterable[Pair]) -> Verdicts:
+    """Return the pairs' verdicts by their names."""
+    return {(pair.a, pair.b): pair.verdict for pair in pairs}
+
+
+def verdict_on(label: str, other: str, verdicts: Verdicts) -> str:
+    """Return the verdict on `label` against `other`, whichever way round it stands; `undecided` where there is none."""
+    if (label, other) in verdicts:
+        return verdicts[label, other]
+    verdict = verdicts.get((other, label), "undecided")
+    return _TURNED.get(verdict, verdict)
