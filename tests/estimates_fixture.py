@@ -551,8 +551,10 @@ def _claims(algorithms: Sequence[str], environments: Sequence[str], seeds: int) 
 
 
 def _sequence(algorithms: Sequence[str], seeds: int) -> SequentialRun:
+    pair = (algorithms[0], algorithms[-1])
+    several = len(algorithms) > 1
     looks = (
-        Look(5, 0.012, ((algorithms[0], algorithms[-1], "worse"),) if len(algorithms) > 1 else (), 3),
+        Look(5, 0.012, ((*pair, "worse"),) if several else (), 3, ((*pair, 0.001, 0.004),) if several else ()),
         Look(10, 0.021, (), 3),
     )
-    return SequentialRun(looks, 20, 10 * seeds, 20 * seeds)
+    return SequentialRun(looks, 20, 10 * seeds, 20 * seeds, (5, 10, 15, 20), (pair,) if several else ())

@@ -550,6 +550,21 @@ def test_reanalyses_in_which_a_conclusion_fails_are_named(page: Page) -> None:
     assert "leaving out CartPole-v1" in page.texts
 
 
+def test_the_course_of_a_sequential_experiment_is_told_look_by_look(page: Page) -> None:
+    first, second = tables_shown(answers.sequence(synthetic()))
+    who = "REINFORCE and PPO without clipping: 0.004"
+    assert first == ["5", "0.0120", "REINFORCE worse than PPO without clipping", "3", who]
+    assert second[2:] == ["\N{EN DASH}", "3", "\N{EN DASH}"]
+    assert any("100 trials of learning algorithms instead of 200" in text for text in page.texts)
+    assert any("Looks were fixed beforehand, at 5, 10, 15, 20 runs." in text for text in page.texts)
+
+
+def test_where_the_seeds_were_fixed_no_looks_are_spoken_of(tmp_path: Path) -> None:
+    page = _page(_small(sequence=None), tmp_path)
+    assert "sequence" not in page.ids
+    assert not any("Looks" in text for text in page.texts)
+
+
 # One document.
 
 

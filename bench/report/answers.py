@@ -195,6 +195,7 @@ def sequence(estimates: Estimates) -> Table:
             Column("Level spent", hint="Of the family-wise error"),
             Column("Decided", numeric=False, wraps=True),
             Column("Pairs still open"),
+            Column("Tested", numeric=False, wraps=True, hint="p after Holm within this look, of every pair still open"),
         ),
         tuple(
             (
@@ -202,6 +203,7 @@ def sequence(estimates: Estimates) -> Table:
                 Cell(look.level),
                 Cell("; ".join(f"{a} {_VERDICTS.get(verdict, verdict)} {b}" for a, b, verdict in look.decided)),
                 Cell(look.open),
+                Cell("; ".join(f"{a} and {b}: {words.probability(p)}" for a, b, _, p in look.tested)),
             )
             for look in (run.looks if run else ())
         ),
