@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import mannwhitneyu, rankdata
+from scipy.stats import mannwhitneyu, norm, rankdata
 
 from bench.analysis.compare import (
     claim_p_value,
@@ -206,14 +206,31 @@ def test_price_of_a_decision_falls_as_the_effect_grows() -> None:
 
 def test_the_price_buys_the_power_it_promises() -> None:
     # Noether (1987): N = (z_0.975 + z_0.8)^2 / (12 c (1 - c) (theta - 1/2)^2) runs of both together, c = 1/2.
-    rng = np.random.default_rng(8)
-    x, y = rng.normal(0.55, 1.0, 40), rng.normal(0.0, 1.0, 40)
-    found = compared([x], [y])
+    normal = norm.ppf((np.arange(30) + 0.5) / 30)
+    found = compared([normal + 0.45], [normal])
     assert (found.verdict, found.more_runs is None) == ("undecided", False)
     share = found.probability.estimate
     assert share is not None
     needed = (1.96 + 0.8416) ** 2 / (12 * 0.25 * (share - 0.5) ** 2) / 2
-    assert 40 + (found.more_runs or 0) == pytest.approx(needed, rel=0.25)
+    assert 30 + (found.more_runs or 0) == pytest.approx(needed, rel=0.25)
+
+
+def test_the_price_does_not_depend_on_the_order_of_names_environments_or_runs() -> None:
+    ours, theirs = [[np.linspace(0, 1, n) + shift for n in (9, 7, 8)] for shift in (0.13, 0.0)]
+    counts = [[np.ones((len(x), 2)) for x in side] for side in (ours, theirs)]
+    plan = AnalysisPlan(resamples=2)
+
+    def priced(names: tuple[str, str], first: list[Floats], second: list[Floats], *, turned: bool) -> int | None:
+        drawn = (counts[1], counts[0]) if turned else (counts[0], counts[1])
+        one = contest(names, first, second, drawn, plan)
+        return verdicts([one], plan, lambda *_: np.random.default_rng(3))[0].more_runs
+
+    price = priced(("A", "B"), ours, theirs, turned=False)
+    assert price is not None
+    assert priced(("B", "A"), theirs, ours, turned=True) == price
+    reordered = [[x[::-1] for x in side[::-1]] for side in (ours, theirs)]
+    counts = [side[::-1] for side in counts]
+    assert priced(("A", "B"), *reordered, turned=False) == price
 
 
 def test_the_price_has_hours_where_the_time_of_a_run_is_known() -> None:

@@ -406,6 +406,18 @@ def test_trials_die_with_their_supervisor(
     assert until(lambda: not any(alive(process.pid) for process in family), 5)
 
 
+def test_a_keeper_that_ctrl_c_ends_before_it_listens_leaves_no_failure(tmp_path: Path) -> None:
+    executor = LocalExecutor(1)
+    events = executor.events([make_job(tmp_path, misbehaviour.hangs)])
+    started = next(events)
+    assert isinstance(started, Started)
+    keeper = psutil.Process(started.pid).parent()
+    assert keeper is not None
+    executor.stop()
+    keeper.kill()
+    assert list(events) == []
+
+
 def test_an_iterator_that_nobody_closed_does_not_hold_up_the_exit(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"

@@ -270,7 +270,7 @@ def _pairs(
             contests.append(contest((a, b), *scores, counts, plan, seconds_of_one_more_run([*ours, *theirs])))
     if sequence is not None:
         return sequential_verdicts(contests, sequence, plan)
-    return verdicts(contests, plan, lambda a, b: streams(a, b, "price"))
+    return verdicts(contests, plan, lambda a, b: streams(*sorted((a, b)), "price"))
 
 
 def _shared(cells: Sequence[Cell], others: Sequence[Cell]) -> list[Cell]:

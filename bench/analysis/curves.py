@@ -26,8 +26,8 @@ Axis = Callable[[Run], Floats]
 """Where on the x axis a run's evaluations lie; increasing."""
 Reading = Callable[[Floats, Floats, Floats], Floats]
 """(x, at, values) -> values on x."""
-_RESAMPLES = 2000
-"""Of those the plan asks for: a limit's Monte Carlo error is then 3 % of its distance, under a line's width."""
+_RESAMPLES = 1000
+"""Of those the plan asks for: a limit's Monte Carlo error is then 4 % of its distance, about a line's width."""
 
 
 def environment_curves(cell: Cell, counts: Counts, points: int, confidence: float) -> list[CurveEstimate]:

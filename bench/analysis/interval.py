@@ -40,6 +40,7 @@ __all__ = [
     "interquartile_mean",
     "interquartile_mean_rliable",
     "iqm_band",
+    "iqm_column_draws",
     "iqm_draws",
     "iqm_interval",
     "mean_band",
@@ -244,6 +245,20 @@ def satterthwaite_df(tasks: Tasks) -> float:
     """Return Satterthwaite's degrees of freedom of the pooled IQM: n - 1 with one environment."""
     columns = _columns(tasks)
     return float(_satterthwaite(columns, ranked(columns))[0])
+
+
+def iqm_column_draws(columns: Columns, counts: Counts) -> tuple[Floats, Floats, Floats]:
+    """Return the IQM of every column, its distance in every resample, and Satterthwaite's degrees of freedom.
+
+    Args:
+        columns: per environment (runs, columns).
+        counts: per environment (runs, resamples).
+
+    Returns:
+        (columns,), (columns, resamples) and (columns,).
+    """
+    scores = ranked(columns)
+    return scores.estimates(), deviations(scores, counts), _satterthwaite(columns, scores)
 
 
 def _columns(tasks: Tasks) -> Columns:

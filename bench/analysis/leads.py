@@ -12,14 +12,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.interval import Counts, interquartile_mean
 from bench.analysis.moments import (
     first_evaluations,
     last_evaluations,
     score_curves_over_seconds,
     score_curves_over_steps,
 )
-from bench.analysis.ranking import Race, race_draws, shares_best
+from bench.analysis.ranking import inflated_band, shares_best
 from bench.analysis.scores import Cell
 from bench.records import Lead
 
@@ -42,48 +41,44 @@ def leads(field: Field, draws: Mapping[tuple[str, str], Floats], streams: Stream
         streams: name -> generator.
         points: of each axis.
     """
-    if len(field) <= 1:
+    fewest = min((len(cell.runs) for cells in field.values() for cell in cells), default=0)
+    if len(field) <= 1 or fewest <= 1:
         return ()
-    counts = {
-        label: [draws[label, cell.environment][:, :_RESAMPLES] for cell in cells] for label, cells in field.items()
-    }
     axes = [
         ("share", _shares(field, points), _over_shares),
         ("seconds", _seconds(field, points), score_curves_over_seconds),
     ]
-    found = (_lead(axis, x, _races(field, x, read), field, counts, streams) for axis, x, read in axes if len(x) > 1)
+    found = (_lead(axis, x, read, field, draws, streams) for axis, x, read in axes if len(x) > 1)
     return tuple(lead for lead in found if lead is not None)
 
 
 def _lead(
-    axis: str, x: Floats, races: Sequence[Race], field: Field, counts: Mapping[str, Counts], streams: Streams
+    axis: str,
+    x: Floats,
+    read: Callable[[Cell, Floats], Floats | None],
+    field: Field,
+    draws: Mapping[tuple[str, str], Floats],
+    streams: Streams,
 ) -> Lead | None:
-    generators = {label: streams(label, axis, "lead") for label in field}
-    shares = [shares_best(drawn) for race in races if (drawn := race_draws(race, counts, generators.__getitem__))]
-    if not races or len(shares) < len(races):
+    curves = {label: [read(cell, x) for cell in cells] for label, cells in field.items()}
+    known = {label: [curve for curve in found if curve is not None] for label, found in curves.items()}
+    if any(len(known[label]) < len(found) for label, found in curves.items()):
         return None
-    iqm = [{label: interquartile_mean(tasks) for label, tasks in race.items()} for race in races]
+    counts = {label: [draws[label, cell.environment][:, :_RESAMPLES] for cell in field[label]] for label in field}
+    bands = {label: inflated_band(known[label], counts[label], streams(label, axis, "lead")) for label in field}
+    shares = [shares_best({label: drawn[place] for label, (_, drawn) in bands.items()}) for place in range(len(x))]
     places = tuple(float(at) for at in x)
     cells = next(iter(field.values()))
     return Lead(
         axis=axis,
         x=places,
         labels=tuple(field),
-        iqm=tuple(tuple(values[label] for values in iqm) for label in field),
+        iqm=tuple(tuple(map(float, estimates)) for estimates, _ in bands.values()),
         probability_best=tuple(tuple(share[label] for share in shares) for label in field),
         environments=tuple(cell.environment for cell in cells),
         n=min(len(cell.runs) for found in field.values() for cell in found),
         sentences=tuple(_sentences(axis, places, shares)),
     )
-
-
-def _races(field: Field, x: Floats, read: Callable[[Cell, Floats], Floats | None]) -> list[Race]:
-    """Return everybody's scores at every place of the axis; nothing where one lacks a curve."""
-    curves = {label: [read(cell, x) for cell in cells] for label, cells in field.items()}
-    known = {label: [curve for curve in found if curve is not None] for label, found in curves.items()}
-    if any(len(known[label]) < len(found) for label, found in curves.items()):
-        return []
-    return [{label: [curve[:, place] for curve in found] for label, found in known.items()} for place in range(len(x))]
 
 
 def _over_shares(cell: Cell, shares: Floats) -> Floats | None:

@@ -8,26 +8,44 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.interval import Counts, Tasks, interquartile_mean, iqm_draws, satterthwaite_df
+from bench.analysis.interval import Counts, Tasks, iqm_column_draws
+from bench.analysis.resampling import Columns
 
 Floats = NDArray[np.float64]
 Race = Mapping[str, Tasks]
 """Label -> one (runs,) array per environment, the same environments in the same order for every label."""
 
 
-def inflated_draws(tasks: Tasks, counts: Counts, rng: np.random.Generator) -> Floats:
-    """(resamples,) bootstrap draws of the IQM, spread so that few runs do not look surer than they are.
+def inflated_band(columns: Columns, counts: Counts, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return the IQM of every column, and bootstrap draws of it that do not let few runs look surer than they are.
 
     The distances from the estimate are stretched by sqrt(n/(n-1)) and by the square root of nu / chi2_nu.
+
+    Args:
+        columns: per environment (runs, columns).
+        counts: per environment (runs, resamples).
+        rng: for the chi-squared variables.
+
+    Returns:
+        (columns,) and (columns, resamples).
     """
-    return _inflated(interquartile_mean(tasks), iqm_draws(tasks, counts), tasks, rng)
+    estimates, distances, df = iqm_column_draws(columns, counts)
+    distances *= _stretch(df[:, np.newaxis], distances.shape[1], min(map(len, columns)), rng)
+    return estimates, estimates[:, np.newaxis] + distances
+
+
+def inflated_draws(tasks: Tasks, counts: Counts, rng: np.random.Generator) -> Floats:
+    """(resamples,) as `inflated_band`, for one column."""
+    _, drawn = inflated_band([task[:, np.newaxis] for task in tasks], counts, rng)
+    return np.asarray(drawn[0])
 
 
 def inflated_mean_draws(tasks: Tasks, counts: Counts, rng: np.random.Generator) -> Floats:
     """(resamples,) as `inflated_draws`, for the mean over environments of the mean over runs."""
     means = np.stack([task @ drawn / len(task) for task, drawn in zip(tasks, counts, strict=True)])
     estimate = float(np.mean([np.mean(task) for task in tasks]))
-    return _inflated(estimate, np.mean(means, axis=0), tasks, rng)
+    distances, n = np.mean(means, axis=0) - estimate, min(map(len, tasks))
+    return np.asarray(estimate + distances * _stretch(n - 1.0, len(distances), n, rng))
 
 
 def shares_best(draws: Mapping[str, Floats]) -> dict[str, float]:
@@ -64,7 +82,6 @@ def order(values: Mapping[str, float]) -> Sequence[str]:
     return sorted(values, key=lambda label: -values[label])
 
 
-def _inflated(estimate: float, draws: Floats, tasks: Tasks, rng: np.random.Generator) -> Floats:
-    df, n = satterthwaite_df(tasks), min(len(task) for task in tasks)
-    scale = math.sqrt(n / (n - 1)) * np.sqrt(df / rng.chisquare(df, size=len(draws)))
-    return np.asarray(estimate + (draws - estimate) * scale)
+def _stretch(df: Floats | float, resamples: int, n: int, rng: np.random.Generator) -> Floats:
+    size = (*np.shape(df)[:1], resamples)
+    return np.asarray(math.sqrt(n / (n - 1)) * np.sqrt(df / rng.chisquare(df, size=size)))

@@ -129,7 +129,10 @@ class LocalExecutor:
         except (EOFError, OSError):
             del slots[line]
             verdict = _close(slot)
-            if verdict.kind != "stopped":
+            # A terminal's Ctrl-C goes to every process: a keeper that it met before it could shut its ears is silent,
+            # and its trial was stopped like the others.
+            stopped = verdict.kind == "stopped" or (self._stops > 0 and slot.verdict is None)
+            if not stopped:
                 yield self._ended(slot.job, verdict, queue)
             return
         if isinstance(message, Hatched):
