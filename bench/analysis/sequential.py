@@ -386,8 +386,10 @@ def _limits(interval: Interval, form: str, stated: str) -> str:
 
 
 def _beside(pair: Pair, looks: int) -> Pair:
+    if looks == 1:
+        return pair
     said = f"its p-value is multiplied by {looks}, the number of looks that decided how many runs there are"
-    return replace(pair, sentence=f"{pair.sentence.removesuffix('.')}; {said}.", more_runs=None, more_hours=None)
+    return replace(pair, sentence=f"{pair.sentence.removesuffix('.')}; {said}.")
 
 
 def as_data(design: Design) -> dict[str, Any]:

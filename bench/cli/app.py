@@ -87,9 +87,10 @@ def run(
 ) -> None:
     """Run what is missing of a suite, then report. Run it again to go on.
 
-    With --until-decided the seeds come in looks at 5, 10, 15, ... of them: every two learning algorithms are compared,
-    with less than 5 % chance of any wrong "better" over all pairs and looks (confidence 0.95), and only those not yet
-    told apart get more. The looks are kept in looks.json beside the results; the same command goes on from there.
+    With --until-decided every two learning algorithms are compared after 5, 10, 15, ... seeds, or later where so few
+    cannot decide anything, and only those not yet told apart get more. The chance of any wrong "better" over all pairs
+    and looks is less than 5 % (1 - confidence). The looks are kept in looks.json beside the results; the same command
+    goes on from there.
     """
     from bench import pipeline  # noqa: PLC0415 - `bench --help` must be instant
 
