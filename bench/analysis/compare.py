@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, difference_interval, wilson_limits
+from bench.analysis.resampling import thinned
 from bench.records import AnalysisPlan, Interval, Pair
 
 Floats = NDArray[np.float64]
@@ -85,7 +86,7 @@ def contest(
         effective=effective,
         p_value=claim_p_value(ours, theirs, (share, effective)),
         smallest_p=smallest_p([(len(x), len(y)) for x, y in zip(ours, theirs, strict=True)]),
-        difference=difference_interval(ours, theirs, *counts, plan.confidence),
+        difference=difference_interval(ours, theirs, thinned(counts[0]), thinned(counts[1]), plan.confidence),
         ours=ours,
         theirs=theirs,
         seconds=seconds,

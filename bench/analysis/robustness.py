@@ -1,8 +1,9 @@
 """A field of scored cells in, in how many re-analyses each conclusion holds out.
 
-The re-analyses: each environment left out, each seed left out, the other metric, failed trials dropped; for the first
-place also the mean instead of the interquartile mean, scores from the worst to the best run of each environment, and
-ranks of runs within each environment. Those that change nothing or leave nobody to compare are left away.
+The re-analyses: each environment left out (a tenth of them at a time, with more than twenty), each seed left out, the
+other metric, failed trials dropped; for the first place also the mean instead of the interquartile mean, scores from
+the worst to the best run of each environment, and ranks of runs within each environment. Those that change nothing or
+leave nobody to compare are left away.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bench.records import AnalysisPlan, Conclusion, Pair
 Floats = NDArray[np.float64]
 Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
+_MANY, _GROUPS = 20, 10
 _Scores = Mapping[str, Mapping[str, Floats]]
 """Label -> environment -> (runs,) scores."""
 
@@ -110,8 +112,8 @@ def _scores(field: Field) -> _Scores:
 def _other_data(field: Field) -> Iterator[Variation]:
     """Yield the re-analyses that change which numbers are compared."""
     environments = list(dict.fromkeys(cell.environment for cells in field.values() for cell in cells))
-    for left_out in environments if len(environments) > 1 else ():
-        yield Variation(f"without {left_out}", _scores(_cells(field, partial(_is_elsewhere, left_out))))
+    for left_out in _groups(environments) if len(environments) > 1 else ():
+        yield Variation(f"without {', '.join(left_out)}", _scores(_cells(field, partial(_is_elsewhere, left_out))))
     for seed in sorted({run.entry.trial.seed for cells in field.values() for cell in cells for run in cell.runs}):
         yield Variation(f"without seed {seed}", _scores(_runs(field, partial(_is_not, seed))))
     if any(run.record is None for cells in field.values() for cell in cells for run in cell.runs):
@@ -152,8 +154,15 @@ def _mean(tasks: Tasks) -> float:
     return float(np.mean([np.mean(task) for task in tasks]))
 
 
-def _is_elsewhere(environment: str, cell: Cell) -> bool:
-    return cell.environment != environment
+def _groups(environments: Sequence[str]) -> list[Sequence[str]]:
+    """Return what is left out together: one environment, or a tenth of them where there are many."""
+    if len(environments) <= _MANY:
+        return [[environment] for environment in environments]
+    return [environments[first::_GROUPS] for first in range(_GROUPS)]
+
+
+def _is_elsewhere(environments: Sequence[str], cell: Cell) -> bool:
+    return cell.environment not in environments
 
 
 def _is_not(seed: int, run: Run) -> bool:

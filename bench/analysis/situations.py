@@ -37,6 +37,7 @@ from bench.analysis.ranking import (
     shares_best,
 )
 from bench.analysis.reliability import failed_its_user
+from bench.analysis.resampling import thinned
 from bench.analysis.scores import Cell
 from bench.analysis.words import Verdicts, joined, verdict_on, verdicts_of
 from bench.catalog import environments as known_environments
@@ -275,7 +276,7 @@ def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> I
 
 
 def _counts(label: str, one: _Setting, draws: Draws) -> Counts:
-    return [draws[label, name] for name in one.environments]
+    return thinned([draws[label, name] for name in one.environments])
 
 
 def _complete(field: Field) -> Field:
