@@ -14,7 +14,18 @@ from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.ranking import inflated_draws, race_draws, regrets, shares_best
 from bench.analysis.reliability import reliability
 from bench.analysis.scores import Cell, cell
-from bench.records import AnalysisPlan, Card, Estimates, Failure, Outcome, Record, Reference, Situation, SuiteAlgorithm
+from bench.records import (
+    AnalysisPlan,
+    Card,
+    Claim,
+    Estimates,
+    Failure,
+    Outcome,
+    Record,
+    Reference,
+    Situation,
+    SuiteAlgorithm,
+)
 from tests.test_analysis_estimates import (
     UNIT,
     Results,
@@ -347,3 +358,20 @@ def test_the_suite_hash_changes_with_the_plan_and_not_with_words() -> None:
     same = replace(case, suite=replace(case.suite, title="Another title", path="elsewhere.yaml"))
     assert case.analysed().suite_hash == same.analysed().suite_hash
     assert case.with_plan(margin=0.1).analysed().suite_hash != case.analysed().suite_hash
+
+
+def test_a_decided_claim_is_judged_again_without_each_environment_and_each_seed() -> None:
+    rng = np.random.default_rng(3)
+    levels = {("ppo", "a"): 0.9, ("ppo", "b"): 0.5, ("dqn", "a"): 0.3, ("dqn", "b"): 0.5}
+    case = results_of({key: (level + 0.05 * rng.normal(size=10)).tolist() for key, level in levels.items()})
+    claims = (
+        Claim("PPO ends above DQN.", "ppo", "dqn", "score"),
+        Claim("PPO ends far above DQN.", "ppo", "dqn", "score", margin=0.25),
+    )
+    found = replace(case, suite=replace(case.suite, claims=claims)).analysed()
+    assert [claim.verdict for claim in found.claims] == ["supported", "undecided"]
+    told = {one.text: one for one in found.conclusions}
+    # Two environments and ten seeds; an undecided claim is no conclusion.
+    claim = told["PPO ends above DQN: supported"]
+    assert (claim.holds, claim.of, claim.fails_when) == (11, 12, ("without a: undecided",))
+    assert "PPO ends far above DQN: undecided" not in told

@@ -32,7 +32,7 @@ from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.ranking import race_draws, shares_best
 from bench.analysis.recommend import recommendation
 from bench.analysis.reliability import reliability
-from bench.analysis.robustness import conclusions
+from bench.analysis.robustness import claim_conclusions, conclusions
 from bench.analysis.scores import Cell, Run, cell, failure_of, learns, seconds_of_one_more_run, succeeded, usable
 from bench.analysis.sequential import caution, sequential_verdicts
 from bench.analysis.situations import situations
@@ -41,6 +41,8 @@ from bench.records import (
     Aggregate,
     AnalysisPlan,
     CellEstimate,
+    ClaimVerdict,
+    Conclusion,
     CurveEstimate,
     Estimates,
     FailureLine,
@@ -101,6 +103,7 @@ def analyse(
     known = _references(suite, cells, references, baselines, plan)
     told = situations(suite, field, baselines, pairs, draws, streams)
     reliable = _reliability(field, baselines, plan)
+    judged = judge(suite, cells, draws)
     shown = tuple(_cell_estimate(c, draws, plan) for c in cells)
     return Estimates(
         suite=suite.name,
@@ -128,8 +131,8 @@ def analyse(
         leads=leads(race, draws, streams, suite.evaluation.points),
         reliability=reliable,
         cards=cards([label for label in field if label not in baselines], book.entries, pairs, shown, reliable, told),
-        conclusions=conclusions(field, tuple(race), pairs, plan) if field else (),
-        claims=judge(suite, cells, draws),
+        conclusions=_conclusions(suite, field, tuple(race), pairs, judged, draws, streams),
+        claims=judged,
         sequence=sequence,
     )
 
@@ -212,6 +215,23 @@ def _plan_hash(suite: Suite) -> str:
         {key: value for key, value in asdict(claim).items() if key not in {"text", "source"}} for claim in suite.claims
     ]
     return digest({**asdict(suite.analysis), "claims": tested} if tested else asdict(suite.analysis))
+
+
+def _conclusions(
+    suite: Suite,
+    field: Field,
+    race: Sequence[str],
+    pairs: Sequence[Pair],
+    judged: Sequence[ClaimVerdict],
+    draws: Draws,
+    streams: Callable[..., np.random.Generator],
+) -> tuple[Conclusion, ...]:
+    if not field:
+        return ()
+    return (
+        *conclusions(field, race, pairs, suite.analysis),
+        *claim_conclusions(suite, field, draws, judged, streams),
+    )
 
 
 def _suite_hash(suite: Suite) -> str:

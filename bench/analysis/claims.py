@@ -43,7 +43,9 @@ class _Field:
         return self.suite.analysis.threshold
 
 
-def judge(suite: Suite, cells: Sequence[Cell], draws: Draws) -> tuple[ClaimVerdict, ...]:
+def judge(
+    suite: Suite, cells: Sequence[Cell], draws: Draws, claims: Sequence[Claim] | None = None
+) -> tuple[ClaimVerdict, ...]:
     """Return the verdict on each of the suite's claims, in the suite's order.
 
     Neither the order of the cells nor algorithms that a claim does not speak of (regret speaks of all) change anything.
@@ -52,11 +54,12 @@ def judge(suite: Suite, cells: Sequence[Cell], draws: Draws) -> tuple[ClaimVerdi
         suite: its claims, its plan, and which algorithms and environments it has.
         cells: every cell of the ledger, those without runs included.
         draws: the resamples of every cell that has runs.
+        claims: those to judge, if not all; they are corrected for all of the suite's.
     """
     family = max(1, len(suite.claims))
     confidence = 1 - (1 - suite.analysis.confidence) / family
     field = _Field(suite, {(cell.label, cell.environment): cell for cell in cells}, draws, confidence)
-    return tuple(_judged(claim, field) for claim in suite.claims)
+    return tuple(_judged(claim, field) for claim in (suite.claims if claims is None else claims))
 
 
 def _judged(claim: Claim, field: _Field) -> ClaimVerdict:

@@ -17,14 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from bench.analysis.claims import judge
 from bench.analysis.compare import claim_p_value, holm, superiority
-from bench.analysis.interval import Tasks, interquartile_mean
+from bench.analysis.interval import Tasks, interquartile_mean, resample_counts
+from bench.analysis.quantities import Draws
 from bench.analysis.scores import Cell, Run
-from bench.records import AnalysisPlan, Conclusion, Pair
+from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Pair, Suite
 
 Floats = NDArray[np.float64]
 Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
+Streams = Callable[..., np.random.Generator]
 _MANY, _GROUPS = 20, 10
 _Scores = Mapping[str, Mapping[str, Floats]]
 """Label -> environment -> (runs,) scores."""
@@ -37,6 +40,60 @@ class Variation:
     name: str
     scores: _Scores
     estimator: Callable[[Tasks], float] = interquartile_mean
+
+
+def claim_conclusions(
+    suite: Suite, field: Field, draws: Draws, verdicts: Sequence[ClaimVerdict], streams: Streams
+) -> tuple[Conclusion, ...]:
+    """Return every decided claim with the re-analyses in which it is decided the same way.
+
+    Args:
+        suite: as analysed; its claims in the order of `verdicts`.
+        field: everything that is compared.
+        draws: (label, environment) -> (runs, resamples) counts of the main analysis.
+        verdicts: of the main analysis.
+        streams: name -> generator, for the resamples of cells that have lost a run.
+    """
+    decided = [(claim, told) for claim, told in zip(suite.claims, verdicts, strict=True) if told.verdict != "undecided"]
+    if not decided:
+        return ()
+    claims = [claim for claim, _ in decided]
+    again = [
+        (name, judge(_only(suite, other), _all_cells(other), _redrawn(name, other, draws, streams), claims))
+        for name, other in _other_runs(field)
+    ]
+    return tuple(
+        _claim(told, [(name, found[place]) for name, found in again]) for place, (_, told) in enumerate(decided)
+    )
+
+
+def _claim(told: ClaimVerdict, again: Sequence[tuple[str, ClaimVerdict]]) -> Conclusion:
+    judged = [(name, found.verdict) for name, found in again if found.estimate.estimate is not None]
+    fails = tuple(f"{name}: {verdict}" for name, verdict in judged if verdict != told.verdict)
+    text = f"{told.text.rstrip('.')}: {told.verdict}"
+    return Conclusion(text, len(judged) - len(fails), len(judged), fails)
+
+
+def _only(suite: Suite, field: Field) -> Suite:
+    """Return the suite without the environments that are left out."""
+    there = {cell.environment for cell in _all_cells(field)}
+    return replace(suite, environments=tuple(line for line in suite.environments if line.environment in there))
+
+
+def _all_cells(field: Field) -> list[Cell]:
+    return [cell for cells in field.values() for cell in cells]
+
+
+def _redrawn(name: str, field: Field, draws: Draws, streams: Streams) -> Draws:
+    """Return the resamples of the main analysis, drawn anew for cells that have lost a run."""
+    found = {}
+    for cell in _all_cells(field):
+        before = draws[cell.label, cell.environment]
+        same = len(before) == len(cell.runs)
+        rng = streams(cell.label, cell.environment, name)
+        key = cell.label, cell.environment
+        found[key] = before if same else resample_counts(len(cell.runs), before.shape[1], rng)
+    return found
 
 
 def conclusions(field: Field, race: Sequence[str], pairs: Sequence[Pair], plan: AnalysisPlan) -> tuple[Conclusion, ...]:
@@ -111,18 +168,24 @@ def _scores(field: Field) -> _Scores:
 
 def _other_data(field: Field) -> Iterator[Variation]:
     """Yield the re-analyses that change which numbers are compared."""
-    environments = list(dict.fromkeys(cell.environment for cells in field.values() for cell in cells))
-    for left_out in _groups(environments) if len(environments) > 1 else ():
-        yield Variation(f"without {', '.join(left_out)}", _scores(_cells(field, partial(_is_elsewhere, left_out))))
-    for seed in sorted({run.entry.trial.seed for cells in field.values() for cell in cells for run in cell.runs}):
-        yield Variation(f"without seed {seed}", _scores(_runs(field, partial(_is_not, seed))))
-    if any(run.record is None for cells in field.values() for cell in cells for run in cell.runs):
-        yield Variation("failed trials dropped", _scores(_runs(field, lambda run: run.record is not None)))
+    for name, other in _other_runs(field):
+        yield Variation(name, _scores(other))
     metric = "auc" if next(cell for cells in field.values() for cell in cells).metric == "final" else "final"
     if all(len(cell.values(metric)) for cells in field.values() for cell in cells):
         name = "score over training" if metric == "auc" else "final score"
-        other = {label: [replace(cell, metric=metric) for cell in cells] for label, cells in field.items()}
-        yield Variation(f"{name} as the metric", _scores(other))
+        measured = {label: [replace(cell, metric=metric) for cell in cells] for label, cells in field.items()}
+        yield Variation(f"{name} as the metric", _scores(measured))
+
+
+def _other_runs(field: Field) -> Iterator[tuple[str, Field]]:
+    """Yield the re-analyses that leave something out."""
+    environments = list(dict.fromkeys(cell.environment for cells in field.values() for cell in cells))
+    for left_out in _groups(environments) if len(environments) > 1 else ():
+        yield f"without {', '.join(left_out)}", _cells(field, partial(_is_elsewhere, left_out))
+    for seed in sorted({run.entry.trial.seed for cells in field.values() for cell in cells for run in cell.runs}):
+        yield f"without seed {seed}", _runs(field, partial(_is_not, seed))
+    if any(run.record is None for cells in field.values() for cell in cells for run in cell.runs):
+        yield "failed trials dropped", _runs(field, lambda run: run.record is not None)
 
 
 def _other_scales(field: Field) -> Iterator[Variation]:
