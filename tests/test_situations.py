@@ -25,6 +25,7 @@ from bench.records import (
     Reference,
     Situation,
     SuiteAlgorithm,
+    Trial,
 )
 from tests.test_analysis_estimates import (
     UNIT,
@@ -375,3 +376,16 @@ def test_a_decided_claim_is_judged_again_without_each_environment_and_each_seed(
     claim = told["PPO ends above DQN: supported"]
     assert (claim.holds, claim.of, claim.fails_when) == (11, 12, ("without a: undecided",))
     assert "PPO ends far above DQN: undecided" not in told
+
+
+def test_a_step_budget_rests_on_the_environments_whose_own_budget_reaches_it() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.3}, 3, 10)
+
+    def shorter(trial: Trial) -> Trial:
+        return replace(trial, steps={"env-0": 1000, "env-1": 500, "env-2": 400}[trial.environment])
+
+    changed = case.changed(lambda old: replace(old, trial=shorter(old.trial)))
+    found = replace(changed, planned=tuple(map(shorter, case.planned))).analysed()
+    assert situation_of(found, "steps-500").environments == ("env-0", "env-1")
+    assert situation_of(found, "steps-200").environments == ("env-0", "env-1", "env-2")
+    assert situation_of(found, "full").text == "within 400 to 1,000 steps"
