@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cli.compare import compare
+from bench.cli.importing import import_
 from bench.cli.tally import duration
 from bench.cli.which import which
 from bench.errors import BenchError, SuiteError
@@ -256,6 +257,7 @@ def doctor(*, as_json: JsonOption = False) -> None:
 
 app.command()(compare)
 app.command()(which)
+app.command("import")(import_)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import store as stored
 from bench.catalog import Environment, find_algorithm
+from bench.errors import BenchError
 from bench.pipeline.experiment import Experiment, default_workers, measured_seconds
 from bench.plan import expected_seconds
 from bench.records import Trial
@@ -59,7 +60,10 @@ def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
 
     Raises:
         DeviceError: a device was asked for that is not there.
+        BenchError: the results are imported ones.
     """
+    if experiment.imported:
+        raise BenchError(f"{experiment.store.root} holds results of others: there is nothing to run; `bench report` it")
     return _jobs(experiment, replace(options, workers=options.workers or default_workers(options.threads)))
 
 

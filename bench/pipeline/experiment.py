@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.catalog import Environment, environments
 from bench.errors import BenchError, CatalogError, Complaint, StoreError, SuiteError
 from bench.plan import Cost, Plan, cost, expected_seconds, plan
-from bench.records import Failure, Record, Suite, Trial
+from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
 from bench.store import Store
-from bench.suite import read
+from bench.suite import is_imported, read, read_imported
 
 RESULTS = Path("results")
 SUITE_COPY = "suite.yaml"
@@ -29,6 +29,8 @@ class Experiment:
     text: str
     traits: Mapping[str, Environment]
     """Of every environment; unknown ids have been made once and looked at."""
+    imported: bool = False
+    """Whether these are results of others, with nothing to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def open_experiment(
     if not file.is_file():
         kept = f"; a results folder holds a {SUITE_COPY}" if path.is_dir() else "; `bench list suites` shows some"
         raise BenchError(f"{path}: there is no suite{kept}")
+    if is_imported(text := file.read_text(encoding="utf-8", errors="replace")):
+        return _imported(file, path if path.is_dir() else file.parent, text)
     suite = read(file)
     root = path if path.is_dir() else results / suite.name
     traits = _traits(suite)
@@ -69,6 +73,8 @@ def cost_of(experiment: Experiment) -> Cost:
     """Return what the trials still to be run will take, from this machine's own records where there are some."""
     import statistics  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
+    if experiment.imported:
+        return cost((), {}, {}, 1.0)
     missing = [trial for trial in experiment.plan.trials if experiment.store.state(trial) != "done"]
     measured = measured_seconds(experiment)
     # What the finished cells took, against what was expected of them, tells how fast this machine is.
@@ -111,6 +117,34 @@ def cells_in_order(experiment: Experiment) -> dict[tuple[str, str], list[Trial]]
     for trial in experiment.plan.trials:
         cells[trial.label, trial.environment].append(trial)
     return {cell: trials for cell, trials in cells.items() if trials}
+
+
+def completed(suite: Suite, trials: Sequence[Trial]) -> Suite:
+    """Return the suite with every label and environment of these trials that it lacks."""
+    labels = {entry.label for entry in suite.algorithms}
+    more = {trial.label: SuiteAlgorithm(trial.label, trial.algorithm, "") for trial in trials}
+    steps = {place.environment: place.steps for place in suite.environments}
+    for trial in trials:
+        steps[trial.environment] = max(steps.get(trial.environment, 1), trial.steps)
+    known = {place.environment: place for place in suite.environments}
+    return replace(
+        suite,
+        algorithms=(*suite.algorithms, *(more[label] for label in sorted(more) if label not in labels)),
+        environments=(
+            *suite.environments,
+            *(SuiteEnvironment(name, steps[name]) for name in sorted(steps) if name not in known),
+        ),
+    )
+
+
+def _imported(file: Path, root: Path, text: str) -> Experiment:
+    """Return imported results as an experiment: everything that is there was planned."""
+    store = Store(root)
+    trials = tuple(outcome.trial for outcome in store.outcomes())
+    suite = completed(read_imported(file), trials)
+    known = environments()
+    traits = {place.environment: known[place.environment] for place in suite.environments if place.environment in known}
+    return Experiment(suite, Plan(trials, (), ()), store, text, traits, imported=True)
 
 
 def _traits(suite: Suite) -> dict[str, Environment]:

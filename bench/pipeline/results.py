@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.catalog import did_you_mean, environments
 from bench.errors import BenchError
+from bench.imports import imported, origins
 from bench.pipeline.experiment import Experiment, open_experiment
 from bench.records import Estimates, Outcome, Reference, Suite, Trial
 
@@ -36,7 +37,8 @@ def estimates(experiment: Experiment) -> Estimates:
     experiment, sequence = course_of(experiment)
     planned, outcomes = gather(experiment)
     known, rng = references(experiment.suite), np.random.default_rng(BOOTSTRAP_SEED)
-    return analyse(experiment.suite, planned, outcomes, known, rng, sequence)
+    found = analyse(experiment.suite, planned, outcomes, known, rng, sequence)
+    return replace(found, warnings=(*origins(outcomes), *found.warnings))
 
 
 def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
@@ -84,7 +86,10 @@ def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:
         if outcome is not None:
             used.add(outcome.trial.fingerprint)
             outcomes.append(replace(outcome, trial=covered))
-    return planned, [*outcomes, *(outcome for key, outcome in found.items() if key not in used)]
+    others = [outcome for key, outcome in found.items() if key not in used]
+    # Imported results in a suite's own folder were put there on purpose: they are no leftovers.
+    planned += [outcome.trial for outcome in others if imported(outcome)]
+    return planned, [*outcomes, *others]
 
 
 def references(suite: Suite) -> dict[str, Reference | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from bench.catalog import did_you_mean
@@ -9,7 +10,7 @@ from bench.errors import Complaint, SuiteError
 from bench.records import Suite
 from bench.suite import document, judgement, schema
 
-__all__ = ["parse", "read"]
+__all__ = ["is_imported", "parse", "read", "read_imported"]
 
 
 def read(path: Path) -> Suite:
@@ -18,13 +19,36 @@ def read(path: Path) -> Suite:
     Raises:
         SuiteError: the file cannot be read, or anything in it is wrong; all complaints together.
     """
+    return parse(_text(path), str(path))
+
+
+def is_imported(text: str) -> bool:
+    """Return whether `text` describes imported results, which may have any algorithm and environment."""
+    return re.search(r"^imported: *true\s*$", text, re.MULTILINE) is not None
+
+
+def read_imported(path: Path) -> Suite:
+    """Return the suite that describes imported results: names that no catalogue knows are no mistakes there.
+
+    Raises:
+        SuiteError: the file cannot be read, or its shape is wrong; all complaints together.
+    """
+    loaded = document.load(_text(path), str(path))
+    if isinstance(loaded.value, dict):
+        loaded.value.pop("imported", None)
+    described = schema.check(loaded) if isinstance(loaded.value, dict) else None
+    if described is None or loaded.complaints:
+        raise SuiteError(loaded.complaints or [Complaint(str(path), "describes no imported results")])
+    return schema.suite(described, loaded)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise SuiteError([Complaint(str(path), f"cannot be read: {error.strerror}", _neighbour(path))]) from None
     except (UnicodeDecodeError, ValueError) as error:
         raise SuiteError([Complaint(str(path), f"is no text in UTF-8: {error}")]) from None
-    return parse(text, str(path))
 
 
 def parse(text: str, place: str) -> Suite:

@@ -1,0 +1,213 @@
+"""Foreign runs in, outcomes as the store keeps them out, each cell's runs under one definition.
+
+Rules. The budget of a run is what `--steps` says, else what its source states, else that of the cell it joins, else the
+last step of the longest run of its cell. What was measured more than 5 % past the budget is left out. A run that ends
+earlier than a tenth of the budget and one evaluation before it is a failed run, never a dropped one. A run without a
+seed, or whose seed another run of its cell has, takes the smallest free number.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.catalog import algorithms
+from bench.imports.found import Floats, ForeignRun, Hints, Refusal
+from bench.imports.names import natural, slug
+from bench.records import Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
+
+MARK = "imported:"
+"""Every imported trial's implementation begins with it."""
+_MACHINE = {"machine and versions": "not known: imported results of others"}
+_OVERSHOOT = 1.05
+_FINISHED = 0.9
+_Cell = tuple[str, str, str, str, bool | None]
+"""Label, environment, kind, algorithm, and how its policies were evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run and what it becomes."""
+
+    run: ForeignRun
+    outcome: Outcome
+    new: bool
+    """False: it lies in the store already."""
+
+
+def imported(outcome: Outcome) -> Mapping[str, Any]:
+    """Return what is known of an imported outcome's origin; empty for an own one."""
+    # What a record's provenance holds is shown as its machine; where it comes from is another matter.
+    kept = outcome.resources if isinstance(outcome, Record) else outcome.provenance
+    found = kept.get("imported", {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def outcomes(
+    runs: Sequence[ForeignRun], existing: Iterable[Outcome], hints: Hints, date: str, suffix: str = ""
+) -> tuple[list[Prepared], list[Refusal]]:
+    """Return what each run becomes, and the runs that cannot become anything.
+
+    Args:
+        runs: with algorithm and environment.
+        existing: what lies in the store.
+        hints: as given by the user.
+        date: of the import, ISO 8601.
+        suffix: added to labels that the user does not give.
+    """
+    stored = list(existing)
+    known = {(one.trial.label, imported(one).get("content")): one for one in stored if imported(one)}
+    taken: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for one in stored:
+        taken[one.trial.label, one.trial.environment].add(one.trial.seed)
+    cells: dict[_Cell, list[ForeignRun]] = defaultdict(list)
+    prepared: list[Prepared] = []
+    refused: list[Refusal] = []
+    seen: set[tuple[str, str]] = set()
+    for run in sorted(runs, key=lambda one: natural(one.place)):
+        label = hints.label or run.algorithm + suffix
+        if (label, run.content) in seen:
+            refused.append(Refusal(run.place, "the same run is in the source twice: equal numbers under an equal name"))
+        elif (label, run.content) in known:
+            prepared.append(Prepared(run, known[label, run.content], new=False))
+        else:
+            environment = hints.rename.get(run.environment, run.environment)
+            cells[label, environment, run.kind, run.algorithm, run.deterministic].append(run)
+        seen.add((label, run.content))
+    for cell, mine in cells.items():
+        made, failed = _cell(cell, mine, stored, hints, date, taken[cell[:2]])
+        prepared += made
+        refused += failed
+    return prepared, refused
+
+
+def _cell(
+    cell: _Cell, runs: Sequence[ForeignRun], stored: Sequence[Outcome], hints: Hints, date: str, taken: set[int]
+) -> tuple[list[Prepared], list[Refusal]]:
+    label, environment, kind, algorithm, deterministic = cell
+    example = _example(cell, stored)
+    reach = max((_end(run) for run in runs), default=0)
+    evaluation = example.evaluation if example else _evaluation(runs, deterministic=deterministic is not False)
+    prepared, refused = [], []
+    for run in _stated_first(runs):
+        budget = hints.steps or run.budget or (example.steps if example else 0) or reach
+        if not budget:
+            refused.append(Refusal(run.place, "tells no steps: say the budget with --steps N"))
+            continue
+        trial = Trial(
+            label=label,
+            algorithm=slug(algorithm.casefold() if algorithm.casefold() in algorithms() else algorithm),
+            environment=environment,
+            seed=_seed(run, taken),
+            steps=budget,
+            evaluation=evaluation,
+            implementation=f"{MARK}{kind}",
+            versions={},
+            hyperparameters=run.hyperparameters,
+            provenance=_settings(run),
+        )
+        prepared.append(Prepared(run, _outcome(run, trial, _origin(run, trial, date)), new=True))
+    return prepared, refused
+
+
+def _example(cell: _Cell, stored: Sequence[Outcome]) -> Trial | None:
+    """Return a trial that lies in the store under the same name, from the same kind of source."""
+    label, environment, kind, algorithm, _ = cell
+    for one in stored:
+        trial = one.trial
+        same = (trial.label, trial.environment, trial.implementation) == (label, environment, f"{MARK}{kind}")
+        if same and trial.algorithm.casefold() == slug(algorithm).casefold():
+            return trial
+    return None
+
+
+def _stated_first(runs: Sequence[ForeignRun]) -> list[ForeignRun]:
+    """Return the runs, those that state a seed before those that take a free number."""
+    return sorted(runs, key=lambda run: run.seed is None)
+
+
+def _seed(run: ForeignRun, taken: set[int]) -> int:
+    seed = run.seed if run.seed is not None and run.seed not in taken else None
+    if seed is None:
+        seed = next(number for number in range(len(taken) + 1) if number not in taken)
+    taken.add(seed)
+    return seed
+
+
+def _evaluation(runs: Sequence[ForeignRun], *, deterministic: bool) -> EvaluationPlan:
+    points = Counter(len(run.steps) for run in runs).most_common(1)[0][0]
+    episodes = Counter(run.returns.shape[1] for run in runs).most_common(1)[0][0]
+    # Where every run ended with another number of episodes, that number is no part of a plan.
+    finals = Counter(len(_final(run, None)[1]) for run in runs).most_common(1)[0][0]
+    return EvaluationPlan(points, episodes, finals, deterministic)
+
+
+def _end(run: ForeignRun) -> int:
+    return max(run.last_step, int(run.steps[-1]) if len(run.steps) else 0)
+
+
+def _within(run: ForeignRun, budget: int | None) -> int:
+    """Return how many points lie within the budget."""
+    limit = np.inf if budget is None else budget * _OVERSHOOT
+    return int(np.searchsorted(run.steps, limit, side="right"))
+
+
+def _final(run: ForeignRun, budget: int | None) -> tuple[int, Floats]:
+    """Return the step and the (episodes,) returns of the final policy."""
+    kept = _within(run, budget)
+    if run.final is not None and kept == len(run.steps):
+        return _end(run) or budget or 0, run.final
+    return (int(run.steps[kept - 1]), run.returns[kept - 1]) if kept else (0, np.empty(0))
+
+
+def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any]) -> Outcome:
+    kept, (step, final) = _within(run, trial.steps), _final(run, trial.steps)
+    interval = float(np.median(np.diff(run.steps))) if len(run.steps) > 1 else float(_end(run))
+    end = _end(run)
+    if not final.size or (end and end + interval < _FINISHED * trial.steps):
+        message = f"the imported run ends at {end:,} of {trial.steps:,} steps"
+        return Failure(trial, "exited", message, steps=end, provenance={"imported": origin})
+    unknown = np.full(kept, np.nan)
+    whole = run.final is not None and kept == len(run.steps)
+    ends = run.final_lengths if whole else None if run.lengths is None or not kept else run.lengths[kept - 1]
+    curve = Curve(
+        steps=run.steps[:kept],
+        seconds=unknown if run.seconds is None else run.seconds[:kept],
+        cpu_seconds=unknown,
+        returns=run.returns[:kept],
+        lengths=np.zeros(run.returns[:kept].shape, dtype=np.int64) if run.lengths is None else run.lengths[:kept],
+        training_returns=unknown if run.training is None else run.training[:kept],
+    )
+    lengths = np.zeros(len(final), dtype=np.int64) if ends is None else ends
+    return Record(trial, curve, Final(step, final, lengths), {}, {"imported": origin}, _MACHINE)
+
+
+def _settings(run: ForeignRun) -> str:
+    """Return where the settings come from, as the report's table of settings says it."""
+    told = f"hyperparameters from {run.settings_from}" if run.settings_from else "hyperparameters not known"
+    return f"imported from {run.place} ({run.kind}); {told}; versions not known"
+
+
+def _origin(run: ForeignRun, trial: Trial, date: str) -> dict[str, Any]:
+    """Return everything that is known of where a run comes from, and what is not."""
+    seed = "as its source states" if run.seed == trial.seed else "a number given here: it tells runs apart, no more"
+    taken = run.seed is not None and run.seed != trial.seed
+    return {
+        "kind": run.kind,
+        "files": [asdict(file) for file in run.files],
+        "run": run.run,
+        "date": date,
+        "content": run.content,
+        "environment": run.environment,
+        "evaluation": run.evaluation,
+        "step_counting": run.step_counting,
+        "seed": f"{seed}; the source states {run.seed}, which another run has" if taken else seed,
+        "settings": run.settings_from or "not known",
+        "versions": "not known",
+        "episode_lengths": "known" if run.lengths is not None or run.final_lengths is not None else "not known (0)",
+        "notes": list(run.notes),
+    }

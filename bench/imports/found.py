@@ -1,0 +1,138 @@
+"""What every reader of foreign files takes and gives: hints in, runs or a refusal with its reason out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+KINDS = {
+    "rl-zoo": "RL Zoo log folder: evaluations.npz, *.monitor.csv, config.yml, args.yml",
+    "evaluations": "evaluations.npz of stable-baselines3's EvalCallback",
+    "monitor": "Monitor files of stable-baselines3, OpenAI baselines and their kin",
+    "tensorboard": "TensorBoard event files",
+    "wandb": "CSV export of a Weights & Biases line plot",
+    "tianshou": "CSV with one `rew:<run>` column for each run",
+    "csv": "long CSV (a row for each evaluation) or wide CSV (a column for each run or algorithm)",
+    "marl-eval": "JSON in the format of marl-eval: environment, task, algorithm, run, step",
+    "scores": "JSON of final scores: environment -> one score for each run",
+}
+"""Kind of source -> what it is."""
+
+TRAINING = "training episodes (exploration on)"
+UNKNOWN_EVALUATION = "not known: the source does not say how many episodes a value is the mean of, nor how it acted"
+UNKNOWN_STEPS = "as the source counts them"
+
+
+class RefusedError(Exception):
+    """A file or a run that cannot be read; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One file or run that is not imported."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the user says because the files do not."""
+
+    algorithm: str = ""
+    environment: str = ""
+    label: str = ""
+    kind: str = ""
+    """Empty: every file is looked at; else the only kind that is read."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Role (`algorithm`, `environment`, `seed`, `steps`, `return`) -> column of a CSV file."""
+    wide: str = ""
+    """`run` or `algorithm`: what the columns of a wide CSV file stand for; empty: it is a long one."""
+    metric: str = ""
+    """Tag, column or metric that holds the return, where a source has several."""
+    steps: int | None = None
+    """The budget; None: as the source says, else as far as the longest run of a cell goes."""
+    episodes: str = ""
+    """What episodes are that a source does not tell of: `training`, or `evaluation` of a trained policy."""
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """Environment in the files -> the one it is taken for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that was read."""
+
+    name: str
+    """Its path inside the source."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ForeignRun:
+    """One run as a reader found it."""
+
+    kind: str
+    algorithm: str
+    environment: str
+    run: str
+    """Identifier in the files; empty where there is none."""
+    seed: int | None
+    """None: not known."""
+    steps: Integers
+    """(points,) not decreasing; empty where only final returns are there."""
+    returns: Floats
+    """(points, episodes) finite."""
+    files: tuple[SourceFile, ...]
+    lengths: Integers | None = None
+    """(points, episodes) episode lengths; None: not known."""
+    seconds: Floats | None = None
+    """(points,) wall seconds; None: not known."""
+    training: Floats | None = None
+    """(points,) mean return of the last training episodes; None: not known."""
+    final: Floats | None = None
+    """(episodes,) final returns; None: those of the last point."""
+    final_lengths: Integers | None = None
+    last_step: int = 0
+    """Where training ended, where the source knows better than its last point."""
+    budget: int | None = None
+    """As the source states it."""
+    evaluation: str = UNKNOWN_EVALUATION
+    deterministic: bool | None = None
+    step_counting: str = UNKNOWN_STEPS
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    settings_from: str = ""
+    """File that told the hyperparameters; empty: not known."""
+    notes: tuple[str, ...] = ()
+    """What was left out, assumed or repaired."""
+
+    @property
+    def place(self) -> str:
+        """Where the run stands, for messages."""
+        first = self.files[0].name if self.files else "?"
+        return f"{first}, run {self.run}" if self.run else first
+
+    @property
+    def content(self) -> str:
+        """The hash of the numbers: equal for the same run found again, under whatever name."""
+        numbers = [self.steps.tolist(), self.returns.tolist(), None if self.final is None else self.final.tolist()]
+        text = json.dumps([self.kind, self.algorithm, self.environment, self.run, self.seed, numbers])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Everything that came of a source."""
+
+    runs: tuple[ForeignRun, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    aside: tuple[str, ...] = ()
+    """What was not looked at, as sentences."""

@@ -1,0 +1,119 @@
+"""Monitor files of one run in, its episodes in order and its training curve out.
+
+`k.monitor.csv` with a number k are the parallel environments of one run; any other prefix is a run of its own. The
+episodes of parallel environments are merged by the clock (`t_start` of the header plus `t`), and the environment steps
+are the running sum of their lengths. The training curve has at most 20 points at equal distances; each is the mean of
+the last (at most) 100 episodes that had ended by then.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.imports.found import Floats, Integers, RefusedError
+
+POINTS = 20
+WINDOW = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Episodes:
+    """The episodes of one run, in the order in which they ended."""
+
+    returns: Floats
+    """(episodes,)"""
+    lengths: Integers
+    seconds: Floats
+    """Since training began."""
+    environment: str
+    """Id in the header; empty where there is none."""
+    left_out: int
+    """Rows that could not be read."""
+
+    @property
+    def steps(self) -> Integers:
+        """(episodes,) environment steps until each ended."""
+        return np.cumsum(self.lengths, dtype=np.int64)
+
+
+def read_monitor(text: str) -> Episodes:
+    """Return the episodes of one file; `seconds` are absolute where the header has a clock.
+
+    Raises:
+        RefusedError: it is no Monitor file, or holds no episode.
+    """
+    lines = text.splitlines()
+    start, environment = 0.0, ""
+    if lines and lines[0].startswith("#"):
+        start, environment = _header(lines.pop(0)[1:])
+    rows = [row for row in csv.reader(io.StringIO("\n".join(lines))) if row]
+    names = [name.strip() for name in rows[0]] if rows else []
+    if not {"r", "l"} <= set(names):
+        raise RefusedError("no Monitor file: its header lacks the columns r and l")
+    found = [episode for row in rows[1:] if (episode := _episode(row, names)) is not None]
+    if not found:
+        raise RefusedError("holds no finished episode")
+    table = np.array(found, dtype=np.float64)
+    left_out = len(rows) - 1 - len(found)
+    return Episodes(table[:, 0], table[:, 1].astype(np.int64), table[:, 2] + start, environment, left_out)
+
+
+def merge(files: list[Episodes]) -> Episodes:
+    """Return the episodes of parallel environments as one run, in the order of the clock."""
+    returns, lengths, seconds = (
+        np.concatenate([getattr(one, name) for one in files]) for name in ("returns", "lengths", "seconds")
+    )
+    named = {one.environment for one in files if one.environment}
+    if len(named) > 1:
+        raise RefusedError(f"its files name several environments: {', '.join(sorted(named))}")
+    order = np.argsort(seconds, kind="stable")
+    # The clock of each file starts with its environment; the run starts with the first of them.
+    clock = seconds[order] - (seconds.min() if len(seconds) and seconds.min() > _EPOCH else 0.0)
+    left_out = sum(one.left_out for one in files)
+    return Episodes(returns[order], lengths[order], clock, next(iter(named), ""), left_out)
+
+
+def training_curve(episodes: Episodes, points: int = POINTS) -> tuple[Integers, Floats, Floats]:
+    """Return (points,) steps, mean returns of the last episodes until then, and seconds."""
+    ends = episodes.steps
+    planned = np.ceil(ends[-1] * np.arange(1, points + 1) / points)
+    done = np.searchsorted(ends, planned, side="right")
+    kept = np.unique(done[done > 0])
+    means = np.array([episodes.returns[max(0, count - WINDOW) : count].mean() for count in kept])
+    return ends[kept - 1], means, episodes.seconds[kept - 1]
+
+
+_EPOCH = 1e8
+"""Seconds: a clock beyond it counts from 1970, one before it from the start of the run."""
+_MOST_LENGTH = 2**40
+
+
+def _header(text: str) -> tuple[float, str]:
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        raise RefusedError("no Monitor file: the line after `#` is no JSON") from None
+    if not isinstance(header, dict):
+        raise RefusedError("no Monitor file: the line after `#` is no JSON object")
+    start, name = header.get("t_start", 0.0), header.get("env_id")
+    known = isinstance(start, int | float) and abs(start) < _MOST_LENGTH
+    return float(start) if known else 0.0, name if isinstance(name, str) else ""
+
+
+def _episode(row: list[str], names: list[str]) -> tuple[float, int, float] | None:
+    """Return return, length and time; None where the row is damaged (a writer was killed, or two wrote at once)."""
+    if len(row) != len(names):
+        return None
+    cells = dict(zip(names, row, strict=True))
+    try:
+        value, length, clock = float(cells["r"]), float(cells["l"]), float(cells.get("t", "nan"))
+    except ValueError:
+        return None
+    fine = math.isfinite(value) and length == length // 1 and 0 < length < _MOST_LENGTH
+    return (value, int(length), clock if math.isfinite(clock) else 0.0) if fine else None

@@ -1,0 +1,290 @@
+"""The text of a CSV file in, the runs that its rows or columns tell of out.
+
+Long: a row for each evaluation; the columns are named by the user or known by their usual names. Wide: a column for
+each run or algorithm. Tianshou: `env_step, rew, rew:shaded, rew:<run>, ...`. Weights & Biases: `Step` and
+`<run> - <metric>` with `__MIN` and `__MAX` beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from bench.imports.found import TRAINING, Hints, RefusedError
+from bench.imports.names import natural, seed_in
+from bench.imports.series import Series, cleaned, number, whole
+
+ROLES = {
+    "algorithm": ("algorithm", "algo", "agent", "method", "label", "exp_name", "alg"),
+    "environment": ("environment", "env", "env_id", "env_name", "task", "game", "environment_name"),
+    "seed": ("seed", "run", "run_id", "trial", "rank"),
+    "steps": (
+        "steps",
+        "step",
+        "env_step",
+        "env_steps",
+        "environment_steps",
+        "timesteps",
+        "total_timesteps",
+        "time/total_timesteps",
+        "global_step",
+        "num_timesteps",
+        "total_steps",
+        "frames",
+    ),
+    "return": (
+        "return",
+        "returns",
+        "episode_return",
+        "episodic_return",
+        "mean_return",
+        "eval/mean_reward",
+        "eval_return",
+        "score",
+        "reward",
+        "mean_reward",
+        "episode_reward",
+        "rew",
+        "rollout/ep_rew_mean",
+        "charts/episodic_return",
+    ),
+}
+"""Role -> columns that have it where the user names none, the first that is there."""
+
+_FIRST_COLUMNS = {"step", "global_step", "_step", "relative time (process)", "relative time (wall)", "wall time"}
+_SPREADS = {"std", "stderr", "sem", "ci", "ci95", "score_std", "std_return", "return_std", "rew_std", "rew:shaded"}
+_RUN_PREFIX = "rew:"
+
+
+def kind_of(header: Sequence[str], hints: Hints) -> str:
+    """Return which kind of CSV file has this header."""
+    names = [name.strip() for name in header]
+    if any(name.startswith(_RUN_PREFIX) and name != "rew:shaded" for name in names) and "env_step" in names:
+        return "tianshou"
+    first = names[0].casefold() if names else ""
+    if first in _FIRST_COLUMNS and any(" - " in name for name in names) and not hints.columns:
+        return "wandb"
+    return "csv"
+
+
+def read_table(text: str, kind: str, hints: Hints) -> list[Series]:
+    """Return every run of the file.
+
+    Raises:
+        RefusedError: a column is missing, or the runs cannot be told apart.
+    """
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise RefusedError(f"no readable CSV ({error})") from None
+    if len(rows) < 2:  # noqa: PLR2004 - a header and a row
+        raise RefusedError("holds no row below its header")
+    header = [name.strip() for name in rows[0]]
+    if repeated := [name for name, count in Counter(header).items() if count > 1 and name]:
+        raise RefusedError(f"column {repeated[0]!r} occurs twice")
+    table = [dict(zip(header, row, strict=False)) for row in rows[1:]]
+    if kind == "tianshou":
+        columns = [name for name in header if name.startswith(_RUN_PREFIX) and name != "rew:shaded"]
+        return _columns(table, "env_step", {name: name.removeprefix(_RUN_PREFIX) for name in columns})
+    if kind == "wandb":
+        return _wandb(header, table, hints)
+    return _wide(header, table, hints) if hints.wide else _long(header, table, hints)
+
+
+def _long(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hints) -> list[Series]:
+    at = _roles(header, hints)
+    if "return" not in at:
+        raise RefusedError(
+            f"no column of returns among {_listed(header)}; name it with --columns return=..., "
+            "or say what a wide file's columns are with --wide run or --wide algorithm"
+        )
+    spreads = [name for name in header if name.casefold() in _SPREADS]
+    if spreads and "seed" not in at:
+        raise RefusedError(f"holds means and spreads over runs (column {spreads[0]!r}), no runs; --columns seed=...")
+    groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    nameless, seed = 0, at.get("seed")
+    for row in table:
+        run = (row.get(seed) or "").strip() if seed else ""
+        if seed and not run:
+            nameless += 1
+            continue
+        value = number(row.get(at["return"], ""))
+        step = number(row.get(at["steps"], "")) if "steps" in at else math.nan
+        key = (_cell(row, at, "algorithm"), _cell(row, at, "environment"), run)
+        groups.setdefault(key, []).append((step, value))
+    notes = (f"{nameless} rows have no run identifier: left out",) if nameless else ()
+    if not groups:
+        raise RefusedError(f"every row lacks its run identifier (column {seed!r})")
+    found = []
+    for (algorithm, environment, run), rows in groups.items():
+        parts = [rows] if seed or "steps" not in at else _apart(rows)
+        for place, part in enumerate(parts):
+            name = run or (str(place) if len(parts) > 1 else "")
+            mine = notes if seed or len(parts) == 1 else (*notes, "no run identifiers: told apart by their steps")
+            found += _series(algorithm, environment, name, whole(run) if run else None, part, mine, "steps" in at)
+    return found
+
+
+def _cell(row: Mapping[str, str], at: Mapping[str, str], role: str) -> str:
+    return (row.get(at[role]) or "").strip() if role in at else ""
+
+
+def _roles(header: Sequence[str], hints: Hints) -> dict[str, str]:
+    unknown = [column for column in hints.columns.values() if column not in header]
+    if unknown:
+        raise RefusedError(f"has no column {unknown[0]!r}; there are {_listed(header)}")
+    folded = {name.casefold(): name for name in reversed(header)}
+    usual = {
+        role: folded[next(name for name in names if name in folded)]
+        for role, names in ROLES.items()
+        if any(name in folded for name in names)
+    }
+    if hints.metric in header:
+        usual["return"] = hints.metric
+    return {**usual, **hints.columns}
+
+
+def _apart(rows: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Return the runs of rows without identifiers: where steps fall a new run begins, or steps stand k times each."""
+    counts = Counter(step for step, _ in rows)
+    if len(set(counts.values())) == 1 and max(counts.values()) > 1 and _sorted(rows):
+        times = max(counts.values())
+        return [list(rows[place::times]) for place in range(times)]
+    parts: list[list[tuple[float, float]]] = []
+    for row in rows:
+        if not parts or row[0] < parts[-1][-1][0]:
+            parts.append([])
+        parts[-1].append(row)
+    if len(parts) > 1 and any(len({step for step, _ in part}) < len(part) for part in parts):
+        raise RefusedError("no run identifiers, and the runs cannot be told apart by their steps; --columns seed=...")
+    return parts
+
+
+def _sorted(rows: Sequence[tuple[float, float]]) -> bool:
+    return all(first[0] <= second[0] for first, second in pairwise(rows))
+
+
+def _series(
+    algorithm: str,
+    environment: str,
+    run: str,
+    seed: int | None,
+    rows: Sequence[tuple[float, float]],
+    notes: tuple[str, ...],
+    stepped: bool,
+) -> list[Series]:
+    """Return the run of these rows; without steps each row is the final return of a run."""
+    if stepped:
+        steps, values, more = cleaned(rows)
+        return [Series(algorithm, environment, run, seed, steps, values, (*notes, *more))]
+    finite = [(place, value) for place, (_, value) in enumerate(rows) if math.isfinite(value)]
+    gaps = len(rows) - len(finite)
+    told = (*notes, f"{gaps} of {len(rows)} values are empty or not finite: left out") if gaps else notes
+    alone = bool(run) and len(rows) == 1
+    empty = np.empty(0, dtype=np.int64)
+    return [
+        Series(
+            algorithm,
+            environment,
+            run if alone else f"{run}.{place}" if run else str(place),
+            seed if alone else None,
+            empty,
+            np.array([value]),
+            told,
+        )
+        for place, value in finite
+    ]
+
+
+def _wide(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hints) -> list[Series]:
+    at = _roles(header, hints)
+    steps = at.get("steps")
+    index = {"", "index", "unnamed: 0", *(name.casefold() for name in at.values() if name != at.get("return"))}
+    columns = [name for name in header if name.casefold() not in index]
+    columns = [name for name in columns if any(math.isfinite(number(row.get(name, ""))) for row in table)]
+    if not columns:
+        raise RefusedError("no column of numbers beside its steps")
+    if hints.wide == "run":
+        if steps is None:
+            raise RefusedError("a wide file of runs needs a column of steps; --columns steps=...")
+        return _columns(table, steps, {name: name for name in columns})
+    found = []
+    for name in columns:
+        rows = [(number(row.get(steps, "")) if steps else math.nan, number(row.get(name, ""))) for row in table]
+        parts = _apart(rows) if steps else [rows]
+        for place, part in enumerate(parts):
+            run = str(place) if len(parts) > 1 else ""
+            found += _series(name, "", run, None, part, (), steps is not None)
+    return found
+
+
+def _columns(table: Sequence[Mapping[str, str]], steps: str, columns: Mapping[str, str]) -> list[Series]:
+    """Return one run for each column; `columns` maps a column to its run's name."""
+    found = []
+    for column in sorted(columns, key=natural):
+        rows = [(number(row.get(steps, "")), number(row.get(column, ""))) for row in table]
+        at, values, notes = cleaned(rows)
+        name = columns[column]
+        found.append(Series("", "", name, seed_in(name), at, values, notes))
+    return found
+
+
+def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hints) -> list[Series]:
+    steps = hints.columns.get("steps", header[0])
+    if steps.casefold().startswith(("relative", "wall")):
+        raise RefusedError(f"its x axis is {steps!r}, not steps; export the plot with Step or global_step as x axis")
+    parts = [(name, *name.rsplit(" - ", 1)) for name in header if " - " in name and _is_value(name)]
+    metrics = dict.fromkeys(metric for _, _, metric in parts)
+    chosen = hints.metric if hints.metric in metrics else next(iter(metrics), "")
+    if hints.metric and hints.metric not in metrics:
+        raise RefusedError(f"has no metric {hints.metric!r}; there are {_listed(list(metrics))}")
+    if len(metrics) > 1 and not hints.metric:
+        raise RefusedError(f"holds several metrics, {_listed(list(metrics))}; name one with --metric")
+    found = []
+    for column, run, metric in parts:
+        if metric != chosen:
+            continue
+        # An empty cell is how this export writes rows of other runs: no gap, and not worth a note.
+        rows = [(number(row.get(steps, "")), number(row[column])) for row in table if (row.get(column) or "").strip()]
+        at, values, notes = cleaned(rows)
+        notes = (*notes, *_averages(table, column), *_subsampled(steps))
+        found.append(Series("", "", run.strip(), seed_in(run), at, values, notes, _told(metric)))
+    return found
+
+
+def _is_value(name: str) -> bool:
+    return not name.endswith(("__MIN", "__MAX")) and " - _" not in name
+
+
+def _told(metric: str) -> str:
+    evaluated = "eval" in metric or "test" in metric
+    return f"metric {metric}: {'evaluations' if evaluated else TRAINING}, as its name says"
+
+
+def _averages(table: Sequence[Mapping[str, str]], column: str) -> list[str]:
+    apart = sum(
+        math.isfinite(low := number(row.get(f"{column}__MIN", "")))
+        and math.isfinite(high := number(row.get(f"{column}__MAX", "")))
+        and low < high
+        for row in table
+    )
+    return [f"{apart} values are averages (of sampled steps, or of a group of runs): __MIN and __MAX differ"] * (
+        apart > 0
+    )
+
+
+def _subsampled(steps: str) -> list[str]:
+    return ["x axis Step counts log calls, which need not be environment steps"] * (
+        steps.casefold() in {"step", "_step"}
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "none"  # noqa: PLR2004 - half a line

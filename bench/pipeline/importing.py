@@ -1,0 +1,182 @@
+"""A source of others' results in, trials in the store marked as imported out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from bench import store as stored
+from bench import suite as suites
+from bench.errors import BenchError
+from bench.imports import KINDS, Hints, Refusal, imported, outcomes, read_source
+from bench.imports.cells import Prepared
+from bench.pipeline.experiment import RESULTS, SUITE_COPY, completed
+from bench.records import EvaluationPlan, Failure, Outcome, Record, Reference, Suite, SuiteEnvironment
+from bench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRun:
+    """One run, as it is told."""
+
+    label: str
+    environment: str
+    seed: int
+    kind: str
+    source: str
+    points: int
+    steps: int
+    """Where it ends; 0 where the source does not say."""
+    budget: int
+    state: str
+    """`new`, `there already` or `failed`."""
+    evaluation: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of an import."""
+
+    into: str
+    runs: tuple[ImportedRun, ...]
+    refused: tuple[Refusal, ...]
+    aside: tuple[str, ...]
+    dry_run: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 all read, 1 some refused, 2 none read."""
+        return (1 if self.refused else 0) if self.runs else 2
+
+
+def import_source(
+    source: Path,
+    hints: Hints,
+    *,
+    into: str = "",
+    results: Path = RESULTS,
+    pool: bool = False,
+    dry_run: bool = False,
+    today: date | None = None,
+) -> Imported:
+    """Read a source, and keep its runs in `results/<into>`.
+
+    Args:
+        source: a file or folder.
+        hints: what the files do not say.
+        into: name of the set; that of the source if not given.
+        results: folder that holds the results of all suites.
+        pool: whether the runs may lie beside own trials, under labels of their own.
+        dry_run: only tell what would be kept.
+        today: the date that is kept.
+
+    Raises:
+        BenchError: nothing is there, or the set holds own trials and `pool` is not given.
+    """
+    if hints.kind and hints.kind not in KINDS:
+        raise BenchError(f"kind {hints.kind!r} is not known; one of {', '.join(KINDS)}")
+    name = into or re.sub(r"[^A-Za-z0-9._-]+", "-", source.resolve().stem).strip("-._") or "imported"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise BenchError(f"--into {name!r}: a set's name is of letters, digits, dots, dashes and underscores")
+    store = Store(results / name)
+    own = _is_own(store)
+    if own and not pool:
+        raise BenchError(
+            f"{store.root} holds trials of this harness; import into another set and `bench compare` the two, "
+            "or say --pool to have imported runs beside them under labels of their own"
+        )
+    finding = read_source(source, hints)
+    existing = list(store.outcomes())
+    day = (today or date.today()).isoformat()  # noqa: DTZ011 - the day of whoever imports
+    prepared, refused = outcomes(finding.runs, existing, hints, day, " (imported)" if own else "")
+    if hints.label and len({one.run.algorithm for one in prepared}) > 1:
+        names = ", ".join(sorted({one.run.algorithm for one in prepared}))
+        raise BenchError(f"--label {hints.label!r} names one algorithm, and the source has several: {names}")
+    if not dry_run:
+        _keep(store, prepared, existing, own=own)
+    told = tuple(_told(one) for one in prepared)
+    return Imported(str(store.root), told, (*finding.refused, *refused), finding.aside, dry_run)
+
+
+def _is_own(store: Store) -> bool:
+    file = store.root / SUITE_COPY
+    if file.is_file():
+        return not suites.is_imported(file.read_text(encoding="utf-8"))
+    return any((store.root / "trials").glob("*"))
+
+
+def _keep(store: Store, prepared: Sequence[Prepared], existing: Sequence[Outcome], *, own: bool) -> None:
+    new = [one.outcome for one in prepared if one.new]
+    for outcome in new:
+        if isinstance(outcome, Record):
+            folder = store.folder(outcome.trial)
+            folder.mkdir(parents=True, exist_ok=True)
+            stored.keep(outcome, folder)
+        else:
+            store.keep_failure(outcome)
+    if new and not own:
+        store.keep_suite(_description(store, [*existing, *new]))
+
+
+def _told(one: Prepared) -> ImportedRun:
+    trial, run, origin = one.outcome.trial, one.run, imported(one.outcome)
+    failed = isinstance(one.outcome, Failure)
+    return ImportedRun(
+        label=trial.label,
+        environment=trial.environment,
+        seed=trial.seed,
+        kind=run.kind,
+        source=run.place,
+        points=len(run.steps),
+        steps=max(run.last_step, int(run.steps[-1]) if len(run.steps) else 0),
+        budget=trial.steps,
+        state="there already" if not one.new else "failed" if failed else "new",
+        evaluation=run.evaluation,
+        notes=(
+            *run.notes,
+            *([f"{one.outcome.kind}: {one.outcome.message}"] if isinstance(one.outcome, Failure) else ()),
+        )
+        if origin
+        else (),
+    )
+
+
+def _description(store: Store, found: Sequence[Outcome]) -> str:
+    """Return the text of the set's suite.yaml: what its user wrote there before is kept."""
+    file = store.root / SUITE_COPY
+    before = suites.read_imported(file) if file.is_file() else _fresh(store.root.name)
+    suite = completed(before, [one.trial for one in found])
+    seeds = sorted({one.trial.seed for one in found})
+    plan = Counter(one.trial.evaluation for one in found).most_common(1)[0][0]
+    evaluation = asdict(replace(plan, points=max(1, plan.points), episodes=max(1, plan.episodes)))
+    lines = [
+        "# Results of others, kept by `bench import`; `bench report` on this folder shows them.",
+        "# There is nothing to run. Title, question, analysis and references may be changed here.",
+        "imported: true",
+        f"name: {json.dumps(suite.name)}",
+        f"title: {json.dumps(suite.title)}",
+        f"question: {json.dumps(suite.question)}",
+        f"seeds: {json.dumps(seeds)}",
+        f"evaluation: {json.dumps(evaluation)}",
+        f"analysis: {json.dumps(asdict(suite.analysis))}",
+        "algorithms:",
+        *(f"  - {json.dumps({'name': entry.label})}" for entry in suite.algorithms),
+        "environments:",
+        *(f"  {json.dumps(place.environment)}: {_place(place)}" for place in suite.environments),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _place(place: SuiteEnvironment) -> str:
+    reference = {"reference": asdict(place.reference)} if isinstance(place.reference, Reference) else {}
+    return json.dumps({"steps": place.steps, **reference})
+
+
+def _fresh(name: str) -> Suite:
+    return Suite(name, f"{name}: imported results", "", (), (), (), EvaluationPlan())
