@@ -29,6 +29,7 @@ from bench.analysis.interval import (
 from bench.analysis.leads import leads
 from bench.analysis.ledger import Entry, Ledger, ledger
 from bench.analysis.profiles import profile, tau_grid
+from bench.analysis.published import against
 from bench.analysis.ranking import race_draws, shares_best
 from bench.analysis.recommend import recommendation
 from bench.analysis.reliability import reliability
@@ -134,6 +135,7 @@ def analyse(
         conclusions=_conclusions(suite, field, tuple(race), pairs, judged, draws, streams),
         claims=judged,
         sequence=sequence,
+        published=against(cells),
     )
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bench.cli.compare import compare
 from bench.cli.importing import import_
+from bench.cli.reproduce import reproduce
 from bench.cli.tally import duration
 from bench.cli.which import which
 from bench.errors import BenchError, SuiteError
@@ -221,14 +222,14 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="algorithms|environments|suites|hyperparameters",
-            autocompletion=lambda: ["algorithms", "environments", "suites", "hyperparameters"],
+            metavar="algorithms|environments|suites|hyperparameters|tables",
+            autocompletion=lambda: ["algorithms", "environments", "suites", "hyperparameters", "tables"],
         ),
     ],
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """List what can be named in a suite."""
+    """List what can be named in a suite, and the published tables that can be reproduced."""
     from bench.cli.inventory import INVENTORIES  # noqa: PLC0415 - see run
 
     if what not in INVENTORIES:
@@ -258,6 +259,7 @@ def doctor(*, as_json: JsonOption = False) -> None:
 app.command()(compare)
 app.command()(which)
 app.command("import")(import_)
+app.command()(reproduce)
 
 
 def main() -> None:

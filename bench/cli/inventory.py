@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench import hyperparameters
+from bench import hyperparameters, published
 from bench.catalog import algorithms, environments
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.pipeline.reproduce import Reproduction
 
 Row = dict[str, Any]
 LOWEST_FREE_GB = 1.0
@@ -77,11 +80,19 @@ def list_hyperparameters() -> list[Row]:
     ]
 
 
+def list_tables() -> list[Row]:
+    """Return a row per published table, with what running all of it takes on one core."""
+    from bench.pipeline.reproduce import open_table  # noqa: PLC0415 - plans trials; only here
+
+    return [_table_row(open_table(name)) for name in published.names()]
+
+
 INVENTORIES: dict[str, Callable[[], list[Row]]] = {
     "algorithms": list_algorithms,
     "environments": list_environments,
     "suites": list_suites,
     "hyperparameters": list_hyperparameters,
+    "tables": list_tables,
 }
 
 
@@ -107,6 +118,23 @@ def examine() -> list[Check]:
         ),
         _trial_works(),
     ]
+
+
+def _table_row(opened: Reproduction) -> Row:
+    from bench.cli.tally import duration  # noqa: PLC0415 - only here
+
+    table, seconds = opened.table, sum(one.cost for one in opened.cells)
+    return {
+        "table": table.name,
+        "title": table.title,
+        "measured": table.date,
+        "runs a number": table.runs,
+        "numbers": len(table.cells),
+        "comparable": sum(not cell.not_comparable for cell in table.cells),
+        "our runs": f"{sum(len(one.outcomes) for one in opened.cells)} of {len(opened.experiment.plan.trials)}",
+        "core time to go": duration(seconds),
+        "cheapest ten": duration(sum(one.cost for one in opened.cells[:10])),
+    }
 
 
 def _suite_row(path: Path) -> Row:

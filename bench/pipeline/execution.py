@@ -74,7 +74,8 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
     """
     from bench.runner.local import LocalExecutor  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-    experiment.store.keep_suite(experiment.text)
+    if experiment.text:
+        experiment.store.keep_suite(experiment.text)
     executor = LocalExecutor(jobs[0].workers if jobs else 1)
     with _interrupts(executor.stop) as interrupted:
         _follow(executor, jobs, experiment.store, listen)

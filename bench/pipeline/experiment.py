@@ -27,6 +27,7 @@ class Experiment:
     plan: Plan
     store: Store
     text: str
+    """Of the suite file; empty where there is none to be kept beside the results."""
     traits: Mapping[str, Environment]
     """Of every environment; unknown ids have been made once and looked at."""
     imported: bool = False

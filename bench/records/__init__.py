@@ -28,6 +28,7 @@ from bench.records.estimates import (
 )
 from bench.records.interval import Interval
 from bench.records.learner import Learner, LearnerRequest
+from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict
 from bench.records.suite import (
     CLAIM_QUANTITIES,
     AnalysisPlan,
@@ -46,6 +47,8 @@ __all__ = [
     "CLAIM_QUANTITIES",
     "FAILURE_KINDS",
     "PROTOCOL",
+    "STATISTICS",
+    "VERDICTS",
     "Advice",
     "Aggregate",
     "AnalysisPlan",
@@ -76,6 +79,9 @@ __all__ = [
     "Pair",
     "Phrase",
     "Profile",
+    "PublishedCell",
+    "PublishedTable",
+    "PublishedVerdict",
     "Record",
     "Reference",
     "ReferenceLine",

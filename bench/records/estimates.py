@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.records.answers import Card, ClaimVerdict, Conclusion, Lead, Reliability, SequentialRun, Situation
 from bench.records.interval import Interval
+from bench.records.published import PublishedVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,3 +238,5 @@ class Estimates:
     claims: tuple[ClaimVerdict, ...] = ()
     sequence: SequentialRun | None = None
     """How the number of seeds came about, where it was not fixed beforehand."""
+    published: tuple[PublishedVerdict, ...] = ()
+    """The cells against what others published of the same."""

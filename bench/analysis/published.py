@@ -1,0 +1,361 @@
+"""A published number and our runs in, whether they agree out.
+
+ONE published run. Is it a plausible further draw from our runs? What counts is a prediction interval, not the interval
+of our mean. Returns are skewed, capped or fail in some runs, so the usual t prediction interval errs too often; the
+limits beyond which a number is called different reach further than t at 98 % and further than our outermost runs by
+5/n of their range (by twice the range where half of the runs are equal: then the range says little about the others).
+From 39 runs on, ranks alone decide: 1 in 40 lies below all of them, whatever the distribution. Measured over twelve
+shapes of distribution, at most 5 % of honest single runs are called different, and four in five of those four standard
+deviations off are found with ten runs (tests/test_published.py).
+
+SEVERAL published runs. The interval of the difference of means, the wider of Welch's and the pooled one: with three
+published runs Welch's alone calls up to 13 % of honest tables different. Within the margin: reproduced.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from bench import hyperparameters, published
+from bench.analysis.interval import FEWEST_RUNS, mean_interval
+from bench.analysis.scores import Cell, Run
+from bench.records import Interval, PublishedCell, PublishedTable, PublishedVerdict, Reference, Trial
+
+Floats = NDArray[np.float64]
+FEWEST_AGAINST_ONE = 10
+"""Runs of ours below which a single published run is not judged: too often none of them has failed yet."""
+ENOUGH_FOR_RANKS = 39
+"""2 / (n + 1) is 5 % from here on."""
+_CONFIDENCE, _WIDE = 0.95, 0.98
+_REACH, _REACH_IF_TIED = 5.0, 2.0
+_MOST_RUNS = 200
+"""More than this many further runs is no plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a table tells of several runs."""
+
+    mean: float
+    sd: float
+    """Sample standard deviation over runs."""
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with what carries it."""
+
+    verdict: str
+    reason: str
+    limits: Interval | None = None
+    rank: int | None = None
+    more_runs: int | None = None
+
+
+def sample_sd(spread: float, kind: str, runs: int) -> float | None:
+    """Return the sample standard deviation over runs behind a printed spread; None for a single run.
+
+    Args:
+        spread: as printed.
+        kind: `std`, a population standard deviation; `stderr`, that over the root of the number of runs.
+        runs: behind it.
+
+    Raises:
+        ValueError: another kind.
+    """
+    if kind not in ("std", "stderr"):
+        raise ValueError(f"spread kind {kind!r} is not known; std or stderr")
+    if runs < 2:  # noqa: PLR2004 - one run has no spread
+        return None
+    population = spread * math.sqrt(runs) if kind == "stderr" else spread
+    return population * math.sqrt(runs / (runs - 1))
+
+
+def peak(curves: Floats) -> tuple[int, Floats]:
+    """Return the evaluation at which the mean over runs is highest, and the runs' returns there.
+
+    This is the maximum of the mean, not the mean of the maxima, which is larger.
+
+    Args:
+        curves: (runs, evaluations) returns.
+    """
+    best = int(np.argmax(np.mean(curves, axis=0)))
+    return best, np.asarray(curves[:, best])
+
+
+def statistic(runs: Sequence[Run], name: str) -> Floats | None:
+    """(runs,) the statistic that a table is about; None where a run lacks it. A failed run has the random return."""
+    if name == "maximum":
+        curves = [run.means for run in runs if run.record is not None]
+        whole = len(curves) == len(runs) > 0 and len({len(curve) for curve in curves}) == 1 and len(curves[0]) > 0
+        return peak(np.stack(curves))[1] if whole else None
+    found = np.array([_of_run(run, name) for run in runs], dtype=np.float64)
+    return found if np.isfinite(found).all() else None
+
+
+def against_one(value: float, ours: Floats, rounding: float = 0.0) -> Judgement:
+    """Judge one published run.
+
+    Args:
+        value: as published.
+        ours: (runs,) the same statistic of our runs.
+        rounding: half a unit of the last printed digit.
+    """
+    n = len(ours)
+    if n < 2:  # noqa: PLR2004 - one run predicts nothing
+        return Judgement("undecided", f"{_runs(n)} of ours", rank=_rank(value, ours), more_runs=FEWEST_AGAINST_ONE - n)
+    plausible, beyond = _usual(ours), _far(ours)
+    limits, rank = Interval(float(np.mean(ours)), *plausible, n, _equal(ours)), _rank(value, ours)
+    if n < FEWEST_AGAINST_ONE:
+        reason = f"{n} runs of ours; from {FEWEST_AGAINST_ONE} on a single published run is judged"
+        return Judgement("undecided", reason, limits, rank, FEWEST_AGAINST_ONE - n)
+    if plausible[0] - rounding <= value <= plausible[1] + rounding:
+        return Judgement("reproduced", "as plausible as one more run of ours", limits, rank)
+    if value + rounding < beyond[0]:
+        return Judgement("above", "our runs end above the published one, further than one more run would", limits, rank)
+    if value - rounding > beyond[1]:
+        return Judgement("below", "our runs end below the published one, further than one more run would", limits, rank)
+    reason = f"outside the usual limits, not far enough to be sure of it; with {ENOUGH_FOR_RANKS} runs ranks decide"
+    return Judgement("undecided", reason, limits, rank, max(1, ENOUGH_FOR_RANKS - n))
+
+
+def against_several(theirs: Summary, ours: Summary, margin: float | None, rounding: float = 0.0) -> Judgement:
+    """Judge the mean of several published runs.
+
+    Args:
+        theirs: as published, the spread converted to a sample standard deviation over runs.
+        ours: our runs.
+        margin: in returns; means within it count as the same. None: nothing can be called the same.
+        rounding: half a unit of the last printed digit of their mean.
+    """
+    if ours.n < FEWEST_RUNS:
+        reason = f"{_runs(ours.n)} of ours, at least {FEWEST_RUNS} are needed"
+        return Judgement("undecided", reason, more_runs=FEWEST_RUNS - ours.n)
+    difference, half = ours.mean - theirs.mean, _half(theirs, ours)
+    if half == 0:
+        return _without_spread(theirs, ours, rounding)
+    half += rounding
+    limits = Interval(difference, difference - half, difference + half, ours.n)
+    verdict = _verdict(difference, half, margin)
+    if verdict != "undecided":
+        return Judgement(verdict, _SEVERAL[verdict].format(margin=margin or 0.0), limits)
+    more = _price(theirs, ours, margin, rounding)
+    reason = "the difference is neither sure nor sure to be within the margin"
+    if margin is None:
+        reason = "the difference is not sure, and without reference returns there is no margin"
+    elif more is None:
+        reason += f"; of {theirs.n} published runs too little is known for any number of ours to tell"
+    return Judgement("undecided", reason, limits, more_runs=more)
+
+
+def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> PublishedVerdict:
+    """Return one published number against what there is of it here."""
+    theirs = None
+    if table.spread_over == "runs" and cell.spread is not None:
+        theirs = sample_sd(cell.spread, table.spread_kind, table.runs)
+    bare = PublishedVerdict(
+        table=table.name,
+        label=cell.algorithm if found is None else found.label,
+        environment=cell.place,
+        published_as=cell.environment,
+        steps=cell.steps,
+        statistic=table.statistic,
+        published=cell.mean,
+        published_runs=table.runs,
+        published_sd=theirs,
+        verdict="not yet run",
+        reason="",
+    )
+    if cell.not_comparable:
+        return replace(bare, verdict="not comparable", reason=cell.not_comparable)
+    if found is None or not found.runs:
+        return bare
+    if reason := _mismatch(table, cell, found.entries[0].trial):
+        return replace(bare, verdict="not comparable", reason=reason, n=len(found.runs))
+    ours = statistic(found.runs, table.statistic)
+    if ours is None:
+        return replace(bare, verdict="not comparable", reason="a run here lacks the statistic", n=len(found.runs))
+    return _judged(bare, table, ours, found.reference)
+
+
+def against(cells: Sequence[Cell]) -> tuple[PublishedVerdict, ...]:
+    """Return every published number about a pair that the cells have, comparable ones first."""
+    return tuple(sorted(_counterparts(cells), key=lambda line: line.verdict == "not comparable"))
+
+
+def wanted(table: PublishedTable, cell: PublishedCell) -> dict[str, Any]:
+    """Return the hyperparameters of a published number."""
+    return {**hyperparameters.resolve(table.hyperparameters, cell.algorithm, cell.place)[0], **cell.settings}
+
+
+def _counterparts(cells: Sequence[Cell]) -> Iterator[PublishedVerdict]:
+    for table in published.tables():
+        for entry in table.cells:
+            for found in cells:
+                trial = found.entries[0].trial
+                if (trial.algorithm, trial.environment) == (entry.algorithm, entry.place) and found.runs:
+                    yield compare(table, entry, found)
+
+
+def _judged(
+    bare: PublishedVerdict, table: PublishedTable, ours: Floats, reference: Reference | None
+) -> PublishedVerdict:
+    n = len(ours)
+    sd = float(np.std(ours, ddof=1)) if n > 1 else None
+    margin = None if reference is None else table.margin * (reference.target - reference.random)
+    seen = replace(bare, n=n, ours=mean_interval([ours], _CONFIDENCE), sd=sd)
+    if table.runs == 1:
+        told = against_one(bare.published, ours, table.rounding)
+        seen = replace(seen, level=(n - 1) / (n + 1))
+    elif bare.published_sd is None:
+        told = Judgement("not comparable", "the source prints no spread over its runs")
+    else:
+        theirs = Summary(bare.published, bare.published_sd, table.runs)
+        told = against_several(theirs, Summary(float(np.mean(ours)), sd or 0.0, n), margin, table.rounding)
+        seen = replace(seen, margin=margin)
+    return replace(
+        seen,
+        verdict=told.verdict,
+        reason=told.reason,
+        limits=told.limits,
+        rank=told.rank,
+        more_runs=told.more_runs,
+    )
+
+
+def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> str:
+    """Return why the trial is no rerun of the cell; empty where it is one."""
+    if trial.steps != cell.steps:
+        return f"budget {trial.steps:,} against {cell.steps:,} steps"
+    if trial.environment_kwargs:
+        return "the environment is changed here"
+    if table.statistic != "training" and trial.evaluation.deterministic != table.deterministic:
+        return f"evaluated {_mode(trial.evaluation.deterministic)} against {_mode(table.deterministic)}"
+    differing = _differing(wanted(table, cell), trial.hyperparameters)
+    return f"other settings: {', '.join(differing)}" if differing else ""
+
+
+def _mode(deterministic: bool) -> str:
+    return "deterministically" if deterministic else "with exploration"
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+
+
+def _of_run(run: Run, name: str) -> float:
+    if run.record is None or name == "final":
+        return run.final_return
+    if name == "last":
+        return float(run.means[-1]) if len(run.means) else math.nan
+    if name == "training":
+        found = run.record.curve.training_returns
+        return float(found[-1]) if len(found) else math.nan
+    raise ValueError(f"statistic {name!r} is not known")
+
+
+def _usual(ours: Floats) -> tuple[float, float]:
+    """Return the t prediction interval, no narrower than the runs themselves; from 39 runs on, that of ranks."""
+    n = len(ours)
+    if n >= ENOUGH_FOR_RANKS:
+        return _ranked(ours)
+    mean, half = float(np.mean(ours)), _t(n - 1, _CONFIDENCE) * float(np.std(ours, ddof=1)) * math.sqrt(1 + 1 / n)
+    return min(mean - half, float(np.min(ours))), max(mean + half, float(np.max(ours)))
+
+
+def _far(ours: Floats) -> tuple[float, float]:
+    """Return the limits beyond which a published run is called different."""
+    n = len(ours)
+    if n >= ENOUGH_FOR_RANKS:
+        return _ranked(ours)
+    mean, half = float(np.mean(ours)), _t(n - 1, _WIDE) * float(np.std(ours, ddof=1)) * math.sqrt(1 + 1 / n)
+    tied = 2 * np.sum(ours == np.sort(ours)[n // 2]) >= n
+    reach = (_REACH_IF_TIED if tied else _REACH / n) * float(np.ptp(ours))
+    return min(mean - half, float(np.min(ours)) - reach), max(mean + half, float(np.max(ours)) + reach)
+
+
+def _ranked(ours: Floats) -> tuple[float, float]:
+    """Return order statistics between which a further run lies with at least the confidence."""
+    place = math.floor((1 - _CONFIDENCE) / 2 * (len(ours) + 1) + 1e-9)
+    ordered = np.sort(ours)
+    return float(ordered[place - 1]), float(ordered[len(ours) - place])
+
+
+def _rank(value: float, ours: Floats) -> int:
+    return 1 + int(np.sum(ours < value))
+
+
+def _equal(ours: Floats) -> str:
+    return f"all {len(ours)} runs have the same value" if np.ptp(ours) == 0 else ""
+
+
+def _half(theirs: Summary, ours: Summary) -> float:
+    """Return half the width of the interval of the difference: Welch's or the pooled one, whichever is wider."""
+    of_theirs, of_ours = theirs.sd**2 / theirs.n, ours.sd**2 / ours.n
+    if of_theirs + of_ours == 0:
+        return 0.0
+    # Divided by their sum first, so that the squares of tiny variances cannot vanish.
+    shares = of_theirs / (of_theirs + of_ours), of_ours / (of_theirs + of_ours)
+    df = 1 / (shares[0] ** 2 / (theirs.n - 1) + shares[1] ** 2 / (ours.n - 1))
+    freedom = theirs.n + ours.n - 2
+    pooled = ((theirs.n - 1) * theirs.sd**2 + (ours.n - 1) * ours.sd**2) / freedom
+    welch = _t(df, _CONFIDENCE) * math.sqrt(of_theirs + of_ours)
+    return max(welch, _t(freedom, _CONFIDENCE) * math.sqrt(pooled * (1 / theirs.n + 1 / ours.n)))
+
+
+def _t(df: float, confidence: float) -> float:
+    return float(stdtrit(df, (1 + confidence) / 2))
+
+
+_SEVERAL = {
+    "reproduced": "the difference lies within the margin of {margin:.3g}",
+    "above": "our mean lies above the published one",
+    "below": "our mean lies below the published one",
+}
+
+
+def _verdict(difference: float, half: float, margin: float | None) -> str:
+    if margin is not None and abs(difference) + half <= margin:
+        return "reproduced"
+    if abs(difference) <= half:
+        return "undecided"
+    return "above" if difference > 0 else "below"
+
+
+def _without_spread(theirs: Summary, ours: Summary, rounding: float) -> Judgement:
+    """Judge where all runs on each side have one value."""
+    difference = ours.mean - theirs.mean
+    limits = Interval(difference, n=ours.n, note=f"all {ours.n} runs here and all {theirs.n} there have one value")
+    if abs(difference) <= rounding:
+        return Judgement("reproduced", "every run on both sides has the same value", limits)
+    # Of all ways to tell the two groups apart, this is one of two that separate them wholly.
+    if 2 / math.comb(theirs.n + ours.n, ours.n) <= 1 - _CONFIDENCE:
+        verdict = "above" if difference > 0 else "below"
+        return Judgement(verdict, _SEVERAL[verdict], limits)
+    return Judgement("undecided", "too few runs that are all alike", limits, more_runs=1)
+
+
+def _price(theirs: Summary, ours: Summary, margin: float | None, rounding: float) -> int | None:
+    """Return how many more runs of ours would decide, if means and spreads stay what they are; None: no number."""
+    difference = ours.mean - theirs.mean
+
+    def decided(more: int) -> bool:
+        half = _half(theirs, replace(ours, n=ours.n + more)) + rounding
+        return _verdict(difference, half, margin) != "undecided"
+
+    # The interval only narrows, so what once decides keeps deciding.
+    found = 1 + bisect_left(range(1, _MOST_RUNS + 1), True, key=decided)
+    return found if found <= _MOST_RUNS else None
+
+
+def _runs(n: int) -> str:
+    return f"{n} run{'s' * (n != 1)}"

@@ -1,0 +1,166 @@
+"""A published table's name in; its protocol run again and a verdict for every number in the terminal out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.cli.tally import duration
+
+if TYPE_CHECKING:
+    from bench.pipeline import Experiment, Summary
+    from bench.pipeline.reproduce import Reproduction
+    from bench.records import PublishedVerdict
+    from bench.runner.jobs import Event, Job
+
+
+def _tables_at_hand(incomplete: str) -> list[str]:
+    from bench.published import names  # noqa: PLC0415 - only for completion
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def reproduce(
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE", help="a published table; `bench list tables` shows all", autocompletion=_tables_at_hand
+        ),
+    ],
+    *,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="numbers such as 'ppo@CartPole-v1', 'ppo', '@CartPole-v1'; may be repeated"),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="runs per number, instead of the table's")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="trials side by side; None: as the cores carry")] = None,
+    devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
+    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
+    run: Annotated[bool, typer.Option(help="run what is missing; --no-run judges what is there")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would run and what it costs, and run nothing")
+    ] = False,
+    to: Annotated[Path | None, typer.Option(help="folder of the page; reports/published/TABLE if not given")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+) -> None:
+    """Run a published table's protocol again, the cheapest number first, and judge every number.
+
+    One published run: is it a plausible further draw from our runs? Several: the difference of means with its interval,
+    and whether it is within the margin. Run it again to go on; trials of other suites count where they are the same.
+    """
+    from bench import pipeline  # noqa: PLC0415 - `bench --help` must be instant
+    from bench.pipeline import reproduce as reproduction  # noqa: PLC0415 - as above
+
+    opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
+    if dry_run:
+        _say_cost(opened, workers or pipeline.default_workers(), as_json=as_json)
+        return
+    summary = None
+    if run:
+        options = pipeline.RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
+        summary = reproduction.rerun(opened, options, _shown(quiet=quiet or as_json))
+        opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
+    lines = reproduction.judge(opened)
+    page = reproduction.write_page(opened, to)
+    _say(opened, lines, page, summary, as_json=as_json)
+    raise typer.Exit(summary.exit_code if summary is not None else 0)
+
+
+def _shown(*, quiet: bool) -> Callable[[Experiment, Sequence[Job]], AbstractContextManager[Callable[[Event], None]]]:
+    @contextmanager
+    def show(experiment: Experiment, jobs: Sequence[Job]) -> Iterator[Callable[[Event], None]]:
+        from bench.cli import display as displays  # noqa: PLC0415 - see reproduce
+        from bench.cli.tally import Tally  # noqa: PLC0415 - see reproduce
+
+        console = Console()
+        kind = (
+            displays.QuietDisplay if quiet else displays.LiveDisplay if console.is_terminal else displays.PlainDisplay
+        )
+        planned = [job.trial for job in jobs]
+        if not quiet:
+            console.print(f"{planned[0].label} on {planned[0].environment}", style="bold", highlight=False)
+        with kind(Tally(planned, [], [], jobs[0].workers), jobs, console) as display:
+            yield display.hear
+        del experiment
+
+    return show
+
+
+def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:
+    rows = [
+        (*one.key, one.cell.steps, len(one.trials) - len(one.missing), len(one.missing), one.cost)
+        for one in opened.cells
+    ]
+    if as_json:
+        names = ("algorithm", "environment", "steps", "done", "missing", "core_seconds")
+        _json({"table": opened.table.name, "cells": [dict(zip(names, row, strict=True)) for row in rows]})
+        return
+    grid = _grid("algorithm", "environment", "steps", "done", "to run", "core time")
+    for row in rows:
+        grid.add_row(*row[:2], f"{row[2]:,}", str(row[3]), str(row[4]), duration(row[5]) if row[5] else "")
+    console = Console()
+    console.print(grid, highlight=False)
+    seconds = sum(row[5] for row in rows)
+    console.print(
+        f"to run: {opened.missing} trials, {duration(seconds)} of one core, about {duration(seconds / workers)} on "
+        f"{workers} workers (reckon with a factor of 2)",
+        highlight=False,
+    )
+
+
+def _say(
+    opened: Reproduction, lines: Sequence[PublishedVerdict], page: Path, summary: Summary | None, *, as_json: bool
+) -> None:
+    from bench.report.published import headline, judged  # noqa: PLC0415 - see reproduce
+
+    if as_json:
+        _json(
+            {
+                "table": opened.table.name,
+                "headline": headline(lines),
+                "numbers": [asdict(line) for line in lines],
+                "summary": summary and asdict(summary),
+                "report": str(page),
+            }
+        )
+        return
+    console = Console()
+    console.print(opened.table.title, style="bold", highlight=False, markup=False)
+    content = judged(lines)
+    wanted = ("Algorithm", "Environment", "Published", "Our mean", "n", "Allowed", "Rank", "Verdict")
+    places = [place for place, column in enumerate(content.columns) if column.name in wanted]
+    grid = _grid(*(content.columns[place].name for place in places))
+    for row in content.shown():
+        grid.add_row(*(row[place] for place in places))
+    if content.rows:
+        console.print(grid, highlight=False, markup=False)
+    console.print(headline(lines), highlight=False, markup=False)
+    for root, count in opened.borrowed.items():
+        console.print(f"{count} trials of {root} are the very same and count here", highlight=False, markup=False)
+    if summary is not None and summary.failed:
+        console.print(f"{summary.failed} trials failed; --retry-failed tries them again", style="red", highlight=False)
+    if summary is not None and summary.interrupted:
+        console.print("interrupted; everything finished is kept, the same command goes on from here", highlight=False)
+    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+def _json(data: object) -> None:
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def _grid(*columns: str) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    return grid

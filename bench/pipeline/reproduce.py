@@ -1,0 +1,314 @@
+"""A published table's name in; its protocol run again cell by cell, and a verdict for every number out."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.catalog import Environment, did_you_mean, environments
+from bench.errors import BenchError
+from bench.pipeline.execution import RunOptions, Summary, prepare, run
+from bench.pipeline.experiment import RESULTS, Experiment
+from bench.pipeline.results import REPORTS, gather, references
+from bench.plan import Plan, expected_seconds, plan
+from bench.published import table as read_table
+from bench.records import (
+    AnalysisPlan,
+    EvaluationPlan,
+    Outcome,
+    PublishedCell,
+    PublishedTable,
+    PublishedVerdict,
+    Record,
+    Suite,
+    SuiteAlgorithm,
+    SuiteEnvironment,
+    Trial,
+)
+from bench.store import Store
+
+if TYPE_CHECKING:
+    from bench.runner.jobs import Event, Job
+
+Key = tuple[str, str]
+"""Algorithm and environment, as today's Gymnasium calls it."""
+_SECONDS = 60.0
+_POINTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CellPlan:
+    """One published number, its trials, and what there is of them."""
+
+    cell: PublishedCell
+    trials: tuple[Trial, ...]
+    """Empty where nothing of today can be compared with it."""
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    """Of one core, that one more run takes."""
+
+    @property
+    def key(self) -> Key:
+        """Algorithm and environment."""
+        return self.cell.algorithm, self.cell.place
+
+    @property
+    def missing(self) -> tuple[Trial, ...]:
+        """The trials without a result anywhere."""
+        there = {outcome.trial.fingerprint for outcome in self.outcomes}
+        return tuple(trial for trial in self.trials if trial.fingerprint not in there)
+
+    @property
+    def cost(self) -> float:
+        """Seconds of one core for what is missing."""
+        return self.seconds * len(self.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """A published table with what there is of it here."""
+
+    table: PublishedTable
+    cells: tuple[CellPlan, ...]
+    """Those asked for, the cheapest run first."""
+    experiment: Experiment
+    """All of their trials, each with its cell's own budget."""
+    borrowed: Mapping[str, int]
+    """Results folder of another suite -> trials of it that are the very same and count here too."""
+
+    @property
+    def missing(self) -> int:
+        """Trials still to be run."""
+        return sum(len(one.missing) for one in self.cells)
+
+
+def open_table(
+    name: str, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
+) -> Reproduction:
+    """Return a published table of the project with the trials that run its protocol again; see `reproduction`.
+
+    Raises:
+        BenchError: no such table, or a pattern that matches nothing.
+    """
+    return reproduction(read_table(name), only=only, seeds=seeds, results=results)
+
+
+def reproduction(
+    table: PublishedTable, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
+) -> Reproduction:
+    """Return a table with the trials that run its protocol again and what there is of them.
+
+    Trials of other suites count where they are the same to the last setting.
+
+    Args:
+        table: numbers with their protocol.
+        only: patterns such as `ppo@CartPole-v1`, `ppo`, `@CartPole-v1`; empty means all.
+        seeds: runs per number, instead of what the table asks for.
+        results: folder that holds the results of all suites.
+
+    Raises:
+        BenchError: a pattern that matches nothing.
+    """
+    count = table.seeds if seeds is None else seeds
+    cells = _chosen(table, only)
+    planned = {_key(cell): _trials(table, cell, count) for cell in cells}
+    root = results / f"published-{table.name}"
+    experiment = _experiment(table, cells, list(chain.from_iterable(planned.values())), Store(root))
+    kept, borrowed = _outcomes(experiment, results)
+    found = [_cell_plan(cell, planned[_key(cell)], kept) for cell in cells]
+    found.sort(key=lambda one: (not one.trials, one.seconds))
+    return Reproduction(table, tuple(found), experiment, borrowed)
+
+
+def rerun(
+    opened: Reproduction,
+    options: RunOptions,
+    show: Callable[[Experiment, Sequence[Job]], AbstractContextManager[Callable[[Event], None]]],
+) -> Summary:
+    """Run what is missing, the cheapest cell first; return what it came to.
+
+    Args:
+        opened: the table.
+        options: how to run.
+        show: the cell about to run and its jobs -> a context that hears every event.
+    """
+    total = Summary(0, 0, 0, 0, interrupted=False)
+    for one in opened.cells:
+        if total.interrupted or not one.trials:
+            continue
+        wanted = one.trials if options.retry_failed else one.missing
+        part = replace(opened.experiment, plan=Plan(wanted, (), ()))
+        jobs = prepare(part, options) if wanted else []
+        if jobs:
+            with show(part, jobs) as listen:
+                total = _added(total, run(part, jobs, listen))
+    return total
+
+
+def judge(opened: Reproduction) -> tuple[PublishedVerdict, ...]:
+    """Return a verdict for every number asked for, in the order of the table's cost."""
+    from bench.analysis.published import compare  # noqa: PLC0415 - see bench/pipeline/__init__.py
+    from bench.analysis.versus import cells_of  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    known, lines = references(opened.experiment.suite), []
+    for one in opened.cells:
+        there = list(cells_of(one.trials, one.outcomes, known, AnalysisPlan()).values()) if one.outcomes else []
+        line = compare(opened.table, one.cell, there[0] if there else None)
+        lines.append(_priced(line, one))
+    return tuple(lines)
+
+
+def write_page(opened: Reproduction, folder: Path | None = None) -> Path:
+    """Judge and write the table's page; return its path."""
+    from bench.report.published import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    target = folder or REPORTS / "published" / opened.table.name
+    return write(opened.table, judge(opened), target, dict(opened.borrowed))
+
+
+def _key(cell: PublishedCell) -> Key:
+    return cell.algorithm, cell.place
+
+
+def _chosen(table: PublishedTable, only: Sequence[str]) -> list[PublishedCell]:
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - only here
+
+    def fits(pattern: str, text: str) -> bool:
+        return fnmatchcase(text.casefold(), pattern.casefold() or "*")
+
+    def matching(pattern: str) -> list[PublishedCell]:
+        algorithm, _, environment = pattern.partition("@")
+        return [
+            cell
+            for cell in table.cells
+            if fits(algorithm, cell.algorithm) and any(fits(environment, e) for e in (cell.place, cell.environment))
+        ]
+
+    if unknown := [pattern for pattern in only if not matching(pattern)]:
+        names = [f"{cell.algorithm}@{cell.place}" for cell in table.cells]
+        hints = [did_you_mean(pattern, names) or f"it has {', '.join(names[:3])}, ..." for pattern in unknown]
+        told = [f"--only {p!r}: {table.name} has no such number; {h}" for p, h in zip(unknown, hints, strict=True)]
+        raise BenchError("\n".join(told))
+    wanted = {id(cell) for pattern in only for cell in matching(pattern)}
+    return [cell for cell in table.cells if not only or id(cell) in wanted]
+
+
+def _trials(table: PublishedTable, cell: PublishedCell, seeds: int) -> tuple[Trial, ...]:
+    """Return the trials of one number; none where it is not comparable, whatever one runs."""
+    if cell.not_comparable:
+        return ()
+    # One planned and the others made like it: looking up the installed versions is what takes the time.
+    first = plan(_suite(table, [cell], 1), {cell.place: _traits(cell)}).trials[0]
+    return tuple(replace(first, seed=seed) for seed in range(seeds))
+
+
+def _suite(table: PublishedTable, cells: Sequence[PublishedCell], seeds: int) -> Suite:
+    """Return cells as a suite; where there are several, its budgets are nobody's and only its names count."""
+    algorithms = {
+        cell.algorithm: SuiteAlgorithm(
+            cell.algorithm, cell.algorithm, table.hyperparameters, cell.settings if len(cells) == 1 else {}
+        )
+        for cell in cells
+    }
+    places = {cell.place: SuiteEnvironment(cell.place, cell.steps) for cell in cells}
+    return Suite(
+        name=f"published-{table.name}",
+        title=table.title,
+        question=f"Does {table.title} hold here?",
+        seeds=tuple(range(seeds)),
+        algorithms=tuple(algorithms.values()),
+        environments=tuple(places.values()),
+        evaluation=EvaluationPlan(points=_POINTS, deterministic=table.deterministic or table.statistic == "training"),
+        skip_incompatible=True,
+    )
+
+
+def _traits(cell: PublishedCell) -> Environment:
+    known = environments()
+    if cell.place not in known:
+        raise BenchError(f"{cell.place}: the catalogue does not know this environment")
+    return known[cell.place]
+
+
+def _experiment(
+    table: PublishedTable, cells: Sequence[PublishedCell], trials: Sequence[Trial], store: Store
+) -> Experiment:
+    comparable = [cell for cell in cells if not cell.not_comparable]
+    suite = _suite(table, comparable, table.seeds)
+    traits = {cell.place: _traits(cell) for cell in comparable}
+    # No suite file has one budget per algorithm: there is no text to keep beside the results.
+    return Experiment(suite, Plan(tuple(trials), (), ()), store, "", traits)
+
+
+def _outcomes(experiment: Experiment, results: Path) -> tuple[dict[str, Outcome], dict[str, int]]:
+    """Return outcomes by the planned trial's fingerprint, and how many come from which other folder."""
+    kept: dict[str, Outcome] = {}
+    borrowed: dict[str, int] = {}
+    names = {_stem(trial) for trial in experiment.plan.trials}
+    others = sorted(folder.parent for folder in results.glob("*/trials"))
+    for root in [experiment.store.root, *(one for one in others if one != experiment.store.root)]:
+        if not any(_stem_of(folder.name) in names for folder in (root / "trials").glob("*")):
+            continue
+        new = {key: one for key, one in _within(experiment, root).items() if key not in kept}
+        kept |= new
+        if root != experiment.store.root and new:
+            borrowed[str(root)] = len(new)
+    return kept, borrowed
+
+
+def _within(experiment: Experiment, root: Path) -> dict[str, Outcome]:
+    """Return what a folder holds of the planned trials, made with any versions of the libraries."""
+    planned, outcomes = gather(replace(experiment, store=Store(root)))
+    asked = {old.fingerprint: new.fingerprint for new, old in zip(experiment.plan.trials, planned, strict=True)}
+    return {asked[one.trial.fingerprint]: one for one in outcomes if one.trial.fingerprint in asked}
+
+
+def _stem(trial: Trial) -> str:
+    return _stem_of(trial.name)
+
+
+def _stem_of(name: str) -> str:
+    """Return algorithm, environment and seed of a trial folder's name."""
+    return name.rpartition("--")[0]
+
+
+def _cell_plan(cell: PublishedCell, trials: tuple[Trial, ...], kept: Mapping[str, Outcome]) -> CellPlan:
+    found = [(trial, kept[trial.fingerprint]) for trial in trials if trial.fingerprint in kept]
+    # Under the fingerprint of today, so that trial and outcome meet: the versions stand in its provenance.
+    outcomes = tuple(replace(outcome, trial=trial) for trial, outcome in found)
+    return CellPlan(cell, trials, outcomes, _seconds(cell, trials, outcomes))
+
+
+def _seconds(cell: PublishedCell, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> float:
+    """Return what one more run takes: as measured here, else as the table says, else as the plan expects."""
+    walls = [outcome.timings["wall"] for outcome in outcomes if isinstance(outcome, Record)]
+    if walls:
+        return statistics.median(walls)
+    if cell.minutes:
+        return _SECONDS * cell.minutes
+    return expected_seconds(trials[0]) if trials else 0.0
+
+
+def _priced(line: PublishedVerdict, one: CellPlan) -> PublishedVerdict:
+    """Return the verdict with its hours of one core."""
+    if line.verdict == "not yet run":
+        runs = len(one.missing)
+        return replace(line, reason=f"{runs} runs", more_runs=runs, hours=one.cost / 3600)
+    if line.verdict == "undecided" and line.more_runs:
+        return replace(line, hours=line.more_runs * one.seconds / 3600)
+    return line
+
+
+def _added(one: Summary, other: Summary) -> Summary:
+    return Summary(
+        one.planned + other.planned,
+        one.done + other.done,
+        one.failed + other.failed,
+        one.elsewhere + other.elsewhere,
+        interrupted=one.interrupted or other.interrupted,
+    )

@@ -1,0 +1,213 @@
+"""Verdicts on published numbers in, a table of them and a page of its own out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from bench.records import STATISTICS, VERDICTS, Estimates, Interval, PublishedTable, PublishedVerdict
+from bench.report import html, order, words
+from bench.report.order import Places
+from bench.report.table import FORMATS, Cell, Column, Table
+
+JUDGED = ("reproduced", "above", "below", "undecided")
+_HOUR = 60
+_DAY = 48
+
+
+def every(estimates: Estimates) -> Iterator[Table]:
+    """Yield the tables of a suite's report: the judged numbers, then those that cannot be compared."""
+    at = order.places(estimates)
+    yield judged(estimates.published, at)
+    yield left_out(estimates.published)
+
+
+def judged(lines: Sequence[PublishedVerdict], at: Places | None = None) -> Table:
+    """Return one row per number with a verdict."""
+    at = at or Places({}, {})
+    return Table(
+        "published",
+        "Published numbers against our runs. Above and below say where our runs lie",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Steps"),
+            Column("Source", numeric=False),
+            Column("Published", hint="The mean as published, in raw returns"),
+            Column("Runs there", hint="Training runs behind the published number"),
+            Column("Our mean", interval=True, hint="Mean of our runs in the same statistic, with its 95 % interval"),
+            Column("n", hint="Our runs"),
+            Column(
+                "Allowed",
+                numeric=False,
+                hint="One published run: where one more run of ours would lie (95 %). Several: our mean minus theirs "
+                "with its 95 % interval, and the margin",
+            ),
+            Column("Rank", numeric=False, hint="Place of one published run among our runs and itself, 1 the lowest"),
+            Column("Verdict", numeric=False),
+            Column("Why", numeric=False, wraps=True),
+        ),
+        tuple(_judged_row(line, at) for line in lines if line.verdict in JUDGED),
+    )
+
+
+def left_out(lines: Sequence[PublishedVerdict]) -> Table:
+    """Return one row per number that cannot be compared."""
+    return Table(
+        "published-left-out",
+        "Published numbers that cannot be compared with these runs",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Steps"),
+            Column("Source", numeric=False),
+            Column("Published"),
+            Column("Why", numeric=False, wraps=True),
+        ),
+        tuple(
+            (*_head(line), Cell(line.published), Cell(line.reason))
+            for line in lines
+            if line.verdict == "not comparable"
+        ),
+    )
+
+
+def waiting(lines: Sequence[PublishedVerdict]) -> Table:
+    """Return one row per number that nobody has run here yet, with its cost."""
+    return Table(
+        "published-waiting",
+        "Not yet run, the cheapest first; core time measured or estimated, reckon with a factor of 2",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Steps"),
+            Column("Source", numeric=False),
+            Column("Published"),
+            Column("Runs to do"),
+            Column("Core hours", places=2),
+        ),
+        tuple(
+            (*_head(line), Cell(line.published), Cell(line.more_runs), Cell(line.hours))
+            for line in lines
+            if line.verdict == "not yet run"
+        ),
+    )
+
+
+def counts(lines: Sequence[PublishedVerdict]) -> str:
+    """Return how many numbers have which verdict, in words."""
+    found = Counter(line.verdict for line in lines)
+    return ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
+
+
+def headline(lines: Sequence[PublishedVerdict]) -> str:
+    """Return how far a table is: `7 of 59 comparable numbers run (n = 10): ...`."""
+    comparable = [line for line in lines if line.verdict != "not comparable"]
+    run = [line for line in comparable if line.verdict in JUDGED]
+    seeds = f" ({words.span(line.n for line in run)})" if run else ""
+    return f"{len(run)} of {words.counted(len(comparable), 'comparable number')} run{seeds}: {counts(lines)}."
+
+
+def write(table: PublishedTable, lines: Sequence[PublishedVerdict], folder: Path, borrowed: Mapping[str, int]) -> Path:
+    """Write a table's page and its tables as files into `folder`; return the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [one for one in (judged(lines), waiting(lines), left_out(lines)) if one.rows]
+    paths = {}
+    for one in found:
+        paths[one.name] = tuple(f"tables/{one.name}.{ending}" for ending in FORMATS)
+        for path, form in zip(paths[one.name], FORMATS.values(), strict=True):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(form(one.as_file()), encoding="utf-8")
+    index = folder / "index.html"
+    index.write_text(_page(table, lines, {one.name: one for one in found}, paths, borrowed), encoding="utf-8")
+    return index
+
+
+def _page(
+    table: PublishedTable,
+    lines: Sequence[PublishedVerdict],
+    found: Mapping[str, Table],
+    paths: Mapping[str, Sequence[str]],
+    borrowed: Mapping[str, int],
+) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a report should load it
+    from markupsafe import Markup  # noqa: PLC0415 - as above
+
+    jinja = Environment(
+        loader=PackageLoader("bench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    at = Places({}, {})
+    # Our own renderer has escaped them.
+    tables = {name: Markup(html.table(one, at, paths[name])) for name, one in found.items()}  # noqa: S704
+    css = files("bench.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
+    return jinja.get_template("published.html").render(
+        table=table,
+        statistic=STATISTICS[table.statistic],
+        headline=headline(lines),
+        tables=tables,
+        again=[cell for cell in table.cells if cell.again],
+        places={line.environment for line in lines},
+        borrowed=borrowed,
+        words=words,
+        css=css,
+    )
+
+
+def _head(line: PublishedVerdict) -> tuple[Cell, ...]:
+    renamed = "" if line.published_as == line.environment else f"Published as {line.published_as}"
+    return Cell(line.label), Cell(line.environment, note=renamed), Cell(line.steps), Cell(line.table)
+
+
+def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
+    label, environment, steps, source = _head(line)
+    why = line.reason
+    if line.verdict == "undecided" and line.more_runs:
+        why += f"; {words.counted(line.more_runs, 'more run')}{_hours(line.hours)}"
+    known = line.label in at.algorithms and line.environment in at.environments
+    ours = line.ours or Interval(None)
+    return (
+        label,
+        environment,
+        steps,
+        source,
+        Cell(line.published),
+        Cell(line.published_runs),
+        Cell(ours, link=at.anchor(line.label, line.environment) if known else ""),
+        Cell(line.n),
+        _allowed(line),
+        Cell(None if line.rank is None else f"{line.rank} of {line.n + 1}", note=_level(line)),
+        Cell(line.verdict),
+        Cell(why),
+    )
+
+
+def _allowed(line: PublishedVerdict) -> Cell:
+    limits = line.limits
+    if limits is None or limits.low is None or limits.high is None:
+        return Cell(None, note="" if limits is None else limits.note)
+    places = words.decimals((limits.low, limits.high))
+    span = f"{words.number(limits.low, places)} to {words.number(limits.high, places)}"
+    if line.published_runs == 1:
+        return Cell(span, note=limits.note)
+    within = "no margin" if line.margin is None else f"margin ±{words.number(line.margin)}"
+    return Cell(f"{words.number(limits.estimate, places)} [{span.replace(' to ', ', ')}], {within}", note=limits.note)
+
+
+def _level(line: PublishedVerdict) -> str:
+    if line.rank is None or line.level is None:
+        return ""
+    return f"With n = {line.n}, a further run lies within our lowest and highest in {words.percent(line.level)}"
+
+
+def _hours(hours: float | None) -> str:
+    if hours is None:
+        return ""
+    if hours < 1:
+        return f", {words.number(hours * _HOUR, 0)} minutes of one core"
+    return f", {words.number(hours, 0 if hours > _DAY else 1)} hours of one core"

@@ -1,0 +1,343 @@
+"""Published tables: the facts, the verdicts, running a table again, and what a suite's report says of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bench import catalog, hyperparameters, published
+from bench.analysis.published import (
+    FEWEST_AGAINST_ONE,
+    Summary,
+    against_one,
+    against_several,
+    compare,
+    peak,
+    sample_sd,
+    statistic,
+)
+from bench.analysis.scores import Cell
+from bench.analysis.versus import cells_of
+from bench.errors import BenchError
+from bench.pipeline import RunOptions
+from bench.pipeline.reproduce import judge, open_table, reproduction, rerun, write_page
+from bench.records import (
+    STATISTICS,
+    AnalysisPlan,
+    Curve,
+    EvaluationPlan,
+    Final,
+    Outcome,
+    PublishedCell,
+    PublishedTable,
+    Record,
+    Reference,
+    Trial,
+)
+
+Floats = NDArray[np.float64]
+Draw = Callable[[tuple[int, ...], np.random.Generator], Floats]
+
+
+def _failing(share: float) -> Draw:
+    return lambda size, rng: np.where(rng.random(size) < share, -8.0, 0.0) + rng.normal(size=size)
+
+
+def _capped(at: float) -> Draw:
+    return lambda size, rng: np.minimum(rng.normal(size=size) + at, 0.0)
+
+
+SHAPES: dict[str, Draw] = {
+    "normal": lambda size, rng: rng.normal(size=size),
+    "skewed": lambda size, rng: -rng.exponential(size=size),
+    "log-normal": lambda size, rng: -rng.lognormal(0, 1, size=size),
+    "heavy": lambda size, rng: rng.standard_t(2, size=size),
+    "1 in 20 fails": _failing(0.05),
+    "1 in 10 fails": _failing(0.1),
+    "3 in 10 fail": _failing(0.3),
+    "1 in 11 fails, all others equal": lambda size, rng: (rng.random(size) > 1 / 11).astype(np.float64),
+    "7 in 10 at the cap": _capped(0.5),
+    "5 in 10 at the cap": _capped(0.0),
+    "8 in 10 at the cap": _capped(0.84),
+    "9 in 10 at the cap": _capped(1.28),
+}
+EXPERIMENTS = 800
+NOISE = 3 * math.sqrt(0.05 * 0.95 / EXPERIMENTS)
+"""Three standard errors of a rate of 5 %."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_honest_single_run_is_called_different_in_at_most_five_per_cent(shape: str) -> None:
+    rng = np.random.default_rng(7)
+    ours, theirs = SHAPES[shape]((EXPERIMENTS, 10), rng), SHAPES[shape]((EXPERIMENTS,), rng)
+    called = [against_one(float(value), runs).verdict for value, runs in zip(theirs, ours, strict=True)]
+    assert sum(verdict in {"above", "below"} for verdict in called) / EXPERIMENTS <= 0.05 + NOISE
+
+
+@pytest.mark.parametrize("runs", [3, 5, 10])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_honest_table_of_several_runs_is_called_different_in_at_most_five_per_cent(shape: str, runs: int) -> None:
+    rng = np.random.default_rng(8)
+    ours, theirs = SHAPES[shape]((EXPERIMENTS, 10), rng), SHAPES[shape]((EXPERIMENTS, runs), rng)
+    called = [
+        against_several(_summary(other), _summary(mine), None).verdict for other, mine in zip(theirs, ours, strict=True)
+    ]
+    assert sum(verdict in {"above", "below"} for verdict in called) / EXPERIMENTS <= 0.05 + NOISE
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "below"), (-1, "above")])
+def test_a_run_four_standard_deviations_off_is_found_with_ten_seeds(sign: int, verdict: str) -> None:
+    ours = np.random.default_rng(9).normal(size=(EXPERIMENTS, 10))
+    called = [against_one(4.0 * sign, runs).verdict for runs in ours]
+    assert called.count(verdict) / EXPERIMENTS > 0.8
+    assert called.count("reproduced") / EXPERIMENTS < 0.1
+
+
+def test_five_runs_four_standard_deviations_off_are_found_with_ten_seeds() -> None:
+    rng = np.random.default_rng(9)
+    called = [
+        against_several(_summary(rng.normal(4, 1, 5)), _summary(rng.normal(0, 1, 10)), 0.5).verdict for _ in range(500)
+    ]
+    assert called.count("below") > 495
+
+
+def test_the_limits_of_one_more_run_by_hand() -> None:
+    # Mean 4.5, standard deviation 3.02765; t at 97.5 % with 9 degrees of freedom is 2.26216; root of 1.1 is 1.04881.
+    judged = against_one(11.0, np.arange(10.0))
+    assert judged.limits is not None
+    assert (judged.limits.low, judged.limits.high) == pytest.approx((4.5 - 7.18338, 4.5 + 7.18338), abs=1e-4)
+    assert judged.verdict == "reproduced"
+    assert judged.rank == 11
+
+
+def test_between_the_usual_and_the_wide_limits_ranks_would_have_to_decide() -> None:
+    # The usual limits end at 11.68; the wide ones at 4.5 + 2.8214 * 3.02765 * 1.04881 = 13.46, or 9 + 9 / 2 = 13.5.
+    assert against_one(13.4, np.arange(10.0)).verdict == "undecided"
+    assert against_one(13.4, np.arange(10.0)).more_runs == 29
+    assert against_one(13.6, np.arange(10.0)).verdict == "below"
+
+
+def test_from_39_runs_on_the_lowest_and_highest_are_the_limits() -> None:
+    ours = np.arange(39.0)
+    assert against_one(-0.1, ours).verdict == "above"
+    assert against_one(0.0, ours).verdict == "reproduced"
+    assert against_one(38.1, ours).verdict == "below"
+
+
+def test_runs_that_all_end_at_the_cap_agree_with_a_published_cap_and_with_nothing_else() -> None:
+    ours = np.full(10, 500.0)
+    assert against_one(500.0, ours).verdict == "reproduced"
+    assert against_one(499.0, ours).verdict == "above"
+    assert against_one(499.6, ours, rounding=0.5).verdict == "reproduced"
+
+
+def test_fewer_than_ten_runs_do_not_judge_a_single_one_and_say_what_that_costs() -> None:
+    judged = against_one(100.0, np.arange(4.0))
+    assert judged.verdict == "undecided"
+    assert judged.more_runs == FEWEST_AGAINST_ONE - 4
+
+
+def test_a_standard_error_becomes_a_sample_standard_deviation() -> None:
+    # 64 = population SD / sqrt(5): SD 143.108, as a sample's 160.
+    assert sample_sd(64, "stderr", 5) == pytest.approx(160)
+    assert sample_sd(3, "std", 10) == pytest.approx(math.sqrt(10))
+    assert sample_sd(3, "std", 1) is None
+
+
+def test_earlier_measurements_of_the_same_scripts_are_not_called_different() -> None:
+    table = published.table("cleanrl")
+    for entry in table.cells:
+        now = Summary(entry.mean, sample_sd(entry.spread or 0.0, "std", 3) or 0.0, 3)
+        for old in entry.before:
+            then = Summary(old["mean"], sample_sd(old["spread"], "std", 3) or 0.0, 3)
+            # Three of ours would not be judged at all; as ten they are judged more harshly than they deserve.
+            assert against_several(then, replace(now, n=4), None).verdict in {"undecided", "reproduced"}
+
+
+def test_means_within_the_margin_are_reproduced_and_a_wide_interval_has_its_price() -> None:
+    same = against_several(Summary(100, 1, 10), Summary(100.5, 1, 10), margin=2)
+    assert same.verdict == "reproduced"
+    open_ = against_several(Summary(100, 1, 10), Summary(100.5, 1, 4), margin=1.5)
+    assert open_.verdict == "undecided"
+    assert open_.more_runs is not None
+    assert (
+        against_several(Summary(100, 1, 10), Summary(100.5, 1, 4 + open_.more_runs), margin=1.5).verdict == "reproduced"
+    )
+
+
+def test_no_number_of_our_runs_makes_up_for_too_few_published_ones() -> None:
+    judged = against_several(Summary(0, 10, 3), Summary(1, 1, 10), margin=2)
+    assert judged.verdict == "undecided"
+    assert judged.more_runs is None
+
+
+def test_groups_without_any_spread_are_told_apart_only_where_chance_cannot_do_it() -> None:
+    assert against_several(Summary(-200, 0, 3), Summary(-150, 0, 10), margin=4).verdict == "above"
+    assert against_several(Summary(-200, 0, 2), Summary(-150, 0, 4), margin=4).verdict == "undecided"
+    assert against_several(Summary(-200, 0, 3), Summary(-200, 0, 10), margin=4).verdict == "reproduced"
+
+
+def test_the_maximum_is_that_of_the_mean_and_not_the_mean_of_the_maxima() -> None:
+    # Means over the two runs: 2, 5, 4; at the second evaluation the runs have 1 and 9.
+    best, there = peak(np.array([[4.0, 1, 8], [0, 9, 0]]))
+    assert best == 1
+    assert there.tolist() == [1, 9]
+
+
+def test_each_statistic_reads_its_own_number_of_a_run() -> None:
+    runs = _cell().runs
+    assert [statistic(runs, name) for name in STATISTICS] == [
+        pytest.approx([10.0, 10.0]),
+        pytest.approx([3.0, 3.0]),
+        pytest.approx([4.0, 4.0]),
+        pytest.approx([7.0, 7.0]),
+    ]
+
+
+@pytest.mark.parametrize("name", published.names())
+def test_every_published_number_can_be_planned_or_says_why_not(name: str) -> None:
+    table = published.table(name)
+    assert table.statistic in STATISTICS
+    opened = open_table(name, results=Path("nowhere"))
+    assert len(opened.cells) == len(table.cells)
+    for one in opened.cells:
+        assert bool(one.trials) is not bool(one.cell.not_comparable)
+        assert len(one.trials) == (table.seeds if one.trials else 0)
+        assert all(trial.steps == one.cell.steps for trial in one.trials)
+        accepted = hyperparameters.accepted(one.cell.algorithm)
+        assert accepted is None or set(one.cell.settings) <= accepted
+        assert one.cell.place in catalog.environments() or one.cell.not_comparable
+        assert one.cell.place == one.cell.environment or one.cell.place in table.environments
+
+
+def test_rl_zoos_table_has_its_64_rows_and_five_that_nothing_can_be_compared_with() -> None:
+    table = published.table("rl-zoo")
+    assert len(table.cells) == 64
+    assert sum(bool(entry.not_comparable) for entry in table.cells) == 5
+    known = {(entry.algorithm, entry.environment): entry.mean for entry in table.cells}
+    assert known["ppo", "LunarLander-v2"] == 242.119
+
+
+def test_the_cheapest_number_comes_first_and_what_cannot_be_compared_last() -> None:
+    cells = open_table("rl-zoo", results=Path("nowhere")).cells
+    costs = [one.seconds for one in cells if one.trials]
+    assert costs == sorted(costs)
+    assert not any(one.trials for one in cells[len(costs) :])
+
+
+def test_names_are_chosen_by_pattern_and_a_typo_gets_a_hint() -> None:
+    chosen = open_table("rl-zoo", only=["ppo@LunarLander-v2", "@Acrobot-v1"], results=Path("nowhere")).cells
+    assert ("ppo", "LunarLander-v3") in {one.key for one in chosen}
+    assert {one.key[1] for one in chosen} == {"LunarLander-v3", "Acrobot-v1"}
+    with pytest.raises(BenchError, match=r"did you mean 'ppo@CartPole-v1'"):
+        open_table("rl-zoo", only=["ppo@CartPol-v1"])
+    with pytest.raises(BenchError, match=r"did you mean 'rl-zoo'"):
+        open_table("rl-zo")
+
+
+def test_another_budget_settings_or_evaluation_is_not_compared() -> None:
+    table, entry = _table(), _entry()
+    found = _cell()
+    assert compare(table, entry, found).verdict != "not comparable"
+    assert compare(table, replace(entry, steps=300), found).reason == "budget 200 against 300 steps"
+    assert compare(table, replace(entry, settings={"gamma": 0.5}), found).reason == "other settings: gamma"
+    reason = compare(replace(table, deterministic=False), entry, found).reason
+    assert reason == "evaluated deterministically against with exploration"
+    assert compare(table, replace(entry, not_comparable="gone"), found).reason == "gone"
+
+
+@pytest.mark.slow
+def test_a_table_is_run_judged_and_reported_and_not_run_twice(tmp_path: Path) -> None:
+    table = _table()
+    opened = reproduction(table, seeds=2, results=tmp_path)
+    assert [line.verdict for line in judge(opened)] == ["not yet run", "not comparable"]
+    summary = rerun(opened, RunOptions(workers=1, devices="cpu"), lambda *_: nullcontext(lambda _: None))
+    assert (summary.done, summary.failed) == (2, 0)
+    again = reproduction(table, seeds=2, results=tmp_path)
+    assert again.missing == 0
+    assert rerun(again, RunOptions(workers=1), lambda *_: nullcontext(lambda _: None)).planned == 0
+    line = judge(again)[0]
+    assert (line.verdict, line.n, line.more_runs) == ("undecided", 2, 8)
+    page = write_page(again, tmp_path / "page").read_text()
+    assert "1 of 1 comparable number run (n = 2): 1 undecided, 1 not comparable." in page
+    assert "8 more runs" in page
+    assert (tmp_path / "page" / "tables" / "published.csv").is_file()
+
+
+def test_trials_of_another_suite_count_where_they_are_the_same(tmp_path: Path) -> None:
+    table = _table()
+    first = reproduction(table, seeds=2, results=tmp_path)
+    folder = tmp_path / "elsewhere" / "trials"
+    for trial in first.cells[0].trials:
+        _keep(_record(trial), folder / trial.name)
+    opened = reproduction(table, seeds=2, results=tmp_path)
+    assert opened.borrowed == {str(tmp_path / "elsewhere"): 2}
+    assert opened.missing == 0
+    assert json.loads((folder / first.cells[0].trials[0].name / "trial.json").read_text())
+
+
+def _keep(record: Record, folder: Path) -> None:
+    from bench.store import keep  # noqa: PLC0415 - only here
+
+    folder.mkdir(parents=True)
+    keep(record, folder)
+
+
+def _summary(runs: Floats) -> Summary:
+    return Summary(float(np.mean(runs)), float(np.std(runs, ddof=1)), len(runs))
+
+
+def _entry() -> PublishedCell:
+    return PublishedCell("random", "bench/Bandit-v0", 9.0, 200)
+
+
+def _table() -> PublishedTable:
+    return PublishedTable(
+        name="small",
+        title="A small table",
+        source="nowhere",
+        commit="0",
+        date="2020",
+        licence="none",
+        versions={},
+        protocol="As here.",
+        statistic="final",
+        deterministic=True,
+        runs=1,
+        spread_over="episodes",
+        rounding=0.0,
+        seeds=10,
+        margin=0.05,
+        hyperparameters="default",
+        cells=(_entry(), replace(_entry(), environment="Gone-v0", not_comparable="it is gone")),
+    )
+
+
+def _record(trial: Trial) -> Record:
+    points = np.array([[1.0, 3.0], [3.0, 5.0], [2.0, 4.0]])
+    flat = np.zeros(3)
+    return Record(
+        trial=trial,
+        curve=Curve(np.array([60, 120, 200]), flat, flat, points, np.ones((3, 2), np.int64), np.array([np.nan, 6, 7])),
+        final=Final(200, np.array([9.0, 11.0]), np.ones(2, np.int64)),
+        timings={"wall": 1.0},
+        resources={},
+        provenance={},
+    )
+
+
+def _cell() -> Cell:
+    trials = [
+        Trial("random", "random", "bench/Bandit-v0", seed, 200, EvaluationPlan(), "module:name", {}) for seed in (0, 1)
+    ]
+    outcomes: list[Outcome] = [_record(trial) for trial in trials]
+    known = {"bench/Bandit-v0": Reference(0.5, 0.9)}
+    return cells_of(trials, outcomes, known, AnalysisPlan())["random", "bench/Bandit-v0"]
