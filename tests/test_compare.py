@@ -332,3 +332,9 @@ def test_an_unknown_format_is_told_with_a_suggestion(results: Path) -> None:
 def test_a_document_that_cannot_be_written_is_told(results: Path) -> None:
     with pytest.raises(BenchError, match=r"suite\.yaml/report: cannot be written: "):
         bench("report", results / "small", "--format", "md", "--to", results / "small" / "suite.yaml" / "report")
+
+
+def test_results_whose_seeds_came_in_looks_carry_a_caution(results: Path) -> None:
+    (results / "small" / "looks.json").write_text("{}")
+    (warning,) = compare("q_learning", "softmax_reinforce", within=results / "small").warnings
+    assert "followed from the results" in warning

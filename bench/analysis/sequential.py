@@ -291,8 +291,9 @@ def caution(run: SequentialRun | None) -> tuple[str, ...]:
     taken = ", ".join(str(one.n) for one in run.looks) or "none yet"
     said = (
         f"The number of seeds followed from the results (looks at {taken} seeds, at most {run.most}). Verdicts on "
-        "pairs are those of the looks, which hold the error over all of them; intervals and other numbers are computed "
-        "as if the number had been fixed, and those of pairs decided early tend to overstate the difference."
+        "pairs are those of the looks, which hold the error over all of them; intervals, the situations after the "
+        "first, claims and re-analyses are computed as if the number had been fixed, and those of pairs decided early "
+        "tend to overstate the difference."
     )
     return (said,)
 

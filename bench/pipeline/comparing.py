@@ -161,7 +161,8 @@ def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Co
     if not kept:
         raise BenchError(f"nothing to compare: {'; '.join(left_out) or 'they share no environment'}")
     match = Match("", (left.label, right.label), _columns(kept))
-    return _comparison((left.label, right.label), "algorithms", [match], plan, left_out)
+    found = _comparison((left.label, right.label), "algorithms", [match], plan, left_out)
+    return replace(found, warnings=(*found.warnings, *_looked(experiment)))
 
 
 def _check(name: _Name, cells: Cells, experiment: Experiment) -> None:
@@ -223,7 +224,17 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
     if not matches:
         raise BenchError(f"{left} and {right} have no cell in common that both have run: {'; '.join(left_out)}")
     found = _comparison((left, right), "results", matches, plan, left_out)
-    return replace(found, warnings=(*found.warnings, *_plans_differ(first, second)))
+    return replace(found, warnings=(*found.warnings, *_plans_differ(first, second), *_looked(first, second)))
+
+
+def _looked(*experiments: Experiment) -> list[str]:
+    """Return a caution for every set of results whose number of seeds followed from the results."""
+    return [
+        f"the number of seeds in {one.store.root} followed from the results, and the p-values here take it for fixed: "
+        "the verdicts that hold over all looks are in its report"
+        for one in experiments
+        if one.store.journal.exists()
+    ]
 
 
 def _plans_differ(first: Experiment, second: Experiment) -> list[str]:
