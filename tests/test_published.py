@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench import catalog, hyperparameters, published
+from bench.analysis import analyse
 from bench.analysis.published import (
     FEWEST_AGAINST_ONE,
     Summary,
@@ -27,7 +28,7 @@ from bench.analysis.published import (
 from bench.analysis.scores import Cell
 from bench.analysis.versus import cells_of
 from bench.errors import BenchError
-from bench.pipeline import RunOptions
+from bench.pipeline import RunOptions, open_experiment, references
 from bench.pipeline.reproduce import judge, open_table, reproduction, rerun, write_page
 from bench.records import (
     STATISTICS,
@@ -42,6 +43,8 @@ from bench.records import (
     Reference,
     Trial,
 )
+from bench.report import render
+from bench.store import keep
 
 Floats = NDArray[np.float64]
 Draw = Callable[[tuple[int, ...], np.random.Generator], Floats]
@@ -284,8 +287,27 @@ def test_trials_of_another_suite_count_where_they_are_the_same(tmp_path: Path) -
     assert json.loads((folder / first.cells[0].trials[0].name / "trial.json").read_text())
 
 
+def test_a_suites_report_shows_published_counterparts_and_folds_the_others(tmp_path: Path) -> None:
+    text = (
+        "name: own\nseeds: 2\nhyperparameters: rl-zoo\nalgorithms: [ppo, random]\n"
+        "environments: {CartPole-v1: {steps: 100_000}, Acrobot-v1: {steps: 200_000}}\n"
+    )
+    (tmp_path / "own.yaml").write_text(text)
+    experiment = open_experiment(tmp_path / "own.yaml", results=tmp_path)
+    outcomes = [_record(trial) for trial in experiment.plan.trials]
+    known = references(experiment.suite)
+    found = analyse(experiment.suite, experiment.plan.trials, outcomes, known, np.random.default_rng(1))
+    lines = {(line.table, line.environment): line for line in found.published}
+    assert lines["rl-zoo", "CartPole-v1"].verdict == "undecided"
+    assert lines["rl-zoo", "Acrobot-v1"].reason == "budget 200,000 against 1,000,000 steps"
+    page = render(found, "html")
+    assert page.index("Against published results") < page.index("budget 200,000 against 1,000,000 steps")
+    assert "4 published numbers about these cells: 1 undecided, 3 not comparable." in page
+    assert "Against published results" in render(found, "md")
+    assert "Against published results" not in render(replace(found, published=()), "html")
+
+
 def _keep(record: Record, folder: Path) -> None:
-    from bench.store import keep  # noqa: PLC0415 - only here
 
     folder.mkdir(parents=True)
     keep(record, folder)

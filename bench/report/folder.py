@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bench.records import Estimates
-from bench.report import answers, figures, order, page, palette, png, svg, tables
+from bench.report import answers, figures, order, page, palette, png, published, svg, tables
 from bench.report.html import FILES
 from bench.report.table import FORMATS
 
@@ -77,7 +77,7 @@ def _check(asked: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _write_tables(estimates: Estimates, folder: Path, formats: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    for table in chain(answers.every(estimates), tables.every(estimates)):
+    for table in chain(answers.every(estimates), published.every(estimates), tables.every(estimates)):
         asked = [ending for ending in formats if ending == "csv" or len(table.rows) <= MOST_PRINTED]
         paths = [f"tables/{table.name}.{ending}" for ending in asked]
         for path, ending in zip(paths, asked, strict=True):

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.records import Estimates
-from bench.report import answers, order, page, tables, words
+from bench.report import answers, order, page, published, tables, words
 from bench.report.table import Table, latex_text, markdown_text, to_latex, to_markdown
 
 Escape = Callable[[str], str]
@@ -118,6 +118,7 @@ def _chapters(estimates: Estimates) -> Iterator[tuple[str, Sequence[str], Sequen
         ("Cost", (), [tables.cost(estimates)]),
         ("Environments", (), [tables.environment(estimates, name, at) for name in at.environments]),
         ("Claims", (), [answers.claims(estimates)]),
+        ("Against published results", (published.summary(estimates.published),), list(published.every(estimates))),
         ("Robustness", (), [answers.conclusions(estimates)]),
         ("How the number of seeds came about", (), [answers.sequence(estimates)]),
         ("References", (), [tables.references(estimates)]),

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from bench.records import Estimates, SettingsLine
-from bench.report import answers, figures, html, order, palette, svg, tables, words
+from bench.report import answers, figures, html, order, palette, published, svg, tables, words
 from bench.report.table import Table
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def render(
         holds=holds(estimates),
         reliance=reliance(estimates),
         absences=absences(estimates),
+        published=published.summary(estimates.published),
         visible_warnings=VISIBLE_WARNINGS,
         folded=len(order.environments(estimates)) > MOST_OPEN,
         environments=tuple(_environments(estimates)),
@@ -259,6 +260,7 @@ def _tables(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
     links = {line.name: stored.links(line.name) for line in estimates.failures}
     found: list[Table] = [
         *answers.every(estimates),
+        *published.every(estimates),
         tables.overall(estimates),
         tables.pairwise(estimates),
         tables.efficiency(estimates),

@@ -18,10 +18,9 @@ _DAY = 48
 
 
 def every(estimates: Estimates) -> Iterator[Table]:
-    """Yield the tables of a suite's report: the judged numbers, then those that cannot be compared."""
-    at = order.places(estimates)
-    yield judged(estimates.published, at)
-    yield left_out(estimates.published)
+    """Yield the tables of a suite's report that have rows: the judged numbers, then those that cannot be compared."""
+    found = judged(estimates.published, order.places(estimates)), left_out(estimates.published)
+    yield from (table for table in found if table.rows)
 
 
 def judged(lines: Sequence[PublishedVerdict], at: Places | None = None) -> Table:
@@ -100,6 +99,13 @@ def counts(lines: Sequence[PublishedVerdict]) -> str:
     """Return how many numbers have which verdict, in words."""
     found = Counter(line.verdict for line in lines)
     return ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
+
+
+def summary(lines: Sequence[PublishedVerdict]) -> str:
+    """Return in a sentence how many published numbers there are about a suite's cells, and how they compare."""
+    if not lines:
+        return ""
+    return f"{words.counted(len(lines), 'published number')} about these cells: {counts(lines)}."
 
 
 def headline(lines: Sequence[PublishedVerdict]) -> str:
