@@ -21,6 +21,7 @@ from bench.analysis.claims import judge
 from bench.analysis.compare import claim_p_value, holm, superiority
 from bench.analysis.interval import Tasks, interquartile_mean, resample_counts
 from bench.analysis.quantities import Draws
+from bench.analysis.resampling import thinned
 from bench.analysis.scores import Cell, Run
 from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Pair, Suite
 
@@ -58,6 +59,8 @@ def claim_conclusions(
     if not decided:
         return ()
     claims = [claim for claim, _ in decided]
+    spoken = {label for _, told in decided for label in told.labels}
+    field = {label: cells for label, cells in field.items() if label in spoken}
     again = [
         (name, judge(_only(suite, other), _all_cells(other), _redrawn(name, other, draws, streams), claims))
         for name, other in _other_runs(field)
@@ -86,14 +89,14 @@ def _all_cells(field: Field) -> list[Cell]:
 
 def _redrawn(name: str, field: Field, draws: Draws, streams: Streams) -> Draws:
     """Return the resamples of the main analysis, drawn anew for cells that have lost a run."""
-    found = {}
-    for cell in _all_cells(field):
-        before = draws[cell.label, cell.environment]
-        same = len(before) == len(cell.runs)
-        rng = streams(cell.label, cell.environment, name)
-        key = cell.label, cell.environment
-        found[key] = before if same else resample_counts(len(cell.runs), before.shape[1], rng)
-    return found
+    cells = _all_cells(field)
+    known = thinned([draws[cell.label, cell.environment] for cell in cells])
+    return {
+        (cell.label, cell.environment): before
+        if len(before) == len(cell.runs)
+        else resample_counts(len(cell.runs), before.shape[1], streams(cell.label, cell.environment, name))
+        for cell, before in zip(cells, known, strict=True)
+    }
 
 
 def conclusions(field: Field, race: Sequence[str], pairs: Sequence[Pair], plan: AnalysisPlan) -> tuple[Conclusion, ...]:
