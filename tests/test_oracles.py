@@ -1,0 +1,55 @@
+"""The statistics on runs and numbers that others published: the same number must come out, to the last digit."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+def _load() -> ModuleType:
+    path = Path(__file__).parents[1] / "benchmarks" / "oracles.py"
+    spec = importlib.util.spec_from_file_location("oracles", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up by name.
+    sys.modules["oracles"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+oracles = _load()
+RAW = Path(os.environ.get(oracles.FOLDER, "nowhere"))
+needs_raw_files = pytest.mark.skipif(
+    not (RAW / "atari100k").is_dir(),
+    reason=f"{oracles.FOLDER} names no folder with other people's raw files (docs/oracles.md says which)",
+)
+
+
+def test_a_number_is_the_printed_one_only_to_its_last_digit() -> None:
+    assert oracles.same("-3.60", -3.604)
+    assert not oracles.same("-3.60", -3.606)
+    assert oracles.same("0.6157957428691673", 0.6157957428691674)
+    assert not oracles.same("0.6157957428691673", 0.61579574287)
+    assert oracles.same("9359.5", 9359.55001, slack=5e-5)
+    assert not oracles.same("9359.5", 9359.5501, slack=5e-5)
+
+
+def test_every_published_number_belongs_to_a_known_source() -> None:
+    counts = {group: sum(one.group == group for one in oracles.numbers()) for group in oracles.GROUPS}
+    assert counts == {"atari100k": 14, "td3": 11, "tianshou": 83, "adastop": 4, "rl-zoo": 64}
+
+
+@needs_raw_files
+@pytest.mark.parametrize(
+    ("group", "differing"), [("atari100k", 0), ("td3", 1), ("tianshou", 10), ("adastop", 0), ("rl-zoo", 0)]
+)
+def test_published_numbers_come_out_again_but_those_known_to_differ(group: str, differing: int) -> None:
+    told = [line.number.environment for line in oracles.lines(RAW, group) if not line.matches]
+    assert len(told) == differing
+    assert group != "td3" or told == ["Reacher-v1"]
