@@ -149,7 +149,8 @@ def _cell(runs: list[ImportedRun]) -> str:
 def _summary(found: Imported) -> str:
     states = Counter(run.state for run in found.runs)
     would = "would be " if found.dry_run else ""
-    told = [f"{states['new'] + states['failed']} runs {would}imported into {found.into}"]
+    count = states["new"] + states["failed"]
+    told = [f"{count} {'run' if count == 1 else 'runs'} {would}imported into {found.into}"]
     if states["failed"]:
         told.append(f"{states['failed']} of them as failed")
     if states["there already"]:

@@ -62,7 +62,10 @@ def read_source(path: Path, hints: Hints) -> Finding:
         refused += found.refused
     named = [_named(run, source) for run in runs]
     refused += _gathered([one for one in named if isinstance(one, Refusal)])
-    told = tuple(f"{count} files of kind {kind} are left aside" for kind, count in sorted(aside.items()))
+    told = tuple(
+        f"left aside: {count} {'file' if count == 1 else 'files'} of kind {kind}"
+        for kind, count in sorted(aside.items())
+    )
     return Finding(tuple(one for one in named if isinstance(one, ForeignRun)), tuple(refused), told)
 
 

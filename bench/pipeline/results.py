@@ -36,6 +36,9 @@ def estimates(experiment: Experiment) -> Estimates:
 
     experiment, sequence = course_of(experiment)
     planned, outcomes = gather(experiment)
+    if not experiment.imported:
+        # Imported results in a suite's own folder were put there on purpose: they are no leftovers.
+        planned += [outcome.trial for outcome in outcomes if imported(outcome)]
     known, rng = references(experiment.suite), np.random.default_rng(BOOTSTRAP_SEED)
     found = analyse(experiment.suite, planned, outcomes, known, rng, sequence)
     return replace(found, warnings=(*origins(outcomes), *found.warnings))
@@ -86,10 +89,7 @@ def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:
         if outcome is not None:
             used.add(outcome.trial.fingerprint)
             outcomes.append(replace(outcome, trial=covered))
-    others = [outcome for key, outcome in found.items() if key not in used]
-    # Imported results in a suite's own folder were put there on purpose: they are no leftovers.
-    planned += [outcome.trial for outcome in others if imported(outcome)]
-    return planned, [*outcomes, *others]
+    return planned, [*outcomes, *(outcome for key, outcome in found.items() if key not in used)]
 
 
 def references(suite: Suite) -> dict[str, Reference | None]:

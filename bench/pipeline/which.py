@@ -14,6 +14,7 @@ from bench.analysis.transfer import same
 from bench.catalog import Algorithm, Environment
 from bench.environments.traits import shipped
 from bench.errors import BenchError
+from bench.imports import imported
 from bench.pipeline.experiment import SUITE_COPY, open_experiment
 from bench.pipeline.proposal import STEPS_IF_NONE, Proposal, Request, environment_of, propose
 from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
@@ -74,6 +75,11 @@ def _sources(folder: Path) -> tuple[list[Source], list[str]]:
             planned, outcomes = gather(experiment)
         except BenchError as error:
             notes.append(f"{path.parent} is not used: {str(error).splitlines()[0]}")
+            continue
+        # How others evaluated, and with which versions, is not known: no ground for a recommendation.
+        outcomes = [outcome for outcome in outcomes if not imported(outcome)]
+        if experiment.imported:
+            notes.append(f"{path.parent} is not used: it holds imported results of others")
             continue
         suite = experiment.suite
         found.append(Source(str(path.parent), suite, planned, outcomes, references(suite)))

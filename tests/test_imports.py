@@ -1,0 +1,668 @@
+"""Files that other tools wrote, imported: written here by these tools or by hand, and found in a folder of raw data."""
+
+import base64
+import csv
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.errors import BenchError
+from bench.imports import Hints, imported, read_source
+from bench.imports.evaluations import read_evaluations
+from bench.imports.events import read_events
+from bench.imports.found import RefusedError
+from bench.imports.monitor import read_monitor
+from bench.imports.nested import kind_of, load, read_nested
+from bench.imports.settings import read_settings
+from bench.imports.table import read_table
+from bench.pipeline import estimates, open_experiment
+from bench.pipeline.importing import Imported, import_source
+from bench.records import Failure, Record
+
+RAW = os.environ.get("BENCH_PUBLISHED_RAW", "")
+raw = pytest.mark.skipif(not RAW, reason="BENCH_PUBLISHED_RAW names no folder with raw results of others")
+DAY = date(2026, 1, 2)
+CONFIG = """!!python/object/apply:collections.OrderedDict
+- - - gamma
+    - 0.98
+  - - n_envs
+    - 2
+  - - n_timesteps
+    - 100.0
+  - - policy_kwargs
+    - dict(net_arch=[400, 300])
+"""
+ARGUMENTS = """!!python/object/apply:collections.OrderedDict
+- - - algo
+    - ppo
+  - - env
+    - CartPole-v1
+  - - n_timesteps
+    - -1
+  - - seed
+    - {seed}
+"""
+
+
+def monitor(rows: list[tuple[float, int, float]], *, start: float = 1.7e9, blank: str = "") -> str:
+    header = json.dumps({"t_start": start, "env_id": "CartPole-v1"})
+    return f"#{blank}{header}{blank}\nr,l,t\n" + "".join(f"{r},{length},{t}\n" for r, length, t in rows)
+
+
+def zoo_run(folder: Path, seed: int, returns: list[list[float]]) -> None:
+    (folder / "CartPole-v1").mkdir(parents=True)
+    (folder / "CartPole-v1" / "config.yml").write_text(CONFIG)
+    (folder / "CartPole-v1" / "args.yml").write_text(ARGUMENTS.format(seed=seed))
+    steps = 50 * (1 + np.arange(len(returns)))
+    np.savez(folder / "evaluations.npz", timesteps=steps, results=np.array(returns), ep_lengths=np.array(returns, int))
+
+
+def zoo(tmp_path: Path, runs: int = 2) -> Path:
+    for seed in range(runs):
+        zoo_run(tmp_path / "logs" / "ppo" / f"CartPole-v1_{seed + 1}", seed, [[10.0, 20.0], [30.0, 50.0 + seed]])
+    return tmp_path / "logs"
+
+
+def brought(source: Path, tmp_path: Path, into: str = "theirs", **hints: Any) -> Imported:
+    return import_source(source, Hints(**hints), into=into, results=tmp_path / "results", today=DAY)
+
+
+def kept(tmp_path: Path, into: str = "theirs") -> list[Record]:
+    found = list(open_experiment(tmp_path / "results" / into).store.outcomes())
+    return sorted((one for one in found if isinstance(one, Record)), key=lambda one: one.trial.seed)
+
+
+def everything(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+# RL Zoo
+
+
+def test_a_zoo_folder_gives_evaluations_settings_and_seed(tmp_path: Path) -> None:
+    found = brought(zoo(tmp_path), tmp_path)
+    first, second = kept(tmp_path)
+    assert found.exit_code == 0
+    assert (first.trial.algorithm, first.trial.environment, first.trial.seed) == ("ppo", "CartPole-v1", 0)
+    assert first.trial.steps == 100
+    assert first.trial.hyperparameters["policy_kwargs"] == "dict(net_arch=[400, 300])"
+    assert first.curve.steps.tolist() == [50, 100]
+    assert first.curve.returns.tolist() == [[10.0, 20.0], [30.0, 50.0]]
+    assert second.final.returns.tolist() == [30.0, 51.0]
+    assert first.trial.configuration == second.trial.configuration
+
+
+def test_provenance_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
+    source = zoo(tmp_path, 1)
+    brought(source, tmp_path)
+    origin = imported(kept(tmp_path)[0])
+    file = origin["files"][0]
+    assert file["name"] == "logs/ppo/CartPole-v1_1/evaluations.npz"
+    digest = subprocess.run(
+        ["sha256sum", source / "ppo/CartPole-v1_1/evaluations.npz"], capture_output=True, check=True
+    )
+    assert file["sha256"] == digest.stdout.split()[0].decode()
+    assert origin["kind"] == "rl-zoo"
+    assert origin["date"] == "2026-01-02"
+    assert origin["versions"] == "not known"
+    assert "2 episodes, deterministic" in origin["evaluation"]
+
+
+def test_importing_twice_changes_nothing(tmp_path: Path) -> None:
+    source = zoo(tmp_path)
+    brought(source, tmp_path)
+    before = everything(tmp_path / "results")
+    again = import_source(source, Hints(), into="theirs", results=tmp_path / "results", today=date(2027, 1, 1))
+    assert [run.state for run in again.runs] == ["there already"] * 2
+    assert everything(tmp_path / "results") == before
+
+
+def test_a_dry_run_tells_and_keeps_nothing(tmp_path: Path) -> None:
+    found = import_source(zoo(tmp_path), Hints(), into="x", results=tmp_path / "results", dry_run=True)
+    assert len(found.runs) == 2
+    assert not (tmp_path / "results").exists()
+
+
+def test_no_tag_of_a_settings_file_is_executed(tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+    text = f"a: !!python/object/apply:os.system ['touch {marker}']\nb: !!python/name:os.system ''\nc: 1e-3\n"
+    assert read_settings(text) == {"a": [f"touch {marker}"], "b": "", "c": 0.001}
+    assert not marker.exists()
+
+
+def test_settings_of_endless_aliases_are_refused() -> None:
+    text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]\n" for k in range(1, 9)
+    )
+    with pytest.raises(RefusedError, match="more values"):
+        read_settings(text)
+
+
+def test_a_seed_stated_twice_gives_two_runs(tmp_path: Path) -> None:
+    zoo_run(tmp_path / "logs/ppo/CartPole-v1_1", 7, [[1.0], [2.0]])
+    zoo_run(tmp_path / "logs/ppo/CartPole-v1_2", 7, [[3.0], [4.0]])
+    brought(tmp_path / "logs", tmp_path)
+    assert [record.trial.seed for record in kept(tmp_path)] == [0, 7]
+    assert "another run has" in imported(kept(tmp_path)[0])["seed"]
+
+
+def test_a_run_that_ends_early_failed_and_is_not_dropped(tmp_path: Path) -> None:
+    zoo_run(tmp_path / "logs/ppo/CartPole-v1_1", 0, [[1.0], [2.0]])
+    (tmp_path / "logs/ppo/CartPole-v1_1/CartPole-v1/config.yml").write_text(CONFIG.replace("100.0", "1e6"))
+    found = brought(tmp_path / "logs", tmp_path)
+    (outcome,) = open_experiment(tmp_path / "results/theirs").store.outcomes()
+    assert isinstance(outcome, Failure)
+    assert outcome.message == "the imported run ends at 100 of 1,000,000 steps"
+    assert found.runs[0].state == "failed"
+
+
+def test_steps_cut_longer_runs(tmp_path: Path) -> None:
+    brought(zoo(tmp_path, 1), tmp_path, steps=50)
+    (record,) = kept(tmp_path)
+    assert (record.trial.steps, record.final.steps) == (50, 50)
+    assert record.final.returns.tolist() == [10.0, 20.0]
+
+
+# Monitor files
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_parallel_monitor_files_are_one_run_in_the_order_of_the_clock(tmp_path: Path, blank: str) -> None:
+    folder = tmp_path / "ppo-run"
+    folder.mkdir()
+    (folder / "0.monitor.csv").write_text(monitor([(1.0, 10, 1.0), (3.0, 10, 3.0)], blank=blank))
+    (folder / "1.monitor.csv").write_text(monitor([(2.0, 20, 1.5), (4.0, 20, 3.5)], start=1.7e9 + 0.5, blank=blank))
+    brought(folder, tmp_path)
+    (record,) = kept(tmp_path)
+    # The clock puts them as 1, 2, 3, 4; after 10, 30, 40 and 60 steps the means so far are 1, 1.5, 2 and 2.5.
+    assert record.final.returns.tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert record.curve.steps.tolist() == [10, 30, 40, 60]
+    assert record.curve.returns[:, 0].tolist() == [1.0, 1.5, 2.0, 2.5]
+    assert not record.trial.evaluation.deterministic
+    assert "exploration on" in imported(record)["evaluation"]
+
+
+def test_the_last_hundred_training_episodes_are_the_final_return(tmp_path: Path) -> None:
+    folder = tmp_path / "dqn"
+    folder.mkdir()
+    (folder / "monitor.csv").write_text(monitor([(float(k), 1, float(k)) for k in range(150)]))
+    brought(folder, tmp_path)
+    assert kept(tmp_path)[0].final.returns.tolist() == [float(k) for k in range(50, 150)]
+
+
+def test_damaged_rows_are_left_out_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "dqn"
+    folder.mkdir()
+    (folder / "monitor.csv").write_text(monitor([(1.0, 5, 1.0)]) + "2.0,5\n3.0,5,2.0,9\nnan,5,3.0\n4.0,5,4.0\n")
+    found = brought(folder, tmp_path)
+    assert kept(tmp_path)[0].final.returns.tolist() == [1.0, 4.0]
+    assert found.runs[0].notes == ("3 damaged rows of Monitor files are left out",)
+
+
+def test_stable_baselines3_writes_what_is_read(tmp_path: Path) -> None:
+    import gymnasium  # noqa: PLC0415 - slow, and for this test alone
+    from stable_baselines3 import A2C  # noqa: PLC0415 - as above
+    from stable_baselines3.common.callbacks import EvalCallback  # noqa: PLC0415 - as above
+    from stable_baselines3.common.monitor import Monitor  # noqa: PLC0415 - as above
+
+    folder = tmp_path / "a2c"
+    training = Monitor(gymnasium.make("CartPole-v1"), str(folder / "0"))
+    seen = EvalCallback(
+        Monitor(gymnasium.make("CartPole-v1")), eval_freq=100, n_eval_episodes=3, log_path=str(folder), verbose=0
+    )
+    A2C("MlpPolicy", training, seed=0, device="cpu").learn(300, callback=seen)
+    training.close()
+    found = brought(folder, tmp_path)
+    (record,) = kept(tmp_path)
+    assert found.runs[0].kind == "evaluations"
+    assert record.curve.steps.tolist() == [100, 200, 300]
+    assert record.curve.returns.tolist() == seen.evaluations_results
+    assert record.trial.environment == "CartPole-v1"
+    episodes = read_monitor((folder / "0.monitor.csv").read_text())
+    assert episodes.returns.tolist() == training.get_episode_rewards()
+    # Beside its evaluations the training returns stand; alone they are the run.
+    assert (
+        import_source(folder, Hints(kind="monitor"), into="m", results=tmp_path / "results").runs[0].kind == "monitor"
+    )
+
+
+@pytest.mark.skipif(find_spec("rl_zoo3") is None, reason="rl_zoo3 is not installed: pip install 'bench[zoo]'")
+def test_a_folder_that_rl_zoo_writes_now_is_read(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rl_zoo3.train", "--algo", "a2c", "--env", "CartPole-v1", "-n", "1000"]
+    more = ["--eval-freq", "250", "--eval-episodes", "3", "--seed", "7", "-f", str(tmp_path / "logs")]
+    subprocess.run([*command, *more], check=True, capture_output=True, cwd=tmp_path)
+    found = brought(tmp_path / "logs", tmp_path)
+    (record,) = kept(tmp_path)
+    assert (found.runs[0].kind, record.trial.algorithm, record.trial.seed) == ("rl-zoo", "a2c", 7)
+    assert record.trial.steps == 1000
+    assert record.curve.returns.shape == (4, 3)
+    assert record.trial.hyperparameters["n_envs"] == 8
+
+
+# TensorBoard
+
+EVENTS = zlib.decompress(
+    base64.b64decode(
+        "eNrzYICAf5M85nKu2SZQYHzglqMUb1JRYmaenmtZal6JlVGQHpdOSWpecX5RUn5iUYpecWlubmJRpV55UWZJapFeKkhVfFpmTmo8RGTPttM9alBz"
+        "i/0fM3BOYhUEmyuQoiXJJc4lkFqWmKOfm5qYF1+UWg40UZSB4YD9mR5LM3Wort0PN7pxTmOD6jrBiFObgsOZV9t3oGiTYYdqW8OEU1vAgRvL5fjk"
+        "oNpu3hEy4pzNDnejIBc/F0dJZm6qflpBMcgSx7trs31toKpPbF8cxDmFA2EJMHS4hIvyc3LyS0v0UwtAtsSDrHPi4GDUYmFgEHD04ubi5GIvTk7M"
+        "SSwqvjKp5SsAQ+9zYQ=="
+    )
+)
+"""What TensorBoard's SummaryWriter wrote: eval/mean_reward 1.5, 2.5, -3.25 at 100, 200, 300, and two more tags."""
+
+
+def test_a_real_event_file_is_read_without_tensorboard() -> None:
+    scalars = read_events(EVENTS)
+    assert [(step, value) for step, _, value in scalars.series["eval/mean_reward"]] == [
+        (100, 1.5),
+        (200, 2.5),
+        (300, -3.25),
+    ]
+    # A tensor, as the newer summaries are.
+    assert [(step, value) for step, _, value in scalars.series["rollout/ep_rew_mean"]] == [(300, 9.0)]
+    assert not scalars.cut
+
+
+def test_a_killed_run_s_event_file_is_read_up_to_its_end() -> None:
+    scalars = read_events(EVENTS[:-10])
+    assert scalars.cut
+    assert len(scalars.series["eval/mean_reward"]) == 3
+
+
+def test_a_changed_byte_ends_an_event_file() -> None:
+    broken = bytearray(EVENTS)
+    broken[200] ^= 1
+    assert read_events(bytes(broken)).cut
+
+
+def test_event_files_of_one_folder_are_one_run(tmp_path: Path) -> None:
+    folder = tmp_path / "CartPole-v1__ppo__3__1700000000"
+    folder.mkdir()
+    (folder / "events.out.tfevents.1.host").write_bytes(EVENTS)
+    brought(tmp_path, tmp_path)
+    (record,) = kept(tmp_path)
+    assert (record.trial.algorithm, record.trial.environment, record.trial.seed) == ("ppo", "CartPole-v1", 3)
+    assert record.final.returns.tolist() == [-3.25]
+
+
+def test_an_unknown_tag_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    (tmp_path / "events.out.tfevents.1").write_bytes(EVENTS)
+    found = read_source(tmp_path, Hints(metric="eval/return"))
+    assert "there are eval/mean_reward, time/fps, rollout/ep_rew_mean" in found.refused[0].reason
+
+
+# Tables
+
+
+def write(path: Path, *rows: Sequence[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_a_long_table_by_a_column_map(tmp_path: Path) -> None:
+    rows = [
+        ["who", "where", "n", "at", "got"],
+        ["A", "E-v0", 0, 10, 1],
+        ["A", "E-v0", 0, 20, 2],
+        ["A", "E-v0", 4, 20, 3],
+    ]
+    names = {"algorithm": "who", "environment": "where", "seed": "n", "steps": "at", "return": "got"}
+    found = brought(write(tmp_path / "x.csv", *rows), tmp_path, columns=names)
+    first, second = kept(tmp_path)
+    assert [run.state for run in found.runs] == ["new", "new"]
+    assert (first.trial.label, first.trial.seed, first.curve.returns[:, 0].tolist()) == ("A", 0, [1.0, 2.0])
+    assert (second.trial.seed, second.final.returns.tolist()) == (4, [3.0])
+
+
+def test_usual_column_names_need_no_map(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["algo", "env_id", "run", "env_steps", "return"],
+        ["td3", "Ant-v1", 0, 0, 1],
+        ["td3", "Ant-v1", 0, 5, 2],
+    ]
+    brought(write(tmp_path / "x.csv", *rows), tmp_path)
+    assert kept(tmp_path)[0].trial.environment == "Ant-v1"
+
+
+def test_empty_cells_are_gaps_and_are_counted(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["seed", "steps", "return"],
+        [0, 10, 1],
+        [0, 20, ""],
+        [0, 30, "nan"],
+        [0, 40, "inf"],
+        [0, 50, 5],
+    ]
+    found = brought(write(tmp_path / "x.csv", *rows), tmp_path, algorithm="a", environment="E-v0")
+    assert kept(tmp_path)[0].curve.steps.tolist() == [10, 50]
+    assert found.runs[0].notes == ("3 of 5 values are empty or not finite: left out",)
+
+
+def test_rows_without_a_run_identifier_are_left_out_and_told(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["seed", "steps", "return"], [0, 10, 1], ["", 10, 2]]
+    found = brought(write(tmp_path / "x.csv", *rows), tmp_path, algorithm="a", environment="E-v0")
+    assert len(found.runs) == 1
+    assert found.runs[0].notes == ("1 rows have no run identifier: left out",)
+
+
+def test_runs_without_identifiers_begin_where_steps_fall(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["steps", "return"], [10, 1], [20, 2], [10, 3], [20, 4]]
+    found = brought(write(tmp_path / "x.csv", *rows), tmp_path, algorithm="a", environment="E-v0")
+    assert [record.curve.returns[:, 0].tolist() for record in kept(tmp_path)] == [[1.0, 2.0], [3.0, 4.0]]
+    assert "told apart by their steps" in found.runs[0].notes[0]
+
+
+def test_equal_numbers_of_rows_at_each_step_are_as_many_runs(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["steps", "return"], [10, 1], [10, 2], [20, 3], [20, 4]]
+    brought(write(tmp_path / "x.csv", *rows), tmp_path, algorithm="a", environment="E-v0")
+    assert [record.curve.returns[:, 0].tolist() for record in kept(tmp_path)] == [[1.0, 3.0], [2.0, 4.0]]
+
+
+def test_a_table_of_means_and_spreads_is_no_table_of_runs(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["algorithm", "env_id", "steps", "mean_return", "std_return"], ["a", "E", 1, 2, 3])
+    assert "means and spreads" in read_source(path, Hints()).refused[0].reason
+
+
+def test_unequal_lengths_fail_the_short_run_and_keep_the_long_ones(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["seed", "steps", "return"],
+        *([seed, at, at] for seed in (0, 1) for at in range(10, 110, 10)),
+        [2, 10, 1],
+    ]
+    found = brought(write(tmp_path / "x.csv", *rows), tmp_path, algorithm="a", environment="E-v0")
+    assert [run.state for run in found.runs] == ["new", "new", "failed"]
+    assert {run.budget for run in found.runs} == {100}
+
+
+def test_a_tianshou_table_has_a_run_for_each_column(tmp_path: Path) -> None:
+    header = ["env_step", "rew", "rew:shaded", "rew:seed_1_x/test_rew.csv", "rew:seed_0_x/test_rew.csv"]
+    brought(write(tmp_path / "Ant-v3" / "npg.csv", header, [0, 2, 1, 1, 3], [30, 5, 1, 4, 6]), tmp_path)
+    first, second = kept(tmp_path)
+    assert (first.trial.algorithm, first.trial.environment) == ("npg", "Ant-v3")
+    assert first.final.returns.tolist() == [6.0]
+    assert second.final.returns.tolist() == [4.0]
+
+
+def test_a_wide_table_of_algorithms_holds_final_returns_and_needs_a_budget(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["", "PPO", "SAC"], [0, 1.5, 2.5], [1, 3.5, ""])
+    refused = brought(path, tmp_path, wide="algorithm", environment="W-v3")
+    assert "say the budget with --steps" in refused.refused[0].reason
+    found = brought(path, tmp_path, wide="algorithm", environment="W-v3", steps=1000)
+    assert [(run.label, run.seed) for run in found.runs] == [("PPO", 0), ("PPO", 1), ("SAC", 0)]
+
+
+def test_a_wandb_export_has_a_run_for_each_column(tmp_path: Path) -> None:
+    run = "CartPole-v1__dqn__2__99 - charts/episodic_return"
+    other = "CartPole-v1__dqn__5__99 - charts/episodic_return"
+    header = ["global_step", run, f"{run}__MIN", f"{run}__MAX", other, f"{other}__MIN", f"{other}__MAX"]
+    path = write(tmp_path / "x.csv", header, [10, 9, 8, 10, "", "", ""], [11, "", "", "", 7, 7, 7])
+    found = brought(path, tmp_path)
+    first, second = kept(tmp_path)
+    assert (first.trial.algorithm, first.trial.environment) == ("dqn", "CartPole-v1")
+    assert [(first.trial.seed, second.trial.seed)] == [(2, 5)]
+    assert first.final.returns.tolist() == [9.0]
+    assert "averages" in found.runs[0].notes[0]
+    assert not found.runs[1].notes
+    assert not first.trial.evaluation.deterministic
+
+
+def test_a_wandb_export_over_time_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["Relative Time (Process)", "run - return"], [10, 9])
+    assert "not steps" in read_source(path, Hints()).refused[0].reason
+
+
+# JSON
+
+
+def test_marl_eval_s_nesting(tmp_path: Path) -> None:
+    steps = {f"step_{k}": {"step_count": 100 * (k + 1), "mean_episode_return": [k, k + 2.0]} for k in range(11)}
+    runs = {"seed_3": {**steps, "absolute_metrics": {"mean_episode_return": [99.0]}}}
+    (tmp_path / "x.json").write_text(json.dumps({"smax": {"3m": {"mappo": runs}}}))
+    found = brought(tmp_path / "x.json", tmp_path)
+    (record,) = kept(tmp_path)
+    assert (record.trial.environment, record.trial.label, record.trial.seed) == ("smax/3m", "mappo", 3)
+    # step_10 comes after step_9.
+    assert record.curve.returns[:, 0].tolist() == [float(k + 1) for k in range(11)]
+    assert "absolute metrics" in found.runs[0].notes[0]
+
+
+def test_lists_of_final_scores(tmp_path: Path) -> None:
+    (tmp_path / "SPR.json").write_text(json.dumps({"Alien": [1.0, 2.0], "Pong": [3.0]}))
+    found = brought(tmp_path / "SPR.json", tmp_path, steps=400_000)
+    assert [(run.label, run.environment) for run in found.runs] == [("SPR", "Alien")] * 2 + [("SPR", "Pong")]
+
+
+# Garbage
+
+
+def answered(read: Callable[[], Any]) -> Any:
+    """Return what a reader read, None where it refused with a reason; whatever else it raises is a failure."""
+    reasons = []
+    try:
+        return read()
+    except RefusedError as refusal:
+        reasons.append(str(refusal))
+    assert reasons[0]
+    return None
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_refused_by_every_reader_and_never_a_traceback(content: bytes) -> None:
+    text = content.decode("utf-8", "replace")
+    attempts = [
+        lambda: read_evaluations(content),
+        lambda: read_events(content),
+        lambda: read_monitor(text),
+        lambda: read_settings(text),
+        lambda: read_table(text, "csv", Hints()),
+        lambda: read_table(text, "wandb", Hints()),
+        lambda: read_table(text, "csv", Hints(wide="algorithm")),
+        lambda: read_nested(load(text), "marl-eval", Hints()),
+    ]
+    for attempt in attempts:
+        answered(attempt)
+
+
+@given(st.integers(0, len(EVENTS) - 1), st.integers(1, 255))
+def test_no_damage_to_an_event_file_is_a_traceback(place: int, change: int) -> None:
+    broken = bytearray(EVENTS)
+    broken[place] ^= change
+    answered(lambda: read_events(bytes(broken)))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "step_0", "step_count", "return", "seed_1"]), inner, max_size=3)
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.sampled_from(["marl-eval", "scores"]))
+def test_any_json_is_read_or_refused(data: Any, kind: str) -> None:
+    answered(lambda: read_nested(data, kind_of(data) or kind, Hints()))
+
+
+CELLS = st.sampled_from(["", "nan", "1", "-2.5", "1e400", "seed", "steps", "return", "a", "std", '"', "\x00"])
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=6), st.sampled_from(["", "run", "algorithm"])
+)
+def test_any_table_is_read_or_refused(rows: list[list[str]], wide: str) -> None:
+    text = "\n".join(",".join(row) for row in rows)
+    for kind in ("csv", "tianshou", "wandb"):
+        found = answered(partial(read_table, text, kind, Hints(wide=wide)))
+        assert all(np.isfinite(one.values).all() for one in found or [])
+
+
+def test_every_refused_file_is_named_with_its_reason(tmp_path: Path) -> None:
+    source = zoo(tmp_path, 1)
+    (source / "bad").mkdir()
+    (source / "bad" / "evaluations.npz").write_bytes(b"PK\x03\x04 no archive")
+    (source / "bad" / "0.monitor.csv").write_text("#{oh\nr,l,t\n1,1,1\n")
+    (source / "odd.csv").write_text("a,b\n1,2\n")
+    (source / "odd.json").write_text("[1]")
+    found = brought(source, tmp_path)
+    assert found.exit_code == 1
+    assert {refusal.file for refusal in found.refused} == {
+        "logs/bad/evaluations.npz",
+        "logs/bad/0.monitor.csv",
+        "logs/odd.csv",
+        "logs/odd.json",
+    }
+    assert all(refusal.reason for refusal in found.refused)
+
+
+def test_pickled_arrays_are_never_unpickled(tmp_path: Path) -> None:
+    path = tmp_path / "evaluations.npz"
+    np.savez(path, timesteps=np.array([1]), results=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(RefusedError):
+        read_evaluations(path.read_bytes())
+
+
+# The set, the report, the command
+
+
+def test_the_report_of_an_imported_set_stands_alone_and_says_what_it_is(tmp_path: Path) -> None:
+    brought(zoo(tmp_path, 4), tmp_path)
+    found = estimates(open_experiment(tmp_path / "results" / "theirs"))
+    assert (found.labels, found.planned, found.done) == (("ppo",), 4, 4)
+    assert "4 of 4 trials are results of others" in found.warnings[0]
+    assert not any("not in the suite's plan" in warning for warning in found.warnings)
+
+
+def test_title_and_references_written_into_the_set_survive_the_next_import(tmp_path: Path) -> None:
+    brought(zoo(tmp_path, 1), tmp_path)
+    file = tmp_path / "results/theirs/suite.yaml"
+    text = (
+        file.read_text()
+        .replace('"theirs: imported results"', "Theirs")
+        .replace('{"steps": 100}', '{"steps": 100, "reference": {"random": 1.0, "target": 2.0}}')
+    )
+    file.write_text(text)
+    (tmp_path / "SPR.json").write_text(json.dumps({"Alien": [1.0]}))
+    brought(tmp_path / "SPR.json", tmp_path, steps=10)
+    suite = open_experiment(tmp_path / "results/theirs").suite
+    assert suite.title == "Theirs"
+    assert {place.environment for place in suite.environments} == {"CartPole-v1", "Alien"}
+    references = {place.environment: place.reference for place in suite.environments}
+    assert references["CartPole-v1"] is not None
+    assert references["CartPole-v1"].target == 2.0
+
+
+def test_own_results_take_imported_ones_only_when_told_to_and_under_labels_of_their_own(tmp_path: Path) -> None:
+    suite = tmp_path / "results" / "own" / "suite.yaml"
+    suite.parent.mkdir(parents=True)
+    suite.write_text("name: own\nseeds: 2\nalgorithms: [ppo]\nenvironments: {CartPole-v1: 100}\n")
+    source = zoo(tmp_path)
+    with pytest.raises(BenchError, match="--pool"):
+        brought(source, tmp_path, "own")
+    import_source(source, Hints(), into="own", results=tmp_path / "results", pool=True)
+    found = estimates(open_experiment(suite.parent))
+    assert found.labels == ("ppo", "ppo (imported)")
+    assert {line.label for line in found.trials if line.state == "done"} == {"ppo (imported)"}
+    assert "name: own" in suite.read_text()
+
+
+def test_an_environment_taken_for_another_is_told(tmp_path: Path) -> None:
+    brought(zoo(tmp_path), tmp_path, rename={"CartPole-v1": "CartPole-v2"})
+    found = estimates(open_experiment(tmp_path / "results" / "theirs"))
+    assert any("CartPole-v1 as CartPole-v2" in warning for warning in found.warnings)
+
+
+def test_the_command_tells_runs_refusals_and_rules(tmp_path: Path) -> None:
+    source = zoo(tmp_path)
+    (source / "odd.json").write_text("[1]")
+    answer = CliRunner().invoke(app, ["import", str(source), "--into", "x", "--results", str(tmp_path / "results")])
+    assert answer.exit_code == 1
+    assert "ppo on CartPole-v1 (rl-zoo): 2 runs to 100 of 100 steps (2 new)" in answer.output
+    assert "refused: logs/odd.json: JSON of no kind that is known" in answer.output
+    assert "the budget is that of --steps" in answer.output
+
+
+def test_the_command_s_json_and_the_exit_code_of_nothing_read(tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text("[1]")
+    given_words = ["import", str(tmp_path / "odd.json"), "--json", "--results", str(tmp_path / "results")]
+    answer = CliRunner().invoke(app, given_words)
+    assert answer.exit_code == 2
+    assert json.loads(answer.output)["refused"][0]["file"].endswith("odd.json")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["nowhere"], [".", "--as", "zip"], [".", "--columns", "x=y"], [".", "--wide", "x"], [".", "--rename", "x"]],
+)
+def test_mistakes_are_sentences(words: list[str]) -> None:
+    answer = CliRunner().invoke(app, ["import", *words])
+    assert isinstance(answer.exception, BenchError)
+
+
+def test_imported_results_are_not_run(tmp_path: Path) -> None:
+    brought(zoo(tmp_path, 1), tmp_path)
+    answer = CliRunner().invoke(app, ["run", str(tmp_path / "results" / "theirs")])
+    assert isinstance(answer.exception, BenchError)
+    assert "nothing to run" in str(answer.exception)
+
+
+# Raw results of others
+
+
+@raw
+def test_all_57_zoo_training_logs_are_read_and_the_empty_monitor_files_named(tmp_path: Path) -> None:
+    found = brought(Path(RAW) / "zoo_training_logs", tmp_path)
+    assert len(found.runs) == 57
+    assert {run.kind for run in found.runs} == {"rl-zoo"}
+    assert {refusal.reason for refusal in found.refused} == {"holds no finished episode"}
+
+
+@raw
+def test_monitor_files_with_a_blank_after_the_sign_are_read(tmp_path: Path) -> None:
+    found = brought(Path(RAW) / "ikostrikov_ppo_monitor", tmp_path)
+    assert (len(found.runs), found.exit_code) == (30, 0)
+    assert {run.environment for run in found.runs} == {"HalfCheetah-v2", "Hopper-v2", "Walker2d-v2"}
+
+
+@raw
+def test_the_zoo_s_table_follows_from_its_evaluation_files(tmp_path: Path) -> None:
+    folder = Path(RAW) / "zoo_eval_monitors"
+    brought(folder, tmp_path, episodes="evaluation", steps=100_000, rename={"Pendulum-v0": "Pendulum-v1"})
+    table = Path(RAW).parent / "zoo_benchmark.csv"
+    with table.open() as file:
+        printed = {(row["algorithm"], row["env_id"]): row for row in csv.DictReader(file)}
+    records = kept(tmp_path)
+    assert len(records) == 64
+    for record in records:
+        row = printed[record.trial.algorithm, record.trial.environment]
+        # The table prints three digits; its spread is the population's.
+        assert f"{np.mean(record.final.returns):.3f}" == f"{float(row['score_mean']):.3f}"
+        assert f"{np.std(record.final.returns):.3f}" == f"{float(row['score_spread']):.3f}"
+
+
+@raw
+def test_tianshou_and_td3_tables_are_ten_runs_each(tmp_path: Path) -> None:
+    tianshou = brought(Path(RAW) / "tianshou_mujoco_10seeds", tmp_path, "tianshou")
+    assert (len(tianshou.runs), len(tianshou.refused)) == (560, 1)
+    td3 = brought(Path(RAW) / "td3_curves", tmp_path, "td3", algorithm="td3")
+    assert len(td3.runs) == 70
+    assert {run.points for run in td3.runs} == {201}
