@@ -262,6 +262,7 @@ def test_a_table_is_run_judged_and_reported_and_not_run_twice(tmp_path: Path) ->
     table = _table()
     opened = reproduction(table, seeds=2, results=tmp_path)
     assert [line.verdict for line in judge(opened)] == ["not yet run", "not comparable"]
+    assert rerun(opened, RunOptions(workers=1), lambda *_: nullcontext(lambda _: None), core_hours=0).planned == 0
     summary = rerun(opened, RunOptions(workers=1, devices="cpu"), lambda *_: nullcontext(lambda _: None))
     assert (summary.done, summary.failed) == (2, 0)
     again = reproduction(table, seeds=2, results=tmp_path)

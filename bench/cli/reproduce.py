@@ -45,6 +45,10 @@ def reproduce(
     workers: Annotated[int | None, typer.Option(min=1, help="trials side by side; None: as the cores carry")] = None,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
     results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
+    core_hours: Annotated[
+        float | None,
+        typer.Option(min=0, help="run only the cheapest numbers, together at most so many expected hours of one core"),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
     run: Annotated[bool, typer.Option(help="run what is missing; --no-run judges what is there")] = True,
     dry_run: Annotated[
@@ -69,7 +73,7 @@ def reproduce(
     summary = None
     if run:
         options = pipeline.RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
-        summary = reproduction.rerun(opened, options, _shown(quiet=quiet or as_json))
+        summary = reproduction.rerun(opened, options, _shown(quiet=quiet or as_json), core_hours)
         opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
     lines = reproduction.judge(opened)
     page = reproduction.write_page(opened, to)

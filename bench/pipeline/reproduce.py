@@ -129,6 +129,7 @@ def rerun(
     opened: Reproduction,
     options: RunOptions,
     show: Callable[[Experiment, Sequence[Job]], AbstractContextManager[Callable[[Event], None]]],
+    core_hours: float | None = None,
 ) -> Summary:
     """Run what is missing, the cheapest cell first; return what it came to.
 
@@ -136,10 +137,13 @@ def rerun(
         opened: the table.
         options: how to run.
         show: the cell about to run and its jobs -> a context that hears every event.
+        core_hours: stop before the cell whose expected cost would exceed this together with those before it.
     """
+    spent = 0.0
     total = Summary(0, 0, 0, 0, interrupted=False)
     for one in opened.cells:
-        if total.interrupted or not one.trials:
+        spent += one.cost
+        if total.interrupted or not one.trials or (core_hours is not None and spent > 3600 * core_hours):
             continue
         wanted = one.trials if options.retry_failed else one.missing
         part = replace(opened.experiment, plan=Plan(wanted, (), ()))
