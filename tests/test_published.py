@@ -73,16 +73,21 @@ SHAPES: dict[str, Draw] = {
     "9 in 10 at the cap": _capped(1.28),
 }
 EXPERIMENTS = 800
-NOISE = 3 * math.sqrt(0.05 * 0.95 / EXPERIMENTS)
-"""Three standard errors of a rate of 5 %."""
+SINGLE_EXPERIMENTS = 4000
+"""More: without the reach beyond our outermost runs, capped shapes err in 7 % of the cases, which must be seen."""
+
+
+def _highest(experiments: int) -> float:
+    """Return 5 % and three standard errors of it."""
+    return 0.05 + 3 * math.sqrt(0.05 * 0.95 / experiments)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_honest_single_run_is_called_different_in_at_most_five_per_cent(shape: str) -> None:
     rng = np.random.default_rng(7)
-    ours, theirs = SHAPES[shape]((EXPERIMENTS, 10), rng), SHAPES[shape]((EXPERIMENTS,), rng)
+    ours, theirs = SHAPES[shape]((SINGLE_EXPERIMENTS, 10), rng), SHAPES[shape]((SINGLE_EXPERIMENTS,), rng)
     called = [against_one(float(value), runs).verdict for value, runs in zip(theirs, ours, strict=True)]
-    assert sum(verdict in {"above", "below"} for verdict in called) / EXPERIMENTS <= 0.05 + NOISE
+    assert sum(verdict in {"above", "below"} for verdict in called) <= _highest(SINGLE_EXPERIMENTS) * len(called)
 
 
 @pytest.mark.parametrize("runs", [3, 5, 10])
@@ -93,7 +98,7 @@ def test_an_honest_table_of_several_runs_is_called_different_in_at_most_five_per
     called = [
         against_several(_summary(other), _summary(mine), None).verdict for other, mine in zip(theirs, ours, strict=True)
     ]
-    assert sum(verdict in {"above", "below"} for verdict in called) / EXPERIMENTS <= 0.05 + NOISE
+    assert sum(verdict in {"above", "below"} for verdict in called) <= _highest(EXPERIMENTS) * len(called)
 
 
 @pytest.mark.parametrize(("sign", "verdict"), [(1, "below"), (-1, "above")])
