@@ -32,10 +32,8 @@ def judged(lines: Sequence[PublishedVerdict], at: Places | None = None) -> Table
         (
             Column("Algorithm", numeric=False),
             Column("Environment", numeric=False),
-            Column("Steps"),
-            Column("Source", numeric=False),
+            Column("Verdict", numeric=False),
             Column("Published", hint="The mean as published, in raw returns"),
-            Column("Runs there", hint="Training runs behind the published number"),
             Column("Our mean", interval=True, hint="Mean of our runs in the same statistic, with its 95 % interval"),
             Column("n", hint="Our runs"),
             Column(
@@ -45,7 +43,9 @@ def judged(lines: Sequence[PublishedVerdict], at: Places | None = None) -> Table
                 "with its 95 % interval, and the margin",
             ),
             Column("Rank", numeric=False, hint="Place of one published run among our runs and itself, 1 the lowest"),
-            Column("Verdict", numeric=False),
+            Column("Steps"),
+            Column("Runs there", hint="Training runs behind the published number"),
+            Column("Source", numeric=False),
             Column("Why", numeric=False, wraps=True),
         ),
         tuple(_judged_row(line, at) for line in lines if line.verdict in JUDGED),
@@ -180,15 +180,15 @@ def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
     return (
         label,
         environment,
-        steps,
-        source,
+        Cell(line.verdict),
         Cell(line.published),
-        Cell(line.published_runs),
         Cell(ours, link=at.anchor(line.label, line.environment) if known else ""),
         Cell(line.n),
         _allowed(line),
         Cell(None if line.rank is None else f"{line.rank} of {line.n + 1}", note=_level(line)),
-        Cell(line.verdict),
+        steps,
+        Cell(line.published_runs),
+        source,
         Cell(why),
     )
 
