@@ -6,8 +6,8 @@ limits beyond which a number is called different reach further than t at 98 % an
 5/n of their range (by twice the range where half of the runs are equal: then the range says little about the others).
 From 39 runs on, ranks alone decide: 1 in 40 lies below all of them, whatever the distribution. Measured over twelve
 shapes of distribution, at most 5 % of honest single runs are called different, and four in five of those four standard
-deviations off are found with ten runs (tests/test_published.py). The limits were chosen on these same shapes, so this is
-no guarantee for another one; the ranks are.
+deviations off are found with ten runs (tests/test_published.py). The limits were chosen on these same shapes, so this
+is no guarantee for another one; the ranks are.
 
 SEVERAL published runs. The interval of the difference of means, the wider of Welch's and the pooled one: with three
 published runs Welch's alone calls up to 13 % of honest tables different. Within the margin: reproduced.
