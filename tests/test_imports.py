@@ -28,6 +28,7 @@ from bench.imports.events import read_events
 from bench.imports.found import RefusedError
 from bench.imports.monitor import read_monitor
 from bench.imports.nested import kind_of, load, read_nested
+from bench.imports.series import cleaned
 from bench.imports.settings import read_settings
 from bench.imports.table import read_table
 from bench.pipeline import estimates, open_experiment
@@ -285,10 +286,14 @@ def test_a_killed_run_s_event_file_is_read_up_to_its_end() -> None:
     assert len(scalars.series["eval/mean_reward"]) == 3
 
 
-def test_a_changed_byte_ends_an_event_file() -> None:
+def test_a_changed_number_is_noticed_by_its_checksum() -> None:
     broken = bytearray(EVENTS)
-    broken[200] ^= 1
-    assert read_events(bytes(broken)).cut
+    # 2.5 as a float of four bytes; 3.5 differs from it in one bit, and only the checksum knows.
+    place = EVENTS.index(b"\x00\x00\x20\x40")
+    broken[place + 2] = 0x60
+    scalars = read_events(bytes(broken))
+    assert scalars.cut
+    assert [value for _, _, value in scalars.series["eval/mean_reward"]] == [1.5]
 
 
 def test_event_files_of_one_folder_are_one_run(tmp_path: Path) -> None:
@@ -318,7 +323,7 @@ def write(path: Path, *rows: Sequence[Any]) -> Path:
 
 
 def test_a_long_table_by_a_column_map(tmp_path: Path) -> None:
-    rows = [
+    rows: list[list[Any]] = [
         ["who", "where", "n", "at", "got"],
         ["A", "E-v0", 0, 10, 1],
         ["A", "E-v0", 0, 20, 2],
@@ -354,6 +359,12 @@ def test_empty_cells_are_gaps_and_are_counted(tmp_path: Path) -> None:
     found = brought(write(tmp_path / "x.csv", *rows), tmp_path, algorithm="a", environment="E-v0")
     assert kept(tmp_path)[0].curve.steps.tolist() == [10, 50]
     assert found.runs[0].notes == ("3 of 5 values are empty or not finite: left out",)
+
+
+def test_rows_are_put_in_the_order_of_steps_and_the_last_value_at_a_step_counts() -> None:
+    steps, values, notes = cleaned([(30.0, 3.0), (10.0, 1.0), (30.0, 4.0), (20.0, 2.0)])
+    assert (steps.tolist(), values.tolist()) == ([10, 20, 30], [1.0, 2.0, 4.0])
+    assert notes == ("1 steps occur more than once: the last value in the file counts",)
 
 
 def test_rows_without_a_run_identifier_are_left_out_and_told(tmp_path: Path) -> None:
@@ -394,7 +405,8 @@ def test_unequal_lengths_fail_the_short_run_and_keep_the_long_ones(tmp_path: Pat
 
 def test_a_tianshou_table_has_a_run_for_each_column(tmp_path: Path) -> None:
     header = ["env_step", "rew", "rew:shaded", "rew:seed_1_x/test_rew.csv", "rew:seed_0_x/test_rew.csv"]
-    brought(write(tmp_path / "Ant-v3" / "npg.csv", header, [0, 2, 1, 1, 3], [30, 5, 1, 4, 6]), tmp_path)
+    rows: list[list[Any]] = [header, [0, 2, 1, 1, 3], [30, 5, 1, 4, 6]]
+    brought(write(tmp_path / "Ant-v3" / "npg.csv", *rows), tmp_path)
     first, second = kept(tmp_path)
     assert (first.trial.algorithm, first.trial.environment) == ("npg", "Ant-v3")
     assert first.final.returns.tolist() == [6.0]
