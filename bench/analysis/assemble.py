@@ -65,6 +65,8 @@ from bench.records import (
 
 Draws = Mapping[tuple[str, str], Floats]
 """(label, environment) -> (runs, resamples): the same resampled runs for everything that is said of a cell."""
+_MANY_CELLS, _FEWER_RESAMPLES = 100, 400
+"""With so many cells nobody measures a band: its limits may shake by 6 % of their distance from the curve."""
 Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
 
@@ -382,6 +384,8 @@ def _median(values: Iterable[float]) -> float | None:
 
 def _curves(cells: Sequence[Cell], field: Field, draws: Draws, suite: Suite) -> tuple[CurveEstimate, ...]:
     points, confidence = suite.evaluation.points, suite.analysis.confidence
+    if len(cells) > _MANY_CELLS:
+        draws = {key: drawn[:, :_FEWER_RESAMPLES] for key, drawn in draws.items()}
     return tuple(
         [
             curve

@@ -28,7 +28,7 @@ Streams = Callable[..., np.random.Generator]
 SURE = 0.95
 """Share of draws from which a lead is called sure."""
 _MOST_STRETCHES = 6
-_RESAMPLES = 1000
+_RESAMPLES, _MANY = 1000, 2000
 """Of those in hand: a share of draws needs no extreme quantiles."""
 
 
@@ -64,7 +64,10 @@ def _lead(
     known = {label: [curve for curve in found if curve is not None] for label, found in curves.items()}
     if any(len(known[label]) < len(found) for label, found in curves.items()):
         return None
-    counts = {label: [draws[label, cell.environment][:, :_RESAMPLES] for cell in field[label]] for label in field}
+    enough = (
+        _RESAMPLES // 2 if sum(len(cell.runs) for cells in field.values() for cell in cells) > _MANY else _RESAMPLES
+    )
+    counts = {label: [draws[label, cell.environment][:, :enough] for cell in field[label]] for label in field}
     bands = {label: inflated_band(known[label], counts[label], streams(label, axis, "lead")) for label in field}
     shares = [shares_best({label: drawn[place] for label, (_, drawn) in bands.items()}) for place in range(len(x))]
     places = tuple(float(at) for at in x)
