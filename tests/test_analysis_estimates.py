@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.analysis import analyse, frames
+from bench.analysis.ledger import ledger
+from bench.analysis.scores import cell, seconds_of_one_more_run
 from bench.records import (
     AnalysisPlan,
     Curve,
@@ -549,8 +551,8 @@ def test_every_number_leads_to_its_trial() -> None:
     case = random_results({"ppo": 0.9, "dqn": 0.5}, 1, 4).changed(failing("dqn", [1]))
     estimates = case.analysed()
     lines = {(line.label, line.seed): line for line in estimates.trials}
-    for cell in estimates.cells:
-        assert cell.scores == tuple(lines[cell.label, seed].score for seed in cell.seeds)
+    for one in estimates.cells:
+        assert one.scores == tuple(lines[one.label, seed].score for seed in one.seeds)
     assert (lines["dqn", 1].state, lines["dqn", 1].final_return) == ("failed", None)
     assert lines["ppo", 0].name == trial_of("ppo", "env-0", 0).name
 
@@ -581,3 +583,15 @@ def test_five_algorithms_on_four_environments_take_seconds() -> None:
     before = time.process_time()
     case.analysed()
     assert time.process_time() - before < 10
+
+
+def test_the_price_of_a_run_is_its_cpu_time_where_that_was_kept() -> None:
+    def seconds(**timings: float) -> float | None:
+        records = [record_of(trial_of("ppo", "env", seed), 0.5, timings=timings) for seed in range(4)]
+        book = ledger([record.trial for record in records], records)
+        return seconds_of_one_more_run([cell(book.entries, UNIT, AnalysisPlan())])
+
+    # A trial that was paused for an hour took no core meanwhile.
+    assert seconds(wall=7200.0, train_cpu=3000.0, evaluation_cpu=600.0) == 3600.0
+    assert seconds(wall=7200.0, train_cpu=3000.0) == 7200.0
+    assert seconds(train=10.0) is None
