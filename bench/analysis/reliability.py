@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.interval import FEWEST_RUNS, clopper_pearson
 from bench.analysis.scores import Cell, Run
-from bench.analysis.threshold import first_at
+from bench.analysis.threshold import first_at, median_of_reached
 from bench.records import Interval, Reliability
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ def reliability(label: str, cells: Sequence[Cell], threshold: float, confidence:
         collapsed_share=clopper_pearson(collapsed, len(solved), confidence)
         if solved
         else Interval(None, note="no run reaches the threshold"),
-        median_budget_share=_median([moment for _, moment in solved], len(runs)),
+        median_budget_share=median_of_reached([moment for _, moment in solved], len(runs)),
     )
 
 
@@ -70,8 +70,3 @@ def _budget_share(run: Run, cell: Cell, threshold: float) -> float | None:
     """Return the share of the step budget at the first evaluation at or above the threshold; None if there is none."""
     first = first_at(run, cell, threshold)
     return None if run.record is None or first is None else float(run.record.curve.steps[first]) / cell.budget
-
-
-def _median(reached: Sequence[float], n: int) -> float | None:
-    half = math.ceil(n / 2)
-    return sorted(reached)[half - 1] if half and len(reached) >= half else None

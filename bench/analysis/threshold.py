@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,8 +27,8 @@ def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) ->
         reached=len(reached),
         n=len(when),
         share=clopper_pearson(len(reached), len(when), confidence),
-        median_steps=_median([moment[0] for moment in reached], len(when)),
-        median_seconds=_median([moment[1] for moment in reached], len(when)),
+        median_steps=median_of_reached([moment[0] for moment in reached], len(when)),
+        median_seconds=median_of_reached([moment[1] for moment in reached], len(when)),
         steps=tuple(None if moment is None else moment[0] for moment in when),
     )
 
@@ -53,7 +54,7 @@ def _first(run: Run, cell: Cell, threshold: float) -> tuple[float, float] | None
     return float(run.record.curve.steps[first]), float(run.record.curve.cpu_seconds[first])
 
 
-def _median(reached: list[float], n: int) -> float | None:
+def median_of_reached(reached: Sequence[float], n: int) -> float | None:
     """Return the smallest value by which half of all n runs have reached the threshold; None if fewer ever do."""
     half = math.ceil(n / 2)
     if half == 0 or len(reached) < half:
