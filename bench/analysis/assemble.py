@@ -34,7 +34,17 @@ from bench.analysis.ranking import race_draws, shares_best
 from bench.analysis.recommend import recommendation
 from bench.analysis.reliability import reliability
 from bench.analysis.robustness import claim_conclusions, conclusions
-from bench.analysis.scores import Cell, Run, cell, failure_of, learns, seconds_of_one_more_run, succeeded, usable
+from bench.analysis.scores import (
+    Cell,
+    Run,
+    cell,
+    complete,
+    failure_of,
+    learns,
+    seconds_of_one_more_run,
+    succeeded,
+    usable,
+)
 from bench.analysis.sequential import caution, sequential_verdicts
 from bench.analysis.situations import situations
 from bench.analysis.threshold import time_to_threshold
@@ -99,9 +109,9 @@ def analyse(
     draws = {_key(c): resample_counts(len(c.runs), plan.resamples, streams(*_key(c))) for c in cells if c.runs}
     field = _field(suite, labels, cells)
     baselines = _baselines(book)
-    complete = _complete(field)
-    race = {label: field[label] for label in complete if label not in baselines}
-    aggregates = _aggregates(field, complete, _best_shares(race, draws, streams), draws, plan)
+    whole = tuple(complete(field))
+    race = {label: field[label] for label in whole if label not in baselines}
+    aggregates = _aggregates(field, whole, _best_shares(race, draws, streams), draws, plan)
     pairs = _pairs(field, draws, streams, plan, sequence)
     known = _references(suite, cells, references, baselines, plan)
     told = situations(suite, field, baselines, pairs, draws, streams)
@@ -191,11 +201,6 @@ def _baselines(book: Ledger) -> set[str]:
     return {entry.label for entry in book.entries if not learns(entry.trial.algorithm)}
 
 
-def _complete(field: Field) -> tuple[str, ...]:
-    everywhere = {c.environment for cells in field.values() for c in cells}
-    return tuple(label for label, cells in field.items() if len(cells) == len(everywhere))
-
-
 def _best_shares(race: Field, draws: Draws, streams: Callable[..., np.random.Generator]) -> dict[str, float]:
     counts = {label: _counts(cells, draws) for label, cells in race.items()}
     scores = {label: [c.scores for c in cells] for label, cells in race.items()}
@@ -249,11 +254,11 @@ def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:
 
 
 def _aggregates(
-    field: Field, complete: Sequence[str], shares: Mapping[str, float], draws: Draws, plan: AnalysisPlan
+    field: Field, whole: Sequence[str], shares: Mapping[str, float], draws: Draws, plan: AnalysisPlan
 ) -> tuple[Aggregate, ...]:
     """Return the aggregates, the comparable ones first, best first."""
     found = [
-        _aggregate(label, cells, draws, plan, complete=label in complete, best=shares.get(label))
+        _aggregate(label, cells, draws, plan, complete=label in whole, best=shares.get(label))
         for label, cells in field.items()
     ]
     return tuple(sorted(found, key=lambda line: (not line.complete, -(line.iqm.estimate or 0.0))))

@@ -60,14 +60,16 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str
         others = [candidate.label for candidate in full.candidates[1:]]
         return f"{place} choose {leader}: it is better than {joined(others)}{_corrected(pairs)}."
     names = joined([leader, *full.as_good], "or")
-    verdicts = {verdict_on(leader, other, verdicts_of(pairs)) for other in full.as_good}
+    known = verdicts_of(pairs)
+    verdicts = {verdict_on(leader, other, known) for other in full.as_good}
     told = f"equivalent within the margin of {plan.margin:g}" if verdicts == {"equivalent"} else "not to be told apart"
     return f"{place} choose {names}: they are {told}{_open(leader, full, pairs, plan)}."
 
 
 def _open(leader: str, full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     """Return the closest rival's effect and the price of telling, in brackets; nothing for equivalence."""
-    rivals = [other for other in full.as_good if verdict_on(leader, other, verdicts_of(pairs)) == "undecided"]
+    known = verdicts_of(pairs)
+    rivals = [other for other in full.as_good if verdict_on(leader, other, known) == "undecided"]
     pair = _of(leader, rivals[0], pairs) if rivals else None
     if pair is None or pair.probability.estimate is None:
         return ""

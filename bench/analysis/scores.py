@@ -11,7 +11,7 @@ counted. A record with a number that is not finite, or without final episodes, i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,6 +171,12 @@ def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run |
         return Run(entry, record, mean, None, None, means)
     auc = None if area is None else float(normalise(area, reference))
     return Run(entry, record, mean, float(normalise(mean, reference)), auc, means)
+
+
+def complete(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
+    """Return, by label, those with cells on every environment that any has."""
+    everywhere = {cell.environment for cells in field.values() for cell in cells}
+    return {label: cells for label, cells in field.items() if cells and len(cells) == len(everywhere)}
 
 
 def failure_of(entry: Entry) -> Failure | None:

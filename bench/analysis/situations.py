@@ -38,7 +38,7 @@ from bench.analysis.ranking import (
 )
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.resampling import thinned
-from bench.analysis.scores import Cell
+from bench.analysis.scores import Cell, complete
 from bench.analysis.words import Verdicts, joined, verdict_on, verdicts_of
 from bench.catalog import environments as known_environments
 from bench.records import AnalysisPlan, Candidate, Interval, Pair, Situation, Suite
@@ -97,18 +97,18 @@ def situations(
 
 
 def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
-    complete = _complete(learners)
-    if len(complete) <= 1:
+    whole = complete(learners)
+    if len(whole) <= 1:
         return
-    names = _names(complete)
-    yield _Setting("full", "full", _budget_words(complete), _scores(complete), names)
+    names = _names(whole)
+    yield _Setting("full", "full", _budget_words(whole), _scores(whole), names)
     yield from _groups(learners, names)
-    yield from _sets(suite, complete)
-    yield from _steps(complete)
-    yield from _seconds(complete)
-    yield _Setting("failures", "failures", "if a failed run is expensive", _success(complete), names, "share")
+    yield from _sets(suite, whole)
+    yield from _steps(whole)
+    yield from _seconds(whole)
+    yield _Setting("failures", "failures", "if a failed run is expensive", _success(whole), names, "share")
     for name in names if 1 < len(names) <= _MOST_ALONE else ():
-        alone = {label: [cell for cell in cells if cell.environment == name] for label, cells in complete.items()}
+        alone = {label: [cell for cell in cells if cell.environment == name] for label, cells in whole.items()}
         yield _Setting(f"environment-{name}", "environment", f"{name} alone", _scores(alone), (name,))
 
 
@@ -120,7 +120,7 @@ def _groups(learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
         if name in known:
             kinds.setdefault((known[name].actions, known[name].observations), []).append(name)
     for (actions, observations), names in kinds.items():
-        here = _complete(_within(learners, names))
+        here = complete(_within(learners, names))
         if len(here) > 1 and set(names) != set(everywhere):
             text = f"{_kind_words(actions)} actions, {_kind_words(observations)} observations"
             yield _Setting(f"group-{actions}-{observations}", "group", text, _scores(here), tuple(names))
@@ -130,27 +130,27 @@ def _kind_words(kind: str) -> str:
     return kind.replace("_", " ")
 
 
-def _sets(suite: Suite, complete: Field) -> Iterator[_Setting]:
+def _sets(suite: Suite, whole: Field) -> Iterator[_Setting]:
     """Yield one setting per named set of hyperparameters, where the suite mixes several."""
     sets: dict[str, list[str]] = {}
     for entry in suite.algorithms:
-        if entry.label in complete:
+        if entry.label in whole:
             sets.setdefault(entry.hyperparameter_set, []).append(entry.label)
     for name, labels in sets.items() if len(sets) > 1 else ():
         if len(labels) > 1:
-            here = {label: complete[label] for label in labels}
+            here = {label: whole[label] for label in labels}
             yield _Setting(f"set-{name}", "settings", f"with the settings of {name!r}", _scores(here), _names(here))
 
 
-def _steps(complete: Field) -> Iterator[_Setting]:
+def _steps(whole: Field) -> Iterator[_Setting]:
     """Yield smaller step budgets, on the environments whose whole budget is at least as large."""
-    cells = [cell for found in complete.values() for cell in found]
+    cells = [cell for found in whole.values() for cell in found]
     budgets = {cell.environment: cell.budget for cell in cells}
     first = max((step for cell in cells for step in first_evaluations(cell, "steps")), default=0)
     fits = [k for k in _STEPS if first <= k < max(budgets.values()) and 2 * _wide(budgets, k) >= len(budgets)]
     for steps in fits[-_MOST_BUDGETS:]:
         names = tuple(name for name, budget in budgets.items() if budget >= steps)
-        race = _at(_within(complete, names), partial(scores_at_steps, steps=steps))
+        race = _at(_within(whole, names), partial(scores_at_steps, steps=steps))
         if race and not all(budget == steps for budget in budgets.values()):
             yield _Setting(f"steps-{steps}", "steps", f"within {steps:,} steps", race, names)
 
@@ -159,19 +159,19 @@ def _wide(budgets: Mapping[str, int], steps: int) -> int:
     return sum(budget >= steps for budget in budgets.values())
 
 
-def _seconds(complete: Field) -> Iterator[_Setting]:
+def _seconds(whole: Field) -> Iterator[_Setting]:
     """Yield budgets of CPU seconds between the first evaluations and the end of the slowest training."""
-    cells = [cell for found in complete.values() for cell in found]
+    cells = [cell for found in whole.values() for cell in found]
     begun = [np.median(at) for cell in cells if (at := first_evaluations(cell, "seconds"))]
     ended = [np.median(at) for cell in cells if (at := last_evaluations(cell, "seconds"))]
     if len(begun) < len(cells):
         return
     fits = [seconds for seconds in _SECONDS if np.median(begun) <= seconds < max(ended)]
     for seconds in fits[-_MOST_BUDGETS:]:
-        race = _at(complete, partial(scores_at_seconds, seconds=seconds))
+        race = _at(whole, partial(scores_at_seconds, seconds=seconds))
         if race:
             text = f"within {_duration(seconds)} of training per run"
-            yield _Setting(f"seconds-{seconds}", "seconds", text, race, _names(complete))
+            yield _Setting(f"seconds-{seconds}", "seconds", text, race, _names(whole))
 
 
 def _at(field: Field, read: Callable[[Cell], Floats | None]) -> Race:
@@ -279,12 +279,6 @@ def _counts(label: str, one: _Setting, draws: Draws) -> Counts:
     return thinned([draws[label, name] for name in one.environments])
 
 
-def _complete(field: Field) -> Field:
-    """Return those with runs on every environment that any has."""
-    everywhere = {cell.environment for cells in field.values() for cell in cells}
-    return {label: cells for label, cells in field.items() if cells and len(cells) == len(everywhere)}
-
-
 def _within(field: Field, names: Collection[str]) -> Field:
     kept = {label: [cell for cell in cells if cell.environment in names] for label, cells in field.items()}
     return {label: cells for label, cells in kept.items() if cells}
@@ -298,8 +292,8 @@ def _scores(field: Field) -> Race:
     return {label: [cell.scores for cell in cells] for label, cells in field.items()}
 
 
-def _budget_words(complete: Field) -> str:
-    budgets = sorted({cell.budget for cells in complete.values() for cell in cells})
+def _budget_words(whole: Field) -> str:
+    budgets = sorted({cell.budget for cells in whole.values() for cell in cells})
     steps = f"{budgets[0]:,}" + (f" to {budgets[-1]:,}" if len(budgets) > 1 else "")
     return f"within {steps} steps"
 
