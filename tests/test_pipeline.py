@@ -58,6 +58,14 @@ def test_running_again_runs_only_what_is_missing_and_a_new_label_reruns_nothing(
     assert len(planned) == len(before)
 
 
+def test_the_longest_trial_is_prepared_first(tmp_path: Path) -> None:
+    text = TOY.replace("seeds: 3", "seeds: 1")
+    longer = pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path)
+    seconds = [job.expected_seconds for job in pipeline.prepare(longer, pipeline.RunOptions())]
+    assert len(set(seconds)) > 1
+    assert seconds == sorted(seconds, reverse=True)
+
+
 def test_every_kind_of_failure_is_recorded_and_harms_no_other(tmp_path: Path) -> None:
     experiment, summary = run_suite(suite_file(tmp_path, BAD, "bad"), tmp_path)
     kinds = {

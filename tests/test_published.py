@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,12 +29,13 @@ from bench.analysis.scores import Cell
 from bench.analysis.versus import cells_of
 from bench.errors import BenchError
 from bench.pipeline import RunOptions, open_experiment, references
-from bench.pipeline.reproduce import judge, open_table, reproduction, rerun, write_page
+from bench.pipeline.reproduce import CellPlan, judge, open_table, reproduction, rerun, write_page
 from bench.records import (
     STATISTICS,
     AnalysisPlan,
     Curve,
     EvaluationPlan,
+    Failure,
     Final,
     Outcome,
     PublishedCell,
@@ -44,6 +45,7 @@ from bench.records import (
     Trial,
 )
 from bench.report import render
+from bench.runner.jobs import Event, Job, Started
 from bench.store import keep
 
 Floats = NDArray[np.float64]
@@ -262,17 +264,42 @@ def test_another_budget_settings_or_evaluation_is_not_compared() -> None:
     assert compare(table, replace(entry, not_comparable="gone"), found).reason == "gone"
 
 
+def test_numbers_run_in_one_go_the_cheapest_first_and_failed_trials_only_when_asked(tmp_path: Path) -> None:
+    cheap, dear = _entry(), replace(_entry(), environment="bench/Corridor-v0", steps=300, minutes=9)
+    table = replace(_table(), cells=(dear, cheap))
+    shown: list[PublishedCell] = []
+    heard = _Heard()
+
+    def show(cells: Sequence[CellPlan], jobs: Sequence[Job]) -> AbstractContextManager[_Heard]:
+        shown.extend(one.cell for one in cells)
+        assert [job.expected_seconds for job in jobs[-2:]] == [9 * 60.0] * 2
+        return nullcontext(heard)
+
+    opened = reproduction(table, seeds=2, results=tmp_path)
+    borrowed, broken = opened.cells[0].trials
+    _keep(_record(borrowed), tmp_path / "elsewhere" / "trials" / borrowed.name)
+    opened.experiment.store.keep_failure(Failure(broken, "exception", "broken"))
+    options = RunOptions(workers=1, devices="cpu")
+    rerun(reproduction(table, seeds=3, results=tmp_path), options, show)
+    assert shown == [cheap, dear]
+    assert heard.started == [(cheap.place, 2), (dear.place, 0), (dear.place, 1), (dear.place, 2)]
+    heard.started.clear()
+    failed = reproduction(replace(table, cells=(cheap,)), seeds=3, results=tmp_path)
+    rerun(failed, replace(options, retry_failed=True), lambda *_: nullcontext(heard))
+    assert heard.started == [(cheap.place, 1)]
+
+
 @pytest.mark.slow
 def test_a_table_is_run_judged_and_reported_and_not_run_twice(tmp_path: Path) -> None:
     table = _table()
     opened = reproduction(table, seeds=2, results=tmp_path)
     assert [line.verdict for line in judge(opened)] == ["not yet run", "not comparable"]
-    assert rerun(opened, RunOptions(workers=1), lambda *_: nullcontext(lambda _: None), core_hours=0).planned == 0
-    summary = rerun(opened, RunOptions(workers=1, devices="cpu"), lambda *_: nullcontext(lambda _: None))
+    assert rerun(opened, RunOptions(workers=1), _silently, core_hours=0).planned == 0
+    summary = rerun(opened, RunOptions(workers=1, devices="cpu"), _silently)
     assert (summary.done, summary.failed) == (2, 0)
     again = reproduction(table, seeds=2, results=tmp_path)
     assert again.missing == 0
-    assert rerun(again, RunOptions(workers=1), lambda *_: nullcontext(lambda _: None)).planned == 0
+    assert rerun(again, RunOptions(workers=1), _silently).planned == 0
     line = judge(again)[0]
     assert (line.verdict, line.n, line.more_runs) == ("undecided", 2, 8)
     page = write_page(again, tmp_path / "page").read_text()
@@ -311,6 +338,23 @@ def test_a_suites_report_shows_published_counterparts_and_folds_the_others(tmp_p
     assert "4 published numbers about these cells: 1 undecided, 3 not comparable." in page
     assert "Against published results" in render(found, "md")
     assert "Against published results" not in render(replace(found, published=()), "html")
+
+
+class _Heard:
+    """What a terminal would show of a run."""
+
+    def __init__(self) -> None:
+        self.shown: list[PublishedCell] = []
+        self.started: list[tuple[str, int]] = []
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self.started.append((event.job.trial.environment, event.job.trial.seed))
+
+
+def _silently(cells: Sequence[CellPlan], jobs: Sequence[Job]) -> AbstractContextManager[_Heard]:
+    del cells, jobs
+    return nullcontext(_Heard())
 
 
 def _keep(record: Record, folder: Path) -> None:

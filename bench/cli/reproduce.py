@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,10 +17,11 @@ from rich.table import Table
 from bench.cli.tally import duration
 
 if TYPE_CHECKING:
-    from bench.pipeline import Experiment, Summary
-    from bench.pipeline.reproduce import Reproduction
+    from bench.cli.display import Display
+    from bench.pipeline import Summary
+    from bench.pipeline.reproduce import CellPlan, Reproduction
     from bench.records import PublishedVerdict
-    from bench.runner.jobs import Event, Job
+    from bench.runner.jobs import Job
 
 
 def _tables_at_hand(incomplete: str) -> list[str]:
@@ -73,7 +74,7 @@ def reproduce(
     summary = None
     if run:
         options = pipeline.RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
-        summary = reproduction.rerun(opened, options, _shown(quiet=quiet or as_json), core_hours)
+        summary = reproduction.rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
         opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
     lines = reproduction.judge(opened)
     page = reproduction.write_page(opened, to)
@@ -81,24 +82,19 @@ def reproduce(
     raise typer.Exit(summary.exit_code if summary is not None else 0)
 
 
-def _shown(*, quiet: bool) -> Callable[[Experiment, Sequence[Job]], AbstractContextManager[Callable[[Event], None]]]:
-    @contextmanager
-    def show(experiment: Experiment, jobs: Sequence[Job]) -> Iterator[Callable[[Event], None]]:
-        from bench.cli import display as displays  # noqa: PLC0415 - see reproduce
-        from bench.cli.tally import Tally  # noqa: PLC0415 - see reproduce
+def _display(cells: Sequence[CellPlan], jobs: Sequence[Job], *, quiet: bool) -> Display:
+    from bench.cli import display as displays  # noqa: PLC0415 - see reproduce
+    from bench.cli.tally import Tally  # noqa: PLC0415 - see reproduce
+    from bench.records import Record  # noqa: PLC0415 - see reproduce
 
-        console = Console()
-        kind = (
-            displays.QuietDisplay if quiet else displays.LiveDisplay if console.is_terminal else displays.PlainDisplay
-        )
-        planned = [job.trial for job in jobs]
-        if not quiet:
-            console.print(f"{planned[0].label} on {planned[0].environment}", style="bold", highlight=False)
-        with kind(Tally(planned, [], [], jobs[0].workers), jobs, console) as display:
-            yield display.hear
-        del experiment
-
-    return show
+    console = Console()
+    kind = displays.QuietDisplay if quiet else displays.LiveDisplay if console.is_terminal else displays.PlainDisplay
+    to_run = {job.trial.fingerprint for job in jobs}
+    there = [outcome for one in cells for outcome in one.outcomes if outcome.trial.fingerprint not in to_run]
+    done = [outcome.trial for outcome in there if isinstance(outcome, Record)]
+    failed = [outcome.trial for outcome in there if not isinstance(outcome, Record)]
+    planned = [trial for one in cells for trial in one.trials]
+    return kind(Tally(planned, done, failed, jobs[0].workers if jobs else 1), jobs, console)
 
 
 def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:

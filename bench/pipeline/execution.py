@@ -56,7 +56,7 @@ class Summary:
 
 
 def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
-    """Return a job for every trial that is missing (failed ones too, when they are to be tried again).
+    """Return a job for every trial that is missing (failed ones too, when they are to be tried again), longest first.
 
     Raises:
         DeviceError: a device was asked for that is not there.
@@ -130,7 +130,8 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 preload=(*options.preload, *_preload(trial)),
             )
         )
-    return jobs
+    # The longest first, so that no worker is left alone with it at the end.
+    return sorted(jobs, key=lambda job: -job.expected_seconds)
 
 
 def _wanted(store: Store, trial: Trial, *, retry_failed: bool) -> bool:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from bench.errors import BenchError
 from bench.pipeline.execution import RunOptions, Summary, prepare, run
 from bench.pipeline.experiment import RESULTS, Experiment
 from bench.pipeline.results import REPORTS, gather, references
+from bench.pipeline.sequential import Listener
 from bench.plan import Plan, expected_seconds, plan
 from bench.published import table as read_table
 from bench.records import (
@@ -33,11 +34,12 @@ from bench.records import (
 from bench.store import Store
 
 if TYPE_CHECKING:
-    from bench.runner.jobs import Event, Job
+    from bench.runner.jobs import Job
 
 Key = tuple[str, str]
 """Algorithm and environment, as today's Gymnasium calls it."""
-_SECONDS = 60.0
+_SECONDS_PER_MINUTE = 60.0
+_SECONDS_PER_HOUR = 3600.0
 _POINTS = 20
 
 
@@ -62,6 +64,11 @@ class CellPlan:
         """The trials without a result anywhere."""
         there = {outcome.trial.fingerprint for outcome in self.outcomes}
         return tuple(trial for trial in self.trials if trial.fingerprint not in there)
+
+    def unfinished(self, *, failed: bool) -> tuple[Trial, ...]:
+        """Return the trials without a result anywhere and, where asked for, those that failed."""
+        lost = {one.trial.fingerprint for one in self.outcomes if failed and not isinstance(one, Record)}
+        return (*self.missing, *(trial for trial in self.trials if trial.fingerprint in lost))
 
     @property
     def cost(self) -> float:
@@ -128,30 +135,28 @@ def reproduction(
 def rerun(
     opened: Reproduction,
     options: RunOptions,
-    show: Callable[[Experiment, Sequence[Job]], AbstractContextManager[Callable[[Event], None]]],
+    show: Callable[[Sequence[CellPlan], Sequence[Job]], AbstractContextManager[Listener]],
     core_hours: float | None = None,
 ) -> Summary:
-    """Run what is missing, the cheapest cell first; return what it came to.
+    """Run what is missing, the cheapest number first; return what it came to.
 
     Args:
         opened: the table.
         options: how to run.
-        show: the cell about to run and its jobs -> a context that hears every event.
-        core_hours: stop before the cell whose expected cost would exceed this together with those before it.
+        show: the numbers with trials to run and their jobs -> a context whose value hears every event.
+        core_hours: stop before the number whose expected cost would exceed this together with those before it.
     """
-    spent = 0.0
-    total = Summary(0, 0, 0, 0, interrupted=False)
-    for one in opened.cells:
-        spent += one.cost
-        if total.interrupted or not one.trials or (core_hours is not None and spent > 3600 * core_hours):
-            continue
-        wanted = one.trials if options.retry_failed else one.missing
-        part = replace(opened.experiment, plan=Plan(wanted, (), ()))
-        jobs = prepare(part, options) if wanted else []
-        if jobs:
-            with show(part, jobs) as listen:
-                total = _added(total, run(part, jobs, listen))
-    return total
+    chosen = [one for one in _affordable(opened, core_hours) if one.unfinished(failed=options.retry_failed)]
+    trials = tuple(chain.from_iterable(one.unfinished(failed=options.retry_failed) for one in chosen))
+    if not trials:
+        return Summary(0, 0, 0, 0, interrupted=False)
+    seconds = {trial.fingerprint: one.seconds for one in chosen for trial in one.trials}
+    turn = {trial.fingerprint: place for place, trial in enumerate(trials)}
+    part = replace(opened.experiment, plan=Plan(trials, (), ()))
+    jobs = [replace(job, expected_seconds=seconds[job.trial.fingerprint]) for job in prepare(part, options)]
+    jobs.sort(key=lambda job: turn[job.trial.fingerprint])
+    with show(chosen, jobs) as display:
+        return run(part, jobs, display.hear)
 
 
 def judge(opened: Reproduction) -> tuple[PublishedVerdict, ...]:
@@ -173,6 +178,15 @@ def write_page(opened: Reproduction, folder: Path | None = None) -> Path:
 
     target = folder or REPORTS / "published" / opened.table.name
     return write(opened.table, judge(opened), target, dict(opened.borrowed))
+
+
+def _affordable(opened: Reproduction, core_hours: float | None) -> Sequence[CellPlan]:
+    spent = accumulate(one.cost for one in opened.cells)
+    return [
+        one
+        for one, cost in zip(opened.cells, spent, strict=True)
+        if core_hours is None or cost <= _SECONDS_PER_HOUR * core_hours
+    ]
 
 
 def _key(cell: PublishedCell) -> Key:
@@ -294,7 +308,7 @@ def _seconds(cell: PublishedCell, trials: Sequence[Trial], outcomes: Sequence[Ou
     if walls:
         return statistics.median(walls)
     if cell.minutes:
-        return _SECONDS * cell.minutes
+        return _SECONDS_PER_MINUTE * cell.minutes
     return expected_seconds(trials[0]) if trials else 0.0
 
 
@@ -302,17 +316,7 @@ def _priced(line: PublishedVerdict, one: CellPlan) -> PublishedVerdict:
     """Return the verdict with its hours of one core."""
     if line.verdict == "not yet run":
         runs = len(one.missing)
-        return replace(line, reason=f"{runs} runs", more_runs=runs, hours=one.cost / 3600)
+        return replace(line, reason=f"{runs} runs", more_runs=runs, hours=one.cost / _SECONDS_PER_HOUR)
     if line.verdict == "undecided" and line.more_runs:
-        return replace(line, hours=line.more_runs * one.seconds / 3600)
+        return replace(line, hours=line.more_runs * one.seconds / _SECONDS_PER_HOUR)
     return line
-
-
-def _added(one: Summary, other: Summary) -> Summary:
-    return Summary(
-        one.planned + other.planned,
-        one.done + other.done,
-        one.failed + other.failed,
-        one.elsewhere + other.elsewhere,
-        interrupted=one.interrupted or other.interrupted,
-    )

@@ -79,12 +79,12 @@ class LocalExecutor:
         self._waker.send_bytes(b"stop")
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
-        """Run all jobs, the longest first, and tell what happens.
+        """Run all jobs in their order and tell what happens.
 
         Every job gets one last `Ended` (`will_retry` False) unless the run is drained or stopped. Closing the iterator
         kills what is still at work.
         """
-        queue = deque(sorted(jobs, key=lambda job: -job.expected_seconds))
+        queue = deque(jobs)
         _FORKSERVER.set_forkserver_preload(_preload(queue))
         slots: dict[Connection, _Slot] = {}
         # Before multiprocessing's own exit handler, which would wait for the trials of an iterator nobody closed.
