@@ -123,17 +123,15 @@ def examine() -> list[Check]:
 def _table_row(opened: Reproduction) -> Row:
     from bench.cli.tally import duration  # noqa: PLC0415 - only here
 
-    table, seconds = opened.table, sum(one.cost for one in opened.cells)
+    table, to_go = opened.table, [one.cost for one in opened.cells if one.missing]
     return {
         "table": table.name,
         "title": table.title,
-        "measured": table.date,
-        "runs a number": table.runs,
-        "numbers": len(table.cells),
-        "comparable": sum(not cell.not_comparable for cell in table.cells),
+        "runs each": table.runs,
+        "comparable": f"{sum(not cell.not_comparable for cell in table.cells)} of {len(table.cells)}",
         "our runs": f"{sum(len(one.outcomes) for one in opened.cells)} of {len(opened.experiment.plan.trials)}",
-        "core time to go": duration(seconds),
-        "cheapest ten": duration(sum(one.cost for one in opened.cells[:10])),
+        "core time to go": duration(sum(to_go)),
+        "of the next ten": duration(sum(to_go[:10])),
     }
 
 
