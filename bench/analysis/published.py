@@ -185,7 +185,8 @@ def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> P
     ours = statistic(found.runs, table.statistic)
     if ours is None:
         return replace(bare, verdict="not comparable", reason="a run here lacks the statistic", n=len(found.runs))
-    return _judged(bare, table, ours, found.reference)
+    told = _judged(bare, table, ours, found.reference)
+    return replace(told, reason=f"{told.reason}; {cell.note}") if cell.note else told
 
 
 def against(cells: Sequence[Cell]) -> tuple[PublishedVerdict, ...]:
@@ -213,7 +214,7 @@ def _judged(
     n = len(ours)
     sd = float(np.std(ours, ddof=1)) if n > 1 else None
     margin = None if reference is None else table.margin * (reference.target - reference.random)
-    seen = replace(bare, n=n, ours=mean_interval([ours], _CONFIDENCE), sd=sd)
+    seen = replace(bare, n=n, values=tuple(ours.tolist()), ours=mean_interval([ours], _CONFIDENCE), sd=sd)
     if table.runs == 1:
         told = against_one(bare.published, ours, table.rounding)
         seen = replace(seen, level=(n - 1) / (n + 1))

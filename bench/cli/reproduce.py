@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from bench.runner.jobs import Job
 
 
+_WORDS = 2
+"""Columns with words, before those with numbers."""
+
+
 def _tables_at_hand(incomplete: str) -> list[str]:
     from bench.published import names  # noqa: PLC0415 - only for completion
 
@@ -77,7 +81,7 @@ def reproduce(
         summary = reproduction.rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
         opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
     lines = reproduction.judge(opened)
-    page = reproduction.write_page(opened, to)
+    page = reproduction.write_page(opened, lines, to)
     _say(opened, lines, page, summary, as_json=as_json)
     raise typer.Exit(summary.exit_code if summary is not None else 0)
 
@@ -106,7 +110,9 @@ def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:
         names = ("algorithm", "environment", "steps", "done", "missing", "core_seconds")
         _json({"table": opened.table.name, "cells": [dict(zip(names, row, strict=True)) for row in rows]})
         return
-    grid = _grid("algorithm", "environment", "steps", "done", "to run", "core time")
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(("algorithm", "environment", "steps", "done", "to run", "core time")):
+        grid.add_column(name, justify="left" if place < _WORDS else "right", no_wrap=True)
     for row in rows:
         grid.add_row(*row[:2], f"{row[2]:,}", str(row[3]), str(row[4]), duration(row[5]) if row[5] else "")
     console = Console()
@@ -122,7 +128,9 @@ def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:
 def _say(
     opened: Reproduction, lines: Sequence[PublishedVerdict], page: Path, summary: Summary | None, *, as_json: bool
 ) -> None:
+    from bench.records import Interval  # noqa: PLC0415 - see reproduce
     from bench.report.published import headline, judged  # noqa: PLC0415 - see reproduce
+    from bench.report.table import Cell  # noqa: PLC0415 - see reproduce
 
     if as_json:
         _json(
@@ -138,11 +146,17 @@ def _say(
     console = Console()
     console.print(opened.table.title, style="bold", highlight=False, markup=False)
     content = judged(lines)
-    wanted = ("Algorithm", "Environment", "Published", "Our mean", "n", "Allowed", "Rank", "Verdict")
+    wanted = ("Algorithm", "Environment", "Verdict", "Published", "Our mean", "Rank")
     places = [place for place, column in enumerate(content.columns) if column.name in wanted]
-    grid = _grid(*(content.columns[place].name for place in places))
-    for row in content.shown():
-        grid.add_row(*(row[place] for place in places))
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in (content.columns[place] for place in places):
+        grid.add_column(column.name, justify="right" if column.numeric else "left", no_wrap=True)
+    for row in content.rows:
+        # The interval stands on the page: here it would not fit beside the rest.
+        cells = (row[place] for place in places)
+        grid.add_row(
+            *(Cell(cell.value.estimate).shown() if isinstance(cell.value, Interval) else cell.shown() for cell in cells)
+        )
     if content.rows:
         console.print(grid, highlight=False, markup=False)
     console.print(headline(lines), highlight=False, markup=False)
@@ -157,10 +171,3 @@ def _say(
 
 def _json(data: object) -> None:
     sys.stdout.write(json.dumps(data, indent=2) + "\n")
-
-
-def _grid(*columns: str) -> Table:
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(column, overflow="fold")
-    return grid

@@ -172,12 +172,12 @@ def judge(opened: Reproduction) -> tuple[PublishedVerdict, ...]:
     return tuple(lines)
 
 
-def write_page(opened: Reproduction, folder: Path | None = None) -> Path:
-    """Judge and write the table's page; return its path."""
-    from bench.report.published import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
+def write_page(opened: Reproduction, lines: Sequence[PublishedVerdict], folder: Path | None = None) -> Path:
+    """Write the page of a judged table; return its path."""
+    from bench.report.reproduced import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     target = folder or REPORTS / "published" / opened.table.name
-    return write(opened.table, judge(opened), target, dict(opened.borrowed))
+    return write(opened.table, lines, target, opened.borrowed)
 
 
 def _affordable(opened: Reproduction, core_hours: float | None) -> Sequence[CellPlan]:

@@ -115,6 +115,8 @@ class PublishedVerdict:
     reason: str
     """In a sentence; for what has not been run, its cost."""
     n: int = 0
+    values: tuple[float, ...] = ()
+    """The statistic of each of our runs."""
     ours: Interval | None = None
     """Mean of our runs."""
     sd: float | None = None

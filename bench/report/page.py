@@ -15,6 +15,7 @@ from bench.report import answers, figures, html, order, palette, published, svg,
 from bench.report.table import Table
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
 VISIBLE_WARNINGS = 3
@@ -63,6 +64,36 @@ def render(
     estimates: Estimates, plates: Sequence[Plate], table_files: Mapping[str, Sequence[str]], stored: Stored
 ) -> str:
     """Return the page; `table_files` maps a table's name to its files' paths beside the page."""
+    return (
+        templates()
+        .get_template("page.html")
+        .render(
+            estimates=estimates,
+            plan=order.plan(estimates),
+            words=words,
+            facts=facts(estimates),
+            sureness=sureness(estimates),
+            headline=headline(estimates.verdicts[0]) if estimates.verdicts else ("", ""),
+            holds=holds(estimates),
+            reliance=reliance(estimates),
+            absences=absences(estimates),
+            published=published.summary(estimates.published),
+            visible_warnings=VISIBLE_WARNINGS,
+            folded=len(order.environments(estimates)) > MOST_OPEN,
+            environments=tuple(_environments(estimates)),
+            settings=tuple(_settings(estimates)),
+            tables=_tables(estimates, table_files, stored),
+            files=defaultdict(str, {name: _markup(html.files(paths)) for name, paths in table_files.items()}),
+            plates=defaultdict(str, _by_section(estimates, plates)),
+            trials=_trials(estimates, table_files, stored),
+            css=style(),
+            script=_asset("page.js"),
+        )
+    )
+
+
+def templates() -> Environment:
+    """Return the room's templates with the words they share."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a report should load it
 
     jinja = Environment(
@@ -76,28 +107,12 @@ def render(
     jinja.filters["prose"] = words.prose
     jinja.filters["setting"] = words.setting
     jinja.filters["number"] = words.number
-    return jinja.get_template("page.html").render(
-        estimates=estimates,
-        plan=order.plan(estimates),
-        words=words,
-        facts=facts(estimates),
-        sureness=sureness(estimates),
-        headline=headline(estimates.verdicts[0]) if estimates.verdicts else ("", ""),
-        holds=holds(estimates),
-        reliance=reliance(estimates),
-        absences=absences(estimates),
-        published=published.summary(estimates.published),
-        visible_warnings=VISIBLE_WARNINGS,
-        folded=len(order.environments(estimates)) > MOST_OPEN,
-        environments=tuple(_environments(estimates)),
-        settings=tuple(_settings(estimates)),
-        tables=_tables(estimates, table_files, stored),
-        files=defaultdict(str, {name: _markup(html.files(paths)) for name, paths in table_files.items()}),
-        plates=defaultdict(str, _by_section(estimates, plates)),
-        trials=_trials(estimates, table_files, stored),
-        css=_asset("page.css") + _colours(),
-        script=_asset("page.js"),
-    )
+    return jinja
+
+
+def style() -> Markup:
+    """Return the dress of a page, with the series' colours."""
+    return _asset("page.css") + _colours()
 
 
 def plates(estimates: Estimates) -> Iterator[Plate]:
@@ -291,17 +306,18 @@ def _by_section(estimates: Estimates, plates: Iterable[Plate]) -> dict[str, Mark
     sections: dict[str, list[Plate]] = {}
     for plate in plates:
         sections.setdefault(plate.section, []).append(plate)
-    return {name: _markup(_figures(mine, styles)) for name, mine in sections.items()}
+    return {name: drawn(mine, styles) for name, mine in sections.items()}
 
 
-def _figures(plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> str:
+def drawn(plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> Markup:
+    """Return figures with their legend, as HTML."""
     labels = dict.fromkeys(label for plate in plates for label in plate.labels)
     keys = "".join(
         f'<li data-series="{styles[label].place}">{svg.sample(styles[label])}{escape(words.plain(label))}</li>'
         for label in labels
     )
     legend = f'<ul class="legend">{keys}</ul>\n' if keys else ""
-    return f'{legend}<div class="figures">\n{"".join(map(_figure, plates))}</div>\n'
+    return _markup(f'{legend}<div class="figures">\n{"".join(map(_figure, plates))}</div>\n')
 
 
 def _figure(plate: Plate) -> str:

@@ -1,16 +1,14 @@
-"""Verdicts on published numbers in, a table of them and a page of its own out."""
+"""Verdicts on published numbers in, tables of them out."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-from bench.records import STATISTICS, VERDICTS, Estimates, Interval, PublishedTable, PublishedVerdict
-from bench.report import html, order, words
+from bench.records import VERDICTS, Estimates, Interval, PublishedVerdict
+from bench.report import order, words
 from bench.report.order import Places
-from bench.report.table import FORMATS, Cell, Column, Table
+from bench.report.table import Cell, Column, Table
 
 JUDGED = ("reproduced", "above", "below", "undecided")
 _HOUR = 60
@@ -42,7 +40,11 @@ def judged(lines: Sequence[PublishedVerdict], at: Places | None = None) -> Table
                 hint="One published run: where one more run of ours would lie (95 %). Several: our mean minus theirs "
                 "with its 95 % interval, and the margin",
             ),
-            Column("Rank", numeric=False, hint="Place of one published run among our runs and itself, 1 the lowest"),
+            Column(
+                "Rank",
+                numeric=False,
+                hint="Place of one published run among our runs and itself, 1 the lowest; a range where ours equal it",
+            ),
             Column("Steps"),
             Column("Runs there", hint="Training runs behind the published number"),
             Column("Source", numeric=False),
@@ -116,55 +118,6 @@ def headline(lines: Sequence[PublishedVerdict]) -> str:
     return f"{len(run)} of {words.counted(len(comparable), 'comparable number')} run{seeds}: {counts(lines)}."
 
 
-def write(table: PublishedTable, lines: Sequence[PublishedVerdict], folder: Path, borrowed: Mapping[str, int]) -> Path:
-    """Write a table's page and its tables as files into `folder`; return the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = [one for one in (judged(lines), waiting(lines), left_out(lines)) if one.rows]
-    paths = {}
-    for one in found:
-        paths[one.name] = tuple(f"tables/{one.name}.{ending}" for ending in FORMATS)
-        for path, form in zip(paths[one.name], FORMATS.values(), strict=True):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(form(one.as_file()), encoding="utf-8")
-    index = folder / "index.html"
-    index.write_text(_page(table, lines, {one.name: one for one in found}, paths, borrowed), encoding="utf-8")
-    return index
-
-
-def _page(
-    table: PublishedTable,
-    lines: Sequence[PublishedVerdict],
-    found: Mapping[str, Table],
-    paths: Mapping[str, Sequence[str]],
-    borrowed: Mapping[str, int],
-) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a report should load it
-    from markupsafe import Markup  # noqa: PLC0415 - as above
-
-    jinja = Environment(
-        loader=PackageLoader("bench.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    at = Places({}, {})
-    # Our own renderer has escaped them.
-    tables = {name: Markup(html.table(one, at, paths[name])) for name, one in found.items()}  # noqa: S704
-    css = files("bench.report").joinpath("templates", "page.css").read_text(encoding="utf-8")
-    return jinja.get_template("published.html").render(
-        table=table,
-        statistic=STATISTICS[table.statistic],
-        headline=headline(lines),
-        tables=tables,
-        again=[cell for cell in table.cells if cell.again],
-        places={line.environment for line in lines},
-        borrowed=borrowed,
-        words=words,
-        css=css,
-    )
-
-
 def _head(line: PublishedVerdict) -> tuple[Cell, ...]:
     renamed = "" if line.published_as == line.environment else f"Published as {line.published_as}"
     return Cell(line.label), Cell(line.environment, note=renamed), Cell(line.steps), Cell(line.table)
@@ -185,7 +138,7 @@ def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
         Cell(ours, link=at.anchor(line.label, line.environment) if known else ""),
         Cell(line.n),
         _allowed(line),
-        Cell(None if line.rank is None else f"{line.rank} of {line.n + 1}", note=_level(line)),
+        Cell(_rank(line), note=_level(line)),
         steps,
         Cell(line.published_runs),
         source,
@@ -203,6 +156,14 @@ def _allowed(line: PublishedVerdict) -> Cell:
         return Cell(span, note=limits.note)
     within = "no margin" if line.margin is None else f"margin ±{words.number(line.margin)}"
     return Cell(f"{words.number(limits.estimate, places)} [{span.replace(' to ', ', ')}], {within}", note=limits.note)
+
+
+def _rank(line: PublishedVerdict) -> str | None:
+    if line.rank is None:
+        return None
+    tied = sum(value == line.published for value in line.values)
+    place = f"{line.rank}{words.DASH}{line.rank + tied}" if tied else str(line.rank)
+    return f"{place} of {line.n + 1}"
 
 
 def _level(line: PublishedVerdict) -> str:

@@ -1,0 +1,201 @@
+"""Verdicts on the numbers of one published table in, the table's own page out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.records import STATISTICS, PublishedTable, PublishedVerdict
+from bench.report import axes, palette, sheet, words
+from bench.report.axes import Panel, Scale
+from bench.report.figures import Picture
+from bench.report.order import Places
+from bench.report.published import JUDGED, counts, headline, judged, left_out, waiting
+from bench.report.scene import BLACK, MUTED, SIZE, Dots, Group, Mark, Scene, Stroke, Words, text_width
+from bench.report.sheet import Section, Sheet
+from bench.report.table import Cell, Column, Table
+
+_WIDTH, _ROW, _TOP, _UNDER, _GAP = 403.0, 18.0, 22.0, 34.0, 10.0
+
+
+def write(table: PublishedTable, lines: Sequence[PublishedVerdict], folder: Path, borrowed: Mapping[str, int]) -> Path:
+    """Write a table's page and its tables as files into `folder`; return the page.
+
+    Args:
+        table: what was published.
+        lines: a verdict for every number of it.
+        folder: where to.
+        borrowed: results folder of another suite -> trials of it that count here too.
+    """
+    page = Sheet(
+        table.title,
+        "Does a published table hold here?",
+        headline(lines),
+        (f"commit {table.commit}", f"measured {table.date}", f"{words.counted(table.runs, 'run')} a number"),
+        tuple(_sections(table, lines, borrowed)),
+        Places({label: place for place, label in enumerate(_labels(lines))}, {}),
+    )
+    return sheet.write(page, folder)
+
+
+def pictures(lines: Sequence[PublishedVerdict]) -> Iterator[Picture]:
+    """Yield a figure per environment: every published number among our runs."""
+    styles = palette.styles(_labels(lines))
+    run = [line for line in lines if line.verdict in JUDGED and line.values]
+    for place, environment in enumerate(sorted({line.environment for line in run}), start=1):
+        mine = sorted((line for line in run if line.environment == environment), key=lambda line: line.label)
+        yield Picture(
+            f"published-{place}",
+            "judged",
+            f"{environment}: {counts(mine)}.",
+            "; ".join(f"{line.label} {line.verdict}, published {words.number(line.published)}" for line in mine),
+            _strips(environment, mine, styles),
+            (),
+        )
+
+
+def _labels(lines: Sequence[PublishedVerdict]) -> list[str]:
+    return sorted({line.label for line in lines})
+
+
+def _sections(
+    table: PublishedTable, lines: Sequence[PublishedVerdict], borrowed: Mapping[str, int]
+) -> Iterator[Section]:
+    command = f"`bench reproduce {table.name}`"
+    found, open_, without = judged(lines), waiting(lines), left_out(lines)
+    told = (
+        f"Dots are our runs, the black diamond is the published number: {STATISTICS[table.statistic]}."
+        if found.rows
+        else f"No number has been run yet; {command} does it, the cheapest first."
+    )
+    same = [f"{words.counted(n, 'trial')} of {root} are the very same and count here." for root, n in borrowed.items()]
+    yield Section(
+        "judged",
+        "Verdicts",
+        (told,),
+        [*_deviations(lines), *same],
+        tuple(pictures(lines)),
+        (found,) if found.rows else (),
+    )
+    if open_.rows:
+        told = f"{command} goes on from here on any machine."
+        yield Section("waiting", "Not yet run", (told,), (), (), (open_,), "Every number that waits, with its cost")
+    if without.rows:
+        lid = "Every number left out, with the reason"
+        yield Section("left-out", "Not comparable", (), (), (), (without,), lid)
+    here = f"{table.protocol} Here: {STATISTICS[table.statistic]}."
+    yield Section("method", "How it is judged", (_rule(table), here))
+    yield _source(table, {line.environment for line in lines})
+
+
+def _deviations(lines: Sequence[PublishedVerdict]) -> Iterator[str]:
+    """Yield a sentence for every number that was run and is not reproduced."""
+    for line in lines:
+        if line.verdict in JUDGED and line.verdict != "reproduced" and line.values:
+            low, high = words.number(min(line.values)), words.number(max(line.values))
+            yield (
+                f"{line.label} on {line.environment}, {line.verdict}: published {words.number(line.published)}, our "
+                f"{words.counted(line.n, 'run')} from {low} to {high}; {line.reason}."
+            )
+
+
+def _rule(table: PublishedTable) -> str:
+    if table.runs == 1:
+        return (
+            "Each published number is one training run. The question is whether it is a plausible single draw from "
+            "our runs, not whether it lies near our mean: its rank among them is shown, and the limits are those of "
+            "one more run. It is called different only beyond limits wide enough that at most 5 % of honest runs "
+            "are, for skewed, capped and failing runs too."
+        )
+    kind = "standard error" if table.spread_kind == "stderr" else "population standard deviation"
+    return (
+        f"Each published number is a mean of {table.runs} runs. The difference of means is shown with its 95 % "
+        f"interval; within {words.percent(table.margin)} of the way from the random policy to the target, the two "
+        f"count as the same. The printed spread ({kind} over runs) is converted to a sample standard deviation over "
+        "runs."
+    )
+
+
+def _source(table: PublishedTable, places: set[str]) -> Section:
+    versions = ", ".join(f"{library} {version}" for library, version in table.versions.items())
+    told = (
+        f"{table.source}, commit {table.commit} ({table.licence}). Measured {table.date} with {versions}. "
+        f"Hyperparameters: the set {table.hyperparameters}, with the source's own where they differ."
+    )
+    evidence = [f"{place}: {text}" for place, text in table.environments.items() if place in places]
+    again = _again(table)
+    return Section(
+        "source",
+        "Source",
+        (told,),
+        (*table.notes, *evidence),
+        (),
+        (again,) if again.rows else (),
+        "Published agents, evaluated again on today's environments" if again.rows else "",
+    )
+
+
+def _again(table: PublishedTable) -> Table:
+    """Return the published agents themselves, loaded and evaluated on today's environments."""
+    cells = [(cell, cell.again) for cell in table.cells if cell.again]
+    return Table(
+        "published-again",
+        "The published agents themselves on today's environments; z is the difference over its standard error",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Published", places=2),
+            Column("Again", places=2),
+            Column("Episodes", places=0),
+            Column("z", places=2),
+        ),
+        tuple(
+            (
+                Cell(cell.algorithm),
+                Cell(cell.place),
+                Cell(cell.mean),
+                Cell(again["mean"]),
+                Cell(again["episodes"]),
+                Cell(again["z"]),
+            )
+            for cell, again in cells
+        ),
+    )
+
+
+def _strips(environment: str, lines: Sequence[PublishedVerdict], styles: Mapping[str, palette.Style]) -> Scene:
+    left = max(text_width(line.label) for line in lines) + _GAP
+    right = max(text_width(line.verdict) for line in lines) + _GAP
+    values = [value for line in lines for value in (*line.values, line.published)]
+    panel = Panel(
+        left,
+        _TOP,
+        _WIDTH - left - right,
+        _ROW * len(lines),
+        axes.spanning(values, pad=0.05),
+        Scale(len(lines) - 0.5, -0.5),
+    )
+    marks: list[Mark] = [
+        *axes.x_axis(panel, "Mean return", axes.compact, most=5),
+        *axes.heading(panel, environment, ""),
+    ]
+    marks += [_strip(panel, place, line, styles[line.label]) for place, line in enumerate(lines)]
+    return Scene(_WIDTH, panel.bottom + _UNDER, tuple(marks))
+
+
+def _strip(panel: Panel, place: int, line: PublishedVerdict, style: palette.Style) -> Group:
+    y = float(panel.down([place])[0])
+    runs = np.column_stack([panel.across(line.values), np.full(len(line.values), y)])
+    published = np.array([[float(panel.across([line.published])[0]), y]])
+    across = np.array([[panel.left, y], [panel.right, y]])
+    row = (
+        Stroke([across], MUTED, 0.4, alpha=0.5),
+        Words(panel.left - 8, y + 0.34 * SIZE, line.label, BLACK, "end"),
+        Dots(runs, "o", style.ink, 5.0, hollow=True),
+        Dots(published, "D", BLACK, 5.5),
+        Words(panel.right + 8, y + 0.34 * SIZE, line.verdict, MUTED if line.verdict == "reproduced" else BLACK),
+    )
+    tip = f"{line.label}: published {words.number(line.published)}, our {line.n} runs {words.number(min(line.values))}"
+    return Group(row, "row", style.place, {"tip": f"{tip} to {words.number(max(line.values))}: {line.verdict}"})

@@ -1,0 +1,73 @@
+"""A short page's sections in; one HTML file in the report's dress, and its tables as files, out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from bench.report import html, page
+from bench.report.figures import Picture
+from bench.report.order import Places
+from bench.report.table import FORMATS, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with what stands under it, in this order; `code` in backticks."""
+
+    anchor: str
+    heading: str
+    paragraphs: Sequence[str] = ()
+    items: Sequence[str] = ()
+    figures: Sequence[Picture] = ()
+    """With names in the figures: they get no legend."""
+    tables: Sequence[Table] = ()
+    folded: str = ""
+    """What the closed lid over the tables says; empty: they lie open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page that answers one question."""
+
+    title: str
+    question: str
+    answer: str
+    facts: Sequence[str]
+    sections: Sequence[Section]
+    places: Places = Places({}, {})  # noqa: RUF009 - frozen
+    """Of the algorithms that have a colour."""
+
+
+def write(sheet: Sheet, folder: Path) -> Path:
+    """Write the page and every table in every format into `folder`; return the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in (table for section in sheet.sections for table in section.tables):
+        for path, form in zip(_paths(table), FORMATS.values(), strict=True):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(form(table.as_file()), encoding="utf-8")
+    index = folder / "index.html"
+    index.write_text(_page(sheet), encoding="utf-8")
+    return index
+
+
+def _paths(table: Table) -> list[str]:
+    return [f"tables/{table.name}.{ending}" for ending in FORMATS]
+
+
+def _page(sheet: Sheet) -> str:
+    from markupsafe import Markup  # noqa: PLC0415 - only a report should load it
+
+    jinja = page.templates()
+    # Our own renderers have escaped what they return.
+    jinja.filters["code"] = lambda text: Markup(_code(text))  # noqa: S704
+    jinja.filters["table"] = lambda one: Markup(html.table(one, sheet.places, _paths(one)))  # noqa: S704
+    jinja.filters["drawn"] = lambda pictures: page.drawn([page.plate(one, ()) for one in pictures], {})
+    return jinja.get_template("sheet.html").render(sheet=sheet, css=page.style())
+
+
+def _code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
