@@ -4,7 +4,7 @@ No training noise and no own data: whoever published a number, published (or lef
 behind it, so the same number must come out to the last printed digit. The raw files are not part of this project;
 BENCH_PUBLISHED_RAW names the folder that holds them (docs/oracles.md says which).
 
-    BENCH_PUBLISHED_RAW=/folder python benchmarks/oracles.py > docs/oracles.md
+    BENCH_PUBLISHED_RAW=/folder python benchmarks/oracles.py
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from bench.analysis.published import peak
 from bench.analysis.scores import normalise
 from bench.published import table
 from bench.records import Reference
+from bench.report.sheet import Section, Sheet, write
+from bench.report.table import Cell, Column, Table
 
 Floats = NDArray[np.float64]
 FOLDER = "BENCH_PUBLISHED_RAW"
@@ -68,7 +70,14 @@ class Line:
     @property
     def matches(self) -> bool:
         """Whether ours rounds to what is printed, spread included."""
-        slack = _SLACK.get(self.number.group, 0.0)
+        return self._rounds(_SLACK.get(self.number.group, 0.0))
+
+    @property
+    def exact(self) -> bool:
+        """Whether it does so without what the rounding of the raw files can move."""
+        return self._rounds(0.0)
+
+    def _rounds(self, slack: float) -> bool:
         spread = self.spread is None or not self.number.spread or same(self.number.spread, self.spread, slack)
         return same(self.number.mean, self.mean, slack) and spread
 
@@ -229,66 +238,106 @@ _SAID = {
     "adastop": "Mean and population standard deviation of the runs, which were added until every pair was decided.",
     "rl-zoo": "Mean and population standard deviation over the episodes of one trained agent.",
 }
-_FILES = {
-    "atari100k": "`atari100k/`: SPR, DrQ(eps), SimPLe, IRIS, HUMAN, RANDOM as JSON (eloialonso/iris@24326aa, "
-    "results/data), DIAMOND.json (eloialonso/diamond@5bcd159), CURL_10_evals.json",
-    "td3": "`td3_curves/npy/`: 70 arrays of 201 evaluations (sfujim/TD3@34770cc, learning_curves)",
-    "tianshou": "`tianshou_mujoco_10seeds/<environment>/<algorithm>.csv` (thu-ml/tianshou@beab227)",
-    "adastop": "`adastop_examples_mit/`: six batches (TimotheeMathieu/adastop@da3a9d4, examples)",
-    "rl-zoo": "`zoo_eval_monitors/<algorithm>-<environment>/0.monitor.csv` (DLR-RM/rl-baselines3-zoo@22e3ff2, "
-    "logs/benchmark)",
-}
+_QUESTION = (
+    "This project's statistics are given the runs behind each published number. There is no training in this, so "
+    "nothing can hide behind noise."
+)
 _MOST_OPEN = 20
 
 
-def page(raw: Path) -> Iterator[str]:
-    """Yield the lines of the page."""
-    found = {group: lines(raw, group) for group in GROUPS}
-    matching = sum(line.matches for group in found.values() for line in group)
-    total = sum(map(len, found.values()))
-    yield "# The statistics on data nobody here made\n"
-    yield (
-        f"{matching} of {total} published numbers come out again to every printed digit when this project's statistics "
-        "are given the runs behind them. There is no training in this, so nothing can hide behind noise.\n"
+def page(found: Mapping[str, Sequence[Line]]) -> Sheet:
+    """Return the page of all groups' numbers."""
+    told = [line for group in found.values() for line in group]
+    matching = sum(line.matches for line in told)
+    differing = (f", {len(told) - matching} do not" if matching < len(told) else "") + "."
+    return Sheet(
+        "The statistics on data nobody here made",
+        "Do other people's published numbers come out again from their own runs?",
+        f"{matching} of {len(told)} published numbers come out again to every printed digit{differing}",
+        ("no training, no own data", f"{len(found)} sources"),
+        (
+            Section(
+                "sources",
+                "By source",
+                (_QUESTION,),
+                tables=(_overview(found),),
+            ),
+            *(section for group, lines_ in found.items() for section in _sections(group, lines_)),
+        ),
     )
-    yield "| source | numbers | equal to every printed digit |\n| --- | ---: | ---: |"
-    for group, told in found.items():
-        yield f"| {TITLES[group]} | {len(told)} | {sum(line.matches for line in told)} |"
-    yield "\nMade by `python benchmarks/oracles.py`. The raw files are other people's and stay where they are;"
-    yield f"the folder that `{FOLDER}` names holds:\n"
-    for text in _FILES.values():
-        yield f"- {text}"
-    for group, told in found.items():
-        yield from _chapter(group, told)
 
 
-def _chapter(group: str, told: Sequence[Line]) -> Iterator[str]:
-    yield f"\n## {TITLES[group]}\n\n{_SAID[group]}\n"
-    differing = [line for line in told if not line.matches]
-    if differing:
-        yield f"These {len(differing)} differ:\n" if len(differing) > 1 else "This one differs:\n"
-        yield from _rows(differing)
-        yield ""
-    equal = [line for line in told if line.matches]
-    if len(equal) > _MOST_OPEN:
-        yield f"<details><summary>The {len(equal)} that are equal</summary>\n"
-    yield from _rows(equal)
-    if len(equal) > _MOST_OPEN:
-        yield "\n</details>"
-    yield "\nSource: " + "; ".join(dict.fromkeys(line.number.source for line in told)) + "."
+def _overview(found: Mapping[str, Sequence[Line]]) -> Table:
+    columns = (Column("Source", numeric=False), Column("Numbers"), Column("Equal to every printed digit"))
+    rows = [
+        (Cell(TITLES[group], link=f"#{group}"), Cell(len(told)), Cell(sum(line.matches for line in told)))
+        for group, told in found.items()
+    ]
+    return Table("oracles", "Published numbers whose runs are public", columns, tuple(rows))
 
 
-def _rows(told: Sequence[Line]) -> Iterator[str]:
-    yield "| algorithm | on | steps | quantity | published | ours | equal |"
-    yield "| --- | --- | ---: | --- | ---: | ---: | --- |"
-    for line in told:
-        one = line.number
-        ours = _printed(line.mean, one.mean)
-        if one.spread and line.spread is not None:
-            ours += f" ± {_printed(line.spread, one.spread)}"
-        printed = f"{one.mean} ± {one.spread}" if one.spread else one.mean
-        equal = "yes" if line.matches else "no"
-        yield f"| {one.algorithm} | {one.environment} | {one.steps:,} | {one.quantity} | {printed} | {ours} | {equal} |"
+def _sections(group: str, told: Sequence[Line]) -> Iterator[Section]:
+    """Yield a source's numbers: those that differ open, the others too unless they are many."""
+    parts = {
+        "differing": [line for line in told if not line.matches],
+        "equal": [line for line in told if line.matches],
+    }
+    tables = {
+        name: Table(f"{group}-{name}", _CAPTIONS[name].format(n=len(part)), _COLUMNS, tuple(map(_row, part)))
+        for name, part in parts.items()
+        if part
+    }
+    source = f"Source: {_sources(told)}."
+    if len(parts["equal"]) <= _MOST_OPEN:
+        yield Section(group, TITLES[group], (_SAID[group], source), tables=tuple(tables.values()))
+        return
+    if "differing" in tables:
+        yield Section(group, TITLES[group], (_SAID[group], source), tables=(tables["differing"],))
+        yield Section(f"{group}-equal", f"{TITLES[group]}: the others", tables=(tables["equal"],), folded=_LID)
+        return
+    yield Section(group, TITLES[group], (_SAID[group], source), tables=(tables["equal"],), folded=_LID)
+
+
+_EDGE = "On the edge between two roundings, which the four decimals of the files cannot settle"
+_LID = "Every number that is equal"
+_CAPTIONS = {"differing": "{n} that differ", "equal": "{n} that are equal to every printed digit"}
+_COLUMNS = (
+    Column("Algorithm", numeric=False),
+    Column("On", numeric=False),
+    Column("Quantity", numeric=False),
+    Column("Published"),
+    Column("Ours"),
+    Column("Equal", numeric=False),
+    Column("Steps"),
+    Column("Runs"),
+)
+
+
+def _row(line: Line) -> tuple[Cell, ...]:
+    one = line.number
+    ours = _printed(line.mean, one.mean)
+    if one.spread and line.spread is not None:
+        ours += f" ± {_printed(line.spread, one.spread)}"
+    return (
+        Cell(one.algorithm),
+        Cell(one.environment),
+        Cell(one.quantity),
+        Cell(f"{one.mean} ± {one.spread}" if one.spread else one.mean),
+        Cell(ours, note=_EDGE if line.matches and not line.exact else ""),
+        Cell("yes" if line.matches else "no"),
+        Cell(one.steps),
+        Cell(one.runs),
+    )
+
+
+def _sources(told: Sequence[Line]) -> str:
+    """Return where the numbers stand, the lines of one file together."""
+    places: dict[str, list[str]] = {}
+    for source in dict.fromkeys(line.number.source for line in told):
+        file, _, number = source.rpartition(":")
+        known = file and number.isdigit()
+        places.setdefault(file if known else source, []).extend([number] if known else [])
+    return "; ".join(file + (f", lines {', '.join(found)}" if found else "") for file, found in places.items())
 
 
 def _printed(ours: float, like: str) -> str:
@@ -297,12 +346,14 @@ def _printed(ours: float, like: str) -> str:
 
 
 def main() -> int:
-    """Print the page."""
+    """Write the page; say what came of it."""
     folder = os.environ.get(FOLDER, "")
     if not Path(folder, "atari100k").is_dir():
         print(f"{FOLDER} must name the folder of the raw files; docs/oracles.md says what it holds", file=sys.stderr)
         return 2
-    print("\n".join(page(Path(folder))))
+    whole = page({group: lines(Path(folder), group) for group in GROUPS})
+    print(whole.answer)
+    print(write(whole, Path("reports", "published", "oracles")))
     return 0
 
 

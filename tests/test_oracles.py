@@ -53,3 +53,14 @@ def test_published_numbers_come_out_again_but_those_known_to_differ(group: str, 
     told = [line.number.environment for line in oracles.lines(RAW, group) if not line.matches]
     assert len(told) == differing
     assert group != "td3" or told == ["Reacher-v1"]
+
+
+def test_the_page_opens_with_the_count_and_leaves_what_differs_unfolded() -> None:
+    number = oracles.Number("td3", "a paper", "TD3", "Hopper", "maximum", 1000, 10, "3.60", "0.56")
+    told = [oracles.Line(number, mean, 0.56) for mean in (3.7, *[3.601] * 21)]
+    sheet = oracles.page({"td3": told})
+    assert sheet.answer == "21 of 22 published numbers come out again to every printed digit, 1 do not."
+    [differing] = [table for section in sheet.sections if not section.folded for table in section.tables][1:]
+    assert [row[4].shown() for row in differing.rows] == ["3.70 ± 0.56"]
+    [lid] = [section for section in sheet.sections if section.folded]
+    assert [len(table.rows) for table in lid.tables] == [21]
