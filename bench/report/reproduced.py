@@ -66,7 +66,7 @@ def _sections(
     command = f"`bench reproduce {table.name}`"
     found, open_, without = judged(lines), waiting(lines), left_out(lines)
     told = (
-        f"Dots are our runs, the black diamond is the published number: {STATISTICS[table.statistic]}."
+        f"Dots are our runs, the filled diamond is the published number: {STATISTICS[table.statistic]}."
         if found.rows
         else f"No number has been run yet; {command} does it, the cheapest first."
     )
@@ -91,8 +91,8 @@ def _sections(
 
 
 def _deviations(lines: Sequence[PublishedVerdict]) -> Iterator[str]:
-    """Yield a sentence for every number that was run and is not reproduced."""
-    for line in lines:
+    """Yield a sentence for every number that was run and is not reproduced, the decided first."""
+    for line in sorted(lines, key=lambda line: line.verdict == "undecided"):
         if line.verdict in JUDGED and line.verdict != "reproduced" and line.values:
             low, high = words.number(min(line.values)), words.number(max(line.values))
             yield (
