@@ -153,6 +153,24 @@ def released(record: Record) -> Record:
     )
 
 
+def nameless(record: Record) -> Record:
+    """The same trial of somebody who states no versions."""
+    return replace(record, trial=replace(record.trial, versions={}), provenance={"imported": {}})
+
+
+def test_versions_that_one_side_does_not_state_are_one_line_and_no_difference_each(tmp_path: Path) -> None:
+    before, after = made(tmp_path / "before"), made(tmp_path / "after", change=nameless)
+    told = [said for said in compare(str(before), str(after)).differences if "version" in said]
+    assert told == ["versions of libraries: stated against not stated"]
+
+
+def test_runs_of_a_published_table_are_no_suite_and_the_way_to_judge_them_is_named(tmp_path: Path) -> None:
+    (tmp_path / "published-rl-zoo" / "trials").mkdir(parents=True)
+    for ask in (compare, lambda one, _: open_experiment(Path(one))):
+        with pytest.raises(BenchError, match=r"`bench reproduce rl-zoo --no-run` judges them"):
+            ask(str(tmp_path / "published-rl-zoo"), str(tmp_path / "published-rl-zoo"))
+
+
 def test_two_sets_of_results_are_compared_cell_by_cell_with_what_differs(tmp_path: Path) -> None:
     before, after = made(tmp_path / "before"), made(tmp_path / "after", shifted, change=released)
     found = compare(str(before), str(after))

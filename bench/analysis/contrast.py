@@ -26,7 +26,12 @@ def differences(ours: Sequence[Cell], theirs: Sequence[Cell], *, settings: bool)
     first, second = _records(ours), _records(theirs)
     if not first or not second:
         return ()
-    found = list(_told("version of ", _versions(first), _versions(second)))
+    versions = _versions(first), _versions(second)
+    if all(versions):
+        found = list(_told("version of ", *versions))
+    else:
+        # Imported runs state none: one line says so, not one for every library of the other side.
+        found = list(_told("", *({"versions of libraries": ["stated" if one else "not stated"]} for one in versions)))
     if settings:
         found += _told("", _each(first, "implementation"), _each(second, "implementation"))
         found += [said for a, b in zip(ours, theirs, strict=True) for said in _settings(a, b)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
-from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment
+from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment, what_it_holds
 from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
 from bench.records import AnalysisPlan, Comparison, Reference
 
@@ -64,7 +64,7 @@ def _is_set(name: str) -> bool:
         return True
     if path.suffix in {".yaml", ".yml"} or ("/" in name and path.parent.is_dir()):
         near = [str(found) for found in path.parent.glob("*")]
-        hint = did_you_mean(name, near) or "a results folder holds a suite.yaml"
+        hint = what_it_holds(path) if path.is_dir() else did_you_mean(name, near) or what_it_holds(path)
         raise BenchError(f"{name}: there are no results and no suite file; {hint}")
     return False
 

@@ -17,6 +17,8 @@ from bench.suite import is_imported, read, read_imported
 
 RESULTS = Path("results")
 SUITE_COPY = "suite.yaml"
+REPRODUCED = "published-"
+"""What results folders of published tables begin with: no suite file has one budget per algorithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ def open_experiment(
     """
     file = path / SUITE_COPY if path.is_dir() else path
     if not file.is_file():
-        kept = f"; a results folder holds a {SUITE_COPY}" if path.is_dir() else "; `bench list suites` shows some"
-        raise BenchError(f"{path}: there is no suite{kept}")
+        kept = what_it_holds(path) if path.is_dir() else "`bench list suites` shows some"
+        raise BenchError(f"{path}: there is no suite; {kept}")
     if is_imported(text := file.read_text(encoding="utf-8", errors="replace")):
         return _imported(file, path if path.is_dir() else file.parent, text)
     suite = read(file)
@@ -68,6 +70,14 @@ def open_experiment(
     traits = _traits(suite)
     planned = plan(suite, traits, only=only, seeds=seeds)
     return Experiment(suite, planned, Store(root), file.read_text(), traits)
+
+
+def what_it_holds(folder: Path) -> str:
+    """Return what to do about a folder without a suite, in words."""
+    table = folder.name.removeprefix(REPRODUCED)
+    if table != folder.name:
+        return f"these are runs of a published table's numbers: `bench reproduce {table} --no-run` judges them"
+    return f"a results folder holds a {SUITE_COPY}"
 
 
 def cost_of(experiment: Experiment) -> Cost:

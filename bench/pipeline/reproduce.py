@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.catalog import Environment, did_you_mean, environments
 from bench.errors import BenchError
 from bench.pipeline.execution import RunOptions, Summary, prepare, run
-from bench.pipeline.experiment import RESULTS, Experiment
+from bench.pipeline.experiment import REPRODUCED, RESULTS, Experiment
 from bench.pipeline.results import REPORTS, gather, references
 from bench.pipeline.sequential import Listener
 from bench.plan import Plan, expected_seconds, plan
@@ -124,7 +124,7 @@ def reproduction(
     count = table.seeds if seeds is None else seeds
     cells = _chosen(table, only)
     planned = {_key(cell): _trials(table, cell, count) for cell in cells}
-    root = results / f"published-{table.name}"
+    root = results / f"{REPRODUCED}{table.name}"
     experiment = _experiment(table, cells, list(chain.from_iterable(planned.values())), Store(root))
     kept, borrowed = _outcomes(experiment, results)
     found = [_cell_plan(cell, planned[_key(cell)], kept) for cell in cells]
@@ -235,7 +235,7 @@ def _suite(table: PublishedTable, cells: Sequence[PublishedCell], seeds: int) ->
     }
     places = {cell.place: SuiteEnvironment(cell.place, cell.steps) for cell in cells}
     return Suite(
-        name=f"published-{table.name}",
+        name=f"{REPRODUCED}{table.name}",
         title=table.title,
         question=f"Does {table.title} hold here?",
         seeds=tuple(range(seeds)),
