@@ -21,6 +21,7 @@ from bench.analysis.published import (
     against_one,
     against_several,
     compare,
+    leaning,
     peak,
     sample_sd,
     statistic,
@@ -40,6 +41,7 @@ from bench.records import (
     Outcome,
     PublishedCell,
     PublishedTable,
+    PublishedVerdict,
     Record,
     Reference,
     Trial,
@@ -200,6 +202,49 @@ def test_the_maximum_is_that_of_the_mean_and_not_the_mean_of_the_maxima() -> Non
     best, there = peak(np.array([[4.0, 1, 8], [0, 9, 0]]))
     assert best == 1
     assert there.tolist() == [1, 9]
+
+
+def _judged(published: float, values: Floats, runs: int = 1) -> PublishedVerdict:
+    return PublishedVerdict(
+        "t", "ppo", "E-v0", "E-v0", 1, "final", published, runs, None, "reproduced", "", len(values), tuple(values)
+    )
+
+
+def test_published_runs_that_all_beat_ours_lean_upwards() -> None:
+    rng = np.random.default_rng(0)
+    found = leaning([_judged(11.0, np.arange(10.0)) for _ in range(5)], rng)
+    assert found is not None
+    assert (found.numbers, found.share) == (5, 1.0)
+    # All five the outermost of eleven, on the same side: 2 / 11^5 is far below what the draws can show.
+    assert found.p < 0.001
+    # Above three of ten in one number and above seven in the other; four times on a cap with all others.
+    mixed = [_judged(2.5, np.arange(10.0)), _judged(6.5, np.arange(10.0))]
+    even = leaning(mixed + [_judged(500.0, np.full(10, 500.0))] * 4, rng)
+    assert even is not None
+    assert even.share == pytest.approx(0.5)
+    assert even.p == 1.0
+
+
+def test_few_numbers_few_runs_and_means_of_several_runs_say_nothing_about_a_leaning() -> None:
+    rng, many = np.random.default_rng(0), np.arange(10.0)
+    assert leaning([_judged(11.0, many)] * 4, rng) is None
+    assert leaning([_judged(11.0, many[:9])] * 9, rng) is None
+    assert leaning([_judged(11.0, many, runs=5)] * 9, rng) is None
+
+
+def test_a_table_of_honest_single_runs_is_seldom_said_to_lean_and_a_table_of_best_of_three_mostly() -> None:
+    rng = np.random.default_rng(1)
+
+    def called(draws: int) -> float:
+        tables = [
+            leaning([_judged(rng.exponential(size=draws).max(), rng.exponential(size=10)) for _ in range(20)], rng)
+            for _ in range(300)
+        ]
+        return sum(found is not None and found.p < 0.05 for found in tables) / len(tables)
+
+    # 300 tables: 5 % and three standard errors of it.
+    assert called(1) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+    assert called(3) > 0.8
 
 
 def test_each_statistic_reads_its_own_number_of_a_run() -> None:

@@ -28,7 +28,7 @@ from scipy.special import stdtrit
 from bench import hyperparameters, published
 from bench.analysis.interval import FEWEST_RUNS, mean_interval
 from bench.analysis.scores import Cell, Run
-from bench.records import Interval, PublishedCell, PublishedTable, PublishedVerdict, Reference, Trial
+from bench.records import Interval, Leaning, PublishedCell, PublishedTable, PublishedVerdict, Reference, Trial
 
 Floats = NDArray[np.float64]
 FEWEST_AGAINST_ONE = 10
@@ -37,6 +37,10 @@ ENOUGH_FOR_RANKS = 39
 """2 / (n + 1) is 5 % from here on."""
 _CONFIDENCE, _WIDE = 0.95, 0.98
 _REACH, _REACH_IF_TIED = 5.0, 2.0
+_FEWEST_NUMBERS = 5
+_DRAWS = 20_000
+_TOLERANCE = 1e-9
+"""Sums of the same terms in another order count as equal."""
 _MOST_RUNS = 200
 """More than this many further runs is no plan."""
 
@@ -192,6 +196,31 @@ def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> P
 def against(cells: Sequence[Cell]) -> tuple[PublishedVerdict, ...]:
     """Return every published number about a pair that the cells have, comparable ones first."""
     return tuple(sorted(_counterparts(cells), key=lambda line: line.verdict == "not comparable"))
+
+
+def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Leaning | None:
+    """Return whether the single published runs of a table lean to one side; None for fewer than five.
+
+    Each number's verdict asks whether one run is plausible; this asks it of all together. Under the hypothesis that
+    nothing sets the published run apart, each of a number's n + 1 runs could have been it with the same chance.
+
+    Args:
+        lines: the numbers with their verdicts.
+        rng: for the draws behind the p-value.
+    """
+    judged = [line for line in lines if line.published_runs == 1 and line.n >= FEWEST_AGAINST_ONE and line.values]
+    if len(judged) < _FEWEST_NUMBERS:
+        return None
+    null = np.zeros(_DRAWS)
+    observed = 0.0
+    for line in judged:
+        runs = np.array([line.published, *line.values])
+        below = np.mean(np.sign(runs[:, None] - runs[None, :]), axis=1) * len(runs) / (len(runs) - 1)
+        null += below[rng.integers(len(runs), size=_DRAWS)]
+        observed += float(below[0])
+    beyond = int(np.sum(np.abs(null) >= abs(observed) - _TOLERANCE))
+    share = 0.5 + observed / len(judged) / 2
+    return Leaning(len(judged), share, (1 + beyond) / (1 + _DRAWS))
 
 
 def wanted(table: PublishedTable, cell: PublishedCell) -> dict[str, Any]:

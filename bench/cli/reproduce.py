@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.cli.display import Display
     from bench.pipeline import Summary
     from bench.pipeline.reproduce import CellPlan, Reproduction
-    from bench.records import PublishedVerdict
+    from bench.records import Leaning, PublishedVerdict
     from bench.runner.jobs import Job
 
 
@@ -81,8 +81,9 @@ def reproduce(
         summary = reproduction.rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
         opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
     lines = reproduction.judge(opened)
+    together = reproduction.together(lines)
     page = reproduction.write_page(opened, lines, to)
-    _say(opened, lines, page, summary, as_json=as_json)
+    _say(opened, lines, together, page, summary, as_json=as_json)
     raise typer.Exit(summary.exit_code if summary is not None else 0)
 
 
@@ -126,10 +127,16 @@ def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:
 
 
 def _say(
-    opened: Reproduction, lines: Sequence[PublishedVerdict], page: Path, summary: Summary | None, *, as_json: bool
+    opened: Reproduction,
+    lines: Sequence[PublishedVerdict],
+    together: Leaning | None,
+    page: Path,
+    summary: Summary | None,
+    *,
+    as_json: bool,
 ) -> None:
     from bench.records import Interval  # noqa: PLC0415 - see reproduce
-    from bench.report.published import headline, judged  # noqa: PLC0415 - see reproduce
+    from bench.report.published import headline, judged, leaning  # noqa: PLC0415 - see reproduce
     from bench.report.table import Cell  # noqa: PLC0415 - see reproduce
 
     if as_json:
@@ -137,6 +144,7 @@ def _say(
             {
                 "table": opened.table.name,
                 "headline": headline(lines),
+                "together": together and asdict(together),
                 "numbers": [asdict(line) for line in lines],
                 "summary": summary and asdict(summary),
                 "report": str(page),
@@ -160,6 +168,8 @@ def _say(
     if content.rows:
         console.print(grid, highlight=False, markup=False)
     console.print(headline(lines), highlight=False, markup=False)
+    if together is not None:
+        console.print(leaning(together), highlight=False, markup=False)
     for root, count in opened.borrowed.items():
         console.print(f"{count} trials of {root} are the very same and count here", highlight=False, markup=False)
     if summary is not None and summary.failed:

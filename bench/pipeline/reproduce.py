@@ -21,6 +21,7 @@ from bench.published import table as read_table
 from bench.records import (
     AnalysisPlan,
     EvaluationPlan,
+    Leaning,
     Outcome,
     PublishedCell,
     PublishedTable,
@@ -172,12 +173,21 @@ def judge(opened: Reproduction) -> tuple[PublishedVerdict, ...]:
     return tuple(lines)
 
 
+def together(lines: Sequence[PublishedVerdict]) -> Leaning | None:
+    """Return whether single published runs lean to one side when taken together."""
+    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    from bench.analysis.published import leaning  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    return leaning(lines, np.random.default_rng(0))
+
+
 def write_page(opened: Reproduction, lines: Sequence[PublishedVerdict], folder: Path | None = None) -> Path:
     """Write the page of a judged table; return its path."""
     from bench.report.reproduced import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     target = folder or REPORTS / "published" / opened.table.name
-    return write(opened.table, lines, target, opened.borrowed)
+    return write(opened.table, lines, together(lines), target, opened.borrowed)
 
 
 def _affordable(opened: Reproduction, core_hours: float | None) -> Sequence[CellPlan]:

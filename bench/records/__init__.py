@@ -28,7 +28,7 @@ from bench.records.estimates import (
 )
 from bench.records.interval import Interval
 from bench.records.learner import Learner, LearnerRequest
-from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict
+from bench.records.published import STATISTICS, VERDICTS, Leaning, PublishedCell, PublishedTable, PublishedVerdict
 from bench.records.suite import (
     CLAIM_QUANTITIES,
     AnalysisPlan,
@@ -69,6 +69,7 @@ __all__ = [
     "Final",
     "Interval",
     "Lead",
+    "Leaning",
     "Learner",
     "LearnerRequest",
     "Likeness",

@@ -134,3 +134,15 @@ class PublishedVerdict:
     """What an undecided number costs: so many more runs of ours; None where no number of them would do."""
     hours: float | None = None
     """Of one core: for `more_runs`, or for everything not yet run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """Whether single published runs, taken together, score higher or lower than ours."""
+
+    numbers: int
+    """Published numbers that it is about."""
+    share: float
+    """Mean over them of the share of our runs that score lower, ties half: 0.5 if nothing sets theirs apart."""
+    p: float
+    """Two-sided p-value of that, were the published run of every number a random one of it and ours."""

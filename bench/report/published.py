@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from bench.records import VERDICTS, Estimates, Interval, PublishedVerdict
+from bench.records import VERDICTS, Estimates, Interval, Leaning, PublishedVerdict
 from bench.report import order, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
 JUDGED = ("reproduced", "above", "below", "undecided")
+_ALPHA, _EVEN, _LEAST_P = 0.05, 0.5, 0.001
 _HOUR = 60
 _DAY = 48
 
@@ -116,6 +117,20 @@ def headline(lines: Sequence[PublishedVerdict]) -> str:
     run = [line for line in comparable if line.verdict in JUDGED]
     seeds = f" ({words.span(line.n for line in run)})" if run else ""
     return f"{len(run)} of {words.counted(len(comparable), 'comparable number')} run{seeds}: {counts(lines)}."
+
+
+def leaning(found: Leaning | None) -> str:
+    """Return in a sentence whether a table's single runs lean to one side; empty where there are too few."""
+    if found is None:
+        return ""
+    sure = found.p < _ALPHA
+    side = "upwards" if found.share > _EVEN else "downwards"
+    chance = f"p < {_LEAST_P}" if found.p < _LEAST_P else f"p = {words.number(found.p, 3)}"
+    return (
+        f"Taken together, the {found.numbers} published runs score higher than {words.percent(found.share)} of ours; "
+        f"it would be 50 % if nothing set them apart ({chance}): "
+        + (f"the table leans {side}." if sure else "no leaning can be told.")
+    )
 
 
 def _head(line: PublishedVerdict) -> tuple[Cell, ...]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.records import STATISTICS, PublishedTable, PublishedVerdict
+from bench.records import STATISTICS, Leaning, PublishedTable, PublishedVerdict
 from bench.report import axes, palette, sheet, words
 from bench.report.axes import Panel, Scale
 from bench.report.figures import Picture
 from bench.report.order import Places
-from bench.report.published import JUDGED, counts, headline, judged, left_out, waiting
+from bench.report.published import JUDGED, counts, headline, judged, leaning, left_out, waiting
 from bench.report.scene import BLACK, MUTED, SIZE, Dots, Group, Mark, Scene, Stroke, Words, text_width
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
@@ -20,12 +20,19 @@ from bench.report.table import Cell, Column, Table
 _WIDTH, _ROW, _TOP, _UNDER, _GAP = 403.0, 18.0, 22.0, 34.0, 10.0
 
 
-def write(table: PublishedTable, lines: Sequence[PublishedVerdict], folder: Path, borrowed: Mapping[str, int]) -> Path:
+def write(
+    table: PublishedTable,
+    lines: Sequence[PublishedVerdict],
+    together: Leaning | None,
+    folder: Path,
+    borrowed: Mapping[str, int],
+) -> Path:
     """Write a table's page and its tables as files into `folder`; return the page.
 
     Args:
         table: what was published.
         lines: a verdict for every number of it.
+        together: whether its single runs lean to one side.
         folder: where to.
         borrowed: results folder of another suite -> trials of it that count here too.
     """
@@ -34,7 +41,7 @@ def write(table: PublishedTable, lines: Sequence[PublishedVerdict], folder: Path
         "Does a published table hold here?",
         headline(lines),
         (f"commit {table.commit}", f"measured {table.date}", f"{words.counted(table.runs, 'run')} a number"),
-        tuple(_sections(table, lines, borrowed)),
+        tuple(_sections(table, lines, leaning(together), borrowed)),
         Places({label: place for place, label in enumerate(_labels(lines))}, {}),
     )
     return sheet.write(page, folder)
@@ -61,7 +68,7 @@ def _labels(lines: Sequence[PublishedVerdict]) -> list[str]:
 
 
 def _sections(
-    table: PublishedTable, lines: Sequence[PublishedVerdict], borrowed: Mapping[str, int]
+    table: PublishedTable, lines: Sequence[PublishedVerdict], together: str, borrowed: Mapping[str, int]
 ) -> Iterator[Section]:
     command = f"`bench reproduce {table.name}`"
     found, open_, without = judged(lines), waiting(lines), left_out(lines)
@@ -74,7 +81,7 @@ def _sections(
     yield Section(
         "judged",
         "Verdicts",
-        (told,),
+        [text for text in (together, told) if text],
         [*_deviations(lines), *same],
         tuple(pictures(lines)),
         (found,) if found.rows else (),
