@@ -21,6 +21,7 @@ from urllib.request import url2pathname
 import pytest
 
 from bench.pipeline import open_experiment
+from bench.pipeline.reproduce import judge, open_table, write_page
 from bench.pipeline.results import write_report
 from bench.records import Estimates, TrialLine
 from bench.report import write
@@ -215,7 +216,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ).as_uri()
         for name, estimates in reports.items()
     }
-    return {**written, "real": _real(folder / "real").as_uri()}
+    reproduced = open_table("rl-zoo", results=RESULTS.parent)
+    page = write_page(reproduced, judge(reproduced), folder / "reproduced")
+    return {**written, "real": _real(folder / "real").as_uri(), "reproduced": page.as_uri()}
 
 
 def _left(trials: Path, line: TrialLine) -> None:
@@ -236,7 +239,7 @@ SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
 @SIZES
-@pytest.mark.parametrize("name", ["real", "usual", "many", "long", "empty"])
+@pytest.mark.parametrize("name", ["real", "usual", "many", "long", "empty", "reproduced"])
 def test_the_page_never_overflows_sideways(tab: Open, name: str, size: tuple[int, int]) -> None:
     page = tab(name, size)
     page.ask("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
@@ -263,7 +266,7 @@ def test_the_table_of_situations_begins_on_the_first_screen_of_a_desktop(tab: Op
 
 @SIZES
 @SCHEMES
-@pytest.mark.parametrize("name", ["real", "usual", "many", "empty"])
+@pytest.mark.parametrize("name", ["real", "usual", "many", "empty", "reproduced"])
 def test_the_page_opens_quietly_and_fetches_nothing(
     tab: Open, pages: dict[str, str], name: str, size: tuple[int, int], scheme: str
 ) -> None:
@@ -481,7 +484,7 @@ def test_a_phrase_opens_the_place_where_it_was_measured(tab: Open) -> None:
     assert page.ask("document.querySelector(':target').cells[0].textContent") == "A2C"
 
 
-@pytest.mark.parametrize("name", ["usual", "real"])
+@pytest.mark.parametrize("name", ["usual", "real", "reproduced"])
 def test_print_loses_no_column_and_shows_no_control(tab: Open, name: str) -> None:
     page = tab(name, (718, 1000))  # A4 less its margins at 96 dots per inch
     page.emulate("print", "light")
@@ -510,8 +513,14 @@ def test_print_shows_whole_tables_on_white(tab: Open) -> None:
 )
 @pytest.mark.parametrize(
     ("name", "size", "scheme"),
-    [("real", PHONE, "light"), ("real", DESKTOP, "dark"), ("many", DESKTOP, "light")],
-    ids=["real-phone-light", "real-desktop-dark", "many-desktop-light"],
+    [
+        ("real", PHONE, "light"),
+        ("real", DESKTOP, "dark"),
+        ("many", DESKTOP, "light"),
+        ("reproduced", PHONE, "dark"),
+        ("reproduced", DESKTOP, "light"),
+    ],
+    ids=str,
 )
 def test_axe_finds_nothing(tab: Open, name: str, size: tuple[int, int], scheme: str) -> None:
     spec = find_spec("axe_core_python")
