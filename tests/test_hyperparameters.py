@@ -28,7 +28,6 @@ NOT_OFFERED = {
     "rollout_buffer_class",
     "rollout_buffer_kwargs",
     "replay_buffer_class",
-    "replay_buffer_kwargs",
     "action_noise",
 }
 VOCABULARY = {"n_envs", "normalize", "frame_stack", "env_wrapper"}
@@ -165,6 +164,7 @@ def test_an_unknown_set_is_refused_by_name() -> None:
         ("normalize", "dict(norm_obs=True, norm_reward=False)", "dict(norm_obs=True, norm_reward=False)"),
         ("policy_kwargs", "dict(activation_fn=nn.GELU)", "dict(activation_fn=nn.GELU)"),
         ("env_wrapper", [{"a.B": {"skip": 2}}, "c.D"], [{"a.B": {"skip": 2}}, "c.D"]),
+        ("replay_buffer_kwargs", {"handle_timeout_termination": False}, {"handle_timeout_termination": False}),
         ("anything_else", object, object),
     ],
 )
@@ -200,6 +200,9 @@ def test_values_as_rl_zoo_writes_them_pass(name: str, value: Any, read: Any) -> 
         ("policy_kwargs", [64, 64]),
         ("policy_kwargs", "dict(net_arch=open('x'))"),
         ("env_wrapper", [{"a": {}, "b": {}}]),
+        ("replay_buffer_kwargs", {"handle_timeout_termination": 0}),
+        ("replay_buffer_kwargs", {"optimize_memory_usage": True}),
+        ("replay_buffer_kwargs", "handle_timeout_termination"),
     ],
 )
 def test_values_that_cannot_be_meant_are_refused(name: str, value: Any) -> None:

@@ -195,6 +195,14 @@ def _policy_kwargs(value: Any) -> Any:
     return value
 
 
+def _replay_buffer_kwargs(value: Any) -> Any:
+    if value is None:
+        return value
+    if not isinstance(value, Mapping) or not set(value) <= _BUFFER_FLAGS:
+        raise ValueError(f"wants a mapping with {' or '.join(sorted(_BUFFER_FLAGS))}, not {value!r}")
+    return {name: _flag(flag) for name, flag in value.items()}
+
+
 def _env_wrapper(value: Any) -> Any:
     for item in value if isinstance(value, list) else [value]:
         named = isinstance(item, str) or (isinstance(item, Mapping) and len(item) == 1)
@@ -203,6 +211,8 @@ def _env_wrapper(value: Any) -> Any:
     return value
 
 
+_BUFFER_FLAGS = {"handle_timeout_termination"}
+"""What stable-baselines3's replay buffer takes beyond arguments of its own in the algorithm's constructor."""
 _SHARE = _between(0, 1)
 _KINDS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
@@ -264,6 +274,7 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "value_learning_rate": _optional(_positive),
     "policy": _text,
     "policy_kwargs": _policy_kwargs,
+    "replay_buffer_kwargs": _replay_buffer_kwargs,
     "env_wrapper": _env_wrapper,
 }
 """What each name means wherever it occurs, or for one algorithm alone; any other name is passed on as it is."""
