@@ -142,7 +142,7 @@ def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
     label, environment, steps, source = _head(line)
     why = line.reason
     if line.verdict == "undecided" and line.more_runs:
-        why += f"; {words.counted(line.more_runs, 'more run')}{_hours(line.hours)}"
+        why += f"; {words.counted(line.more_runs, 'more run')}{hours(line.hours)}"
     known = line.label in at.algorithms and line.environment in at.environments
     ours = line.ours or Interval(None)
     return (
@@ -187,9 +187,10 @@ def _level(line: PublishedVerdict) -> str:
     return f"With n = {line.n}, a further run lies within our lowest and highest in {words.percent(line.level)}"
 
 
-def _hours(hours: float | None) -> str:
-    if hours is None:
+def hours(time: float | None) -> str:
+    """Return what something costs as the end of a sentence; empty where that is not known."""
+    if time is None:
         return ""
-    if hours < 1:
-        return f", {words.number(hours * _HOUR, 0)} minutes of one core"
-    return f", {words.number(hours, 0 if hours > _DAY else 1)} hours of one core"
+    if time < 1:
+        return f", {words.number(time * _HOUR, 0)} minutes of one core"
+    return f", {words.number(time, 0 if time > _DAY else 1)} hours of one core"

@@ -12,7 +12,7 @@ from bench.report import axes, palette, sheet, words
 from bench.report.axes import Panel, Scale
 from bench.report.figures import Picture
 from bench.report.order import Places
-from bench.report.published import JUDGED, counts, headline, judged, leaning, left_out, waiting
+from bench.report.published import JUDGED, counts, headline, hours, judged, leaning, left_out, waiting
 from bench.report.scene import BLACK, MUTED, SIZE, Dots, Group, Mark, Scene, Stroke, Words, text_width
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
@@ -87,7 +87,7 @@ def _sections(
         (found,) if found.rows else (),
     )
     if open_.rows:
-        told = f"{command} goes on from here on any machine."
+        told = f"{words.counted(len(open_.rows), 'number')} wait{hours(_to_go(lines))}. {command} goes on from here."
         yield Section("waiting", "Not yet run", (told,), (), (), (open_,), "Every number that waits, with its cost")
     if without.rows:
         lid = "Every number left out, with the reason"
@@ -95,6 +95,10 @@ def _sections(
     here = f"{table.protocol} Here: {STATISTICS[table.statistic]}."
     yield Section("method", "How it is judged", (_rule(table), here))
     yield _source(table, {line.environment for line in lines})
+
+
+def _to_go(lines: Sequence[PublishedVerdict]) -> float:
+    return sum(line.hours or 0.0 for line in lines if line.verdict == "not yet run")
 
 
 def _deviations(lines: Sequence[PublishedVerdict]) -> Iterator[str]:
