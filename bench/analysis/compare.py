@@ -233,7 +233,7 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan, stream: 
     priced = verdict == "undecided" and stream is not None
     more = _more_runs(one, level / family, stream(one.a, one.b)) if priced and stream is not None else None
     hours = more * one.seconds / 3600 if more is not None and one.seconds is not None else None
-    conclusion = _conclusion(one, verdict, p_holm, family, _price(more, hours), plan)
+    conclusion = _conclusion(one, verdict, p_holm, family, price_in_words(more, hours), plan)
     return Pair(
         a=one.a,
         b=one.b,
@@ -335,7 +335,8 @@ def _weighted_variance(counts: Floats, values: Floats, mean: Floats, n: int) -> 
     return np.asarray(np.sum(counts * (values - mean[:, np.newaxis]) ** 2, axis=1) / (n - 1))
 
 
-def _price(more: int | None, hours: float | None) -> str:
+def price_in_words(more: int | None, hours: float | None) -> str:
+    """Return what would decide an open pair as the end of a sentence; empty where that is not known."""
     if more is None:
         return ""
     cost = "" if hours is None else f", {hours_in_words(hours)} of one core,"

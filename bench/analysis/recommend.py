@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from bench.analysis.compare import hours_in_words
+from bench.analysis.compare import price_in_words
 from bench.analysis.words import joined, verdict_on, verdicts_of
 from bench.records import Aggregate, AnalysisPlan, Interval, Pair, Reliability, Situation
 
@@ -79,15 +79,7 @@ def _open(leader: str, full: Situation, pairs: Sequence[Pair], plan: AnalysisPla
     if low is not None and high is not None:
         low, high = (1 - high, 1 - low) if flip else (low, high)
         told += f", {100 * plan.confidence:.0f} % interval {low:.2f} to {high:.2f}"
-    return f" ({told}{_price(pair)})"
-
-
-def _price(pair: Pair) -> str:
-    if pair.more_runs is None:
-        return ""
-    hours = f", {hours_in_words(pair.more_hours)} on one core," if pair.more_hours else ""
-    seed = f"seed{'s' * (pair.more_runs != 1)}"
-    return f"; about {pair.more_runs} more {seed} each{hours} would decide, if the effect is what it looks like"
+    return f" ({told}{price_in_words(pair.more_runs, pair.more_hours)})"
 
 
 def _beaten(full: Situation, pairs: Sequence[Pair], reliable: Sequence[Reliability]) -> Iterator[str]:
