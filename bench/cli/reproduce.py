@@ -154,7 +154,8 @@ def _say(
     console = Console()
     console.print(opened.table.title, style="bold", highlight=False, markup=False)
     content = judged(lines)
-    wanted = ("Algorithm", "Environment", "Verdict", "Published", "Our mean", "Rank")
+    last = "Rank" if any(line.rank is not None for line in lines) else "n"
+    wanted = ("Algorithm", "Environment", "Verdict", "Published", "Our mean", last)
     places = [place for place, column in enumerate(content.columns) if column.name in wanted]
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for column in (content.columns[place] for place in places):
