@@ -206,7 +206,19 @@ def test_the_maximum_is_that_of_the_mean_and_not_the_mean_of_the_maxima() -> Non
 
 def _judged(published: float, values: Floats, runs: int = 1) -> PublishedVerdict:
     return PublishedVerdict(
-        "t", "ppo", "E-v0", "E-v0", 1, "final", published, runs, None, "reproduced", "", len(values), tuple(values)
+        table="t",
+        label="ppo",
+        environment="E-v0",
+        published_as="E-v0",
+        steps=1,
+        statistic="final",
+        published=published,
+        published_runs=runs,
+        published_sd=None,
+        verdict="reproduced",
+        reason="",
+        n=len(values),
+        values=tuple(values),
     )
 
 

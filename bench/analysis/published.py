@@ -252,7 +252,10 @@ def _judged(
     else:
         theirs = Summary(bare.published, bare.published_sd, table.runs)
         told = against_several(theirs, Summary(float(np.mean(ours)), sd or 0.0, n), margin, table.rounding)
-        seen = replace(seen, margin=margin)
+        half = _t(theirs.n - 1, _CONFIDENCE) * theirs.sd / math.sqrt(theirs.n)
+        seen = replace(
+            seen, margin=margin, theirs=Interval(theirs.mean, theirs.mean - half, theirs.mean + half, theirs.n)
+        )
     return replace(
         seen,
         verdict=told.verdict,

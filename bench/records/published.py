@@ -114,6 +114,8 @@ class PublishedVerdict:
     """One of `VERDICTS`."""
     reason: str
     """In a sentence; for what has not been run, its cost."""
+    theirs: Interval | None = None
+    """Mean of several published runs with its 95 % t interval; None for a single one."""
     n: int = 0
     values: tuple[float, ...] = ()
     """The statistic of each of our runs."""

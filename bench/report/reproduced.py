@@ -72,8 +72,9 @@ def _sections(
 ) -> Iterator[Section]:
     command = f"`bench reproduce {table.name}`"
     found, open_, without = judged(lines), waiting(lines), left_out(lines)
+    interval = "" if table.runs == 1 else " with its 95 % interval"
     told = (
-        f"Dots are our runs, the filled diamond is the published number: {STATISTICS[table.statistic]}."
+        f"Dots are our runs, the filled diamond is the published number{interval}: {STATISTICS[table.statistic]}."
         if found.rows
         else f"No number has been run yet; {command} does it, the cheapest first."
     )
@@ -179,7 +180,8 @@ def _again(table: PublishedTable) -> Table:
 def _strips(environment: str, lines: Sequence[PublishedVerdict], styles: Mapping[str, palette.Style]) -> Scene:
     left = max(text_width(line.label) for line in lines) + _GAP
     right = max(text_width(line.verdict) for line in lines) + _GAP
-    values = [value for line in lines for value in (*line.values, line.published)]
+    ends = [end for line in lines if line.theirs for end in (line.theirs.low, line.theirs.high)]
+    values = [*ends, *(value for line in lines for value in (*line.values, line.published))]
     panel = Panel(
         left,
         _TOP,
@@ -200,11 +202,14 @@ def _strip(panel: Panel, place: int, line: PublishedVerdict, style: palette.Styl
     y = float(panel.down([place])[0])
     runs = np.column_stack([panel.across(line.values), np.full(len(line.values), y)])
     published = np.array([[float(panel.across([line.published])[0]), y]])
+    ends = (line.published,) * 2 if line.theirs is None else (line.theirs.low, line.theirs.high)
+    theirs = np.column_stack([panel.across(ends), [y, y]])
     across = np.array([[panel.left, y], [panel.right, y]])
     row = (
         Stroke([across], MUTED, 0.4, alpha=0.5),
         Words(panel.left - 8, y + 0.34 * SIZE, line.label, BLACK, "end"),
         Dots(runs, "o", style.ink, 5.0, hollow=True),
+        Stroke([theirs], BLACK, 1.2),
         Dots(published, "D", BLACK, 5.5),
         Words(panel.right + 8, y + 0.34 * SIZE, line.verdict, MUTED if line.verdict == "reproduced" else BLACK),
     )
