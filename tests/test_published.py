@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 from bench import catalog, hyperparameters, published
 from bench.analysis import analyse
@@ -28,6 +29,7 @@ from bench.analysis.published import (
 )
 from bench.analysis.scores import Cell
 from bench.analysis.versus import cells_of
+from bench.cli import app
 from bench.errors import BenchError
 from bench.pipeline import RunOptions, open_experiment, references
 from bench.pipeline.reproduce import CellPlan, judge, open_table, reproduction, rerun, write_page
@@ -470,3 +472,15 @@ def _cell() -> Cell:
     outcomes: list[Outcome] = [_record(trial) for trial in trials]
     known = {"bench/Bandit-v0": Reference(0.5, 0.9)}
     return cells_of(trials, outcomes, known, AnalysisPlan())["random", "bench/Bandit-v0"]
+
+
+def test_the_page_is_about_the_whole_table_whatever_part_was_asked_for(tmp_path: Path) -> None:
+    results = Path(__file__).parents[1] / "results"
+    command = ["reproduce", "rl-zoo", "--no-run", "--only", "ppo@CartPole-v1"]
+    told = CliRunner().invoke(app, [*command, "--results", str(results), "--to", str(tmp_path)])
+    assert told.exit_code == 0, told.output
+    assert "1 of 1 comparable number run (n = 10): 1 reproduced." in told.output
+    assert "a2c" not in told.output
+    page = (tmp_path / "index.html").read_text()
+    assert "of 59 comparable numbers run" in page
+    assert "a2c on LunarLander-v3" in page

@@ -79,11 +79,18 @@ def reproduce(
     if run:
         options = pipeline.RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
         summary = reproduction.rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
-        opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
-    lines = reproduction.judge(opened)
+    # The page is about the whole table, whatever part of it this command was asked for.
+    whole = reproduction.open_table(table, seeds=seeds, results=results)
+    lines = reproduction.judge(whole)
     together = reproduction.together(lines)
-    page = reproduction.write_page(opened, lines, to)
-    _say(opened, lines, together, page, summary, as_json=as_json)
+    page = reproduction.write_page(whole, lines, to)
+    asked = {(one.cell.algorithm, one.cell.environment) for one in opened.cells}
+    told = [
+        line
+        for line, one in zip(lines, whole.cells, strict=True)
+        if (one.cell.algorithm, one.cell.environment) in asked
+    ]
+    _say(whole, told, together if len(told) == len(lines) else None, page, summary, as_json=as_json)
     raise typer.Exit(summary.exit_code if summary is not None else 0)
 
 
