@@ -83,16 +83,17 @@ def _sections(
         "judged",
         "Verdicts",
         [text for text in (together, told) if text],
-        [*_deviations(lines), *same],
-        tuple(pictures(lines)),
-        (found,) if found.rows else (),
+        items=[*_deviations(lines), *same],
+        figures=tuple(pictures(lines)),
+        tables=(found,) if found.rows else (),
     )
     if open_.rows:
         told = f"{words.counted(len(open_.rows), 'number')} wait{hours(_to_go(lines))}. {command} goes on from here."
-        yield Section("waiting", "Not yet run", (told,), (), (), (open_,), "Every number that waits, with its cost")
+        lid = "Every number that waits, with its cost"
+        yield Section("waiting", "Not yet run", (told,), tables=(open_,), folded=lid)
     if without.rows:
         lid = "Every number left out, with the reason"
-        yield Section("left-out", "Not comparable", (), (), (), (without,), lid)
+        yield Section("left-out", "Not comparable", tables=(without,), folded=lid)
     here = f"{table.protocol} Here: {STATISTICS[table.statistic]}."
     yield Section("method", "How it is judged", (_rule(table), here))
     yield _source(table, {line.environment for line in lines})
@@ -142,10 +143,9 @@ def _source(table: PublishedTable, places: set[str]) -> Section:
         "source",
         "Source",
         (told,),
-        (*table.notes, *evidence),
-        (),
-        (again,) if again.rows else (),
-        "Published agents, evaluated again on today's environments" if again.rows else "",
+        items=(*table.notes, *evidence),
+        tables=(again,) if again.rows else (),
+        folded="Published agents, evaluated again on today's environments" if again.rows else "",
     )
 
 
