@@ -40,6 +40,7 @@ from bench.records import (
     EvaluationPlan,
     Failure,
     Final,
+    Interval,
     Outcome,
     PublishedCell,
     PublishedTable,
@@ -48,7 +49,9 @@ from bench.records import (
     Reference,
     Trial,
 )
-from bench.report import render
+from bench.report import palette, render, strips
+from bench.report.svg import to_svg
+from bench.report.words import MINUS
 from bench.runner.jobs import Event, Job, Started
 from bench.store import keep
 
@@ -237,6 +240,24 @@ def test_published_runs_that_all_beat_ours_lean_upwards() -> None:
     assert even is not None
     assert even.share == pytest.approx(0.5)
     assert even.p == 1.0
+
+
+def test_a_figure_shows_an_environments_numbers_and_names_the_source_where_two_tell_of_one_algorithm() -> None:
+    known = _judged(11.0, np.arange(10.0))
+    lines = [
+        known,
+        replace(known, table="other", published=3.0, theirs=Interval(3.0, -40.0, 4.0)),
+        replace(known, label="dqn"),
+        replace(known, environment="F-v0", verdict="not yet run"),
+    ]
+    [picture] = strips.every(lines, palette.styles(["ppo", "dqn"]))
+    assert picture.caption.startswith("E-v0: 3 reproduced.")
+    drawn = to_svg(picture.scene)
+    assert [name in drawn for name in (">dqn<", ">ppo, t<", ">ppo, other<", ">ppo<", "F-v0")] == [True] * 3 + [
+        False
+    ] * 2
+    # The published interval widens the axis to its lower end.
+    assert f">{MINUS}40<" in drawn
 
 
 def test_few_numbers_few_runs_and_means_of_several_runs_say_nothing_about_a_leaning() -> None:

@@ -117,7 +117,7 @@ def with_legend(picture: Picture, styles: dict[str, palette.Style]) -> Scene:
         return picture.scene
     x, y, marks = _LEFT, picture.scene.height + 0.8 * SIZE, []
     for label in picture.labels:
-        wide = 34 + text_width(_short(label)) + 12
+        wide = 34 + text_width(short(label)) + 12
         if x > _LEFT and x + wide > picture.scene.width:
             x, y = _LEFT, y + 1.5 * SIZE
         marks += _key(x, y, label, styles[label])
@@ -142,7 +142,7 @@ def _overall(estimates: Estimates, look: Look) -> Iterator[Picture]:
                     ("Median", [line.median for line in lines]),
                     ("Optimality gap (lower is better)", [line.optimality_gap for line in lines]),
                 ],
-                [(line.label, _short(line.label) + ("" if line.complete else " †")) for line in lines],
+                [(line.label, short(line.label) + ("" if line.complete else " †")) for line in lines],
                 f"Normalised score: 0 random policy, 1 target; {_runs(line.n for line in lines)} per environment",
                 look,
             ),
@@ -188,7 +188,7 @@ def _reliability(estimates: Estimates, look: Look) -> Iterator[Picture]:
                     ("Share collapsed after success", [line.collapsed_share for line in lines]),
                     ("Mean score of the worst tenth", [Interval(line.worst_decile) for line in lines]),
                 ],
-                [(line.label, _short(line.label)) for line in lines],
+                [(line.label, short(line.label)) for line in lines],
                 f"Shares of runs, and normalised score; {runs} per algorithm",
                 look,
             ),
@@ -275,7 +275,7 @@ def _environment_curves(
     for line in estimates.references:
         if line.environment == environment:
             levels = [("random", line.random), ("target", line.target)]
-    return _curves(curves, f"{_short(environment)}: return (IQM)", "Return", look, thin=thin, levels=levels)
+    return _curves(curves, f"{short(environment)}: return (IQM)", "Return", look, thin=thin, levels=levels)
 
 
 def _crossover(lead: Lead, look: Look) -> Picture:
@@ -330,11 +330,11 @@ def _layer(
     marks: list[Mark] = [Fill([outline], style.ink, 0.45), Stroke([panel.points(lead.x, top)], PAPER, 0.8)]
     widest = int(np.argmax(share))
     place = float(panel.across([lead.x[widest]])[0])
-    half = text_width(_short(label)) / 2
+    half = text_width(short(label)) / 2
     if share[widest] > _NAMED_FROM and 2 * half < panel.width:
         middle = float(panel.down([(top[widest] + bottom[widest]) / 2])[0])
         place = min(max(place, panel.left + half + 4), panel.right - half - 4)
-        marks.append(Words(place, middle + 0.35 * SIZE, _short(label), BLACK, "middle"))
+        marks.append(Words(place, middle + 0.35 * SIZE, short(label), BLACK, "middle"))
     facts = {**_facts(label, lead.x, share.tolist(), lead.n), "at": _joined(((bottom + top) / 2).tolist())}
     return Group(tuple(marks), "series area", style.place, facts)
 
@@ -379,8 +379,8 @@ def _pairs(estimates: Estimates, look: Look) -> Picture:
 
 
 def _pairs_scene(shown: Sequence[Pair], look: Look) -> Scene:
-    left = max(text_width(_short(pair.a)) for pair in shown) + 10
-    right = max(text_width(_short(pair.b)) for pair in shown) + 10
+    left = max(text_width(short(pair.a)) for pair in shown) + 10
+    right = max(text_width(short(pair.b)) for pair in shown) + 10
     width = max(_HALF, left + right + 150)
     panel = Panel(left, _TOP + 4, width - left - right, _ROW * len(shown), Scale(-0.02, 1.02), _rows(len(shown)))
     half = panel.across([0.5, 0.5])
@@ -391,12 +391,12 @@ def _pairs_scene(shown: Sequence[Pair], look: Look) -> Scene:
     ]
     for place, pair in enumerate(shown):
         y = float(panel.down([place])[0])
-        tip = f"{_short(pair.a)} over {_short(pair.b)}: {words.interval(pair.probability, 2)}, {_runs([pair.n])}"
+        tip = f"{short(pair.a)} over {short(pair.b)}: {words.interval(pair.probability, 2)}, {_runs([pair.n])}"
         hollow = pair.verdict == "undecided"
         row = [
-            Words(left - 8, y + 0.34 * SIZE, _short(pair.a), BLACK, "end"),
+            Words(left - 8, y + 0.34 * SIZE, short(pair.a), BLACK, "end"),
             *_whisker(panel, y, pair.probability, look.styles[pair.a], hollow=hollow),
-            Words(panel.right + 8, y + 0.34 * SIZE, _short(pair.b)),
+            Words(panel.right + 8, y + 0.34 * SIZE, short(pair.b)),
         ]
         both = f"{look.styles[pair.a].place} {look.styles[pair.b].place}"
         marks.append(Group(tuple(row), "row", facts={"tip": tip, "either": both}))
@@ -408,9 +408,7 @@ def _thresholds(estimates: Estimates, environment: str, cells: Sequence[CellEsti
     panel = _panel(Scale(0, end * 1.01), Scale(0, 1.02))
     marks = [
         *_frame(panel, "steps", shares=True),
-        *axes.heading(
-            panel, f"{_short(environment)}: runs at the threshold", _runs(cell.threshold.n for cell in cells)
-        ),
+        *axes.heading(panel, f"{short(environment)}: runs at the threshold", _runs(cell.threshold.n for cell in cells)),
         *(_staircase(panel, cell, end, look.styles[cell.label]) for cell in cells),
     ]
     group = panel.group(marks, _AXES["steps"], "Share of runs at the threshold")
@@ -420,7 +418,7 @@ def _thresholds(estimates: Estimates, environment: str, cells: Sequence[CellEsti
 def _cost_scene(cells: Sequence[CellEstimate], look: Look) -> Scene:
     labels = _labels(cells)
     seconds = [cell.train_seconds for cell in cells if cell.train_seconds]
-    left = max(text_width(_short(label)) for label in labels) + 12
+    left = max(text_width(short(label)) for label in labels) + 12
     log = max(seconds) > _LOG_FROM * min(seconds)
     width = max(_HALF, left + 220)
     panel = Panel(
@@ -435,11 +433,11 @@ def _cost_scene(cells: Sequence[CellEstimate], look: Look) -> Scene:
         mine = [cell.train_seconds for cell in cells if cell.label == label]
         at = np.column_stack([panel.across(mine), np.full(len(mine), y)])
         row = (
-            Words(left - 8, y + 0.34 * SIZE, _short(label), BLACK, "end"),
+            Words(left - 8, y + 0.34 * SIZE, short(label), BLACK, "end"),
             Stroke([np.array([[at[:, 0].min(), y], [at[:, 0].max(), y]])], style.ink, 1.2, alpha=0.4),
             Dots(at, style.marker, style.ink, 5.0),
         )
-        marks.append(Group(row, "row", style.place, {"tip": f"{_short(label)}: {_range(cells, label)}"}))
+        marks.append(Group(row, "row", style.place, {"tip": f"{short(label)}: {_range(cells, label)}"}))
     return Scene(width, panel.bottom + _UNDER, tuple(marks))
 
 
@@ -598,7 +596,7 @@ def _key(x: float, y: float, label: str, style: palette.Style) -> list[Mark]:
     return [
         Stroke([line], style.ink, 1.6, style.dash),
         Dots(np.array([[x + 13, y - 3]]), style.marker, style.ink, 5),
-        Words(x + 32, y, _short(label)),
+        Words(x + 32, y, short(label)),
     ]
 
 
@@ -629,7 +627,9 @@ def _labels(lines: Iterable[CurveEstimate | CellEstimate | Profile]) -> tuple[st
     return tuple(dict.fromkeys(line.label for line in lines))
 
 
-def _short(label: str) -> str:
+def short(label: str) -> str:
+    """Return a label for a figure, cut where it is too long."""
+    """Return a label, cut where it is too long for a figure."""
     text = words.plain(label)
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
 

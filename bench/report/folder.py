@@ -86,7 +86,7 @@ def _write_tables(estimates: Estimates, folder: Path, formats: Sequence[str]) ->
 
 
 def _write_figures(estimates: Estimates, folder: Path, formats: Sequence[str]) -> Iterator[page.Plate]:
-    pictures = list(figures.every(estimates))
+    pictures = list(page.pictures(estimates))
     styles = palette.styles(order.labels(estimates))
     many = len(pictures) > MOST_PNG
     for picture in pictures:

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from bench.records import Estimates, SettingsLine
-from bench.report import answers, figures, html, order, palette, published, svg, tables, words
+from bench.report import answers, figures, html, order, palette, published, strips, svg, tables, words
 from bench.report.table import Table
 
 if TYPE_CHECKING:
@@ -117,8 +117,14 @@ def style() -> Markup:
 
 def plates(estimates: Estimates) -> Iterator[Plate]:
     """Yield each figure as a page without files beside it needs it."""
-    for picture in figures.every(estimates):
+    for picture in pictures(estimates):
         yield plate(picture, ())
+
+
+def pictures(estimates: Estimates) -> Iterator[figures.Picture]:
+    """Yield each figure for which there is data, in reading order."""
+    yield from figures.every(estimates)
+    yield from strips.every(estimates.published, palette.styles(order.labels(estimates)))
 
 
 def plate(picture: figures.Picture, paths: Sequence[str]) -> Plate:

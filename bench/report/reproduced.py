@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from bench.records import STATISTICS, Leaning, PublishedTable, PublishedVerdict
-from bench.report import axes, palette, sheet, words
-from bench.report.axes import Panel, Scale
-from bench.report.figures import Picture
+from bench.report import palette, sheet, strips, words
 from bench.report.order import Places
-from bench.report.published import JUDGED, counts, headline, hours, judged, leaning, left_out, waiting
-from bench.report.scene import BLACK, MUTED, SIZE, Dots, Group, Mark, Scene, Stroke, Words, text_width
+from bench.report.published import JUDGED, headline, hours, judged, leaning, left_out, waiting
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
-
-_WIDTH, _ROW, _TOP, _UNDER, _GAP = 403.0, 18.0, 22.0, 34.0, 10.0
 
 
 def write(
@@ -47,22 +40,6 @@ def write(
     return sheet.write(page, folder)
 
 
-def pictures(lines: Sequence[PublishedVerdict]) -> Iterator[Picture]:
-    """Yield a figure per environment: every published number among our runs."""
-    styles = palette.styles(_labels(lines))
-    run = [line for line in lines if line.verdict in JUDGED and line.values]
-    for place, environment in enumerate(sorted({line.environment for line in run}), start=1):
-        mine = sorted((line for line in run if line.environment == environment), key=lambda line: line.label)
-        yield Picture(
-            f"published-{place}",
-            "judged",
-            f"{environment}: {counts(mine)}.",
-            "; ".join(f"{line.label} {line.verdict}, published {words.number(line.published)}" for line in mine),
-            _strips(environment, mine, styles),
-            (),
-        )
-
-
 def _labels(lines: Sequence[PublishedVerdict]) -> list[str]:
     return sorted({line.label for line in lines})
 
@@ -84,7 +61,7 @@ def _sections(
         "Verdicts",
         [text for text in (together, told) if text],
         items=[*_deviations(lines), *same],
-        figures=tuple(pictures(lines)),
+        figures=tuple(strips.every(lines, palette.styles(_labels(lines)))),
         tables=(found,) if found.rows else (),
     )
     if open_.rows:
@@ -175,43 +152,3 @@ def _again(table: PublishedTable) -> Table:
             for cell, again in cells
         ),
     )
-
-
-def _strips(environment: str, lines: Sequence[PublishedVerdict], styles: Mapping[str, palette.Style]) -> Scene:
-    left = max(text_width(line.label) for line in lines) + _GAP
-    right = max(text_width(line.verdict) for line in lines) + _GAP
-    ends = [end for line in lines if line.theirs for end in (line.theirs.low, line.theirs.high)]
-    values = [*ends, *(value for line in lines for value in (*line.values, line.published))]
-    panel = Panel(
-        left,
-        _TOP,
-        _WIDTH - left - right,
-        _ROW * len(lines),
-        axes.spanning(values, pad=0.05),
-        Scale(len(lines) - 0.5, -0.5),
-    )
-    marks: list[Mark] = [
-        *axes.x_axis(panel, "Mean return", axes.compact, most=5),
-        *axes.heading(panel, environment, ""),
-    ]
-    marks += [_strip(panel, place, line, styles[line.label]) for place, line in enumerate(lines)]
-    return Scene(_WIDTH, panel.bottom + _UNDER, tuple(marks))
-
-
-def _strip(panel: Panel, place: int, line: PublishedVerdict, style: palette.Style) -> Group:
-    y = float(panel.down([place])[0])
-    runs = np.column_stack([panel.across(line.values), np.full(len(line.values), y)])
-    published = np.array([[float(panel.across([line.published])[0]), y]])
-    ends = (line.published,) * 2 if line.theirs is None else (line.theirs.low, line.theirs.high)
-    theirs = np.column_stack([panel.across(ends), [y, y]])
-    across = np.array([[panel.left, y], [panel.right, y]])
-    row = (
-        Stroke([across], MUTED, 0.4, alpha=0.5),
-        Words(panel.left - 8, y + 0.34 * SIZE, line.label, BLACK, "end"),
-        Dots(runs, "o", style.ink, 5.0, hollow=True),
-        Stroke([theirs], BLACK, 1.2),
-        Dots(published, "D", BLACK, 5.5),
-        Words(panel.right + 8, y + 0.34 * SIZE, line.verdict, MUTED if line.verdict == "reproduced" else BLACK),
-    )
-    tip = f"{line.label}: published {words.number(line.published)}, our {line.n} runs {words.number(min(line.values))}"
-    return Group(row, "row", style.place, {"tip": f"{tip} to {words.number(max(line.values))}: {line.verdict}"})
