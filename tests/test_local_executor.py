@@ -378,7 +378,9 @@ def test_a_killed_fork_server_stops_neither_the_running_nor_the_next(tmp_path: P
 def supervisor(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that runs two trials which hang with two children each."""
     script = (
-        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "import signal, sys; sys.path[:0] = sys.argv[1:]\n"
+        # Whoever starts the tests in a shell's background hands down an ignored Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path\n"
         "from tests import misbehaviour, test_local_executor as t\n"
         "if __name__ == '__main__':\n"
