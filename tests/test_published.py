@@ -50,6 +50,7 @@ from bench.records import (
     Trial,
 )
 from bench.report import palette, render, strips
+from bench.report.published import weak
 from bench.report.svg import to_svg
 from bench.report.words import MINUS
 from bench.runner.jobs import Event, Job, Started
@@ -258,6 +259,25 @@ def test_a_figure_shows_an_environments_numbers_and_names_the_source_where_two_t
     ] * 2
     # The published interval widens the axis to its lower end.
     assert f">{MINUS}40<" in drawn
+
+
+def test_a_number_that_the_random_policy_would_have_passed_too_is_named_as_proving_little() -> None:
+    # Five runs at 100 and five at 500: mean 300, sd 210.8, t(9, 97.5 %) 2.262, so 300 -+ 2.262 x 210.8 x sqrt(1.1).
+    ours = np.repeat([100.0, 500.0], 5)
+    found = replace(_judged(500.0, ours), limits=against_one(500.0, ours).limits)
+    assert found.limits is not None
+    assert (found.limits.low, found.limits.high) == (pytest.approx(-200.2, abs=0.1), pytest.approx(800.2, abs=0.1))
+    passes, fails = replace(found, random=-200.0), replace(found, random=-201.0, label="a2c")
+    told = weak([passes, fails, replace(passes, verdict="undecided")])
+    assert told.startswith("1 of the 2 reproduced proves little")
+    assert told.endswith("(ppo on E-v0).")
+    # Nothing is known of the random policy; limits of a difference of means are about something else.
+    assert weak([found, fails, replace(passes, published_runs=5)]) == ""
+
+
+def test_the_random_policys_return_comes_from_the_reference() -> None:
+    entry, found = replace(_entry(), mean=0.7), _cell()
+    assert compare(_table(), entry, found).random == 0.5
 
 
 def test_few_numbers_few_runs_and_means_of_several_runs_say_nothing_about_a_leaning() -> None:

@@ -244,6 +244,7 @@ def _judged(
     sd = float(np.std(ours, ddof=1)) if n > 1 else None
     margin = None if reference is None else table.margin * (reference.target - reference.random)
     seen = replace(bare, n=n, values=tuple(ours.tolist()), ours=mean_interval([ours], _CONFIDENCE), sd=sd)
+    seen = replace(seen, random=None if reference is None else reference.random)
     if table.runs == 1:
         told = against_one(bare.published, ours, table.rounding)
         seen = replace(seen, level=(n - 1) / (n + 1))

@@ -143,7 +143,7 @@ def _say(
     as_json: bool,
 ) -> None:
     from bench.records import Interval  # noqa: PLC0415 - see reproduce
-    from bench.report.published import headline, judged, leaning  # noqa: PLC0415 - see reproduce
+    from bench.report.published import headline, judged, leaning, weak  # noqa: PLC0415 - see reproduce
     from bench.report.table import Cell  # noqa: PLC0415 - see reproduce
 
     if as_json:
@@ -175,9 +175,8 @@ def _say(
         )
     if content.rows:
         console.print(grid, highlight=False, markup=False)
-    console.print(headline(lines), highlight=False, markup=False)
-    if together is not None:
-        console.print(leaning(together), highlight=False, markup=False)
+    for told in filter(None, (headline(lines), weak(lines), leaning(together))):
+        console.print(told, highlight=False, markup=False)
     for root, count in opened.borrowed.items():
         console.print(f"{count} trials of {root} are the very same and count here", highlight=False, markup=False)
     if summary is not None and summary.failed:

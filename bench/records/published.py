@@ -132,10 +132,20 @@ class PublishedVerdict:
     """Of the interval from our lowest to our highest run, as a prediction: (n - 1) / (n + 1)."""
     margin: float | None = None
     """In returns: within which means count as the same."""
+    random: float | None = None
+    """Mean return of the random policy; None where it is not known."""
     more_runs: int | None = None
     """What an undecided number costs: so many more runs of ours; None where no number of them would do."""
     hours: float | None = None
     """Of one core: for `more_runs`, or for everything not yet run."""
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is reproduced, but a published run no better than the random policy would have been too."""
+        found = self.limits if self.verdict == "reproduced" and self.published_runs == 1 else None
+        if found is None or found.low is None or found.high is None or self.random is None:
+            return False
+        return found.low <= self.random <= found.high
 
 
 @dataclass(frozen=True, slots=True)

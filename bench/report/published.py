@@ -108,7 +108,8 @@ def summary(lines: Sequence[PublishedVerdict]) -> str:
     """Return in a sentence how many published numbers there are about a suite's cells, and how they compare."""
     if not lines:
         return ""
-    return f"{words.counted(len(lines), 'published number')} about these cells: {counts(lines)}."
+    told = f"{words.counted(len(lines), 'published number')} about these cells: {counts(lines)}."
+    return f"{told} {weak(lines)}".rstrip()
 
 
 def headline(lines: Sequence[PublishedVerdict]) -> str:
@@ -133,6 +134,18 @@ def leaning(found: Leaning | None) -> str:
     )
 
 
+def weak(lines: Sequence[PublishedVerdict]) -> str:
+    """Return in a sentence which numbers are reproduced only because our runs spread so far; empty where none is."""
+    found = [f"{line.label} on {line.environment}" for line in lines if line.weak]
+    if not found:
+        return ""
+    reproduced = sum(line.verdict == "reproduced" for line in lines)
+    return (
+        f"{len(found)} of the {reproduced} reproduced prove{'s' * (len(found) == 1)} little: our runs differ so much among themselves that a "
+        f"published run no better than the random policy would have passed too ({', '.join(found)})."
+    )
+
+
 def _head(line: PublishedVerdict) -> tuple[Cell, ...]:
     renamed = "" if line.published_as == line.environment else f"Published as {line.published_as}"
     return Cell(line.label), Cell(line.environment, note=renamed), Cell(line.steps), Cell(line.table)
@@ -143,6 +156,8 @@ def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
     why = line.reason
     if line.verdict == "undecided" and line.more_runs:
         why += f"; {words.counted(line.more_runs, 'more run')}{hours(line.hours)}"
+    if line.weak:
+        why += "; so would be the random policy's return"
     known = line.label in at.algorithms and line.environment in at.environments
     ours = line.ours or Interval(None)
     return (

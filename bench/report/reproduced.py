@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.records import STATISTICS, Leaning, PublishedTable, PublishedVerdict
 from bench.report import palette, sheet, strips, words
 from bench.report.order import Places
-from bench.report.published import JUDGED, headline, hours, judged, leaning, left_out, waiting
+from bench.report.published import JUDGED, headline, hours, judged, leaning, left_out, waiting, weak
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
 
@@ -59,7 +59,7 @@ def _sections(
     yield Section(
         "judged",
         "Verdicts",
-        [text for text in (together, told) if text],
+        [text for text in (weak(lines), together, told) if text],
         items=[*_deviations(lines), *same],
         figures=tuple(strips.every(lines, palette.styles(_labels(lines)))),
         tables=(found,) if found.rows else (),
