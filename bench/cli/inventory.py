@@ -127,11 +127,10 @@ def _table_row(opened: Reproduction) -> Row:
     return {
         "table": table.name,
         "title": table.title,
-        "runs each": table.runs,
         "comparable": f"{sum(not cell.not_comparable for cell in table.cells)} of {len(table.cells)}",
         "our runs": f"{sum(len(one.outcomes) for one in opened.cells)} of {len(opened.experiment.plan.trials)}",
-        "core time to go": duration(sum(to_go)),
-        "of the next ten": duration(sum(to_go[:10])),
+        "core time": duration(sum(to_go)),
+        "next ten": duration(sum(to_go[:10])),
     }
 
 
