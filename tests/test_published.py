@@ -100,6 +100,20 @@ def test_an_honest_single_run_is_called_different_in_at_most_five_per_cent(shape
     assert sum(verdict in {"above", "below"} for verdict in called) <= _highest(SINGLE_EXPERIMENTS) * len(called)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_buying_39_runs_where_ten_are_undecided_calls_at_most_six_per_cent_of_honest_runs_different(shape: str) -> None:
+    rng = np.random.default_rng(9)
+    ours, theirs = SHAPES[shape]((SINGLE_EXPERIMENTS, 39), rng), SHAPES[shape]((SINGLE_EXPERIMENTS,), rng)
+
+    def called(value: float, runs: Floats) -> bool:
+        first = against_one(value, runs[:10])
+        return (first if first.more_runs is None else against_one(value, runs)).verdict in {"above", "below"}
+
+    different = sum(called(float(value), runs) for value, runs in zip(theirs, ours, strict=True))
+    # 6 % and three standard errors of it.
+    assert different / SINGLE_EXPERIMENTS <= 0.06 + 3 * math.sqrt(0.06 * 0.94 / SINGLE_EXPERIMENTS)
+
+
 @pytest.mark.parametrize("runs", [3, 5, 10])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_honest_table_of_several_runs_is_called_different_in_at_most_five_per_cent(shape: str, runs: int) -> None:
@@ -418,6 +432,22 @@ def test_trials_of_another_suite_count_where_they_are_the_same(tmp_path: Path) -
     assert opened.borrowed == {str(tmp_path / "elsewhere"): 2}
     assert opened.missing == 0
     assert json.loads((folder / first.cells[0].trials[0].name / "trial.json").read_text())
+
+
+def test_runs_of_further_seeds_count_without_being_asked_for_again_and_others_like_them_do_not(tmp_path: Path) -> None:
+    table = _table()
+    bought = reproduction(table, seeds=4, results=tmp_path)
+    third, fourth = bought.cells[0].trials[2:]
+    # The fourth seed has other settings: nothing of it is here, and nobody asked for it.
+    for trial in (third, replace(fourth, hyperparameters={"gamma": 0.5})):
+        _keep(_record(trial), bought.experiment.store.root / "trials" / trial.name)
+    opened = reproduction(table, seeds=2, results=tmp_path)
+    assert [trial.seed for trial in opened.cells[0].trials] == [0, 1, 2]
+    assert [trial.seed for trial in opened.cells[0].missing] == [0, 1]
+    assert judge(opened)[0].n == 1
+    assert [trial.fingerprint for trial in opened.experiment.plan.trials] == [
+        trial.fingerprint for trial in opened.cells[0].trials
+    ]
 
 
 def test_a_suites_report_shows_published_counterparts_and_folds_the_others(tmp_path: Path) -> None:

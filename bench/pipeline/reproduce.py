@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain
@@ -111,7 +112,7 @@ def reproduction(
 ) -> Reproduction:
     """Return a table with the trials that run its protocol again and what there is of them.
 
-    Trials of other suites count where they are the same to the last setting.
+    Trials of other suites count where they are the same to the last setting, and so do those of further seeds.
 
     Args:
         table: numbers with their protocol.
@@ -124,10 +125,16 @@ def reproduction(
     """
     count = table.seeds if seeds is None else seeds
     cells = _chosen(table, only)
-    planned = {_key(cell): _trials(table, cell, count) for cell in cells}
-    root = results / f"{REPRODUCED}{table.name}"
-    experiment = _experiment(table, cells, list(chain.from_iterable(planned.values())), Store(root))
-    kept, borrowed = _outcomes(experiment, results)
+    stems = {folder: {_stem_of(one.name) for one in folder.glob("*")} for folder in sorted(results.glob("*/trials"))}
+    candidates = {_key(cell): _candidates(table, cell, count, set().union(*stems.values())) for cell in cells}
+    store = Store(results / f"{REPRODUCED}{table.name}")
+    every = _experiment(table, cells, list(chain.from_iterable(candidates.values())), store)
+    kept, borrowed = _outcomes(every, stems)
+    planned = {
+        key: tuple(trial for trial in trials if trial.seed < count or trial.fingerprint in kept)
+        for key, trials in candidates.items()
+    }
+    experiment = replace(every, plan=Plan(tuple(chain.from_iterable(planned.values())), (), ()))
     found = [_cell_plan(cell, planned[_key(cell)], kept) for cell in cells]
     found.sort(key=lambda one: (not one.trials, one.seconds))
     return Reproduction(table, tuple(found), experiment, borrowed)
@@ -226,13 +233,19 @@ def _chosen(table: PublishedTable, only: Sequence[str]) -> list[PublishedCell]:
     return [cell for cell in table.cells if not only or id(cell) in wanted]
 
 
-def _trials(table: PublishedTable, cell: PublishedCell, seeds: int) -> tuple[Trial, ...]:
-    """Return the trials of one number; none where it is not comparable, whatever one runs."""
+def _candidates(table: PublishedTable, cell: PublishedCell, count: int, stems: AbstractSet[str]) -> tuple[Trial, ...]:
+    """Return the trials of one number, also those of further seeds of which there is something under their name.
+
+    None where the number is not comparable, whatever one runs.
+    """
     if cell.not_comparable:
         return ()
     # One planned and the others made like it: looking up the installed versions is what takes the time.
     first = plan(_suite(table, [cell], 1), {cell.place: _traits(cell)}).trials[0]
-    return tuple(replace(first, seed=seed) for seed in range(seeds))
+    start = _stem(first).removesuffix("0")
+    ends = (stem.removeprefix(start) for stem in stems if stem.startswith(start))
+    seeds = {*range(count), *(int(end) for end in ends if end.isdecimal())}
+    return tuple(replace(first, seed=seed) for seed in sorted(seeds))
 
 
 def _suite(table: PublishedTable, cells: Sequence[PublishedCell], seeds: int) -> Suite:
@@ -273,15 +286,20 @@ def _experiment(
     return Experiment(suite, Plan(tuple(trials), (), ()), store, "", traits)
 
 
-def _outcomes(experiment: Experiment, results: Path) -> tuple[dict[str, Outcome], dict[str, int]]:
-    """Return outcomes by the planned trial's fingerprint, and how many come from which other folder."""
+def _outcomes(
+    experiment: Experiment, stems: Mapping[Path, AbstractSet[str]]
+) -> tuple[dict[str, Outcome], dict[str, int]]:
+    """Return outcomes by the planned trial's fingerprint, and how many come from which other folder.
+
+    Args:
+        experiment: all trials that may count.
+        stems: folder of trials -> algorithm, environment and seed of everything in it.
+    """
     kept: dict[str, Outcome] = {}
     borrowed: dict[str, int] = {}
     names = {_stem(trial) for trial in experiment.plan.trials}
-    others = sorted(folder.parent for folder in results.glob("*/trials"))
-    for root in [experiment.store.root, *(one for one in others if one != experiment.store.root)]:
-        if not any(_stem_of(folder.name) in names for folder in (root / "trials").glob("*")):
-            continue
+    roots = [folder.parent for folder in stems if stems[folder] & names]
+    for root in sorted(roots, key=lambda root: root != experiment.store.root):
         new = {key: one for key, one in _within(experiment, root).items() if key not in kept}
         kept |= new
         if root != experiment.store.root and new:

@@ -140,8 +140,9 @@ def weak(lines: Sequence[PublishedVerdict]) -> str:
     if not found:
         return ""
     reproduced = sum(line.verdict == "reproduced" for line in lines)
+    prove = "proves" if len(found) == 1 else "prove"
     return (
-        f"{len(found)} of the {reproduced} reproduced prove{'s' * (len(found) == 1)} little: our runs differ so much among themselves that a "
+        f"{len(found)} of the {reproduced} reproduced {prove} little: our runs differ so much among themselves that a "
         f"published run no better than the random policy would have passed too ({', '.join(found)})."
     )
 
@@ -153,9 +154,7 @@ def _head(line: PublishedVerdict) -> tuple[Cell, ...]:
 
 def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
     label, environment, steps, source = _head(line)
-    why = line.reason
-    if line.verdict == "undecided" and line.more_runs:
-        why += f"; {words.counted(line.more_runs, 'more run')}{hours(line.hours)}"
+    why = line.reason + price(line)
     if line.weak:
         why += "; so would be the random policy's return"
     known = line.label in at.algorithms and line.environment in at.environments
@@ -200,6 +199,13 @@ def _level(line: PublishedVerdict) -> str:
     if line.rank is None or line.level is None:
         return ""
     return f"With n = {line.n}, a further run lies within our lowest and highest in {words.percent(line.level)}"
+
+
+def price(line: PublishedVerdict) -> str:
+    """Return what an undecided number still costs as the end of a sentence; empty where no number of runs would do."""
+    if line.verdict != "undecided" or not line.more_runs:
+        return ""
+    return f"; {words.counted(line.more_runs, 'more run')}{hours(line.hours)}"
 
 
 def hours(time: float | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.records import STATISTICS, Leaning, PublishedTable, PublishedVerdict
 from bench.report import palette, sheet, strips, words
 from bench.report.order import Places
-from bench.report.published import JUDGED, headline, hours, judged, leaning, left_out, waiting, weak
+from bench.report.published import JUDGED, headline, hours, judged, leaning, left_out, price, waiting, weak
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
 
@@ -87,8 +87,16 @@ def _deviations(lines: Sequence[PublishedVerdict]) -> Iterator[str]:
             low, high = words.number(min(line.values)), words.number(max(line.values))
             yield (
                 f"{line.label} on {line.environment}, {line.verdict}: published {words.number(line.published)}, our "
-                f"{words.counted(line.n, 'run')} from {low} to {high}; {line.reason}."
+                f"{words.counted(line.n, 'run')} from {low} to {high}; {line.reason}{price(line)}.{_order(line)}"
             )
+
+
+def _order(line: PublishedVerdict) -> str:
+    """Return the command that runs what an undecided number still costs."""
+    if line.verdict != "undecided" or not line.more_runs:
+        return ""
+    pair = f"{line.label}@{line.environment}"
+    return f" `bench reproduce {line.table} --only {pair} --seeds {line.n + line.more_runs}` runs them."
 
 
 def _rule(table: PublishedTable) -> str:
