@@ -280,7 +280,7 @@ def test_a_number_that_the_random_policy_would_have_passed_too_is_named_as_provi
     ours = np.repeat([100.0, 500.0], 5)
     found = replace(_judged(500.0, ours), limits=against_one(500.0, ours).limits)
     assert found.limits is not None
-    assert (found.limits.low, found.limits.high) == (pytest.approx(-200.2, abs=0.1), pytest.approx(800.2, abs=0.1))
+    assert [found.limits.low, found.limits.high] == pytest.approx([-200.2, 800.2], abs=0.1)
     passes, fails = replace(found, random=-200.0), replace(found, random=-201.0, label="a2c")
     told = weak([passes, fails, replace(passes, verdict="undecided")])
     assert told.startswith("1 of the 2 reproduced proves little")
