@@ -260,8 +260,8 @@ def _unfit(trial: Trial) -> Iterable[str]:
         if rollout > trial.steps:
             yield f"{cell}: one rollout takes {rollout:,} steps, more than the budget of {trial.steps:,}"
     if speed and speed.replay:
-        if settings.get("learning_starts", 100) >= trial.steps:
-            yield f"{cell}: learning starts after {settings['learning_starts']:,} steps, the budget is {trial.steps:,}"
+        if _warm_up(settings) >= trial.steps:
+            yield f"{cell}: learning starts after {_warm_up(settings):,} steps, the budget is {trial.steps:,}"
         if environments > 1 and settings.get("gradient_steps", 1) != -1:
             yield (
                 f"{cell}: with {environments} environments one call of train_freq covers {environments} steps, so it "
@@ -313,6 +313,14 @@ def _replayed(every: int) -> Callable[[Mapping[str, Any]], float]:
     return updates
 
 
+def _quantile_updates(settings: Mapping[str, Any]) -> float:
+    """Count an update by what it costs: the loss compares every pair of quantiles, of which 180,000 double the cost."""
+    policy = settings.get("policy_kwargs")
+    quantiles = policy.get("n_quantiles") if isinstance(policy, Mapping) else None
+    pairs: float = settings.get("batch_size", 32) * (quantiles if isinstance(quantiles, int) else 200) ** 2
+    return _replayed(4)(settings) * (1 + pairs / 180_000)
+
+
 # Orders of magnitude from one pinned core of a 2020s server (stable-baselines3 2.9, torch on the CPU): acting takes a
 # fraction of a millisecond, a small update a millisecond or two, an update of two 256x256 critics over ten.
 # Measured records replace them wherever there are any (`measured`).
@@ -327,8 +335,8 @@ _SPEEDS: Mapping[str, _Speed] = {
     "ppo_lstm": _Speed(1e-3, 2e-2, _epochs(10, 128), rollout=128, policy_mb=2.0),
     "trpo": _Speed(4e-4, 1.5e-3, lambda settings: settings.get("n_critic_updates", 10) / 128, rollout=2048),
     "ars": _Speed(2e-4, 0.0, policy_mb=0.02),
-    "dqn": _Speed(1.5e-4, 8e-4, _replayed(4), replay=True, policy_mb=1.2),
-    "qrdqn": _Speed(1.5e-4, 1.6e-3, _replayed(4), replay=True, policy_mb=1.5),
+    "dqn": _Speed(1.5e-4, 1.6e-3, _replayed(4), replay=True, policy_mb=1.2),
+    "qrdqn": _Speed(1.5e-4, 1.8e-3, _quantile_updates, replay=True, policy_mb=1.5),
     "ddpg": _Speed(2e-4, 9e-3, _replayed(1), replay=True, policy_mb=4.0),
     "td3": _Speed(2e-4, 1.3e-2, _replayed(1), replay=True, policy_mb=5.0),
     "sac": _Speed(3e-4, 1.3e-2, _replayed(1), replay=True, policy_mb=5.0),
@@ -350,10 +358,17 @@ def expected_seconds(trial: Trial, environment: Environment | None = None) -> fl
     traits = environment or catalog.environments().get(trial.environment)
     stepping = 1 / (traits.steps_per_second if traits else _UNKNOWN_STEPPING)
     speed, settings = _SPEEDS.get(trial.algorithm, _UNKNOWN_SPEED), trial.hyperparameters
-    training = stepping + speed.act / settings.get("n_envs", 1) + speed.update * speed.updates(settings)
+    training = stepping + speed.act / settings.get("n_envs", 1)
+    learning = max(0, trial.steps - _warm_up(settings)) if speed.replay else trial.steps
     # Evaluation steps several episodes side by side, so acting costs them less than a training step.
     evaluating = stepping + speed.act / min(trial.evaluation.episodes, 10)
-    return float(_START_SECONDS + trial.steps * training + _evaluation_steps(trial, traits) * evaluating)
+    updating = learning * speed.updates(settings) * speed.update
+    return float(_START_SECONDS + trial.steps * training + updating + _evaluation_steps(trial, traits) * evaluating)
+
+
+def _warm_up(settings: Mapping[str, Any]) -> int:
+    """Return the steps that fill the replay buffer before the first update; stable-baselines3's default is 100."""
+    return int(settings.get("learning_starts", 100))
 
 
 def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:

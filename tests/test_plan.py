@@ -219,6 +219,29 @@ def test_every_algorithm_of_the_catalogue_has_an_estimate_that_grows_with_the_bu
     assert 0 < expected_seconds(short) < expected_seconds(replace(short, steps=20_000))
 
 
+def test_steps_that_only_fill_the_replay_buffer_cost_no_updates() -> None:
+    suite = a_suite(entry("sac", chosen="default", learning_starts=9_000), Pendulum_v1=10_000)
+    whole = plan(suite, TRAITS).trials[0]
+    half = replace(whole, hyperparameters={**whole.hyperparameters, "learning_starts": 5_000})
+    # 4,000 steps fewer with an update of 13 ms each.
+    assert expected_seconds(half) - expected_seconds(whole) == pytest.approx(4_000 * 1.3e-2)
+
+
+@pytest.mark.parametrize(("policy", "pairs"), [({"n_quantiles": 50}, 32 * 2_500), ({"n_quantiles": "x"}, 32 * 40_000)])
+def test_an_update_of_many_quantiles_costs_as_many_pairs_as_they_form(policy: Mapping[str, Any], pairs: int) -> None:
+    one, many = (
+        plan(a_suite(entry("qrdqn", chosen="default", policy_kwargs=kwargs), CartPole_v1=10_100), TRAITS).trials[0]
+        for kwargs in ({"n_quantiles": 1}, policy)
+    )
+    # 10,000 steps after the warm-up, an update every fourth; 180,000 pairs cost as much as the rest of it, 1.8 ms.
+    assert expected_seconds(many) - expected_seconds(one) == pytest.approx(2_500 * 1.8e-3 * (pairs - 32) / 180_000)
+
+
+def test_a_budget_shorter_than_the_librarys_own_warm_up_is_warned_of() -> None:
+    found = plan(a_suite(entry("dqn", chosen="default"), CartPole_v1=100), TRAITS)
+    assert any("learning starts after 100 steps, the budget is 100" in warning for warning in found.warnings)
+
+
 def test_replay_costs_a_hundred_times_what_rollouts_cost_per_step() -> None:
     # 14 ms against 0.16 ms a step on one core; evaluation and start-up leave a ratio near 50 at this budget.
     suite = a_suite(entry("ppo"), entry("sac"), LunarLanderContinuous_v3=1_000_000)
