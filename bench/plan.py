@@ -336,6 +336,7 @@ _SPEEDS: Mapping[str, _Speed] = {
     "trpo": _Speed(4e-4, 1.5e-3, lambda settings: settings.get("n_critic_updates", 10) / 128, rollout=2048),
     "ars": _Speed(2e-4, 0.0, policy_mb=0.02),
     "dqn": _Speed(1.5e-4, 1.6e-3, _replayed(4), replay=True, policy_mb=1.2),
+    "dqn_mse": _Speed(1.5e-4, 1.6e-3, _replayed(4), replay=True, policy_mb=1.2),
     "qrdqn": _Speed(1.5e-4, 1.8e-3, _quantile_updates, replay=True, policy_mb=1.5),
     "ddpg": _Speed(2e-4, 9e-3, _replayed(1), replay=True, policy_mb=4.0),
     "td3": _Speed(2e-4, 1.3e-2, _replayed(1), replay=True, policy_mb=5.0),

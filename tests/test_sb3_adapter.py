@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "a2c": {},
     "ppo": {"n_steps": 64},
     "dqn": {"learning_starts": 20},
+    "dqn_mse": {"learning_starts": 20},
     "sac": {"learning_starts": 20},
     "td3": {"learning_starts": 20},
     "ddpg": {"learning_starts": 20},
