@@ -45,6 +45,8 @@ class Algorithm:
     revision: int = 1
     """Raised when an implementation of our own changes its numbers."""
     learns: bool = True
+    variant_of: str = ""
+    """Algorithm from which it differs in one thing: it is there to be compared with it, and not advised by itself."""
 
     @property
     def identity(self) -> str:
@@ -160,6 +162,7 @@ _ALGORITHMS = (
         distributions=_SB3,
         on_policy=False,
         summary="DQN with the squared error as its loss instead of Huber's",
+        variant_of="dqn",
     ),
     _sb3("sac", "SAC", "SAC", _CONTINUOUS, False, "soft actor-critic with tuned entropy (Haarnoja et al. 2018)"),
     _sb3("td3", "TD3", "TD3", _CONTINUOUS, False, "twin delayed deterministic policy gradient (Fujimoto et al. 2018)"),

@@ -156,6 +156,34 @@ def test_scores_are_read_off_the_curve_at_the_budget() -> None:
         assert scores(cell, steps).tolist() == pytest.approx([0.9] * 4)
 
 
+def test_a_suite_of_several_algorithms_is_the_evidence_even_beside_more_runs_of_variants_of_one() -> None:
+    traits = {"env-0": replace(KNOWN, environment="env-0")}
+    variants = results_of({("dqn", "env-0"): around(0.9, 20), ("dqn_mse", "env-0"): around(0.2, 20)})
+    # Two runs of dqn are too few to count; the other two algorithms have what it takes.
+    several = results_of({("ppo", "env-0"): around(0.9), ("a2c", "env-0"): around(0.5), ("dqn", "env-0"): [0.1, 0.2]})
+    two = results_of({("ppo", "env-0"): around(0.9, 20), ("a2c", "env-0"): around(0.5, 20)})
+    three = results_of({(name, "env-0"): around(0.5) for name in ("ppo", "a2c", "trpo")})
+
+    def chosen(*sources: Results) -> str:
+        named = [source_of(one, str(place)) for place, one in enumerate(sources)]
+        [found] = grounds(named, traits, None)
+        return found.place
+
+    assert chosen(variants, several) == "1"
+    assert chosen(several, variants) == "0"
+    # With as many algorithms, runs decide; more algorithms say more about which one to take.
+    assert chosen(several, two) == "1"
+    assert chosen(two, three) == "1"
+    # Variants are better than nothing.
+    assert chosen(variants) == "0"
+
+
+def test_a_variant_of_another_algorithm_is_not_proposed_by_itself(tmp_path: Path) -> None:
+    offered = {option.algorithm for option in which(Request("CartPole-v1", results=tmp_path)).advice.options}
+    assert {"dqn", "qrdqn", "ppo"} <= offered
+    assert not offered & {"dqn_mse", "random"}
+
+
 def test_results_on_the_very_environment_are_used_alone() -> None:
     results = results_of(
         {

@@ -17,6 +17,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
@@ -112,7 +113,7 @@ class Race:
 
 
 def grounds(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int | None) -> list[Ground]:
-    """Return one ground per environment: of the suites that reach the budget the one with most runs."""
+    """Return one ground per environment, from the suite that answers best which algorithm to take."""
     best: dict[str, Ground] = {}
     for source in sources:
         for ground in _of(source, traits):
@@ -194,10 +195,22 @@ def _key(entry: SuiteAlgorithm) -> str:
     return json.dumps([entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters)], default=str)
 
 
-def _merit(ground: Ground, steps: int | None) -> tuple[bool, int, int]:
+def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, int, int]:
     reaches = steps is None or ground.budget >= steps
+    # An algorithm that has hardly begun must not make a suite look poor.
+    runs = [len(ground.cells[key].runs) for key in _learners(ground)]
+    enough = [key for key in _learners(ground) if len(ground.cells[key].runs) >= FEWEST_RUNS]
+    # A suite about variants of one algorithm answers another question than which algorithm to take.
+    kinds = len({_kind(ground.entries[key].algorithm) for key in enough or _learners(ground)})
+    fewest = min((count for count in runs if count >= FEWEST_RUNS), default=min(runs))
     # Of runs that reach the budget the shortest were laid out for it; of others, and without a budget, the longest.
-    return reaches, ground.runs, -ground.budget if reaches and steps is not None else ground.budget
+    return kinds > 1, reaches, kinds, fewest, -ground.budget if reaches and steps is not None else ground.budget
+
+
+def _kind(algorithm: str) -> str:
+    """Return the algorithm, or the one of which it is a variant."""
+    known = catalog.algorithms().get(algorithm)
+    return known.variant_of or algorithm if known else algorithm
 
 
 def _learners(ground: Ground) -> set[str]:

@@ -108,12 +108,12 @@ def _traits(sources: Sequence[Source], target: Traits) -> tuple[dict[str, Traits
 
 
 def _fitting(target: Traits) -> list[Option]:
-    """Return every learning algorithm that the environment admits, the cheapest first."""
+    """Return every learning algorithm that the environment admits, variants left out, the cheapest first."""
     environment = environment_of(target)
     found = [
         Option(name, name, _tuned(name, target), seconds_per_step=_expected(entry, environment))
         for name, entry in catalog.algorithms().items()
-        if entry.learns and not catalog.mismatch(entry, environment)
+        if entry.learns and not entry.variant_of and not catalog.mismatch(entry, environment)
     ]
     return sorted(found, key=lambda option: option.seconds_per_step or math.inf)
 
