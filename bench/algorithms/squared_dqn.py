@@ -11,9 +11,10 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 class SquaredDQN(DQN):
     """stable-baselines3's DQN in all but the loss, which is the mean squared error (Mnih et al. 2013, eq. 2).
 
-    stable-baselines3 takes Huber's loss, whose gradient is the same for an error of 2 and one of 200. The error at the
-    end of an episode, the only one without a guess in its target, then cannot outweigh many that pull upwards: with few
-    updates between two target networks values may grow without bound (docs/published.md).
+    stable-baselines3 takes Huber's loss, whose gradient is the same for an error of 2 and one of 200. With few updates
+    between two target networks its values were seen to grow without bound, where the squared error learned: presumably
+    because the end of an episode, the only target without a guess in it, cannot outweigh all others
+    (docs/published.md).
     """
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
