@@ -80,8 +80,9 @@ class Ground:
 
     @property
     def runs(self) -> int:
-        """Of the algorithm that has fewest."""
-        return min(len(found.runs) for found in self.cells.values())
+        """Of the algorithm that has fewest, those left aside that have hardly begun."""
+        counts = [len(found.runs) for found in self.cells.values()]
+        return min((count for count in counts if count >= FEWEST_RUNS), default=min(counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +198,11 @@ def _key(entry: SuiteAlgorithm) -> str:
 
 def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, int, int]:
     reaches = steps is None or ground.budget >= steps
-    # An algorithm that has hardly begun must not make a suite look poor.
-    runs = [len(ground.cells[key].runs) for key in _learners(ground)]
     enough = [key for key in _learners(ground) if len(ground.cells[key].runs) >= FEWEST_RUNS]
     # A suite about variants of one algorithm answers another question than which algorithm to take.
     kinds = len({_kind(ground.entries[key].algorithm) for key in enough or _learners(ground)})
-    fewest = min((count for count in runs if count >= FEWEST_RUNS), default=min(runs))
     # Of runs that reach the budget the shortest were laid out for it; of others, and without a budget, the longest.
-    return kinds > 1, reaches, kinds, fewest, -ground.budget if reaches and steps is not None else ground.budget
+    return kinds > 1, reaches, kinds, ground.runs, -ground.budget if reaches and steps is not None else ground.budget
 
 
 def _kind(algorithm: str) -> str:
