@@ -1,5 +1,6 @@
 """The whole room, on suites made up here: what is shown, what is warned of, what is concluded."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -593,5 +594,7 @@ def test_the_price_of_a_run_is_its_cpu_time_where_that_was_kept() -> None:
 
     # A trial that was paused for an hour took no core meanwhile.
     assert seconds(wall=7200.0, train_cpu=3000.0, evaluation_cpu=600.0) == 3600.0
-    assert seconds(wall=7200.0, train_cpu=3000.0) == 7200.0
+    # Where evaluation's CPU time was not kept its wall time stands in; where nothing was, that of the whole trial.
+    assert seconds(wall=7200.0, train_cpu=3000.0, evaluation=500.0) == 3500.0
+    assert seconds(wall=7200.0, train_cpu=math.nan, evaluation=500.0) == 7200.0
     assert seconds(train=10.0) is None

@@ -191,16 +191,6 @@ def failure_of(entry: Entry) -> Failure | None:
 
 def seconds_of_one_more_run(cells: Sequence[Cell]) -> float | None:
     """Return the seconds of one core that one more run of every cell takes, by medians; None where one is not known."""
-    taken = [[_core_seconds(run.record) for run in one.runs if run.record is not None] for one in cells]
+    taken = [[run.record.core_seconds for run in one.runs if run.record is not None] for one in cells]
     known = [seconds for found in taken if (seconds := [value for value in found if value is not None])]
     return sum(float(np.median(found)) for found in known) if len(known) == len(taken) else None
-
-
-def _core_seconds(record: Record) -> float | None:
-    """Return a trial's CPU seconds of training and evaluation; its wall seconds where the former were not kept."""
-    spent = [record.timings.get(name) for name in ("train_cpu", "evaluation_cpu")]
-    cpu = [value for value in spent if value is not None and math.isfinite(value)]
-    if len(cpu) == len(spent):
-        return sum(cpu)
-    wall = record.timings.get("wall")
-    return wall if wall is not None and math.isfinite(wall) else None

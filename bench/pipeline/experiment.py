@@ -98,15 +98,15 @@ def cost_of(experiment: Experiment) -> Cost:
 
 
 def measured_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
-    """Return the median wall seconds of a trial per (label, environment), from the records at hand."""
+    """Return the median seconds of one core of a trial per (label, environment), from the records at hand."""
     import statistics  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-    walls: dict[tuple[str, str], list[float]] = {}
+    spent: dict[tuple[str, str], list[float]] = {}
     for trial in experiment.plan.trials:
         outcome = experiment.store.outcome(trial)
-        if isinstance(outcome, Record):
-            walls.setdefault((trial.label, trial.environment), []).append(outcome.timings["wall"])
-    return {cell: statistics.median(seconds) for cell, seconds in walls.items()}
+        if isinstance(outcome, Record) and outcome.core_seconds is not None:
+            spent.setdefault((trial.label, trial.environment), []).append(outcome.core_seconds)
+    return {cell: statistics.median(seconds) for cell, seconds in spent.items()}
 
 
 def default_workers(threads: int = 1) -> int:

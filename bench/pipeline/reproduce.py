@@ -332,9 +332,9 @@ def _cell_plan(cell: PublishedCell, trials: tuple[Trial, ...], kept: Mapping[str
 
 def _seconds(cell: PublishedCell, trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> float:
     """Return what one more run takes: as measured here, else as the table says, else as the plan expects."""
-    walls = [outcome.timings["wall"] for outcome in outcomes if isinstance(outcome, Record)]
-    if walls:
-        return statistics.median(walls)
+    spent = [outcome.core_seconds for outcome in outcomes if isinstance(outcome, Record)]
+    if known := [seconds for seconds in spent if seconds is not None]:
+        return statistics.median(known)
     if cell.minutes:
         return _SECONDS_PER_MINUTE * cell.minutes
     return expected_seconds(trials[0]) if trials else 0.0

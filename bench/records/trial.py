@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -128,6 +129,15 @@ class Record:
     attempt: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Every hyperparameter as the learning library finally had it, defaults included."""
+
+    @property
+    def core_seconds(self) -> float | None:
+        """What the trial cost: CPU seconds of training and evaluation, wall seconds where those were not kept."""
+        told = {name: value for name, value in self.timings.items() if math.isfinite(value)}
+        evaluation = told.get("evaluation_cpu", told.get("evaluation"))
+        if "train_cpu" not in told or evaluation is None:
+            return told.get("wall")
+        return told["train_cpu"] + evaluation
 
 
 @dataclass(frozen=True, slots=True)
