@@ -70,4 +70,8 @@ def _page(sheet: Sheet) -> str:
 
 
 def _code(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    def words(found: re.Match[str]) -> str:
+        # A browser breaks lines between the dashes of an option, too.
+        return "<code>" + " ".join(f"<span>{word}</span>" for word in found[1].split()) + "</code>"
+
+    return re.sub(r"`([^`]+)`", words, escape(text))
