@@ -416,9 +416,21 @@ def test_a_tianshou_table_has_a_run_for_each_column(tmp_path: Path) -> None:
 def test_a_wide_table_of_algorithms_holds_final_returns_and_needs_a_budget(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", ["", "PPO", "SAC"], [0, 1.5, 2.5], [1, 3.5, ""])
     refused = brought(path, tmp_path, wide="algorithm", environment="W-v3")
-    assert "say the budget with --steps" in refused.refused[0].reason
+    # One line for the file, however many runs it holds.
+    (line,) = refused.refused
+    assert line.file.endswith("x.csv")
+    assert line.reason == "3 runs: steps are not told; say the budget with --steps N"
+    (line,) = brought(path, tmp_path, wide="algorithm").refused
+    assert all(part in line.reason for part in ("the environment is not known", "; steps are not told"))
     found = brought(path, tmp_path, wide="algorithm", environment="W-v3", steps=1000)
     assert [(run.label, run.seed) for run in found.runs] == [("PPO", 0), ("PPO", 1), ("SAC", 0)]
+
+
+def test_a_nameless_column_is_not_taken_for_the_returns(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["", "PPO", "SAC"], [0, 1.5, 2.5], [1, 3.5, 4.5])
+    found = brought(path, tmp_path, algorithm="ppo", environment="W-v3", steps=1000)
+    assert not found.runs
+    assert "no column of returns" in found.refused[0].reason
 
 
 def test_a_wandb_export_has_a_run_for_each_column(tmp_path: Path) -> None:

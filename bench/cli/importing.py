@@ -129,7 +129,8 @@ def _say(found: Imported) -> None:
         console.print(f"refused: {refusal.file}: {refusal.reason}", style="red")
     for line in found.aside:
         console.print(line, style="dim")
-    console.print("rules: " + "; ".join(_RULES), style="dim")
+    if found.runs:
+        console.print("rules: " + "; ".join(_RULES), style="dim")
     console.print(_summary(found), style="bold")
 
 

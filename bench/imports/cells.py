@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench.catalog import algorithms
-from bench.imports.found import Floats, ForeignRun, Hints, Refusal
+from bench.imports.found import NO_STEPS, Floats, ForeignRun, Hints, Refusal, gathered
 from bench.imports.names import natural, slug
 from bench.records import Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
 
@@ -82,7 +82,7 @@ def outcomes(
         made, failed = _cell(cell, mine, stored, hints, date, taken[cell[:2]])
         prepared += made
         refused += failed
-    return prepared, refused
+    return prepared, gathered(refused)
 
 
 def _cell(
@@ -96,7 +96,7 @@ def _cell(
     for run in _stated_first(runs):
         budget = hints.steps or run.budget or (example.steps if example else 0) or reach
         if not budget:
-            refused.append(Refusal(run.place, "tells no steps: say the budget with --steps N"))
+            refused.append(Refusal(run.place, NO_STEPS))
             continue
         trial = Trial(
             label=label,

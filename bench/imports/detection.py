@@ -17,6 +17,7 @@ from bench.imports import nested, table
 from bench.imports.events import Scalars, read_events
 from bench.imports.folder import read_folder
 from bench.imports.found import (
+    NO_STEPS,
     TRAINING,
     UNKNOWN_EVALUATION,
     Finding,
@@ -24,6 +25,7 @@ from bench.imports.found import (
     Hints,
     Refusal,
     RefusedError,
+    gathered,
 )
 from bench.imports.names import algorithm_in, clean, environment_in, natural, seed_in
 from bench.imports.series import Series, cleaned
@@ -61,23 +63,12 @@ def read_source(path: Path, hints: Hints) -> Finding:
         runs += found.runs
         refused += found.refused
     named = [_named(run, source) for run in runs]
-    refused += _gathered([one for one in named if isinstance(one, Refusal)])
+    refused += gathered([one for one in named if isinstance(one, Refusal)])
     told = tuple(
         f"left aside: {count} {'file' if count == 1 else 'files'} of kind {kind}"
         for kind, count in sorted(aside.items())
     )
     return Finding(tuple(one for one in named if isinstance(one, ForeignRun)), tuple(refused), told)
-
-
-def _gathered(refused: Sequence[Refusal]) -> list[Refusal]:
-    """Return one refusal for all runs of a file that are refused for one reason."""
-    runs: dict[tuple[str, str], list[Refusal]] = {}
-    for one in refused:
-        runs.setdefault((one.file.partition(", run ")[0], one.reason), []).append(one)
-    return [
-        mine[0] if len(mine) == 1 else Refusal(file, f"{len(mine)} runs: {reason}")
-        for (file, reason), mine in runs.items()
-    ]
 
 
 def _files(root: Path) -> list[Path]:
@@ -215,7 +206,8 @@ def _named(run: ForeignRun, source: Source) -> ForeignRun | Refusal:
         if not value
     ]
     if lacking:
-        return Refusal(run.place, "; ".join(lacking))
+        stepless = not (hints.steps or run.budget or run.last_step or len(run.steps))
+        return Refusal(run.place, "; ".join([*lacking, NO_STEPS] if stepless else lacking))
     if not (run.returns.size or run.final is not None):
         return Refusal(run.place, "holds no value")
     return replace(run, algorithm=clean(algorithm), environment=clean(environment))

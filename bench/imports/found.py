@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ KINDS = {
 
 TRAINING = "training episodes (exploration on)"
 UNKNOWN_EVALUATION = "not known: the source does not say how many episodes a value is the mean of, nor how it acted"
+NO_STEPS = "steps are not told; say the budget with --steps N"
 UNKNOWN_STEPS = "as the source counts them"
 
 
@@ -136,3 +137,14 @@ class Finding:
     refused: tuple[Refusal, ...] = ()
     aside: tuple[str, ...] = ()
     """What was not looked at, as sentences."""
+
+
+def gathered(refused: Sequence[Refusal]) -> list[Refusal]:
+    """Return one refusal for all runs of a file that are refused for one reason."""
+    runs: dict[tuple[str, str], list[Refusal]] = {}
+    for one in refused:
+        runs.setdefault((one.file.partition(", run ")[0], one.reason), []).append(one)
+    return [
+        mine[0] if len(mine) == 1 else Refusal(file, f"{len(mine)} runs: {reason}")
+        for (file, reason), mine in runs.items()
+    ]

@@ -145,7 +145,7 @@ def _roles(header: Sequence[str], hints: Hints) -> dict[str, str]:
         for role, names in ROLES.items()
         if any(name in folded for name in names)
     }
-    if hints.metric in header:
+    if hints.metric and hints.metric in header:
         usual["return"] = hints.metric
     return {**usual, **hints.columns}
 
