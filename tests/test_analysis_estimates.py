@@ -377,6 +377,56 @@ def test_an_environment_without_reference_keeps_raw_results_and_enters_no_aggreg
     assert warned(estimates, "reference returns for env-1")
 
 
+def test_without_any_reference_pairs_are_compared_by_rank_as_their_scores_would_be() -> None:
+    case = random_results({"ppo": 0.9, "a2c": 0.85, "dqn": 0.2}, 2, 6, margin=1e-6)
+    bare = replace(case, references={})
+    # Ranks alone count: another unit on each environment, and even another scale, changes no comparison.
+    bent = bare.changed(
+        lambda old: record_of(old.trial, np.exp(5 * old.final.returns[0])) if old.trial.environment == "env-0" else old  # type: ignore[union-attr]
+    )
+    scored, *ranked = case.analysed(), bare.analysed(), bent.analysed()
+    for estimates in ranked:
+        assert (estimates.aggregates, estimates.situations, estimates.cards) == ((), (), ())
+        assert {pair.difference.estimate for pair in estimates.pairs} == {None}
+        assert [(p.a, p.b, p.probability, p.p_value, p.p_holm, p.verdict, p.more_runs) for p in estimates.pairs] == [
+            (p.a, p.b, p.probability, p.p_value, p.p_holm, p.verdict, p.more_runs) for p in scored.pairs
+        ]
+        assert warned(estimates, "ranks of their runs alone")
+
+
+def test_a_failed_trial_without_a_reference_ranks_below_every_run_unless_dropped() -> None:
+    case = results_of({("ppo", "env"): [1.0, 2.0, 3.0, 4.0, 5.0], ("dqn", "env"): [10.0, 11.0, 12.0, 13.0, 14.0]})
+    case = replace(case, references={}).changed(
+        lambda old: Failure(old.trial, "killed", "no") if old.trial.label == "dqn" and old.trial.seed == 0 else old
+    )
+    # Four runs of five above all others; the fifth below all.
+    assert pair_of(case.analysed(), "ppo", "dqn").probability.estimate == pytest.approx(0.2)
+    assert warned(case.analysed(), "counts as below every run")
+    assert pair_of(case.with_plan(failures="drop").analysed(), "ppo", "dqn").probability.estimate == 0.0
+
+
+def test_the_answer_without_references_names_whom_ranks_choose_or_leave_open() -> None:
+    low, middle, high = ([level + 0.001 * seed for seed in range(8)] for level in (0.0, 1.0, 2.0))
+
+    def answer(**runs: list[float]) -> tuple[str, ...]:
+        case = results_of({(label, "env"): values for label, values in runs.items()})
+        return replace(case, references={}).analysed().verdicts
+
+    told = "Ranked by return on this environment choose sac: it is better than ppo and dqn (corrected over 3 pairs)."
+    unit = "By how much cannot be told: no environment has reference returns to score by."
+    assert answer(ppo=low, dqn=middle, sac=high) == (told, unit)
+    # A baseline is never chosen.
+    assert answer(ppo=low, dqn=middle, random=high)[0].startswith("Ranked by return on this environment choose dqn")
+    open_ = "ranked by return on this environment, nothing is shown to be better than dqn or sac."
+    assert answer(ppo=low, dqn=high, sac=high) == (
+        f"Not enough evidence to name a best algorithm: {open_}",
+        unit,
+        "dqn is better than ppo (corrected over 3 pairs).",
+        "sac is better than ppo (corrected over 3 pairs).",
+    )
+    assert "no two algorithms have runs on every environment" in answer(ppo=low)[0]
+
+
 def test_an_algorithm_without_all_environments_is_not_ranked() -> None:
     case = random_results({"ppo": 0.5, "dqn": 0.3, "sac": 2.0}, 2, 6)
     partial = case.changed(lambda old: None if old.trial.label == "sac" and old.trial.environment == "env-1" else old)

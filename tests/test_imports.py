@@ -32,6 +32,7 @@ from bench.imports.series import cleaned
 from bench.imports.settings import read_settings
 from bench.imports.table import read_table
 from bench.pipeline import estimates, open_experiment
+from bench.pipeline.comparing import compare
 from bench.pipeline.importing import Imported, import_source
 from bench.records import Failure, Record
 
@@ -424,6 +425,24 @@ def test_a_wide_table_of_algorithms_holds_final_returns_and_needs_a_budget(tmp_p
     assert all(part in line.reason for part in ("the environment is not known", "; steps are not told"))
     found = brought(path, tmp_path, wide="algorithm", environment="W-v3", steps=1000)
     assert [(run.label, run.seed) for run in found.runs] == [("PPO", 0), ("PPO", 1), ("SAC", 0)]
+
+
+def test_imported_returns_without_references_are_compared_by_rank(tmp_path: Path) -> None:
+    rows = [[0.5 + seed, 100.5 + seed] for seed in range(6)]
+    path = write(tmp_path / "x.csv", ["PPO", "SAC"], *rows)
+    brought(path, tmp_path, wide="algorithm", environment="W-v3", steps=1000)
+    found = compare("SAC", "PPO", within=tmp_path / "results" / "theirs")
+    (line,) = found.rows
+    assert (found.metric, line.pair.verdict, line.pair.probability.estimate) == ("return", "better", 1.0)
+    # 2 of the 924 ways to call six of twelve runs SAC are as extreme.
+    assert line.pair.smallest_p is not None
+    assert line.pair.p_value == pytest.approx(line.pair.smallest_p)
+    assert line.pair.smallest_p >= 2 / 924
+    shown = CliRunner(env={"COLUMNS": "100"}).invoke(
+        app, ["compare", "SAC", "PPO", "--in", str(tmp_path / "results" / "theirs")], catch_exceptions=False
+    )
+    assert "final returns by rank" in shown.stdout
+    assert "of 6" not in shown.stdout
 
 
 def test_a_nameless_column_is_not_taken_for_the_returns(tmp_path: Path) -> None:

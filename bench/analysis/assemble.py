@@ -31,7 +31,7 @@ from bench.analysis.ledger import Entry, Ledger, ledger
 from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.published import against
 from bench.analysis.ranking import race_draws, shares_best
-from bench.analysis.recommend import recommendation
+from bench.analysis.recommend import by_rank, recommendation
 from bench.analysis.reliability import reliability
 from bench.analysis.robustness import claim_conclusions, conclusions
 from bench.analysis.scores import (
@@ -41,6 +41,7 @@ from bench.analysis.scores import (
     complete,
     failure_of,
     learns,
+    ranked_returns,
     seconds_of_one_more_run,
     succeeded,
     usable,
@@ -112,7 +113,8 @@ def analyse(
     whole = tuple(complete(field))
     race = {label: field[label] for label in whole if label not in baselines}
     aggregates = _aggregates(field, whole, _best_shares(race, draws, streams), draws, plan)
-    pairs = _pairs(field, draws, streams, plan, sequence)
+    rivals = field or _unscored(suite, labels, cells)
+    pairs = _pairs(rivals, draws, streams, plan, sequence)
     known = _references(suite, cells, references, baselines, plan)
     told = situations(suite, field, baselines, pairs, draws, streams)
     reliable = _reliability(field, baselines, plan)
@@ -127,7 +129,9 @@ def analyse(
         done=sum(succeeded(entry.outcome) is not None for entry in book.entries),
         failed=sum(c.failed for c in cells),
         warnings=(*caution(sequence), *cautions(book, cells, aggregates, known, plan)),
-        verdicts=recommendation(told, aggregates, pairs, reliable, baselines, plan),
+        verdicts=recommendation(told, aggregates, pairs, reliable, baselines, plan)
+        if field or not rivals
+        else by_rank([label for label in complete(rivals) if label not in baselines], pairs),
         labels=labels,
         references=known,
         aggregates=aggregates,
@@ -194,6 +198,16 @@ def _field(suite: Suite, labels: Sequence[str], cells: Sequence[Cell]) -> Field:
     asked = {line.environment for line in suite.environments}
     scored = [c for c in cells if c.scored and c.environment in asked]
     return {label: found for label in labels if (found := [c for c in scored if c.label == label])}
+
+
+def _unscored(suite: Suite, labels: Sequence[str], cells: Sequence[Cell]) -> Field:
+    """Return what can be compared by rank alone where none of the suite's environments has references."""
+    asked = {line.environment for line in suite.environments}
+    there = [c for c in cells if c.environment in asked]
+    if suite.analysis.metric != "final" or any(c.reference is not None for c in there):
+        return {}
+    some = [c for c in there if len(ranked_returns(c, suite.analysis))]
+    return {label: found for label in labels if (found := [c for c in some if c.label == label])}
 
 
 def _baselines(book: Ledger) -> set[str]:
@@ -293,10 +307,17 @@ def _pairs(
     contests = []
     for a, b in combinations(field, 2):
         ours, theirs = _shared(field[a], field[b]), _shared(field[b], field[a])
-        if ours:
+        if not ours:
+            continue
+        seconds = seconds_of_one_more_run([*ours, *theirs])
+        if ours[0].scored:
             counts = _counts(ours, draws), _counts(theirs, draws)
-            scores = [c.scores for c in ours], [c.scores for c in theirs]
-            contests.append(contest((a, b), *scores, counts, plan, seconds_of_one_more_run([*ours, *theirs])))
+            contests.append(
+                contest((a, b), [c.scores for c in ours], [c.scores for c in theirs], counts, plan, seconds)
+            )
+        else:
+            returns = [[ranked_returns(c, plan) for c in side] for side in (ours, theirs)]
+            contests.append(contest((a, b), returns[0], returns[1], None, plan, seconds))
     if sequence is not None:
         return sequential_verdicts(contests, sequence, plan)
     return verdicts(contests, plan, lambda a, b: streams(*sorted((a, b)), "price"))

@@ -30,7 +30,7 @@ def cautions(
         *_missing(book, cells),
         *_failed(book, cells, plan),
         *_few_runs(cells),
-        *_without_reference(cells),
+        *_without_reference(cells, plan),
         *_incomplete(aggregates),
         *_saturated(references),
         *_curveless(cells),
@@ -72,7 +72,9 @@ def _failed(book: Ledger, cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator
     total = sum(cell.failed for cell in failed)
     yield f"{total} of {len(book.entries)} trials failed ({where}). By the plan, a failed trial {rule}."
     if plan.failures == "random" and any(cell.reference is None for cell in failed):
-        yield "On environments without a reference a failed trial cannot be scored and is not counted."
+        bare = all(cell.reference is None for cell in cells)
+        rule = "counts as below every run, and is in no return shown" if bare else "cannot be scored and is not counted"
+        yield f"On environments without a reference a failed trial {rule}."
 
 
 def _few_runs(cells: Sequence[Cell]) -> Iterator[str]:
@@ -88,9 +90,14 @@ def _few_runs(cells: Sequence[Cell]) -> Iterator[str]:
         yield f"Cells with fewer than {FEWEST_RUNS} runs have no intervals: no method covers what it states there."
 
 
-def _without_reference(cells: Sequence[Cell]) -> Iterator[str]:
+def _without_reference(cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator[str]:
     bare = _listed(dict.fromkeys(cell.environment for cell in cells if cell.reference is None))
-    if bare:
+    if bare and plan.metric == "final" and all(cell.reference is None for cell in cells):
+        yield (
+            "No environment has usable reference returns, so there is no score: raw returns are shown, and algorithms "
+            "are compared by the ranks of their runs alone. `reference` in the suite file makes scores."
+        )
+    elif bare:
         yield (
             f"No usable reference returns for {bare}: no scores there; the raw returns are shown, and enter neither "
             "aggregates nor comparisons."

@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, difference_interval, wilson_limits
+from bench.analysis.interval import (
+    FEWEST_RUNS,
+    Counts,
+    Tasks,
+    difference_interval,
+    too_few,
+    wilson_limits,
+)
 from bench.analysis.resampling import thinned
 from bench.records import AnalysisPlan, Interval, Pair
 
@@ -62,7 +69,7 @@ def contest(
     names: tuple[str, str],
     ours: Tasks,
     theirs: Tasks,
-    counts: tuple[Counts, Counts],
+    counts: tuple[Counts, Counts] | None,
     plan: AnalysisPlan,
     seconds: float | None = None,
 ) -> Contest:
@@ -70,9 +77,10 @@ def contest(
 
     Args:
         names: of the two.
-        ours: per environment (runs,) scores of the first.
+        ours: per environment (runs,) scores of the first; raw returns where nothing is scored, for only ranks count.
         theirs: the same of the second.
-        counts: per algorithm and environment (runs, resamples), for the interval of the difference.
+        counts: per algorithm and environment (runs, resamples), for the interval of the difference; None: raw returns,
+            which have no unit in common to tell a difference in.
         plan: gives confidence and margin.
         seconds: what one more run of both on every environment takes on one core, for the price; None where unknown.
     """
@@ -86,7 +94,9 @@ def contest(
         effective=effective,
         p_value=claim_p_value(ours, theirs, (share, effective)),
         smallest_p=smallest_p([(len(x), len(y)) for x, y in zip(ours, theirs, strict=True)]),
-        difference=difference_interval(ours, theirs, thinned(counts[0]), thinned(counts[1]), plan.confidence),
+        difference=difference_interval(ours, theirs, thinned(counts[0]), thinned(counts[1]), plan.confidence)
+        if counts
+        else Interval(None, note="no reference returns to score by, hence no common unit"),
         ours=ours,
         theirs=theirs,
         seconds=seconds,
@@ -254,7 +264,7 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan, stream: 
 def _probability(one: Contest, plan: AnalysisPlan) -> Interval:
     n = min(one.sizes)
     if n < FEWEST_RUNS:
-        return Interval(one.share, n=n, note=one.difference.note)
+        return Interval(one.share, n=n, note=too_few(n))
     lower, upper = wilson_limits(one.share, one.effective, plan.confidence)
     low, high = float(lower), float(upper)
     if one.p_value > 1 - plan.confidence:
@@ -353,11 +363,9 @@ def _effect(one: Contest, probability: Interval, plan: AnalysisPlan) -> str:
     n, m = one.sizes
     where = f"{n} against {m} runs" + (f" on each of {one.environments} environments" if one.environments > 1 else "")
     limits = _limits(probability, plan)
-    gap = one.difference.estimate or 0.0
-    return (
-        f"A run of {one.a} scores above a run of {one.b} with probability {one.share:.2f} ({limits}{where}); "
-        f"interquartile means differ by {gap:+.2f}{_signed_limits(one.difference)}"
-    )
+    told = f"A run of {one.a} scores above a run of {one.b} with probability {one.share:.2f} ({limits}{where})"
+    gap = one.difference.estimate
+    return told if gap is None else f"{told}; interquartile means differ by {gap:+.2f}{_signed_limits(one.difference)}"
 
 
 def _limits(interval: Interval, plan: AnalysisPlan) -> str:

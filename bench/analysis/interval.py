@@ -188,7 +188,7 @@ def difference_interval(
     both = [*ours, *theirs]
     n = _fewest(both)
     if n < FEWEST_RUNS:
-        return Interval(estimate, n=n, note=_too_few(n))
+        return Interval(estimate, n=n, note=too_few(n))
     if all(np.ptp(task) == 0 for task in both):
         return Interval(estimate, n=n, note="no interval: no variation between the runs of either algorithm")
     if math.isnan(low):
@@ -225,7 +225,7 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interva
         return Interval(None, note="no runs")
     share = successes / n
     if n < FEWEST_RUNS:
-        return Interval(share, n=n, note=_too_few(n))
+        return Interval(share, n=n, note=too_few(n))
     tail, other = (1 - confidence) / 2, (1 + confidence) / 2
     low = float(betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
     high = float(betaincinv(successes + 1, n - successes, other)) if successes < n else 1.0
@@ -345,7 +345,7 @@ def _interval(band: Band, tasks: Tasks, confidence: float, quantity: str) -> Int
     estimate, low, high = (float(values[0]) for values in band)
     n = _fewest(tasks)
     if n < FEWEST_RUNS:
-        return Interval(estimate, n=n, note=_too_few(n))
+        return Interval(estimate, n=n, note=too_few(n))
     if all(np.ptp(task) == 0 for task in tasks):
         return Interval(estimate, n=n, note=_all_equal(n, len(tasks), confidence))
     if math.isnan(low):
@@ -358,7 +358,8 @@ def _joined(*notes: str) -> str:
     return "; ".join(dict.fromkeys(note for note in notes if note))
 
 
-def _too_few(n: int) -> str:
+def too_few(n: int) -> str:
+    """Return why so few runs have no interval."""
     return f"no interval: {n} run{'s' * (n != 1)}, at least {FEWEST_RUNS} are needed"
 
 

@@ -50,6 +50,32 @@ def recommendation(
     )
 
 
+def by_rank(learners: Sequence[str], pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """Return the answer where no environment has reference returns: who ranks above whom, and not by how much.
+
+    Args:
+        learners: those with runs on every environment; baselines left out.
+        pairs: with verdicts.
+    """
+    known = verdicts_of(pairs)
+    beaten = {one: [other for other in learners if verdict_on(one, other, known) == "better"] for one in learners}
+    first = [one for one in learners if all(one not in found for found in beaten.values())]
+    unit = "By how much cannot be told: no environment has reference returns to score by."
+    if len(learners) < 2:  # noqa: PLR2004 - a choice
+        short = "no two algorithms have runs on every environment"
+        return (f"Not enough evidence for an overall order: {short}.", unit, *_decided(pairs))
+    place = "over all environments" if max(pair.environments for pair in pairs) > 1 else "on this environment"
+    if first and len(beaten[first[0]]) == len(learners) - 1:
+        rest = f"it is better than {joined(beaten[first[0]])}{_corrected(pairs)}"
+        return (f"Ranked by return {place} choose {first[0]}: {rest}.", unit)
+    told = f"nothing is shown to be better than {joined(first, 'or')}" if first else "each is worse than another"
+    return (
+        f"Not enough evidence to name a best algorithm: ranked by return {place}, {told}.",
+        unit,
+        *(f"{one} is better than {joined(beaten[one])}{_corrected(pairs)}." for one in first if beaten[one]),
+    )
+
+
 def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     leader = full.candidates[0].label
     if full.choose is None:

@@ -173,6 +173,15 @@ def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run |
     return Run(entry, record, mean, float(normalise(mean, reference)), auc, means)
 
 
+def ranked_returns(one: Cell, plan: AnalysisPlan) -> Floats:
+    """(runs,) raw final returns, for comparisons by rank where nothing can be scored; sorted as the runs are.
+
+    A failed trial stands below every run, minus infinity, unless the plan drops it.
+    """
+    lost = one.failed if plan.failures == "random" else 0
+    return np.concatenate([one.returns, np.full(lost, -np.inf)])
+
+
 def complete(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
     """Return, by label, those with cells on every environment that any has."""
     everywhere = {cell.environment for cells in field.values() for cell in cells}

@@ -17,7 +17,7 @@ from bench.analysis.interval import resample_counts
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.quantities import speed_ratio
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.scores import Cell, cell, seconds_of_one_more_run, usable
+from bench.analysis.scores import Cell, cell, ranked_returns, seconds_of_one_more_run, usable
 from bench.records import AnalysisPlan, ComparisonRow, Outcome, Pair, Reference, Trial
 
 
@@ -29,7 +29,7 @@ class Match:
     """Of the algorithm, where the sides are two sets of results; else empty."""
     names: tuple[str, str]
     cells: tuple[tuple[Cell, ...], tuple[Cell, ...]]
-    """The same environments in the same order, each with a run and a reference."""
+    """The same environments in the same order, each with a run; all with a reference, or none."""
 
 
 def cells_of(
@@ -65,9 +65,13 @@ def _side(match: Match, side: int, places: Sequence[int]) -> list[Cell]:
 
 
 def _contest(match: Match, places: Sequence[int], plan: AnalysisPlan, rng: np.random.Generator) -> Contest:
-    ours, theirs = ([found.scores for found in _side(match, side, places)] for side in (0, 1))
+    sides = _side(match, 0, places), _side(match, 1, places)
+    seconds = seconds_of_one_more_run([found for side in sides for found in side])
+    if not sides[0][0].scored:
+        returns = [[ranked_returns(found, plan) for found in side] for side in sides]
+        return contest(match.names, returns[0], returns[1], None, plan, seconds)
+    ours, theirs = ([found.scores for found in side] for side in sides)
     counts = [[resample_counts(len(task), plan.resamples, rng) for task in tasks] for tasks in (ours, theirs)]
-    seconds = seconds_of_one_more_run([found for side in (0, 1) for found in _side(match, side, places)])
     return contest(match.names, ours, theirs, (counts[0], counts[1]), plan, seconds)
 
 

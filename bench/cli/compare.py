@@ -68,10 +68,11 @@ def _heading(found: Comparison) -> str:
 def _method(found: Comparison) -> str:
     rows = len(found.rows)
     corrected = f"; p-values corrected over the {rows} rows (Holm)" if rows > 1 else ""
-    return (
-        f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target; "
-        f"{100 * found.confidence:g} % intervals{corrected}"
-    )
+    if found.metric == "return":
+        what = "final returns by rank, for want of references to score by"
+    else:
+        what = f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target"
+    return f"{what}; {100 * found.confidence:g} % intervals{corrected}"
 
 
 def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
@@ -91,7 +92,11 @@ def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
 def _costs(found: Comparison) -> Table:
     table = _table("", "A fails", "B fails", "steps a CPU second, A / B")
     for row in found.rows:
-        failing = [f"{count} of {runs}" for count, runs in zip(row.failing, row.of, strict=True)]
+        # A run fails its user below half of the target: without references nobody can say.
+        failing = [
+            "-" if found.metric == "return" else f"{count} of {runs}"
+            for count, runs in zip(row.failing, row.of, strict=True)
+        ]
         place = _place(row, [other for other in found.rows if other.label == row.label])
         table.add_row(f"{row.label} - {place}" if row.label else place, *failing, _speed(row.speed))
     return table

@@ -154,7 +154,8 @@ def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Co
     shared = [place for label, place in cells if label == left.label and (right.label, place) in cells]
     asked = [place for place in shared if not only or place == only]
     pairs = [(cells[left.label, place], cells[right.label, place]) for place in asked]
-    reasons = [_refusal(pair, (f"of {left.label}", f"of {right.label}")) for pair in pairs]
+    ranked = _by_rank(pairs, plan)
+    reasons = [_refusal(pair, (f"of {left.label}", f"of {right.label}"), ranked=ranked) for pair in pairs]
     kept = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
     told = zip(asked, reasons, strict=True)
     left_out = _grouped([("", place, reason) for place, reason in told if reason])
@@ -179,14 +180,19 @@ def _columns(pairs: Iterable[tuple[Cell, Cell]]) -> tuple[tuple[Cell, ...], tupl
     return tuple(ours for ours, _ in listed), tuple(theirs for _, theirs in listed)
 
 
-def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str]) -> str:
+def _by_rank(pairs: Iterable[tuple[Cell, Cell]], plan: AnalysisPlan) -> bool:
+    """Return whether raw returns are compared by rank: no environment asked for has references to score by."""
+    return plan.metric == "final" and all(cell.reference is None for pair in pairs for cell in pair)
+
+
+def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str], *, ranked: bool) -> str:
     """Return why two cells cannot be compared; empty where they can."""
     ours, theirs = pair
     lacking = [name for cell, name in zip(pair, sides, strict=True) if not cell.runs]
     if lacking:
         return f"no runs {' and '.join(lacking)}"
-    if ours.reference is None:
-        return "no reference returns, hence no scores"
+    if ours.reference is None and not ranked:
+        return "no reference returns, hence no scores; by itself it is compared by rank"
     if ours.budget != theirs.budget:
         return f"the budgets differ, {ours.budget:,} against {theirs.budget:,} steps"
     modes = [cell.entries[0].trial.evaluation.deterministic for cell in pair]
@@ -212,7 +218,8 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
     plan, known = first.suite.analysis, {**references(second.suite), **references(first.suite)}
     ours, theirs = _cells(first, known, plan), _cells(second, known, plan)
     shared = [key for key in ours if key in theirs]
-    reasons = {key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}")) for key in shared}
+    ranked = _by_rank([(ours[key], theirs[key]) for key in shared], plan)
+    reasons = {key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}"), ranked=ranked) for key in shared}
     alone = [(*key, f"only in {left}") for key in ours if key not in theirs]
     alone += [(*key, f"only in {right}") for key in theirs if key not in ours]
     left_out = _grouped([*((*key, reason) for key, reason in reasons.items() if reason), *alone])
@@ -265,7 +272,7 @@ def _comparison(
         left=names[0],
         right=names[1],
         between=between,
-        metric=plan.metric,
+        metric=plan.metric if ours[0].scored else "return",
         confidence=plan.confidence,
         margin=plan.margin,
         rows=versus(matches, plan, np.random.default_rng(BOOTSTRAP_SEED)),

@@ -37,6 +37,7 @@ class Comparison:
     between: str
     """`algorithms` or `results`."""
     metric: str
+    """`final` or `auc`, both scores; `return`: raw final returns, which only their ranks compare."""
     confidence: float
     margin: float
     rows: tuple[ComparisonRow, ...]
