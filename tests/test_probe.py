@@ -116,6 +116,9 @@ def test_what_is_not_finite_is_counted_and_no_number_is_made_of_it() -> None:
         ("bench.environments.toy:bench/Crash-v0", r"fails after 100 random steps: RuntimeError: .*toy\.py:\d+"),
         ("tests.which_environments:which/Clokwork-v0", "cannot be made"),
         ("nowhere_at_all:Env-v0", "cannot be made"),
+        ("LunarLandr-v3", "cannot be made: Environment `LunarLandr` doesn't exist; did you mean 'LunarLander-v3'"),
+        # Gymnasium would take the newest version with a mere warning.
+        ("MountainCar", "names no version; did you mean 'MountainCar-v0'"),
     ],
 )
 def test_an_environment_that_fails_gives_a_sentence_with_its_name_and_place(environment: str, told: str) -> None:

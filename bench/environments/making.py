@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -180,12 +181,17 @@ def _made(environment: str, kwargs: Mapping[str, Any]) -> gym.Env[Any, Any]:
     if known and known.module:
         import_module(known.module)
     try:
-        made: gym.Env[Any, Any] = gym.make(environment, disable_env_checker=True, **kwargs)
+        with warnings.catch_warnings():
+            # Of an old version Gymnasium warns in the terminal, and then refuses it: the refusal is enough. For a name
+            # without version it takes the newest: results must say which.
+            warnings.filterwarnings("ignore", message=".*is out of date", category=DeprecationWarning)
+            warnings.filterwarnings("error", message=".*Using the latest versioned environment")
+            made: gym.Env[Any, Any] = gym.make(environment, disable_env_checker=True, **kwargs)
+    except UserWarning as warning:
+        raise CatalogError(f"environment {environment!r} names no version{_guess(environment)}") from warning
     except (gym.error.Error, ImportError, TypeError) as error:
-        hint = did_you_mean(environment, {*gym.registry, *environments()})
-        raise CatalogError(
-            f"environment {environment!r} cannot be made: {error}" + (f"; {hint}" if hint else "")
-        ) from error
+        reason = str(error).partition(" Did you mean")[0].rstrip(".")
+        raise CatalogError(f"environment {environment!r} cannot be made: {reason}{_guess(environment)}") from error
     return made
 
 
@@ -199,3 +205,8 @@ def _wrapped(env: gym.Env[Any, Any], wrapper: Wrapper) -> gym.Env[Any, Any]:
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise CatalogError(f"wrapper {path!r} cannot be applied: {error}") from error
     return wrapped
+
+
+def _guess(environment: str) -> str:
+    hint = did_you_mean(environment, {*gym.registry, *environments()} - {environment})
+    return f"; {hint}" if hint and environment not in gym.registry else ""
