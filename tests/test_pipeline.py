@@ -16,7 +16,7 @@ from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.records import Failure, Record
 from bench.store import keep
-from tests.making import TOY, numbers, run_suite, suite_file
+from tests.making import TOY, carry_out, numbers, run_suite, suite_file
 
 BAD = """
 name: bad
@@ -64,6 +64,23 @@ def test_the_longest_trial_is_prepared_first(tmp_path: Path) -> None:
     seconds = [job.expected_seconds for job in pipeline.prepare(longer, pipeline.RunOptions())]
     assert len(set(seconds)) > 1
     assert seconds == sorted(seconds, reverse=True)
+
+
+def test_the_estimate_of_what_is_left_follows_the_records_of_the_same_algorithm(tmp_path: Path) -> None:
+    text = TOY.replace("[q_learning, softmax_reinforce, random]", "[q_learning, random]")
+    experiment = pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path)
+    expected = pipeline.cost_of(experiment).seconds
+    slower = {"q_learning": 3.0, "random": 5.0}
+    for trial in experiment.plan.trials:
+        if trial.environment == "bench/Corridor-v0":
+            record = carry_out(trial, tmp_path / "made")
+            seconds = slower[trial.label] * expected[trial.label, trial.environment] / 3
+            timings = {"train_cpu": seconds, "evaluation_cpu": 0.0, "wall": 99.0}
+            folder = experiment.store.folder(trial)
+            folder.mkdir(parents=True)
+            keep(replace(record, timings=timings), folder)
+    left = {(label, "bench/Bandit-v0"): by * expected[label, "bench/Bandit-v0"] for label, by in slower.items()}
+    assert pipeline.cost_of(experiment).seconds == pytest.approx(left)
 
 
 def test_every_kind_of_failure_is_recorded_and_harms_no_other(tmp_path: Path) -> None:

@@ -88,13 +88,16 @@ def cost_of(experiment: Experiment) -> Cost:
         return cost((), {}, {}, 1.0)
     missing = [trial for trial in experiment.plan.trials if experiment.store.state(trial) != "done"]
     measured = measured_seconds(experiment)
-    # What the finished cells took, against what was expected of them, tells how fast this machine is.
-    ratios = [
-        measured[cell] / expected_seconds(trials[0], experiment.traits[cell[1]])
-        for cell, trials in cells_in_order(experiment).items()
-        if cell in measured
-    ]
-    return cost(missing, measured, experiment.traits, statistics.median(ratios) if ratios else 1.0)
+    # What the finished cells took, against what was expected of them, tells how fast this machine is; those of the same
+    # algorithm also how far its estimates are off.
+    cells = cells_in_order(experiment)
+    expected = {cell: expected_seconds(trials[0], experiment.traits[cell[1]]) for cell, trials in cells.items()}
+    ratios: dict[str, list[float]] = {}
+    for cell, seconds in measured.items():
+        ratios.setdefault(cell[0], []).append(seconds / expected[cell])
+    own = {cell: statistics.median(ratios[cell[0]]) * expected[cell] for cell in cells if cell[0] in ratios}
+    every = [ratio for found in ratios.values() for ratio in found]
+    return cost(missing, {**own, **measured}, experiment.traits, statistics.median(every) if every else 1.0)
 
 
 def measured_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
