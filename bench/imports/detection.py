@@ -6,7 +6,6 @@ same runs, and are left aside unless a kind is asked for.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -68,7 +67,15 @@ def read_source(path: Path, hints: Hints) -> Finding:
         f"left aside: {count} {'file' if count == 1 else 'files'} of kind {kind}"
         for kind, count in sorted(aside.items())
     )
+    if not named and not refused:
+        refused.append(Refusal(str(path), f"{'no file of a' if root.is_dir() else 'of no'} {_readable(hints.kind)}"))
     return Finding(tuple(one for one in named if isinstance(one, ForeignRun)), tuple(refused), told)
+
+
+def _readable(kind: str) -> str:
+    if kind:
+        return f"kind that --as {kind} reads"
+    return "kind that can be read: .csv, .tsv, .json, evaluations.npz, monitor.csv or TensorBoard's event files"
 
 
 def _files(root: Path) -> list[Path]:
@@ -116,18 +123,18 @@ def _try(read: Callable[[], object], name: str, refused: list[Refusal]) -> None:
 
 
 def _reader(file: Path, wanted: str, *, alone: bool) -> Callable[[Source, Path], list[ForeignRun]] | None:
-    if file.suffix == ".csv" and wanted in {"csv", "wandb", "tianshou"}:
+    if file.suffix in {".csv", ".tsv"} and wanted in {"csv", "wandb", "tianshou"}:
         return _table
     if file.suffix == ".json" and wanted in {"marl-eval", "scores"}:
         return _json
     if wanted or not alone:
         return None
-    return {".csv": _table, ".json": _json}.get(file.suffix)
+    return {".csv": _table, ".tsv": _table, ".json": _json}.get(file.suffix)
 
 
 def _table(source: Source, file: Path) -> list[ForeignRun]:
     text, hints = source.text(file), source.hints
-    header = next(csv.reader([text.splitlines()[0]]), []) if text.strip() else []
+    header = next(iter(table.rows_of(text)), [])
     kind = hints.kind or ("csv" if hints.wide or hints.columns else table.kind_of(header, hints))
     told = {
         "tianshou": "test episodes; how many and whether exploration was on, the file does not say",

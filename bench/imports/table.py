@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -57,9 +58,12 @@ ROLES = {
 }
 """Role -> columns that have it where the user names none, the first that is there."""
 
+_GAPS = {"", "-", "--", "na", "n/a", "nan", "none", "null"}
+"""What stands for a value that is not there."""
 _FIRST_COLUMNS = {"step", "global_step", "_step", "relative time (process)", "relative time (wall)", "wall time"}
 _SPREADS = {"std", "stderr", "sem", "ci", "ci95", "score_std", "std_return", "return_std", "rew_std", "rew:shaded"}
 _RUN_PREFIX = "rew:"
+_DECIMAL_COMMA = re.compile(r"^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$")
 
 
 def kind_of(header: Sequence[str], hints: Hints) -> str:
@@ -73,16 +77,30 @@ def kind_of(header: Sequence[str], hints: Hints) -> str:
     return "csv"
 
 
+def rows_of(text: str) -> list[list[str]]:
+    """Return the cells of every row that has any; commas, semicolons or tabs part the columns, as in the first.
+
+    Where semicolons part them, commas within numbers are taken for decimal points.
+
+    Raises:
+        RefusedError: no readable CSV.
+    """
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    mark = max(",;\t", key=first.count)
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=mark) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise RefusedError(f"no readable CSV ({error})") from None
+    return [[re.sub(_DECIMAL_COMMA, r"\1.\2", cell) for cell in row] for row in rows] if mark == ";" else rows
+
+
 def read_table(text: str, kind: str, hints: Hints) -> list[Series]:
     """Return every run of the file.
 
     Raises:
         RefusedError: a column is missing, or the runs cannot be told apart.
     """
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise RefusedError(f"no readable CSV ({error})") from None
+    rows = rows_of(text)
     if len(rows) < 2:  # noqa: PLR2004 - a header and a row
         raise RefusedError("holds no row below its header")
     header = [name.strip() for name in rows[0]]
@@ -114,8 +132,8 @@ def _long(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hint
         if seed and not run:
             nameless += 1
             continue
-        value = number(row.get(at["return"], ""))
-        step = number(row.get(at["steps"], "")) if "steps" in at else math.nan
+        value = _value(row, at["return"])
+        step = _value(row, at["steps"]) if "steps" in at else math.nan
         key = (_cell(row, at, "algorithm"), _cell(row, at, "environment"), run)
         groups.setdefault(key, []).append((step, value))
     notes = (f"{nameless} rows have no run identifier: left out",) if nameless else ()
@@ -129,6 +147,19 @@ def _long(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hint
             mine = notes if seed or len(parts) == 1 else (*notes, "no run identifiers: told apart by their steps")
             found += _series(algorithm, environment, name, whole(run) if run else None, part, mine, "steps" in at)
     return found
+
+
+def _value(row: Mapping[str, str], column: str) -> float:
+    """Return the number in a column, NaN for a gap.
+
+    Raises:
+        RefusedError: another text. To leave out what is written `1,050.5` would leave out all that is large.
+    """
+    text = (row.get(column) or "").strip()
+    try:
+        return math.nan if text.casefold() in _GAPS else float(text)
+    except ValueError:
+        raise RefusedError(f"{text[:40]!r} in column {column!r} is no number") from None
 
 
 def _cell(row: Mapping[str, str], at: Mapping[str, str], role: str) -> str:
@@ -216,7 +247,7 @@ def _wide(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hint
         return _columns(table, steps, {name: name for name in columns})
     found = []
     for name in columns:
-        rows = [(number(row.get(steps, "")) if steps else math.nan, number(row.get(name, ""))) for row in table]
+        rows = [(_value(row, steps) if steps else math.nan, _value(row, name)) for row in table]
         parts = _apart(rows) if steps else [rows]
         for place, part in enumerate(parts):
             run = str(place) if len(parts) > 1 else ""
@@ -228,7 +259,7 @@ def _columns(table: Sequence[Mapping[str, str]], steps: str, columns: Mapping[st
     """Return one run for each column; `columns` maps a column to its run's name."""
     found = []
     for column in sorted(columns, key=natural):
-        rows = [(number(row.get(steps, "")), number(row.get(column, ""))) for row in table]
+        rows = [(_value(row, steps), _value(row, column)) for row in table]
         at, values, notes = cleaned(rows)
         name = columns[column]
         found.append(Series("", "", name, seed_in(name), at, values, notes))
@@ -251,7 +282,7 @@ def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hin
         if metric != chosen:
             continue
         # An empty cell is how this export writes rows of other runs: no gap, and not worth a note.
-        rows = [(number(row.get(steps, "")), number(row[column])) for row in table if (row.get(column) or "").strip()]
+        rows = [(_value(row, steps), _value(row, column)) for row in table if (row.get(column) or "").strip()]
         at, values, notes = cleaned(rows)
         notes = (*notes, *_averages(table, column), *_subsampled(steps))
         found.append(Series("", "", run.strip(), seed_in(run), at, values, notes, _told(metric)))

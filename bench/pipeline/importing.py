@@ -91,6 +91,8 @@ def import_source(
             f"{store.root} holds trials of this harness; import into another set and `bench compare` the two, "
             "or say --pool to have imported runs beside them under labels of their own"
         )
+    if source.is_dir() and next(iter(Store(source).outcomes()), None) is not None:
+        raise BenchError(f"{source} holds trials of this harness: there is nothing to import")
     finding = read_source(source, hints)
     existing = list(store.outcomes())
     day = (today or date.today()).isoformat()  # noqa: DTZ011 - the day of whoever imports
