@@ -38,6 +38,10 @@ ENOUGH_FOR_RANKS = 39
 _CONFIDENCE, _WIDE = 0.95, 0.98
 _REACH, _REACH_IF_TIED = 5.0, 2.0
 _FEWEST_NUMBERS = 5
+_ROLLOUT = {"a2c": 5, "ppo": 2048, "trpo": 2048}
+"""Steps of one environment in a rollout, where the settings do not say: stable-baselines3's defaults."""
+_NEGLIGIBLE = 100
+"""Updates of which one more or less is not worth a budget of its own."""
 _DRAWS = 20_000
 _TOLERANCE = 1e-9
 """Sums of the same terms in another order count as equal."""
@@ -228,6 +232,22 @@ def wanted(table: PublishedTable, cell: PublishedCell) -> dict[str, Any]:
     return {**hyperparameters.resolve(table.hyperparameters, cell.algorithm, cell.place)[0], **cell.settings}
 
 
+def budget(table: PublishedTable, cell: PublishedCell) -> int:
+    """Return the environment steps that run a number again.
+
+    stable-baselines3's `learn` goes on past its budget until the last rollout is whole, and learns from it. Here
+    training stops at the budget, and nothing is learned from part of a rollout. Where that is more than one update in
+    a hundred, the budget is rounded up to whole rollouts.
+    """
+    settings = wanted(table, cell)
+    each = _ROLLOUT.get(cell.algorithm)
+    if not table.whole_rollouts or each is None:
+        return cell.steps
+    rollout = int(settings.get("n_steps", each)) * int(settings.get("n_envs", 1))
+    updates = math.ceil(cell.steps / rollout)
+    return updates * rollout if cell.steps % rollout and updates < _NEGLIGIBLE else cell.steps
+
+
 def _counterparts(cells: Sequence[Cell]) -> Iterator[PublishedVerdict]:
     for table in published.tables():
         for entry in table.cells:
@@ -269,8 +289,8 @@ def _judged(
 
 def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> str:
     """Return why the trial is no rerun of the cell; empty where it is one."""
-    if trial.steps != cell.steps:
-        return f"budget {trial.steps:,} against {cell.steps:,} steps"
+    if trial.steps != (asked := budget(table, cell)):
+        return f"budget {trial.steps:,} against {asked:,} steps"
     if trial.environment_kwargs:
         return "the environment is changed here"
     if table.statistic != "training" and trial.evaluation.deterministic != table.deterministic:

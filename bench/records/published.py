@@ -77,6 +77,8 @@ class PublishedTable:
     cells: tuple[PublishedCell, ...]
     spread_kind: str = "std"
     """`std` (population standard deviation) or `stderr` (that over the root of the number of runs)."""
+    whole_rollouts: bool = False
+    """Whether training went on past the budget until the last rollout was whole, and learned from it."""
     notes: tuple[str, ...] = ()
     environments: Mapping[str, str] = field(default_factory=dict)
     """Today's id -> why numbers published under another id may stand beside it."""
