@@ -21,6 +21,7 @@ from bench.analysis.published import (
     Summary,
     against_one,
     against_several,
+    budget,
     compare,
     leaning,
     peak,
@@ -224,12 +225,12 @@ def test_the_maximum_is_that_of_the_mean_and_not_the_mean_of_the_maxima() -> Non
     assert there.tolist() == [1, 9]
 
 
-def _judged(published: float, values: Floats, runs: int = 1) -> PublishedVerdict:
+def _judged(published: float, values: Floats, runs: int = 1, place: str = "E-v0") -> PublishedVerdict:
     return PublishedVerdict(
         table="t",
         label="ppo",
-        environment="E-v0",
-        published_as="E-v0",
+        environment=place,
+        published_as=place,
         steps=1,
         statistic="final",
         published=published,
@@ -244,7 +245,7 @@ def _judged(published: float, values: Floats, runs: int = 1) -> PublishedVerdict
 
 def test_published_runs_that_all_beat_ours_lean_upwards() -> None:
     rng = np.random.default_rng(0)
-    found = leaning([_judged(11.0, np.arange(10.0)) for _ in range(5)], rng)
+    found = leaning([_judged(11.0, np.arange(10.0), place=f"E-v{place}") for place in range(5)], rng)
     assert found is not None
     assert (found.numbers, found.share) == (5, 1.0)
     # All five the outermost of eleven, on the same side: 2 / 11^5 is far below what the draws can show.
@@ -255,6 +256,23 @@ def test_published_runs_that_all_beat_ours_lean_upwards() -> None:
     assert even is not None
     assert even.share == pytest.approx(0.5)
     assert even.p == 1.0
+
+
+def test_numbers_that_share_their_luck_count_as_one_when_all_are_taken_together() -> None:
+    rng = np.random.default_rng(0)
+    # Five algorithms on one environment, whose runs of one seed come out alike: one of eleven, either way.
+    found = leaning([_judged(11.0, np.arange(10.0)) for _ in range(5)], rng)
+    assert found is not None
+    assert found.p == pytest.approx(2 / 11, abs=0.01)
+    assert found.places == {"E-v0": 1.0}
+    # Runs of other seeds are other luck; one that only one of them has is drawn for it alone.
+    lines = [_judged(11.0, np.arange(10.0)) for _ in range(4)]
+    apart = replace(lines[0], seeds=tuple(range(50, 60)))
+    mixed = leaning([*lines, apart], rng)
+    assert mixed is not None
+    # Highest in all five: the published run comes first of all 21 seeds. Lowest in all five: the lowest of either ten
+    # comes first among its own ten and the published one, and one of the two first of all: 2 x 1/21 x 1/11.
+    assert mixed.p == pytest.approx(1 / 21 + 2 / 21 / 11, abs=0.006)
 
 
 def test_a_figure_shows_an_environments_numbers_and_names_the_source_where_two_tell_of_one_algorithm() -> None:
@@ -285,8 +303,29 @@ def test_a_number_that_the_random_policy_would_have_passed_too_is_named_as_provi
     told = weak([passes, fails, replace(passes, verdict="undecided")])
     assert told.startswith("1 of the 2 reproduced proves little")
     assert told.endswith("(ppo on E-v0).")
+    # From -200.2 to 800.2 is more than half of -300 to 1,500, and less than half of -300 to 2,000.
+    assert replace(passes, random=-300.0, target=1500.0).weak
+    assert not replace(passes, random=-300.0, target=2000.0).weak
     # Nothing is known of the random policy; limits of a difference of means are about something else.
     assert weak([found, fails, replace(passes, published_runs=5)]) == ""
+
+
+def test_the_last_rollout_is_finished_where_it_is_more_than_one_in_a_hundred() -> None:
+    table = replace(_table(), whole_rollouts=True)
+
+    def steps(algorithm: str, steps: int, settings: dict[str, int]) -> int:
+        return budget(table, replace(_entry(), algorithm=algorithm, steps=steps, settings=settings))
+
+    # 50,000 steps in rollouts of 4,096 are twelve and a bit: the thirteenth is finished.
+    assert steps("trpo", 50_000, {"n_steps": 2048, "n_envs": 2}) == 13 * 4096
+    assert steps("ppo", 5000, {}) == 3 * 2048
+    assert steps("ppo", 4096, {}) == 4096
+    assert steps("a2c", 12, {"n_envs": 1}) == 15
+    # The hundredth update and later ones make no difference; a replay buffer has no rollouts.
+    assert steps("ppo", 98 * 2048 + 1, {}) == 99 * 2048
+    assert steps("ppo", 99 * 2048 + 1, {}) == 99 * 2048 + 1
+    assert steps("dqn", 50_001, {"train_freq": 256}) == 50_001
+    assert budget(replace(table, whole_rollouts=False), replace(_entry(), algorithm="ppo", steps=5000)) == 5000
 
 
 def test_the_random_policys_return_comes_from_the_reference() -> None:
@@ -301,12 +340,40 @@ def test_few_numbers_few_runs_and_means_of_several_runs_say_nothing_about_a_lean
     assert leaning([_judged(11.0, many, runs=5)] * 9, rng) is None
 
 
+def test_a_table_whose_algorithms_share_their_luck_is_seldom_said_to_lean() -> None:
+    rng = np.random.default_rng(2)
+
+    def table(apart: bool) -> float:
+        lines = []
+        for place in range(4):
+            # Five algorithms whose runs of one seed differ by little from each other, as the same episodes make them.
+            luck = rng.normal(size=11)
+            for algorithm in range(5):
+                runs = luck + 0.2 * rng.normal(size=11)
+                lines.append(_judged(runs[0], runs[1:], place=f"E-v{place}" + f"-{algorithm}" * apart))
+        found = leaning(lines, rng)
+        return 1.0 if found is None else found.p
+
+    def called(apart: bool) -> float:
+        return float(np.mean([table(apart) < 0.05 for _ in range(300)]))
+
+    assert called(apart=False) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+    # Taken for twenty environments, they would be said to lean far too often.
+    assert called(apart=True) > 0.2
+
+
 def test_a_table_of_honest_single_runs_is_seldom_said_to_lean_and_a_table_of_best_of_three_mostly() -> None:
     rng = np.random.default_rng(1)
 
     def called(draws: int) -> float:
         tables = [
-            leaning([_judged(rng.exponential(size=draws).max(), rng.exponential(size=10)) for _ in range(20)], rng)
+            leaning(
+                [
+                    _judged(rng.exponential(size=draws).max(), rng.exponential(size=10), place=f"E-v{place}")
+                    for place in range(20)
+                ],
+                rng,
+            )
             for _ in range(300)
         ]
         return sum(found is not None and found.p < 0.05 for found in tables) / len(tables)
@@ -335,7 +402,7 @@ def test_every_published_number_can_be_planned_or_says_why_not(name: str) -> Non
     for one in opened.cells:
         assert bool(one.trials) is not bool(one.cell.not_comparable)
         assert len(one.trials) == (table.seeds if one.trials else 0)
-        assert all(trial.steps == one.cell.steps for trial in one.trials)
+        assert all(trial.steps == budget(table, one.cell) for trial in one.trials)
         accepted = hyperparameters.accepted(one.cell.algorithm)
         assert accepted is None or set(one.cell.settings) <= accepted
         assert one.cell.place in catalog.environments() or one.cell.not_comparable
@@ -417,7 +484,7 @@ def test_a_table_is_run_judged_and_reported_and_not_run_twice(tmp_path: Path) ->
     line = judge(again)[0]
     assert (line.verdict, line.n, line.more_runs) == ("undecided", 2, 8)
     page = write_page(again, [line, *judge(again)[1:]], tmp_path / "page").read_text()
-    assert "1 of 1 comparable number run (n = 2): 1 undecided, 1 not comparable." in page
+    assert "1 of 1 comparable number run (n = 2): 1 undecided; 1 more not comparable." in page
     assert "8 more runs" in page
     assert (tmp_path / "page" / "tables" / "published.csv").is_file()
 

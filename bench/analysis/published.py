@@ -28,7 +28,16 @@ from scipy.special import stdtrit
 from bench import hyperparameters, published
 from bench.analysis.interval import FEWEST_RUNS, mean_interval
 from bench.analysis.scores import Cell, Run
-from bench.records import Interval, Leaning, PublishedCell, PublishedTable, PublishedVerdict, Reference, Trial
+from bench.records import (
+    EvaluationPlan,
+    Interval,
+    Leaning,
+    PublishedCell,
+    PublishedTable,
+    PublishedVerdict,
+    Reference,
+    Trial,
+)
 
 Floats = NDArray[np.float64]
 FEWEST_AGAINST_ONE = 10
@@ -38,6 +47,8 @@ ENOUGH_FOR_RANKS = 39
 _CONFIDENCE, _WIDE = 0.95, 0.98
 _REACH, _REACH_IF_TIED = 5.0, 2.0
 _FEWEST_NUMBERS = 5
+_THEIRS = -1
+"""Stands for the published run among our seeds."""
 _ROLLOUT = {"a2c": 5, "ppo": 2048, "trpo": 2048}
 """Steps of one environment in a rollout, where the settings do not say: stable-baselines3's defaults."""
 _NEGLIGIBLE = 100
@@ -128,7 +139,7 @@ def against_one(value: float, ours: Floats, rounding: float = 0.0) -> Judgement:
         reason = f"{n} runs of ours; from {FEWEST_AGAINST_ONE} on a single published run is judged"
         return Judgement("undecided", reason, limits, rank, FEWEST_AGAINST_ONE - n)
     if plausible[0] - rounding <= value <= plausible[1] + rounding:
-        return Judgement("reproduced", "as plausible as one more run of ours", limits, rank)
+        return Judgement("reproduced", "not implausible as one more run of ours", limits, rank)
     if value + rounding < beyond[0]:
         return Judgement("above", "our runs end above the published one, further than one more run would", limits, rank)
     if value - rounding > beyond[1]:
@@ -193,7 +204,7 @@ def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> P
     ours = statistic(found.runs, table.statistic)
     if ours is None:
         return replace(bare, verdict="not comparable", reason="a run here lacks the statistic", n=len(found.runs))
-    told = _judged(bare, table, ours, found.reference)
+    told = replace(_judged(bare, table, ours, found.reference), seeds=tuple(run.entry.trial.seed for run in found.runs))
     return replace(told, reason=f"{told.reason}; {cell.note}") if cell.note else told
 
 
@@ -206,7 +217,9 @@ def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Lean
     """Return whether the single published runs of a table lean to one side; None for fewer than five.
 
     Each number's verdict asks whether one run is plausible; this asks it of all together. Under the hypothesis that
-    nothing sets the published run apart, each of a number's n + 1 runs could have been it with the same chance.
+    nothing sets the published run apart, each of a number's n + 1 runs could have been it with the same chance. Runs of
+    one seed are drawn together for all algorithms of an environment: ours share their evaluation episodes, and so do
+    the published ones, which makes their luck alike.
 
     Args:
         lines: the numbers with their verdicts.
@@ -215,16 +228,27 @@ def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Lean
     judged = [line for line in lines if line.published_runs == 1 and line.n >= FEWEST_AGAINST_ONE and line.values]
     if len(judged) < _FEWEST_NUMBERS:
         return None
-    null = np.zeros(_DRAWS)
-    observed = 0.0
+    places: dict[str, list[PublishedVerdict]] = {}
     for line in judged:
-        runs = np.array([line.published, *line.values])
-        below = np.mean(np.sign(runs[:, None] - runs[None, :]), axis=1) * len(runs) / (len(runs) - 1)
-        null += below[rng.integers(len(runs), size=_DRAWS)]
-        observed += float(below[0])
+        places.setdefault(line.environment, []).append(line)
+    null, found = np.zeros(_DRAWS), dict[str, list[float]]()
+    for place, mine in places.items():
+        seeds = sorted({_THEIRS}.union(*map(_seeds, mine)))
+        # Who comes first in a random order of all seeds of the environment is the published run.
+        order = rng.random((_DRAWS, len(seeds)))
+        for line in mine:
+            runs = np.array([line.published, *line.values])
+            below = np.mean(np.sign(runs[:, None] - runs[None, :]), axis=1) * len(runs) / (len(runs) - 1)
+            null += below[np.argmin(order[:, [seeds.index(seed) for seed in (_THEIRS, *_seeds(line))]], axis=1)]
+            found.setdefault(place, []).append(float(below[0]))
+    observed = sum(map(sum, found.values()))
     beyond = int(np.sum(np.abs(null) >= abs(observed) - _TOLERANCE))
-    share = 0.5 + observed / len(judged) / 2
-    return Leaning(len(judged), share, (1 + beyond) / (1 + _DRAWS))
+    shares = {place: 0.5 + float(np.mean(values)) / 2 for place, values in found.items()}
+    return Leaning(len(judged), 0.5 + observed / len(judged) / 2, (1 + beyond) / (1 + _DRAWS), shares)
+
+
+def _seeds(line: PublishedVerdict) -> tuple[int, ...]:
+    return line.seeds or tuple(range(line.n))
 
 
 def wanted(table: PublishedTable, cell: PublishedCell) -> dict[str, Any]:
@@ -264,7 +288,8 @@ def _judged(
     sd = float(np.std(ours, ddof=1)) if n > 1 else None
     margin = None if reference is None else table.margin * (reference.target - reference.random)
     seen = replace(bare, n=n, values=tuple(ours.tolist()), ours=mean_interval([ours], _CONFIDENCE), sd=sd)
-    seen = replace(seen, random=None if reference is None else reference.random)
+    if reference is not None:
+        seen = replace(seen, random=reference.random, target=reference.target)
     if table.runs == 1:
         told = against_one(bare.published, ours, table.rounding)
         seen = replace(seen, level=(n - 1) / (n + 1))
@@ -295,8 +320,20 @@ def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> str:
         return "the environment is changed here"
     if table.statistic != "training" and trial.evaluation.deterministic != table.deterministic:
         return f"evaluated {_mode(trial.evaluation.deterministic)} against {_mode(table.deterministic)}"
+    if few := _few_episodes(table, trial.evaluation):
+        return few
     differing = _differing(wanted(table, cell), trial.hyperparameters)
     return f"other settings: {', '.join(differing)}" if differing else ""
+
+
+def _few_episodes(table: PublishedTable, evaluation: EvaluationPlan) -> str:
+    """Return how an evaluation is too short to stand for the table's; empty where it is not."""
+    asked = EvaluationPlan()
+    if table.statistic == "final" and 2 * evaluation.final_episodes < asked.final_episodes:
+        return f"final evaluation of {evaluation.final_episodes} episodes against {asked.final_episodes}"
+    if table.statistic in {"last", "maximum"} and 2 * evaluation.episodes < asked.episodes:
+        return f"evaluations of {evaluation.episodes} episodes against {asked.episodes}"
+    return ""
 
 
 def _mode(deterministic: bool) -> str:
@@ -407,7 +444,7 @@ def _price(theirs: Summary, ours: Summary, margin: float | None, rounding: float
         half = _half(theirs, replace(ours, n=ours.n + more)) + rounding
         return _verdict(difference, half, margin) != "undecided"
 
-    # The interval only narrows, so what once decides keeps deciding.
+    # The interval narrows but for a little, where ours spread less than theirs: what once decides keeps deciding.
     found = 1 + bisect_left(range(1, _MOST_RUNS + 1), True, key=decided)
     return found if found <= _MOST_RUNS else None
 

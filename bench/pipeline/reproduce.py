@@ -194,7 +194,17 @@ def write_page(opened: Reproduction, lines: Sequence[PublishedVerdict], folder: 
     from bench.report.reproduced import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     target = folder or REPORTS / "published" / opened.table.name
-    return write(opened.table, lines, together(lines), target, opened.borrowed)
+    return write(opened.table, lines, together(lines), target, opened.borrowed, _made_with(opened))
+
+
+def _made_with(opened: Reproduction) -> dict[str, tuple[str, ...]]:
+    """Return library -> versions with which the runs that count were made."""
+    found: dict[str, set[str]] = {}
+    for outcome in chain.from_iterable(one.outcomes for one in opened.cells):
+        if isinstance(outcome, Record):
+            for library, version in outcome.provenance.get("versions", {}).items():
+                found.setdefault(library, set()).add(version)
+    return {library: tuple(sorted(versions)) for library, versions in sorted(found.items())}
 
 
 def _affordable(opened: Reproduction, core_hours: float | None) -> Sequence[CellPlan]:

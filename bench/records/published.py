@@ -84,6 +84,8 @@ class PublishedTable:
     """Today's id -> why numbers published under another id may stand beside it."""
 
 
+_WIDE = 0.5
+
 STATISTICS = {
     "final": "the final policy's mean return over fresh episodes",
     "last": "the mean return of the last evaluation during training",
@@ -121,6 +123,8 @@ class PublishedVerdict:
     n: int = 0
     values: tuple[float, ...] = ()
     """The statistic of each of our runs."""
+    seeds: tuple[int, ...] = ()
+    """Of these runs, in the same order."""
     ours: Interval | None = None
     """Mean of our runs."""
     sd: float | None = None
@@ -136,6 +140,8 @@ class PublishedVerdict:
     """In returns: within which means count as the same."""
     random: float | None = None
     """Mean return of the random policy; None where it is not known."""
+    target: float | None = None
+    """Return that counts as solved; None where it is not known."""
     more_runs: int | None = None
     """What an undecided number costs: so many more runs of ours; None where no number of them would do."""
     hours: float | None = None
@@ -143,11 +149,21 @@ class PublishedVerdict:
 
     @property
     def weak(self) -> bool:
-        """Whether it is reproduced, but a published run no better than the random policy would have been too."""
+        """Whether it is reproduced, but so would most of what could have been published.
+
+        The limits hold the random policy's return, or more than half of the way from there to the target.
+        """
         found = self.limits if self.verdict == "reproduced" and self.published_runs == 1 else None
         if found is None or found.low is None or found.high is None or self.random is None:
             return False
-        return found.low <= self.random <= found.high
+        if found.low <= self.random <= found.high:
+            return True
+        return self.target is not None and _covered(found.low, found.high, self.random, self.target) > _WIDE
+
+
+def _covered(low: float, high: float, random: float, target: float) -> float:
+    """Return the share of the way from `random` to `target` that lies between `low` and `high`."""
+    return max(0.0, min(high, target) - max(low, random)) / (target - random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +176,5 @@ class Leaning:
     """Mean over them of the share of our runs that score lower, ties half: 0.5 if nothing sets theirs apart."""
     p: float
     """Two-sided p-value of that, were the published run of every number a random one of it and ours."""
+    places: Mapping[str, float] = field(default_factory=dict)
+    """Environment -> the share for its numbers alone."""

@@ -117,7 +117,13 @@ def headline(lines: Sequence[PublishedVerdict]) -> str:
     comparable = [line for line in lines if line.verdict != "not comparable"]
     run = [line for line in comparable if line.verdict in JUDGED]
     seeds = f" ({words.span(line.n for line in run)})" if run else ""
-    return f"{len(run)} of {words.counted(len(comparable), 'comparable number')} run{seeds}: {counts(lines)}."
+    told = [f"{len(run)} of {words.counted(len(comparable), 'comparable number')} run{seeds}"]
+    told[0] += f": {counts(run)}" if run else ""
+    if waits := len(comparable) - len(run):
+        told.append(f"{waits} not yet run")
+    if apart := len(lines) - len(comparable):
+        told.append(f"{apart} more not comparable")
+    return f"{'; '.join(told)}."
 
 
 def leaning(found: Leaning | None) -> str:
@@ -127,11 +133,17 @@ def leaning(found: Leaning | None) -> str:
     sure = found.p < _ALPHA
     side = "upwards" if found.share > _EVEN else "downwards"
     chance = f"p < {_LEAST_P}" if found.p < _LEAST_P else f"p = {words.number(found.p, 3)}"
-    return (
-        f"Taken together, the {found.numbers} published runs score higher than {words.percent(found.share)} of ours; "
-        f"it would be 50 % if nothing set them apart ({chance}): "
-        + (f"the table leans {side}." if sure else "no leaning can be told.")
+    ends = sorted(found.places.items(), key=lambda one: one[1])
+    by = f" ({_share(*ends[0])} to {_share(*ends[-1])})" if len(ends) > 1 else ""
+    higher = (
+        f"Taken together, the {found.numbers} published runs score higher than {words.percent(found.share)} of ours"
     )
+    told = f"the table leans {side}" if sure else "no leaning can be told"
+    return f"{higher}{by}; it would be 50 % if nothing set them apart ({chance}): {told}."
+
+
+def _share(place: str, share: float) -> str:
+    return f"{words.percent(share)} on {place}"
 
 
 def weak(lines: Sequence[PublishedVerdict]) -> str:
@@ -142,8 +154,9 @@ def weak(lines: Sequence[PublishedVerdict]) -> str:
     reproduced = sum(line.verdict == "reproduced" for line in lines)
     prove = "proves" if len(found) == 1 else "prove"
     return (
-        f"{len(found)} of the {reproduced} reproduced {prove} little: our runs differ so much among themselves that a "
-        f"published run no better than the random policy would have passed too ({', '.join(found)})."
+        f"{len(found)} of the {reproduced} reproduced {prove} little: our runs differ so much among themselves that "
+        "the random policy, or more than half of the way from there to the target, would have passed too "
+        f"({', '.join(found)})."
     )
 
 
@@ -156,7 +169,7 @@ def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
     label, environment, steps, source = _head(line)
     why = line.reason + price(line)
     if line.weak:
-        why += "; so would be the random policy's return"
+        why += "; proves little, so wide are the limits"
     known = line.label in at.algorithms and line.environment in at.environments
     ours = line.ours or Interval(None)
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench.records import STATISTICS, Leaning, PublishedTable, PublishedVerdict
+from bench.records import STATISTICS, EvaluationPlan, Leaning, PublishedTable, PublishedVerdict
 from bench.report import palette, sheet, strips, words
 from bench.report.order import Places
 from bench.report.published import JUDGED, headline, hours, judged, leaning, left_out, price, waiting, weak
@@ -19,6 +19,7 @@ def write(
     together: Leaning | None,
     folder: Path,
     borrowed: Mapping[str, int],
+    made_with: Mapping[str, Sequence[str]],
 ) -> Path:
     """Write a table's page and its tables as files into `folder`; return the page.
 
@@ -28,13 +29,14 @@ def write(
         together: whether its single runs lean to one side.
         folder: where to.
         borrowed: results folder of another suite -> trials of it that count here too.
+        made_with: library -> versions with which our runs were made.
     """
     page = Sheet(
         table.title,
         "Does a published table hold here?",
         headline(lines),
         (f"commit {table.commit}", f"measured {table.date}", f"{words.counted(table.runs, 'run')} a number"),
-        tuple(_sections(table, lines, leaning(together), borrowed)),
+        tuple(_sections(table, lines, leaning(together), borrowed, made_with)),
         Places({label: place for place, label in enumerate(_labels(lines))}, {}),
     )
     return sheet.write(page, folder)
@@ -45,7 +47,11 @@ def _labels(lines: Sequence[PublishedVerdict]) -> list[str]:
 
 
 def _sections(
-    table: PublishedTable, lines: Sequence[PublishedVerdict], together: str, borrowed: Mapping[str, int]
+    table: PublishedTable,
+    lines: Sequence[PublishedVerdict],
+    together: str,
+    borrowed: Mapping[str, int],
+    made_with: Mapping[str, Sequence[str]],
 ) -> Iterator[Section]:
     command = f"`bench reproduce {table.name}`"
     found, open_, without = judged(lines), waiting(lines), left_out(lines)
@@ -65,15 +71,31 @@ def _sections(
         tables=(found,) if found.rows else (),
     )
     if open_.rows:
-        told = f"{words.counted(len(open_.rows), 'number')} wait{hours(_to_go(lines))}. {command} goes on from here."
+        wait = "waits" if len(open_.rows) == 1 else "wait"
+        told = f"{words.counted(len(open_.rows), 'number')} {wait}{hours(_to_go(lines))}. {command} goes on from here."
         lid = "Every number that waits, with its cost"
         yield Section("waiting", "Not yet run", (told,), tables=(open_,), folded=lid)
     if without.rows:
         lid = "Every number left out, with the reason"
         yield Section("left-out", "Not comparable", tables=(without,), folded=lid)
-    here = f"{table.protocol} Here: {STATISTICS[table.statistic]}."
-    yield Section("method", "How it is judged", (_rule(table), here))
+    yield Section("method", "How it is judged", (_rule(table), *_here(table, made_with)))
     yield _source(table, {line.environment for line in lines})
+
+
+def _here(table: PublishedTable, made_with: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield how the numbers were made there and here."""
+    plan = EvaluationPlan()
+    episodes = {"final": plan.final_episodes, "last": plan.episodes, "maximum": plan.episodes}.get(table.statistic)
+    yield f"There: {table.protocol}"
+    yield f"Here: {STATISTICS[table.statistic]}{f', {episodes} of them' if episodes else ''}."
+    if table.whole_rollouts:
+        yield (
+            "stable-baselines3 goes on past its budget until the last rollout is whole. Where that is more than one "
+            "update in a hundred, our budget is rounded up to whole rollouts; the budgets shown are those published."
+        )
+    if made_with:
+        told = ", ".join(f"{library} {' and '.join(versions)}" for library, versions in made_with.items())
+        yield f"Our runs were made with {told}. Every trial's record holds its settings to the last."
 
 
 def _to_go(lines: Sequence[PublishedVerdict]) -> float:
