@@ -3,7 +3,9 @@
 import base64
 import csv
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 import zlib
@@ -11,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -26,15 +28,17 @@ from bench.imports import Hints, imported, read_source
 from bench.imports.evaluations import read_evaluations
 from bench.imports.events import read_events
 from bench.imports.found import RefusedError
-from bench.imports.monitor import read_monitor
+from bench.imports.monitor import merge, read_monitor
+from bench.imports.names import environment_in, seed_of
 from bench.imports.nested import kind_of, load, read_nested
-from bench.imports.series import cleaned
+from bench.imports.series import cleaned, of_episodes
 from bench.imports.settings import read_settings
 from bench.imports.table import read_table
 from bench.pipeline import estimates, open_experiment
 from bench.pipeline.comparing import compare
 from bench.pipeline.importing import Imported, import_source
 from bench.records import Failure, Record
+from tests.making import run_suite, suite_file
 
 RAW = os.environ.get("BENCH_PUBLISHED_RAW", "")
 raw = pytest.mark.skipif(not RAW, reason="BENCH_PUBLISHED_RAW names no folder with raw results of others")
@@ -359,7 +363,7 @@ def test_empty_cells_are_gaps_and_are_counted(tmp_path: Path) -> None:
     ]
     found = brought(write(tmp_path / "x.csv", *rows), tmp_path, algorithm="a", environment="E-v0")
     assert kept(tmp_path)[0].curve.steps.tolist() == [10, 50]
-    assert found.runs[0].notes == ("3 of 5 values are empty or not finite: left out",)
+    assert found.runs[0].notes == ("3 of 5 values are empty, not finite or without a step: left out",)
 
 
 def test_rows_are_put_in_the_order_of_steps_and_the_last_value_at_a_step_counts() -> None:
@@ -502,6 +506,233 @@ def test_a_wandb_export_has_a_run_for_each_column(tmp_path: Path) -> None:
 def test_a_wandb_export_over_time_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", ["Relative Time (Process)", "run - return"], [10, 9])
     assert "not steps" in read_source(path, Hints()).refused[0].reason
+
+
+# What a set may hold, and how often
+
+
+def curve(
+    path: Path, values: Sequence[float], *, algorithm: str = "ppo", environment: str = "E-v0", seeds: int = 2
+) -> Path:
+    rows = [
+        [algorithm, environment, seed, 10 * (place + 1), value + seed]
+        for seed in range(seeds)
+        for place, value in enumerate(values)
+    ]
+    return write(path, ["algo", "env", "seed", "step", "score"], *rows)
+
+
+def folders(tmp_path: Path, into: str = "theirs") -> list[str]:
+    return sorted(folder.name for folder in (tmp_path / "results" / into / "trials").iterdir())
+
+
+def test_runs_that_differ_by_their_label_alone_lie_beside_each_other(tmp_path: Path) -> None:
+    brought(curve(tmp_path / "one.csv", [1.0, 2.0]), tmp_path, label="PPO, slow")
+    brought(curve(tmp_path / "two.csv", [3.0, 4.0]), tmp_path, label="PPO, fast")
+    assert len(folders(tmp_path)) == 4
+    assert {(one.trial.label, one.final.returns[0]) for one in kept(tmp_path)} == {
+        ("PPO, slow", 2.0),
+        ("PPO, slow", 3.0),
+        ("PPO, fast", 4.0),
+        ("PPO, fast", 5.0),
+    }
+    # Names that a folder cannot tell apart.
+    rows = [[name, "E-v0", 0, 10, value] for value, name in enumerate(["PPO", "ppo", "DrQ", "DrQ(ε)", "算", "法"])]
+    brought(write(tmp_path / "x.csv", ["algo", "env", "seed", "step", "score"], *rows), tmp_path, into="names")
+    assert len(folders(tmp_path, "names")) == 6
+
+
+def test_a_run_that_has_grown_is_refused_where_it_would_count_twice(tmp_path: Path) -> None:
+    path = curve(tmp_path / "x.csv", [1.0, 2.0])
+    brought(path, tmp_path)
+    before = everything(tmp_path / "results")
+    found = brought(curve(path, [1.0, 2.0, 3.0]), tmp_path)
+    (refusal,) = found.refused
+    assert refusal.reason == "2 runs: has changed since it was imported; --into puts it into another set"
+    assert everything(tmp_path / "results") == before
+    assert len(brought(path, tmp_path, into="another").runs) == 2
+
+
+def test_runs_at_a_floor_are_as_many_as_their_files(tmp_path: Path) -> None:
+    for run in range(3):
+        zoo_run(tmp_path / "logs" / "dqn" / f"MountainCar-v0_{run + 1}", run, [[-200.0, -200.0], [-200.0, -200.0]])
+    shutil.rmtree(tmp_path / "logs/dqn/MountainCar-v0_1/CartPole-v1")
+    for place in tmp_path.rglob("args.yml"):
+        place.unlink()
+    hints = {"algorithm": "dqn", "environment": "MountainCar-v0"}
+    assert len(brought(tmp_path / "logs", tmp_path, **hints).runs) == 3
+    assert [run.state for run in brought(tmp_path / "logs", tmp_path, **hints).runs] == ["there already"] * 3
+
+
+def test_a_run_told_in_several_folders_is_one_run(tmp_path: Path) -> None:
+    run = tmp_path / "ppo_seed4"
+    (run / "eval").mkdir(parents=True)
+    (run / "tb").mkdir()
+    (run / "monitor.csv").write_text(monitor([(5.0, 40, 1.0), (7.0, 60, 2.0)]))
+    (run / "tb" / "events.out.tfevents.1").write_bytes(EVENTS)
+    np.savez(run / "eval" / "evaluations.npz", timesteps=[50, 100], results=[[1.0], [2.0]])
+    found = brought(tmp_path, tmp_path)
+    (record,) = kept(tmp_path)
+    assert (record.trial.environment, record.trial.seed) == ("CartPole-v1", 4)
+    assert record.final.returns.tolist() == [2.0]
+    # The training episodes that had ended by then.
+    assert record.curve.training_returns.tolist() == [5.0, 6.0]
+    assert found.aside == ("left aside: 1 file of kind TensorBoard events",)
+
+
+def test_settings_of_a_run_that_left_nothing_else_are_named(tmp_path: Path) -> None:
+    logs = zoo(tmp_path)
+    (logs / "ppo" / "CartPole-v1_2" / "evaluations.npz").unlink()
+    found = brought(logs, tmp_path)
+    assert len(found.runs) == 1
+    (refusal,) = found.refused
+    assert refusal.file == "logs/ppo/CartPole-v1_2/CartPole-v1"
+    assert "left neither evaluations nor Monitor files" in refusal.reason
+
+
+def test_values_that_are_never_finite_are_refused_and_leave_the_set_readable(tmp_path: Path) -> None:
+    rows = [["ppo", "E-v0", 0, 10, "nan"], ["ppo", "E-v0", 1, 10, 3.0]]
+    path = write(tmp_path / "x.csv", ["algo", "env", "seed", "step", "score"], *rows)
+    found = brought(path, tmp_path)
+    assert [one.reason for one in found.refused] == ["holds no value that is finite"]
+    assert estimates(open_experiment(tmp_path / "results" / "theirs")).done == 1
+
+
+def test_what_options_name_must_be_there(tmp_path: Path) -> None:
+    path = curve(tmp_path / "x.csv", [1.0, 2.0])
+    with pytest.raises(BenchError, match=r"--rename Foo=\.\.\.: no run is of that environment; there are E-v0"):
+        brought(path, tmp_path, rename={"Foo": "Bar"})
+    (refusal,) = read_source(path, Hints(metric="scor", columns={"seed": "sed"})).refused
+    assert refusal.reason.startswith("has no column 'sed', 'scor'; there are 'algo'")
+
+
+def test_pooled_runs_never_take_an_own_algorithms_name_nor_its_verdict_at_another_budget(tmp_path: Path) -> None:
+    run_suite(suite_file(tmp_path), tmp_path / "results")
+    path = curve(tmp_path / "x.csv", [0.1, 0.2], algorithm="random", environment="bench/Bandit-v0", seeds=3)
+
+    def pooled(**hints: Any) -> Imported:
+        return import_source(path, Hints(**hints), into="small", results=tmp_path / "results", pool=True, today=DAY)
+
+    with pytest.raises(BenchError, match=r"is what own trials .* are called"):
+        pooled(label="random")
+    # 20 steps against 100: shown, and not compared.
+    pooled()
+    found = estimates(open_experiment(tmp_path / "results" / "small"))
+    assert any(cell.label == "random (imported)" for cell in found.cells)
+    assert {pair.a for pair in found.pairs} | {pair.b for pair in found.pairs} == {
+        "q_learning",
+        "softmax_reinforce",
+        "random",
+    }
+    assert any("budgets differ by more than 5 % are not compared" in warning for warning in found.warnings)
+
+
+def test_a_comparison_of_imported_runs_says_what_is_not_known_of_them(tmp_path: Path) -> None:
+    rows = [[name, "E-v0", seed, 10, seed + place] for place, name in enumerate("ab") for seed in range(4)]
+    brought(write(tmp_path / "x.csv", ["algo", "env", "seed", "step", "score"], *rows), tmp_path)
+    found = compare("a", "b", within=tmp_path / "results" / "theirs")
+    assert any(warning.startswith("How policies were evaluated: not known") for warning in found.warnings)
+    assert "versions and machines are not" in found.differences[0]
+
+
+def test_many_files_refused_for_one_reason_are_one_line(tmp_path: Path) -> None:
+    for place in range(5):
+        write(tmp_path / "logs" / f"{place}.csv", ["step", "score"], [10, place])
+    told = CliRunner(env={"COLUMNS": "200"}).invoke(
+        app, ["import", str(tmp_path / "logs"), "--environment", "E-v0", "--results", str(tmp_path)]
+    )
+    lines = [line for line in told.stdout.splitlines() if line.startswith("refused")]
+    assert lines == [
+        "refused: the algorithm is not known; say --algorithm NAME: "
+        + ", ".join(f"logs/{place}.csv" for place in range(5))
+    ]
+
+
+# Sessions, episodes and names
+
+
+def test_a_session_that_goes_on_in_the_same_monitor_file_comes_after_the_one_before() -> None:
+    first, second = [(1.0, 5, 1.0), (2.0, 5, 9.0)], [(3.0, 5, 0.5), (4.0, 5, 2.0)]
+    for text in (monitor(first + second), monitor(first) + monitor(second)):
+        episodes = merge([read_monitor(text)])
+        assert episodes.returns.tolist() == [1.0, 2.0, 3.0, 4.0]
+        assert episodes.seconds.tolist() == [0.0, 8.0, 8.5, 10.0]
+        assert episodes.left_out == 0
+
+
+def test_parallel_files_without_a_clock_go_in_step() -> None:
+    one, two = (
+        read_monitor("r,l\n" + "".join(f"{value},{length}\n" for value, length in rows))
+        for rows in (
+            [(1.0, 10), (3.0, 10)],
+            [(2.0, 15), (4.0, 15)],
+        )
+    )
+    merged = merge([one, two])
+    assert merged.returns.tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert np.isnan(merged.seconds).all()
+
+
+def test_an_environment_that_the_writer_did_not_know_is_not_called_none() -> None:
+    assert read_monitor('#{"t_start": 1.0, "env_id": "None"}\nr,l,t\n1,5,1\n').environment == ""
+
+
+def test_training_episodes_one_by_one_are_averaged_as_those_of_monitor_files() -> None:
+    # 300 episodes of one step each, the return of the k-th k; two of them end at step 300.
+    rows = [(float(min(step, 300)), float(step)) for step in range(1, 302)]
+    steps, means, notes, final = of_episodes(rows)
+    assert steps[:2].tolist() == [15, 30]
+    assert means[0] == np.mean(range(1, 16))
+    assert means[-1] == np.mean(range(202, 302))
+    assert final.tolist() == [float(value) for value in range(202, 302)]
+    assert notes == ()
+    assert of_episodes([(1.0, math.nan)])[0].size == 0
+
+
+def test_a_wandb_export_of_training_episodes_ends_with_the_mean_of_the_last_hundred(tmp_path: Path) -> None:
+    header = ["global_step", "E-v1__ppo__2__9 - charts/episodic_return"]
+    brought(write(tmp_path / "x.csv", header, *[[step, step % 2] for step in range(1, 202)]), tmp_path)
+    (record,) = kept(tmp_path)
+    assert len(record.final.returns) == 100
+    assert record.final.returns.mean() == 0.5
+
+
+def test_episodes_of_an_evaluation_are_averaged_and_unexplained_repetitions_refused(tmp_path: Path) -> None:
+    rows = [[0, step, episode, 10 * step + episode] for step in (1, 2) for episode in range(3)]
+    header = ["seed", "step", "episode", "score"]
+    found = brought(write(tmp_path / "x.csv", header, *rows), tmp_path, algorithm="a", environment="E-v0")
+    assert kept(tmp_path)[0].curve.returns.ravel().tolist() == [11.0, 21.0]
+    assert found.runs[0].notes == ("the mean of the rows of a step, one for each episode",)
+    rows = [[0, rate, step, step] for rate in (3, 4) for step in (1, 2)]
+    path = write(tmp_path / "y.csv", ["seed", "lr", "step", "score"], *rows)
+    (refusal,) = read_source(path, Hints(algorithm="a", environment="E-v0")).refused
+    assert refusal.reason.startswith("each step stands 2 times in one run (column 'seed'); does one of 'lr' tell")
+
+
+def test_columns_and_steps_that_could_mean_two_things_are_refused(tmp_path: Path) -> None:
+    both = write(tmp_path / "x.csv", ["step", "reward", "score"], [1, 2, 3])
+    assert "any of 'score', 'reward' could be the returns" in read_source(both, Hints()).refused[0].reason
+    millions = write(tmp_path / "y.csv", ["step", "score"], [0.1, 2])
+    assert read_source(millions, Hints()).refused[0].reason == "'0.1' in column 'step' is no whole number of steps"
+    (tmp_path / "z.csv").write_text("step;score\n10,000;1,5\n")
+    assert read_source(tmp_path / "z.csv", Hints()).refused[0].reason == "'10,000' in column 'step' is no number"
+    bounds = write(tmp_path / "w.csv", ["step", "score", "lower", "upper"], [1, 2, 1, 3])
+    assert "means and spreads" in read_source(bounds, Hints()).refused[0].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "environment", "seed"),
+    [
+        ("ppo_CartPole-v1_seed3", "CartPole-v1", 3),
+        ("ppo__CartPole-v1__seed_1", "CartPole-v1", 1),
+        ("CartPole-v1__dqn__2__1700000000", "CartPole-v1", 2),
+        ("sac-Hopper-v4", "Hopper-v4", None),
+        ("My_Env-v0", "My_Env-v0", None),
+    ],
+)
+def test_names_tell_environment_and_seed(name: str, environment: str, seed: int | None) -> None:
+    assert environment_in(PurePath(name)) == environment
+    assert seed_of(f"logs/{name}/eval") == seed
 
 
 # JSON

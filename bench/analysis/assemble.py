@@ -41,6 +41,7 @@ from bench.analysis.scores import (
     complete,
     failure_of,
     learns,
+    like_budgets,
     ranked_returns,
     seconds_of_one_more_run,
     succeeded,
@@ -324,8 +325,8 @@ def _pairs(
 
 
 def _shared(cells: Sequence[Cell], others: Sequence[Cell]) -> list[Cell]:
-    there = {c.environment for c in others}
-    return [c for c in cells if c.environment in there]
+    there = {c.environment: c for c in others}
+    return [c for c in cells if c.environment in there and like_budgets(c, there[c.environment])]
 
 
 def _references(

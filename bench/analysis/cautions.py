@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
-from bench.analysis.scores import Cell, succeeded
+from bench.analysis.scores import LIKE_BUDGETS, Cell, succeeded
 from bench.records import Aggregate, AnalysisPlan, Record, ReferenceLine
 
 RECOMMENDED_RUNS = 10
@@ -68,13 +68,14 @@ def _failed(book: Ledger, cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator
     if not failed:
         return
     where = _listed(f"{cell.label} on {cell.environment}: {cell.failed}" for cell in failed)
-    rule = "counts as a run that scores as the random policy" if plan.failures == "random" else "is not counted"
+    bare = all(cell.reference is None for cell in cells)
+    rule = "is not counted"
+    if plan.failures == "random":
+        rule = "counts as below every run" if bare else "counts as a run that scores as the random policy"
     total = sum(cell.failed for cell in failed)
     yield f"{total} of {len(book.entries)} trials failed ({where}). By the plan, a failed trial {rule}."
-    if plan.failures == "random" and any(cell.reference is None for cell in failed):
-        bare = all(cell.reference is None for cell in cells)
-        rule = "counts as below every run, and is in no return shown" if bare else "cannot be scored and is not counted"
-        yield f"On environments without a reference a failed trial {rule}."
+    if plan.failures == "random" and not bare and any(cell.reference is None for cell in failed):
+        yield "On environments without a reference a failed trial cannot be scored and is not counted."
 
 
 def _few_runs(cells: Sequence[Cell]) -> Iterator[str]:
@@ -141,7 +142,10 @@ def _unequal_conditions(cells: Sequence[Cell]) -> Iterator[str]:
         conditions[cell.environment].add((cell.budget, cell.entries[0].trial.evaluation))
     unequal = _listed(environment for environment, found in conditions.items() if len(found) > 1)
     if unequal:
-        yield f"Budgets or evaluation plans differ between the algorithms on {unequal}: no fair comparison."
+        yield (
+            f"Budgets or evaluation plans differ between the algorithms on {unequal}: no fair comparison. Algorithms "
+            f"whose budgets differ by more than {100 * LIKE_BUDGETS:.0f} % are not compared."
+        )
 
 
 def _overshoot(cells: Sequence[Cell]) -> Iterator[str]:

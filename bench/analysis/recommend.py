@@ -62,7 +62,7 @@ def by_rank(learners: Sequence[str], pairs: Sequence[Pair]) -> tuple[str, ...]:
     first = [one for one in learners if all(one not in found for found in beaten.values())]
     unit = "By how much cannot be told: no environment has reference returns to score by."
     if len(learners) < 2:  # noqa: PLR2004 - a choice
-        short = "no two algorithms have runs on every environment"
+        short = "no two algorithms have runs on every environment" if pairs else "there is nothing to compare"
         return (f"Not enough evidence for an overall order: {short}.", unit, *_decided(pairs))
     place = "over all environments" if max(pair.environments for pair in pairs) > 1 else "on this environment"
     if first and len(beaten[first[0]]) == len(learners) - 1:

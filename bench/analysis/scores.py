@@ -22,6 +22,8 @@ from bench.catalog import algorithms
 from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference
 
 Floats = NDArray[np.float64]
+LIKE_BUDGETS = 0.05
+"""Budgets further apart are no common ground, as an overshoot of as much is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ class Cell:
     def scored(self) -> bool:
         """Whether this cell can enter aggregates and comparisons."""
         return self.reference is not None and bool(self.runs)
+
+
+def like_budgets(one: Cell, other: Cell) -> bool:
+    """Return whether two cells were trained for as good as the same number of steps."""
+    return abs(one.budget - other.budget) <= LIKE_BUDGETS * max(one.budget, other.budget)
 
 
 def learns(algorithm: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bench.pipeline.importing import Imported, ImportedRun
 
 _ROLES = ("algorithm", "environment", "seed", "steps", "return")
+_MANY = 4
+"""Files refused for one reason that are told in one line."""
 _MOST_NOTES = 12
 _RULES = (
     "an empty, NaN or infinite value is a gap: it is left out and counted",
@@ -79,8 +81,8 @@ def import_(
         episodes=_word("--episodes", episodes, ("training", "evaluation")),
         rename=_pairs("--rename", rename or []),
     )
-    if "@" in label or not label.isprintable():
-        raise BenchError(f"--label {label!r}: wants a line of text without `@`")
+    if "@" in label or not label.isprintable() or label != label.strip():
+        raise BenchError(f"--label {label!r}: wants a line of text without `@` or blanks at its ends")
     found = import_source(source, hints, into=into, results=results, pool=pool, dry_run=dry_run)
     if as_json:
         told = {**asdict(found), "rules": _RULES, "exit_code": found.exit_code}
@@ -99,7 +101,7 @@ def _word(option: str, value: str, known: tuple[str, ...]) -> str:
 def _pairs(option: str, given: list[str]) -> dict[str, str]:
     wrong = [text for text in given if "=" not in text.strip("=")]
     if wrong:
-        raise BenchError(f"{option} wants NAME=NAME, not {wrong[0]!r}")
+        raise BenchError(f"{option} wants NAME=NAME, not {', '.join(map(repr, wrong))}")
     return {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in given)}
 
 
@@ -107,7 +109,8 @@ def _columns(text: str) -> Mapping[str, str]:
     pairs = _pairs("--columns", [part for part in text.split(",") if part.strip()])
     unknown = [role for role in pairs if role not in _ROLES]
     if unknown:
-        raise BenchError(f"--columns: {unknown[0]!r} is none of {', '.join(_ROLES)}")
+        told = ", ".join(map(repr, unknown))
+        raise BenchError(f"--columns: {told} {'is' if len(unknown) == 1 else 'are'} none of {', '.join(_ROLES)}")
     return pairs
 
 
@@ -125,13 +128,22 @@ def _say(found: Imported) -> None:
         console.print(f"note: {note}" + (f" ({count} runs)" if count > 1 else ""), style="yellow")
     if len(notes) > _MOST_NOTES:
         console.print(f"{len(notes) - _MOST_NOTES} more notes; --json gives all", style="yellow")
-    for refusal in found.refused:
-        console.print(f"refused: {refusal.file}: {refusal.reason}", style="red")
+    for line in _refusals(found):
+        console.print(f"refused: {line}", style="red")
     for line in found.aside:
         console.print(line, style="dim")
     if found.runs:
         console.print("rules: " + "; ".join(_RULES), style="dim")
     console.print(_summary(found), style="bold")
+
+
+def _refusals(found: Imported) -> Iterator[str]:
+    """Yield every refused file with its reason; the many that share one in one line."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for refusal in found.refused:
+        reasons[refusal.reason].append(refusal.file)
+    for reason, files in reasons.items():
+        yield from [f"{reason}: {', '.join(files)}"] if len(files) >= _MANY else [f"{file}: {reason}" for file in files]
 
 
 def _cell(runs: list[ImportedRun]) -> str:

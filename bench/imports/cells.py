@@ -3,14 +3,15 @@
 Rules. The budget of a run is what `--steps` says, else what its source states, else that of the cell it joins, else the
 last step of the longest run of its cell. What was measured more than 5 % past the budget is left out. A run that ends
 earlier than a tenth of the budget and one evaluation before it is a failed run, never a dropped one. A run without a
-seed, or whose seed another run of its cell has, takes the smallest free number.
+seed, or whose seed another run of its cell has, takes the smallest free number. A run that has grown since it was
+imported is refused: as a new one it would count twice.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def outcomes(
     """
     stored = list(existing)
     known = {(one.trial.label, imported(one).get("content")): one for one in stored if imported(one)}
+    places = {(one.trial.label, _stored_place(imported(one))) for one in stored if imported(one)}
     taken: dict[tuple[str, str], set[int]] = defaultdict(set)
     for one in stored:
         taken[one.trial.label, one.trial.environment].add(one.trial.seed)
@@ -74,6 +76,8 @@ def outcomes(
             refused.append(Refusal(run.place, "the same run is in the source twice: equal numbers under an equal name"))
         elif (label, run.content) in known:
             prepared.append(Prepared(run, known[label, run.content], new=False))
+        elif (label, _place(run)) in places:
+            refused.append(Refusal(run.place, "has changed since it was imported; --into puts it into another set"))
         else:
             environment = hints.rename.get(run.environment, run.environment)
             cells[label, environment, run.kind, run.algorithm, run.deterministic].append(run)
@@ -98,6 +102,9 @@ def _cell(
         if not budget:
             refused.append(Refusal(run.place, NO_STEPS))
             continue
+        beyond = len(run.steps) - _within(run, budget)
+        cut = f"{beyond} of {len(run.steps)} points lie past the budget of {budget:,} steps: left out"
+        noted = replace(run, notes=(*run.notes, cut)) if beyond else run
         trial = Trial(
             label=label,
             algorithm=slug(algorithm.casefold() if algorithm.casefold() in algorithms() else algorithm),
@@ -105,13 +112,26 @@ def _cell(
             seed=_seed(run, taken),
             steps=budget,
             evaluation=evaluation,
-            implementation=f"{MARK}{kind}",
+            implementation=_implementation(kind, label),
             versions={},
             hyperparameters=run.hyperparameters,
             provenance=_settings(run),
         )
-        prepared.append(Prepared(run, _outcome(run, trial, _origin(run, trial, date)), new=True))
+        prepared.append(Prepared(noted, _outcome(run, trial, _origin(noted, trial, date)), new=True))
     return prepared, refused
+
+
+def _implementation(kind: str, label: str) -> str:
+    """Return what tells imported trials apart that differ by nothing but what they are called."""
+    return f"{MARK}{kind} as {label}"
+
+
+def _place(run: ForeignRun) -> tuple[tuple[str, ...], str, str]:
+    return tuple(file.name for file in run.files), run.run, run.environment
+
+
+def _stored_place(origin: Mapping[str, Any]) -> tuple[tuple[str, ...], str, str]:
+    return tuple(file["name"] for file in origin.get("files", ())), origin.get("run", ""), origin.get("environment", "")
 
 
 def _example(cell: _Cell, stored: Sequence[Outcome]) -> Trial | None:
@@ -119,7 +139,8 @@ def _example(cell: _Cell, stored: Sequence[Outcome]) -> Trial | None:
     label, environment, kind, algorithm, _ = cell
     for one in stored:
         trial = one.trial
-        same = (trial.label, trial.environment, trial.implementation) == (label, environment, f"{MARK}{kind}")
+        same = (trial.label, trial.environment) == (label, environment)
+        same = same and trial.implementation == _implementation(kind, label)
         if same and trial.algorithm.casefold() == slug(algorithm).casefold():
             return trial
     return None

@@ -26,8 +26,8 @@ from bench.imports.found import (
     RefusedError,
     gathered,
 )
-from bench.imports.names import algorithm_in, clean, environment_in, natural, seed_in
-from bench.imports.series import Series, cleaned
+from bench.imports.names import algorithm_in, clean, environment_in, natural, seed_in, seed_of
+from bench.imports.series import EPISODIC, WINDOW, Series, cleaned, of_episodes
 from bench.imports.source import Source
 
 _TAGS = (
@@ -41,6 +41,7 @@ _TAGS = (
 )
 """Tags that hold a return, the one that is looked for first in front."""
 _SETTINGS = {"config.yml", "args.yml"}
+_NEVER = "settings of a run that left neither evaluations nor Monitor files: it failed, or lies elsewhere"
 
 
 def read_source(path: Path, hints: Hints) -> Finding:
@@ -57,10 +58,13 @@ def read_source(path: Path, hints: Hints) -> Finding:
     runs: list[ForeignRun] = []
     refused: list[Refusal] = []
     aside: Counter[str] = Counter()
-    for folder in sorted({file.parent for file in files}, key=lambda one: natural(str(one))):
-        found = _folder(source, [file for file in files if file.parent == folder], aside)
+    evaluated = any(map(_is_own, files))
+    groups = _grouped(files, aside) if hints.kind in {"", "rl-zoo"} else _by_folder(files)
+    for folder in sorted(groups, key=lambda one: natural(str(one))):
+        found = _folder(source, groups[folder], aside, evaluated=evaluated)
         runs += found.runs
         refused += found.refused
+    refused += [Refusal(source.name(folder), _NEVER) for folder in _begun(files) if hints.kind in {"", "rl-zoo"}]
     named = [_named(run, source) for run in runs]
     refused += gathered([one for one in named if isinstance(one, Refusal)])
     told = tuple(
@@ -84,19 +88,64 @@ def _files(root: Path) -> list[Path]:
     return sorted(visible, key=lambda file: natural(str(file)))
 
 
-def _folder(source: Source, files: Sequence[Path], aside: Counter[str]) -> Finding:
-    """Return what is in one folder, the folders below it left alone."""
+def _by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
+    groups: dict[Path, list[Path]] = {}
+    for file in files:
+        groups.setdefault(file.parent, []).append(file)
+    return groups
+
+
+def _grouped(files: Sequence[Path], aside: Counter[str]) -> dict[Path, list[Path]]:
+    """Return the files by folder, Monitor files above the only evaluations of their run moved to these.
+
+    Where several evaluations lie below, nobody can say whose they are: they are left aside.
+    """
+    groups = _by_folder(files)
+    evaluated = [file.parent for file in files if file.name == "evaluations.npz"]
+    for folder in [one for one in groups if one not in evaluated]:
+        below = [one for one in evaluated if folder in one.parents]
+        monitors = [file for file in groups[folder] if file.name.endswith("monitor.csv")]
+        if below and monitors:
+            groups[folder] = [file for file in groups[folder] if file not in monitors]
+            if len(below) == 1:
+                groups[below[0]] = [*groups[below[0]], *monitors]
+            else:
+                aside["Monitor file above evaluations of several runs"] += len(monitors)
+    return {folder: found for folder, found in groups.items() if found}
+
+
+def _begun(files: Sequence[Path]) -> list[Path]:
+    """Return the folders with an RL Zoo run's settings and nothing else of it, there or one folder above."""
+    there = {file.parent for file in files if _is_own(file)}
+    settings = {file.parent for file in files if file.name in _SETTINGS}
+    return sorted(folder for folder in settings if folder not in there and folder.parent not in there)
+
+
+def _is_own(file: Path) -> bool:
+    """Return whether stable-baselines3 or its kin writes such a file."""
+    return file.name == "evaluations.npz" or file.name.endswith("monitor.csv")
+
+
+def _folder(source: Source, files: Sequence[Path], aside: Counter[str], *, evaluated: bool) -> Finding:
+    """Return what is in one folder, the folders below it left alone.
+
+    Args:
+        source: the source.
+        files: those of the folder.
+        aside: counts what is not looked at, by kind.
+        evaluated: whether evaluations or Monitor files are anywhere in the source: event files then tell of their runs.
+    """
     wanted = source.hints.kind
     runs: list[ForeignRun] = []
     refused: list[Refusal] = []
-    own = [file for file in files if file.name == "evaluations.npz" or file.name.endswith("monitor.csv")]
+    own = [file for file in files if _is_own(file)]
     if own and wanted in {"", "rl-zoo", "evaluations", "monitor"}:
         found = read_folder(source, own)
         runs += found.runs
         refused += found.refused
     events = [file for file in files if "tfevents" in file.name]
     rest = [file for file in files if file not in own and file not in events and file.name not in _SETTINGS]
-    readable = events if wanted == "tensorboard" or (not wanted and not own) else []
+    readable = events if wanted == "tensorboard" or (not wanted and not evaluated) else []
     if readable:
         _try(lambda: runs.extend(_events(source, readable)), source.name(readable[0].parent), refused)
     for file in rest:
@@ -139,7 +188,10 @@ def _table(source: Source, file: Path) -> list[ForeignRun]:
     told = {
         "tianshou": "test episodes; how many and whether exploration was on, the file does not say",
     }.get(kind, "")
-    return [_run(source, file, kind, one, told) for one in table.read_table(text, kind, hints)]
+    found = [_run(source, file, kind, one, told) for one in table.read_table(text, kind, hints)]
+    if len(found) == 1 and found[0].seed is None:
+        return [replace(found[0], seed=seed_in(file.stem))]
+    return found
 
 
 def _json(source: Source, file: Path) -> list[ForeignRun]:
@@ -156,7 +208,7 @@ def _run(source: Source, file: Path, kind: str, series: Series, told: str) -> Fo
     training, said = "training" in words, source.hints.episodes
     if said:
         words, training = (TRAINING if said == "training" else f"evaluation episodes; {words}"), said == "training"
-    final = None if len(series.steps) else series.values
+    bare = not len(series.steps)
     return ForeignRun(
         kind,
         series.algorithm,
@@ -164,9 +216,9 @@ def _run(source: Source, file: Path, kind: str, series: Series, told: str) -> Fo
         series.run,
         series.seed,
         series.steps,
-        series.values[:, None] if final is None else series.values[:0, None],
+        series.values[:0, None] if bare else series.values[:, None],
         (source.hashes[file],),
-        final=final,
+        final=series.values if bare else series.final,
         evaluation=words,
         deterministic=False if training else None,
         notes=series.notes,
@@ -185,12 +237,17 @@ def _events(source: Source, files: Sequence[Path]) -> Iterator[ForeignRun]:
             f"has no tag {asked or 'of returns that is known'}; there are {told}; name one with --metric"
         )
     rows = [(float(step), value) for one in scalars for step, _, value in one.series.get(tag, ())]
-    steps, values, notes = cleaned(rows)
+    final = None
+    if EPISODIC in tag:
+        steps, values, notes, final = of_episodes(rows)
+    else:
+        steps, values, notes = cleaned(rows)
     training = not tag.startswith(("eval", "test"))
     told = TRAINING if training else "evaluations; how many episodes, and how it acted, the file does not say"
+    told += f": means of the last {WINDOW}; final: the last {WINDOW}" * (final is not None)
     folder = source.name(files[0].parent)
     name = PurePosixPath(folder).name
-    series = Series("", "", name, seed_in(name), steps, values, (*notes, *_cut(scalars)), f"tag {tag}: {told}")
+    series = Series("", "", name, seed_of(folder), steps, values, (*notes, *_cut(scalars)), f"tag {tag}: {told}", final)
     yield replace(_run(source, files[0], "tensorboard", series, ""), files=tuple(source.hashes[file] for file in files))
 
 
@@ -215,6 +272,6 @@ def _named(run: ForeignRun, source: Source) -> ForeignRun | Refusal:
     if lacking:
         stepless = not (hints.steps or run.budget or run.last_step or len(run.steps))
         return Refusal(run.place, "; ".join([*lacking, NO_STEPS] if stepless else lacking))
-    if not (run.returns.size or run.final is not None):
-        return Refusal(run.place, "holds no value")
+    if not (run.returns.size or (run.final is not None and run.final.size)):
+        return Refusal(run.place, "holds no value that is finite")
     return replace(run, algorithm=clean(algorithm), environment=clean(environment))

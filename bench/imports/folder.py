@@ -21,9 +21,9 @@ from bench.imports.found import (
     Refusal,
     RefusedError,
 )
-from bench.imports.monitor import POINTS, WINDOW, Episodes, merge, read_monitor, training_curve
-from bench.imports.names import natural, seed_in
-from bench.imports.series import whole
+from bench.imports.monitor import Episodes, merge, read_monitor, training_curve
+from bench.imports.names import natural, seed_in, seed_of
+from bench.imports.series import POINTS, WINDOW, whole
 from bench.imports.settings import read_settings
 from bench.imports.source import Source
 
@@ -104,7 +104,7 @@ def _monitored(source: Source, name: str, episodes: Episodes, settings: _Setting
     notes = _left_out(episodes)
     run = replace(_plain(source, settings, [*files, *settings.files], episodes.environment), run=name, notes=notes)
     if run.seed is None:
-        run = replace(run, seed=seed_in(name or files[0].parent.name))
+        run = replace(run, seed=seed_in(name) if name else seed_of(source.name(files[0].parent)))
     if source.hints.episodes == "evaluation":
         return replace(
             run,
@@ -141,7 +141,7 @@ def _evaluated(source: Source, file: Path, workers: Mapping[Path, Episodes], set
     rule = "RL Zoo's rule" if zoo else "EvalCallback's default"
     return replace(
         run,
-        seed=run.seed if run.seed is not None else seed_in(file.parent.name),
+        seed=run.seed if run.seed is not None else seed_of(source.name(file.parent)),
         steps=steps,
         returns=returns,
         lengths=lengths,

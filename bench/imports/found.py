@@ -123,9 +123,15 @@ class ForeignRun:
 
     @property
     def content(self) -> str:
-        """The hash of the numbers: equal for the same run found again, under whatever name."""
-        numbers = [self.steps.tolist(), self.returns.tolist(), None if self.final is None else self.final.tolist()]
-        text = json.dumps([self.kind, self.algorithm, self.environment, self.run, self.seed, numbers])
+        """The hash of the numbers: equal for the same run found again, under whatever name.
+
+        Runs without any variation, all of them at a floor or a cap, may well be equal: there the file counts, too.
+        """
+        final = [] if self.final is None else self.final.tolist()
+        numbers = [self.steps.tolist(), self.returns.tolist(), final]
+        constant = len({*self.returns.ravel().tolist(), *final}) <= 1
+        where = [file.name for file in self.files] if constant else []
+        text = json.dumps([self.kind, self.algorithm, self.environment, self.run, self.seed, numbers, where])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

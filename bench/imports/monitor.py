@@ -1,9 +1,10 @@
 """Monitor files of one run in, its episodes in order and its training curve out.
 
 `k.monitor.csv` with a number k are the parallel environments of one run; any other prefix is a run of its own. The
-episodes of parallel environments are merged by the clock (`t_start` of the header plus `t`), and the environment steps
-are the running sum of their lengths. The training curve has at most 20 points at equal distances; each is the mean of
-the last (at most) 100 episodes that had ended by then.
+episodes of parallel environments are merged by the clock (`t_start` of the header plus `t`; within a file the order
+stands, and where the clock falls a session began anew), and the environment steps are the running sum of their lengths.
+The training curve has at most 20 points at equal distances; each is the mean of the last (at most) 100 episodes that
+had ended by then.
 """
 
 from __future__ import annotations
@@ -17,9 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.imports.found import Floats, Integers, RefusedError
-
-POINTS = 20
-WINDOW = 100
+from bench.imports.series import POINTS, WINDOW
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +29,7 @@ class Episodes:
     """(episodes,)"""
     lengths: Integers
     seconds: Floats
-    """Since training began."""
+    """Since training began; NaN where the file has no clock."""
     environment: str
     """Id in the header; empty where there is none."""
     left_out: int
@@ -51,17 +50,28 @@ def read_monitor(text: str) -> Episodes:
     lines = text.splitlines()
     start, environment = 0.0, ""
     if lines and lines[0].startswith("#"):
-        start, environment = _header(lines.pop(0)[1:])
-    rows = [row for row in csv.reader(io.StringIO("\n".join(lines))) if row]
+        start, environment = _header(lines[0][1:])
+    # A session that goes on in the same file may write its headers again; its clock begins anew.
+    rows = [row for row in csv.reader(io.StringIO("\n".join(line for line in lines if line[:1] != "#"))) if row]
     names = [name.strip() for name in rows[0]] if rows else []
     if not {"r", "l"} <= set(names):
         raise RefusedError("no Monitor file: its header lacks the columns r and l")
-    found = [episode for row in rows[1:] if (episode := _episode(row, names)) is not None]
+    body = [row for row in rows[1:] if [name.strip() for name in row] != names]
+    found = [episode for row in body if (episode := _episode(row, names)) is not None]
     if not found:
         raise RefusedError("holds no finished episode")
     table = np.array(found, dtype=np.float64)
-    left_out = len(rows) - 1 - len(found)
-    return Episodes(table[:, 0], table[:, 1].astype(np.int64), table[:, 2] + start, environment, left_out)
+    clock = _going_on(table[:, 2]) + start if "t" in names else np.full(len(table), np.nan)
+    return Episodes(table[:, 0], table[:, 1].astype(np.int64), clock, environment, len(body) - len(found))
+
+
+def _going_on(clock: Floats) -> Floats:
+    """Return a clock that never falls: where it does a session began anew, at the end of the one before."""
+    falls = np.flatnonzero(np.diff(clock) < 0)
+    ends = np.zeros(len(clock))
+    for place in falls:
+        ends[place + 1 :] += clock[place]
+    return np.asarray(clock + ends)
 
 
 def merge(files: list[Episodes]) -> Episodes:
@@ -72,9 +82,11 @@ def merge(files: list[Episodes]) -> Episodes:
     named = {one.environment for one in files if one.environment}
     if len(named) > 1:
         raise RefusedError(f"its files name several environments: {', '.join(sorted(named))}")
-    order = np.argsort(seconds, kind="stable")
+    # Without a clock, parallel environments are taken to go in step.
+    timed = bool(np.isfinite(seconds).all())
+    order = np.argsort(seconds if timed else np.concatenate([one.steps for one in files]), kind="stable")
     # The clock of each file starts with its environment; the run starts with the first of them.
-    clock = seconds[order] - (seconds.min() if len(seconds) and seconds.min() > _EPOCH else 0.0)
+    clock = seconds[order] - (seconds.min() if timed and seconds.min() > _EPOCH else 0.0)
     left_out = sum(one.left_out for one in files)
     return Episodes(returns[order], lengths[order], clock, next(iter(named), ""), left_out)
 
@@ -103,7 +115,7 @@ def _header(text: str) -> tuple[float, str]:
         raise RefusedError("no Monitor file: the line after `#` is no JSON object")
     start, name = header.get("t_start", 0.0), header.get("env_id")
     known = isinstance(start, int | float) and abs(start) < _MOST_LENGTH
-    return float(start) if known else 0.0, name if isinstance(name, str) else ""
+    return float(start) if known else 0.0, name if isinstance(name, str) and name != "None" else ""
 
 
 def _episode(row: list[str], names: list[str]) -> tuple[float, int, float] | None:
@@ -112,7 +124,7 @@ def _episode(row: list[str], names: list[str]) -> tuple[float, int, float] | Non
         return None
     cells = dict(zip(names, row, strict=True))
     try:
-        value, length, clock = float(cells["r"]), float(cells["l"]), float(cells.get("t", "nan"))
+        value, length, clock = float(cells["r"]), float(cells["l"]), float(cells.get("t", 0.0))
     except ValueError:
         return None
     fine = math.isfinite(value) and length == length // 1 and 0 < length < _MOST_LENGTH

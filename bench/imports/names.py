@@ -12,6 +12,7 @@ _ENVIRONMENT = re.compile(r"((?:[A-Za-z][A-Za-z0-9]*/)?[A-Za-z][A-Za-z0-9]*(?:[A
 _OTHERS = ("npg", "acktr", "acer", "her", "c51", "rainbow", "iqn", "fqf", "ppg", "rpo", "redq", "vpg", "droq")
 """Algorithms that folders of other projects are named after and that this project does not run."""
 _MOST_NAME = 100
+"""Bytes: a trial's folder is named after its environment, and file systems bound such names."""
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:
@@ -22,7 +23,7 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 def clean(text: str) -> str:
     """Return a name that can stand in a suite and in a folder's name: printable, one line, without `@`."""
     printable = "".join(letter for letter in text if letter.isprintable() and letter != "@")
-    return " ".join(printable.split())[:_MOST_NAME]
+    return " ".join(printable.split()).encode()[:_MOST_NAME].decode(errors="ignore")
 
 
 def slug(text: str) -> str:
@@ -44,12 +45,23 @@ def algorithm_in(path: PurePath) -> str:
 def environment_in(path: PurePath) -> str:
     """Return the environment id, `CartPole-v1` or the like, that a path is named after; empty where none is."""
     for part in _parts(path):
-        # `ppo-CartPole-v1` names two things; the algorithm goes first.
-        head, _, rest = part.partition("-")
-        text = rest if head.casefold() in {*algorithms(), *_OTHERS} else part
-        if match := _ENVIRONMENT.search(text.rsplit("__", 3)[0] if "__" in text else text):
-            return match[1]
+        for text in _texts(part):
+            if match := _ENVIRONMENT.search(text):
+                return match[1]
     return ""
+
+
+def _texts(part: str) -> list[str]:
+    """Return the pieces of a name among which an environment id may be, whole: without the algorithm before it."""
+    # CleanRL's `env__script__seed__time`, and whatever else parts names so.
+    pieces = part.split("__") if "__" in part else [part]
+    return [_without_algorithm(piece) for piece in pieces]
+
+
+def _without_algorithm(piece: str) -> str:
+    # `ppo-CartPole-v1` and `ppo_CartPole-v1` name two things.
+    found = re.match(r"([^-_]+)[-_](.+)", piece)
+    return found[2] if found and found[1].casefold() in {*algorithms(), *_OTHERS} else piece
 
 
 def seed_in(text: str) -> int | None:
@@ -58,6 +70,11 @@ def seed_in(text: str) -> int | None:
         return int(match[1])
     parts = text.split("__")
     return int(parts[2]) if len(parts) == 4 and parts[2].isdecimal() and len(parts[2]) < 10 else None  # noqa: PLR2004 - CleanRL's four parts
+
+
+def seed_of(folder: str) -> int | None:
+    """Return the seed that a folder is named after, or else one above it; None where none is."""
+    return next((seed for part in reversed(PurePath(folder).parts) if (seed := seed_in(part)) is not None), None)
 
 
 def _parts(path: PurePath) -> Iterable[str]:

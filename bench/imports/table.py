@@ -12,14 +12,14 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from bench.imports.found import TRAINING, Hints, RefusedError
 from bench.imports.names import natural, seed_in
-from bench.imports.series import Series, cleaned, number, whole
+from bench.imports.series import EPISODIC, WINDOW, Series, cleaned, number, of_episodes, whole
 
 ROLES = {
     "algorithm": ("algorithm", "algo", "agent", "method", "label", "exp_name", "alg"),
@@ -60,8 +60,12 @@ ROLES = {
 
 _GAPS = {"", "-", "--", "na", "n/a", "nan", "none", "null"}
 """What stands for a value that is not there."""
+_EPISODES = {"episode", "episode_id", "ep", "eval_episode", "test_episode"}
+"""Columns that tell the episodes of one evaluation apart."""
 _FIRST_COLUMNS = {"step", "global_step", "_step", "relative time (process)", "relative time (wall)", "wall time"}
-_SPREADS = {"std", "stderr", "sem", "ci", "ci95", "score_std", "std_return", "return_std", "rew_std", "rew:shaded"}
+_SPREADS = {"std", "stderr", "sem", "ci", "ci95", "score_std", "std_return", "return_std", "rew_std", "rew:shaded"} | {
+    f"{start}{end}" for start in ("", "ci_") for end in ("lower", "upper")
+}
 _RUN_PREFIX = "rew:"
 _DECIMAL_COMMA = re.compile(r"^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$")
 
@@ -80,18 +84,26 @@ def kind_of(header: Sequence[str], hints: Hints) -> str:
 def rows_of(text: str) -> list[list[str]]:
     """Return the cells of every row that has any; commas, semicolons or tabs part the columns, as in the first.
 
-    Where semicolons part them, commas within numbers are taken for decimal points.
-
     Raises:
         RefusedError: no readable CSV.
     """
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    mark = max(",;\t", key=first.count)
     try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=mark) if any(cell.strip() for cell in row)]
+        reader = csv.reader(io.StringIO(text), delimiter=_mark(text))
+        return [row for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise RefusedError(f"no readable CSV ({error})") from None
-    return [[re.sub(_DECIMAL_COMMA, r"\1.\2", cell) for cell in row] for row in rows] if mark == ";" else rows
+
+
+def _mark(text: str) -> str:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return max(",;\t", key=first.count)
+
+
+def _pointed(cells: Mapping[str, str], steps: Collection[str]) -> dict[str, str]:
+    """Return a row with decimal commas as points; a comma among steps can only part thousands, and stays."""
+    return {
+        name: cell if name.casefold() in steps else _DECIMAL_COMMA.sub(r"\1.\2", cell) for name, cell in cells.items()
+    }
 
 
 def read_table(text: str, kind: str, hints: Hints) -> list[Series]:
@@ -107,6 +119,9 @@ def read_table(text: str, kind: str, hints: Hints) -> list[Series]:
     if repeated := [name for name, count in Counter(header).items() if count > 1 and name]:
         raise RefusedError(f"column {repeated[0]!r} occurs twice")
     table = [dict(zip(header, row, strict=False)) for row in rows[1:]]
+    if _mark(text) == ";":
+        steps = {*ROLES["steps"], *_FIRST_COLUMNS, hints.columns.get("steps", "").casefold()}
+        table = [_pointed(row, steps) for row in table]
     if kind == "tianshou":
         columns = [name for name in header if name.startswith(_RUN_PREFIX) and name != "rew:shaded"]
         return _columns(table, "env_step", {name: name.removeprefix(_RUN_PREFIX) for name in columns})
@@ -133,20 +148,44 @@ def _long(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hint
             nameless += 1
             continue
         value = _value(row, at["return"])
-        step = _value(row, at["steps"]) if "steps" in at else math.nan
+        step = _step(row, at["steps"]) if "steps" in at else math.nan
         key = (_cell(row, at, "algorithm"), _cell(row, at, "environment"), run)
         groups.setdefault(key, []).append((step, value))
     notes = (f"{nameless} rows have no run identifier: left out",) if nameless else ()
     if not groups:
         raise RefusedError(f"every row lacks its run identifier (column {seed!r})")
     found = []
-    for (algorithm, environment, run), rows in groups.items():
+    episodes = next((name for name in header if name.casefold() in _EPISODES), "") if "steps" in at else ""
+    for (algorithm, environment, run), told in groups.items():
+        rows = _averaged(told) if episodes else told
+        if seed and "steps" in at:
+            _require_steps(rows, seed, [name for name in header if name not in at.values()])
         parts = [rows] if seed or "steps" not in at else _apart(rows)
         for place, part in enumerate(parts):
             name = run or (str(place) if len(parts) > 1 else "")
-            mine = notes if seed or len(parts) == 1 else (*notes, "no run identifiers: told apart by their steps")
+            mine = (*notes, f"the mean of the rows of a step, one for each {episodes}") if episodes else notes
+            mine = mine if seed or len(parts) == 1 else (*mine, "no run identifiers: told apart by their steps")
             found += _series(algorithm, environment, name, whole(run) if run else None, part, mine, "steps" in at)
     return found
+
+
+def _averaged(rows: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return one row for each step: the mean over its episodes."""
+    steps: dict[float, list[float]] = {}
+    for step, value in rows:
+        steps.setdefault(step, []).append(value)
+    return [(step, math.fsum(values) / len(values)) for step, values in steps.items()]
+
+
+def _require_steps(rows: Sequence[tuple[float, float]], seed: str, others: Sequence[str]) -> None:
+    """Raise RefusedError where a run has most of its steps more than once: what tells these rows apart is unknown."""
+    steps = {step for step, _ in rows if math.isfinite(step)}
+    if len(steps) > 1 and len(rows) >= 2 * len(steps):
+        told = f"; does one of {_listed(others)} tell runs or algorithms apart?" if others else ""
+        raise RefusedError(
+            f"each step stands {len(rows) / len(steps):.0f} times in one run (column {seed!r}){told} "
+            "--columns seed=... or algorithm=..."
+        )
 
 
 def _value(row: Mapping[str, str], column: str) -> float:
@@ -162,23 +201,37 @@ def _value(row: Mapping[str, str], column: str) -> float:
         raise RefusedError(f"{text[:40]!r} in column {column!r} is no number") from None
 
 
+def _step(row: Mapping[str, str], column: str) -> float:
+    """Return the number of steps in a column, NaN for a gap.
+
+    Raises:
+        RefusedError: another text, or no whole number: steps in millions would fall together.
+    """
+    found = _value(row, column)
+    if math.isfinite(found) and found != found // 1:
+        raise RefusedError(f"{row[column].strip()!r} in column {column!r} is no whole number of steps")
+    return found
+
+
 def _cell(row: Mapping[str, str], at: Mapping[str, str], role: str) -> str:
     return (row.get(at[role]) or "").strip() if role in at else ""
 
 
 def _roles(header: Sequence[str], hints: Hints) -> dict[str, str]:
-    unknown = [column for column in hints.columns.values() if column not in header]
-    if unknown:
-        raise RefusedError(f"has no column {unknown[0]!r}; there are {_listed(header)}")
+    asked = [*hints.columns.values(), *([hints.metric] if hints.metric else [])]
+    if unknown := [column for column in asked if column not in header]:
+        raise RefusedError(f"has no column {_listed(unknown)}; there are {_listed(header)}")
     folded = {name.casefold(): name for name in reversed(header)}
     usual = {
         role: folded[next(name for name in names if name in folded)]
         for role, names in ROLES.items()
         if any(name in folded for name in names)
     }
-    if hints.metric and hints.metric in header:
-        usual["return"] = hints.metric
-    return {**usual, **hints.columns}
+    named = {**({"return": hints.metric} if hints.metric else {}), **hints.columns}
+    several = [folded[name] for name in ROLES["return"] if name in folded]
+    if len(several) > 1 and "return" not in named and not hints.wide:
+        raise RefusedError(f"any of {_listed(several)} could be the returns; name one with --columns return=...")
+    return {**usual, **named}
 
 
 def _apart(rows: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
@@ -247,7 +300,7 @@ def _wide(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hint
         return _columns(table, steps, {name: name for name in columns})
     found = []
     for name in columns:
-        rows = [(_value(row, steps) if steps else math.nan, _value(row, name)) for row in table]
+        rows = [(_step(row, steps) if steps else math.nan, _value(row, name)) for row in table]
         parts = _apart(rows) if steps else [rows]
         for place, part in enumerate(parts):
             run = str(place) if len(parts) > 1 else ""
@@ -259,7 +312,7 @@ def _columns(table: Sequence[Mapping[str, str]], steps: str, columns: Mapping[st
     """Return one run for each column; `columns` maps a column to its run's name."""
     found = []
     for column in sorted(columns, key=natural):
-        rows = [(_value(row, steps), _value(row, column)) for row in table]
+        rows = [(_step(row, steps), _value(row, column)) for row in table]
         at, values, notes = cleaned(rows)
         name = columns[column]
         found.append(Series("", "", name, seed_in(name), at, values, notes))
@@ -282,10 +335,15 @@ def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hin
         if metric != chosen:
             continue
         # An empty cell is how this export writes rows of other runs: no gap, and not worth a note.
-        rows = [(_value(row, steps), _value(row, column)) for row in table if (row.get(column) or "").strip()]
-        at, values, notes = cleaned(rows)
+        rows = [(_step(row, steps), _value(row, column)) for row in table if (row.get(column) or "").strip()]
+        final = None
+        if EPISODIC in metric:
+            at, values, notes, final = of_episodes(rows)
+        else:
+            at, values, notes = cleaned(rows)
         notes = (*notes, *_averages(table, column), *_subsampled(steps))
-        found.append(Series("", "", run.strip(), seed_in(run), at, values, notes, _told(metric)))
+        told = _told(metric) + f"; means of the last {WINDOW}; final: the last {WINDOW}" * (final is not None)
+        found.append(Series("", "", run.strip(), seed_in(run), at, values, notes, told, final))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
+from bench.imports import origins
 from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment, what_it_holds
 from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
 from bench.records import AnalysisPlan, Comparison, Reference
@@ -187,13 +188,15 @@ def _by_rank(pairs: Iterable[tuple[Cell, Cell]], plan: AnalysisPlan) -> bool:
 
 def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str], *, ranked: bool) -> str:
     """Return why two cells cannot be compared; empty where they can."""
+    from bench.analysis.scores import like_budgets  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
     ours, theirs = pair
     lacking = [name for cell, name in zip(pair, sides, strict=True) if not cell.runs]
     if lacking:
         return f"no runs {' and '.join(lacking)}"
     if ours.reference is None and not ranked:
         return "no reference returns, hence no scores; by itself it is compared by rank"
-    if ours.budget != theirs.budget:
+    if not like_budgets(ours, theirs):
         return f"the budgets differ, {ours.budget:,} against {theirs.budget:,} steps"
     modes = [cell.entries[0].trial.evaluation.deterministic for cell in pair]
     return "one side is evaluated deterministically, the other is not" if modes[0] != modes[1] else ""
@@ -215,7 +218,10 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
     first, second = (open_experiment(Path(name), results=results) for name in (left, right))
     if first.store.root.resolve() == second.store.root.resolve():
         raise BenchError(f"{left} and {right} are the same results; name two sets, or two algorithms with --in {left}")
-    plan, known = first.suite.analysis, {**references(second.suite), **references(first.suite)}
+    plan, mine = first.suite.analysis, references(first.suite)
+    # A reference that only the second set has is better than none.
+    known = {**references(second.suite), **{name: found for name, found in mine.items() if found is not None}}
+    known = {**dict.fromkeys(mine), **known}
     ours, theirs = _cells(first, known, plan), _cells(second, known, plan)
     shared = [key for key in ours if key in theirs]
     ranked = _by_rank([(ours[key], theirs[key]) for key in shared], plan)
@@ -267,6 +273,9 @@ def _comparison(
 
     ours, theirs = ([found for match in matches for found in match.cells[side]] for side in (0, 1))
     twice = repeated(ours, theirs)
+    foreign = origins([run.record for found in (*ours, *theirs) for run in found.runs if run.record is not None])
+    others = differences(ours, theirs, settings=between == "results")
+    unknown = ("what is known of imported results is in the notes above; versions and machines are not",)
     warning = f"{twice} runs are the same on both sides, definition, seed and returns: a copy is no new evidence"
     return Comparison(
         left=names[0],
@@ -277,6 +286,6 @@ def _comparison(
         margin=plan.margin,
         rows=versus(matches, plan, np.random.default_rng(BOOTSTRAP_SEED)),
         left_out=left_out,
-        differences=differences(ours, theirs, settings=between == "results"),
-        warnings=(warning,) if twice else (),
+        differences=others or (unknown if foreign else ()),
+        warnings=(*(text.removesuffix(".") for text in foreign), *((warning,) if twice else ())),
     )

@@ -97,6 +97,12 @@ def import_source(
     existing = list(store.outcomes())
     day = (today or date.today()).isoformat()  # noqa: DTZ011 - the day of whoever imports
     prepared, refused = outcomes(finding.runs, existing, hints, day, " (imported)" if own else "")
+    if hints.label in {one.trial.label for one in existing if not imported(one)} - {""}:
+        raise BenchError(f"--label {hints.label!r} is what own trials of {store.root} are called; choose another")
+    environments = {one.run.environment for one in prepared} | {run.environment for run in finding.runs}
+    if unused := [name for name in hints.rename if name not in environments]:
+        names = ", ".join(sorted(environments)) or "none"
+        raise BenchError(f"--rename {unused[0]}=...: no run is of that environment; there are {names}")
     if hints.label and len({one.run.algorithm for one in prepared}) > 1:
         names = ", ".join(sorted({one.run.algorithm for one in prepared}))
         raise BenchError(f"--label {hints.label!r} names one algorithm, and the source has several: {names}")
@@ -156,7 +162,8 @@ def _description(store: Store, found: Sequence[Outcome]) -> str:
     suite = completed(before, [one.trial for one in found])
     seeds = sorted({one.trial.seed for one in found})
     plan = Counter(one.trial.evaluation for one in found).most_common(1)[0][0]
-    evaluation = asdict(replace(plan, points=max(1, plan.points), episodes=max(1, plan.episodes)))
+    least = {name: max(1, getattr(plan, name)) for name in ("points", "episodes", "final_episodes")}
+    evaluation = asdict(replace(plan, **least))
     lines = [
         "# Results of others, kept by `bench import`; `bench report` on this folder shows them.",
         "# There is nothing to run. Title, question, analysis and references may be changed here.",

@@ -363,7 +363,9 @@ def _efficiency_row(at: Places, cell: CellEstimate) -> tuple[Cell, ...]:
     return (
         trace(cell.label),
         Cell(cell.environment),
-        trace(reached.reached, f"{reached.reached} of {reached.n}"),
+        trace(None, note=reached.share.note)
+        if reached.share.estimate is None
+        else trace(reached.reached, f"{reached.reached} of {reached.n}"),
         trace(_whole(reached.median_steps), note=_unreached(cell, reached.median_steps)),
         trace(reached.median_seconds, note=_unreached(cell, reached.median_seconds)),
         trace(cell.auc_score),
@@ -405,7 +407,8 @@ def _files(links: Links) -> Cell:
 def _unreached(cell: CellEstimate, median: float | None) -> str:
     if median is not None:
         return ""
-    return NOT_REACHED if cell.threshold.n else cell.threshold.share.note or "No runs."
+    known = cell.threshold.n and cell.threshold.share.estimate is not None
+    return NOT_REACHED if known else cell.threshold.share.note or "No runs."
 
 
 def _overshoot(cell: CellEstimate) -> str:
