@@ -553,6 +553,17 @@ def test_a_run_that_has_grown_is_refused_where_it_would_count_twice(tmp_path: Pa
     assert len(brought(path, tmp_path, into="another").runs) == 2
 
 
+def test_a_budget_ends_a_run_at_the_point_that_reaches_it(tmp_path: Path) -> None:
+    rows = [[0, step, step] for step in (500, 1010, 1020)]
+    path = write(tmp_path / "x.csv", ["seed", "step", "score"], *rows)
+    found = brought(path, tmp_path, algorithm="a", environment="E-v0", steps=1000)
+    assert kept(tmp_path)[0].curve.steps.tolist() == [500, 1010]
+    assert found.runs[0].notes == ("1 of 3 points lie past the budget of 1,000 steps: left out",)
+    # The next lies more than 5 % past 900.
+    brought(path, tmp_path, "early", algorithm="a", environment="E-v0", steps=900)
+    assert (kept(tmp_path, "early")[0].final.steps, kept(tmp_path, "early")[0].final.returns.tolist()) == (500, [500.0])
+
+
 def test_runs_at_a_floor_are_as_many_as_their_files(tmp_path: Path) -> None:
     for run in range(3):
         zoo_run(tmp_path / "logs" / "dqn" / f"MountainCar-v0_{run + 1}", run, [[-200.0, -200.0], [-200.0, -200.0]])

@@ -23,7 +23,7 @@ name: bad
 seeds: 1
 evaluation: {points: 2, episodes: 2, final_episodes: 2}
 hyperparameters: default
-limits: {timeout_minutes: 0.1, memory_gb: 1}
+limits: {timeout_minutes: 0.3, memory_gb: 1}
 algorithms: [q_learning]
 environments:
   "bench.environments.toy:bench/Crash-v0": {steps: 100, kwargs: {after: 10}}

@@ -13,6 +13,7 @@ from bench.records import Aggregate, AnalysisPlan, Record, ReferenceLine
 
 RECOMMENDED_RUNS = 10
 _VISIBLE_OVERSHOOT = 0.05
+_MOST = 8
 _BUSY = 1.5
 """Load per thread of our own from which something else was running."""
 
@@ -140,17 +141,16 @@ def _unequal_conditions(cells: Sequence[Cell]) -> Iterator[str]:
     conditions = defaultdict(set)
     for cell in cells:
         conditions[cell.environment].add((cell.budget, cell.entries[0].trial.evaluation))
-    unequal = _listed(environment for environment, found in conditions.items() if len(found) > 1)
+    unequal = _some(environment for environment, found in conditions.items() if len(found) > 1)
     if unequal:
-        yield (
-            f"Budgets or evaluation plans differ between the algorithms on {unequal}: no fair comparison. Algorithms "
-            f"whose budgets differ by more than {100 * LIKE_BUDGETS:.0f} % are not compared."
-        )
+        budgets = any(len({budget for budget, _ in found}) > 1 for found in conditions.values())
+        apart = f" Algorithms whose budgets differ by more than {100 * LIKE_BUDGETS:.0f} % are not compared." * budgets
+        yield f"Budgets or evaluation plans differ between the algorithms on {unequal}: no fair comparison.{apart}"
 
 
 def _overshoot(cells: Sequence[Cell]) -> Iterator[str]:
     over = [(cell, share) for cell in cells if (share := overshoot(cell)) > _VISIBLE_OVERSHOOT]
-    named = _listed(f"{cell.label} on {cell.environment} by {100 * share:.0f} %" for cell, share in over)
+    named = _some(f"{cell.label} on {cell.environment} by {100 * share:.0f} %" for cell, share in over)
     if named:
         yield f"Training went past the budget: {named}."
 
@@ -182,3 +182,8 @@ def _was_busy(resources: Mapping[str, object]) -> bool:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return _listed(listed[:_MOST]) + (f" and {len(listed) - _MOST} more" if len(listed) > _MOST else "")

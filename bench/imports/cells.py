@@ -1,7 +1,8 @@
 """Foreign runs in, outcomes as the store keeps them out, each cell's runs under one definition.
 
 Rules. The budget of a run is what `--steps` says, else what its source states, else that of the cell it joins, else the
-last step of the longest run of its cell. What was measured more than 5 % past the budget is left out. A run that ends
+last step of the longest run of its cell. What was measured past the budget is left out, but for the point that first
+reaches it where that is within 5 %. A run that ends
 earlier than a tenth of the budget and one evaluation before it is a failed run, never a dropped one. A run without a
 seed, or whose seed another run of its cell has, takes the smallest free number. A run that has grown since it was
 imported is refused: as a new one it would count twice.
@@ -172,9 +173,11 @@ def _end(run: ForeignRun) -> int:
 
 
 def _within(run: ForeignRun, budget: int | None) -> int:
-    """Return how many points lie within the budget."""
-    limit = np.inf if budget is None else budget * _OVERSHOOT
-    return int(np.searchsorted(run.steps, limit, side="right"))
+    """Return how many points lie within the budget, the one that first reaches it included where it is near."""
+    if budget is None:
+        return len(run.steps)
+    reached = int(np.searchsorted(run.steps, budget)) + 1
+    return min(reached, int(np.searchsorted(run.steps, budget * _OVERSHOOT, side="right")))
 
 
 def _final(run: ForeignRun, budget: int | None) -> tuple[int, Floats]:
