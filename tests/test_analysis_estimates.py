@@ -416,7 +416,9 @@ def test_the_answer_without_references_names_whom_ranks_choose_or_leave_open() -
     unit = "By how much cannot be told: no environment has reference returns to score by."
     assert answer(ppo=low, dqn=middle, sac=high) == (told, unit)
     # A baseline is never chosen.
-    assert answer(ppo=low, dqn=middle, random=high)[0].startswith("Ranked by return on this environment choose dqn")
+    chosen, _, floor = answer(ppo=low, dqn=middle, random=high)
+    assert chosen.startswith("Ranked by return on this environment choose dqn")
+    assert floor == "Not shown to be better than random, which does not learn: ppo and dqn."
     open_ = "ranked by return on this environment, nothing is shown to be better than dqn or sac."
     assert answer(ppo=low, dqn=high, sac=high) == (
         f"Not enough evidence to name a best algorithm: {open_}",

@@ -548,9 +548,23 @@ def test_a_run_that_has_grown_is_refused_where_it_would_count_twice(tmp_path: Pa
     before = everything(tmp_path / "results")
     found = brought(curve(path, [1.0, 2.0, 3.0]), tmp_path)
     (refusal,) = found.refused
-    assert refusal.reason == "2 runs: has changed since it was imported; --into puts it into another set"
+    assert refusal.reason == "2 runs: may be a run imported before, further on; --into puts it into another set"
     assert everything(tmp_path / "results") == before
     assert len(brought(path, tmp_path, into="another").runs) == 2
+    # One that begins otherwise is another run that happens to have the same name.
+    other = brought(curve(tmp_path / "bob" / path.name, [7.0, 8.0]).parent.parent / "bob", tmp_path, into="theirs")
+    assert len(other.runs) == 2
+
+
+def test_a_restarted_run_with_one_event_file_more_is_the_same_run(tmp_path: Path) -> None:
+    folder = tmp_path / "CartPole-v1__ppo__3__1700000000"
+    folder.mkdir()
+    (folder / "events.out.tfevents.1.host").write_bytes(EVENTS[:-60])
+    brought(tmp_path, tmp_path)
+    (folder / "events.out.tfevents.2.host").write_bytes(EVENTS)
+    found = brought(tmp_path, tmp_path)
+    assert [run.state for run in found.runs] in (["there already"], [])
+    assert len(folders(tmp_path)) == 1
 
 
 def test_a_budget_ends_a_run_at_the_point_that_reaches_it(tmp_path: Path) -> None:
@@ -589,6 +603,18 @@ def test_a_run_told_in_several_folders_is_one_run(tmp_path: Path) -> None:
     # The training episodes that had ended by then.
     assert record.curve.training_returns.tolist() == [5.0, 6.0]
     assert found.aside == ("left aside: 1 file of kind TensorBoard events",)
+
+
+def test_monitor_files_beside_an_evaluation_are_not_taken_for_training(tmp_path: Path) -> None:
+    (tmp_path / "run" / "eval").mkdir(parents=True)
+    (tmp_path / "run" / "monitor.csv").write_text(monitor([(5.0, 40, 1.0), (7.0, 60, 2.0)]))
+    (tmp_path / "run" / "other.monitor.csv").write_text(monitor([(9.0, 30, 1.0)]))
+    (tmp_path / "run" / "eval" / "monitor.csv").write_text(monitor([(1.0, 500, 1.0), (2.0, 500, 2.0)]))
+    np.savez(tmp_path / "run" / "eval" / "evaluations.npz", timesteps=[50, 100], results=[[1.0], [2.0]])
+    found = brought(tmp_path, tmp_path, algorithm="ppo")
+    # The evaluated run has 100 training steps, not 1,100; the other file is a run of its own.
+    assert sorted((run.kind, run.steps) for run in found.runs) == [("evaluations", 100), ("monitor", 30)]
+    assert found.aside == ("left aside: 1 file of kind Monitor file of an evaluation",)
 
 
 def test_settings_of_a_run_that_left_nothing_else_are_named(tmp_path: Path) -> None:
@@ -635,7 +661,22 @@ def test_pooled_runs_never_take_an_own_algorithms_name_nor_its_verdict_at_anothe
         "softmax_reinforce",
         "random",
     }
-    assert any("budgets differ by more than 5 % are not compared" in warning for warning in found.warnings)
+    told = (
+        "Shown, but neither aggregated nor compared, for their budgets: random (imported) on bench/Bandit-v0 (20 steps"
+    )
+    assert any(warning.startswith(told) for warning in found.warnings)
+    assert "random (imported)" not in {line.label for line in found.aggregates}
+
+
+def test_imported_runs_of_unlike_budgets_are_reported_with_a_caution_and_not_compared_one_to_one(
+    tmp_path: Path,
+) -> None:
+    rows = [["a", "E-v0", seed, 100, seed] for seed in range(4)] + [["b", "E-v0", seed, 300, 9] for seed in range(4)]
+    brought(write(tmp_path / "x.csv", ["algo", "env", "seed", "step", "score"], *rows), tmp_path)
+    found = estimates(open_experiment(tmp_path / "results" / "theirs"))
+    assert any("no fair comparison" in warning for warning in found.warnings)
+    with pytest.raises(BenchError, match="budgets differ, 100 against 300 steps"):
+        compare("a", "b", within=tmp_path / "results" / "theirs")
 
 
 def test_a_comparison_of_imported_runs_says_what_is_not_known_of_them(tmp_path: Path) -> None:
@@ -700,6 +741,12 @@ def test_training_episodes_one_by_one_are_averaged_as_those_of_monitor_files() -
     assert of_episodes([(1.0, math.nan)])[0].size == 0
 
 
+def test_evaluations_that_are_called_episodic_returns_are_evaluations(tmp_path: Path) -> None:
+    header = ["global_step", "E-v1__ppo__2__9 - eval/episodic_return"]
+    brought(write(tmp_path / "x.csv", header, *[[step, step] for step in range(1, 11)]), tmp_path)
+    assert kept(tmp_path)[0].final.returns.tolist() == [10.0]
+
+
 def test_a_wandb_export_of_training_episodes_ends_with_the_mean_of_the_last_hundred(tmp_path: Path) -> None:
     header = ["global_step", "E-v1__ppo__2__9 - charts/episodic_return"]
     brought(write(tmp_path / "x.csv", header, *[[step, step % 2] for step in range(1, 202)]), tmp_path)
@@ -717,7 +764,17 @@ def test_episodes_of_an_evaluation_are_averaged_and_unexplained_repetitions_refu
     rows = [[0, rate, step, step] for rate in (3, 4) for step in (1, 2)]
     path = write(tmp_path / "y.csv", ["seed", "lr", "step", "score"], *rows)
     (refusal,) = read_source(path, Hints(algorithm="a", environment="E-v0")).refused
-    assert refusal.reason.startswith("each step stands 2 times in one run (column 'seed'); does one of 'lr' tell")
+    assert refusal.reason.startswith("2 of 2 steps stand several times in one run (column 'seed'): what tells runs or")
+    assert "(one of 'lr'?)" in refusal.reason
+    # Two runs one below the other, which nothing tells apart: not the means of both.
+    rows = [[step, episode, run] for run in (0, 100) for step in (1, 2) for episode in (0, 1)]
+    path = write(tmp_path / "z.csv", ["step", "episode", "score"], *rows)
+    (refusal,) = read_source(path, Hints(algorithm="a", environment="E-v0")).refused
+    assert refusal.reason.startswith("episode '0' stands twice at step 1: what tells the runs apart?")
+    # A gap among the episodes is left out, not the whole evaluation.
+    path = write(tmp_path / "w.csv", ["step", "episode", "score"], [1, 0, 5], [1, 1, "nan"], [1, 2, 7])
+    (run,) = read_source(path, Hints(algorithm="a", environment="E-v0")).runs
+    assert run.returns.tolist() == [[6.0]]
 
 
 def test_columns_and_steps_that_could_mean_two_things_are_refused(tmp_path: Path) -> None:

@@ -41,10 +41,10 @@ from bench.analysis.scores import (
     complete,
     failure_of,
     learns,
-    like_budgets,
     ranked_returns,
     seconds_of_one_more_run,
     succeeded,
+    takes_part,
     usable,
 )
 from bench.analysis.sequential import caution, sequential_verdicts
@@ -129,10 +129,10 @@ def analyse(
         planned=len(book.entries),
         done=sum(succeeded(entry.outcome) is not None for entry in book.entries),
         failed=sum(c.failed for c in cells),
-        warnings=(*caution(sequence), *cautions(book, cells, aggregates, known, plan)),
+        warnings=(*caution(sequence), *cautions(book, cells, aggregates, known, suite)),
         verdicts=recommendation(told, aggregates, pairs, reliable, baselines, plan)
         if field or not rivals
-        else by_rank([label for label in complete(rivals) if label not in baselines], pairs),
+        else by_rank([label for label in complete(rivals) if label not in baselines], pairs, baselines),
         labels=labels,
         references=known,
         aggregates=aggregates,
@@ -196,15 +196,13 @@ def _environments(suite: Suite, others: Iterable[str]) -> tuple[str, ...]:
 
 def _field(suite: Suite, labels: Sequence[str], cells: Sequence[Cell]) -> Field:
     """Return what is aggregated and compared: scored cells on the suite's own environments."""
-    asked = {line.environment for line in suite.environments}
-    scored = [c for c in cells if c.scored and c.environment in asked]
+    scored = [c for c in cells if c.scored and takes_part(c, suite)]
     return {label: found for label in labels if (found := [c for c in scored if c.label == label])}
 
 
 def _unscored(suite: Suite, labels: Sequence[str], cells: Sequence[Cell]) -> Field:
     """Return what can be compared by rank alone where none of the suite's environments has references."""
-    asked = {line.environment for line in suite.environments}
-    there = [c for c in cells if c.environment in asked]
+    there = [c for c in cells if takes_part(c, suite)]
     if suite.analysis.metric != "final" or any(c.reference is not None for c in there):
         return {}
     some = [c for c in there if len(ranked_returns(c, suite.analysis))]
@@ -325,8 +323,8 @@ def _pairs(
 
 
 def _shared(cells: Sequence[Cell], others: Sequence[Cell]) -> list[Cell]:
-    there = {c.environment: c for c in others}
-    return [c for c in cells if c.environment in there and like_budgets(c, there[c.environment])]
+    there = {c.environment for c in others}
+    return [c for c in cells if c.environment in there]
 
 
 def _references(

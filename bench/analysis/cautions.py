@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
-from bench.analysis.scores import LIKE_BUDGETS, Cell, succeeded
-from bench.records import Aggregate, AnalysisPlan, Record, ReferenceLine
+from bench.analysis.scores import Cell, succeeded, takes_part
+from bench.records import Aggregate, AnalysisPlan, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
 _VISIBLE_OVERSHOOT = 0.05
@@ -23,9 +23,10 @@ def cautions(
     cells: Sequence[Cell],
     aggregates: Sequence[Aggregate],
     references: Sequence[ReferenceLine],
-    plan: AnalysisPlan,
+    suite: Suite,
 ) -> tuple[str, ...]:
     """Return every warning as a sentence, what weighs most first."""
+    plan = suite.analysis
     return (
         *_configurations(book),
         *_missing(book, cells),
@@ -37,6 +38,7 @@ def cautions(
         *_curveless(cells),
         *_unplanned(book),
         *_unequal_conditions(cells),
+        *_apart(cells, suite),
         *_overshoot(cells),
         *_timings(book),
     )
@@ -72,7 +74,9 @@ def _failed(book: Ledger, cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator
     bare = all(cell.reference is None for cell in cells)
     rule = "is not counted"
     if plan.failures == "random":
-        rule = "counts as below every run" if bare else "counts as a run that scores as the random policy"
+        rule = "counts as a run that scores as the random policy"
+        if bare:
+            rule = "counts as below every run" if plan.metric == "final" else "is not counted without references"
     total = sum(cell.failed for cell in failed)
     yield f"{total} of {len(book.entries)} trials failed ({where}). By the plan, a failed trial {rule}."
     if plan.failures == "random" and not bare and any(cell.reference is None for cell in failed):
@@ -143,9 +147,18 @@ def _unequal_conditions(cells: Sequence[Cell]) -> Iterator[str]:
         conditions[cell.environment].add((cell.budget, cell.entries[0].trial.evaluation))
     unequal = _some(environment for environment, found in conditions.items() if len(found) > 1)
     if unequal:
-        budgets = any(len({budget for budget, _ in found}) > 1 for found in conditions.values())
-        apart = f" Algorithms whose budgets differ by more than {100 * LIKE_BUDGETS:.0f} % are not compared." * budgets
-        yield f"Budgets or evaluation plans differ between the algorithms on {unequal}: no fair comparison.{apart}"
+        yield f"Budgets or evaluation plans differ between the algorithms on {unequal}: no fair comparison."
+
+
+def _apart(cells: Sequence[Cell], suite: Suite) -> Iterator[str]:
+    known = {line.environment: line.steps for line in suite.environments}
+    apart = _some(
+        f"{cell.label} on {cell.environment} ({cell.budget:,} steps, the suite has {known[cell.environment]:,})"
+        for cell in cells
+        if cell.environment in known and not takes_part(cell, suite)
+    )
+    if apart:
+        yield f"Shown, but neither aggregated nor compared, for their budgets: {apart}."
 
 
 def _overshoot(cells: Sequence[Cell]) -> Iterator[str]:

@@ -314,8 +314,8 @@ def _judged(
 
 def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> str:
     """Return why the trial is no rerun of the cell; empty where it is one."""
-    if trial.steps != (asked := budget(table, cell)):
-        return f"budget {trial.steps:,} against {asked:,} steps"
+    if trial.steps not in {cell.steps, budget(table, cell)}:
+        return f"budget {trial.steps:,} against {cell.steps:,} steps"
     if trial.environment_kwargs:
         return "the environment is changed here"
     if table.statistic != "training" and trial.evaluation.deterministic != table.deterministic:

@@ -46,33 +46,35 @@ def recommendation(
         _headline(situations[0], pairs, plan),
         f"{best.label}: {_score(best, plan)}.",
         *_beaten(situations[0], pairs, reliable),
-        *_floor(ranked, pairs, baselines),
+        *_floor([line.label for line in ranked], pairs, baselines),
     )
 
 
-def by_rank(learners: Sequence[str], pairs: Sequence[Pair]) -> tuple[str, ...]:
+def by_rank(learners: Sequence[str], pairs: Sequence[Pair], baselines: Collection[str]) -> tuple[str, ...]:
     """Return the answer where no environment has reference returns: who ranks above whom, and not by how much.
 
     Args:
         learners: those with runs on every environment; baselines left out.
         pairs: with verdicts.
+        baselines: labels that do not learn: never chosen, only measured against.
     """
     known = verdicts_of(pairs)
     beaten = {one: [other for other in learners if verdict_on(one, other, known) == "better"] for one in learners}
     first = [one for one in learners if all(one not in found for found in beaten.values())]
     unit = "By how much cannot be told: no environment has reference returns to score by."
-    if len(learners) < 2:  # noqa: PLR2004 - a choice
+    if len(learners) < 2 or not pairs:  # noqa: PLR2004 - a choice
         short = "no two algorithms have runs on every environment" if pairs else "there is nothing to compare"
         return (f"Not enough evidence for an overall order: {short}.", unit, *_decided(pairs))
     place = "over all environments" if max(pair.environments for pair in pairs) > 1 else "on this environment"
     if first and len(beaten[first[0]]) == len(learners) - 1:
         rest = f"it is better than {joined(beaten[first[0]])}{_corrected(pairs)}"
-        return (f"Ranked by return {place} choose {first[0]}: {rest}.", unit)
+        return (f"Ranked by return {place} choose {first[0]}: {rest}.", unit, *_floor(learners, pairs, baselines))
     told = f"nothing is shown to be better than {joined(first, 'or')}" if first else "each is worse than another"
     return (
         f"Not enough evidence to name a best algorithm: ranked by return {place}, {told}.",
         unit,
         *(f"{one} is better than {joined(beaten[one])}{_corrected(pairs)}." for one in first if beaten[one]),
+        *_floor(learners, pairs, baselines),
     )
 
 
@@ -127,9 +129,9 @@ def _corrected(pairs: Sequence[Pair]) -> str:
     return f" (corrected over {len(pairs)} pairs)" if len(pairs) > 1 else ""
 
 
-def _floor(ranked: Sequence[Aggregate], pairs: Sequence[Pair], baselines: Collection[str]) -> Iterator[str]:
+def _floor(learners: Sequence[str], pairs: Sequence[Pair], baselines: Collection[str]) -> Iterator[str]:
     for baseline in sorted(baselines):
-        met = [line.label for line in ranked if _of(line.label, baseline, pairs) is not None]
+        met = [label for label in learners if _of(label, baseline, pairs) is not None]
         below = [label for label in met if verdict_on(label, baseline, verdicts_of(pairs)) != "better"]
         if below:
             yield f"Not shown to be better than {baseline}, which does not learn: {joined(below)}."

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.ledger import Entry
 from bench.catalog import algorithms
-from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference
+from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference, Suite
 
 Floats = NDArray[np.float64]
 LIKE_BUDGETS = 0.05
@@ -87,9 +87,21 @@ class Cell:
         return self.reference is not None and bool(self.runs)
 
 
-def like_budgets(one: Cell, other: Cell) -> bool:
-    """Return whether two cells were trained for as good as the same number of steps."""
-    return abs(one.budget - other.budget) <= LIKE_BUDGETS * max(one.budget, other.budget)
+def like_budgets(one: int, other: int) -> bool:
+    """Return whether two budgets are as good as the same number of steps."""
+    return abs(one - other) <= LIKE_BUDGETS * max(one, other)
+
+
+def takes_part(one: Cell, suite: Suite) -> bool:
+    """Return whether a cell is aggregated and compared: it is on an environment of the suite.
+
+    What the suite does not name (imported beside own runs, or left over) needs as good as the suite's budget, too.
+    """
+    budgets = {line.environment: line.steps for line in suite.environments}
+    if one.environment not in budgets:
+        return False
+    named = one.label in {line.label for line in suite.algorithms}
+    return named or like_budgets(one.budget, budgets[one.environment])
 
 
 def learns(algorithm: str) -> bool:

@@ -79,7 +79,9 @@ def _row(match: Match, places: Sequence[int], pair: Pair, plan: AnalysisPlan) ->
     sides = _side(match, 0, places), _side(match, 1, places)
     runs = [[run for found in side for run in found.runs] for side in sides]
     failing = [sum(failed_its_user(run) for run in side) for side in runs]
-    fewest = [min(len(found.runs) for found in side) for side in sides]
+    fewest = [
+        min(len(found.runs) if found.scored else len(ranked_returns(found, plan)) for found in side) for side in sides
+    ]
     return ComparisonRow(
         label=match.label,
         environment=sides[0][0].environment if len(places) == 1 else None,

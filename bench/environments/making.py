@@ -182,9 +182,10 @@ def _made(environment: str, kwargs: Mapping[str, Any]) -> gym.Env[Any, Any]:
         import_module(known.module)
     try:
         with warnings.catch_warnings():
-            # Of an old version Gymnasium warns in the terminal, and then refuses it: the refusal is enough. For a name
-            # without version it takes the newest: results must say which.
-            warnings.filterwarnings("ignore", message=".*is out of date", category=DeprecationWarning)
+            # Of a version that is gone Gymnasium warns in the terminal before it refuses it: the refusal is enough. For
+            # a name without version it takes the newest: results must say which.
+            if environment not in gym.registry:
+                warnings.filterwarnings("ignore", message=".*is out of date", category=DeprecationWarning)
             warnings.filterwarnings("error", message=".*Using the latest versioned environment")
             made: gym.Env[Any, Any] = gym.make(environment, disable_env_checker=True, **kwargs)
     except UserWarning as warning:

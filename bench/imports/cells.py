@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from bench.catalog import algorithms
 from bench.imports.found import NO_STEPS, Floats, ForeignRun, Hints, Refusal, gathered
 from bench.imports.names import natural, slug
+from bench.imports.series import WINDOW
 from bench.records import Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
 
 MARK = "imported:"
@@ -27,6 +29,10 @@ MARK = "imported:"
 _MACHINE = {"machine and versions": "not known: imported results of others"}
 _OVERSHOOT = 1.05
 _FINISHED = 0.9
+_GROWN = "may be a run imported before, further on; --into puts it into another set"
+_FOLDERS = {"rl-zoo", "evaluations", "monitor", "tensorboard"}
+_Place = tuple[str, str, str, str]
+"""Kind, file or folder, name of the run therein, environment."""
 _Cell = tuple[str, str, str, str, bool | None]
 """Label, environment, kind, algorithm, and how its policies were evaluated."""
 
@@ -63,7 +69,10 @@ def outcomes(
     """
     stored = list(existing)
     known = {(one.trial.label, imported(one).get("content")): one for one in stored if imported(one)}
-    places = {(one.trial.label, _stored_place(imported(one))) for one in stored if imported(one)}
+    places: dict[tuple[str, _Place], list[Outcome]] = defaultdict(list)
+    for one in stored:
+        if origin := imported(one):
+            places[one.trial.label, _stored_place(origin)].append(one)
     taken: dict[tuple[str, str], set[int]] = defaultdict(set)
     for one in stored:
         taken[one.trial.label, one.trial.environment].add(one.trial.seed)
@@ -77,8 +86,8 @@ def outcomes(
             refused.append(Refusal(run.place, "the same run is in the source twice: equal numbers under an equal name"))
         elif (label, run.content) in known:
             prepared.append(Prepared(run, known[label, run.content], new=False))
-        elif (label, _place(run)) in places:
-            refused.append(Refusal(run.place, "has changed since it was imported; --into puts it into another set"))
+        elif any(_may_have_grown(one, run) for one in places[label, _place(run)]):
+            refused.append(Refusal(run.place, _GROWN))
         else:
             environment = hints.rename.get(run.environment, run.environment)
             cells[label, environment, run.kind, run.algorithm, run.deterministic].append(run)
@@ -127,12 +136,36 @@ def _implementation(kind: str, label: str) -> str:
     return f"{MARK}{kind} as {label}"
 
 
-def _place(run: ForeignRun) -> tuple[tuple[str, ...], str, str]:
-    return tuple(file.name for file in run.files), run.run, run.environment
+def _place(run: ForeignRun) -> _Place:
+    return _stored_place(
+        {
+            "kind": run.kind,
+            "files": [asdict(file) for file in run.files],
+            "run": run.run,
+            "environment": run.environment,
+        }
+    )
 
 
-def _stored_place(origin: Mapping[str, Any]) -> tuple[tuple[str, ...], str, str]:
-    return tuple(file["name"] for file in origin.get("files", ())), origin.get("run", ""), origin.get("environment", "")
+def _stored_place(origin: Mapping[str, Any]) -> _Place:
+    """Return where a run stands: its file or, where more files may join the first, its folder; its name therein."""
+    kind, files = str(origin.get("kind", "")), origin.get("files", ())
+    first = PurePosixPath(str(files[0]["name"]) if files else "")
+    where = first.parent if kind in _FOLDERS else first
+    return kind, str(where), str(origin.get("run", "")), str(origin.get("environment", ""))
+
+
+def _may_have_grown(stored: Outcome, run: ForeignRun) -> bool:
+    """Return whether a run of the same place may be the stored one, further on.
+
+    Where it goes on as its stored points do it is; where its points move with its end, or none are stored, it may be.
+    """
+    moving = f"means of the last {WINDOW}" in run.evaluation
+    if not isinstance(stored, Record) or not len(stored.curve.steps) or moving:
+        return True
+    count = len(stored.curve.steps)
+    same = np.array_equal(run.steps[:count], stored.curve.steps)
+    return same and np.array_equal(run.returns[:count], stored.curve.returns)
 
 
 def _example(cell: _Cell, stored: Sequence[Outcome]) -> Trial | None:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from bench.errors import BenchError
 from bench.imports import nested, table
 from bench.imports.events import Scalars, read_events
-from bench.imports.folder import read_folder
+from bench.imports.folder import is_worker, read_folder
 from bench.imports.found import (
     NO_STEPS,
     TRAINING,
@@ -27,7 +27,7 @@ from bench.imports.found import (
     gathered,
 )
 from bench.imports.names import algorithm_in, clean, environment_in, natural, seed_in, seed_of
-from bench.imports.series import EPISODIC, WINDOW, Series, cleaned, of_episodes
+from bench.imports.series import WINDOW, Series, cleaned, is_episodic, of_episodes
 from bench.imports.source import Source
 
 _TAGS = (
@@ -64,12 +64,18 @@ def read_source(path: Path, hints: Hints) -> Finding:
         found = _folder(source, groups[folder], aside, evaluated=evaluated)
         runs += found.runs
         refused += found.refused
-    refused += [Refusal(source.name(folder), _NEVER) for folder in _begun(files) if hints.kind in {"", "rl-zoo"}]
+    if hints.kind in {"", "rl-zoo"}:
+        read = {PurePosixPath(file.name).parent for run in runs for file in run.files}
+        begun = [
+            one for one in map(source.name, _begun(files)) if not {PurePosixPath(one), PurePosixPath(one).parent} & read
+        ]
+        refused += [Refusal(one, _NEVER) for one in begun]
     named = [_named(run, source) for run in runs]
     refused += gathered([one for one in named if isinstance(one, Refusal)])
     told = tuple(
         f"left aside: {count} {'file' if count == 1 else 'files'} of kind {kind}"
         for kind, count in sorted(aside.items())
+        if count
     )
     if not named and not refused:
         refused.append(Refusal(str(path), f"{'no file of a' if root.is_dir() else 'of no'} {_readable(hints.kind)}"))
@@ -104,13 +110,16 @@ def _grouped(files: Sequence[Path], aside: Counter[str]) -> dict[Path, list[Path
     evaluated = [file.parent for file in files if file.name == "evaluations.npz"]
     for folder in [one for one in groups if one not in evaluated]:
         below = [one for one in evaluated if folder in one.parents]
-        monitors = [file for file in groups[folder] if file.name.endswith("monitor.csv")]
+        monitors = [file for file in groups[folder] if is_worker(file)]
         if below and monitors:
             groups[folder] = [file for file in groups[folder] if file not in monitors]
-            if len(below) == 1:
-                groups[below[0]] = [*groups[below[0]], *monitors]
-            else:
+            if len(below) > 1:
                 aside["Monitor file above evaluations of several runs"] += len(monitors)
+                continue
+            # Beside the evaluations lie the Monitor files of the environment they were made on.
+            theirs = [file for file in groups[below[0]] if is_worker(file)]
+            aside["Monitor file of an evaluation"] += len(theirs)
+            groups[below[0]] = [*(file for file in groups[below[0]] if file not in theirs), *monitors]
     return {folder: found for folder, found in groups.items() if found}
 
 
@@ -238,7 +247,7 @@ def _events(source: Source, files: Sequence[Path]) -> Iterator[ForeignRun]:
         )
     rows = [(float(step), value) for one in scalars for step, _, value in one.series.get(tag, ())]
     final = None
-    if EPISODIC in tag:
+    if is_episodic(tag):
         steps, values, notes, final = of_episodes(rows)
     else:
         steps, values, notes = cleaned(rows)

@@ -49,6 +49,11 @@ class _Settings:
         return None
 
 
+def is_worker(file: Path) -> bool:
+    """Return whether a file holds the episodes of one of the parallel environments of its folder's run."""
+    return _WORKER.fullmatch(file.name) is not None
+
+
 def read_folder(source: Source, files: Sequence[Path]) -> Finding:
     """Return the runs of one folder's evaluations.npz and Monitor files."""
     refused: list[Refusal] = []
@@ -77,7 +82,7 @@ def _workers(source: Source, files: Sequence[Path], refused: list[Refusal]) -> d
     """Return the episodes of each file by run: the numbered files are one, any other prefix is its own."""
     found: dict[str, dict[Path, Episodes]] = defaultdict(dict)
     for file in sorted(files, key=lambda one: natural(one.name)):
-        run = "" if _WORKER.fullmatch(file.name) else file.name.removesuffix("monitor.csv").rstrip(".")
+        run = "" if is_worker(file) else file.name.removesuffix("monitor.csv").rstrip(".")
         try:
             found[run][file] = read_monitor(source.text(file))
         except RefusedError as error:

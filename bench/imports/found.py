@@ -27,6 +27,8 @@ KINDS = {
 }
 """Kind of source -> what it is."""
 
+_PARTS = 3
+"""The end of a path that tells its file from others, whatever folder was the source: `dqn/Env-v0_1/evaluations.npz`."""
 TRAINING = "training episodes (exploration on)"
 UNKNOWN_EVALUATION = "not known: the source does not say how many episodes a value is the mean of, nor how it acted"
 NO_STEPS = "steps are not told; say the budget with --steps N"
@@ -130,7 +132,7 @@ class ForeignRun:
         final = [] if self.final is None else self.final.tolist()
         numbers = [self.steps.tolist(), self.returns.tolist(), final]
         constant = len({*self.returns.ravel().tolist(), *final}) <= 1
-        where = [file.name for file in self.files] if constant else []
+        where = ["/".join(file.name.split("/")[-_PARTS:]) for file in self.files] if constant else []
         text = json.dumps([self.kind, self.algorithm, self.environment, self.run, self.seed, numbers, where])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -17,8 +17,6 @@ from bench.imports.found import Floats, Integers
 MOST_STEPS = 2**53
 POINTS = 20
 WINDOW = 100
-EPISODIC = "episodic_return"
-"""Part of the names under which CleanRL and its kin log every single training episode."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +49,12 @@ def whole(text: object) -> int | None:
     """Return a cell as a seed, a whole number from 0 to 2^32 - 1; None where it is none."""
     value = number(text)
     return int(value) if math.isfinite(value) and value == value // 1 and 0 <= value < 2**32 else None
+
+
+def is_episodic(metric: str) -> bool:
+    """Return whether a tag or metric holds every single training episode, as CleanRL and its kin log them."""
+    start, _, name = metric.rpartition("/")
+    return name == "episodic_return" and not start.startswith(("eval", "test"))
 
 
 def of_episodes(rows: Sequence[tuple[float, float]]) -> tuple[Integers, Floats, tuple[str, ...], Floats]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.imports.found import TRAINING, Hints, RefusedError
 from bench.imports.names import natural, seed_in
-from bench.imports.series import EPISODIC, WINDOW, Series, cleaned, number, of_episodes, whole
+from bench.imports.series import WINDOW, Series, cleaned, is_episodic, number, of_episodes, whole
 
 ROLES = {
     "algorithm": ("algorithm", "algo", "agent", "method", "label", "exp_name", "alg"),
@@ -140,7 +140,8 @@ def _long(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hint
     spreads = [name for name in header if name.casefold() in _SPREADS]
     if spreads and "seed" not in at:
         raise RefusedError(f"holds means and spreads over runs (column {spreads[0]!r}), no runs; --columns seed=...")
-    groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[float, float, str]]] = {}
+    episodes = next((name for name in header if name.casefold() in _EPISODES), "") if "steps" in at else ""
     nameless, seed = 0, at.get("seed")
     for row in table:
         run = (row.get(seed) or "").strip() if seed else ""
@@ -150,14 +151,13 @@ def _long(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hint
         value = _value(row, at["return"])
         step = _step(row, at["steps"]) if "steps" in at else math.nan
         key = (_cell(row, at, "algorithm"), _cell(row, at, "environment"), run)
-        groups.setdefault(key, []).append((step, value))
+        groups.setdefault(key, []).append((step, value, (row.get(episodes) or "").strip()))
     notes = (f"{nameless} rows have no run identifier: left out",) if nameless else ()
     if not groups:
         raise RefusedError(f"every row lacks its run identifier (column {seed!r})")
     found = []
-    episodes = next((name for name in header if name.casefold() in _EPISODES), "") if "steps" in at else ""
     for (algorithm, environment, run), told in groups.items():
-        rows = _averaged(told) if episodes else told
+        rows = _averaged(told, episodes) if episodes else [(step, value) for step, value, _ in told]
         if seed and "steps" in at:
             _require_steps(rows, seed, [name for name in header if name not in at.values()])
         parts = [rows] if seed or "steps" not in at else _apart(rows)
@@ -169,22 +169,34 @@ def _long(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hint
     return found
 
 
-def _averaged(rows: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return one row for each step: the mean over its episodes."""
-    steps: dict[float, list[float]] = {}
-    for step, value in rows:
-        steps.setdefault(step, []).append(value)
-    return [(step, math.fsum(values) / len(values)) for step, values in steps.items()]
+def _averaged(rows: Sequence[tuple[float, float, str]], column: str) -> list[tuple[float, float]]:
+    """Return one row for each step: the mean over those of its episodes that are finite.
+
+    Raises:
+        RefusedError: an episode stands twice at one step, so that these are several runs.
+    """
+    steps: dict[float, dict[str, float]] = {}
+    for step, value, episode in rows:
+        there = steps.setdefault(step, {})
+        if episode in there:
+            told = (
+                f"{column} {episode!r} stands twice at step {step:.0f}: what tells the runs apart? --columns seed=..."
+            )
+            raise RefusedError(told)
+        there[episode] = value
+    finite = {step: [value for value in there.values() if math.isfinite(value)] for step, there in steps.items()}
+    return [(step, math.fsum(values) / len(values) if values else math.nan) for step, values in finite.items()]
 
 
 def _require_steps(rows: Sequence[tuple[float, float]], seed: str, others: Sequence[str]) -> None:
     """Raise RefusedError where a run has most of its steps more than once: what tells these rows apart is unknown."""
-    steps = {step for step, _ in rows if math.isfinite(step)}
-    if len(steps) > 1 and len(rows) >= 2 * len(steps):
-        told = f"; does one of {_listed(others)} tell runs or algorithms apart?" if others else ""
+    counts = Counter(step for step, _ in rows if math.isfinite(step))
+    repeated = sum(count > 1 for count in counts.values())
+    if repeated and 2 * repeated >= len(counts):
+        told = f" (one of {_listed(others)}?)" if others else ""
         raise RefusedError(
-            f"each step stands {len(rows) / len(steps):.0f} times in one run (column {seed!r}){told} "
-            "--columns seed=... or algorithm=..."
+            f"{repeated} of {len(counts)} steps stand several times in one run (column {seed!r}): what tells runs or "
+            f"algorithms apart{told}? --columns seed=... or algorithm=..."
         )
 
 
@@ -337,7 +349,7 @@ def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hin
         # An empty cell is how this export writes rows of other runs: no gap, and not worth a note.
         rows = [(_step(row, steps), _value(row, column)) for row in table if (row.get(column) or "").strip()]
         final = None
-        if EPISODIC in metric:
+        if is_episodic(metric):
             at, values, notes, final = of_episodes(rows)
         else:
             at, values, notes = cleaned(rows)

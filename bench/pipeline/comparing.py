@@ -155,8 +155,10 @@ def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Co
     shared = [place for label, place in cells if label == left.label and (right.label, place) in cells]
     asked = [place for place in shared if not only or place == only]
     pairs = [(cells[left.label, place], cells[right.label, place]) for place in asked]
-    ranked = _by_rank(pairs, plan)
-    reasons = [_refusal(pair, (f"of {left.label}", f"of {right.label}"), ranked=ranked) for pair in pairs]
+    ranked, counted = _by_rank(pairs, plan), plan.failures == "random"
+    reasons = [
+        _refusal(pair, (f"of {left.label}", f"of {right.label}"), ranked=ranked, counted=counted) for pair in pairs
+    ]
     kept = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
     told = zip(asked, reasons, strict=True)
     left_out = _grouped([("", place, reason) for place, reason in told if reason])
@@ -186,17 +188,19 @@ def _by_rank(pairs: Iterable[tuple[Cell, Cell]], plan: AnalysisPlan) -> bool:
     return plan.metric == "final" and all(cell.reference is None for pair in pairs for cell in pair)
 
 
-def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str], *, ranked: bool) -> str:
+def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str], *, ranked: bool, counted: bool) -> str:
     """Return why two cells cannot be compared; empty where they can."""
     from bench.analysis.scores import like_budgets  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     ours, theirs = pair
-    lacking = [name for cell, name in zip(pair, sides, strict=True) if not cell.runs]
+    # By rank a failed run stands below all others, and is one of the runs.
+    counts = [cell.failed + len(cell.runs) if ranked and counted else len(cell.runs) for cell in pair]
+    lacking = [name for count, name in zip(counts, sides, strict=True) if not count]
     if lacking:
         return f"no runs {' and '.join(lacking)}"
     if ours.reference is None and not ranked:
-        return "no reference returns, hence no scores; by itself it is compared by rank"
-    if not like_budgets(ours, theirs):
+        return "no reference returns, hence no scores"
+    if not like_budgets(ours.budget, theirs.budget):
         return f"the budgets differ, {ours.budget:,} against {theirs.budget:,} steps"
     modes = [cell.entries[0].trial.evaluation.deterministic for cell in pair]
     return "one side is evaluated deterministically, the other is not" if modes[0] != modes[1] else ""
@@ -225,7 +229,11 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
     ours, theirs = _cells(first, known, plan), _cells(second, known, plan)
     shared = [key for key in ours if key in theirs]
     ranked = _by_rank([(ours[key], theirs[key]) for key in shared], plan)
-    reasons = {key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}"), ranked=ranked) for key in shared}
+    counted = plan.failures == "random"
+    reasons = {
+        key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}"), ranked=ranked, counted=counted)
+        for key in shared
+    }
     alone = [(*key, f"only in {left}") for key in ours if key not in theirs]
     alone += [(*key, f"only in {right}") for key in theirs if key not in ours]
     left_out = _grouped([*((*key, reason) for key, reason in reasons.items() if reason), *alone])
@@ -258,7 +266,7 @@ def _plans_differ(first: Experiment, second: Experiment) -> list[str]:
     said += [
         f"the reference returns of {name} differ; those of {first.store.root} are used"
         for name in known[0]
-        if name in known[1] and known[0][name] != known[1][name]
+        if known[0][name] and known[1].get(name) and known[0][name] != known[1][name]
     ]
     return said
 

@@ -91,7 +91,7 @@ def import_source(
             f"{store.root} holds trials of this harness; import into another set and `bench compare` the two, "
             "or say --pool to have imported runs beside them under labels of their own"
         )
-    if source.is_dir() and next(iter(Store(source).outcomes()), None) is not None:
+    if source.is_dir() and _holds_trials(Store(source)):
         raise BenchError(f"{source} holds trials of this harness: there is nothing to import")
     finding = read_source(source, hints)
     existing = list(store.outcomes())
@@ -110,6 +110,14 @@ def import_source(
         _keep(store, prepared, existing, own=own)
     told = tuple(_told(one) for one in prepared)
     return Imported(str(store.root), told, (*finding.refused, *refused), finding.aside, dry_run)
+
+
+def _holds_trials(store: Store) -> bool:
+    try:
+        return next(iter(store.outcomes()), None) is not None
+    except BenchError:
+        # Another tool may well call its folders so.
+        return False
 
 
 def _is_own(store: Store) -> bool:
