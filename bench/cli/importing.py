@@ -26,7 +26,7 @@ _RULES = (
     "an empty, NaN or infinite value is a gap: it is left out and counted",
     "of several values at one step the last in the file counts",
     "the budget is that of --steps, else of the source, else of the cell it joins, else of its longest run",
-    "what lies past the budget is left out, but for the point that reaches it (within 5 %)",
+    "what lies more than 5 % past the budget is left out, and with --steps what comes after the point that reaches it",
     "a run that ends a tenth of the budget and one evaluation before it counts as failed",
     "a run without a seed, or whose seed another run of its cell has, takes the smallest free number",
     "the final return is that of the last evaluation, or the mean of the last 100 training episodes",

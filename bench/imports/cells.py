@@ -1,11 +1,11 @@
 """Foreign runs in, outcomes as the store keeps them out, each cell's runs under one definition.
 
 Rules. The budget of a run is what `--steps` says, else what its source states, else that of the cell it joins, else the
-last step of the longest run of its cell. What was measured past the budget is left out, but for the point that first
-reaches it where that is within 5 %. A run that ends
-earlier than a tenth of the budget and one evaluation before it is a failed run, never a dropped one. A run without a
-seed, or whose seed another run of its cell has, takes the smallest free number. A run that has grown since it was
-imported is refused: as a new one it would count twice.
+last step of the longest run of its cell. What was measured more than 5 % past the budget is left out; where `--steps`
+says it, what comes after the point that first reaches it, too. A run that ends earlier than a tenth of the budget and
+one evaluation before it is a failed run, never a dropped one. A run without a seed, or whose seed another run of its
+cell has, takes the smallest free number. A run that has grown since it was imported is refused: as a new one it would
+count twice.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def _cell(
         if not budget:
             refused.append(Refusal(run.place, NO_STEPS))
             continue
-        beyond = len(run.steps) - _within(run, budget)
+        asked = hints.steps is not None
+        beyond = len(run.steps) - _within(run, budget, asked=asked)
         cut = f"{beyond} of {len(run.steps)} points lie past the budget of {budget:,} steps: left out"
         noted = replace(run, notes=(*run.notes, cut)) if beyond else run
         trial = Trial(
@@ -127,7 +128,7 @@ def _cell(
             hyperparameters=run.hyperparameters,
             provenance=_settings(run),
         )
-        prepared.append(Prepared(noted, _outcome(run, trial, _origin(noted, trial, date)), new=True))
+        prepared.append(Prepared(noted, _outcome(run, trial, _origin(noted, trial, date), asked=asked), new=True))
     return prepared, refused
 
 
@@ -197,7 +198,7 @@ def _evaluation(runs: Sequence[ForeignRun], *, deterministic: bool) -> Evaluatio
     points = Counter(len(run.steps) for run in runs).most_common(1)[0][0]
     episodes = Counter(run.returns.shape[1] for run in runs).most_common(1)[0][0]
     # Where every run ended with another number of episodes, that number is no part of a plan.
-    finals = Counter(len(_final(run, None)[1]) for run in runs).most_common(1)[0][0]
+    finals = Counter(len(_final(run, None, asked=False)[1]) for run in runs).most_common(1)[0][0]
     return EvaluationPlan(points, episodes, finals, deterministic)
 
 
@@ -205,24 +206,27 @@ def _end(run: ForeignRun) -> int:
     return max(run.last_step, int(run.steps[-1]) if len(run.steps) else 0)
 
 
-def _within(run: ForeignRun, budget: int | None) -> int:
-    """Return how many points lie within the budget, the one that first reaches it included where it is near."""
+def _within(run: ForeignRun, budget: int | None, *, asked: bool) -> int:
+    """Return how many points lie within the budget.
+
+    Up to 5 % past it, as trainings end; where the user asked for a budget, up to the point that first reaches it.
+    """
     if budget is None:
         return len(run.steps)
-    reached = int(np.searchsorted(run.steps, budget)) + 1
-    return min(reached, int(np.searchsorted(run.steps, budget * _OVERSHOOT, side="right")))
+    near = int(np.searchsorted(run.steps, budget * _OVERSHOOT, side="right"))
+    return min(near, int(np.searchsorted(run.steps, budget)) + 1) if asked else near
 
 
-def _final(run: ForeignRun, budget: int | None) -> tuple[int, Floats]:
+def _final(run: ForeignRun, budget: int | None, *, asked: bool) -> tuple[int, Floats]:
     """Return the step and the (episodes,) returns of the final policy."""
-    kept = _within(run, budget)
+    kept = _within(run, budget, asked=asked)
     if run.final is not None and kept == len(run.steps):
         return _end(run) or budget or 0, run.final
     return (int(run.steps[kept - 1]), run.returns[kept - 1]) if kept else (0, np.empty(0))
 
 
-def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any]) -> Outcome:
-    kept, (step, final) = _within(run, trial.steps), _final(run, trial.steps)
+def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any], *, asked: bool) -> Outcome:
+    kept, (step, final) = _within(run, trial.steps, asked=asked), _final(run, trial.steps, asked=asked)
     interval = float(np.median(np.diff(run.steps))) if len(run.steps) > 1 else float(_end(run))
     end = _end(run)
     if not final.size or (end and end + interval < _FINISHED * trial.steps):
