@@ -87,7 +87,7 @@ def _here(table: PublishedTable, made_with: Mapping[str, Sequence[str]]) -> Iter
     plan = EvaluationPlan()
     episodes = {"final": plan.final_episodes, "last": plan.episodes, "maximum": plan.episodes}.get(table.statistic)
     yield f"There: {table.protocol}"
-    yield f"Here: {STATISTICS[table.statistic]}{f', {episodes} of them' if episodes else ''}."
+    yield f"Here: {STATISTICS[table.statistic]}{f'; {episodes} episodes' if episodes else ''}."
     if table.whole_rollouts:
         yield (
             "stable-baselines3 goes on past its budget until the last rollout is whole. Where that is more than one "
