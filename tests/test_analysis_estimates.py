@@ -412,12 +412,12 @@ def test_the_answer_without_references_names_whom_ranks_choose_or_leave_open() -
         case = results_of({(label, "env"): values for label, values in runs.items()})
         return replace(case, references={}).analysed().verdicts
 
-    told = "Ranked by return on this environment choose sac: it is better than ppo and dqn (corrected over 3 pairs)."
+    told = "Ranked by return on this environment, choose sac: it is better than ppo and dqn (corrected over 3 pairs)."
     unit = "By how much cannot be told: no environment has reference returns to score by."
     assert answer(ppo=low, dqn=middle, sac=high) == (told, unit)
     # A baseline is never chosen.
     chosen, _, floor = answer(ppo=low, dqn=middle, random=high)
-    assert chosen.startswith("Ranked by return on this environment choose dqn")
+    assert chosen.startswith("Ranked by return on this environment, choose dqn")
     assert floor == "Not shown to be better than random, which does not learn: ppo and dqn."
     open_ = "ranked by return on this environment, nothing is shown to be better than dqn or sac."
     assert answer(ppo=low, dqn=high, sac=high) == (

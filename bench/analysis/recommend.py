@@ -68,7 +68,7 @@ def by_rank(learners: Sequence[str], pairs: Sequence[Pair], baselines: Collectio
     place = "over all environments" if max(pair.environments for pair in pairs) > 1 else "on this environment"
     if first and len(beaten[first[0]]) == len(learners) - 1:
         rest = f"it is better than {joined(beaten[first[0]])}{_corrected(pairs)}"
-        return (f"Ranked by return {place} choose {first[0]}: {rest}.", unit, *_floor(learners, pairs, baselines))
+        return (f"Ranked by return {place}, choose {first[0]}: {rest}.", unit, *_floor(learners, pairs, baselines))
     told = f"nothing is shown to be better than {joined(first, 'or')}" if first else "each is worse than another"
     return (
         f"Not enough evidence to name a best algorithm: ranked by return {place}, {told}.",

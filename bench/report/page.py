@@ -217,7 +217,7 @@ def absences(estimates: Estimates) -> dict[str, str]:
     alone = "Fewer than two algorithms: there is nothing to compare."
     return {
         "answer": f"No verdict. {why if not estimates.done else 'The results do not allow one.'}",
-        "situations": f"No recommendation. {why}",
+        "situations": f"{'Nothing beyond the answer above' if estimates.pairs else 'No recommendation'}. {why}",
         "cards": f"Nothing measured to say of any algorithm. {why}",
         "overall": f"No aggregate. {why}",
         "learning": f"No aggregate curve. {why}",
