@@ -138,7 +138,9 @@ def leaning(found: Leaning | None) -> str:
     higher = (
         f"Taken together, the {found.numbers} published runs score higher than {words.percent(found.share)} of ours"
     )
-    told = f"the table leans {side}" if sure else "no leaning can be told"
+    told = "no leaning can be told"
+    if sure:
+        told = f"the table leans {side} (p is not corrected for looking anew as numbers come in)"
     return f"{higher}{by}; it would be 50 % if nothing set them apart ({chance}): {told}."
 
 
