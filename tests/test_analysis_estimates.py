@@ -377,6 +377,26 @@ def test_an_environment_without_reference_keeps_raw_results_and_enters_no_aggreg
     assert warned(estimates, "reference returns for env-1")
 
 
+def test_an_algorithm_with_two_runs_somewhere_has_no_part_in_which_algorithm_when_while_others_have_more() -> None:
+    rng = np.random.default_rng(4)
+    runs = {
+        (label, f"env-{place}"): (level + 0.1 * rng.normal(size=2 if (label, place) == ("dqn", 1) else 10)).tolist()
+        for label, level in (("ppo", 0.9), ("a2c", 0.5), ("dqn", 0.7))
+        for place in range(2)
+    }
+    found = results_of(runs).analysed()
+    # Resamples of two runs reach beyond any score: with them the first place's regret came to several tenths.
+    for line in found.situations:
+        assert [one.label for one in line.candidates] == ["ppo", "a2c"]
+        assert line.candidates[0].regret == pytest.approx(0.0, abs=0.01)
+    assert {line.label: line.probability_best for line in found.aggregates}["dqn"] is None
+    assert warned(found, "their algorithms have no part in which algorithm when")
+    # Pairs are compared all the same.
+    assert {(pair.a, pair.b) for pair in found.pairs} >= {("ppo", "dqn"), ("a2c", "dqn")}
+    few = results_of({key: values[:2] for key, values in runs.items()}).analysed()
+    assert {one.label for one in few.situations[0].candidates} == {"ppo", "a2c", "dqn"}
+
+
 def test_without_any_reference_pairs_are_compared_by_rank_as_their_scores_would_be() -> None:
     case = random_results({"ppo": 0.9, "a2c": 0.85, "dqn": 0.2}, 2, 6, margin=1e-6)
     bare = replace(case, references={})

@@ -39,6 +39,7 @@ from bench.analysis.scores import (
     Run,
     cell,
     complete,
+    enough,
     failure_of,
     learns,
     ranked_returns,
@@ -112,7 +113,7 @@ def analyse(
     field = _field(suite, labels, cells)
     baselines = _baselines(book)
     whole = tuple(complete(field))
-    race = {label: field[label] for label in whole if label not in baselines}
+    race = enough({label: field[label] for label in whole if label not in baselines})
     aggregates = _aggregates(field, whole, _best_shares(race, draws, streams), draws, plan)
     rivals = field or _unscored(suite, labels, cells)
     pairs = _pairs(rivals, draws, streams, plan, sequence)

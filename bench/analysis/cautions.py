@@ -93,7 +93,10 @@ def _few_runs(cells: Sequence[Cell]) -> Iterator[str]:
             "intervals are wide, and small differences cannot be seen."
         )
     if fewest < FEWEST_RUNS:
-        yield f"Cells with fewer than {FEWEST_RUNS} runs have no intervals: no method covers what it states there."
+        yield (
+            f"Cells with fewer than {FEWEST_RUNS} runs have no intervals: no method covers what it states there. Where "
+            "others have more, their algorithms have no part in which algorithm when."
+        )
 
 
 def _without_reference(cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator[str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry
 from bench.catalog import algorithms
 from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference, Suite
@@ -205,6 +206,16 @@ def complete(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]
     """Return, by label, those with cells on every environment that any has."""
     everywhere = {cell.environment for cells in field.values() for cell in cells}
     return {label: cells for label, cells in field.items() if cells and len(cells) == len(everywhere)}
+
+
+def enough(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
+    """Return, by label, those without a cell of too few runs for an interval; all, where that leaves fewer than two.
+
+    Resamples of two runs, stretched as they must be, reach beyond any score there is: no chance of being best and no
+    regret can be told from them.
+    """
+    found = {label: cells for label, cells in field.items() if min(len(one.runs) for one in cells) >= FEWEST_RUNS}
+    return found if len(found) > 1 else field
 
 
 def failure_of(entry: Entry) -> Failure | None:

@@ -38,7 +38,7 @@ from bench.analysis.ranking import (
 )
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.resampling import thinned
-from bench.analysis.scores import Cell, complete
+from bench.analysis.scores import Cell, complete, enough
 from bench.analysis.words import Verdicts, joined, verdict_on, verdicts_of
 from bench.catalog import environments as known_environments
 from bench.records import AnalysisPlan, Candidate, Interval, Pair, Situation, Suite
@@ -97,7 +97,7 @@ def situations(
 
 
 def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
-    whole = complete(learners)
+    whole = enough(complete(learners))
     if len(whole) <= 1:
         return
     names = _names(whole)
@@ -120,7 +120,7 @@ def _groups(learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
         if name in known:
             kinds.setdefault((known[name].actions, known[name].observations), []).append(name)
     for (actions, observations), names in kinds.items():
-        here = complete(_within(learners, names))
+        here = enough(complete(_within(learners, names)))
         if len(here) > 1 and set(names) != set(everywhere):
             text = f"{_kind_words(actions)} actions, {_kind_words(observations)} observations"
             yield _Setting(f"group-{actions}-{observations}", "group", text, _scores(here), tuple(names))
