@@ -400,10 +400,13 @@ def test_an_algorithm_with_two_runs_somewhere_has_no_part_in_which_algorithm_whe
 def test_without_any_reference_pairs_are_compared_by_rank_as_their_scores_would_be() -> None:
     case = random_results({"ppo": 0.9, "a2c": 0.85, "dqn": 0.2}, 2, 6, margin=1e-6)
     bare = replace(case, references={})
+
     # Ranks alone count: another unit on each environment, and even another scale, changes no comparison.
-    bent = bare.changed(
-        lambda old: record_of(old.trial, np.exp(5 * old.final.returns[0])) if old.trial.environment == "env-0" else old  # type: ignore[union-attr]
-    )
+    def bend(old: Outcome) -> Outcome:
+        assert isinstance(old, Record)
+        return record_of(old.trial, np.exp(5 * old.final.returns[0])) if old.trial.environment == "env-0" else old
+
+    bent = bare.changed(bend)
     scored, *ranked = case.analysed(), bare.analysed(), bent.analysed()
     for estimates in ranked:
         assert (estimates.aggregates, estimates.situations, estimates.cards) == ((), (), ())

@@ -240,6 +240,7 @@ def _judged(published: float, values: Floats, runs: int = 1, place: str = "E-v0"
         reason="",
         n=len(values),
         values=tuple(values),
+        seeds=tuple(range(len(values))),
     )
 
 

@@ -38,14 +38,14 @@ from bench.analysis.scores import (
     Cell,
     Run,
     cell,
+    compared,
     complete,
     enough,
     failure_of,
     learns,
-    ranked_returns,
     seconds_of_one_more_run,
     succeeded,
-    takes_part,
+    taking_part,
     usable,
 )
 from bench.analysis.sequential import caution, sequential_verdicts
@@ -110,12 +110,13 @@ def analyse(
     labels = _ordered((line.label for line in suite.algorithms), (entry.label for entry in book.entries))
     cells = _cells(book, labels, suite, references)
     draws = {_key(c): resample_counts(len(c.runs), plan.resamples, streams(*_key(c))) for c in cells if c.runs}
-    field = _field(suite, labels, cells)
+    there = taking_part(cells, suite)
+    field = _by_label(labels, [c for c in there if c.scored])
     baselines = _baselines(book)
     whole = tuple(complete(field))
     race = enough({label: field[label] for label in whole if label not in baselines})
     aggregates = _aggregates(field, whole, _best_shares(race, draws, streams), draws, plan)
-    rivals = field or _unscored(suite, labels, cells)
+    rivals = field or _by_label(labels, _unscored(there, plan))
     pairs = _pairs(rivals, draws, streams, plan, sequence)
     known = _references(suite, cells, references, baselines, plan)
     told = situations(suite, field, baselines, pairs, draws, streams)
@@ -195,19 +196,15 @@ def _environments(suite: Suite, others: Iterable[str]) -> tuple[str, ...]:
     return _ordered((line.environment for line in suite.environments), others)
 
 
-def _field(suite: Suite, labels: Sequence[str], cells: Sequence[Cell]) -> Field:
-    """Return what is aggregated and compared: scored cells on the suite's own environments."""
-    scored = [c for c in cells if c.scored and takes_part(c, suite)]
-    return {label: found for label in labels if (found := [c for c in scored if c.label == label])}
+def _by_label(labels: Sequence[str], cells: Sequence[Cell]) -> Field:
+    return {label: found for label in labels if (found := [c for c in cells if c.label == label])}
 
 
-def _unscored(suite: Suite, labels: Sequence[str], cells: Sequence[Cell]) -> Field:
-    """Return what can be compared by rank alone where none of the suite's environments has references."""
-    there = [c for c in cells if takes_part(c, suite)]
-    if suite.analysis.metric != "final" or any(c.reference is not None for c in there):
-        return {}
-    some = [c for c in there if len(ranked_returns(c, suite.analysis))]
-    return {label: found for label in labels if (found := [c for c in some if c.label == label])}
+def _unscored(there: Sequence[Cell], plan: AnalysisPlan) -> list[Cell]:
+    """Return what can be compared by rank alone: cells with runs where none of the environments has references."""
+    if plan.metric != "final" or any(c.reference is not None for c in there):
+        return []
+    return [c for c in there if len(compared(c, plan))]
 
 
 def _baselines(book: Ledger) -> set[str]:
@@ -309,15 +306,9 @@ def _pairs(
         ours, theirs = _shared(field[a], field[b]), _shared(field[b], field[a])
         if not ours:
             continue
-        seconds = seconds_of_one_more_run([*ours, *theirs])
-        if ours[0].scored:
-            counts = _counts(ours, draws), _counts(theirs, draws)
-            contests.append(
-                contest((a, b), [c.scores for c in ours], [c.scores for c in theirs], counts, plan, seconds)
-            )
-        else:
-            returns = [[ranked_returns(c, plan) for c in side] for side in (ours, theirs)]
-            contests.append(contest((a, b), returns[0], returns[1], None, plan, seconds))
+        values = [compared(c, plan) for c in ours], [compared(c, plan) for c in theirs]
+        counts = (_counts(ours, draws), _counts(theirs, draws)) if ours[0].scored else None
+        contests.append(contest((a, b), *values, counts, plan, seconds_of_one_more_run([*ours, *theirs])))
     if sequence is not None:
         return sequential_verdicts(contests, sequence, plan)
     return verdicts(contests, plan, lambda a, b: streams(*sorted((a, b)), "price"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
-from bench.analysis.scores import Cell, succeeded, takes_part
+from bench.analysis.scores import Cell, succeeded, taking_part
 from bench.records import Aggregate, AnalysisPlan, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
@@ -155,10 +155,11 @@ def _unequal_conditions(cells: Sequence[Cell]) -> Iterator[str]:
 
 def _apart(cells: Sequence[Cell], suite: Suite) -> Iterator[str]:
     known = {line.environment: line.steps for line in suite.environments}
+    there = {(cell.label, cell.environment) for cell in taking_part(cells, suite)}
     apart = _some(
         f"{cell.label} on {cell.environment} ({cell.budget:,} steps, the suite has {known[cell.environment]:,})"
         for cell in cells
-        if cell.environment in known and not takes_part(cell, suite)
+        if cell.environment in known and (cell.label, cell.environment) not in there
     )
     if apart:
         yield f"Shown, but neither aggregated nor compared, for their budgets: {apart}."

@@ -233,22 +233,18 @@ def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Lean
         places.setdefault(line.environment, []).append(line)
     null, found = np.zeros(_DRAWS), dict[str, list[float]]()
     for place, mine in places.items():
-        seeds = sorted({_THEIRS}.union(*map(_seeds, mine)))
+        seeds = sorted({_THEIRS}.union(*(line.seeds for line in mine)))
         # Who comes first in a random order of all seeds of the environment is the published run.
         order = rng.random((_DRAWS, len(seeds)))
         for line in mine:
             runs = np.array([line.published, *line.values])
             below = np.mean(np.sign(runs[:, None] - runs[None, :]), axis=1) * len(runs) / (len(runs) - 1)
-            null += below[np.argmin(order[:, [seeds.index(seed) for seed in (_THEIRS, *_seeds(line))]], axis=1)]
+            null += below[np.argmin(order[:, [seeds.index(seed) for seed in (_THEIRS, *line.seeds)]], axis=1)]
             found.setdefault(place, []).append(float(below[0]))
     observed = sum(map(sum, found.values()))
     beyond = int(np.sum(np.abs(null) >= abs(observed) - _TOLERANCE))
     shares = {place: 0.5 + float(np.mean(values)) / 2 for place, values in found.items()}
     return Leaning(len(judged), 0.5 + observed / len(judged) / 2, (1 + beyond) / (1 + _DRAWS), shares)
-
-
-def _seeds(line: PublishedVerdict) -> tuple[int, ...]:
-    return line.seeds or tuple(range(line.n))
 
 
 def wanted(table: PublishedTable, cell: PublishedCell) -> dict[str, Any]:
@@ -263,10 +259,10 @@ def budget(table: PublishedTable, cell: PublishedCell) -> int:
     training stops at the budget, and nothing is learned from part of a rollout. Where that is more than one update in
     a hundred, the budget is rounded up to whole rollouts.
     """
-    settings = wanted(table, cell)
     each = _ROLLOUT.get(cell.algorithm)
     if not table.whole_rollouts or each is None:
         return cell.steps
+    settings = wanted(table, cell)
     rollout = int(settings.get("n_steps", each)) * int(settings.get("n_envs", 1))
     updates = math.ceil(cell.steps / rollout)
     return updates * rollout if cell.steps % rollout and updates < _NEGLIGIBLE else cell.steps
@@ -314,7 +310,7 @@ def _judged(
 
 def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> str:
     """Return why the trial is no rerun of the cell; empty where it is one."""
-    if trial.steps not in {cell.steps, budget(table, cell)}:
+    if trial.steps != cell.steps and trial.steps != budget(table, cell):
         return f"budget {trial.steps:,} against {cell.steps:,} steps"
     if trial.environment_kwargs:
         return "the environment is changed here"

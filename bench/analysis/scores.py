@@ -23,7 +23,7 @@ from bench.catalog import algorithms
 from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference, Suite
 
 Floats = NDArray[np.float64]
-LIKE_BUDGETS = 0.05
+_LIKE_BUDGETS = 0.05
 """Budgets further apart are no common ground, as an overshoot of as much is told."""
 
 
@@ -90,19 +90,18 @@ class Cell:
 
 def like_budgets(one: int, other: int) -> bool:
     """Return whether two budgets are as good as the same number of steps."""
-    return abs(one - other) <= LIKE_BUDGETS * max(one, other)
+    return abs(one - other) <= _LIKE_BUDGETS * max(one, other)
 
 
-def takes_part(one: Cell, suite: Suite) -> bool:
-    """Return whether a cell is aggregated and compared: it is on an environment of the suite.
+def taking_part(cells: Sequence[Cell], suite: Suite) -> list[Cell]:
+    """Return the cells that are aggregated and compared: those on environments of the suite.
 
     What the suite does not name (imported beside own runs, or left over) needs as good as the suite's budget, too.
     """
     budgets = {line.environment: line.steps for line in suite.environments}
-    if one.environment not in budgets:
-        return False
-    named = one.label in {line.label for line in suite.algorithms}
-    return named or like_budgets(one.budget, budgets[one.environment])
+    named = {line.label for line in suite.algorithms}
+    there = [one for one in cells if one.environment in budgets]
+    return [one for one in there if one.label in named or like_budgets(one.budget, budgets[one.environment])]
 
 
 def learns(algorithm: str) -> bool:
@@ -193,11 +192,13 @@ def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run |
     return Run(entry, record, mean, float(normalise(mean, reference)), auc, means)
 
 
-def ranked_returns(one: Cell, plan: AnalysisPlan) -> Floats:
-    """(runs,) raw final returns, for comparisons by rank where nothing can be scored; sorted as the runs are.
+def compared(one: Cell, plan: AnalysisPlan) -> Floats:
+    """(runs,) what a comparison takes: scores; without a reference raw final returns, of which only the ranks count.
 
-    A failed trial stands below every run, minus infinity, unless the plan drops it.
+    Of the latter a failed trial stands below every run, minus infinity, unless the plan drops it.
     """
+    if one.reference is not None:
+        return one.scores
     lost = one.failed if plan.failures == "random" else 0
     return np.concatenate([one.returns, np.full(lost, -np.inf)])
 

@@ -17,7 +17,7 @@ from bench.analysis.interval import resample_counts
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.quantities import speed_ratio
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.scores import Cell, cell, ranked_returns, seconds_of_one_more_run, usable
+from bench.analysis.scores import Cell, cell, compared, seconds_of_one_more_run, usable
 from bench.records import AnalysisPlan, ComparisonRow, Outcome, Pair, Reference, Trial
 
 
@@ -67,10 +67,9 @@ def _side(match: Match, side: int, places: Sequence[int]) -> list[Cell]:
 def _contest(match: Match, places: Sequence[int], plan: AnalysisPlan, rng: np.random.Generator) -> Contest:
     sides = _side(match, 0, places), _side(match, 1, places)
     seconds = seconds_of_one_more_run([found for side in sides for found in side])
+    ours, theirs = ([compared(found, plan) for found in side] for side in sides)
     if not sides[0][0].scored:
-        returns = [[ranked_returns(found, plan) for found in side] for side in sides]
-        return contest(match.names, returns[0], returns[1], None, plan, seconds)
-    ours, theirs = ([found.scores for found in side] for side in sides)
+        return contest(match.names, ours, theirs, None, plan, seconds)
     counts = [[resample_counts(len(task), plan.resamples, rng) for task in tasks] for tasks in (ours, theirs)]
     return contest(match.names, ours, theirs, (counts[0], counts[1]), plan, seconds)
 
@@ -79,9 +78,7 @@ def _row(match: Match, places: Sequence[int], pair: Pair, plan: AnalysisPlan) ->
     sides = _side(match, 0, places), _side(match, 1, places)
     runs = [[run for found in side for run in found.runs] for side in sides]
     failing = [sum(failed_its_user(run) for run in side) for side in runs]
-    fewest = [
-        min(len(found.runs) if found.scored else len(ranked_returns(found, plan)) for found in side) for side in sides
-    ]
+    fewest = [min(len(compared(found, plan)) for found in side) for side in sides]
     return ComparisonRow(
         label=match.label,
         environment=sides[0][0].environment if len(places) == 1 else None,

@@ -21,7 +21,6 @@ import numpy as np
 from bench.catalog import algorithms
 from bench.imports.found import NO_STEPS, Floats, ForeignRun, Hints, Refusal, gathered
 from bench.imports.names import natural, slug
-from bench.imports.series import WINDOW
 from bench.records import Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
 
 MARK = "imported:"
@@ -68,30 +67,35 @@ def outcomes(
         suffix: added to labels that the user does not give.
     """
     stored = list(existing)
-    known = {(one.trial.label, imported(one).get("content")): one for one in stored if imported(one)}
+    known: dict[tuple[str, str], Outcome] = {}
     places: dict[tuple[str, _Place], list[Outcome]] = defaultdict(list)
-    for one in stored:
-        if origin := imported(one):
-            places[one.trial.label, _stored_place(origin)].append(one)
     taken: dict[tuple[str, str], set[int]] = defaultdict(set)
     for one in stored:
         taken[one.trial.label, one.trial.environment].add(one.trial.seed)
+        if origin := imported(one):
+            known[one.trial.label, str(origin.get("content"))] = one
+            files = origin.get("files", ())
+            where = str(files[0]["name"]) if files else ""
+            spot = _place(str(origin.get("kind")), where, str(origin.get("run")), str(origin.get("environment")))
+            places[one.trial.label, spot].append(one)
     cells: dict[_Cell, list[ForeignRun]] = defaultdict(list)
     prepared: list[Prepared] = []
     refused: list[Refusal] = []
     seen: set[tuple[str, str]] = set()
     for run in sorted(runs, key=lambda one: natural(one.place)):
         label = hints.label or run.algorithm + suffix
-        if (label, run.content) in seen:
+        same = label, run.content
+        spot = _place(run.kind, run.files[0].name, run.run, run.environment)
+        if same in seen:
             refused.append(Refusal(run.place, "the same run is in the source twice: equal numbers under an equal name"))
-        elif (label, run.content) in known:
-            prepared.append(Prepared(run, known[label, run.content], new=False))
-        elif any(_may_have_grown(one, run) for one in places[label, _place(run)]):
+        elif same in known:
+            prepared.append(Prepared(run, known[same], new=False))
+        elif any(_may_have_grown(one, run) for one in places[label, spot]):
             refused.append(Refusal(run.place, _GROWN))
         else:
             environment = hints.rename.get(run.environment, run.environment)
             cells[label, environment, run.kind, run.algorithm, run.deterministic].append(run)
-        seen.add((label, run.content))
+        seen.add(same)
     for cell, mine in cells.items():
         made, failed = _cell(cell, mine, stored, hints, date, taken[cell[:2]])
         prepared += made
@@ -112,8 +116,8 @@ def _cell(
         if not budget:
             refused.append(Refusal(run.place, NO_STEPS))
             continue
-        asked = hints.steps is not None
-        beyond = len(run.steps) - _within(run, budget, asked=asked)
+        kept = _within(run, budget, asked=hints.steps is not None)
+        beyond = len(run.steps) - kept
         cut = f"{beyond} of {len(run.steps)} points lie past the budget of {budget:,} steps: left out"
         noted = replace(run, notes=(*run.notes, cut)) if beyond else run
         trial = Trial(
@@ -128,7 +132,7 @@ def _cell(
             hyperparameters=run.hyperparameters,
             provenance=_settings(run),
         )
-        prepared.append(Prepared(noted, _outcome(run, trial, _origin(noted, trial, date), asked=asked), new=True))
+        prepared.append(Prepared(noted, _outcome(run, trial, _origin(noted, trial, date), kept), new=True))
     return prepared, refused
 
 
@@ -137,23 +141,9 @@ def _implementation(kind: str, label: str) -> str:
     return f"{MARK}{kind} as {label}"
 
 
-def _place(run: ForeignRun) -> _Place:
-    return _stored_place(
-        {
-            "kind": run.kind,
-            "files": [asdict(file) for file in run.files],
-            "run": run.run,
-            "environment": run.environment,
-        }
-    )
-
-
-def _stored_place(origin: Mapping[str, Any]) -> _Place:
+def _place(kind: str, file: str, run: str, environment: str) -> _Place:
     """Return where a run stands: its file or, where more files may join the first, its folder; its name therein."""
-    kind, files = str(origin.get("kind", "")), origin.get("files", ())
-    first = PurePosixPath(str(files[0]["name"]) if files else "")
-    where = first.parent if kind in _FOLDERS else first
-    return kind, str(where), str(origin.get("run", "")), str(origin.get("environment", ""))
+    return kind, str(PurePosixPath(file).parent) if kind in _FOLDERS else file, run, environment
 
 
 def _may_have_grown(stored: Outcome, run: ForeignRun) -> bool:
@@ -161,8 +151,8 @@ def _may_have_grown(stored: Outcome, run: ForeignRun) -> bool:
 
     Where it goes on as its stored points do it is; where its points move with its end, or none are stored, it may be.
     """
-    moving = f"means of the last {WINDOW}" in run.evaluation
-    if not isinstance(stored, Record) or not len(stored.curve.steps) or moving:
+    # Where final returns stand beside a curve, both are made of training episodes.
+    if not isinstance(stored, Record) or not len(stored.curve.steps) or run.final is not None:
         return True
     count = len(stored.curve.steps)
     same = np.array_equal(run.steps[:count], stored.curve.steps)
@@ -198,7 +188,7 @@ def _evaluation(runs: Sequence[ForeignRun], *, deterministic: bool) -> Evaluatio
     points = Counter(len(run.steps) for run in runs).most_common(1)[0][0]
     episodes = Counter(run.returns.shape[1] for run in runs).most_common(1)[0][0]
     # Where every run ended with another number of episodes, that number is no part of a plan.
-    finals = Counter(len(_final(run, None, asked=False)[1]) for run in runs).most_common(1)[0][0]
+    finals = Counter(len(_final(run, len(run.steps))) for run in runs).most_common(1)[0][0]
     return EvaluationPlan(points, episodes, finals, deterministic)
 
 
@@ -206,27 +196,25 @@ def _end(run: ForeignRun) -> int:
     return max(run.last_step, int(run.steps[-1]) if len(run.steps) else 0)
 
 
-def _within(run: ForeignRun, budget: int | None, *, asked: bool) -> int:
+def _within(run: ForeignRun, budget: int, *, asked: bool) -> int:
     """Return how many points lie within the budget.
 
     Up to 5 % past it, as trainings end; where the user asked for a budget, up to the point that first reaches it.
     """
-    if budget is None:
-        return len(run.steps)
     near = int(np.searchsorted(run.steps, budget * _OVERSHOOT, side="right"))
     return min(near, int(np.searchsorted(run.steps, budget)) + 1) if asked else near
 
 
-def _final(run: ForeignRun, budget: int | None, *, asked: bool) -> tuple[int, Floats]:
-    """Return the step and the (episodes,) returns of the final policy."""
-    kept = _within(run, budget, asked=asked)
+def _final(run: ForeignRun, kept: int) -> Floats:
+    """(episodes,) returns of the final policy, that of the last of the `kept` points unless the run ends there."""
     if run.final is not None and kept == len(run.steps):
-        return _end(run) or budget or 0, run.final
-    return (int(run.steps[kept - 1]), run.returns[kept - 1]) if kept else (0, np.empty(0))
+        return run.final
+    return np.asarray(run.returns[kept - 1]) if kept else np.empty(0)
 
 
-def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any], *, asked: bool) -> Outcome:
-    kept, (step, final) = _within(run, trial.steps, asked=asked), _final(run, trial.steps, asked=asked)
+def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any], kept: int) -> Outcome:
+    """Return what a run becomes of which so many points lie within the budget."""
+    final = _final(run, kept)
     interval = float(np.median(np.diff(run.steps))) if len(run.steps) > 1 else float(_end(run))
     end = _end(run)
     if not final.size or (end and end + interval < _FINISHED * trial.steps):
@@ -234,6 +222,7 @@ def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any], *, asked: bo
         return Failure(trial, "exited", message, steps=end, provenance={"imported": origin})
     unknown = np.full(kept, np.nan)
     whole = run.final is not None and kept == len(run.steps)
+    step = (end or trial.steps) if whole else int(run.steps[kept - 1])
     ends = run.final_lengths if whole else None if run.lengths is None or not kept else run.lengths[kept - 1]
     curve = Curve(
         steps=run.steps[:kept],

@@ -27,7 +27,7 @@ from bench.imports.found import (
     gathered,
 )
 from bench.imports.names import algorithm_in, clean, environment_in, natural, seed_in, seed_of
-from bench.imports.series import WINDOW, Series, cleaned, is_episodic, of_episodes
+from bench.imports.series import LAST, Series, of_metric
 from bench.imports.source import Source
 
 _TAGS = (
@@ -192,7 +192,7 @@ def _reader(file: Path, wanted: str, *, alone: bool) -> Callable[[Source, Path],
 
 def _table(source: Source, file: Path) -> list[ForeignRun]:
     text, hints = source.text(file), source.hints
-    header = next(iter(table.rows_of(text)), [])
+    header = next(table.rows_of(text), [])
     kind = hints.kind or ("csv" if hints.wide or hints.columns else table.kind_of(header, hints))
     told = {
         "tianshou": "test episodes; how many and whether exploration was on, the file does not say",
@@ -246,14 +246,10 @@ def _events(source: Source, files: Sequence[Path]) -> Iterator[ForeignRun]:
             f"has no tag {asked or 'of returns that is known'}; there are {told}; name one with --metric"
         )
     rows = [(float(step), value) for one in scalars for step, _, value in one.series.get(tag, ())]
-    final = None
-    if is_episodic(tag):
-        steps, values, notes, final = of_episodes(rows)
-    else:
-        steps, values, notes = cleaned(rows)
+    steps, values, notes, final = of_metric(tag, rows)
     training = not tag.startswith(("eval", "test"))
     told = TRAINING if training else "evaluations; how many episodes, and how it acted, the file does not say"
-    told += f": means of the last {WINDOW}; final: the last {WINDOW}" * (final is not None)
+    told += f": {LAST}" * (final is not None)
     folder = source.name(files[0].parent)
     name = PurePosixPath(folder).name
     series = Series("", "", name, seed_of(folder), steps, values, (*notes, *_cut(scalars)), f"tag {tag}: {told}", final)

@@ -23,7 +23,7 @@ from bench.imports.found import (
 )
 from bench.imports.monitor import Episodes, merge, read_monitor, training_curve
 from bench.imports.names import natural, seed_in, seed_of
-from bench.imports.series import POINTS, WINDOW, whole
+from bench.imports.series import POINTS, WINDOW, last_means, whole
 from bench.imports.settings import read_settings
 from bench.imports.source import Source
 
@@ -201,8 +201,7 @@ def _ordered(
 
 def _training_at(steps: Integers, episodes: Episodes) -> Floats:
     """(points,) mean return of the last training episodes until each evaluation; NaN before the first."""
-    done = np.searchsorted(episodes.steps, steps, side="right")
-    return np.array([episodes.returns[max(0, count - WINDOW) : count].mean() if count else np.nan for count in done])
+    return last_means(episodes.returns, np.searchsorted(episodes.steps, steps, side="right"))
 
 
 def _left_out(episodes: Episodes) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.imports.found import Floats, Integers, RefusedError
-from bench.imports.series import POINTS, WINDOW
+from bench.imports.series import POINTS, curve_points, last_means
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,11 +94,8 @@ def merge(files: list[Episodes]) -> Episodes:
 def training_curve(episodes: Episodes, points: int = POINTS) -> tuple[Integers, Floats, Floats]:
     """Return (points,) steps, mean returns of the last episodes until then, and seconds."""
     ends = episodes.steps
-    planned = np.ceil(ends[-1] * np.arange(1, points + 1) / points)
-    done = np.searchsorted(ends, planned, side="right")
-    kept = np.unique(done[done > 0])
-    means = np.array([episodes.returns[max(0, count - WINDOW) : count].mean() for count in kept])
-    return ends[kept - 1], means, episodes.seconds[kept - 1]
+    ended = curve_points(ends, points)
+    return ends[ended - 1], last_means(episodes.returns, ended), episodes.seconds[ended - 1]
 
 
 _EPOCH = 1e8

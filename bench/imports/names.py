@@ -45,17 +45,11 @@ def algorithm_in(path: PurePath) -> str:
 def environment_in(path: PurePath) -> str:
     """Return the environment id, `CartPole-v1` or the like, that a path is named after; empty where none is."""
     for part in _parts(path):
-        for text in _texts(part):
-            if match := _ENVIRONMENT.search(text):
+        # CleanRL's `env__script__seed__time`, and whatever else parts names so.
+        for piece in part.split("__"):
+            if match := _ENVIRONMENT.search(_without_algorithm(piece)):
                 return match[1]
     return ""
-
-
-def _texts(part: str) -> list[str]:
-    """Return the pieces of a name among which an environment id may be, whole: without the algorithm before it."""
-    # CleanRL's `env__script__seed__time`, and whatever else parts names so.
-    pieces = part.split("__") if "__" in part else [part]
-    return [_without_algorithm(piece) for piece in pieces]
 
 
 def _without_algorithm(piece: str) -> str:

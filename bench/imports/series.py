@@ -17,6 +17,7 @@ from bench.imports.found import Floats, Integers
 MOST_STEPS = 2**53
 POINTS = 20
 WINDOW = 100
+LAST = f"means of the last {WINDOW}; final: the last {WINDOW}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,41 +58,58 @@ def is_episodic(metric: str) -> bool:
     return name == "episodic_return" and not start.startswith(("eval", "test"))
 
 
+def of_metric(
+    metric: str, rows: Sequence[tuple[float, float]]
+) -> tuple[Integers, Floats, tuple[str, ...], Floats | None]:
+    """Return steps and values of a metric's (step, value) rows; notes; final returns, where the rows are episodes."""
+    return of_episodes(rows) if is_episodic(metric) else (*cleaned(rows), None)
+
+
 def of_episodes(rows: Sequence[tuple[float, float]]) -> tuple[Integers, Floats, tuple[str, ...], Floats]:
     """Return steps and means of a run told episode by episode, as (step, return); notes; the last episodes' returns.
 
-    As with Monitor files: at most 20 points, each the mean of the last (at most) 100 episodes that had ended by then.
-    Several episodes may end at one step.
+    As with Monitor files. Several episodes may end at one step.
     """
-    good = sorted(
-        ((step, value) for step, value in rows if math.isfinite(value) and 0 <= step <= MOST_STEPS), key=_step
-    )
-    notes = [f"{len(rows) - len(good)} of {len(rows)} values are empty, not finite or without a step: left out"]
+    good, notes = _finite(rows)
     if not good:
-        return np.empty(0, dtype=np.int64), np.empty(0), tuple(notes), np.empty(0)
-    table = np.array(good)
-    planned = np.ceil(table[-1, 0] * np.arange(1, POINTS + 1) / POINTS)
-    ended = np.unique(np.searchsorted(table[:, 0], planned, side="right"))
-    ended = ended[ended > 0]
-    means = np.array([table[max(0, count - WINDOW) : count, 1].mean() for count in ended])
-    return table[ended - 1, 0].astype(np.int64), means, tuple(notes * (len(good) < len(rows))), table[-WINDOW:, 1]
+        return np.empty(0, dtype=np.int64), np.empty(0), notes, np.empty(0)
+    ends, returns = np.array(good).T
+    ended = curve_points(ends)
+    return ends[ended - 1].astype(np.int64), last_means(returns, ended), notes, returns[-WINDOW:]
 
 
-def _step(row: tuple[float, float]) -> float:
-    return row[0]
+def curve_points(ends: Floats | Integers, points: int = POINTS) -> Integers:
+    """(at most `points`,) how many episodes had ended by each point of a training curve, at equal distances.
+
+    Args:
+        ends: (episodes,) steps at which they ended, not decreasing.
+        points: of the curve.
+    """
+    planned = np.ceil(ends[-1] * np.arange(1, points + 1) / points)
+    ended = np.unique(np.searchsorted(ends, planned, side="right"))
+    return np.asarray(ended[ended > 0])
+
+
+def last_means(returns: Floats, ended: Integers) -> Floats:
+    """(points,) mean return of the last episodes, where so many had ended; NaN before the first."""
+    return np.array([returns[max(0, count - WINDOW) : count].mean() if count else np.nan for count in ended])
+
+
+def _finite(rows: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, float]], tuple[str, ...]]:
+    """Return the rows with a step and a value, by step and in their order; and a note on the others."""
+    good = sorted(
+        ((step, value) for step, value in rows if math.isfinite(value) and 0 <= step <= MOST_STEPS),
+        key=lambda row: row[0],
+    )
+    gaps = len(rows) - len(good)
+    note = f"{gaps} of {len(rows)} values are empty, not finite or without a step: left out"
+    return good, (note,) if gaps else ()
 
 
 def cleaned(rows: Sequence[tuple[float, float]]) -> tuple[Integers, Floats, tuple[str, ...]]:
     """Return (points,) steps and values of (step, value) rows, and notes."""
-    good = [(step, value) for step, value in rows if math.isfinite(value) and 0 <= step <= MOST_STEPS]
-    latest = {int(step): value for step, value in sorted(good, key=lambda row: row[0])}
-    notes = []
-    if len(good) < len(rows):
-        notes.append(f"{len(rows) - len(good)} of {len(rows)} values are empty, not finite or without a step: left out")
+    good, notes = _finite(rows)
+    latest = {int(step): value for step, value in good}
     if len(latest) < len(good):
-        notes.append(f"{len(good) - len(latest)} steps occur more than once: the last value in the file counts")
-    return (
-        np.array(list(latest), dtype=np.int64),
-        np.array(list(latest.values()), dtype=np.float64),
-        tuple(notes),
-    )
+        notes = (*notes, f"{len(good) - len(latest)} steps occur more than once: the last value in the file counts")
+    return np.array(list(latest), dtype=np.int64), np.array(list(latest.values()), dtype=np.float64), notes

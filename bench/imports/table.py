@@ -12,14 +12,14 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from bench.imports.found import TRAINING, Hints, RefusedError
 from bench.imports.names import natural, seed_in
-from bench.imports.series import WINDOW, Series, cleaned, is_episodic, number, of_episodes, whole
+from bench.imports.series import LAST, Series, cleaned, number, of_metric, whole
 
 ROLES = {
     "algorithm": ("algorithm", "algo", "agent", "method", "label", "exp_name", "alg"),
@@ -81,21 +81,21 @@ def kind_of(header: Sequence[str], hints: Hints) -> str:
     return "csv"
 
 
-def rows_of(text: str) -> list[list[str]]:
-    """Return the cells of every row that has any; commas, semicolons or tabs part the columns, as in the first.
+def rows_of(text: str) -> Iterator[list[str]]:
+    """Yield the cells of every row that has any; commas, semicolons or tabs part the columns, as in the first.
 
     Raises:
         RefusedError: no readable CSV.
     """
     try:
         reader = csv.reader(io.StringIO(text), delimiter=_mark(text))
-        return [row for row in reader if any(cell.strip() for cell in row)]
+        yield from (row for row in reader if any(cell.strip() for cell in row))
     except csv.Error as error:
         raise RefusedError(f"no readable CSV ({error})") from None
 
 
 def _mark(text: str) -> str:
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in io.StringIO(text) if line.strip()), "")
     return max(",;\t", key=first.count)
 
 
@@ -112,7 +112,7 @@ def read_table(text: str, kind: str, hints: Hints) -> list[Series]:
     Raises:
         RefusedError: a column is missing, or the runs cannot be told apart.
     """
-    rows = rows_of(text)
+    rows = list(rows_of(text))
     if len(rows) < 2:  # noqa: PLR2004 - a header and a row
         raise RefusedError("holds no row below its header")
     header = [name.strip() for name in rows[0]]
@@ -348,13 +348,9 @@ def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hin
             continue
         # An empty cell is how this export writes rows of other runs: no gap, and not worth a note.
         rows = [(_step(row, steps), _value(row, column)) for row in table if (row.get(column) or "").strip()]
-        final = None
-        if is_episodic(metric):
-            at, values, notes, final = of_episodes(rows)
-        else:
-            at, values, notes = cleaned(rows)
+        at, values, notes, final = of_metric(metric, rows)
         notes = (*notes, *_averages(table, column), *_subsampled(steps))
-        told = _told(metric) + f"; means of the last {WINDOW}; final: the last {WINDOW}" * (final is not None)
+        told = _told(metric) + f"; {LAST}" * (final is not None)
         found.append(Series("", "", run.strip(), seed_in(run), at, values, notes, told, final))
     return found
 

@@ -155,10 +155,8 @@ def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Co
     shared = [place for label, place in cells if label == left.label and (right.label, place) in cells]
     asked = [place for place in shared if not only or place == only]
     pairs = [(cells[left.label, place], cells[right.label, place]) for place in asked]
-    ranked, counted = _by_rank(pairs, plan), plan.failures == "random"
-    reasons = [
-        _refusal(pair, (f"of {left.label}", f"of {right.label}"), ranked=ranked, counted=counted) for pair in pairs
-    ]
+    ranked = _by_rank(pairs, plan)
+    reasons = [_refusal(pair, (f"of {left.label}", f"of {right.label}"), plan, ranked=ranked) for pair in pairs]
     kept = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
     told = zip(asked, reasons, strict=True)
     left_out = _grouped([("", place, reason) for place, reason in told if reason])
@@ -188,13 +186,13 @@ def _by_rank(pairs: Iterable[tuple[Cell, Cell]], plan: AnalysisPlan) -> bool:
     return plan.metric == "final" and all(cell.reference is None for pair in pairs for cell in pair)
 
 
-def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str], *, ranked: bool, counted: bool) -> str:
+def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str], plan: AnalysisPlan, *, ranked: bool) -> str:
     """Return why two cells cannot be compared; empty where they can."""
-    from bench.analysis.scores import like_budgets  # noqa: PLC0415 - see bench/pipeline/__init__.py
+    from bench.analysis.scores import compared, like_budgets  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     ours, theirs = pair
     # By rank a failed run stands below all others, and is one of the runs.
-    counts = [cell.failed + len(cell.runs) if ranked and counted else len(cell.runs) for cell in pair]
+    counts = [len(compared(cell, plan) if ranked else cell.runs) for cell in pair]
     lacking = [name for count, name in zip(counts, sides, strict=True) if not count]
     if lacking:
         return f"no runs {' and '.join(lacking)}"
@@ -222,17 +220,14 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
     first, second = (open_experiment(Path(name), results=results) for name in (left, right))
     if first.store.root.resolve() == second.store.root.resolve():
         raise BenchError(f"{left} and {right} are the same results; name two sets, or two algorithms with --in {left}")
-    plan, mine = first.suite.analysis, references(first.suite)
+    plan, mine, others = first.suite.analysis, references(first.suite), references(second.suite)
     # A reference that only the second set has is better than none.
-    known = {**references(second.suite), **{name: found for name, found in mine.items() if found is not None}}
-    known = {**dict.fromkeys(mine), **known}
+    known = {name: mine.get(name) or others.get(name) for name in {**others, **mine}}
     ours, theirs = _cells(first, known, plan), _cells(second, known, plan)
     shared = [key for key in ours if key in theirs]
     ranked = _by_rank([(ours[key], theirs[key]) for key in shared], plan)
-    counted = plan.failures == "random"
     reasons = {
-        key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}"), ranked=ranked, counted=counted)
-        for key in shared
+        key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}"), plan, ranked=ranked) for key in shared
     }
     alone = [(*key, f"only in {left}") for key in ours if key not in theirs]
     alone += [(*key, f"only in {right}") for key in theirs if key not in ours]

@@ -97,9 +97,9 @@ def import_source(
     existing = list(store.outcomes())
     day = (today or date.today()).isoformat()  # noqa: DTZ011 - the day of whoever imports
     prepared, refused = outcomes(finding.runs, existing, hints, day, " (imported)" if own else "")
-    if hints.label in {one.trial.label for one in existing if not imported(one)} - {""}:
+    if hints.label in {one.trial.label for one in existing if not imported(one)}:
         raise BenchError(f"--label {hints.label!r} is what own trials of {store.root} are called; choose another")
-    environments = {one.run.environment for one in prepared} | {run.environment for run in finding.runs}
+    environments = {run.environment for run in finding.runs}
     if unused := [name for name in hints.rename if name not in environments]:
         names = ", ".join(sorted(environments)) or "none"
         raise BenchError(f"--rename {unused[0]}=...: no run is of that environment; there are {names}")
