@@ -179,7 +179,8 @@ def test_a_suite_of_several_algorithms_is_the_evidence_even_beside_more_runs_of_
 
 
 def test_a_variant_of_another_algorithm_is_not_proposed_by_itself(tmp_path: Path) -> None:
-    offered = {option.algorithm for option in which(Request("CartPole-v1", results=tmp_path)).advice.options}
+    asked = Request("CartPole-v1", results=tmp_path, to=tmp_path / "proposed.yaml")
+    offered = {option.algorithm for option in which(asked).advice.options}
     assert {"dqn", "qrdqn", "ppo"} <= offered
     assert not offered & {"dqn_mse", "random"}
 
