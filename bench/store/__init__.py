@@ -9,12 +9,9 @@ experiment.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,14 +19,13 @@ from typing import Any
 import numpy as np
 
 from bench.errors import StoreError
-from bench.records import PROTOCOL, Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
+from bench.files import replace
+from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Trial
+from bench.store.locks import LOCK, BusyError, claim, held
+from bench.store.reading import DONE, FAILED, read
 
-DONE, FAILED, LOCK, LOG = "trial.json", "failure.json", "lock", "log.txt"
-TRIES = 5
-
-
-class BusyError(Exception):
-    """Another process holds the trial."""
+__all__ = ["BusyError", "Store", "claim", "is_done", "keep", "read"]
+LOG = "log.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +43,7 @@ class Store:
         folder = self.folder(trial)
         if (folder / DONE).exists():
             return "done"
-        if _held(folder):
+        if held(folder):
             return "running"
         return "failed" if (folder / FAILED).exists() else "missing"
 
@@ -79,7 +75,7 @@ class Store:
     def tidy(self, trial: Trial) -> None:
         """Remove what an interrupted trial left when it left nothing worth reading."""
         folder = self.folder(trial)
-        if (folder / DONE).exists() or (folder / FAILED).exists() or _held(folder):
+        if (folder / DONE).exists() or (folder / FAILED).exists() or held(folder):
             return
         for name in (LOCK, LOG, "policy.zip"):
             (folder / name).unlink(missing_ok=True)
@@ -89,7 +85,7 @@ class Store:
     def keep_suite(self, text: str) -> None:
         """Keep the suite file beside its results, so that these can be reported without it."""
         self.root.mkdir(parents=True, exist_ok=True)
-        _replace(self.root / "suite.yaml", text)
+        replace(self.root / "suite.yaml", text)
 
     @property
     def journal(self) -> Path:
@@ -121,26 +117,6 @@ class Store:
         return data
 
 
-@contextmanager
-def claim(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process until the block ends or the process dies.
-
-    Raises:
-        BusyError: another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("w") as lock:
-        for _ in range(TRIES):
-            with suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            # A look by `status` holds the lock for a moment, too.
-            time.sleep(0.05)
-        else:
-            raise BusyError(f"{folder.name} is being run by another process")
-        yield
-
-
 def is_done(folder: Path) -> bool:
     """Return whether a finished trial lies in `folder`."""
     return (folder / DONE).exists()
@@ -170,65 +146,6 @@ def keep(record: Record, folder: Path) -> None:
     (folder / FAILED).unlink(missing_ok=True)
 
 
-def read(folder: Path) -> Outcome | None:
-    """Return the outcome in `folder`, None where there is none yet.
-
-    Raises:
-        StoreError: the file is damaged, of another protocol, or not what its folder's name says.
-    """
-    for name, build in ((DONE, _record), (FAILED, _failure)):
-        path = folder / name
-        try:
-            data = json.loads(path.read_text())
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path}: cannot be read ({error}); remove the folder and run the suite again") from error
-        if not isinstance(data, dict) or data.get("protocol") != PROTOCOL:
-            found = data.get("protocol") if isinstance(data, dict) else None
-            raise StoreError(
-                f"{path}: has protocol {found!r}, this version reads {PROTOCOL}; use the version that wrote it"
-            )
-        try:
-            return build(data)
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(
-                f"{path}: lacks or misstates {error}; remove the folder and run the suite again"
-            ) from error
-    return None
-
-
-def _record(data: Mapping[str, Any]) -> Record:
-    curve = data["curve"]
-    floats = {
-        name: np.array(curve[name], dtype=float) for name in ("seconds", "cpu_seconds", "returns", "training_returns")
-    }
-    return Record(
-        trial=_trial(data["trial"]),
-        curve=Curve(
-            steps=np.array(curve["steps"], dtype=np.int64), lengths=np.array(curve["lengths"], dtype=np.int64), **floats
-        ),
-        final=Final(
-            data["final"]["steps"],
-            np.array(data["final"]["returns"], dtype=float),
-            np.array(data["final"]["lengths"], dtype=np.int64),
-        ),
-        timings=data["timings"],
-        resources=data["resources"],
-        provenance=data["provenance"],
-        attempt=data["attempt"],
-        settings=data["settings"],
-    )
-
-
-def _failure(data: Mapping[str, Any]) -> Failure:
-    return Failure(**{**{field.name: data[field.name] for field in fields(Failure)}, "trial": _trial(data["trial"])})
-
-
-def _trial(data: Mapping[str, Any]) -> Trial:
-    return Trial(**{**data, "evaluation": EvaluationPlan(**data["evaluation"])})
-
-
 def _listed(array: Any) -> Any:
     """Return nested lists with None for NaN, which JSON does not have."""
     values = array.astype(object)
@@ -237,32 +154,6 @@ def _listed(array: Any) -> Any:
     return values.tolist()
 
 
-def _held(folder: Path) -> bool:
-    try:
-        with (folder / LOCK).open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
-
-
 def _write(path: Path, data: Mapping[str, Any]) -> None:
     lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in data.items())
-    _replace(path, "{\n" + ",\n".join(lines) + "\n}\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write `text` so that `path` holds the old or the new content at every moment, a power cut included."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    replace(path, "{\n" + ",\n".join(lines) + "\n}\n")
