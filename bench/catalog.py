@@ -102,14 +102,17 @@ def load(target: str) -> Any:
 
 def installed(distributions: Iterable[str]) -> dict[str, str]:
     """Return the public version of each distribution (`absent` where not installed); imports none of them."""
-    found = {}
-    for name in distributions:
-        try:
-            # A local label (+cpu, +cu130) names the build, not the code: it is recorded elsewhere.
-            found[name] = version(name).partition("+")[0]
-        except PackageNotFoundError:
-            found[name] = "absent"
-    return found
+    return {name: _installed(name) for name in distributions}
+
+
+@cache
+def _installed(distribution: str) -> str:
+    # Kept, because a plan asks for every trial and the answer takes a millisecond of reading metadata.
+    try:
+        # A local label (+cpu, +cu130) names the build, not the code: it is recorded elsewhere.
+        return version(distribution).partition("+")[0]
+    except PackageNotFoundError:
+        return "absent"
 
 
 _SB3 = ("stable-baselines3", "torch")

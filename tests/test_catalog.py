@@ -19,6 +19,16 @@ def test_every_algorithm_leads_to_code(name: str) -> None:
     assert "absent" not in installed(entry.distributions).values()
 
 
+def test_metadata_of_a_distribution_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "readonce-1.0.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: readonce\nVersion: 1.0+cpu\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert installed(["readonce"]) == {"readonce": "1.0"}
+    metadata.unlink()
+    assert installed(["readonce", "readonce"]) == {"readonce": "1.0"}
+
+
 @pytest.mark.parametrize("name", environments())
 def test_every_environment_is_as_the_catalogue_says(name: str) -> None:
     entry = environments()[name]
