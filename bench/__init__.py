@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.pipeline import load
+    from bench.pipeline.policies import load_policy
 
-__all__ = ["load"]
+__all__ = ["load", "load_policy"]
+_HOMES = {"load": "bench.pipeline", "load_policy": "bench.pipeline.policies"}
 
 
 def __getattr__(name: str) -> Any:
     # Lazily, so that `import bench.cli` does not pay for pandas.
-    if name == "load":
-        return import_module("bench.pipeline").load
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.catalog import environments, find_algorithm, installed
 from bench.pipeline import Experiment, RunOptions, Summary, open_experiment, prepare, run
-from bench.records import EvaluationPlan, Record, Trial
+from bench.pipeline.policies import TrainedPolicy
+from bench.records import Actor, EvaluationPlan, Record, Trial
+from bench.runner.evaluation import Evaluator
 from bench.runner.jobs import Job, Progress
-from bench.runner.trial import run_trial
+from bench.runner.seeds import evaluation_seeds
+from bench.runner.trial import evaluation_environment, run_trial
 from bench.store import keep, read
 
 QUICK = EvaluationPlan(points=2, episodes=2, final_episodes=3)
@@ -58,6 +62,17 @@ def carry_out(trial: Trial, root: Path) -> Record:
     record = read(folder)
     assert isinstance(record, Record)
     return record
+
+
+def played_again(policy: TrainedPolicy, actor: Actor | None = None) -> list[float]:
+    """Return the final evaluation's returns as the harness measures them of a policy that was read back."""
+    trial = policy.trial
+    seeds = evaluation_seeds(trial.environment, trial.seed, "final", trial.evaluation.final_episodes)
+    evaluator = Evaluator(partial(evaluation_environment, trial))
+    returns, _ = evaluator.evaluate(actor or policy.policy, seeds, deterministic=trial.evaluation.deterministic)
+    evaluator.close()
+    found: list[float] = returns.tolist()
+    return found
 
 
 TOY = """

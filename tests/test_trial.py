@@ -9,13 +9,11 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import PPO
 
 from bench.environments.making import EpisodeTotals, make
 from bench.errors import DivergedError
 from bench.records import EvaluationPlan
 from bench.runner.evaluation import Evaluator
-from bench.runner.seeds import evaluation_seeds
 from tests.making import carry_out, small_trial
 
 
@@ -84,30 +82,6 @@ def test_points_that_training_jumps_over_repeat_the_evaluation_with_its_true_ste
     assert len(record.curve.steps) == 10
     assert record.final.steps >= 300
     assert (record.curve.steps >= [30 * (point + 1) for point in range(10)]).all()
-
-
-def test_the_saved_policy_is_the_evaluated_one_with_the_statistics_of_the_same_step(tmp_path: Path) -> None:
-    trial = small_trial("ppo", "CartPole-v1", steps=256, hyperparameters={"n_steps": 64, "normalize": True})
-    record = carry_out(trial, tmp_path)
-    path = tmp_path / trial.name / "policy.zip"
-    model = PPO.load(path)
-    with zipfile.ZipFile(path) as archive:
-        statistics = np.load(io.BytesIO(archive.read("normalization.npz")))
-    mean, deviation = statistics["observation.mean"], np.sqrt(statistics["observation.var"] + statistics["epsilon"])
-    clip = float(statistics["clip_obs"])
-    assert statistics["observation.count"] > 256
-
-    class Replay:
-        def act(
-            self, observations: list[Any], memory: Any, starts: Any, *, deterministic: bool, masks: Any
-        ) -> tuple[Any, Any]:
-            del starts, masks, memory
-            scaled = np.clip((np.stack(observations) - mean) / deviation, -clip, clip)
-            return model.predict(scaled, deterministic=deterministic)[0], None
-
-    seeds = evaluation_seeds("CartPole-v1", 0, "final", 3)
-    returns, _ = Evaluator(lambda: make("CartPole-v1", {})).evaluate(Replay(), seeds, deterministic=True)  # type: ignore[arg-type]
-    assert returns.tolist() == record.final.returns.tolist()
 
 
 def test_returns_are_raw_whatever_a_wrapper_does_to_the_reward(tmp_path: Path) -> None:

@@ -23,9 +23,15 @@ _OF_THE_ENVIRONMENT = frozenset({"env_wrapper", "frame_stack"})
 class RandomPolicy:
     """Uniformly random actions; where a Box has no bounds, Gymnasium's normal or exponential samples instead."""
 
-    def __init__(self, action_space: spaces.Space[Any], seed: int, points: int = 20) -> None:
+    def __init__(
+        self,
+        action_space: spaces.Space[Any],
+        seed: int,
+        points: int = 20,
+        observation_space: spaces.Space[Any] | None = None,
+    ) -> None:
         """Take over `action_space` and seed it; `points` is how often training will be interrupted for evaluation."""
-        self.action_space = action_space
+        self.action_space, self.observation_space = action_space, observation_space
         self.action_space.seed(seed)
         self._calls = _CALLS_PER_POINT * max(1, points)
 
@@ -77,9 +83,17 @@ def make(request: LearnerRequest) -> RandomPolicy:
     if given := sorted(request.trial.hyperparameters.keys() - _OF_THE_ENVIRONMENT):
         raise BenchError(f"random: has no hyperparameters, but was given {', '.join(given)}; remove them")
     environment = request.make_environment(0)
-    policy = RandomPolicy(environment.action_space, request.seed, request.trial.evaluation.points)
+    policy = RandomPolicy(
+        environment.action_space, request.seed, request.trial.evaluation.points, environment.observation_space
+    )
     environment.close()
     return policy
+
+
+def load_policy(request: LearnerRequest, folder: Path) -> RandomPolicy:
+    """Return the random policy at the start of its stream: `folder` holds nothing that it needs."""
+    del folder
+    return make(request)
 
 
 def _native_mask(space: spaces.Space[Any], mask: Any) -> Any:

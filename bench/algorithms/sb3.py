@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from bench.algorithms import vocabulary
 from bench.catalog import find_algorithm, load
-from bench.errors import DivergedError
+from bench.errors import DivergedError, StoreError
 from bench.records import LearnerRequest
 
 CHECK_EVERY = 2_000
@@ -30,6 +30,9 @@ CHECK_EVERY = 2_000
 HARNESS_KEYS = frozenset(
     {"n_envs", "normalize", "noise_type", "noise_std", "policy", "policy_kwargs", "env_wrapper", "frame_stack"}
 )
+POLICY, NORMALISATION = "policy.zip", "vecnormalize.pkl"
+_EARLIER_NORMALISATION = "normalization.npz"
+"""Within `policy.zip`, where the statistics lay before they had a file of their own."""
 _NOT_SETTINGS = frozenset(
     {"self", "env", "verbose", "tensorboard_log", "device", "_init_setup_model", "stats_window_size"}
 )
@@ -63,28 +66,38 @@ def make(request: LearnerRequest) -> SB3Learner:
     return SB3Learner(model, trial.hyperparameters)
 
 
-class SB3Learner:
-    """A stable-baselines3 model as the runner wants it."""
+def load_policy(request: LearnerRequest, folder: Path) -> SB3Policy:
+    """Read back what `save` has written. Both files hold pickles, and reading them can run what somebody put there.
 
-    def __init__(self, model: BaseAlgorithm, hyperparameters: Mapping[str, Any]) -> None:
+    Raises:
+        StoreError: an earlier version wrote the archive, with the normalisation inside.
+    """
+    with zipfile.ZipFile(folder / POLICY) as archive:
+        if _EARLIER_NORMALISATION in archive.namelist():
+            raise StoreError(
+                f"{folder / POLICY}: was written by an earlier version, which kept the normalisation of observations "
+                "where stable-baselines3 does not look for it"
+            )
+    model_class: type[BaseAlgorithm] = load(find_algorithm(request.trial.algorithm).implementation)
+    model = model_class.load(folder / POLICY, device=request.device)
+    normalisation: VecNormalize | None = None
+    if (folder / NORMALISATION).exists():
+        # As VecNormalize.load does, which wants an environment that a mere policy has no use for.
+        normalisation = pickle.loads((folder / NORMALISATION).read_bytes())  # noqa: S301 - see the docstring
+    return SB3Policy(model, normalisation)
+
+
+class SB3Policy:
+    """A stable-baselines3 model that acts, with the normalisation that its observations want."""
+
+    def __init__(self, model: BaseAlgorithm, normalisation: VecNormalize | None) -> None:
         self.model = model
-        self._given = hyperparameters
-        self._normalise = model.get_vec_normalize_env()
+        self._normalise = normalisation
 
-    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
-        """Train for `steps` environment steps; see `bench.records.Learner`.
-
-        Raises:
-            DivergedError: a weight is no longer finite.
-        """
-        try:
-            self.model.learn(steps, callback=_StepCallback(on_step, self._require_finite))
-        except ValueError as error:
-            # torch refuses a distribution with NaN parameters: that is divergence, not a programming error.
-            if "found invalid values" in str(error):
-                raise DivergedError(f"the policy's output after {self.model.num_timesteps} steps: {error}") from error
-            raise
-        self._require_finite()
+    @property
+    def observation_space(self) -> spaces.Space[Any]:
+        """What the model observes: of images, with the channels first."""
+        return self.model.observation_space
 
     def act(
         self,
@@ -118,6 +131,33 @@ class SB3Learner:
         finally:
             self.model.action_space = trained_on
 
+    @property
+    def _takes_masks(self) -> bool:
+        return "action_masks" in inspect.signature(self.model.predict).parameters
+
+
+class SB3Learner(SB3Policy):
+    """A stable-baselines3 model as the runner wants it."""
+
+    def __init__(self, model: BaseAlgorithm, hyperparameters: Mapping[str, Any]) -> None:
+        super().__init__(model, model.get_vec_normalize_env())
+        self._given = hyperparameters
+
+    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
+        """Train for `steps` environment steps; see `bench.records.Learner`.
+
+        Raises:
+            DivergedError: a weight is no longer finite.
+        """
+        try:
+            self.model.learn(steps, callback=_StepCallback(on_step, self._require_finite))
+        except ValueError as error:
+            # torch refuses a distribution with NaN parameters: that is divergence, not a programming error.
+            if "found invalid values" in str(error):
+                raise DivergedError(f"the policy's output after {self.model.num_timesteps} steps: {error}") from error
+            raise
+        self._require_finite()
+
     def recent_training_return(self) -> float | None:
         """Return the mean raw return of the last (at most) 100 training episodes; None before the first."""
         episodes = self.model.ep_info_buffer
@@ -134,16 +174,10 @@ class SB3Learner:
         return {**found, **given}
 
     def save(self, folder: Path) -> None:
-        """Write `policy.zip`: the model as stable-baselines3 saves it, plus `normalization.npz` where there is one."""
-        path = folder / "policy.zip"
-        self.model.save(path)
+        """Write `policy.zip` and, where there is a normalisation, `vecnormalize.pkl`, as stable-baselines3 does."""
+        self.model.save(folder / POLICY)
         if self._normalise is not None:
-            with zipfile.ZipFile(path, "a") as archive:
-                archive.writestr("normalization.npz", _normalisation_bytes(self._normalise))
-
-    @property
-    def _takes_masks(self) -> bool:
-        return "action_masks" in inspect.signature(self.model.predict).parameters
+            self._normalise.save(str(folder / NORMALISATION))
 
     def _require_finite(self) -> None:
         for name, weights in self.model.policy.state_dict().items():
@@ -205,16 +239,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(entry) for entry in value]
     return value.__name__ if isinstance(value, type) else repr(value)
-
-
-def _normalisation_bytes(env: VecNormalize) -> bytes:
-    """Return observation and return statistics as .npz, without pickles."""
-    arrays: dict[str, Any] = {"epsilon": env.epsilon, "clip_obs": env.clip_obs, "clip_reward": env.clip_reward}
-    observed = getattr(env, "obs_rms", {})
-    statistics = observed if isinstance(observed, dict) else {"": observed}
-    for key, running in {**statistics, "return": env.ret_rms}.items():
-        name = "return" if key == "return" else f"observation.{key}".rstrip(".")
-        arrays |= {f"{name}.mean": running.mean, f"{name}.var": running.var, f"{name}.count": running.count}
-    buffer = BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()

@@ -15,7 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from bench.catalog import did_you_mean
-from bench.errors import BenchError, DivergedError
+from bench.errors import BenchError, DivergedError, StoreError
 from bench.records import LearnerRequest
 
 _BASELINES = ("none", "mean")
@@ -81,6 +81,11 @@ class _Tabular:
         self._learning, self._acting = np.random.default_rng(seed).spawn(2)
         self._episode_return = 0.0
         self._recent: deque[float] = deque(maxlen=_RECENT_EPISODES)
+
+    @property
+    def observation_space(self) -> spaces.Discrete:
+        """The states."""
+        return self.states
 
     def probabilities(self, state: int) -> NDArray[np.float64]:
         """Return (actions,) the probabilities of the stochastic policy in `state`."""
@@ -174,6 +179,10 @@ class QLearning(_Tabular):
         if not np.isfinite(value):
             raise DivergedError(f"q_learning: the value of state {state}, action {action} became {value}")
         self.table[state, action] = value
+
+    def end_exploration(self, steps: int) -> None:
+        """Explore from now on as at the last of `steps` steps of training."""
+        self.epsilon = self._epsilon_at((steps - 1) / steps)
 
     def probabilities(self, state: int) -> NDArray[np.float64]:
         """Return (actions,) the epsilon-greedy policy at the current epsilon."""
@@ -292,6 +301,32 @@ def make_softmax_reinforce(request: LearnerRequest) -> SoftmaxReinforce:
     settings = _settings(SoftmaxReinforceSettings, SoftmaxReinforce.name, request.trial.hyperparameters)
     return SoftmaxReinforce(request.make_environment(0), request.seed, settings)
 
+
+def load_policy(request: LearnerRequest, folder: Path) -> QLearning | SoftmaxReinforce:
+    """Read back the table that `save` has written; nothing in it is code.
+
+    Raises:
+        StoreError: the table is not that of the environment's states and actions.
+    """
+    learner = _MAKERS[request.trial.algorithm](request)
+    learner.environment.close()
+    with ZipFile(folder / "policy.zip") as archive, archive.open("table.npy") as file:
+        table = np.lib.format.read_array(file, allow_pickle=False)
+    if table.shape != learner.table.shape:
+        raise StoreError(
+            f"{folder / 'policy.zip'}: its table has {table.shape} entries, "
+            f"{request.trial.environment} wants {learner.table.shape}"
+        )
+    learner.table = table
+    if isinstance(learner, QLearning):
+        learner.end_exploration(request.trial.steps)
+    return learner
+
+
+_MAKERS: Mapping[str, Callable[[LearnerRequest], QLearning | SoftmaxReinforce]] = {
+    QLearning.name: make_q_learning,
+    SoftmaxReinforce.name: make_softmax_reinforce,
+}
 
 S = TypeVar("S", QLearningSettings, SoftmaxReinforceSettings)
 

@@ -27,7 +27,7 @@ from bench.records.estimates import (
     TrialLine,
 )
 from bench.records.interval import Interval
-from bench.records.learner import Learner, LearnerRequest
+from bench.records.learner import Actor, Learner, LearnerRequest, Policy
 from bench.records.published import STATISTICS, VERDICTS, Leaning, PublishedCell, PublishedTable, PublishedVerdict
 from bench.records.suite import (
     CLAIM_QUANTITIES,
@@ -49,6 +49,7 @@ __all__ = [
     "PROTOCOL",
     "STATISTICS",
     "VERDICTS",
+    "Actor",
     "Advice",
     "Aggregate",
     "AnalysisPlan",
@@ -79,6 +80,7 @@ __all__ = [
     "Outcome",
     "Pair",
     "Phrase",
+    "Policy",
     "Profile",
     "PublishedCell",
     "PublishedTable",

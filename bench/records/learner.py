@@ -22,15 +22,8 @@ class LearnerRequest:
     device: str = "cpu"
 
 
-class Learner(Protocol):
-    """An algorithm at work on one trial."""
-
-    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
-        """Train until `steps` environment steps are taken.
-
-        Calls `on_step(steps taken so far)` after every step of the (vector) environment and stops as soon as it
-        returns False.
-        """
+class Actor(Protocol):
+    """Whoever chooses actions."""
 
     def act(
         self,
@@ -47,6 +40,25 @@ class Learner(Protocol):
         `starts[i]` says that slot i has just been reset. Must leave nothing changed that training depends on.
         """
 
+
+class Policy(Actor, Protocol):
+    """A trained policy, read back from its trial's folder by `load_policy`, a function beside the algorithm's maker."""
+
+    @property
+    def observation_space(self) -> Any:
+        """Gymnasium space with as many dimensions as one observation has."""
+
+
+class Learner(Actor, Protocol):
+    """An algorithm at work on one trial."""
+
+    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
+        """Train until `steps` environment steps are taken.
+
+        Calls `on_step(steps taken so far)` after every step of the (vector) environment and stops as soon as it
+        returns False.
+        """
+
     def recent_training_return(self) -> float | None:
         """Return the mean raw return of the last (at most) 100 training episodes; None before the first."""
 
@@ -54,4 +66,4 @@ class Learner(Protocol):
         """Return every hyperparameter as it finally is, defaults included, as plain JSON data."""
 
     def save(self, folder: Path) -> None:
-        """Write `policy.zip` (weights and normalisation statistics of the same step) into `folder`."""
+        """Write `policy.zip`, and what else acting takes (normalisation statistics of the same step), into `folder`."""

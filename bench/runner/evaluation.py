@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import DivergedError
-from bench.records import Learner
+from bench.records import Actor
 
 SLOTS = 32
 """Environments stepped side by side; more would only cost memory."""
@@ -41,7 +41,7 @@ class Evaluator:
     slots: list[tuple[Any, Totals]] = field(default_factory=list)
 
     def evaluate(
-        self, learner: Learner, seeds: Sequence[int], *, deterministic: bool
+        self, learner: Actor, seeds: Sequence[int], *, deterministic: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Play one episode per seed; return their undiscounted raw returns and lengths, both (episodes,).
 
@@ -57,7 +57,7 @@ class Evaluator:
             raise DivergedError("an evaluation return is not finite")
         return returns, lengths
 
-    def _play(self, learner: Learner, seeds: Sequence[int], *, deterministic: bool) -> Iterator[tuple[int, Totals]]:
+    def _play(self, learner: Actor, seeds: Sequence[int], *, deterministic: bool) -> Iterator[tuple[int, Totals]]:
         count = min(len(seeds), SLOTS)
         while len(self.slots) < count:
             self.slots.append(self.make())

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from bench.catalog import find_algorithm, load
 from bench.records import Curve, Final, Learner, LearnerRequest, Record, Trial
 from bench.runner import provenance
-from bench.runner.evaluation import Evaluator
+from bench.runner.evaluation import Evaluator, Totals
 from bench.runner.jobs import Job, Progress, Report
 from bench.runner.seeds import evaluation_seeds, seed
 
@@ -36,12 +37,9 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> None:
     started = datetime.now(UTC)
     clock = _Clock()
     trial = job.trial
-    evaluator = Evaluator(_evaluation_environment(trial))
-    learner: Learner = load(find_algorithm(trial.algorithm).maker)(
-        LearnerRequest(
-            trial, _training_environments(trial), _learner_seed(trial), "cpu" if job.device == "cpu" else "cuda"
-        )
-    )
+    evaluator = Evaluator(partial(evaluation_environment, trial))
+    device = "cpu" if job.device == "cpu" else "cuda"
+    learner: Learner = load(find_algorithm(trial.algorithm).maker)(learner_request(trial, device))
     setup, setup_cpu = clock.wall(), clock.cpu()
     course = _Course(trial, learner, evaluator, report)
     course.run()
@@ -168,8 +166,18 @@ class _Course:
         return Curve(**{name: np.array([row[name] for row in self._rows]) for name in self._rows[0]})
 
 
-def _learner_seed(trial: Trial) -> int:
-    return seed("learner", trial.algorithm, trial.environment, trial.seed)
+def learner_request(trial: Trial, device: str = "cpu") -> LearnerRequest:
+    """Return what the trial's algorithm is made from."""
+    own = seed("learner", trial.algorithm, trial.environment, trial.seed)
+    return LearnerRequest(trial, _training_environments(trial), own, device)
+
+
+def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
+    """Return an environment as the trial is evaluated on it, and its totals; `more`: keywords such as render_mode."""
+    made: tuple[Any, Totals] = load(MAKE_ENVIRONMENT)(
+        trial.environment, {**trial.environment_kwargs, **more}, **_wrapping(trial)
+    )
+    return made
 
 
 def _training_environments(trial: Trial) -> Callable[[int], Any]:
@@ -177,13 +185,6 @@ def _training_environments(trial: Trial) -> Callable[[int], Any]:
         own = seed("training", trial.algorithm, trial.environment, trial.seed, index)
         env, _ = load(MAKE_ENVIRONMENT)(trial.environment, trial.environment_kwargs, seed=own, **_wrapping(trial))
         return env
-
-    return make
-
-
-def _evaluation_environment(trial: Trial) -> Callable[[], Any]:
-    def make() -> Any:
-        return load(MAKE_ENVIRONMENT)(trial.environment, trial.environment_kwargs, **_wrapping(trial))
 
     return make
 

@@ -1,10 +1,10 @@
 """Records in, files out, and back: a trial lies on disk whole or not at all.
 
 `<root>/trials/<trial name>/` holds `trial.json` (a finished trial; written last and atomically, so that its presence
-is the done marker), or `failure.json`, beside `policy.zip` and `log.txt`. A worker writes only its own folder, and
-holds a lock on it while it works: the operating system releases the lock with the process, however it dies, so that
-nothing stale is left and two runners on one folder share the work. `<root>/looks.json` is the journal of a sequential
-experiment.
+is the done marker), or `failure.json`, beside `log.txt`, `policy.zip` and, where observations are normalised,
+`vecnormalize.pkl`. A worker writes only its own folder, and holds a lock on it while it works: the operating system
+releases the lock with the process, however it dies, so that nothing stale is left and two runners on one folder share
+the work. `<root>/looks.json` is the journal of a sequential experiment.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Store:
         folder = self.folder(trial)
         if (folder / DONE).exists() or (folder / FAILED).exists() or held(folder):
             return
-        for name in (LOCK, LOG, "policy.zip"):
+        for name in (LOCK, LOG, "policy.zip", "vecnormalize.pkl"):
             (folder / name).unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
