@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 
 class BenchError(Exception):
-    """A mistake the user can mend; the command line prints it without a traceback (exit code 2)."""
+    """A mistake the user can mend, in one sentence or several; told a line each, without a traceback (exit code 2)."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class SuiteError(BenchError):
 
     def __init__(self, complaints: Sequence[Complaint]) -> None:
         self.complaints = tuple(complaints)
-        super().__init__("\n".join(str(complaint) for complaint in self.complaints))
+        super().__init__(*map(str, self.complaints))
 
 
 class CatalogError(BenchError):
@@ -36,6 +39,10 @@ class CatalogError(BenchError):
 
 class StoreError(BenchError):
     """Results on disk that cannot be read: another format, another protocol, a damaged file."""
+
+
+class WriteError(BenchError):
+    """A file that cannot be written, on a full or a read-only disk for instance (exit code 1)."""
 
 
 class DeviceError(BenchError):

@@ -23,6 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.plain import plain, spreadsheet
 from bench.records import Estimates, FailureLine, Interval, Pair, Phrase
 from bench.report import KINDS, answers, axes, figures, order, palette, png, render, svg, tables, words, write
 from bench.report.page import facts, headline, holds, sureness
@@ -133,7 +134,7 @@ def test_settings_are_written_as_a_reader_would() -> None:
 
 
 def test_text_loses_what_xml_forbids_or_what_turns_it_around() -> None:
-    assert words.plain("PPO\n\x00\x1b[31m\u202e!") == "PPO [31m!"
+    assert plain("PPO\n\x00\x1b[31m\u202e!") == "PPO !"
 
 
 def test_a_note_becomes_a_sentence() -> None:
@@ -201,7 +202,7 @@ def test_no_label_breaks_a_latex_row(label: str) -> None:
 @given(st.text(max_size=30), st.floats(-1e300, 1e300))
 def test_csv_gives_back_what_was_put_in(label: str, value: float) -> None:
     _, row = csv.reader(io.StringIO(to_csv(_table(Cell(label), Cell(value)))))
-    assert row[0] == words.plain(label)
+    assert row[0] == spreadsheet(label)
     assert float(row[1]) == pytest.approx(value, rel=1e-9)
 
 

@@ -1,6 +1,6 @@
 """Words typed in, words and exit codes out.
 
-0: all done. 1: some trials failed or are missing. 2: the input is wrong. 130: interrupted.
+0: all done. 1: some trials failed or are missing, or a file cannot be written. 2: the input is wrong. 130: interrupted.
 """
 
 from bench.cli.app import app, main

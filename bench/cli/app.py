@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,15 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from bench.cli.compare import compare
 from bench.cli.importing import import_
 from bench.cli.reproduce import reproduce
 from bench.cli.tally import duration
+from bench.cli.terminal import (
+    Terminal,
+    complain,
+    forgive_encodings,
+    note,
+    say,
+    say_document,
+    say_event,
+    say_json,
+    say_table,
+)
 from bench.cli.which import which
-from bench.errors import BenchError, SuiteError
+from bench.errors import BenchError, SuiteError, WriteError
+from bench.files import publish
 
 if TYPE_CHECKING:
     from bench.cli.display import Display
@@ -159,16 +168,16 @@ def status(
     experiment = pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
     cells = pipeline.status(experiment)
     if as_json:
-        _print_json({"suite": experiment.suite.name, "cells": [asdict(cell) for cell in cells]})
+        say_json({"suite": experiment.suite.name, "cells": [asdict(cell) for cell in cells]})
         return
     counts = ("done", "failed", "running", "missing")
     rows = [(cell.label, cell.environment, *(getattr(cell, name) or "" for name in counts)) for cell in cells]
-    _print_table(("algorithm", "environment", *counts), rows)
+    say_table(("algorithm", "environment", *counts), rows)
     for cell in cells:
         for reason in cell.reasons:
-            _out().print(f"{cell.label} on {cell.environment}, {reason}", style="red", highlight=False, markup=False)
+            say(f"{cell.label} on {cell.environment}, {reason}", "red")
     total = {name: sum(getattr(cell, name) for cell in cells) for name in counts}
-    _out().print(", ".join(f"{number} {name}" for name, number in total.items()), highlight=False)
+    say(", ".join(f"{number} {name}" for name, number in total.items()))
 
 
 @app.command()
@@ -198,7 +207,7 @@ def report(
             _say_document(pipeline.report_document(experiment, kind), _document_file(to, experiment, kind, len(paths)))
             continue
         folder = to / experiment.suite.name if to and len(paths) > 1 else to
-        _out().print(str(pipeline.write_report(experiment, folder)), highlight=False, soft_wrap=True)
+        say(str(pipeline.write_report(experiment, folder)), whole=True)
 
 
 @app.command()
@@ -214,7 +223,7 @@ def export(
 
     experiment = pipeline.open_experiment(path, results=results)
     for written in pipeline.export(experiment, to or experiment.store.root / "export", kind):
-        _out().print(str(written), highlight=False, soft_wrap=True)
+        say(str(written), whole=True)
 
 
 @app.command("list")
@@ -236,9 +245,9 @@ def list_(
         raise BenchError(f"there is no list of {what!r}; one of {', '.join(INVENTORIES)}")
     rows = INVENTORIES[what]()
     if as_json:
-        _print_json(rows)
+        say_json(rows)
     else:
-        _print_table(tuple(rows[0]) if rows else ("nothing found",), [tuple(row.values()) for row in rows])
+        say_table(tuple(rows[0]) if rows else ("nothing found",), [tuple(row.values()) for row in rows])
 
 
 @app.command()
@@ -248,11 +257,9 @@ def doctor(*, as_json: JsonOption = False) -> None:
 
     checks = examine()
     if as_json:
-        _print_json([asdict(check) for check in checks])
+        say_json([asdict(check) for check in checks])
     else:
-        _print_table(
-            ("", "what", "found"), [("ok" if check.good else "✗", check.what, check.found) for check in checks]
-        )
+        say_table(("", "what", "found"), [("ok" if check.good else "✗", check.what, check.found) for check in checks])
     raise typer.Exit(0 if all(check.good for check in checks) else 1)
 
 
@@ -266,21 +273,17 @@ def main() -> None:
     """Run the command line; a user's mistake is a sentence and exit code 2."""
     # `module:EnvId` is looked for in the working directory too, after everything installed.
     sys.path.append(str(Path.cwd()))
+    forgive_encodings()
     try:
         app()
     except SuiteError as error:
         # One complaint a line, so that an editor can jump to each.
-        sys.stderr.write(
-            f"{error}\n{len(error.complaints)} complaint{'s' * (len(error.complaints) > 1)}; nothing was run\n"
-        )
+        complain(error)
+        complain(BenchError(f"{len(error.complaints)} complaint{'s' * (len(error.complaints) > 1)}; nothing was run"))
         sys.exit(2)
     except BenchError as error:
-        sys.stderr.write(f"bench: {error}\n")
-        sys.exit(2)
-
-
-def _out() -> Console:
-    return Console()
+        complain(error, "bench: ")
+        sys.exit(1 if isinstance(error, WriteError) else 2)
 
 
 def _document_file(to: Path | None, experiment: Experiment, kind: str, reports: int) -> Path | None:
@@ -294,34 +297,10 @@ def _document_file(to: Path | None, experiment: Experiment, kind: str, reports: 
 
 def _say_document(text: str, file: Path | None) -> None:
     if file is None:
-        sys.stdout.write(text)
+        say_document(text)
         return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BenchError(f"{file}: cannot be written: {error.strerror}") from None
-    _out().print(str(file), highlight=False, soft_wrap=True)
-
-
-def _print_json(data: object) -> None:
-    sys.stdout.write(json.dumps(data, indent=2) + "\n")
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, name in enumerate(header):
-        numbers = bool(rows) and all(isinstance(row[column], int | float) or row[column] == "" for row in rows)
-        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    _out().print(table, highlight=False, markup=False)
-
-
-def _cell(value: object) -> str:
-    from rich.markup import escape  # noqa: PLC0415 - only for tables
-
-    return escape(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+    publish(file, text)
+    say(str(file), whole=True)
 
 
 def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> Display:
@@ -336,7 +315,7 @@ def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_jso
     done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
     planned = [trial for trials in pipeline.cells_in_order(experiment).values() for trial in trials]
     tally = Tally(planned, done, failed, jobs[0].workers if jobs else 1)
-    console = _out()
+    console = Terminal()
     kind = (
         displays.JsonDisplay
         if as_json
@@ -361,21 +340,21 @@ def _run_sequential(
     from bench.analysis.sequential import look_in_words  # noqa: PLC0415 - see _sequential
     from bench.pipeline.sequential import run_until_decided  # noqa: PLC0415 - see _sequential
 
-    def say(look: Look) -> None:
+    def say_look(look: Look) -> None:
         if tell:
-            _out().print(look_in_words(look), highlight=False, markup=False, soft_wrap=True)
+            say(look_in_words(look), whole=True)
 
-    return run_until_decided(sequential, options, show, say)
+    return run_until_decided(sequential, options, show, say_look)
 
 
 def _say_course(sequential: Sequential, *, as_json: bool) -> None:
     from bench.analysis.sequential import in_words  # noqa: PLC0415 - see _sequential
 
     if as_json:
-        sys.stdout.write(json.dumps(asdict(sequential.course) | {"event": "looks"}) + "\n")
+        say_event(asdict(sequential.course) | {"event": "looks"})
         return
     for line in in_words(sequential.course):
-        _out().print(line, highlight=False, markup=False, soft_wrap=True)
+        say(line, whole=True)
 
 
 def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
@@ -385,7 +364,7 @@ def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     seconds, longest = sum(cost.seconds.values()), max(cost.seconds.values(), default=0.0)
     plan, cells = experiment.plan, pipeline.status(experiment)
     if as_json:
-        _print_json(
+        say_json(
             {
                 "suite": experiment.suite.name,
                 "trials": len(plan.trials),
@@ -399,8 +378,8 @@ def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
             }
         )
         return
-    _out().print(f"{experiment.suite.title} - {len(plan.trials)} trials", style="bold", highlight=False, markup=False)
-    _print_table(
+    say(f"{experiment.suite.title} - {len(plan.trials)} trials", "bold")
+    say_table(
         ("algorithm", "environment", "done", "to run", "core time"),
         [
             (
@@ -414,13 +393,12 @@ def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
         ],
     )
     for skip in plan.skips:
-        _out().print(f"skipped: {skip.label} on {skip.environment}: {skip.reason}", highlight=False, markup=False)
+        say(f"skipped: {skip.label} on {skip.environment}: {skip.reason}")
     _say_warnings(experiment)
     wall = max(seconds / workers, longest / max(1, len(experiment.suite.seeds)))
-    _out().print(
+    say(
         f"to run: {cost.steps:,} training steps, {duration(seconds)} of one core, about {duration(wall)} on {workers} "
-        f"workers, {cost.disk_mb:,.0f} MB of disk (estimates; records made here replace them)",
-        highlight=False,
+        f"workers, {cost.disk_mb:,.0f} MB of disk (estimates; records made here replace them)"
     )
 
 
@@ -429,32 +407,26 @@ def _core_time(seconds: float) -> str:
 
 
 def _say_warnings(experiment: Experiment) -> None:
-    console = Console(stderr=True)
     for warning in experiment.plan.warnings:
-        console.print(f"note: {warning}", style="yellow", highlight=False, markup=False)
+        note(f"note: {warning}")
 
 
 def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *, as_json: bool) -> None:
     if as_json:
         told: Mapping[str, Any] = asdict(summary) | {"event": "summary", "report": page and str(page)}
-        sys.stdout.write(json.dumps(told) + "\n")
+        say_event(told)
         return
     from bench import pipeline  # noqa: PLC0415 - see run
 
-    console = _out()
-    console.print(
-        f"{summary.done} of {summary.planned} trials done, {summary.failed} failed", style="bold", highlight=False
-    )
+    say(f"{summary.done} of {summary.planned} trials done, {summary.failed} failed", "bold")
     for cell in pipeline.status(experiment) if summary.failed else ():
         for reason in cell.reasons:
-            console.print(f"  {cell.label} on {cell.environment}, {reason}", style="red", highlight=False, markup=False)
+            say(f"  {cell.label} on {cell.environment}, {reason}", "red")
     if summary.failed:
-        console.print("  logs lie in each trial's folder; `bench run --retry-failed` tries them again", highlight=False)
+        say("  logs lie in each trial's folder; `bench run --retry-failed` tries them again")
     if summary.elsewhere:
-        console.print(
-            f"{summary.elsewhere} trials are being run by another `bench run` on this folder", highlight=False
-        )
+        say(f"{summary.elsewhere} trials are being run by another `bench run` on this folder")
     if summary.interrupted:
-        console.print("interrupted; everything finished is kept, the same command goes on from here", highlight=False)
+        say("interrupted; everything finished is kept, the same command goes on from here")
     if page is not None:
-        console.print(f"report: {page}", highlight=False, soft_wrap=True)
+        say(f"report: {page}", whole=True)

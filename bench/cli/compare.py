@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -11,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from bench.cli.tally import duration
+from bench.cli.terminal import grid, say, say_grid, say_json
+from bench.plain import plain
 
 if TYPE_CHECKING:
     from bench.records import Comparison, ComparisonRow, Interval, Pair
@@ -41,28 +39,23 @@ def compare(
 
     found = compared(a, b, within=within, results=results)
     if as_json:
-        sys.stdout.write(json.dumps(asdict(found), indent=2) + "\n")
+        say_json(asdict(found))
         return
-    console = Console()
-    _say(console, _heading(found), style="bold")
-    _say(console, _method(found))
+    say(f"A: {found.left}", "bold")
+    say(f"B: {found.right}", "bold")
+    say(_method(found))
     if found.between == "algorithms":
-        _say(console, f"\n{found.rows[0].pair.sentence}")
+        say("")
+        say(found.rows[0].pair.sentence)
     for label, rows in groupby(found.rows, key=lambda row: row.label):
-        _say(console, f"\n{label}" if label else "", style="bold")
-        console.print(_scores(list(rows), found), highlight=False)
-    _say(console, "")
-    console.print(_costs(found), highlight=False)
+        say("")
+        if label:
+            say(label, "bold")
+        say_grid(_scores(list(rows), found))
+    say("")
+    say_grid(_costs(found))
     for line in _afterwards(found):
-        _say(console, line)
-
-
-def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(text, style=style, highlight=False, markup=False)
-
-
-def _heading(found: Comparison) -> str:
-    return f"A: {found.left}\nB: {found.right}"
+        say(line)
 
 
 def _method(found: Comparison) -> str:
@@ -76,7 +69,7 @@ def _method(found: Comparison) -> str:
 
 
 def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
-    table = _table("", "runs", "A above B", "difference A - B", "p", "verdict")
+    table = grid(("", "runs", "A above B", "difference A - B", "p", "verdict"))
     for row in rows:
         table.add_row(
             _place(row, rows),
@@ -90,7 +83,7 @@ def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
 
 
 def _costs(found: Comparison) -> Table:
-    table = _table("", "A fails", "B fails", "steps a CPU second, A / B")
+    table = grid(("", "A fails", "B fails", "steps a CPU second, A / B"))
     for row in found.rows:
         # A run fails its user below half of the target: without references nobody can say.
         failing = [
@@ -98,20 +91,13 @@ def _costs(found: Comparison) -> Table:
             for count, runs in zip(row.failing, row.of, strict=True)
         ]
         place = _place(row, [other for other in found.rows if other.label == row.label])
-        table.add_row(f"{row.label} - {place}" if row.label else place, *failing, _speed(row.speed))
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_row(f"{plain(row.label)} - {place}" if row.label else place, *failing, _speed(row.speed))
     return table
 
 
 def _place(row: ComparisonRow, rows: Sequence[ComparisonRow]) -> str:
     alone = sum(other.environment is not None for other in rows)
-    return escape(row.environment) if row.environment else f"all {alone}"
+    return plain(row.environment) if row.environment else f"all {alone}"
 
 
 def _both(ours: int, theirs: int) -> str:
@@ -158,18 +144,21 @@ def _afterwards(found: Comparison) -> Iterator[str]:
     """Yield what must be known to read the tables: prices, warnings, what is left out, what else differs."""
     prices = [row for row in found.rows if row.pair.verdict == "undecided" and row.pair.more_runs]
     if prices:
+        yield ""
         yield (
-            "\nMore runs: about how many more of A and of B, on each environment, would decide the row with 80 % "
+            "More runs: about how many more of A and of B, on each environment, would decide the row with 80 % "
             f"power, if the effect is what it looks like{_hours(prices)}."
         )
     if any(row.pair.probability.low is None for row in found.rows):
-        yield "\nNo interval: a side has too few runs, or runs that are all alike."
+        yield ""
+        yield "No interval: a side has too few runs, or runs that are all alike."
     for warning in found.warnings:
-        yield f"\nNote: {warning}."
+        yield from ("", f"Note: {warning}.")
     yield from _listed("Left out", found.left_out)
     yield from _listed("What else differs, A against B", found.differences)
     if not found.differences:
-        yield "\nNothing else that is recorded differs" + (
+        yield ""
+        yield "Nothing else that is recorded differs" + (
             ": versions, machine, packing."
             if found.between == "algorithms"
             else ": versions, settings, machine, packing."
@@ -190,7 +179,7 @@ def _hours(rows: Sequence[ComparisonRow]) -> str:
 def _listed(title: str, lines: Sequence[str]) -> Iterator[str]:
     if not lines:
         return
-    yield f"\n{title}:"
+    yield from ("", f"{title}:")
     for line in lines[:_MOST_LINES]:
         yield f"  {line}"
     if len(lines) > _MOST_LINES:

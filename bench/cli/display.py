@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from statistics import mean
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.cli.tally import CellTally, Tally, cell_of, duration
+from bench.plain import json_text, plain
 
 if TYPE_CHECKING:
     from bench.runner.jobs import Ended, Event, Job
@@ -109,7 +109,7 @@ class JsonDisplay(_Base):
                 "failed": self.tally.failed,
                 "total": self.tally.total,
             }
-        self.console.out(json.dumps(line), highlight=False)
+        self.console.out(json_text(line), highlight=False)
 
 
 class PlainDisplay(_Base):
@@ -136,7 +136,7 @@ class PlainDisplay(_Base):
     def _say(self, what: str) -> None:
         self._said = self.clock()
         count = f"[{self.tally.done + self.tally.failed}/{self.tally.total}]"
-        self.console.out(f"{count} {what}; {self.left()}", highlight=False)
+        self.console.out(plain(f"{count} {what}; {self.left()}"), highlight=False)
 
 
 class LiveDisplay(_Base):
@@ -163,10 +163,10 @@ class LiveDisplay(_Base):
             trial = event.job.trial
             self._live.console.print(
                 Text(
-                    f"{trial.label} on {trial.environment}, seed {trial.seed} failed, {event.failure.kind}: ",
+                    plain(f"{trial.label} on {trial.environment}, seed {trial.seed} failed, {event.failure.kind}: "),
                     style="red",
                 )
-                + Text(event.failure.message),
+                + Text(plain(event.failure.message)),
             )
 
     def picture(self) -> RenderableType:
@@ -208,8 +208,8 @@ class LiveDisplay(_Base):
         latest = [one.latest for one in running if one.latest is not None] or cell.finals
         pace = sum(one.steps / one.train_seconds for one in running if one.train_seconds > 0)
         return (
-            Text(label, style="bold" if running else ""),
-            environment,
+            Text(plain(label), style="bold" if running else ""),
+            Text(plain(environment)),
             _bar(cell, sum(one.share for one in running)),
             f"{cell.done}/{cell.total}",
             Text(str(cell.failed), style="red") if cell.failed else "",

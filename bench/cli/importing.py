@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -11,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from bench.cli.terminal import say, say_json
 from bench.errors import BenchError
+from bench.plain import plain
 
 if TYPE_CHECKING:
     from bench.pipeline.importing import Imported, ImportedRun
@@ -81,12 +80,12 @@ def import_(
         episodes=_word("--episodes", episodes, ("training", "evaluation")),
         rename=_pairs("--rename", rename or []),
     )
-    if "@" in label or not label.isprintable() or label != label.strip():
+    if "@" in label or plain(label) != label or label != label.strip():
         raise BenchError(f"--label {label!r}: wants a line of text without `@` or blanks at its ends")
     found = import_source(source, hints, into=into, results=results, pool=pool, dry_run=dry_run)
     if as_json:
         told = {**asdict(found), "rules": _RULES, "exit_code": found.exit_code}
-        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        say_json(told)
     else:
         _say(found)
     raise typer.Exit(found.exit_code)
@@ -115,26 +114,25 @@ def _columns(text: str) -> Mapping[str, str]:
 
 
 def _say(found: Imported) -> None:
-    console = Console(soft_wrap=True, highlight=False, markup=False)
     cells: dict[tuple[str, str, str], list[ImportedRun]] = defaultdict(list)
     for run in found.runs:
         cells[run.label, run.environment, run.kind].append(run)
     for (label, environment, kind), runs in cells.items():
-        console.print(f"{label} on {environment} ({kind}): {_cell(runs)}")
+        say(f"{label} on {environment} ({kind}): {_cell(runs)}", whole=True)
     for words in dict.fromkeys(run.evaluation for run in found.runs):
-        console.print(f"evaluation: {words}", style="dim")
+        say(f"evaluation: {words}", "dim", whole=True)
     notes = Counter(note for run in found.runs for note in run.notes)
     for note, count in notes.most_common(_MOST_NOTES):
-        console.print(f"note: {note}" + (f" ({count} runs)" if count > 1 else ""), style="yellow")
+        say(f"note: {note}" + (f" ({count} runs)" if count > 1 else ""), "yellow", whole=True)
     if len(notes) > _MOST_NOTES:
-        console.print(f"{len(notes) - _MOST_NOTES} more notes; --json gives all", style="yellow")
+        say(f"{len(notes) - _MOST_NOTES} more notes; --json gives all", "yellow", whole=True)
     for line in _refusals(found):
-        console.print(f"refused: {line}", style="red")
+        say(f"refused: {line}", "red", whole=True)
     for line in found.aside:
-        console.print(line, style="dim")
+        say(line, "dim", whole=True)
     if found.runs:
-        console.print("rules: " + "; ".join(_RULES), style="dim")
-    console.print(_summary(found), style="bold")
+        say("rules: " + "; ".join(_RULES), "dim", whole=True)
+    say(_summary(found), "bold", whole=True)
 
 
 def _refusals(found: Imported) -> Iterator[str]:

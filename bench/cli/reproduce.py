@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -11,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from bench.cli.tally import duration
+from bench.cli.terminal import Terminal, grid, say, say_grid, say_json, say_table
 
 if TYPE_CHECKING:
     from bench.cli.display import Display
@@ -22,10 +19,6 @@ if TYPE_CHECKING:
     from bench.pipeline.reproduce import CellPlan, Reproduction
     from bench.records import Leaning, PublishedVerdict
     from bench.runner.jobs import Job
-
-
-_WORDS = 2
-"""Columns with words, before those with numbers."""
 
 
 def _tables_at_hand(incomplete: str) -> list[str]:
@@ -99,7 +92,7 @@ def _display(cells: Sequence[CellPlan], jobs: Sequence[Job], *, quiet: bool) -> 
     from bench.cli.tally import Tally  # noqa: PLC0415 - see reproduce
     from bench.records import Record  # noqa: PLC0415 - see reproduce
 
-    console = Console()
+    console = Terminal()
     kind = displays.QuietDisplay if quiet else displays.LiveDisplay if console.is_terminal else displays.PlainDisplay
     to_run = {job.trial.fingerprint for job in jobs}
     there = [outcome for one in cells for outcome in one.outcomes if outcome.trial.fingerprint not in to_run]
@@ -116,20 +109,16 @@ def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:
     ]
     if as_json:
         names = ("algorithm", "environment", "steps", "done", "missing", "core_seconds")
-        _json({"table": opened.table.name, "cells": [dict(zip(names, row, strict=True)) for row in rows]})
+        say_json({"table": opened.table.name, "cells": [dict(zip(names, row, strict=True)) for row in rows]})
         return
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for place, name in enumerate(("algorithm", "environment", "steps", "done", "to run", "core time")):
-        grid.add_column(name, justify="left" if place < _WORDS else "right", no_wrap=True)
-    for row in rows:
-        grid.add_row(*row[:2], f"{row[2]:,}", str(row[3]), str(row[4]), duration(row[5]) if row[5] else "")
-    console = Console()
-    console.print(grid, highlight=False)
+    say_table(
+        ("algorithm", "environment", "steps", "done", "to run", "core time"),
+        [(*row[:5], duration(row[5]) if row[5] else "") for row in rows],
+    )
     seconds = sum(row[5] for row in rows)
-    console.print(
+    say(
         f"to run: {opened.missing} trials, {duration(seconds)} of one core, about {duration(seconds / workers)} on "
-        f"{workers} workers (reckon with a factor of 2)",
-        highlight=False,
+        f"{workers} workers (reckon with a factor of 2)"
     )
 
 
@@ -147,7 +136,7 @@ def _say(
     from bench.report.table import Cell  # noqa: PLC0415 - see reproduce
 
     if as_json:
-        _json(
+        say_json(
             {
                 "table": opened.table.name,
                 "headline": headline(lines),
@@ -158,33 +147,27 @@ def _say(
             }
         )
         return
-    console = Console()
-    console.print(opened.table.title, style="bold", highlight=False, markup=False)
+    say(opened.table.title, "bold")
     content = judged(lines)
     last = "Rank" if any(line.rank is not None for line in lines) else "n"
     wanted = ("Algorithm", "Environment", "Verdict", "Published", "Our mean", last)
     places = [place for place, column in enumerate(content.columns) if column.name in wanted]
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in (content.columns[place] for place in places):
-        grid.add_column(column.name, justify="right" if column.numeric else "left", no_wrap=True)
+    columns = [content.columns[place] for place in places]
+    table = grid([column.name for column in columns], right=[column.name for column in columns if column.numeric])
     for row in content.rows:
         # The interval stands on the page: here it would not fit beside the rest.
         cells = (row[place] for place in places)
-        grid.add_row(
+        table.add_row(
             *(Cell(cell.value.estimate).shown() if isinstance(cell.value, Interval) else cell.shown() for cell in cells)
         )
     if content.rows:
-        console.print(grid, highlight=False, markup=False)
+        say_grid(table)
     for told in filter(None, (headline(lines), weak(lines), leaning(together))):
-        console.print(told, highlight=False, markup=False)
+        say(told)
     for root, count in opened.borrowed.items():
-        console.print(f"{count} trials of {root} are the very same and count here", highlight=False, markup=False)
+        say(f"{count} trials of {root} are the very same and count here")
     if summary is not None and summary.failed:
-        console.print(f"{summary.failed} trials failed; --retry-failed tries them again", style="red", highlight=False)
+        say(f"{summary.failed} trials failed; --retry-failed tries them again", "red")
     if summary is not None and summary.interrupted:
-        console.print("interrupted; everything finished is kept, the same command goes on from here", highlight=False)
-    console.print(f"report: {page}", highlight=False, soft_wrap=True)
-
-
-def _json(data: object) -> None:
-    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+        say("interrupted; everything finished is kept, the same command goes on from here")
+    say(f"report: {page}", whole=True)

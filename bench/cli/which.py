@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.cli.tally import duration
+from bench.cli.terminal import Terminal, say, say_json, say_table
 from bench.errors import BenchError
+from bench.plain import plain
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bench.pipeline.proposal import Proposal
     from bench.pipeline.which import Answer
     from bench.records import Advice, Candidate, Likeness, Traits
@@ -147,52 +147,50 @@ def _kind(option: str, text: str, kinds: frozenset[str], of_numbers: str) -> tup
 def _patience(env: str | None) -> Any:
     from contextlib import nullcontext  # noqa: PLC0415 - as above
 
-    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not console.is_terminal:
         return nullcontext()
-    return console.status(f"playing at random in {env} ..." if env else "reading stored results ...")
+    return console.status(Text(plain(f"playing at random in {env} ..." if env else "reading stored results ...")))
 
 
 def _say(answer: Answer, workers: int) -> None:
-    from bench.cli.app import _out, _print_table  # noqa: PLC0415 - app imports this module
-
-    console, advice = _out(), answer.advice
-    _line(console, advice.verdict, style="bold")
+    advice = answer.advice
+    _line(advice.verdict, style="bold")
     for sentence in advice.confidence:
-        _line(console, sentence)
+        _line(sentence)
     if advice.candidates:
         runs = f"{advice.n} x {sum(one.used for one in advice.likenesses)}"
-        console.print()
-        _print_table(
+        say("")
+        say_table(
             ("algorithm", "score", "interval", "P(best)", "short by", "runs x environments"),
             [(*_candidate(one), runs) for one in advice.candidates],
         )
-    console.print()
-    _say_environment(console, advice.target)
-    _say_evidence(console, advice, _print_table)
+    say("")
+    _say_environment(advice.target)
+    _say_evidence(advice)
     for caveat in (*advice.caveats, *answer.notes):
-        _item(console, caveat)
-    console.print()
-    _say_next(console, answer.proposal, workers)
+        _item(caveat)
+    say("")
+    _say_next(answer.proposal, workers)
 
 
-def _line(console: Console, sentence: str, style: str | None = None, hang: str = "") -> None:
-    width = max(40, console.width)
+def _line(sentence: str, style: str | None = None, hang: str = "") -> None:
+    width = max(40, Terminal().width)
     # A number and its unit stay on one line.
     told = fill(
-        sentence.replace(" %", "\N{NO-BREAK SPACE}%"),
+        plain(sentence).replace(" %", "\N{NO-BREAK SPACE}%"),
         width,
         subsequent_indent=hang,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    console.print(told, style=style, highlight=False, markup=False, soft_wrap=True)
+    Terminal().print(told, style=style, soft_wrap=True)
 
 
-def _item(console: Console, sentence: str, style: str | None = None) -> None:
-    _line(console, f"- {sentence}", style, hang="  ")
+def _item(sentence: str, style: str | None = None) -> None:
+    _line(f"- {sentence}", style, hang="  ")
 
 
 def _candidate(one: Candidate) -> tuple[object, ...]:
@@ -205,12 +203,12 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _say_environment(console: Console, target: Traits) -> None:
+def _say_environment(target: Traits) -> None:
     if not target.steps:
         return
-    _line(console, f"{target.environment}: {'; '.join(_facts(target))}.", hang="  ")
+    _line(f"{target.environment}: {'; '.join(_facts(target))}.", hang="  ")
     for trouble in target.troubles:
-        _item(console, trouble, style="yellow")
+        _item(trouble, style="yellow")
 
 
 def _facts(target: Traits) -> Iterator[str]:
@@ -230,18 +228,18 @@ def _facts(target: Traits) -> Iterator[str]:
         yield f"{target.steps_per_second:,.0f} steps a second"
 
 
-def _say_evidence(console: Console, advice: Advice, table: Any) -> None:
+def _say_evidence(advice: Advice) -> None:
     shown = [one for one in advice.likenesses if one.level != "none"][:_MOST_ROWS]
     if shown:
-        console.print()
-        table(("evidence", "nearness", "distance", "steps", "runs", "from"), [_evidence(one) for one in shown])
+        say("")
+        say_table(("evidence", "nearness", "distance", "steps", "runs", "from"), [_evidence(one) for one in shown])
     for one in shown:
         if one.used and one.level != "same":
             alike, unlike = "; ".join(one.alike[1 : 1 + _MOST_TRAITS]), "; ".join(one.different[:_MOST_TRAITS])
             told = f"{one.environment}: {f'alike: {alike}. ' if alike else ''}Unlike: {unlike or 'nothing known'}."
-            _item(console, told)
+            _item(told)
     if shown:
-        console.print()
+        say("")
 
 
 def _evidence(one: Likeness) -> tuple[object, ...]:
@@ -249,7 +247,7 @@ def _evidence(one: Likeness) -> tuple[object, ...]:
     return (one.environment, f"{one.level}{', used' if one.used else ''}", distance, one.budget, one.runs, one.suite)
 
 
-def _say_next(console: Console, proposal: Proposal, workers: int) -> None:
+def _say_next(proposal: Proposal, workers: int) -> None:
     states = {
         "written": "",
         "unchanged": " (it was there already)",
@@ -257,18 +255,15 @@ def _say_next(console: Console, proposal: Proposal, workers: int) -> None:
     }
     wall = max(proposal.core_seconds / workers, proposal.longest_seconds)
     _line(
-        console,
         f"To settle it: {proposal.trials} trials, {duration(proposal.core_seconds)} of one core, about "
         f"{duration(wall)} on {workers} worker{'s' * (workers != 1)} (estimates){states[proposal.state]}:",
     )
-    console.print(f"  bench run {proposal.path}", style="bold", highlight=False, markup=False, soft_wrap=True)
+    say(f"  bench run {proposal.path}", "bold", whole=True)
 
 
 def _print_json(answer: Answer, workers: int) -> None:
     from dataclasses import asdict  # noqa: PLC0415 - as above
 
-    from bench.cli.app import _print_json as print_json  # noqa: PLC0415 - app imports this module
-
     told = asdict(answer) | {"workers": workers}
     told["proposal"]["path"] = str(answer.proposal.path)
-    print_json(told)
+    say_json(told)

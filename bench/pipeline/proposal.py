@@ -12,7 +12,8 @@ from bench.analysis.evidence import NEAREST, Source
 from bench.analysis.transfer import bare, likeness
 from bench.catalog import Environment
 from bench.environments.traits import shipped
-from bench.errors import BenchError
+from bench.errors import BenchError, WriteError
+from bench.files import publish
 from bench.pipeline.experiment import RESULTS
 from bench.plan import cost, plan
 from bench.records import Advice, Option, Reference, Traits
@@ -71,7 +72,8 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
     """Draft the suite, reckon its cost, and write it unless another one is there.
 
     Raises:
-        BenchError: it cannot be written, or a target below the random policy was given.
+        WriteError: it cannot be written.
+        BenchError: a target below the random policy was given.
     """
     path, target = _path(request, advice), advice.target
     written = proposed(request, advice, fits, sources)
@@ -292,8 +294,7 @@ def _kept(path: Path, written: str, *, force: bool) -> str:
     if path.exists() and not force:
         return "unchanged" if path.read_text(encoding="utf-8") == written else "kept"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(written, encoding="utf-8")
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be written: {error.strerror}; choose another place with --to") from error
+        publish(path, written)
+    except WriteError as error:
+        raise WriteError(f"{error}; choose another place with --to") from None
     return "written"

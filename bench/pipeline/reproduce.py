@@ -238,7 +238,7 @@ def _chosen(table: PublishedTable, only: Sequence[str]) -> list[PublishedCell]:
         names = [f"{cell.algorithm}@{cell.place}" for cell in table.cells]
         hints = [did_you_mean(pattern, names) or f"it has {', '.join(names[:3])}, ..." for pattern in unknown]
         told = [f"--only {p!r}: {table.name} has no such number; {h}" for p, h in zip(unknown, hints, strict=True)]
-        raise BenchError("\n".join(told))
+        raise BenchError(*told)
     wanted = {id(cell) for pattern in only for cell in matching(pattern)}
     return [cell for cell in table.cells if not only or id(cell) in wanted]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.catalog import did_you_mean, environments
 from bench.errors import BenchError
+from bench.files import publishing
 from bench.imports import imported, origins
 from bench.pipeline.experiment import Experiment, open_experiment
+from bench.plain import plain, spreadsheet
 from bench.records import Estimates, Outcome, Reference, Suite, Trial
 
 if TYPE_CHECKING:
@@ -123,16 +126,24 @@ def export(experiment: Experiment, folder: Path, kind: str) -> list[Path]:
 
     Raises:
         BenchError: another kind.
+        WriteError: a file cannot be written.
     """
     from bench.analysis.frames import frames  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     if kind not in ("csv", "parquet"):
         raise BenchError(f"format {kind!r} is not known; csv or parquet")
     _, outcomes = gather(experiment)
-    folder.mkdir(parents=True, exist_ok=True)
+    clean = spreadsheet if kind == "csv" else plain
     written = []
     for name, frame in frames(outcomes, references(experiment.suite)).items():
-        path = folder / f"{name}.{kind}"
-        frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path, index=False)
-        written.append(path)
+        written.append(folder / f"{name}.{kind}")
+        readable = _with_text(frame, clean)
+        with publishing(written[-1]) as path:
+            readable.to_csv(path, index=False) if kind == "csv" else readable.to_parquet(path, index=False)
     return written
+
+
+def _with_text(frame: pd.DataFrame, clean: Callable[[str], str]) -> pd.DataFrame:
+    """Return the frame with every text cleaned; each different one once, for there are few among many rows."""
+    known = lru_cache(maxsize=None, typed=True)(lambda value: clean(value) if isinstance(value, str) else value)
+    return frame.assign(**{str(name): frame[name].map(known) for name in frame.select_dtypes(["object", "string"])})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bench.plain import plain
 from bench.records import Candidate, Card, ClaimVerdict, Estimates, Interval, Phrase, Reliability, Situation
 from bench.report import order, words
 from bench.report.order import Places
@@ -253,7 +254,7 @@ def _candidate_row(at: Places, line: Situation, one: Candidate) -> tuple[Cell, .
 
 def _card_row(line: Card, go: Callable[[Phrase, str], str]) -> tuple[Cell, ...]:
     def phrases(found: tuple[Phrase, ...]) -> Cell:
-        parts = tuple((_capital(words.plain(phrase.text)), go(phrase, line.label)) for phrase in found)
+        parts = tuple((_capital(plain(phrase.text)), go(phrase, line.label)) for phrase in found)
         return Cell("; ".join(text for text, _ in parts), parts=parts)
 
     return (

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from bench.plain import plain
 from bench.records import CellEstimate, CurveEstimate, Estimates, Interval, Lead, Pair, Profile
 from bench.report import axes, order, palette, words
 from bench.report.axes import Panel, Scale
@@ -539,7 +540,7 @@ def _line_group(
 
 
 def _facts(label: str, x: Sequence[float], y: Sequence[float | None], n: int) -> dict[str, str]:
-    return {"label": words.plain(label), "n": str(n), "xs": _joined(x), "ys": _joined(y)}
+    return {"label": plain(label), "n": str(n), "xs": _joined(x), "ys": _joined(y)}
 
 
 def _joined(values: Iterable[float | None]) -> str:
@@ -630,7 +631,7 @@ def _labels(lines: Iterable[CurveEstimate | CellEstimate | Profile]) -> tuple[st
 def short(label: str) -> str:
     """Return a label for a figure, cut where it is too long."""
     """Return a label, cut where it is too long for a figure."""
-    text = words.plain(label)
+    text = plain(label)
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
 
 

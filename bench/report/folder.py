@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
+from bench.files import publish
 from bench.records import Estimates
 from bench.report import answers, figures, order, page, palette, png, published, svg, tables
 from bench.report.html import FILES
@@ -31,7 +32,7 @@ def write(
     """Write the report into `folder` (made where missing) and return the path of its `index.html`.
 
     The page needs nothing beside it: styles, script and figures are inside. `figures/` and `tables/` hold the same
-    content for papers and programs, in the formats asked for; files of the same name are replaced.
+    content for papers and programs, in the formats asked for; files of the same name are replaced, each as a whole.
 
     Args:
         estimates: what to show.
@@ -42,14 +43,14 @@ def write(
 
     Raises:
         ValueError: a format that is not one of these.
+        WriteError: a file cannot be written.
     """
     _check(figure_formats, ("svg", "png"))
     _check(table_formats, tuple(FORMATS))
-    folder.mkdir(parents=True, exist_ok=True)
     written = {name: tuple(paths) for name, paths in _write_tables(estimates, folder, table_formats)}
     plates = tuple(_write_figures(estimates, folder, figure_formats))
     index = folder / "index.html"
-    index.write_text(page.render(estimates, plates, written, stored(estimates, folder, trials)), encoding="utf-8")
+    publish(index, page.render(estimates, plates, written, stored(estimates, folder, trials)))
     return index
 
 
@@ -81,7 +82,7 @@ def _write_tables(estimates: Estimates, folder: Path, formats: Sequence[str]) ->
         asked = [ending for ending in formats if ending == "csv" or len(table.rows) <= MOST_PRINTED]
         paths = [f"tables/{table.name}.{ending}" for ending in asked]
         for path, ending in zip(paths, asked, strict=True):
-            _put(folder / path, FORMATS[ending](table.as_file()).encode())
+            publish(folder / path, FORMATS[ending](table.as_file()))
         yield table.name, paths
 
 
@@ -94,10 +95,5 @@ def _write_figures(estimates: Estimates, folder: Path, formats: Sequence[str]) -
         paths = tuple(f"figures/{picture.name}.{ending}" for ending in formats if ending not in left_out)
         alone = figures.with_legend(picture, styles)
         for path in paths:
-            _put(folder / path, svg.to_svg(alone).encode() if path.endswith(".svg") else png.to_png(alone))
+            publish(folder / path, svg.to_svg(alone) if path.endswith(".svg") else png.to_png(alone))
         yield page.plate(picture, paths)
-
-
-def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
 
+from bench.plain import json_text, plain
 from bench.records import Estimates
-from bench.report import answers, order, page, published, tables, words
+from bench.report import answers, order, page, published, tables
 from bench.report.table import Table, latex_text, markdown_text, to_latex, to_markdown
 
 Escape = Callable[[str], str]
@@ -35,28 +33,15 @@ def _html(estimates: Estimates) -> str:
 
 
 def _json(estimates: Estimates) -> str:
-    """Return every field of the estimates; what is not a finite number is null, numbers of NumPy become plain ones."""
-    return json.dumps(_finite(asdict(estimates)), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float) or hasattr(value, "item"):
-        plain = value if isinstance(value, float) else value.item()
-        return plain if not isinstance(plain, float) or math.isfinite(plain) else None
-    return str(value)
+    """Return every field of the estimates."""
+    return json_text(asdict(estimates), indent=1) + "\n"
 
 
 def _markdown(estimates: Estimates) -> str:
     say = markdown_text
     parts = [f"# {say(_title(estimates))}"]
     if estimates.question:
-        parts.append(f"*{say(words.plain(estimates.question))}*")
+        parts.append(f"*{say(plain(estimates.question))}*")
     parts.append(say(" · ".join(page.facts(estimates))))
     first, *others = _answer(estimates)
     parts.append(f"**{say(first)}**")
@@ -95,12 +80,12 @@ KINDS: dict[str, Callable[[Estimates], str]] = {"md": _markdown, "latex": _latex
 
 
 def _title(estimates: Estimates) -> str:
-    return words.plain(estimates.title) or words.plain(estimates.suite)
+    return plain(estimates.title) or plain(estimates.suite)
 
 
 def _answer(estimates: Estimates) -> list[str]:
     """Return the headline and what stands under it, as on the page."""
-    verdicts = [words.plain(verdict) for verdict in estimates.verdicts] or [page.absences(estimates)["answer"]]
+    verdicts = [plain(verdict) for verdict in estimates.verdicts] or [page.absences(estimates)["answer"]]
     holds = page.holds(estimates)
     return [*verdicts, *([f"{holds}."] if holds else []), *filter(None, [page.sureness(estimates)])]
 
@@ -126,11 +111,11 @@ def _chapters(estimates: Estimates) -> Iterator[tuple[str, Sequence[str], Sequen
     for heading, said, found in parts:
         kept = [table for table in found if table.rows]
         if kept:
-            yield heading, [words.plain(sentence) for sentence in said if sentence], kept
+            yield heading, [plain(sentence) for sentence in said if sentence], kept
 
 
 def _bullets(sentences: Sequence[str], say: Escape, shape: str) -> str:
-    return "\n".join(shape.format(say(words.plain(sentence))) for sentence in sentences)
+    return "\n".join(shape.format(say(plain(sentence))) for sentence in sentences)
 
 
 def _itemised(sentences: Sequence[str], say: Escape) -> list[str]:

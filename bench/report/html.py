@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
+from bench.plain import plain
 from bench.report import palette, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table, letters
@@ -69,7 +70,7 @@ def packed(content: Table, folders: Mapping[str, str]) -> str:
 
 def _framed(content: Table, body: str, paths: Sequence[str], css: str) -> str:
     name = content.name
-    caption = f"<span>{escape(words.plain(content.caption))} {files(paths)}</span>"
+    caption = f"<span>{escape(plain(content.caption))} {files(paths)}</span>"
     head = "".join(map(_heading, content.columns))
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-labelledby="caption-{name}">\n'

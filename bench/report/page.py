@@ -10,6 +10,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from bench.plain import plain
 from bench.records import Estimates, SettingsLine
 from bench.report import answers, figures, html, order, palette, published, strips, svg, tables, words
 from bench.report.table import Table
@@ -103,7 +104,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters["plain"] = words.plain
+    jinja.filters["plain"] = plain
     jinja.filters["prose"] = words.prose
     jinja.filters["setting"] = words.setting
     jinja.filters["number"] = words.number
@@ -319,7 +320,7 @@ def drawn(plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> Marku
     """Return figures with their legend, as HTML."""
     labels = dict.fromkeys(label for plate in plates for label in plate.labels)
     keys = "".join(
-        f'<li data-series="{styles[label].place}">{svg.sample(styles[label])}{escape(words.plain(label))}</li>'
+        f'<li data-series="{styles[label].place}">{svg.sample(styles[label])}{escape(plain(label))}</li>'
         for label in labels
     )
     legend = f'<ul class="legend">{keys}</ul>\n' if keys else ""
@@ -327,7 +328,7 @@ def drawn(plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> Marku
 
 
 def _figure(plate: Plate) -> str:
-    caption, description = escape(words.plain(plate.caption)), escape(words.plain(plate.description))
+    caption, description = escape(plain(plate.caption)), escape(plain(plate.description))
     return (
         f'<figure id="figure-{plate.name}" class="{"wide" if plate.wide else "half"}">\n'
         f'<div class="scroll plot" role="region" tabindex="0" aria-label="Figure: {caption}">'

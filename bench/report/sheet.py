@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from bench.files import publish
 from bench.report import html, page
 from bench.report.figures import Picture
 from bench.report.order import Places
@@ -44,13 +45,11 @@ class Sheet:
 
 def write(sheet: Sheet, folder: Path) -> Path:
     """Write the page and every table in every format into `folder`; return the page."""
-    folder.mkdir(parents=True, exist_ok=True)
     for table in (table for section in sheet.sections for table in section.tables):
         for path, form in zip(_paths(table), FORMATS.values(), strict=True):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(form(table.as_file()), encoding="utf-8")
+            publish(folder / path, form(table.as_file()))
     index = folder / "index.html"
-    index.write_text(_page(sheet), encoding="utf-8")
+    publish(index, _page(sheet))
     return index
 
 

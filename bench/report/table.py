@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bench.plain import plain, spreadsheet
 from bench.records import Interval
 from bench.report import words
 
@@ -51,11 +52,11 @@ class Cell:
     def shown(self, places: int | None = None) -> str:
         """Return the value as a reader sees it, with the column's decimals."""
         if self.text:
-            return self.text
+            return plain(self.text)
         if isinstance(self.value, Interval):
             return words.interval(self.value, places)
         if isinstance(self.value, str):
-            return words.plain(self.value) or words.DASH
+            return plain(self.value) or words.DASH
         return words.integer(self.value) if isinstance(self.value, int) else words.number(self.value, places)
 
     @property
@@ -129,7 +130,7 @@ def to_csv(table: Table) -> str:
     """Return the table with numbers in full precision; an interval takes three columns."""
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\n")
-    writer.writerow([name for column in table.columns for name in _csv_names(column)])
+    writer.writerow([spreadsheet(name) for column in table.columns for name in _csv_names(column)])
     for row in table.rows:
         pairs = zip(row, table.columns, strict=True)
         writer.writerow([value for cell, column in pairs for value in _csv_values(cell, column)])
@@ -180,7 +181,7 @@ FORMATS: dict[str, Callable[[Table], str]] = {"csv": to_csv, "md": to_markdown, 
 def _exact(value: str | float | None) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
-    return words.plain(value) if isinstance(value, str) else f"{value:.10g}"
+    return spreadsheet(value) if isinstance(value, str) else f"{value:.10g}"
 
 
 def _csv_names(column: Column) -> list[str]:
@@ -211,7 +212,7 @@ _MARKDOWN = str.maketrans({**{sign: "\\" + sign for sign in "\\`*_{}[]#|~$"}, "<
 
 def markdown_text(text: str) -> str:
     """Return text with everything escaped that Markdown, or HTML within it, would read as a sign."""
-    return text.translate(_MARKDOWN)
+    return plain(text).translate(_MARKDOWN)
 
 
 _LATEX = str.maketrans(
@@ -235,4 +236,4 @@ _LATEX = str.maketrans(
 
 def latex_text(text: str) -> str:
     """Return text with everything escaped that LaTeX would read as a command."""
-    return text.translate(_LATEX)
+    return plain(text).translate(_LATEX)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bench.plain import plain
 from bench.records import Interval
 
 DASH = "\N{EN DASH}"
@@ -18,17 +18,6 @@ MINUS = "\N{MINUS SIGN}"
 def finite(value: float | None) -> bool:
     """Return whether `value` is a number that can be shown."""
     return value is not None and math.isfinite(value)
-
-
-def plain(text: str) -> str:
-    """Return `text` on one line without characters that XML forbids or that reverse the reading direction."""
-    if text.isprintable():
-        return text
-    return "".join(
-        " " if character.isspace() else character
-        for character in text
-        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-    )
 
 
 def prose(text: str) -> str:
