@@ -58,3 +58,7 @@ class MissingExtraError(BenchError):
 
 class DivergedError(Exception):
     """Training produced a number that is not finite; the trial is recorded as diverged."""
+
+
+class OverrunError(Exception):
+    """Training goes on far beyond its budget; the trial is recorded as a timeout."""

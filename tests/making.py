@@ -58,7 +58,7 @@ def carry_out(trial: Trial, root: Path) -> Record:
     """Run a trial in this process and return its record as read back from disk."""
     folder = root / trial.name
     folder.mkdir(parents=True, exist_ok=True)
-    run_trial(Job(trial, folder, nothing), ignore, keep=keep)
+    run_trial(Job(trial, folder, nothing), ignore, keep=keep)()
     record = read(folder)
     assert isinstance(record, Record)
     return record
@@ -69,9 +69,9 @@ def played_again(policy: TrainedPolicy, actor: Actor | None = None) -> list[floa
     trial = policy.trial
     seeds = evaluation_seeds(trial.environment, trial.seed, "final", trial.evaluation.final_episodes)
     evaluator = Evaluator(partial(evaluation_environment, trial))
-    returns, _ = evaluator.evaluate(actor or policy.policy, seeds, deterministic=trial.evaluation.deterministic)
+    played = evaluator.evaluate(actor or policy.policy, seeds, deterministic=trial.evaluation.deterministic)
     evaluator.close()
-    found: list[float] = returns.tolist()
+    found: list[float] = played.returns.tolist()
     return found
 
 

@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from bench.errors import DivergedError
-from bench.runner.jobs import Job, Progress, Report
+from bench.runner.jobs import Closing, Job, Progress, Report
 
 LONG = 300.0
 SLEEPER = [sys.executable, "-S", "-c", f"import time; time.sleep({LONG})"]
@@ -58,6 +59,48 @@ class OutOfMemoryError(RuntimeError):
 
 def starves_on_gpu(job: Job, report: Report) -> None:
     raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+def well(job: Job) -> None:
+    (job.folder / "result").write_text("well")
+
+
+def raises_while_closing(job: Job, report: Report) -> Closing:
+    well(job)
+    return partial(raises, job, report)
+
+
+def hangs_while_closing(job: Job, report: Report) -> Closing:
+    well(job)
+    return partial(hangs_deaf, job, report)
+
+
+def hangs_in_the_second_step(job: Job, report: Report) -> None:
+    note_pid(job)
+    report(Progress(steps=1, train_seconds=0.0, doing="training"))
+    waits_for_the_simulator()
+
+
+def waits_for_the_simulator() -> None:
+    time.sleep(LONG)
+
+
+def lives_slowly(job: Job, report: Report) -> None:
+    for step in range(8):
+        time.sleep(0.5)
+        report(Progress(steps=step, train_seconds=0.0))
+
+
+def floods(job: Job, report: Report) -> None:
+    os.write(1, b"the first line\n")
+    for _ in range(2_000):
+        os.write(1, b"x" * 99_999 + b"\n")
+    os.write(2, b"the last line\n")
+    os.abort()
+
+
+def raises_at_length(job: Job, report: Report) -> None:
+    raise ValueError("begin " + 10_000_000 * "x" + " end")
 
 
 def kills_itself(job: Job, report: Report) -> None:

@@ -20,6 +20,7 @@ import pytest
 from bench.records import EvaluationPlan, Limits, Trial
 from bench.runner.jobs import Ended, Event, Job, Progressed, RetryPolicy, Started, Work
 from bench.runner.local import LocalExecutor
+from bench.runner.log import MOST_BYTES
 from tests import misbehaviour
 
 NEVER = RetryPolicy({})
@@ -236,6 +237,69 @@ def test_a_reader_that_sleeps_does_not_hold_up_training(tmp_path: Path) -> None:
         assert until((job.folder / "result").exists, 30)
         last = [event for event in events if isinstance(event, Progressed)][-1]
     assert last.progress.steps == 4_999
+
+
+# --- What is done is done.
+
+
+def test_trouble_while_closing_costs_lines_in_the_log_and_not_the_trial(tmp_path: Path) -> None:
+    jobs = [make_job(tmp_path, work) for work in (misbehaviour.raises_while_closing, misbehaviour.hangs_while_closing)]
+    told = ends(run(jobs, grace=0.1))
+    assert [(end.failure, (end.job.folder / "result").read_text()) for end in told] == [(None, "well")] * 2
+    raised, hung = ((job.folder / "log.txt").read_text() for job in jobs)
+    assert "trouble after the record was kept" in raised
+    assert "ValueError: the wheel came off" in raised
+    assert "closing took too long and was cut short; the record is safe" in hung
+    assert_nothing_left([job.folder for job in jobs])
+
+
+def test_silence_ends_a_trial_and_the_record_says_where_it_hung(tmp_path: Path) -> None:
+    job = make_job(tmp_path, misbehaviour.hangs_in_the_second_step, limits=Limits(stall_minutes=0.01))
+    [end] = ends(run([job]))
+    assert end.failure is not None
+    assert (end.failure.kind, end.failure.steps) == ("timeout", 1)
+    assert end.failure.message == (
+        "no sign of life for 0.01 minutes, while training (after 1 steps): what was called there did not return; "
+        "`limits: {stall_minutes: ...}` in the suite allows longer"
+    )
+    assert "in waits_for_the_simulator" in end.failure.traceback
+    assert_nothing_left([job.folder])
+
+
+def test_a_slow_trial_whose_steps_come_is_not_taken_for_a_hanging_one(tmp_path: Path) -> None:
+    # 4 seconds in all, and half a second between two steps.
+    job = make_job(tmp_path, misbehaviour.lives_slowly, limits=Limits(stall_minutes=0.05), slow_after_seconds=1.0)
+    told = run([job])
+    assert [end.failure for end in ends(told)] == [None]
+    assert "still at work after" in (job.folder / "log.txt").read_text()
+
+
+# --- Nothing a trial prints or raises can fill the disk.
+
+
+def test_a_flood_of_output_leaves_its_beginning_and_its_end(tmp_path: Path) -> None:
+    job = make_job(tmp_path, misbehaviour.floods)
+    [end] = ends(run([job]))
+    assert end.failure is not None
+    assert (end.failure.kind, "Fatal Python error: Aborted" in end.failure.traceback) == ("killed", True)
+    log = (job.folder / "log.txt").read_bytes()
+    assert len(log) < 2 * MOST_BYTES + 200
+    heading, first, *_ = log.splitlines()
+    assert (heading[:13], first) == (b"--- attempt 1", b"the first line")
+    written = len(heading) + 1 + 15 + 2_000 * 100_000
+    last = log.rpartition(b"\nthe last line\n")[2]  # the interpreter's account of the crash
+    left_out = written + 14 + len(last) - 2 * MOST_BYTES
+    assert f"\n--- {left_out:,} bytes are left out here".encode() in log
+
+
+def test_a_long_message_is_kept_by_its_beginning_and_its_end(tmp_path: Path) -> None:
+    [end] = ends(run([make_job(tmp_path, misbehaviour.raises_at_length)]))
+    assert end.failure is not None
+    for text in (end.failure.message, end.failure.traceback):
+        assert len(text) < 20_100
+        assert text.rstrip().endswith("x end")
+        assert "characters left out" in text
+    assert end.failure.message.startswith("ValueError: begin xxx")
 
 
 # --- Which trials run, and when.

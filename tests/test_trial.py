@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from bench.algorithms.random_policy import RandomPolicy
+from bench.catalog import algorithms, find_algorithm
 from bench.environments.making import EpisodeTotals, make
 from bench.errors import DivergedError
-from bench.records import EvaluationPlan
+from bench.records import EvaluationPlan, LearnerRequest, Record
 from bench.runner.evaluation import Evaluator
-from tests.making import carry_out, small_trial
+from bench.runner.jobs import Job
+from bench.runner.trial import run_trial
+from bench.store import keep, read
+from tests.making import carry_out, ignore, nothing, small_trial
 
 
 def weights(root: Path, trial: Any) -> dict[str, Any]:
@@ -107,9 +113,9 @@ def test_short_episodes_are_not_favoured() -> None:
     # Episodes last 1 and 9 steps in turn with return equal to length, so the mean is 5. Collecting the first episodes
     # that end on many slots would see mostly ones.
     evaluator = Evaluator(lambda: make("bench.environments.conformance:bench/TwoLength-v0", {}))
-    returns, lengths = evaluator.evaluate(Idle(), list(range(128)), deterministic=True)  # type: ignore[arg-type]
-    assert returns.tolist() == lengths.tolist()
-    assert returns.mean() == 5.0
+    played = evaluator.evaluate(Idle(), list(range(128)), deterministic=True)  # type: ignore[arg-type]
+    assert played.returns.tolist() == played.lengths.tolist()
+    assert played.returns.mean() == 5.0
 
 
 def test_every_algorithm_meets_the_same_start_states() -> None:
@@ -136,6 +142,43 @@ def test_weights_that_are_not_numbers_are_divergence(tmp_path: Path) -> None:
     trial = small_trial("ppo", "CartPole-v1", hyperparameters={"n_steps": 64, "learning_rate": 1e25})
     with pytest.raises(DivergedError):
         carry_out(trial, tmp_path)
+
+
+# --- What is done is kept.
+
+
+def test_the_record_is_kept_before_anything_is_closed(tmp_path: Path) -> None:
+    trial = small_trial("random", "tests.troubled_environments:troubled/Unclosable-v0")
+    close = run_trial(Job(trial, tmp_path, nothing), ignore, keep=keep)
+    assert isinstance(read(tmp_path), Record)
+    with pytest.raises(ExceptionGroup, match="evaluation environments could not be closed"):
+        close()
+    assert (tmp_path / "policy.zip").exists()
+
+
+class Unsavable(RandomPolicy):
+    """Random, and half written when saving fails."""
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        raise OSError(28, "No space left on device")
+
+
+def make_unsavable(request: LearnerRequest) -> Unsavable:
+    return Unsavable(request.make_environment(0).action_space, request.seed)
+
+
+def test_a_policy_that_cannot_be_saved_costs_no_numbers_and_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = replace(find_algorithm("random"), name="unsavable", maker="tests.test_trial:make_unsavable")
+    monkeypatch.setitem(algorithms(), "unsavable", entry)  # as a plug-in would
+    trial = small_trial("unsavable", "bench/Corridor-v0")
+    close = run_trial(Job(trial, tmp_path, nothing), ignore, keep=keep)
+    with pytest.raises(OSError, match="No space left"):
+        close()
+    assert isinstance(read(tmp_path), Record)
+    assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
 
 
 def test_totals_are_those_of_the_innermost_environment() -> None:

@@ -19,7 +19,7 @@ from bench.records import Trial
 from bench.store import Store
 
 if TYPE_CHECKING:
-    from bench.runner.jobs import Ended, Event, Executor, Job, Report
+    from bench.runner.jobs import Closing, Ended, Event, Executor, Job, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,17 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
     )
 
 
-def carry_out(job: Job, report: Report) -> None:
+def carry_out(job: Job, report: Report) -> Closing | None:
     """Run one job in its worker, unless another process holds it or has done it; the record is on disk afterwards."""
     from bench.runner.trial import run_trial  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     try:
         with stored.claim(job.folder):
             if not stored.is_done(job.folder):
-                run_trial(job, report, keep=stored.keep)
+                return run_trial(job, report, keep=stored.keep)
     except stored.BusyError as busy:
         print(busy)  # noqa: T201 - a worker's standard output is its log
+    return None
 
 
 def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:

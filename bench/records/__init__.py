@@ -31,6 +31,8 @@ from bench.records.learner import Actor, Learner, LearnerRequest, Policy
 from bench.records.published import STATISTICS, VERDICTS, Leaning, PublishedCell, PublishedTable, PublishedVerdict
 from bench.records.suite import (
     CLAIM_QUANTITIES,
+    STALL_GAPS,
+    STALL_MINUTES,
     AnalysisPlan,
     Claim,
     EvaluationPlan,
@@ -47,6 +49,8 @@ __all__ = [
     "CLAIM_QUANTITIES",
     "FAILURE_KINDS",
     "PROTOCOL",
+    "STALL_GAPS",
+    "STALL_MINUTES",
     "STATISTICS",
     "VERDICTS",
     "Actor",

@@ -19,6 +19,10 @@ class EvaluationPlan:
     """Fresh episodes with which the final policy is evaluated after training: the headline."""
     deterministic: bool = True
     """Whether the policy's mode (True) or a sample from it (False) acts."""
+    environments: int | None = None
+    """Environments stepped side by side; None: the harness's choice. Part of the identity only where it is given."""
+    max_episode_steps: int | None = None
+    """Steps after which an episode is cut; None: see `Trial.longest_episode`. Part of the identity only where given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,15 @@ class Limits:
     """Hard limits of one trial."""
 
     timeout_minutes: float | None = None
+    """Wall time after which a trial is ended, however well it gets on; None: as long as its steps come."""
     memory_gb: float | None = None
+    stall_minutes: float | None = None
+    """Time without a sign of life after which a trial is ended; None: STALL_MINUTES, or STALL_GAPS times the longest
+    silence that it has already come back from."""
+
+
+STALL_MINUTES = 30.0
+STALL_GAPS = 20
 
 
 @dataclass(frozen=True, slots=True)

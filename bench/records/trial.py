@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from bench.records.suite import EvaluationPlan
 
+SHORTEST_CUT, LONGEST_CUT = 10_000, 100_000
+"""Between these, the budget is how long an evaluation episode without a time limit may last."""
+
 PROTOCOL = 1
 """Raised whenever the harness changes a number that an unchanged definition would give."""
 
@@ -58,9 +61,15 @@ class Trial:
             "environment": self.environment,
             "environment_kwargs": dict(self.environment_kwargs),
             "steps": self.steps,
-            "evaluation": asdict(self.evaluation),
+            "evaluation": _given(self.evaluation),
             "versions": dict(self.versions),
         }
+
+    def longest_episode(self, time_limit: int | None) -> int:
+        """Return after how many steps an evaluation episode is cut: never before the environment's own time limit."""
+        if self.evaluation.max_episode_steps is not None:
+            return self.evaluation.max_episode_steps
+        return max(min(max(self.steps, SHORTEST_CUT), LONGEST_CUT), time_limit or 0)
 
     @property
     def configuration(self) -> str:
@@ -77,6 +86,11 @@ class Trial:
         """The folder name: readable, unique, free of clocks."""
         environment = self.environment.replace("/", "_").replace(":", "_")
         return f"{self.algorithm}--{environment}--seed-{self.seed}--{self.fingerprint}"
+
+
+def _given(evaluation: EvaluationPlan) -> dict[str, Any]:
+    """Return the plan without what it leaves to the harness: fingerprints from before there was a choice hold."""
+    return {name: value for name, value in asdict(evaluation).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,14 +135,18 @@ class Record:
     curve: Curve
     final: Final
     timings: Mapping[str, float]
-    """Seconds: `wall` (whole trial), `setup`, `train`, `train_cpu`, `evaluation`, `evaluation_cpu` (with saving)."""
+    """Seconds: `wall` (whole trial), `setup`, `train`, `train_cpu`, `evaluation`, `evaluation_cpu`."""
     resources: Mapping[str, Any]
-    """`device`, `threads`, `workers` (trials side by side), `peak_memory_mb`, `load` (1-minute average at the end)."""
+    """`device`, `threads`, `workers` (trials side by side), `peak_memory_mb`, `load` (1-minute average at the end),
+    `evaluation_environments` (made and stepped side by side)."""
     provenance: Mapping[str, Any]
     """Versions of the packages that matter, Python, platform, processor, commit, `started`, `finished` (ISO 8601)."""
     attempt: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Every hyperparameter as the learning library finally had it, defaults included."""
+    cut_episodes: Mapping[str, int] = field(default_factory=dict)
+    """Evaluation episodes that did not end and were cut by the harness: how many of the `curve`, how many of the
+    `final` evaluation, and after how many `steps`; empty where all ended."""
 
     @property
     def core_seconds(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from bench.errors import DivergedError
 from bench.records import Actor
 
-SLOTS = 32
-"""Environments stepped side by side; more would only cost memory."""
+FEW, MANY = 32, 100
+"""Environments stepped side by side: more are faster, up to the number of final episodes, where they are light."""
 
 
 class Totals(Protocol):
@@ -29,6 +29,35 @@ class Totals(Protocol):
 MakeEnvironment = Callable[[], tuple[Any, Totals]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Episodes:
+    """What was played."""
+
+    returns: NDArray[np.float64]
+    """(episodes,) undiscounted raw returns."""
+    lengths: NDArray[np.int64]
+    """(episodes,) in steps."""
+    cut: int
+    """How many of them had not ended by themselves when they were cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One episode that is over."""
+
+    episode: int
+    totals: Totals
+    cut: bool
+
+
+def _few(_: Any) -> int:
+    return FEW
+
+
+def _never(_: int | None) -> int:
+    return sys.maxsize
+
+
 @dataclass(slots=True)
 class Evaluator:
     """Evaluation environments of one trial, made once and used at every point.
@@ -38,35 +67,41 @@ class Evaluator:
     """
 
     make: MakeEnvironment
+    side_by_side: Callable[[Any], int] = _few
+    """The first environment -> how many there shall be at most."""
+    longest: Callable[[int | None], int] = _never
+    """The environment's own time limit -> the steps after which an episode is cut."""
+    alive: Callable[[], None] = lambda: None
+    """Called at every step: an evaluation can be long, and is not to be taken for a hang."""
     slots: list[tuple[Any, Totals]] = field(default_factory=list)
 
-    def evaluate(
-        self, learner: Actor, seeds: Sequence[int], *, deterministic: bool
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Play one episode per seed; return their undiscounted raw returns and lengths, both (episodes,).
+    def evaluate(self, learner: Actor, seeds: Sequence[int], *, deterministic: bool) -> Episodes:
+        """Play one episode per seed.
 
         Raises:
             DivergedError: a return is not finite.
         """
         returns = np.zeros(len(seeds))
         lengths = np.zeros(len(seeds), dtype=np.int64)
+        cut = 0
         with _isolated_randomness(seeds[0]):
-            for episode, totals in self._play(learner, seeds, deterministic=deterministic):
-                returns[episode], lengths[episode] = totals.total, totals.length
+            for played in self._play(learner, seeds, deterministic=deterministic):
+                returns[played.episode], lengths[played.episode] = played.totals.total, played.totals.length
+                cut += played.cut
         if not np.isfinite(returns).all():
             raise DivergedError("an evaluation return is not finite")
-        return returns, lengths
+        return Episodes(returns, lengths, cut)
 
-    def _play(self, learner: Actor, seeds: Sequence[int], *, deterministic: bool) -> Iterator[tuple[int, Totals]]:
-        count = min(len(seeds), SLOTS)
-        while len(self.slots) < count:
-            self.slots.append(self.make())
+    def _play(self, learner: Actor, seeds: Sequence[int], *, deterministic: bool) -> Iterator[Played]:
+        observations = self._begin(seeds)
+        count = len(observations)
+        longest = self.longest_episode()
         waiting = iter(range(count, len(seeds)))
-        playing = list(range(count))
-        observations = [self.slots[slot][0].reset(seed=seeds[slot])[0] for slot in range(count)]
+        playing, taken = list(range(count)), [0] * count
         starts, memory = [True] * count, None
         active = list(range(count))
         while active:
+            self.alive()
             # A recurrent policy's memory has a row per slot, so it needs all of them, the idle ones too.
             rows = active if memory is None else list(range(count))
             actions, memory = learner.act(
@@ -80,21 +115,69 @@ class Evaluator:
             for slot in tuple(active):
                 env, totals = self.slots[slot]
                 observations[slot], _, terminated, truncated, _ = env.step(by_slot[slot])
-                starts[slot] = bool(terminated or truncated)
+                taken[slot] += 1
+                ended = bool(terminated or truncated)
+                starts[slot] = ended or taken[slot] >= longest
                 if not starts[slot]:
                     continue
-                yield playing[slot], totals
+                yield Played(playing[slot], totals, cut=not ended)
                 if (following := next(waiting, None)) is None:
                     active.remove(slot)
                 else:
-                    playing[slot] = following
+                    playing[slot], taken[slot] = following, 0
                     observations[slot] = env.reset(seed=seeds[following])[0]
 
+    def longest_episode(self) -> int:
+        """Return after how many steps an episode is cut, once there is an environment to be asked."""
+        spec = self.slots[0][0].spec
+        return self.longest(spec.max_episode_steps if spec is not None else None)
+
+    def _begin(self, seeds: Sequence[int]) -> list[Any]:
+        """Reset every slot for its first episode, making those that are not there yet; return the observations.
+
+        Where no further environment can be had (a simulator's port, a licence, memory), those that could must do.
+        """
+        observations: list[Any] = []
+        for place, seed in enumerate(seeds):
+            if place and place >= self.side_by_side(self.slots[0][0]):
+                break
+            self.alive()
+            new = place == len(self.slots)
+            try:
+                if new:
+                    self.slots.append(self.make())
+                observations.append(self.slots[place][0].reset(seed=seed)[0])
+            except Exception as error:
+                if not new or place == 0:
+                    raise
+                self._make_do(place, error)
+                break
+        return observations
+
+    def _make_do(self, count: int, error: Exception) -> None:
+        # A worker's standard output is its log.
+        print(f"--- {count} evaluation environments side by side; another failed: {type(error).__name__}: {error}")  # noqa: T201
+        self.side_by_side = lambda _: count
+        for env, _ in self.slots[count:]:
+            with suppress(Exception):
+                env.close()
+        del self.slots[count:]
+
     def close(self) -> None:
-        """Close the environments."""
-        for env, _ in self.slots:
-            env.close()
-        self.slots.clear()
+        """Close the environments; each is tried, whatever the others do.
+
+        Raises:
+            ExceptionGroup: what went wrong.
+        """
+        errors = []
+        while self.slots:
+            env, _ = self.slots.pop()
+            try:
+                env.close()
+            except Exception as error:  # noqa: BLE001  # whatever somebody else's code raises
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} evaluation environments could not be closed", errors[:1])
 
 
 def _masks(environments: Sequence[Any]) -> list[Any] | None:

@@ -9,20 +9,26 @@ from typing import Protocol
 
 from bench.records import Failure, Limits, Trial
 
+STARTING, TRAINING = "starting", "training"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A sign of life from a worker."""
 
-    steps: int
+    steps: int = 0
     """Environment steps taken so far."""
-    train_seconds: float
+    train_seconds: float = 0.0
     mean_return: float | None = None
     """Mean raw return of the latest evaluation, None before the first."""
+    doing: str = STARTING
+    """What it is at, so that one knows what hangs: `training`, `evaluating the final policy`, ..."""
 
 
 Report = Callable[[Progress], None]
-Work = Callable[["Job", Report], None]
+Closing = Callable[[], None]
+"""What is left to do when a record is safe, such as closing environments; nothing depends on its success."""
+Work = Callable[["Job", Report], Closing | None]
 """Runs the trial in the worker process and stores its record in `job.folder`; raises when it cannot."""
 
 
@@ -44,6 +50,8 @@ class Job:
     attempt: int = 1
     expected_seconds: float = 0.0
     """Longest first."""
+    slow_after_seconds: float = float("inf")
+    """When it is worth a word that the trial is still at work."""
     preload: tuple[str, ...] = ()
     """Modules worth importing once, before workers are started (import only; no operation is run)."""
 
@@ -65,6 +73,15 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Slowed:
+    """A trial takes far longer than was expected. Its steps still come, so it goes on; told once."""
+
+    job: Job
+    seconds: float
+    """Wall seconds so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A job is over: `failure` is None when its record lies in its folder."""
 
@@ -75,7 +92,7 @@ class Ended:
     """The failure's kind is one that is tried again; the job will be started once more as the next attempt."""
 
 
-Event = Started | Progressed | Ended
+Event = Started | Progressed | Slowed | Ended
 
 
 class Executor(Protocol):

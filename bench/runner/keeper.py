@@ -7,6 +7,7 @@ and so that a trial ends with everything it started even when the process that o
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import select
@@ -14,16 +15,17 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import Pipe, forkserver
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from bench.runner.jobs import Progress
+from bench.runner.log import CappedLog
+from bench.runner.vigil import ADVICE, Vigil
 from bench.runner.worker import Done, Mishap, Order, prctl, run
 
 STOP = "stop"
@@ -35,8 +37,12 @@ _PR_SET_CHILD_SUBREAPER = 36
 _MEMORY_POLL_SECONDS = 0.5
 _PEAK_POLL_SECONDS = 5.0
 _SWEEP_SECONDS = 5.0
-_TAIL_BYTES = 8_000
-_TAIL_LINES = 20
+_CLOSING_GRACES = 6
+"""How many grace periods a trial whose record is safe has to save its policy and to close what it opened."""
+_UNCLOSED = b"--- saving the policy or closing took too long and was cut short; the record is safe\n"
+_PIPE_BYTES = 2**20
+_LOG_PAUSE_SECONDS = 0.002
+"""Between two readings of a log that comes in small pieces: many lines cost one awakening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,13 @@ def keep(order: Order, line: Connection) -> None:
     _stand_apart()
     start = time.monotonic()
     try:
-        log = _open_log(order)
+        log = CappedLog(order.log)
     except OSError as error:
         verdict = Verdict("exception", f"the trial's log cannot be written: {error}")
     else:
+        log.write(_heading(order))
         verdict = _Watch(order, line, log, start).verdict()
+        log.settle()
     with contextlib.suppress(OSError):
         line.send(verdict)
 
@@ -92,46 +100,47 @@ def _stand_apart() -> None:
         server._forkserver_alive_fd = None  # noqa: SLF001  # as above
 
 
-def _open_log(order: Order) -> int:
-    log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+def _heading(order: Order) -> bytes:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    os.write(log, f"--- attempt {order.attempt}, {now}, {socket.gethostname()}\n".encode())
-    return log
+    return f"--- attempt {order.attempt}, {now}, {socket.gethostname()}\n".encode()
 
 
 class _Watch:
     """The state of one trial from its start to its verdict."""
 
-    def __init__(self, order: Order, line: Connection, log: int, start: float) -> None:
+    def __init__(self, order: Order, line: Connection, log: CappedLog, start: float) -> None:
         self._order = order
         self._line = line
         self._start = start
-        self._log_start = os.fstat(log).st_size
+        self._log = log
         self._status: int | None = None
         self._ending: Verdict | None = None
         self._said: Done | Mishap | None = None
-        self._steps = 0
+        self._vigil = Vigil(order.limits, start)
         self._unsent: Progress | None = None
         self._kill_at = float("inf")
         self._look_at = start + _MEMORY_POLL_SECONDS
         self._peak_mb = 0.0
         minutes = order.limits.timeout_minutes
         self._deadline = float("inf") if minutes is None else start + 60 * minutes
+        self._slow_at = start + order.slow_after_seconds
         self._pipe, theirs = Pipe(duplex=False)
-        self._pid = self._fork(log, theirs)
+        self._printed, prints = _log_pipe()
+        self._pid = self._fork(prints, theirs)
         theirs.close()
-        os.close(log)
-        self._sources: list[Connection | int] = [line, self._pipe, *_death_notice(self._pid)]
+        os.close(prints)
+        self._sources: list[Connection | int] = [line, self._pipe, self._printed, *_death_notice(self._pid)]
         _send_if_room(line, Hatched(self._pid))
 
-    def _fork(self, log: int, theirs: Connection) -> int:
+    def _fork(self, prints: int, theirs: Connection) -> int:
         keeper = os.getpid()
         pid = os.fork()
         if pid == 0:
             # The trial must not hold the line: its closing is how each end learns that the other is gone.
             self._line.close()
             self._pipe.close()
-            run(self._order, log, keeper, theirs)
+            os.close(self._printed)
+            run(self._order, prints, keeper, theirs)
         return pid
 
     def verdict(self) -> Verdict:
@@ -144,20 +153,43 @@ class _Watch:
             self._reap()
         self._hear_last_words()
         self._sweep()
+        # Only now is nobody left to write.
+        self._copy(most=_PIPE_BYTES)
         verdict = self._judge()
         peak = max(self._peak_mb, _largest_child_mb())
         seconds = time.monotonic() - self._start
-        return Verdict(verdict.kind, verdict.message, verdict.traceback, self._steps, seconds, round(peak, 1))
+        steps = self._vigil.latest.steps
+        return Verdict(verdict.kind, verdict.message, verdict.traceback, steps, seconds, round(peak, 1))
 
     def _patience(self) -> float:
-        until = min(self._deadline, self._kill_at, self._look_at)
+        until = min(self._deadline, self._hangs_at(), self._slow_at, self._kill_at, self._look_at)
         return max(0.0, until - time.monotonic())
+
+    def _hangs_at(self) -> float:
+        return self._vigil.until if self._ending is None and self._said is None else float("inf")
 
     def _listen(self, source: object) -> None:
         if source is self._line:
             self._obey()
         elif source is self._pipe:
             self._hear()
+        elif source == self._printed and not self._copy():
+            time.sleep(_LOG_PAUSE_SECONDS)
+
+    def _copy(self, most: int = _PIPE_BYTES) -> bool:
+        """Bring what was printed into the log, at most so much of it; return whether it comes in large pieces."""
+        copied = 0
+        while copied < most:
+            try:
+                piece = os.read(self._printed, _PIPE_BYTES)
+            except BlockingIOError:
+                break
+            if not piece:
+                self._sources = [source for source in self._sources if source != self._printed]
+                break
+            self._log.write(piece)
+            copied += len(piece)
+        return copied >= _PIPE_BYTES // 16
 
     def _obey(self) -> None:
         try:
@@ -174,10 +206,13 @@ class _Watch:
             self._sources.remove(self._pipe)
             return
         if isinstance(message, Progress):
-            self._steps = message.steps
+            self._vigil.hear(time.monotonic(), message)
             self._unsent = message
-        else:
-            self._said = message
+            return
+        # It is decided: no other limit can change that, and what is left may not take for ever.
+        self._said = message
+        self._deadline = self._slow_at = float("inf")
+        self._kill_at = min(self._kill_at, time.monotonic() + _CLOSING_GRACES * self._order.grace_seconds)
 
     def _hear_last_words(self) -> None:
         while self._pipe in self._sources and self._pipe.poll():
@@ -193,14 +228,22 @@ class _Watch:
     def _enforce(self) -> None:
         now = time.monotonic()
         if now >= self._look_at:
+            self._log.settle()
             self._look_at_memory(now)
         if now >= self._deadline:
             self._deadline = float("inf")
             minutes = self._order.limits.timeout_minutes
-            self._end(Verdict("timeout", f"ran longer than its limit of {minutes:g} minutes"))
+            self._end(Verdict("timeout", f"ran longer than its limit of {minutes:g} minutes, {self._vigil.place()}"))
+        if now >= self._hangs_at():
+            self._end(Verdict("timeout", f"{self._vigil.silence()}; {ADVICE}"))
+        if now >= self._slow_at:
+            self._slow_at = float("inf")
+            self._log.write(f"--- still at work after {now - self._start:.0f} s, {self._vigil.place()}\n".encode())
         if time.monotonic() >= self._kill_at:
             self._kill_at = float("inf")
             self._signal(signal.SIGKILL)
+            if isinstance(self._said, Done):
+                self._log.write(_UNCLOSED)
 
     def _end(self, ending: Verdict, grace_seconds: float | None = None) -> None:
         """Note why (the first reason stays) and ask the trial to go."""
@@ -251,14 +294,25 @@ class _Watch:
         if isinstance(self._said, Done):
             return Verdict("done")
         if self._ending is not None:
-            return self._ending
+            where = self._log.recent() if self._ending.kind == "timeout" else ""
+            return replace(self._ending, traceback=where)
         if self._said is not None:
             return Verdict(self._said.kind, self._said.message, self._said.traceback)
         code = os.waitstatus_to_exitcode(self._status or 0)
-        tail = _tail(self._order.log, self._log_start)
+        last = self._log.recent()
         if code < 0:
-            return Verdict("killed", _killed_by(-code), tail)
-        return Verdict("exited", f"exited with code {code} before its work was done, without an exception", tail)
+            return Verdict("killed", _killed_by(-code), last)
+        return Verdict("exited", f"exited with code {code} before its work was done, without an exception", last)
+
+
+def _log_pipe() -> tuple[int, int]:
+    """Return both ends of a pipe for what the trial prints: reading never waits, writing waits when it is full."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # more than this user may have
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return reading, writing
 
 
 def _send_if_room(connection: Connection, message: object) -> bool:
@@ -307,14 +361,3 @@ def _killed_by(number: int) -> str:
     if number == signal.SIGKILL:
         return f"killed by {name}, which this harness did not send: look for the kernel's out-of-memory killer"
     return f"killed by {name}, which this harness did not send"
-
-
-def _tail(log: Path, start: int) -> str:
-    """Return what this attempt wrote last: the interpreter's account of a crash, or the last lines."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(start, end - _TAIL_BYTES))
-        text = file.read().decode(errors="replace")
-        _, crash, account = text.rpartition("Fatal Python error:")
-        return crash + account if crash else "\n".join(text.splitlines()[-_TAIL_LINES:])
-    return ""

@@ -177,6 +177,7 @@ def _start(job: Job, grace_seconds: float) -> _Slot:
         attempt=job.attempt,
         threads=job.threads,
         limits=job.limits,
+        slow_after_seconds=job.slow_after_seconds,
         environment=worker_environment(job.device, os.environ),
         grace_seconds=grace_seconds,
     )

@@ -10,51 +10,63 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
+from gymnasium import spaces
 
 from bench.catalog import find_algorithm, load
+from bench.errors import OverrunError
 from bench.records import Curve, Final, Learner, LearnerRequest, Record, Trial
 from bench.runner import provenance
-from bench.runner.evaluation import Evaluator, Totals
-from bench.runner.jobs import Job, Progress, Report
+from bench.runner.evaluation import FEW, MANY, Evaluator, Totals
+from bench.runner.jobs import TRAINING, Closing, Job, Report
+from bench.runner.pulse import Pulse
 from bench.runner.seeds import evaluation_seeds, seed
 
-REPORT_EVERY_SECONDS = 1.0
+FURTHEST_OVERSHOOT, FURTHEST_STEPS = 10, 1_000_000
+"""An algorithm may take so many times its budget, and so many steps more, before it counts as never ending."""
+IMAGE_DIMENSIONS = 3
 MAKE_ENVIRONMENT = "bench.environments.making:make"
 
 Keep = Callable[[Record, Path], None]
 
 
-def run_trial(job: Job, report: Report, *, keep: Keep) -> None:
-    """Train and evaluate `job.trial`; `keep` stores the record, last of all.
+def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
+    """Train and evaluate `job.trial`; `keep` stores the record before anything is saved or closed.
+
+    Returns:
+        What is left: saving the policy, then closing the environments. Neither can take the record back.
 
     Raises:
         DivergedError: a weight or a return is not finite.
+        OverrunError: training does not stop at its budget.
         Exception: whatever the algorithm or the environment raises.
     """
     started = datetime.now(UTC)
     clock = _Clock()
     trial = job.trial
-    evaluator = Evaluator(partial(evaluation_environment, trial))
+    pulse = Pulse(report)
+    pulse.tell(doing="making the learner")
+    evaluator = _evaluator(trial, pulse)
     device = "cpu" if job.device == "cpu" else "cuda"
-    learner: Learner = load(find_algorithm(trial.algorithm).maker)(learner_request(trial, device))
+    learner: Learner = load(find_algorithm(trial.algorithm).maker)(learner_request(trial, device, pulse))
     setup, setup_cpu = clock.wall(), clock.cpu()
-    course = _Course(trial, learner, evaluator, report)
+    course = _Course(trial, learner, evaluator, pulse)
     course.run()
-    returns, lengths = evaluator.evaluate(
+    pulse.tell(doing="evaluating the final policy", steps=course.steps)
+    final = evaluator.evaluate(
         learner,
         evaluation_seeds(trial.environment, trial.seed, "final", trial.evaluation.final_episodes),
         deterministic=trial.evaluation.deterministic,
     )
-    evaluator.close()
-    learner.save(job.folder)
     wall, cpu = clock.wall(), clock.cpu()
     record = Record(
         trial=trial,
         curve=course.curve(),
-        final=Final(course.steps, returns, lengths),
+        final=Final(course.steps, final.returns, final.lengths),
         timings={
             "wall": wall,
             "setup": setup,
@@ -69,6 +81,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> None:
             "workers": job.workers,
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "load": os.getloadavg()[0],
+            "evaluation_environments": len(evaluator.slots),
         },
         provenance={
             **provenance.describe(),
@@ -77,9 +90,48 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> None:
         },
         attempt=job.attempt,
         settings=learner.settings(),
+        cut_episodes=_cut(course.cut, final.cut, evaluator),
     )
+    pulse.tell(doing="keeping the record")
     keep(record, job.folder)
-    report(Progress(course.steps, course.train.wall, float(returns.mean())))
+    pulse.tell(train_seconds=course.train.wall, mean_return=float(final.returns.mean()))
+    return partial(_close, learner, evaluator, job.folder)
+
+
+def _close(learner: Learner, evaluator: Evaluator, folder: Path) -> None:
+    """Save the policy, whole or not at all, and close the evaluation environments whether that succeeds or not."""
+    try:
+        with TemporaryDirectory(prefix="policy.", suffix=".tmp", dir=folder) as saved:
+            learner.save(Path(saved))
+            for file in Path(saved).iterdir():
+                file.replace(folder / file.name)
+    finally:
+        evaluator.close()
+
+
+def _evaluator(trial: Trial, pulse: Pulse) -> Evaluator:
+    make = partial(evaluation_environment, trial)
+    return Evaluator(make, partial(_side_by_side, trial), trial.longest_episode, pulse.beat)
+
+
+def _side_by_side(trial: Trial, env: gym.Env[Any, Any]) -> int:
+    """Return how many evaluation environments there shall be: as the suite says, else one where they are heavy.
+
+    Else as many as change no number. A policy that draws takes its numbers from one stream, so that another count gives
+    other numbers; the last digit of a continuous action depends on how many are computed together.
+    """
+    if trial.evaluation.environments is not None:
+        return trial.evaluation.environments
+    if env.metadata.get("heavy"):
+        return 1
+    draws = not (trial.evaluation.deterministic and find_algorithm(trial.algorithm).learns)
+    continuous = isinstance(env.action_space, spaces.Box)
+    pixels = len(env.observation_space.shape or ()) >= IMAGE_DIMENSIONS
+    return FEW if draws or continuous or pixels else MANY
+
+
+def _cut(curve: int, final: int, evaluator: Evaluator) -> dict[str, int]:
+    return {"curve": curve, "final": final, "steps": evaluator.longest_episode()} if curve or final else {}
 
 
 @dataclass(slots=True)
@@ -111,19 +163,20 @@ class _Seconds:
 class _Course:
     """One training with its evaluation points; the clock stops while an evaluation runs."""
 
-    def __init__(self, trial: Trial, learner: Learner, evaluator: Evaluator, report: Report) -> None:
-        self._trial, self._learner, self._evaluator, self._report = trial, learner, evaluator, report
+    def __init__(self, trial: Trial, learner: Learner, evaluator: Evaluator, pulse: Pulse) -> None:
+        self._trial, self._learner, self._evaluator, self._pulse = trial, learner, evaluator, pulse
         points = trial.evaluation.points
         self._planned = [-(-trial.steps * (point + 1) // points) for point in range(points)]
         self._rows: list[dict[str, Any]] = []
         self._clock = _Clock()
-        self._next_report = 0.0
-        self._latest: float | None = None
         self.train = _Seconds()
         self.steps = 0
+        self.cut = 0
+        """Evaluation episodes that had to be cut."""
 
     def run(self) -> None:
         """Train to the budget; take every point that training itself did not pass, the last one always."""
+        self._pulse.tell(doing=TRAINING)
         self._clock = _Clock()
         self._learner.learn(self._trial.steps, self._on_step)
         self.train.add(self._clock)
@@ -137,39 +190,45 @@ class _Course:
         ):
             self.train.add(self._clock)
             self._evaluate(sum(planned <= steps for planned in self._planned))
+            self._pulse.tell(doing=TRAINING)
             self._clock = _Clock()
-        now = time.perf_counter()
-        if now >= self._next_report:
-            self._next_report = now + REPORT_EVERY_SECONDS
-            self._report(Progress(steps, self.train.wall + self._clock.wall(), self._latest))
+        if self._pulse.due():
+            self._pulse.tell(steps=steps, train_seconds=self.train.wall + self._clock.wall())
+        if steps > FURTHEST_OVERSHOOT * self._trial.steps + FURTHEST_STEPS:
+            raise OverrunError(
+                f"training does not stop: {steps:,} steps are taken, the budget is {self._trial.steps:,}; an algorithm "
+                "that finishes its episodes needs an environment with a time limit"
+            )
         return steps < self._trial.steps
 
     def _evaluate(self, passed: int) -> None:
         """Evaluate once and fill the rows of all planned points that are passed."""
         plan = self._trial.evaluation
         seeds = evaluation_seeds(self._trial.environment, self._trial.seed, passed, plan.episodes)
-        returns, lengths = self._evaluator.evaluate(self._learner, seeds, deterministic=plan.deterministic)
+        self._pulse.tell(doing="evaluating the policy", steps=self.steps)
+        played = self._evaluator.evaluate(self._learner, seeds, deterministic=plan.deterministic)
+        self.cut += played.cut
         training = self._learner.recent_training_return()
         row = {
             "steps": self.steps,
             "seconds": self.train.wall,
             "cpu_seconds": self.train.cpu,
-            "returns": returns,
-            "lengths": lengths,
+            "returns": played.returns,
+            "lengths": played.lengths,
             "training_returns": np.nan if training is None else training,
         }
         self._rows.extend([row] * (passed - len(self._rows)))
-        self._latest = float(returns.mean())
+        self._pulse.tell(train_seconds=self.train.wall, mean_return=float(played.returns.mean()))
 
     def curve(self) -> Curve:
         """Return the points as arrays."""
         return Curve(**{name: np.array([row[name] for row in self._rows]) for name in self._rows[0]})
 
 
-def learner_request(trial: Trial, device: str = "cpu") -> LearnerRequest:
+def learner_request(trial: Trial, device: str = "cpu", pulse: Pulse | None = None) -> LearnerRequest:
     """Return what the trial's algorithm is made from."""
     own = seed("learner", trial.algorithm, trial.environment, trial.seed)
-    return LearnerRequest(trial, _training_environments(trial), own, device)
+    return LearnerRequest(trial, _training_environments(trial, pulse or Pulse(lambda _: None)), own, device)
 
 
 def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
@@ -180,10 +239,12 @@ def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
     return made
 
 
-def _training_environments(trial: Trial) -> Callable[[int], Any]:
+def _training_environments(trial: Trial, pulse: Pulse) -> Callable[[int], Any]:
     def make(index: int) -> Any:
+        pulse.tell(doing=f"making training environment {index + 1}")
         own = seed("training", trial.algorithm, trial.environment, trial.seed, index)
         env, _ = load(MAKE_ENVIRONMENT)(trial.environment, trial.environment_kwargs, seed=own, **_wrapping(trial))
+        pulse.tell(doing="making the learner")
         return env
 
     return make

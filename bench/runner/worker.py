@@ -17,12 +17,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from bench.errors import DivergedError
+from bench.errors import DivergedError, OverrunError
 from bench.records import Limits
-from bench.runner.jobs import Job, Progress
+from bench.runner.jobs import Closing, Job, Progress
 
 _PR_SET_PDEATHSIG = 1
-_LONGEST_TEXT = 20_000
+MOST_CHARACTERS = 20_000
+"""Kept of a failure's message and of its traceback, beginning and end."""
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -44,6 +45,7 @@ class Order:
     attempt: int
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
+    slow_after_seconds: float = float("inf")
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables to set before the job's code is imported, such as CUDA_VISIBLE_DEVICES."""
     grace_seconds: float = 5.0
@@ -51,7 +53,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The job's work has returned."""
+    """The job's work has returned, its record is safe; whatever is still to be closed cannot take it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,14 @@ def _settle(order: Order, log: int, keeper: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    for stream in (sys.stdout, sys.stderr):
-        # Line by line, so that nothing is lost when the process is killed.
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    os.close(log)
+    # New streams, since the old ones may believe in a file that can be sought in; line by line, so that nothing is lost
+    # when the process is killed.
+    sys.stdout = open(1, "w", 1, sys.stdout.encoding, "backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, sys.stderr.encoding, "backslashreplace", closefd=False)  # noqa: SIM115
     faulthandler.enable(2)
+    # A trial that is told to go says where it is: what hangs is then in its log.
+    faulthandler.register(signal.SIGTERM, 2, chain=True)
     os.environ.update(order.environment)
     os.environ.update(thread_environment(order.threads))
     if torch := sys.modules.get("torch"):
@@ -116,20 +122,31 @@ def _settle(order: Order, log: int, keeper: int) -> None:
 def _work(payload: bytes, pipe: Connection) -> int:
     try:
         job: Job = pickle.loads(payload)  # noqa: S301  # written by our own parent a moment ago
-        job.work(job, partial(_report, pipe))
+        closing = job.work(job, partial(_report, pipe))
     except SystemExit as error:
         return _exit_code(error)
     except BaseException as error:  # noqa: BLE001  # whatever it is, it is told and ends this trial alone
         _tell(pipe, _mishap(error))
         return 1
+    # What is left shall be let finish for as long as the keeper waits, a polite stop notwithstanding.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _tell(pipe, Done())
+    if closing is not None:
+        _close(closing)
     return 0
+
+
+def _close(closing: Closing) -> None:
+    try:
+        closing()
+    except BaseException:  # noqa: BLE001  # the record is safe: this costs some lines in the log
+        sys.stderr.write(f"--- trouble after the record was kept, which is safe:\n{traceback.format_exc()}")
 
 
 def _report(pipe: Connection, progress: Progress) -> None:
     # Plain numbers, so that the keeper need not import what they come from. It reads at once: this does not wait.
-    mean = progress.mean_return
-    _tell(pipe, Progress(int(progress.steps), float(progress.train_seconds), None if mean is None else float(mean)))
+    mean = None if progress.mean_return is None else float(progress.mean_return)
+    _tell(pipe, Progress(int(progress.steps), float(progress.train_seconds), mean, str(progress.doing)))
 
 
 def _tell(pipe: Connection, message: Progress | Done | Mishap) -> None:
@@ -146,15 +163,25 @@ def _exit_code(error: SystemExit) -> int:
 
 def _mishap(error: BaseException) -> Mishap:
     text = "".join(traceback.format_exception(error))
-    sys.stderr.write(text)
+    sys.stderr.write(shortened(text))
     message = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return Mishap(kind_of(error), message[:_LONGEST_TEXT], text[-_LONGEST_TEXT:])
+    return Mishap(kind_of(error), shortened(message), shortened(text))
+
+
+def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Return the text, of a long one the beginning and the end with a note of how much is missing between."""
+    if len(text) <= most:
+        return text
+    note = f"\n... {len(text) - most:,} characters left out ...\n"
+    return text[: most // 2] + note + text[len(text) - most // 2 :]
 
 
 def kind_of(error: BaseException) -> str:
-    """Return the failure kind of an exception: `diverged`, `out_of_memory` or `exception`."""
+    """Return the failure kind of an exception: `diverged`, `timeout`, `out_of_memory` or `exception`."""
     if isinstance(error, DivergedError):
         return "diverged"
+    if isinstance(error, OverrunError):
+        return "timeout"
     # By name, because torch and JAX need not be installed, let alone imported, for this to be asked.
     names = {cls.__name__ for cls in type(error).__mro__}
     starved = isinstance(error, MemoryError) or "OutOfMemoryError" in names

@@ -139,6 +139,7 @@ def keep(record: Record, folder: Path) -> None:
             "resources": dict(record.resources),
             "provenance": dict(record.provenance),
             "settings": dict(record.settings),
+            "cut_episodes": dict(record.cut_episodes),
             "final": final,
             "curve": curve,
         },

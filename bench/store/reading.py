@@ -64,6 +64,7 @@ def _record(data: Mapping[str, Any]) -> Record:
         provenance=data["provenance"],
         attempt=data["attempt"],
         settings=data["settings"],
+        cut_episodes=data.get("cut_episodes", {}),
     )
 
 

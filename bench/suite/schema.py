@@ -189,6 +189,8 @@ class Evaluation(_Strict):
     episodes: Annotated[int, whole(1)] = 10
     final_episodes: Annotated[int, whole(1)] = 100
     deterministic: bool = True
+    environments: Annotated[int, whole(1)] | None = None
+    max_episode_steps: Annotated[int, whole(1)] | None = None
 
 
 class Analysis(_Strict):
@@ -222,6 +224,7 @@ class Limits(_Strict):
 
     timeout_minutes: Annotated[float, real(0)] | None = None
     memory_gb: Annotated[float, real(0)] | None = None
+    stall_minutes: Annotated[float, real(0)] | None = None
 
 
 class Description(_Strict):
