@@ -10,9 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli.asking import (
+    AlgoOption,
+    EnvOption,
+    OptionalPathArgument,
+    SetOption,
+    StepsOption,
+    SuiteArgument,
+    found,
+    opened,
+    results_at_hand,
+    say_name,
+    source,
+)
 from bench.cli.compare import compare
 from bench.cli.importing import import_
 from bench.cli.reproduce import reproduce
+from bench.cli.starting import init, say_version
 from bench.cli.tally import duration
 from bench.cli.terminal import (
     Terminal,
@@ -31,7 +45,7 @@ from bench.files import publish
 
 if TYPE_CHECKING:
     from bench.cli.display import Display
-    from bench.pipeline import Experiment, RunOptions, Summary
+    from bench.pipeline import Asked, Experiment, RunOptions, SuiteText, Summary
     from bench.pipeline.sequential import Sequential, Show
     from bench.records import Look
     from bench.runner.jobs import Job
@@ -45,18 +59,11 @@ app = typer.Typer(
 )
 
 
-def _suites_at_hand(incomplete: str) -> list[str]:
-    return [str(path) for path in sorted(Path("suites").rglob("*.yaml")) if str(path).startswith(incomplete)]
-
-
-def _results_at_hand(incomplete: str) -> list[str]:
-    folders = (path.parent for path in Path("results").glob("*/suite.yaml"))
-    return [str(path) for path in sorted(folders) if str(path).startswith(incomplete)] + _suites_at_hand(incomplete)
-
-
-SuiteArgument = Annotated[Path, typer.Argument(metavar="SUITE", help="a suite file", autocompletion=_suites_at_hand)]
 PathArgument = Annotated[
-    Path, typer.Argument(metavar="PATH", help="a suite file or a results folder", autocompletion=_results_at_hand)
+    Path,
+    typer.Argument(
+        metavar="PATH", help="a suite file, a results folder, or the name of either", autocompletion=results_at_hand
+    ),
 ]
 SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="this many seeds instead of the suite's")]
 OnlyOption = Annotated[
@@ -68,10 +75,24 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for progra
 RESULTS = Path("results")
 
 
+@app.callback()
+def start(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="say which version this is", callback=say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Which reinforcement-learning algorithm when, and how sure are we?"""
+
+
 @app.command()
 def run(
-    suite: SuiteArgument,
+    suite: SuiteArgument = None,
     *,
+    algo: AlgoOption = None,
+    env: EnvOption = None,
+    steps: StepsOption = None,
+    set_name: SetOption = None,
     seeds: SeedsOption = None,
     only: OnlyOption = None,
     workers: Annotated[
@@ -98,6 +119,9 @@ def run(
 ) -> None:
     """Run what is missing of a suite, then report. Run it again to go on.
 
+    SUITE is a file, or the name of a suite that comes with bench: `bench run quick`. Or name algorithms, environments
+    and steps instead: `bench run --algo ppo --algo dqn --env CartPole-v1 --steps 50k --seeds 5`.
+
     With --until-decided every two learning algorithms are compared after 5, 10, 15, ... seeds, or later where so few
     cannot decide anything, and only those not yet told apart get more. The chance of any wrong "better" over all pairs
     and looks is less than 5 % (1 - confidence). The looks are kept in looks.json beside the results; the same command
@@ -107,12 +131,11 @@ def run(
 
     # The fork server imports this module once; otherwise every worker would import the main program anew.
     options = pipeline.RunOptions(workers, threads, devices, retry_failed, preload=("bench.cli",))
-    sequential = _sequential(suite, only, seeds, results) if until_decided else None
-    experiment = (
-        pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
-        if sequential is None
-        else sequential.due
-    )
+    asked = pipeline.Asked(algo or (), env or (), steps, set_name, seeds)
+    meant = source(suite, asked, results)
+    sequential = _sequential(meant, asked, only, results) if until_decided else None
+    experiment = opened(meant, asked, only, results) if sequential is None else sequential.due
+    say_name(meant, experiment)
     if dry_run:
         _say_plan(experiment, as_json=as_json, workers=workers or pipeline.default_workers(threads))
         return
@@ -138,8 +161,12 @@ def run(
 
 @app.command()
 def validate(
-    suite: SuiteArgument,
+    suite: SuiteArgument = None,
     *,
+    algo: AlgoOption = None,
+    env: EnvOption = None,
+    steps: StepsOption = None,
+    set_name: SetOption = None,
     seeds: SeedsOption = None,
     only: OnlyOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="trials side by side, for the cost")] = None,
@@ -149,14 +176,21 @@ def validate(
     """Tell everything that is wrong with a suite, or its plan and what it costs."""
     from bench import pipeline  # noqa: PLC0415 - see run
 
-    experiment = pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
+    asked = pipeline.Asked(algo or (), env or (), steps, set_name, seeds)
+    meant = source(suite, asked, results)
+    experiment = opened(meant, asked, only, results)
+    say_name(meant, experiment)
     _say_plan(experiment, as_json=as_json, workers=workers or pipeline.default_workers())
 
 
 @app.command()
 def status(
-    suite: PathArgument,
+    suite: OptionalPathArgument = None,
     *,
+    algo: AlgoOption = None,
+    env: EnvOption = None,
+    steps: StepsOption = None,
+    set_name: SetOption = None,
     seeds: SeedsOption = None,
     only: OnlyOption = None,
     results: ResultsOption = RESULTS,
@@ -165,7 +199,8 @@ def status(
     """Tell per cell what is done, failed, running and missing, and why."""
     from bench import pipeline  # noqa: PLC0415 - see run
 
-    experiment = pipeline.open_experiment(suite, only=only or (), seeds=seeds, results=results)
+    asked = pipeline.Asked(algo or (), env or (), steps, set_name, seeds)
+    experiment = opened(source(suite, asked, results, reading=True), asked, only, results)
     cells = pipeline.status(experiment)
     if as_json:
         say_json({"suite": experiment.suite.name, "cells": [asdict(cell) for cell in cells]})
@@ -184,7 +219,9 @@ def status(
 def report(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="suite files or results folders", autocompletion=_results_at_hand),
+        typer.Argument(
+            metavar="PATH...", help="suite files, results folders, or their names", autocompletion=results_at_hand
+        ),
     ],
     *,
     to: Annotated[
@@ -202,7 +239,7 @@ def report(
     from bench import pipeline  # noqa: PLC0415 - see run
 
     for path in paths:
-        experiment = pipeline.open_experiment(path, results=results)
+        experiment = pipeline.open_experiment(found(path, results, reading=True), results=results)
         if kind != "html":
             _say_document(pipeline.report_document(experiment, kind), _document_file(to, experiment, kind, len(paths)))
             continue
@@ -221,7 +258,7 @@ def export(
     """Write results as tidy tables: trials, points of the learning curves, episodes."""
     from bench import pipeline  # noqa: PLC0415 - see run
 
-    experiment = pipeline.open_experiment(path, results=results)
+    experiment = pipeline.open_experiment(found(path, results, reading=True), results=results)
     for written in pipeline.export(experiment, to or experiment.store.root / "export", kind):
         say(str(written), whole=True)
 
@@ -263,6 +300,7 @@ def doctor(*, as_json: JsonOption = False) -> None:
     raise typer.Exit(0 if all(check.good for check in checks) else 1)
 
 
+app.command()(init)
 app.command()(compare)
 app.command()(which)
 app.command("import")(import_)
@@ -328,10 +366,13 @@ def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_jso
     return kind(tally, jobs, console)
 
 
-def _sequential(suite: Path, only: Sequence[str] | None, seeds: int | None, results: Path) -> Sequential:
+def _sequential(meant: Path | SuiteText, asked: Asked, only: Sequence[str] | None, results: Path) -> Sequential:
+    from bench.pipeline.asking import in_terms_of_options  # noqa: PLC0415 - see run
     from bench.pipeline.sequential import open_sequential  # noqa: PLC0415 - it imports NumPy
 
-    return open_sequential(suite, only=only or (), seeds=seeds, results=results)
+    return in_terms_of_options(
+        asked, lambda: open_sequential(meant, only=only or (), seeds=asked.seeds, results=results)
+    )
 
 
 def _run_sequential(

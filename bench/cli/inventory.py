@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench import hyperparameters, published
 from bench.catalog import algorithms, environments
 from bench.errors import BenchError
+from bench.suite.shipped import shipped
 
 if TYPE_CHECKING:
     from bench.pipeline.reproduce import Reproduction
@@ -61,8 +62,11 @@ def list_environments() -> list[Row]:
 
 
 def list_suites() -> list[Row]:
-    """Return a row per suite file under `suites/`."""
-    return [_suite_row(path) for path in sorted(Path("suites").rglob("*.yaml"))]
+    """Return a row per suite that comes with the harness, by name, and per further suite file under `suites/`."""
+    known = shipped()
+    resolved = {path.resolve() for path in known.values()}
+    here = [path for path in sorted(Path("suites").rglob("*.yaml")) if path.resolve() not in resolved]
+    return [_suite_row(name, path) for name, path in known.items()] + [_suite_row(str(path), path) for path in here]
 
 
 def list_hyperparameters() -> list[Row]:
@@ -134,21 +138,21 @@ def _table_row(opened: Reproduction) -> Row:
     }
 
 
-def _suite_row(path: Path) -> Row:
+def _suite_row(name: str, path: Path) -> Row:
     from bench.suite import read  # noqa: PLC0415 - pydantic is for those who list suites
 
     try:
         suite = read(path)
     except BenchError as error:
         return {
-            "file": str(path),
+            "suite": name,
             "title": f"cannot be read: {error}".splitlines()[0],
             "algorithms": "",
             "environments": "",
             "seeds": "",
         }
     return {
-        "file": str(path),
+        "suite": name,
         "title": suite.title,
         "algorithms": len(suite.algorithms),
         "environments": len(suite.environments),

@@ -3,12 +3,14 @@
 The heavy rooms are imported where they are used: `bench --help` and `bench status` must not pay for pandas.
 """
 
+from bench.pipeline.asking import Asked
 from bench.pipeline.execution import RunOptions, Summary, carry_out, prepare, run
 from bench.pipeline.experiment import (
     RESULTS,
     SUITE_COPY,
     CellStatus,
     Experiment,
+    SuiteText,
     cells_in_order,
     cost_of,
     default_workers,
@@ -35,9 +37,11 @@ __all__ = [
     "REPORTS",
     "RESULTS",
     "SUITE_COPY",
+    "Asked",
     "CellStatus",
     "Experiment",
     "RunOptions",
+    "SuiteText",
     "Summary",
     "carry_out",
     "cells_in_order",

@@ -12,6 +12,7 @@ from bench.catalog import did_you_mean
 from bench.errors import BenchError
 from bench.imports import origins
 from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment, what_it_holds
+from bench.pipeline.naming import located
 from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
 from bench.records import AnalysisPlan, Comparison, Reference
 
@@ -55,6 +56,8 @@ def compare(left: str, right: str, *, within: Path | None = None, results: Path 
             f"name two folders, or two algorithms with --in {folder}"
         )
     names = _name(left), _name(right)
+    if within is not None:
+        within, _ = located(within, results=results, reading=True)
     experiment = _found(names, results) if within is None else open_experiment(within, results=results)
     return _compare_algorithms(*names, experiment)
 

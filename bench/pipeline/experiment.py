@@ -1,4 +1,4 @@
-"""A suite file in, its plan, cost and state out."""
+"""A suite in, its plan, cost and state out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.errors import BenchError, CatalogError, Complaint, StoreError, SuiteE
 from bench.plan import Cost, Plan, cost, expected_seconds, plan
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
 from bench.store import Store
-from bench.suite import is_imported, read, read_imported
+from bench.suite import is_imported, parse, read, read_imported
 
 RESULTS = Path("results")
 SUITE_COPY = "suite.yaml"
@@ -50,8 +50,17 @@ class CellStatus:
     """`seed 3: timeout (...)` for each failure."""
 
 
+@dataclass(frozen=True, slots=True)
+class SuiteText:
+    """A suite that lies in no file yet."""
+
+    text: str
+    place: str
+    """What complaints call it."""
+
+
 def open_experiment(
-    path: Path, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
+    path: Path | SuiteText, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
 ) -> Experiment:
     """Read a suite file, or the suite kept in a results folder, and plan it.
 
@@ -59,17 +68,23 @@ def open_experiment(
         SuiteError: everything that is wrong with the suite, at once.
         BenchError: there is no such file.
     """
+    if isinstance(path, SuiteText):
+        suite = parse(path.text, path.place)
+        return _opened(suite, results / suite.name, path.text, only, seeds)
     file = path / SUITE_COPY if path.is_dir() else path
     if not file.is_file():
-        kept = what_it_holds(path) if path.is_dir() else "`bench list suites` shows some"
-        raise BenchError(f"{path}: there is no suite; {kept}")
+        from bench.pipeline.naming import guess  # noqa: PLC0415 - it knows the name of a suite's copy from here
+
+        raise BenchError(f"{path}: there is no suite; {what_it_holds(path) if path.is_dir() else guess(path, results)}")
     if is_imported(text := file.read_text(encoding="utf-8", errors="replace")):
         return _imported(file, path if path.is_dir() else file.parent, text)
     suite = read(file)
-    root = path if path.is_dir() else results / suite.name
+    return _opened(suite, path if path.is_dir() else results / suite.name, file.read_text(), only, seeds)
+
+
+def _opened(suite: Suite, root: Path, text: str, only: Sequence[str], seeds: int | None) -> Experiment:
     traits = _traits(suite)
-    planned = plan(suite, traits, only=only, seeds=seeds)
-    return Experiment(suite, planned, Store(root), file.read_text(), traits)
+    return Experiment(suite, plan(suite, traits, only=only, seeds=seeds), Store(root), text, traits)
 
 
 def what_it_holds(folder: Path) -> str:

@@ -14,7 +14,7 @@ from bench.analysis import sequential as engine
 from bench.analysis.sequential import Design, Place
 from bench.errors import StoreError
 from bench.pipeline.execution import RunOptions, Summary, prepare, run
-from bench.pipeline.experiment import RESULTS, Experiment, cells_in_order, open_experiment
+from bench.pipeline.experiment import RESULTS, Experiment, SuiteText, cells_in_order, open_experiment
 from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
 from bench.plan import plan
 from bench.records import Look, SequentialRun, Trial
@@ -63,7 +63,7 @@ class Sequential:
 
 
 def open_sequential(
-    path: Path, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
+    path: Path | SuiteText, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
 ) -> Sequential:
     """Read a suite, design its looks, and go on from the journal where there is one.
 

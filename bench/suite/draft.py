@@ -73,8 +73,8 @@ def _lines(draft: Draft) -> Iterator[str]:
         yield from _comment(paragraph)
     yield ""
     yield f"name: {draft.name}"
-    yield f"title: {_plain(draft.title)}"
-    yield f"question: {_plain(draft.question)}"
+    yield f"title: {plain(draft.title)}"
+    yield f"question: {plain(draft.question)}"
     yield ""
     yield f"seeds: {draft.seeds}"
     yield f"evaluation: {_evaluation(draft.environments)}"
@@ -116,14 +116,14 @@ def _algorithm(entry: DraftAlgorithm) -> str:
     given |= entry.changes
     parts = [f"name: {entry.name}"]
     if entry.label not in {"", entry.name}:
-        parts.append(f"label: {_plain(entry.label)}")
+        parts.append(f"label: {plain(entry.label)}")
     if given:
-        parts.append(f"hyperparameters: {_flow(given) if entry.changes else _plain(entry.set_name)}")
+        parts.append(f"hyperparameters: {_flow(given) if entry.changes else plain(entry.set_name)}")
     return entry.name if len(parts) == 1 else f"{{{', '.join(parts)}}}"
 
 
 def _environment(place: DraftEnvironment) -> Iterator[str]:
-    key = _plain(place.id)
+    key = plain(place.id)
     if place.reference is None:
         yield f"  {key}: {{steps: {place.steps:_}}}"
         return
@@ -133,23 +133,23 @@ def _environment(place: DraftEnvironment) -> Iterator[str]:
     yield "    reference:"
     yield f"      random: {_flow(place.reference.random)}"
     yield f"      target: {_flow(place.reference.target)}"
-    yield f"      source: {_plain(place.reference.source)}"
+    yield f"      source: {plain(place.reference.source)}"
 
 
 def _flow(value: Any) -> str:
     """Return a value as YAML reads it back, on one line."""
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_plain(str(key))}: {_flow(one)}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{plain(str(key))}: {_flow(one)}' for key, one in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_flow(one) for one in value)}]"
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     if isinstance(value, str):
-        return _plain(value)
+        return plain(value)
     return json.dumps(value)
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """Return text as it is where YAML takes it for nothing else, quoted otherwise."""
     harmless = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./?=+ -]*", word) and word.casefold() not in _RESERVED
     return word if harmless and word == word.strip() else "".join(map(_escaped, json.dumps(word, ensure_ascii=False)))

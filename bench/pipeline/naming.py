@@ -1,0 +1,39 @@
+"""A suite as typed in, a name or a path, and the file or folder that is meant out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.catalog import did_you_mean
+from bench.pipeline.experiment import SUITE_COPY
+from bench.suite.shipped import shipped
+
+
+def located(typed: Path, *, results: Path, reading: bool = False) -> tuple[Path, str]:
+    """Return what a word means, and a sentence where it could mean something else.
+
+    What lies in the working directory comes first. A bare name is otherwise a shipped suite, or results of that name;
+    for a command that reads results, these come before the suite.
+    """
+    name = str(typed)
+    suite, kept = shipped().get(name), results / name
+    if typed.exists():
+        other = f"note: {name} is {_what(typed)} here, not the suite that comes with bench ({suite})" if suite else ""
+        return typed, other
+    found = [suite, kept if (kept / SUITE_COPY).is_file() else None]
+    meant = next((path for path in (reversed(found) if reading else found) if path is not None), typed)
+    return meant, ""
+
+
+def known_names(results: Path) -> list[str]:
+    """Return every bare name that `located` understands."""
+    return [*shipped(), *sorted(copy.parent.name for copy in results.glob(f"*/{SUITE_COPY}"))]
+
+
+def guess(typed: Path, results: Path) -> str:
+    """Return what `typed` was probably meant to be, in words."""
+    return did_you_mean(str(typed), known_names(results)) or "`bench list suites` shows some"
+
+
+def _what(typed: Path) -> str:
+    return "a folder" if typed.is_dir() else "a file"

@@ -1,0 +1,36 @@
+"""A name, algorithms and environments in; the text of a suite to begin with, commented throughout, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bench.records import EvaluationPlan
+from bench.suite.draft import plain
+
+
+def starter(name: str, file: str, algorithms: Sequence[str], scored: Mapping[str, bool], steps: int) -> str:
+    """Return the suite's text.
+
+    Args:
+        name: of the suite; results lie under it.
+        file: where the text will lie, for the commands shown in it.
+        algorithms: names of the catalogue.
+        scored: environment -> whether its reference returns are known.
+        steps: budget of each run.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only whoever begins should load it
+
+    jinja = Environment(  # noqa: S701 - YAML, not HTML: every name is quoted where it must be
+        loader=PackageLoader("bench.suite"), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    listed, named = ", ".join(algorithms), ", ".join(scored)
+    return jinja.get_template("suite.yaml.j2").render(
+        name=name,
+        quoted_name=plain(name),
+        file=file,
+        title=plain(f"{listed} on {named}"),
+        question=plain(f"Which algorithm should I use for {named}?"),
+        algorithms=algorithms,
+        environments=[{"id": plain(id_), "scored": known, "steps": f"{steps:_}"} for id_, known in scored.items()],
+        points=min(EvaluationPlan().points, steps),
+    )
