@@ -154,6 +154,28 @@ def hangs_with_family(job: Job, report: Report) -> None:
     hangs(job, report)
 
 
+def hangs_with_families(job: Job, report: Report) -> None:
+    """Hang with children in sessions of their own: started anew without any variable, forked, and forked by a fork."""
+    started = subprocess.Popen(SLEEPER, start_new_session=True, env={})
+    note_pid(job, started.pid)
+    if (forked := os.fork()) == 0:
+        os.setsid()
+        note_pid(job, subprocess.Popen(SLEEPER, start_new_session=True).pid)
+        time.sleep(LONG)
+    while len(pids(job.folder)) < 4:
+        time.sleep(0.01)
+    assert forked in pids(job.folder)
+    hangs(job, report)
+
+
+def lives_with_family(job: Job, report: Report) -> None:
+    child = subprocess.Popen(SLEEPER, start_new_session=True)
+    note_pid(job, child.pid)
+    lives_slowly(job, report)
+    assert child.poll() is None, "killed with another trial"
+    well(job)
+
+
 def finishes_with_family(job: Job, report: Report) -> None:
     note_pid(job, subprocess.Popen(SLEEPER).pid, subprocess.Popen(SLEEPER, start_new_session=True).pid)
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from bench.records import EvaluationPlan, Limits, Trial
-from bench.runner.jobs import Ended, Event, Job, Progressed, RetryPolicy, Started, Work
+from bench.runner.jobs import Ended, Event, Job, Progressed, RetryPolicy, Slowed, Started, Work
 from bench.runner.local import LocalExecutor
 from bench.runner.log import MOST_BYTES
 from tests import misbehaviour
@@ -255,7 +255,7 @@ def test_trouble_while_closing_costs_lines_in_the_log_and_not_the_trial(tmp_path
 
 def test_silence_ends_a_trial_and_the_record_says_where_it_hung(tmp_path: Path) -> None:
     job = make_job(tmp_path, misbehaviour.hangs_in_the_second_step, limits=Limits(stall_minutes=0.01))
-    [end] = ends(run([job]))
+    [end] = ends(run([job], grace=10.0))
     assert end.failure is not None
     assert (end.failure.kind, end.failure.steps) == ("timeout", 1)
     assert end.failure.message == (
@@ -271,7 +271,45 @@ def test_a_slow_trial_whose_steps_come_is_not_taken_for_a_hanging_one(tmp_path: 
     job = make_job(tmp_path, misbehaviour.lives_slowly, limits=Limits(stall_minutes=0.05), slow_after_seconds=1.0)
     told = run([job])
     assert [end.failure for end in ends(told)] == [None]
+    assert len([event for event in told if isinstance(event, Slowed)]) == 1
     assert "still at work after" in (job.folder / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(timeout_minutes=0.02), "ran longer than its limit of 0.02 minutes, while starting (after 1 steps)"),
+        (Limits(stall_minutes=0.02), "no sign of life for 0.02 minutes, while starting (after 1 steps)"),
+    ],
+)
+def test_a_stopped_keeper_switches_no_limit_off(tmp_path: Path, limits: Limits, message: str) -> None:
+    job, other = (make_job(tmp_path, work) for work in (misbehaviour.hangs_with_family, misbehaviour.lives_slowly))
+    told = []
+    for event in LocalExecutor(2, NEVER, 0.5).events([replace(job, limits=limits), other]):
+        told.append(event)
+        if isinstance(event, Progressed) and event.job.folder == job.folder:
+            psutil.Process(misbehaviour.pids(job.folder)[-1]).parent().suspend()  # type: ignore[union-attr]
+    failures = {end.job.folder: end.failure for end in ends(told)}
+    assert failures[other.folder] is None
+    failure = failures[job.folder]
+    assert failure is not None
+    assert (failure.kind, failure.steps) == ("timeout", 1)
+    assert failure.message.startswith(message)
+    assert failure.message.endswith("the process that watched over it did not answer either")
+    assert_nothing_left([job.folder])
+
+
+def test_a_killed_keeper_leaves_no_grandchild_and_harms_no_other_trial(tmp_path: Path) -> None:
+    jobs = [make_job(tmp_path, misbehaviour.hangs_with_families), make_job(tmp_path, misbehaviour.lives_with_family)]
+    told = []
+    for event in LocalExecutor(2, NEVER, 0.5).events(jobs):
+        told.append(event)
+        if isinstance(event, Progressed) and event.job is jobs[0]:
+            psutil.Process(misbehaviour.pids(jobs[0].folder)[-1]).parent().kill()  # type: ignore[union-attr]
+    failures = {end.job.trial.label: end.failure and end.failure.kind for end in ends(told)}
+    assert failures == {"hangs_with_families": "killed", "lives_with_family": None}
+    assert (jobs[1].folder / "result").read_text() == "well"
+    assert_nothing_left([job.folder for job in jobs])
 
 
 # --- Nothing a trial prints or raises can fill the disk.

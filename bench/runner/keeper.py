@@ -26,14 +26,13 @@ import psutil
 from bench.runner.jobs import Progress
 from bench.runner.log import CappedLog
 from bench.runner.vigil import ADVICE, Vigil
-from bench.runner.worker import Done, Mishap, Order, prctl, run
+from bench.runner.worker import Done, Mishap, Order, adopt_orphans, run
 
 STOP = "stop"
 """Sent to a keeper: end the trial with SIGTERM, then SIGKILL after the grace period."""
 KILL = "kill"
 """Sent to a keeper: end the trial at once."""
 
-_PR_SET_CHILD_SUBREAPER = 36
 _MEMORY_POLL_SECONDS = 0.5
 _PEAK_POLL_SECONDS = 5.0
 _SWEEP_SECONDS = 5.0
@@ -90,8 +89,7 @@ def _stand_apart() -> None:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # Orphans of the trial, even those with a session of their own, become children of this process.
-    prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    adopt_orphans()
     # multiprocessing gives every child the pipe whose closing tells the fork server to go; while a trial held it, the
     # server would outlive a killed supervisor. A fork server started by the trial itself gets a pipe of its own.
     server: Any = vars(forkserver)["_forkserver"]

@@ -23,14 +23,20 @@ from multiprocessing.context import ForkServerProcess
 
 from bench.records import Failure
 from bench.runner.devices import worker_environment
-from bench.runner.jobs import Ended, Event, Job, Progress, Progressed, RetryPolicy, Started
+from bench.runner.jobs import Ended, Event, Job, Progress, Progressed, RetryPolicy, Slowed, Started
 from bench.runner.keeper import KILL, STOP, Hatched, Verdict, keep
+from bench.runner.orphans import end_orphans
+from bench.runner.vigil import Vigil
 from bench.runner.worker import Order, thread_environment
 
 _FORKSERVER = get_context("forkserver")
+_OWN_MODULES = ("bench.runner.adoption", keep.__module__)
 _START_ATTEMPTS = 6
 _PATIENCE_SECONDS = 10.0
 """How long a keeper may take beyond the grace period before it is killed itself."""
+_OVERDUE_GRACES = 3
+"""How many grace periods after a limit the keeper must have told how it ended the trial."""
+_LONGEST_WAIT_SECONDS = 3600.0
 _LOST_SERVER = 255
 """The exit code multiprocessing gives when the fork server, which would have known, is gone."""
 
@@ -43,9 +49,18 @@ class _Slot:
     process: ForkServerProcess
     line: Connection
     since: float
+    grace_seconds: float
+    vigil: Vigil
+    slow_at: float
     pid: int | None = None
-    steps: int = 0
     verdict: Verdict | None = None
+
+    @property
+    def overdue_at(self) -> float:
+        """When its keeper, which should have ended the trial by then, must itself be hanging."""
+        minutes = self.job.limits.timeout_minutes
+        deadline = float("inf") if minutes is None else self.since + 60 * minutes
+        return min(deadline, self.vigil.until) + _OVERDUE_GRACES * self.grace_seconds
 
 
 class LocalExecutor:
@@ -94,6 +109,7 @@ class LocalExecutor:
             while slots and not self._given_up():
                 for line in self._ready(slots):
                     yield from self._hear(slots, line, queue)
+                yield from self._look_at_clock(slots, queue)
                 yield from self._fill(queue, slots)
         finally:
             _abandon(slots)
@@ -114,13 +130,27 @@ class LocalExecutor:
         return self._give_up_at is not None and time.monotonic() > self._give_up_at
 
     def _ready(self, slots: Mapping[Connection, _Slot]) -> list[Connection]:
-        patience = None if self._give_up_at is None else max(0.0, self._give_up_at - time.monotonic())
-        ready = wait([self._woken, *slots], patience)
+        due = [at for slot in slots.values() for at in (slot.overdue_at, slot.slow_at)]
+        seconds = min(due if self._give_up_at is None else [self._give_up_at]) - time.monotonic()
+        ready = wait([self._woken, *slots], min(max(0.0, seconds), _LONGEST_WAIT_SECONDS))
         if self._woken in ready:
             self._woken.recv_bytes()
             self._give_up_at = time.monotonic() + self._grace_seconds + _PATIENCE_SECONDS
             _command(slots, STOP if self._stops == 1 else KILL)
         return [line for line in slots if line in ready]
+
+    def _look_at_clock(self, slots: dict[Connection, _Slot], queue: deque[Job]) -> Iterator[Event]:
+        """Tell what takes long; end what its keeper should have ended, for a keeper can be stopped or killed."""
+        now = time.monotonic()
+        for line, slot in tuple(slots.items()):
+            # What waits in the line was said in time: it was this process that did not listen.
+            if now >= slot.overdue_at and not self._stops and not line.poll():
+                del slots[line]
+                slot.process.kill()
+                yield self._ended(slot.job, replace(_close(slot), kind="timeout", message=_overdue(slot, now)), queue)
+            elif now >= slot.slow_at:
+                slot.slow_at = float("inf")
+                yield Slowed(slot.job, now - slot.since)
 
     def _hear(self, slots: dict[Connection, _Slot], line: Connection, queue: deque[Job]) -> Iterator[Event]:
         slot = slots[line]
@@ -135,11 +165,11 @@ class LocalExecutor:
             if not stopped:
                 yield self._ended(slot.job, verdict, queue)
             return
+        slot.vigil.hear(time.monotonic(), message if isinstance(message, Progress) else None)
         if isinstance(message, Hatched):
             slot.pid = message.pid
             yield Started(slot.job, message.pid)
         elif isinstance(message, Progress):
-            slot.steps = message.steps
             yield Progressed(slot.job, message)
         else:
             slot.verdict = message
@@ -166,7 +196,7 @@ class LocalExecutor:
 
 def _preload(jobs: Sequence[Job]) -> list[str]:
     """Return the modules the fork server imports, in order and once each."""
-    wanted = [keep.__module__, *(module for job in jobs for module in job.preload)]
+    wanted = [*_OWN_MODULES, *(module for job in jobs for module in job.preload)]
     return list(dict.fromkeys(wanted))
 
 
@@ -184,7 +214,7 @@ def _start(job: Job, grace_seconds: float) -> _Slot:
     for attempt in range(_START_ATTEMPTS):
         if attempt == _START_ATTEMPTS // 2:
             # One of the preloaded modules must break the server. Without them, whoever imports it fails alone.
-            _FORKSERVER.set_forkserver_preload([keep.__module__])
+            _FORKSERVER.set_forkserver_preload(list(_OWN_MODULES))
         # A server that has just died is noticed here; multiprocessing starts another once the death is reported.
         with contextlib.suppress(OSError, EOFError):
             return _fork_keeper(job, order)
@@ -203,7 +233,8 @@ def _fork_keeper(job: Job, order: Order) -> _Slot:
         raise
     finally:
         theirs.close()
-    return _Slot(job, process, ours, time.monotonic())
+    now = time.monotonic()
+    return _Slot(job, process, ours, now, order.grace_seconds, Vigil(job.limits, now), now + job.slow_after_seconds)
 
 
 @contextlib.contextmanager
@@ -240,11 +271,19 @@ def _close(slot: _Slot) -> Verdict:
     if slot.verdict is not None:
         return slot.verdict
     _kill_group(slot.pid)
-    seconds = time.monotonic() - slot.since
+    end_orphans()
+    seconds, steps = time.monotonic() - slot.since, slot.vigil.latest.steps
     if code is None or code < 0 or code == _LOST_SERVER:
-        return Verdict("killed", "the process that watched over this trial was killed", "", slot.steps, seconds)
+        return Verdict("killed", "the process that watched over this trial was killed", "", steps, seconds)
     message = f"the trial's process could not be set up (exit code {code}); its reason is on the standard error output"
-    return Verdict("exited", message, "", slot.steps, seconds)
+    return Verdict("exited", message, "", steps, seconds)
+
+
+def _overdue(slot: _Slot, now: float) -> str:
+    minutes = slot.job.limits.timeout_minutes
+    over = minutes is not None and now - slot.since >= 60 * minutes
+    what = f"ran longer than its limit of {minutes:g} minutes, {slot.vigil.place()}" if over else slot.vigil.silence()
+    return f"{what}; the process that watched over it did not answer either"
 
 
 def _abandon(slots: dict[Connection, _Slot]) -> None:

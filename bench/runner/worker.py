@@ -22,6 +22,7 @@ from bench.records import Limits
 from bench.runner.jobs import Closing, Job, Progress
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 MOST_CHARACTERS = 20_000
 """Kept of a failure's message and of its traceback, beginning and end."""
 _THREAD_VARIABLES = (
@@ -74,6 +75,11 @@ def prctl(option: int, value: int) -> None:
     """Set a property of this process by the Linux call of that name; does nothing on other systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below this one whose own parent dies, even of one with its own session."""
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def run(order: Order, log: int, keeper: int, pipe: Connection) -> NoReturn:
