@@ -27,7 +27,7 @@ from bench.errors import BenchError
 from bench.imports import Hints, imported, read_source
 from bench.imports.evaluations import read_evaluations
 from bench.imports.events import read_events
-from bench.imports.found import RefusedError
+from bench.imports.found import Refusal, RefusedError
 from bench.imports.monitor import merge, read_monitor
 from bench.imports.names import environment_in, seed_of
 from bench.imports.nested import kind_of, load, read_nested
@@ -159,10 +159,18 @@ def test_settings_of_endless_aliases_are_refused() -> None:
         read_settings(text)
 
 
-def test_a_seed_stated_twice_gives_two_runs(tmp_path: Path) -> None:
+def test_a_seed_stated_twice_is_an_error_that_names_both_places_unless_the_runs_are_said_to_be_two(
+    tmp_path: Path,
+) -> None:
     zoo_run(tmp_path / "logs/ppo/CartPole-v1_1", 7, [[1.0], [2.0]])
     zoo_run(tmp_path / "logs/ppo/CartPole-v1_2", 7, [[3.0], [4.0]])
-    brought(tmp_path / "logs", tmp_path)
+    found = brought(tmp_path / "logs", tmp_path)
+    assert (found.runs, found.exit_code) == ((), 2)
+    first, second = found.refused
+    assert first.file == "logs/ppo/CartPole-v1_1/evaluations.npz"
+    assert first.reason.startswith("seed 7 of ppo on CartPole-v1 stands in logs/ppo/CartPole-v1_2/evaluations.npz, too")
+    assert "logs/ppo/CartPole-v1_1/evaluations.npz" in second.reason
+    brought(tmp_path / "logs", tmp_path, separate=True)
     assert [record.trial.seed for record in kept(tmp_path)] == [0, 7]
     assert "another run has" in imported(kept(tmp_path)[0])["seed"]
 
@@ -437,7 +445,7 @@ def test_commas_semicolons_and_tabs_part_columns_and_a_decimal_comma_is_a_point(
 ) -> None:
     told = [repr(value).replace(".", ",") if comma and mark == ";" else repr(value) for value in values]
     rows = [["step", "seed", "score"], *([str(step), "3", text] for step, text in enumerate(told))]
-    (run,) = read_table("\n".join(mark.join(row) for row in rows), "csv", Hints())
+    (run,) = read_table("\n".join(mark.join(row) for row in rows), "csv", Hints()).runs
     assert run.values.tolist() == values
 
 
@@ -552,8 +560,9 @@ def test_a_run_that_has_grown_is_refused_where_it_would_count_twice(tmp_path: Pa
     assert everything(tmp_path / "results") == before
     assert len(brought(path, tmp_path, into="another").runs) == 2
     # One that begins otherwise is another run that happens to have the same name.
-    other = brought(curve(tmp_path / "bob" / path.name, [7.0, 8.0]).parent.parent / "bob", tmp_path, into="theirs")
-    assert len(other.runs) == 2
+    bob = curve(tmp_path / "bob" / path.name, [7.0, 8.0]).parent.parent / "bob"
+    assert "seed 0 is that of another run of the set: --separate" in brought(bob, tmp_path).refused[0].reason
+    assert len(brought(bob, tmp_path, separate=True).runs) == 2
 
 
 def test_a_restarted_run_with_one_event_file_more_is_the_same_run(tmp_path: Path) -> None:
@@ -602,7 +611,10 @@ def test_a_run_told_in_several_folders_is_one_run(tmp_path: Path) -> None:
     assert record.final.returns.tolist() == [2.0]
     # The training episodes that had ended by then.
     assert record.curve.training_returns.tolist() == [5.0, 6.0]
-    assert found.aside == ("left aside: 1 file of kind TensorBoard events",)
+    place = f"{tmp_path.name}/ppo_seed4"
+    told = f"tells of the same run as {place}/eval/evaluations.npz, which is taken"
+    assert found.aside == (Refusal(f"{place}/tb/events.out.tfevents.1", told),)
+    assert (found.files, found.read, found.left) == (3, 2, 1)
 
 
 def test_monitor_files_beside_an_evaluation_are_not_taken_for_training(tmp_path: Path) -> None:
@@ -614,7 +626,9 @@ def test_monitor_files_beside_an_evaluation_are_not_taken_for_training(tmp_path:
     found = brought(tmp_path, tmp_path, algorithm="ppo")
     # The evaluated run has 100 training steps, not 1,100; the other file is a run of its own.
     assert sorted((run.kind, run.steps) for run in found.runs) == [("evaluations", 100), ("monitor", 30)]
-    assert found.aside == ("left aside: 1 file of kind Monitor file of an evaluation",)
+    (left,) = found.aside
+    assert left.file.endswith("run/eval/monitor.csv")
+    assert left.reason.startswith("tells of the same run")
 
 
 def test_settings_of_a_run_that_left_nothing_else_are_named(tmp_path: Path) -> None:
@@ -781,7 +795,8 @@ def test_columns_and_steps_that_could_mean_two_things_are_refused(tmp_path: Path
     both = write(tmp_path / "x.csv", ["step", "reward", "score"], [1, 2, 3])
     assert "any of 'score', 'reward' could be the returns" in read_source(both, Hints()).refused[0].reason
     millions = write(tmp_path / "y.csv", ["step", "score"], [0.1, 2])
-    assert read_source(millions, Hints()).refused[0].reason == "'0.1' in column 'step' is no whole number of steps"
+    told = "'0.1' in column 'step' is no whole number of steps; --columns steps=step*1e6 where it counts millions"
+    assert read_source(millions, Hints()).refused[0].reason == told
     (tmp_path / "z.csv").write_text("step;score\n10,000;1,5\n")
     assert read_source(tmp_path / "z.csv", Hints()).refused[0].reason == "'10,000' in column 'step' is no number"
     bounds = write(tmp_path / "w.csv", ["step", "score", "lower", "upper"], [1, 2, 1, 3])
@@ -887,7 +902,7 @@ def test_any_table_is_read_or_refused(rows: list[list[str]], wide: str) -> None:
     text = "\n".join(",".join(row) for row in rows)
     for kind in ("csv", "tianshou", "wandb"):
         found = answered(partial(read_table, text, kind, Hints(wide=wide)))
-        assert all(np.isfinite(one.values).all() for one in found or [])
+        assert all(np.isfinite(one.values).all() for one in (found.runs if found else ()))
 
 
 def test_every_refused_file_is_named_with_its_reason(tmp_path: Path) -> None:

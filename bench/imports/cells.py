@@ -29,6 +29,8 @@ _MACHINE = {"machine and versions": "not known: imported results of others"}
 _OVERSHOOT = 1.05
 _FINISHED = 0.9
 _GROWN = "may be a run imported before, further on; --into puts it into another set"
+_STATED = "as its source states"
+_REPEATED = "seed {} is that of another run of the set: --separate takes it for a run of its own, --label for a variant"
 _FOLDERS = {"rl-zoo", "evaluations", "monitor", "tensorboard"}
 _Place = tuple[str, str, str, str]
 """Kind, file or folder, name of the run therein, environment."""
@@ -70,9 +72,12 @@ def outcomes(
     known: dict[tuple[str, str], Outcome] = {}
     places: dict[tuple[str, _Place], list[Outcome]] = defaultdict(list)
     taken: dict[tuple[str, str], set[int]] = defaultdict(set)
+    stated: set[tuple[str, str, int | None]] = set()
     for one in stored:
         taken[one.trial.label, one.trial.environment].add(one.trial.seed)
         if origin := imported(one):
+            if str(origin.get("seed", "")).startswith(_STATED):
+                stated.add((one.trial.label, one.trial.environment, one.trial.seed))
             known[one.trial.label, str(origin.get("content"))] = one
             files = origin.get("files", ())
             where = str(files[0]["name"]) if files else ""
@@ -92,6 +97,8 @@ def outcomes(
             prepared.append(Prepared(run, known[same], new=False))
         elif any(_may_have_grown(one, run) for one in places[label, spot]):
             refused.append(Refusal(run.place, _GROWN))
+        elif (label, hints.rename.get(run.environment, run.environment), run.seed) in stated and not hints.separate:
+            refused.append(Refusal(run.place, _REPEATED.format(run.seed)))
         else:
             environment = hints.rename.get(run.environment, run.environment)
             cells[label, environment, run.kind, run.algorithm, run.deterministic].append(run)
@@ -108,11 +115,12 @@ def _cell(
 ) -> tuple[list[Prepared], list[Refusal]]:
     label, environment, kind, algorithm, deterministic = cell
     example = _example(cell, stored)
-    reach = max((_end(run) for run in runs), default=0)
+    reach = max((run.end for run in runs if run.end is not None), default=None)
     evaluation = example.evaluation if example else _evaluation(runs, deterministic=deterministic is not False)
     prepared, refused = [], []
     for run in _stated_first(runs):
-        budget = hints.steps or run.budget or (example.steps if example else 0) or reach
+        told = (hints.steps, run.budget, example.steps if example else None, reach)
+        budget = next((steps for steps in told if steps is not None), None)
         if not budget:
             refused.append(Refusal(run.place, NO_STEPS))
             continue
@@ -192,10 +200,6 @@ def _evaluation(runs: Sequence[ForeignRun], *, deterministic: bool) -> Evaluatio
     return EvaluationPlan(points, episodes, finals, deterministic)
 
 
-def _end(run: ForeignRun) -> int:
-    return max(run.last_step, int(run.steps[-1]) if len(run.steps) else 0)
-
-
 def _within(run: ForeignRun, budget: int, *, asked: bool) -> int:
     """Return how many points lie within the budget.
 
@@ -215,14 +219,19 @@ def _final(run: ForeignRun, kept: int) -> Floats:
 def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any], kept: int) -> Outcome:
     """Return what a run becomes of which so many points lie within the budget."""
     final = _final(run, kept)
-    interval = float(np.median(np.diff(run.steps))) if len(run.steps) > 1 else float(_end(run))
-    end = _end(run)
-    if not final.size or (end and end + interval < _FINISHED * trial.steps):
-        message = f"the imported run ends at {end:,} of {trial.steps:,} steps"
-        return Failure(trial, "exited", message, steps=end, provenance={"imported": origin})
+    end = run.end
+    interval = float(np.median(np.diff(run.steps))) if len(run.steps) > 1 else float(end or 0)
+    early = end is not None and end + interval < _FINISHED * trial.steps
+    if run.failed or not final.size or early:
+        message = (
+            f"its source says so ({run.failed})"
+            if run.failed
+            else f"the imported run ends at {end or 0:,} of {trial.steps:,} steps"
+        )
+        return Failure(trial, "exited", message, steps=end or 0, provenance={"imported": origin})
     unknown = np.full(kept, np.nan)
     whole = run.final is not None and kept == len(run.steps)
-    step = (end or trial.steps) if whole else int(run.steps[kept - 1])
+    step = (trial.steps if end is None else end) if whole else int(run.steps[kept - 1])
     ends = run.final_lengths if whole else None if run.lengths is None or not kept else run.lengths[kept - 1]
     curve = Curve(
         steps=run.steps[:kept],
@@ -244,7 +253,7 @@ def _settings(run: ForeignRun) -> str:
 
 def _origin(run: ForeignRun, trial: Trial, date: str) -> dict[str, Any]:
     """Return everything that is known of where a run comes from, and what is not."""
-    seed = "as its source states" if run.seed == trial.seed else "a number given here: it tells runs apart, no more"
+    seed = _STATED if run.seed == trial.seed else "a number given here: it tells runs apart, no more"
     taken = run.seed is not None and run.seed != trial.seed
     return {
         "kind": run.kind,

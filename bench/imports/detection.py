@@ -1,20 +1,18 @@
-"""A file or folder in; every run that is in it, and every file that is refused with its reason, out.
-
-A folder with `evaluations.npz` or Monitor files is one place of runs: tables and event files beside them tell of the
-same runs, and are left aside unless a kind is asked for.
-"""
+"""A file or folder in; every run that is in it, and everything that is left out with its reason, out."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
+from bench.catalog import algorithms
 from bench.errors import BenchError
 from bench.imports import nested, table
 from bench.imports.events import Scalars, read_events
-from bench.imports.folder import is_worker, read_folder
+from bench.imports.folder import read_evaluated, read_monitored
 from bench.imports.found import (
     NO_STEPS,
     TRAINING,
@@ -24,11 +22,18 @@ from bench.imports.found import (
     Hints,
     Refusal,
     RefusedError,
+    attempt,
     gathered,
 )
-from bench.imports.names import algorithm_in, clean, environment_in, natural, seed_in, seed_of
+from bench.imports.homes import Home, Telling, homes_of
+from bench.imports.identity import one_each
+from bench.imports.limits import MOST_EVENT_BYTES
+from bench.imports.names import Named, clean, named, seed_of, variants
+from bench.imports.rows import first_row
 from bench.imports.series import LAST, Series, of_metric
+from bench.imports.sessions import Session, joined
 from bench.imports.source import Source
+from bench.imports.tree import walk
 
 _TAGS = (
     "eval/mean_reward",
@@ -40,8 +45,17 @@ _TAGS = (
     "train/episode_reward",
 )
 """Tags that hold a return, the one that is looked for first in front."""
-_SETTINGS = {"config.yml", "args.yml"}
 _NEVER = "settings of a run that left neither evaluations nor Monitor files: it failed, or lies elsewhere"
+_SETTINGS = "settings of a run"
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """What has come of a source so far."""
+
+    runs: list[ForeignRun] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    aside: list[Refusal] = field(default_factory=list)
 
 
 def read_source(path: Path, hints: Hints) -> Finding:
@@ -54,32 +68,44 @@ def read_source(path: Path, hints: Hints) -> Finding:
         raise BenchError(f"{path}: there is no such file or folder to import")
     root = path.resolve()
     source = Source(root if root.is_dir() else root.parent, hints)
-    files = [root] if root.is_file() else _files(root)
-    runs: list[ForeignRun] = []
-    refused: list[Refusal] = []
-    aside: Counter[str] = Counter()
-    evaluated = any(map(_is_own, files))
-    groups = _grouped(files, aside) if hints.kind in {"", "rl-zoo"} else _by_folder(files)
-    for folder in sorted(groups, key=lambda one: natural(str(one))):
-        found = _folder(source, groups[folder], aside, evaluated=evaluated)
-        runs += found.runs
-        refused += found.refused
+    tree = walk(root)
+    homes, passed = homes_of(tree.files, source.root, hints.kind)
+    found = _Gathering(refused=_by_name(tree.unread, source), aside=_by_name([*tree.passed, *passed], source))
+    for home in homes:
+        _read_home(source, home, found)
     if hints.kind in {"", "rl-zoo"}:
-        read = {PurePosixPath(file.name).parent for run in runs for file in run.files}
-        begun = [
-            one for one in map(source.name, _begun(files)) if not {PurePosixPath(one), PurePosixPath(one).parent} & read
-        ]
-        refused += [Refusal(one, _NEVER) for one in begun]
-    named = [_named(run, source) for run in runs]
-    refused += gathered([one for one in named if isinstance(one, Refusal)])
-    told = tuple(
-        f"left aside: {count} {'file' if count == 1 else 'files'} of kind {kind}"
-        for kind, count in sorted(aside.items())
-        if count
-    )
-    if not named and not refused:
-        refused.append(Refusal(str(path), f"{'no file of a' if root.is_dir() else 'of no'} {_readable(hints.kind)}"))
-    return Finding(tuple(one for one in named if isinstance(one, ForeignRun)), tuple(refused), told)
+        found.refused += _begun(tree.files, found.runs, source)
+    named_runs = _named_all(found.runs, source)
+    found.refused += gathered([one for one in named_runs if isinstance(one, Refusal)])
+    kept, repeated, told = one_each([one for one in named_runs if isinstance(one, ForeignRun)], separate=hints.separate)
+    found.refused += gathered(repeated)
+    found.aside += gathered(told)
+    if not named_runs and not found.refused:
+        found.refused.append(
+            Refusal(str(path), f"{'no file of a' if root.is_dir() else 'of no'} {_readable(hints.kind)}")
+        )
+    looked = [*tree.files, *(Path(one.file) for one in (*tree.unread, *tree.passed))]
+    return _counted(kept, found, [source.name(file) for file in looked])
+
+
+def _counted(runs: Sequence[ForeignRun], found: _Gathering, looked: Sequence[str]) -> Finding:
+    """Return the finding, every file of the source counted as read, refused or left aside."""
+    read = {file.name for run in runs for file in run.files} & {*looked}
+    refused = {one.file.partition(", run ")[0] for one in found.refused}
+    aside = {one.file.partition(", run ")[0] for one in found.aside}
+    rest = [name for name in looked if name not in read]
+    left = [name for name in rest if name in aside or not _within(name, refused)]
+    settings = [Refusal(name, _SETTINGS) for name in left if name not in aside]
+    return Finding(tuple(runs), tuple(found.refused), (*found.aside, *settings), len(looked), len(read), len(left))
+
+
+def _within(name: str, folders: Collection[str]) -> bool:
+    """Return whether a file, or a folder that it lies in, is among these."""
+    return any(str(one) in folders for one in (PurePosixPath(name), *PurePosixPath(name).parents))
+
+
+def _by_name(found: Sequence[Refusal], source: Source) -> list[Refusal]:
+    return [Refusal(source.name(Path(one.file)), one.reason) for one in found]
 
 
 def _readable(kind: str) -> str:
@@ -88,123 +114,113 @@ def _readable(kind: str) -> str:
     return "kind that can be read: .csv, .tsv, .json, evaluations.npz, monitor.csv or TensorBoard's event files"
 
 
-def _files(root: Path) -> list[Path]:
-    found = [file for file in root.rglob("*") if file.is_file()]
-    visible = [file for file in found if not any(part.startswith(".") for part in file.relative_to(root).parts)]
-    return sorted(visible, key=lambda file: natural(str(file)))
-
-
-def _by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
-    groups: dict[Path, list[Path]] = {}
-    for file in files:
-        groups.setdefault(file.parent, []).append(file)
-    return groups
-
-
-def _grouped(files: Sequence[Path], aside: Counter[str]) -> dict[Path, list[Path]]:
-    """Return the files by folder, Monitor files above the only evaluations of their run moved to these.
-
-    Where several evaluations lie below, nobody can say whose they are: they are left aside.
-    """
-    groups = _by_folder(files)
-    evaluated = [file.parent for file in files if file.name == "evaluations.npz"]
-    for folder in [one for one in groups if one not in evaluated]:
-        below = [one for one in evaluated if folder in one.parents]
-        monitors = [file for file in groups[folder] if is_worker(file)]
-        if below and monitors:
-            groups[folder] = [file for file in groups[folder] if file not in monitors]
-            if len(below) > 1:
-                aside["Monitor file above evaluations of several runs"] += len(monitors)
-                continue
-            # Beside the evaluations lie the Monitor files of the environment they were made on.
-            theirs = [file for file in groups[below[0]] if is_worker(file)]
-            aside["Monitor file of an evaluation"] += len(theirs)
-            groups[below[0]] = [*(file for file in groups[below[0]] if file not in theirs), *monitors]
-    return {folder: found for folder, found in groups.items() if found}
-
-
-def _begun(files: Sequence[Path]) -> list[Path]:
+def _begun(files: Sequence[Path], runs: Sequence[ForeignRun], source: Source) -> list[Refusal]:
     """Return the folders with an RL Zoo run's settings and nothing else of it, there or one folder above."""
-    there = {file.parent for file in files if _is_own(file)}
-    settings = {file.parent for file in files if file.name in _SETTINGS}
-    return sorted(folder for folder in settings if folder not in there and folder.parent not in there)
+    read = {PurePosixPath(file.name).parent for run in runs for file in run.files}
+    there = {file.parent for file in files if file.name == "evaluations.npz" or file.name.endswith("monitor.csv")}
+    settings = {file.parent for file in files if file.name in {"config.yml", "args.yml"}}
+    begun = sorted(folder for folder in settings if folder not in there and folder.parent not in there)
+    names = [PurePosixPath(source.name(folder)) for folder in begun]
+    return [Refusal(str(name), _NEVER) for name in names if not {name, name.parent} & read]
 
 
-def _is_own(file: Path) -> bool:
-    """Return whether stable-baselines3 or its kin writes such a file."""
-    return file.name == "evaluations.npz" or file.name.endswith("monitor.csv")
-
-
-def _folder(source: Source, files: Sequence[Path], aside: Counter[str], *, evaluated: bool) -> Finding:
-    """Return what is in one folder, the folders below it left alone.
-
-    Args:
-        source: the source.
-        files: those of the folder.
-        aside: counts what is not looked at, by kind.
-        evaluated: whether evaluations or Monitor files are anywhere in the source: event files then tell of their runs.
-    """
-    wanted = source.hints.kind
-    runs: list[ForeignRun] = []
-    refused: list[Refusal] = []
-    own = [file for file in files if _is_own(file)]
-    if own and wanted in {"", "rl-zoo", "evaluations", "monitor"}:
-        found = read_folder(source, own)
-        runs += found.runs
-        refused += found.refused
-    events = [file for file in files if "tfevents" in file.name]
-    rest = [file for file in files if file not in own and file not in events and file.name not in _SETTINGS]
-    readable = events if wanted == "tensorboard" or (not wanted and not evaluated) else []
-    if readable:
-        _try(lambda: runs.extend(_events(source, readable)), source.name(readable[0].parent), refused)
-    for file in rest:
-        read = _reader(file, wanted, alone=not own)
-        if read is None:
-            aside[file.suffix or file.name] += 1
+def _read_home(source: Source, home: Home, found: _Gathering) -> None:
+    """Read the first telling of a run that gives one; those after it are left aside."""
+    taken: list[ForeignRun] = []
+    used: set[str] = set()
+    for telling in home.tellings:
+        if taken:
+            told = f"tells of the same run as {taken[0].files[0].name}, which is taken"
+            names = [source.name(file) for file in telling.files]
+            found.aside += [Refusal(name, told) for name in names if name not in used]
             continue
-        _try(lambda read=read, file=file: runs.extend(read(source, file)), source.name(file), refused)  # type: ignore[misc] # mypy: a lambda with defaults
-    unread = [*(own if wanted in {"tensorboard", "csv", "wandb", "tianshou", "marl-eval", "scores"} else []), *events]
-    for file in unread:
-        if file not in readable:
-            aside["TensorBoard events" if file in events else file.suffix] += 1
-    return Finding(tuple(runs), tuple(refused))
+        name = source.name(telling.files[0] if len(telling.files) == 1 else telling.files[0].parent)
+        taken = attempt(name, found.refused, _tell, source, home, telling, found) or []
+        used |= {file.name for run in taken for file in run.files} | {one.file for one in found.refused}
+    found.runs += taken
 
 
-def _try(read: Callable[[], object], name: str, refused: list[Refusal]) -> None:
-    """Read; a refusal, or damage that a reader did not foresee, becomes a line with the file's name."""
-    try:
-        read()
-    except RefusedError as error:
-        refused.append(Refusal(name, str(error)))
-    except (Exception, RecursionError) as error:  # noqa: BLE001 - garbage from anywhere must not stop the other files
-        refused.append(Refusal(name, f"damaged ({type(error).__name__}: {error})"))
+def _tell(source: Source, home: Home, telling: Telling, found: _Gathering) -> list[ForeignRun]:
+    wanted = source.hints.kind
+    if telling.kind in {"evaluations", "monitor"} and wanted == "rl-zoo" and not home.settings:
+        raise RefusedError("no RL Zoo folder: no config.yml")
+    if telling.kind == "monitor" and wanted == "evaluations":
+        raise RefusedError("has no evaluations.npz")
+    if telling.kind == "table":
+        return _tables(source, home, telling, found)
+    if telling.kind == "json":
+        return _json(source, telling.files[0])
+    run: ForeignRun | None
+    if telling.kind == "evaluations":
+        run = read_evaluated(source, home, telling.files[0], found.refused)
+    elif telling.kind == "monitor":
+        run = read_monitored(source, home, telling, found.refused)
+    else:
+        run = _events(source, home, telling.files, found.refused)
+    return [replace(run, home=source.name(home.place))] if run else []
 
 
-def _reader(file: Path, wanted: str, *, alone: bool) -> Callable[[Source, Path], list[ForeignRun]] | None:
-    if file.suffix in {".csv", ".tsv"} and wanted in {"csv", "wandb", "tianshou"}:
-        return _table
-    if file.suffix == ".json" and wanted in {"marl-eval", "scores"}:
-        return _json
-    if wanted or not alone:
-        return None
-    return {".csv": _table, ".tsv": _table, ".json": _json}.get(file.suffix)
+def _tables(source: Source, home: Home, telling: Telling, found: _Gathering) -> list[ForeignRun]:
+    """Return the runs of a table, or the run of a log in several files: its sessions."""
+    if home.own and len(telling.files) > 1:
+        joint = _sessions_of_tables(source, home, telling.files, found)
+        return [joint] if joint else []
+    file = telling.files[0]
+    runs = _table(source, file, found, own=home.own)
+    if len(runs) > 1 or (runs and runs[0].seed is not None):
+        return runs
+    where = source.name(home.place)
+    return [replace(one, seed=seed_of(where), home=where) for one in runs]
 
 
-def _table(source: Source, file: Path) -> list[ForeignRun]:
+def _table(source: Source, file: Path, found: _Gathering, *, own: bool) -> list[ForeignRun]:
     text, hints = source.text(file), source.hints
-    header = next(table.rows_of(text), [])
-    kind = hints.kind or ("csv" if hints.wide or hints.columns else table.kind_of(header, hints))
+    kind = hints.kind or ("csv" if hints.wide or hints.columns else table.kind_of(first_row(text), hints))
     told = {
         "tianshou": "test episodes; how many and whether exploration was on, the file does not say",
     }.get(kind, "")
-    found = [_run(source, file, kind, one, told) for one in table.read_table(text, kind, hints)]
-    if len(found) == 1 and found[0].seed is None:
-        return [replace(found[0], seed=seed_in(file.stem))]
-    return found
+    read = table.read_table(text, kind, hints, own=own)
+    found.aside += [Refusal(source.name(file), words) for words in read.asides]
+    return [_run(source, file, kind, one, told) for one in read.runs]
+
+
+def _log(source: Source, file: Path, found: _Gathering) -> list[ForeignRun]:
+    return _table(source, file, found, own=True)
+
+
+def _sessions_of_tables(source: Source, home: Home, files: Sequence[Path], found: _Gathering) -> ForeignRun | None:
+    parts: list[tuple[Path, ForeignRun]] = []
+    for file in files:
+        logged = attempt(source.name(file), found.refused, _log, source, file, found)
+        parts += [(file, one) for one in logged or ()]
+    if not parts:
+        return None
+    if len(parts) > len({file for file, _ in parts}) or any(not len(one.steps) for _, one in parts):
+        raise RefusedError("its files hold several runs each: import them one by one")
+    sessions = [
+        Session(
+            [(float(step), float(row[0])) for step, row in zip(one.steps, one.returns, strict=True)], source.name(file)
+        )
+        for file, one in parts
+    ]
+    rows, notes = joined(sessions, source.hints.sessions)
+    steps, values, more, _ = of_metric("", rows)
+    first = parts[0][1]
+    remarks = tuple(dict.fromkeys((*(note for _, one in parts for note in one.notes), *notes, *more)))
+    where = source.name(home.place)
+    return replace(
+        parts[-1][1],
+        steps=steps,
+        returns=values[:, None],
+        files=tuple(source.hashes[file] for file, _ in parts),
+        notes=remarks,
+        seed=first.seed if first.seed is not None else seed_of(where),
+        home=where,
+    )
 
 
 def _json(source: Source, file: Path) -> list[ForeignRun]:
-    data = nested.load(source.text(file))
+    data = nested.load(source.text(file).rstrip("\0"))
     kind = source.hints.kind or nested.kind_of(data)
     if not kind:
         raise RefusedError("JSON of no kind that is known: neither marl-eval's nesting nor lists of final scores")
@@ -230,14 +246,23 @@ def _run(source: Source, file: Path, kind: str, series: Series, told: str) -> Fo
         final=series.values if bare else series.final,
         evaluation=words,
         deterministic=False if training else None,
+        budget=series.budget,
+        failed=series.failed,
         notes=series.notes,
     )
 
 
-def _events(source: Source, files: Sequence[Path]) -> Iterator[ForeignRun]:
-    """Yield the run that the event files of one folder tell of: several are restarts of it."""
-    scalars = [read_events(source.content(file)) for file in files]
-    known = dict.fromkeys(tag for one in scalars for tag in one.series)
+def _scalars(source: Source, file: Path) -> Scalars:
+    return read_events(source.content(file, MOST_EVENT_BYTES))
+
+
+def _events(source: Source, home: Home, files: Sequence[Path], refused: list[Refusal]) -> ForeignRun | None:
+    """Return the run that the event files of a folder tell of: several are its sessions, in the order of the clock."""
+    attempts = {file: attempt(source.name(file), refused, _scalars, source, file) for file in files}
+    read = {file: scalars for file, scalars in attempts.items() if scalars is not None}
+    if not read:
+        return None
+    known = dict.fromkeys(tag for one in read.values() for tag in one.series)
     asked = source.hints.metric
     tag = asked if asked in known else next((name for name in _TAGS if name in known), "")
     if not tag or (asked and asked != tag):
@@ -245,37 +270,75 @@ def _events(source: Source, files: Sequence[Path]) -> Iterator[ForeignRun]:
         raise RefusedError(
             f"has no tag {asked or 'of returns that is known'}; there are {told}; name one with --metric"
         )
-    rows = [(float(step), value) for one in scalars for step, _, value in one.series.get(tag, ())]
+    sessions = sorted((one for one in read.items() if tag in one[1].series), key=lambda one: one[1].begun(tag))
+    rows, joints = joined([Session(one.rows(tag), source.name(file)) for file, one in sessions], source.hints.sessions)
+    overlap = [two.begun(tag) <= one.ended(tag) for (_, one), (_, two) in pairwise(sessions)]
     steps, values, notes, final = of_metric(tag, rows)
     training = not tag.startswith(("eval", "test"))
-    told = TRAINING if training else "evaluations; how many episodes, and how it acted, the file does not say"
-    told += f": {LAST}" * (final is not None)
-    folder = source.name(files[0].parent)
-    name = PurePosixPath(folder).name
-    series = Series("", "", name, seed_of(folder), steps, values, (*notes, *_cut(scalars)), f"tag {tag}: {told}", final)
-    yield replace(_run(source, files[0], "tensorboard", series, ""), files=tuple(source.hashes[file] for file in files))
+    how = TRAINING if training else "evaluations; how many episodes, and how it acted, the file does not say"
+    how += f": {LAST}" * (final is not None)
+    where = source.name(files[0].parent)
+    cut = sum(one.cut for one in read.values())
+    remarks = (
+        *joints,
+        *notes,
+        *([f"{cut} event files end within a record: what stands before is read"] * (cut > 0)),
+        *(["two event files were written at one time: taken for one training"] * any(overlap)),
+    )
+    name, seed = PurePosixPath(where).name, seed_of(source.name(home.place))
+    series = Series("", "", name, seed, steps, values, remarks, f"tag {tag}: {how}", final)
+    run = _run(source, files[0] if files[0] in read else next(iter(read)), "tensorboard", series, "")
+    return replace(run, files=tuple(source.hashes[file] for file in read))
 
 
-def _cut(scalars: Sequence[Scalars]) -> list[str]:
-    cut = sum(one.cut for one in scalars)
-    return [f"{cut} event files end within a record: what stands before is read"] * (cut > 0)
+def _named_all(runs: Sequence[ForeignRun], source: Source) -> list[ForeignRun | Refusal]:
+    """Return the runs with algorithm and environment, variants of an algorithm by labels of their own."""
+    said = [_said(run) for run in runs]
+    found = [_named(run, words, source) for run, words in zip(runs, said, strict=True)]
+    cells: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, one in enumerate(found):
+        if isinstance(one, ForeignRun) and one.home and not source.hints.algorithm:
+            cells[one.algorithm, one.environment].append(place)
+    for (algorithm, _), places in cells.items():
+        told = variants([_others(said[place], algorithm) for place in places])
+        for place, variant in zip(places, told, strict=True):
+            one = found[place]
+            if isinstance(one, ForeignRun) and variant:
+                # A folder that says more than the file does is the label: `ppo_no_clip` of a file that says ppo.
+                label = variant if algorithm.casefold() in variant.casefold() else f"{algorithm} {variant}"
+                found[place] = replace(one, algorithm=clean(label))
+    return found
 
 
-def _named(run: ForeignRun, source: Source) -> ForeignRun | Refusal:
+def _others(said: Named, algorithm: str) -> tuple[str, ...]:
+    label = () if said.label.casefold() == algorithm.casefold() else (said.label,)
+    return (*said.others, *label)
+
+
+def _said(run: ForeignRun) -> Named:
+    """Return what the path of a run, and its name in the file, are named after; the name before the path."""
+    path = named(PurePosixPath(run.home or run.files[0].name))
+    inside = named(PurePosixPath(run.run.replace("/", "_") or "_"))
+    # Tianshou's columns are called after files, and its tables after algorithms.
+    speaks = inside.label if not (run.home or run.kind == "tianshou") else ""
+    return replace(path, label=speaks or path.label, environment=inside.environment or path.environment)
+
+
+def _named(run: ForeignRun, said: Named, source: Source) -> ForeignRun | Refusal:
     """Return the run with its algorithm and environment: what the file says, else the user, else its names."""
     hints = source.hints
-    path, named = PurePosixPath(run.files[0].name), PurePosixPath(run.run.replace("/", "_") or "_")
-    algorithm = run.algorithm or hints.algorithm or algorithm_in(named) or algorithm_in(path)
+    label = said.label.casefold() if said.label.casefold() in algorithms() else said.label
+    algorithm = run.algorithm or hints.algorithm or label
     if run.kind == "scores":
-        algorithm = algorithm or path.stem
-    environment = run.environment or hints.environment or environment_in(named) or environment_in(path)
+        algorithm = algorithm or PurePosixPath(run.files[0].name).stem
+    environment = run.environment or hints.environment or said.environment
     lacking = [
         f"the {what} is not known; say --{what} NAME"
         for what, value in (("algorithm", clean(algorithm)), ("environment", clean(environment)))
         if not value
     ]
     if lacking:
-        stepless = not (hints.steps or run.budget or run.last_step or len(run.steps))
+        stepless = hints.steps is None and run.budget is None and run.end is None
         return Refusal(run.place, "; ".join([*lacking, NO_STEPS] if stepless else lacking))
     if not (run.returns.size or (run.final is not None and run.final.size)):
         return Refusal(run.place, "holds no value that is finite")

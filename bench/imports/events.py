@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bench.imports.found import RefusedError
+from bench.imports.limits import MOST_RECORD_BYTES, MOST_SCALARS
 
 _POLYNOMIAL = 0x82F63B78
 _MASK = 0xA282EAD8
@@ -32,21 +33,36 @@ class Scalars:
     cut: bool = False
     """Whether the file ends within a record, as that of a killed run does."""
 
+    def rows(self, tag: str) -> list[tuple[float, float]]:
+        """Return (step, value) of a tag, in the order of the file."""
+        return [(float(step), value) for step, _, value in self.series.get(tag, ())]
+
+    def begun(self, tag: str) -> float:
+        """Return the wall time of a tag's first value."""
+        return min((clock for _, clock, _ in self.series.get(tag, ())), default=0.0)
+
+    def ended(self, tag: str) -> float:
+        """Return the wall time of a tag's last value."""
+        return max((clock for _, clock, _ in self.series.get(tag, ())), default=0.0)
+
 
 def read_events(content: bytes) -> Scalars:
     """Return every scalar of the file, those before a damaged end included.
 
     Raises:
-        RefusedError: it is no event file.
+        RefusedError: it is no event file, or holds more numbers than any.
     """
     series: dict[str, list[tuple[int, float, float]]] = {}
     records = _records(content)
-    cut, count = False, 0
+    cut, count, scalars = False, 0, 0
     try:
         for record in records:
             count += 1
             for tag, step, clock, value in _scalars(record):
                 series.setdefault(tag, []).append((step, clock, value))
+                scalars += 1
+                if scalars > MOST_SCALARS:
+                    raise RefusedError(f"holds more than {MOST_SCALARS:,} numbers, the most that are read of a file")
     except _DamagedError:
         cut = True
     if not count:
@@ -68,6 +84,10 @@ def _records(content: bytes) -> Iterator[bytes]:
         end = place + 12 + length
         if _checksum(bytes(head[:8])) != check or end + 4 > len(content):
             raise _DamagedError
+        if length > MOST_RECORD_BYTES:
+            yield b""
+            place = end + 4
+            continue
         record = bytes(view[place + 12 : end])
         if _checksum(record) != struct.unpack("<I", view[end : end + 4])[0]:
             raise _DamagedError

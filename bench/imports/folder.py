@@ -1,9 +1,7 @@
-"""Evaluations and Monitor files of one folder in, its runs out: RL Zoo's layout, or stable-baselines3's alone."""
+"""The evaluations or Monitor files of a home in, its run out: RL Zoo's layout, or stable-baselines3's alone."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,20 +12,22 @@ import numpy as np
 from bench.imports.evaluations import read_evaluations
 from bench.imports.found import (
     TRAINING,
-    Finding,
     Floats,
     ForeignRun,
     Integers,
     Refusal,
     RefusedError,
+    attempt,
 )
+from bench.imports.homes import Home, Telling
+from bench.imports.limits import MOST_ARCHIVE_BYTES, MOST_SETTINGS_BYTES
 from bench.imports.monitor import Episodes, merge, read_monitor, training_curve
-from bench.imports.names import natural, seed_in, seed_of
+from bench.imports.names import seed_of
 from bench.imports.series import POINTS, WINDOW, last_means, whole
+from bench.imports.sessions import joined, parted
 from bench.imports.settings import read_settings
 from bench.imports.source import Source
 
-_WORKER = re.compile(r"(\d+\.)*monitor\.csv")
 _STOCHASTIC = ("NoFrameskip", "ALE/", "MiniGrid")
 """Parts of environment ids on which RL Zoo evaluates with the policy's samples."""
 
@@ -49,67 +49,62 @@ class _Settings:
         return None
 
 
-def is_worker(file: Path) -> bool:
-    """Return whether a file holds the episodes of one of the parallel environments of its folder's run."""
-    return _WORKER.fullmatch(file.name) is not None
+def read_monitored(source: Source, home: Home, telling: Telling, refused: list[Refusal]) -> ForeignRun | None:
+    """Return the run that Monitor files tell of: training episodes, or those of a trained policy; None for none."""
+    workers = _workers(source, telling.files, refused)
+    if not workers:
+        return None
+    settings = _settings(source, home, refused)
+    prefix = "" if telling.files[0].parent == home.place or home.place in telling.files[0].parents else home.place.name
+    return _monitored(source, home, prefix, workers, settings)
 
 
-def read_folder(source: Source, files: Sequence[Path]) -> Finding:
-    """Return the runs of one folder's evaluations.npz and Monitor files."""
-    refused: list[Refusal] = []
-    workers = _workers(source, [file for file in files if file.name.endswith("monitor.csv")], refused)
-    settings = _settings(source, files[0].parent, refused)
-    evaluated = [file for file in files if file.name == "evaluations.npz" and source.hints.kind != "monitor"]
-    if source.hints.kind == "rl-zoo" and not settings.files:
-        return Finding(refused=(*refused, Refusal(source.name(files[0].parent), "no RL Zoo folder: no config.yml")))
-    if not evaluated and source.hints.kind == "evaluations":
-        return Finding(refused=(*refused, Refusal(source.name(files[0].parent), "has no evaluations.npz")))
-    runs = []
-    for group, episodes in workers.items() if not evaluated else ():
-        try:
-            runs.append(_monitored(source, group, merge(list(episodes.values())), settings, tuple(episodes)))
-        except RefusedError as error:
-            refused.append(Refusal(source.name(next(iter(episodes))), str(error)))
-    for file in evaluated:
-        try:
-            runs.append(_evaluated(source, file, workers.get("", {}), settings))
-        except RefusedError as error:
-            refused.append(Refusal(source.name(file), str(error)))
-    return Finding(tuple(runs), tuple(refused))
+def read_evaluated(source: Source, home: Home, file: Path, refused: list[Refusal]) -> ForeignRun:
+    """Return the run of an evaluations.npz, with the training returns of the Monitor files of its home."""
+    workers = _workers(source, _training(home, file), refused)
+    return _evaluated(source, home, file, workers, _settings(source, home, refused))
 
 
-def _workers(source: Source, files: Sequence[Path], refused: list[Refusal]) -> dict[str, dict[Path, Episodes]]:
-    """Return the episodes of each file by run: the numbered files are one, any other prefix is its own."""
-    found: dict[str, dict[Path, Episodes]] = defaultdict(dict)
-    for file in sorted(files, key=lambda one: natural(one.name)):
-        run = "" if is_worker(file) else file.name.removesuffix("monitor.csv").rstrip(".")
-        try:
-            found[run][file] = read_monitor(source.text(file))
-        except RefusedError as error:
-            refused.append(Refusal(source.name(file), str(error)))
-    return {run: episodes for run, episodes in found.items() if episodes}
+def _training(home: Home, file: Path) -> tuple[Path, ...]:
+    """Return the Monitor files of training; beside the evaluations may lie those of the environment of evaluation."""
+    told = [one for one in home.tellings if one.kind == "monitor" and not one.evaluates]
+    apart = [one for one in told if one.files[0].parent != file.parent]
+    return next((one.files for one in (*apart, *told)), ())
 
 
-def _settings(source: Source, folder: Path, refused: list[Refusal]) -> _Settings:
+def _workers(source: Source, files: Sequence[Path], refused: list[Refusal]) -> dict[Path, Episodes]:
+    """Return the episodes of each file."""
+    found = {file: attempt(source.name(file), refused, _episodes, source, file) for file in files}
+    return {file: episodes for file, episodes in found.items() if episodes is not None}
+
+
+def _episodes(source: Source, file: Path) -> Episodes:
+    return read_monitor(source.text(file))
+
+
+def _settings(source: Source, home: Home, refused: list[Refusal]) -> _Settings:
     read: dict[str, Mapping[str, Any]] = {}
     files = []
     for name in ("args.yml", "config.yml"):
-        places = [folder / name, *sorted(folder.glob(f"*/{name}"))]
-        for file in [place for place in places if place.is_file()][:1]:
-            try:
-                read[name] = read_settings(source.text(file))
+        for file in [one for one in home.settings if one.name == name][:1]:
+            if (found := attempt(source.name(file), refused, _setting, source, file)) is not None:
+                read[name] = found
                 files.append(file)
-            except RefusedError as error:
-                refused.append(Refusal(source.name(file), str(error)))
     return _Settings(read.get("args.yml", {}), read.get("config.yml", {}), tuple(files))
 
 
-def _monitored(source: Source, name: str, episodes: Episodes, settings: _Settings, files: Sequence[Path]) -> ForeignRun:
-    """Return the run that Monitor files tell of: training episodes, or those of a trained policy."""
+def _setting(source: Source, file: Path) -> Mapping[str, Any]:
+    return read_settings(source.text(file, MOST_SETTINGS_BYTES))
+
+
+def _monitored(
+    source: Source, home: Home, name: str, workers: Mapping[Path, Episodes], settings: _Settings
+) -> ForeignRun:
+    episodes, files = merge(list(workers.values())), tuple(workers)
     notes = _left_out(episodes)
     run = replace(_plain(source, settings, [*files, *settings.files], episodes.environment), run=name, notes=notes)
     if run.seed is None:
-        run = replace(run, seed=seed_in(name) if name else seed_of(source.name(files[0].parent)))
+        run = replace(run, seed=seed_of(source.name(home.place)))
     if source.hints.episodes == "evaluation":
         return replace(
             run,
@@ -134,10 +129,11 @@ def _monitored(source: Source, name: str, episodes: Episodes, settings: _Setting
     )
 
 
-def _evaluated(source: Source, file: Path, workers: Mapping[Path, Episodes], settings: _Settings) -> ForeignRun:
-    """Return the run of an evaluations.npz, its Monitor files giving the training returns beside."""
-    steps, returns, lengths = read_evaluations(source.content(file))
-    steps, returns, lengths, notes = _ordered(steps, returns, lengths)
+def _evaluated(
+    source: Source, home: Home, file: Path, workers: Mapping[Path, Episodes], settings: _Settings
+) -> ForeignRun:
+    steps, returns, lengths = read_evaluations(source.content(file, MOST_ARCHIVE_BYTES))
+    steps, returns, lengths, notes = _ordered(steps, returns, lengths, source.hints.sessions)
     episodes = merge(list(workers.values())) if workers else None
     run = _plain(source, settings, [file, *workers, *settings.files], episodes.environment if episodes else "")
     zoo, count = run.kind == "rl-zoo", returns.shape[1]
@@ -146,7 +142,7 @@ def _evaluated(source: Source, file: Path, workers: Mapping[Path, Episodes], set
     rule = "RL Zoo's rule" if zoo else "EvalCallback's default"
     return replace(
         run,
-        seed=run.seed if run.seed is not None else seed_of(source.name(file.parent)),
+        seed=run.seed if run.seed is not None else seed_of(source.name(home.place)),
         steps=steps,
         returns=returns,
         lengths=lengths,
@@ -183,20 +179,22 @@ def _kind(files: Sequence[Path]) -> str:
 
 
 def _ordered(
-    steps: Integers, returns: Floats, lengths: Integers | None
+    steps: Integers, returns: Floats, lengths: Integers | None, anew: str
 ) -> tuple[Integers, Floats, Integers | None, tuple[str, ...]]:
-    """Return the evaluations by step, those with a value that is not finite left out; a restart's later one counts."""
+    """Return the evaluations by step, those with a value that is not finite left out, sessions joined."""
     good = np.flatnonzero(np.isfinite(returns).all(axis=1))
-    latest = {int(steps[row]): int(row) for row in good}
-    rows = np.array([latest[step] for step in sorted(latest)], dtype=np.int64)
-    if not len(rows):
+    # The row stands for its values while sessions are joined.
+    rows, joints = joined(parted([(float(steps[row]), float(row)) for row in good]), anew)
+    latest = {int(step): int(row) for step, row in rows}
+    kept = np.array([latest[step] for step in sorted(latest)], dtype=np.int64)
+    if not len(kept):
         raise RefusedError("no evaluation is finite")
-    notes = []
+    notes = list(joints)
     if len(good) < len(steps):
         notes.append(f"{len(steps) - len(good)} of {len(steps)} evaluations are not finite: left out")
-    if len(rows) < len(good):
-        notes.append(f"{len(good) - len(rows)} steps occur more than once: the last value in the file counts")
-    return steps[rows], returns[rows], None if lengths is None else lengths[rows], tuple(notes)
+    if len(kept) < len(rows):
+        notes.append(f"{len(rows) - len(kept)} steps occur more than once: the last value in the file counts")
+    return steps[kept], returns[kept], None if lengths is None else lengths[kept], tuple(notes)
 
 
 def _training_at(steps: Integers, episodes: Episodes) -> Floats:
@@ -205,5 +203,8 @@ def _training_at(steps: Integers, episodes: Episodes) -> Floats:
 
 
 def _left_out(episodes: Episodes) -> tuple[str, ...]:
-    rows = episodes.left_out
-    return (f"{rows} damaged rows of Monitor files are left out",) if rows else ()
+    rows, more = episodes.left_out, episodes.sessions - 1
+    return (
+        *([f"{rows} damaged rows of Monitor files are left out"] * (rows > 0)),
+        *([f"{more} times its clock began anew: taken for one training that went on"] * (more > 0)),
+    )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+T = TypeVar("T")
 
 KINDS = {
     "rl-zoo": "RL Zoo log folder: evaluations.npz, *.monitor.csv, config.yml, args.yml",
@@ -41,7 +42,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One file or run that is not imported."""
+    """One file, folder or run that is not imported, and why."""
 
     file: str
     reason: str
@@ -57,7 +58,7 @@ class Hints:
     kind: str = ""
     """Empty: every file is looked at; else the only kind that is read."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Role (`algorithm`, `environment`, `seed`, `steps`, `return`) -> column of a CSV file."""
+    """Role (`algorithm`, `environment`, `seed`, `steps`, `return`, `status`) -> column of a CSV file."""
     wide: str = ""
     """`run` or `algorithm`: what the columns of a wide CSV file stand for; empty: it is a long one."""
     metric: str = ""
@@ -66,6 +67,14 @@ class Hints:
     """The budget; None: as the source says, else as far as the longest run of a cell goes."""
     episodes: str = ""
     """What episodes are that a source does not tell of: `training`, or `evaluation` of a trained policy."""
+    factor: float = 1.0
+    """How many environment steps one of the column of steps stands for."""
+    ignore: tuple[str, ...] = ()
+    """Columns that count for nothing."""
+    sessions: str = ""
+    """`last`: of trainings that began anew in one place the last one counts."""
+    separate: bool = False
+    """Whether runs that repeat an identity are runs of their own."""
     rename: Mapping[str, str] = field(default_factory=dict)
     """Environment in the files -> the one it is taken for."""
 
@@ -104,24 +113,34 @@ class ForeignRun:
     final: Floats | None = None
     """(episodes,) final returns; None: those of the last point."""
     final_lengths: Integers | None = None
-    last_step: int = 0
-    """Where training ended, where the source knows better than its last point."""
+    last_step: int | None = None
+    """Where training ended, where the source knows better than its last point; None: not known."""
     budget: int | None = None
     """As the source states it."""
     evaluation: str = UNKNOWN_EVALUATION
     deterministic: bool | None = None
+    failed: str = ""
+    """The words in which the source says that the run failed; empty: nothing."""
     step_counting: str = UNKNOWN_STEPS
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     settings_from: str = ""
     """File that told the hyperparameters; empty: not known."""
     notes: tuple[str, ...] = ()
     """What was left out, assumed or repaired."""
+    home: str = ""
+    """Where the run lives, and what it is named after; empty: it is one of several in a file."""
 
     @property
     def place(self) -> str:
         """Where the run stands, for messages."""
         first = self.files[0].name if self.files else "?"
-        return f"{first}, run {self.run}" if self.run else first
+        return f"{first}, run {self.run}" if self.run and not self.home else first
+
+    @property
+    def end(self) -> int | None:
+        """Where training ended, as far as it is known; 0 is a step like any other."""
+        told = [*([] if self.last_step is None else [self.last_step]), *self.steps[-1:].tolist()]
+        return max(told, default=None)
 
     @property
     def content(self) -> str:
@@ -133,7 +152,8 @@ class ForeignRun:
         numbers = [self.steps.tolist(), self.returns.tolist(), final]
         constant = len({*self.returns.ravel().tolist(), *final}) <= 1
         where = ["/".join(file.name.split("/")[-_PARTS:]) for file in self.files] if constant else []
-        text = json.dumps([self.kind, self.algorithm, self.environment, self.run, self.seed, numbers, where])
+        told = [self.failed] if self.failed else []
+        text = json.dumps([self.kind, self.algorithm, self.environment, self.run, self.seed, numbers, where, *told])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -143,8 +163,25 @@ class Finding:
 
     runs: tuple[ForeignRun, ...] = ()
     refused: tuple[Refusal, ...] = ()
-    aside: tuple[str, ...] = ()
-    """What was not looked at, as sentences."""
+    aside: tuple[Refusal, ...] = ()
+    """What is left aside and is no run missing, with its reason."""
+    files: int = 0
+    """What was looked at: every file, link and hidden folder."""
+    read: int = 0
+    """Those of them that runs were read from."""
+    left: int = 0
+    """Those of them that were left aside; the others are refused."""
+
+
+def attempt(name: str, refused: list[Refusal], read: Callable[..., T], *arguments: Any) -> T | None:
+    """Return what a reader reads; a refusal, or damage that it did not foresee, becomes a line with the file's name."""
+    try:
+        return read(*arguments)
+    except RefusedError as error:
+        refused.append(Refusal(name, str(error)))
+    except (Exception, RecursionError) as error:  # noqa: BLE001 - garbage from anywhere must not stop the other files
+        refused.append(Refusal(name, f"damaged ({type(error).__name__}: {str(error)[:200]})"))
+    return None
 
 
 def gathered(refused: Sequence[Refusal]) -> list[Refusal]:

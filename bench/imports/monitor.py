@@ -9,16 +9,16 @@ had ended by then.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.imports.found import Floats, Integers, RefusedError
-from bench.imports.series import POINTS, curve_points, last_means
+from bench.imports.series import POINTS, curve_points, is_number, last_means
+from bench.imports.source import whole_lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +34,8 @@ class Episodes:
     """Id in the header; empty where there is none."""
     left_out: int
     """Rows that could not be read."""
+    sessions: int = 1
+    """Trainings one after the other in a file: its clock began anew."""
 
     @property
     def steps(self) -> Integers:
@@ -47,22 +49,34 @@ def read_monitor(text: str) -> Episodes:
     Raises:
         RefusedError: it is no Monitor file, or holds no episode.
     """
-    lines = text.splitlines()
+    lines, damaged = whole_lines(text)
     start, environment = 0.0, ""
     if lines and lines[0].startswith("#"):
         start, environment = _header(lines[0][1:])
     # A session that goes on in the same file may write its headers again; its clock begins anew.
-    rows = [row for row in csv.reader(io.StringIO("\n".join(line for line in lines if line[:1] != "#"))) if row]
-    names = [name.strip() for name in rows[0]] if rows else []
+    rows = [line.split(",") for line in lines if line.strip() and line[:1] != "#"]
+    names, first = _names(rows[0] if rows else [])
     if not {"r", "l"} <= set(names):
         raise RefusedError("no Monitor file: its header lacks the columns r and l")
     body = [row for row in rows[1:] if [name.strip() for name in row] != names]
     found = [episode for row in body if (episode := _episode(row, names)) is not None]
     if not found:
-        raise RefusedError("holds no finished episode")
+        raise RefusedError("holds no finished episode" + f" ({len(body)} damaged rows)" * bool(body))
     table = np.array(found, dtype=np.float64)
     clock = _going_on(table[:, 2]) + start if "t" in names else np.full(len(table), np.nan)
-    return Episodes(table[:, 0], table[:, 1].astype(np.int64), clock, environment, len(body) - len(found))
+    left_out = len(body) - len(found) + first + damaged
+    sessions = 1 + int((np.diff(table[:, 2]) < 0).sum())
+    return Episodes(table[:, 0], table[:, 1].astype(np.int64), clock, environment, left_out, sessions)
+
+
+def _names(header: list[str]) -> tuple[list[str], int]:
+    """Return the columns, and how many episodes are lost in their line: one may be glued to it, `r,l,t9.0,90,1`."""
+    names = [name.strip() for name in header]
+    glued = next((place for place, name in enumerate(names) if re.fullmatch(r"[A-Za-z]+[-+.\d]\S*", name)), None)
+    whole = glued is not None and {"r", "l"} <= {*names[:glued], names[glued][:1]}
+    if glued is None or not whole or not all(is_number(cell) for cell in names[glued + 1 :]):
+        return names, 0
+    return [*names[:glued], re.match(r"[A-Za-z]+", names[glued])[0]], 1  # type: ignore[index] # matched above
 
 
 def _going_on(clock: Floats) -> Floats:
@@ -87,8 +101,8 @@ def merge(files: list[Episodes]) -> Episodes:
     order = np.argsort(seconds if timed else np.concatenate([one.steps for one in files]), kind="stable")
     # The clock of each file starts with its environment; the run starts with the first of them.
     clock = seconds[order] - (seconds.min() if timed and seconds.min() > _EPOCH else 0.0)
-    left_out = sum(one.left_out for one in files)
-    return Episodes(returns[order], lengths[order], clock, next(iter(named), ""), left_out)
+    left_out, sessions = sum(one.left_out for one in files), max(one.sessions for one in files)
+    return Episodes(returns[order], lengths[order], clock, next(iter(named), ""), left_out, sessions)
 
 
 def training_curve(episodes: Episodes, points: int = POINTS) -> tuple[Integers, Floats, Floats]:

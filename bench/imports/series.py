@@ -36,14 +36,25 @@ class Series:
     """What the source says of it; empty: nothing."""
     final: Floats | None = None
     """(episodes,) final returns; None: the last value, or all where there are no steps."""
+    budget: int | None = None
+    """As the source states it."""
+    failed: str = ""
+    """The words in which the source says that the run failed."""
 
 
 def number(text: object) -> float:
     """Return a cell as a number; NaN where it is none."""
     try:
-        return float(str(text).strip()) if not isinstance(text, bool) else math.nan
+        told = str(text).strip()
+        # Python reads 1_000 as a number, and nobody else does.
+        return float(told) if not isinstance(text, bool) and "_" not in told else math.nan
     except (ValueError, OverflowError):
         return math.nan
+
+
+def is_number(text: object) -> bool:
+    """Return whether a cell is a number that is finite."""
+    return math.isfinite(number(text))
 
 
 def whole(text: object) -> int | None:

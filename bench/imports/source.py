@@ -1,12 +1,18 @@
-"""Paths in; contents out, with the name and the hash of every file that was read."""
+"""Paths in; contents out, never more than the caps allow, with the name and the hash of every file that was read."""
 
 from __future__ import annotations
 
+import codecs
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from bench.imports.found import Hints, RefusedError, SourceFile
+from bench.imports.limits import LONGEST_LINE, MOST_TEXT_BYTES, in_words
+
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+"""Mark at the start of a file -> how it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,28 +25,52 @@ class Source:
 
     def name(self, path: Path) -> str:
         """Return a file's name: its path from the source's own folder on."""
-        return str(PurePosixPath(self.root.name, *path.relative_to(self.root).parts))
+        inside = path.relative_to(self.root).parts if path.is_relative_to(self.root) else (path.name,)
+        return str(PurePosixPath(self.root.name or ".", *inside))
 
-    def content(self, path: Path) -> bytes:
+    def content(self, path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
         """Return a file's bytes, and remember their hash.
 
         Raises:
-            RefusedError: it cannot be read.
+            RefusedError: it cannot be read, or is larger than `most`.
         """
         try:
-            content = path.read_bytes()
+            # Without blocking: between being listed and being read, a file may have become a pipe.
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                content = b"" if size > most else file.read(most + 1)
         except OSError as error:
             raise RefusedError(f"cannot be read: {error.strerror}") from None
+        if max(size, len(content)) > most:
+            raise RefusedError(f"larger than {in_words(most)}, the most that is read of such a file")
+        if not content:
+            raise RefusedError("empty")
         self.hashes[path] = SourceFile(self.name(path), hashlib.sha256(content).hexdigest())
         return content
 
-    def text(self, path: Path) -> str:
+    def text(self, path: Path, most: int = MOST_TEXT_BYTES) -> str:
         """Return a file's text.
 
         Raises:
             RefusedError: it cannot be read, or is no text.
         """
-        try:
-            return self.content(path).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise RefusedError("no text in UTF-8") from None
+        return decoded(self.content(path, most))
+
+
+def decoded(content: bytes) -> str:
+    """Return bytes as text: UTF-8, or what the mark at their start says.
+
+    What no encoding explains becomes U+FFFD, for `whole_lines` to leave out.
+    """
+    mark = next((mark for mark in _ENCODINGS if content.startswith(mark)), b"")
+    return content[len(mark) :].decode(_ENCODINGS.get(mark, "utf-8"), "replace")
+
+
+def whole_lines(text: str) -> tuple[list[str], int]:
+    """Return the lines of a text that are whole, and how many are not: padded with NUL, not to be decoded, endless.
+
+    A line cut by the padding that a power cut leaves is damaged, too: nobody knows how it went on.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    fine = [line for line in lines if "\0" not in line and "\ufffd" not in line and len(line) <= LONGEST_LINE]
+    return fine, len(lines) - len(fine)

@@ -7,67 +7,51 @@ each run or algorithm. Tianshou: `env_step, rew, rew:shaded, rew:<run>, ...`. We
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
+from bench.imports.columns import (
+    EPISODES,
+    ROLES,
+    ROW,
+    VARIANTS,
+    ask_steps,
+    budget_of,
+    counts_in,
+    is_index,
+    listed,
+    not_understood,
+    refuse_means,
+    refuse_wide_means,
+    roles_of,
+    told_apart_by,
+)
 from bench.imports.found import TRAINING, Hints, RefusedError
 from bench.imports.names import natural, seed_in
-from bench.imports.series import LAST, Series, cleaned, number, of_metric, whole
-
-ROLES = {
-    "algorithm": ("algorithm", "algo", "agent", "method", "label", "exp_name", "alg"),
-    "environment": ("environment", "env", "env_id", "env_name", "task", "game", "environment_name"),
-    "seed": ("seed", "run", "run_id", "trial", "rank"),
-    "steps": (
-        "steps",
-        "step",
-        "env_step",
-        "env_steps",
-        "environment_steps",
-        "timesteps",
-        "total_timesteps",
-        "time/total_timesteps",
-        "global_step",
-        "num_timesteps",
-        "total_steps",
-        "frames",
-    ),
-    "return": (
-        "return",
-        "returns",
-        "episode_return",
-        "episodic_return",
-        "mean_return",
-        "eval/mean_reward",
-        "eval_return",
-        "score",
-        "reward",
-        "mean_reward",
-        "episode_reward",
-        "rew",
-        "rollout/ep_rew_mean",
-        "charts/episodic_return",
-    ),
-}
-"""Role -> columns that have it where the user names none, the first that is there."""
+from bench.imports.rows import Table, read_rows
+from bench.imports.series import LAST, Series, cleaned, is_number, number, of_metric, whole
+from bench.imports.sessions import AnewError, joined, parted
+from bench.imports.states import RUNNING, qualifying, state_of
 
 _GAPS = {"", "-", "--", "na", "n/a", "nan", "none", "null"}
 """What stands for a value that is not there."""
-_EPISODES = {"episode", "episode_id", "ep", "eval_episode", "test_episode"}
-"""Columns that tell the episodes of one evaluation apart."""
 _FIRST_COLUMNS = {"step", "global_step", "_step", "relative time (process)", "relative time (wall)", "wall time"}
-_SPREADS = {"std", "stderr", "sem", "ci", "ci95", "score_std", "std_return", "return_std", "rew_std", "rew:shaded"} | {
-    f"{start}{end}" for start in ("", "ci_") for end in ("lower", "upper")
-}
 _RUN_PREFIX = "rew:"
-_DECIMAL_COMMA = re.compile(r"^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$")
+_Rows = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What came of a table."""
+
+    runs: tuple[Series, ...]
+    asides: tuple[str, ...] = ()
+    """What of it is not imported, or not understood, as sentences."""
 
 
 def kind_of(header: Sequence[str], hints: Hints) -> str:
@@ -81,92 +65,172 @@ def kind_of(header: Sequence[str], hints: Hints) -> str:
     return "csv"
 
 
-def rows_of(text: str) -> Iterator[list[str]]:
-    """Yield the cells of every row that has any; commas, semicolons or tabs part the columns, as in the first.
-
-    Raises:
-        RefusedError: no readable CSV.
-    """
-    try:
-        reader = csv.reader(io.StringIO(text), delimiter=_mark(text))
-        yield from (row for row in reader if any(cell.strip() for cell in row))
-    except csv.Error as error:
-        raise RefusedError(f"no readable CSV ({error})") from None
-
-
-def _mark(text: str) -> str:
-    first = next((line for line in io.StringIO(text) if line.strip()), "")
-    return max(",;\t", key=first.count)
-
-
-def _pointed(cells: Mapping[str, str], steps: Collection[str]) -> dict[str, str]:
-    """Return a row with decimal commas as points; a comma among steps can only part thousands, and stays."""
-    return {
-        name: cell if name.casefold() in steps else _DECIMAL_COMMA.sub(r"\1.\2", cell) for name, cell in cells.items()
-    }
-
-
-def read_table(text: str, kind: str, hints: Hints) -> list[Series]:
+def read_table(text: str, kind: str, hints: Hints, *, own: bool = False) -> Read:
     """Return every run of the file.
 
+    Args:
+        text: of the file.
+        kind: of the file.
+        hints: as given by the user.
+        own: whether it is the log of one run, as its name says.
+
     Raises:
-        RefusedError: a column is missing, or the runs cannot be told apart.
+        RefusedError: a column is missing or doubtful, or the runs cannot be told apart.
     """
-    rows = list(rows_of(text))
-    if len(rows) < 2:  # noqa: PLR2004 - a header and a row
-        raise RefusedError("holds no row below its header")
-    header = [name.strip() for name in rows[0]]
-    if repeated := [name for name, count in Counter(header).items() if count > 1 and name]:
-        raise RefusedError(f"column {repeated[0]!r} occurs twice")
-    table = [dict(zip(header, row, strict=False)) for row in rows[1:]]
-    if _mark(text) == ";":
-        steps = {*ROLES["steps"], *_FIRST_COLUMNS, hints.columns.get("steps", "").casefold()}
-        table = [_pointed(row, steps) for row in table]
+    table = read_rows(text, whole_steps={*ROLES["steps"], *_FIRST_COLUMNS, hints.columns.get("steps", "").casefold()})
     if kind == "tianshou":
-        columns = [name for name in header if name.startswith(_RUN_PREFIX) and name != "rew:shaded"]
-        return _columns(table, "env_step", {name: name.removeprefix(_RUN_PREFIX) for name in columns})
-    if kind == "wandb":
-        return _wandb(header, table, hints)
-    return _wide(header, table, hints) if hints.wide else _long(header, table, hints)
+        columns = [name for name in table.header if name.startswith(_RUN_PREFIX) and name != "rew:shaded"]
+        read = Read(tuple(_columns(table.rows, "env_step", {name: name.removeprefix(_RUN_PREFIX) for name in columns})))
+    elif kind == "wandb":
+        read = Read(tuple(_wandb(table.header, table.rows, hints)))
+    else:
+        read = _wide(table, hints) if hints.wide else _long(table, hints, own=own)
+    return replace(read, runs=tuple(replace(one, notes=(*table.notes, *one.notes)) for one in read.runs))
 
 
-def _long(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hints) -> list[Series]:
-    at = _roles(header, hints)
+def _long(table: Table, hints: Hints, *, own: bool) -> Read:
+    header, rows = table.header, _numbered(table.rows, hints)
+    at = roles_of(header, hints)
     if "return" not in at:
         raise RefusedError(
-            f"no column of returns among {_listed(header)}; name it with --columns return=..., "
+            f"no column of returns among {listed(header)}; name it with --columns return=..., "
             "or say what a wide file's columns are with --wide run or --wide algorithm"
         )
-    spreads = [name for name in header if name.casefold() in _SPREADS]
-    if spreads and "seed" not in at:
-        raise RefusedError(f"holds means and spreads over runs (column {spreads[0]!r}), no runs; --columns seed=...")
-    groups: dict[tuple[str, str, str], list[tuple[float, float, str]]] = {}
-    episodes = next((name for name in header if name.casefold() in _EPISODES), "") if "steps" in at else ""
+    if not own:
+        refuse_means(header, at)
+    budget = budget_of(header, at, rows, hints)
+    if budget == at.get("steps"):
+        del at["steps"]
+    variant = next((name for name in header if name.casefold() in VARIANTS and name not in hints.ignore), "")
+    states = qualifying(header, rows, hints)
+    groups: dict[tuple[str, str, str], list[Mapping[str, str]]] = defaultdict(list)
     nameless, seed = 0, at.get("seed")
-    for row in table:
-        run = (row.get(seed) or "").strip() if seed else ""
+    for row in rows:
+        run = _cell(row, at, "seed")
         if seed and not run:
             nameless += 1
             continue
-        value = _value(row, at["return"])
-        step = _step(row, at["steps"]) if "steps" in at else math.nan
-        key = (_cell(row, at, "algorithm"), _cell(row, at, "environment"), run)
-        groups.setdefault(key, []).append((step, value, (row.get(episodes) or "").strip()))
-    notes = (f"{nameless} rows have no run identifier: left out",) if nameless else ()
+        groups[_labelled(row, at, variant), _cell(row, at, "environment"), run].append(row)
     if not groups:
         raise RefusedError(f"every row lacks its run identifier (column {seed!r})")
-    found = []
-    for (algorithm, environment, run), told in groups.items():
-        rows = _averaged(told, episodes) if episodes else [(step, value) for step, value, _ in told]
-        if seed and "steps" in at:
-            _require_steps(rows, seed, [name for name in header if name not in at.values()])
-        parts = [rows] if seed or "steps" not in at else _apart(rows)
-        for place, part in enumerate(parts):
+    notes = (f"{nameless} rows have no run identifier: left out",) if nameless else ()
+    unknown = not_understood(header, rows, [*at.values(), budget, variant, *states, *counts_in(header, hints)], hints)
+    _ask(header, groups, at, unknown, hints)
+    runs: list[Series] = []
+    running = 0
+    for (algorithm, environment, run), mine in groups.items():
+        parts = _runs(mine, at, hints, header, run, own=own) if "steps" in at else [(_values(mine, at), ())]
+        for place, (part, more) in enumerate(parts):
+            state, said = state_of(mine, states, hints)
+            if state == RUNNING:
+                running += 1
+                continue
             name = run or (str(place) if len(parts) > 1 else "")
-            mine = (*notes, f"the mean of the rows of a step, one for each {episodes}") if episodes else notes
-            mine = mine if seed or len(parts) == 1 else (*mine, "no run identifiers: told apart by their steps")
-            found += _series(algorithm, environment, name, whole(run) if run else None, part, mine, "steps" in at)
+            told = "no run identifiers: told apart by their steps"
+            remarks = (*notes, *more, *([told] if not run and len(parts) > 1 else ()))
+            found = _series(algorithm, environment, name, part, remarks, stepped="steps" in at)
+            stated = whole(mine[-1].get(budget, "")) if budget else None
+            runs += [replace(one, budget=stated or None, failed=said) for one in found]
+    return Read(tuple(runs), tuple(_asides(unknown, running)))
+
+
+def _asides(unknown: Sequence[str], running: int) -> Iterator[str]:
+    if running:
+        yield f"{running} {'run' if running == 1 else 'runs'} not finished yet, as the table says: left out"
+    if unknown:
+        yield f"columns of numbers of which nothing is known, and which count for nothing: {listed(unknown)}"
+
+
+def _numbered(rows: _Rows, hints: Hints) -> _Rows:
+    """Return the rows with their numbers where the user takes these for steps."""
+    name = ROW[1]
+    if hints.columns.get(ROW[0]) != name or any(name in row for row in rows[:1]):
+        return rows
+    keys = [hints.columns.get(role) for role in ("algorithm", "environment", "seed")]
+    counts: Counter[tuple[str, ...]] = Counter()
+    found = []
+    for row in rows:
+        key = tuple(row.get(column or "", "") for column in keys)
+        counts[key] += 1
+        found.append({**row, name: str(counts[key])})
     return found
+
+
+def _labelled(row: Mapping[str, str], at: Mapping[str, str], variant: str) -> str:
+    told = [_cell(row, at, "algorithm"), (row.get(variant) or "").strip() if variant else ""]
+    return " ".join(word for word in told if word) if told[0] else ""
+
+
+def _ask(
+    header: Sequence[str],
+    groups: Mapping[tuple[str, str, str], _Rows],
+    at: Mapping[str, str],
+    unknown: Sequence[str],
+    hints: Hints,
+) -> None:
+    """Raise RefusedError where rows of one run, or of runs that nothing names, may be told apart by another column."""
+    most = max(groups.values(), key=len)
+    if len(most) == 1:
+        return
+    varying = [name for name in (*counts_in(header, hints), *unknown) if len({row.get(name) for row in most}) > 1]
+    counted = {*counts_in(header, hints)}
+    if "steps" not in at:
+        if varying:
+            raise ask_steps(varying[0], counted=varying[0] in counted)
+        if seed := at.get("seed"):
+            raise RefusedError(
+                f"{seed} {most[0].get(seed, '')!r} stands in {len(most)} rows, and no column tells their steps: what "
+                "tells them apart? --columns steps=... or seed=..."
+            )
+    elif "seed" not in at and (explained := told_apart_by(varying, most, at["steps"])):
+        name = explained[0]
+        raise RefusedError(
+            f"column {name!r} tells apart what stands several times at a step: --columns seed={name} takes it for the "
+            f"runs, --columns algorithm={name} for the algorithms; --ignore {name!r} passes it over"
+        )
+
+
+def _values(rows: _Rows, at: Mapping[str, str]) -> list[tuple[float, float]]:
+    return [(math.nan, _value(row, at["return"])) for row in rows]
+
+
+def _runs(
+    rows: _Rows, at: Mapping[str, str], hints: Hints, header: Sequence[str], run: str, *, own: bool
+) -> list[tuple[list[tuple[float, float]], tuple[str, ...]]]:
+    """Return the (step, value) rows of each run in rows of one identity, with notes.
+
+    Raises:
+        RefusedError: steps stand several times, and nothing says why.
+    """
+    episodes = next((name for name in header if name.casefold() in EPISODES and name not in hints.ignore), "")
+    told = [
+        (_step(row, at["steps"], hints.factor), _value(row, at["return"]), (row.get(episodes) or "").strip())
+        for row in rows
+    ]
+    notes = (f"the mean of the rows of a step, one for each {episodes}",) if _repeats(told) and episodes else ()
+    pairs = _averaged(told, episodes) if notes else [(step, value) for step, value, _ in told]
+    seed = at.get("seed")
+    if seed:
+        _require_steps(pairs, seed, [name for name in header if name not in at.values()], hints)
+    if not (seed or own):
+        parts = [_joined(part, hints, "") for part in _apart(pairs)]
+        return [(part, (*notes, *more)) for part, more in parts]
+    found, more = _joined(pairs, hints, f"{seed} {run!r}: " if seed else "")
+    return [(found, (*notes, *more))]
+
+
+def _repeats(told: Sequence[tuple[float, float, str]]) -> bool:
+    steps = [step for step, _, _ in told]
+    return len(set(steps)) < len(steps)
+
+
+def _joined(
+    rows: Sequence[tuple[float, float]], hints: Hints, whose: str
+) -> tuple[list[tuple[float, float]], tuple[str, ...]]:
+    try:
+        return joined(parted(rows), hints.sessions)
+    except AnewError as error:
+        raise RefusedError(f"{whose}{error}") from None
 
 
 def _averaged(rows: Sequence[tuple[float, float, str]], column: str) -> list[tuple[float, float]]:
@@ -188,16 +252,25 @@ def _averaged(rows: Sequence[tuple[float, float, str]], column: str) -> list[tup
     return [(step, math.fsum(values) / len(values) if values else math.nan) for step, values in finite.items()]
 
 
-def _require_steps(rows: Sequence[tuple[float, float]], seed: str, others: Sequence[str]) -> None:
-    """Raise RefusedError where a run has most of its steps more than once: what tells these rows apart is unknown."""
-    counts = Counter(step for step, _ in rows if math.isfinite(step))
-    repeated = sum(count > 1 for count in counts.values())
-    if repeated and 2 * repeated >= len(counts):
-        told = f" (one of {_listed(others)}?)" if others else ""
-        raise RefusedError(
-            f"{repeated} of {len(counts)} steps stand several times in one run (column {seed!r}): what tells runs or "
-            f"algorithms apart{told}? --columns seed=... or algorithm=..."
-        )
+def _require_steps(rows: Sequence[tuple[float, float]], seed: str, others: Sequence[str], hints: Hints) -> None:
+    """Raise RefusedError where a run has most of its steps more than once: what tells these rows apart is unknown.
+
+    A training that was restored has some of its steps in two sessions, and none of them twice in one.
+    """
+    try:
+        joined(parted(rows), hints.sessions)
+        looked = [session.rows for session in parted(rows)]
+    except AnewError:
+        looked = [rows]
+    for told in looked:
+        counts = Counter(step for step, _ in told if math.isfinite(step))
+        repeated = sum(count > 1 for count in counts.values())
+        if repeated and 2 * repeated >= len(counts):
+            which = f" (one of {listed(others)}?)" if others else ""
+            raise RefusedError(
+                f"{repeated} of {len(counts)} steps stand several times in one run (column {seed!r}): what tells runs "
+                f"or algorithms apart{which}? --columns seed=... or algorithm=..."
+            )
 
 
 def _value(row: Mapping[str, str], column: str) -> float:
@@ -207,58 +280,54 @@ def _value(row: Mapping[str, str], column: str) -> float:
         RefusedError: another text. To leave out what is written `1,050.5` would leave out all that is large.
     """
     text = (row.get(column) or "").strip()
-    try:
-        return math.nan if text.casefold() in _GAPS else float(text)
-    except ValueError:
-        raise RefusedError(f"{text[:40]!r} in column {column!r} is no number") from None
+    found = number(text)
+    if text.casefold() in _GAPS or not math.isnan(found):
+        return found
+    raise RefusedError(f"{text[:40]!r} in column {column!r} is no number")
 
 
-def _step(row: Mapping[str, str], column: str) -> float:
+def _step(row: Mapping[str, str], column: str, factor: float = 1.0) -> float:
     """Return the number of steps in a column, NaN for a gap.
 
     Raises:
         RefusedError: another text, or no whole number: steps in millions would fall together.
     """
-    found = _value(row, column)
-    if math.isfinite(found) and found != found // 1:
-        raise RefusedError(f"{row[column].strip()!r} in column {column!r} is no whole number of steps")
-    return found
+    found = _value(row, column) * factor
+    near = round(found, 6) if math.isfinite(found) else found
+    if math.isfinite(found) and near != near // 1:
+        told = f"{row[column].strip()!r} in column {column!r} is no whole number of steps"
+        raise RefusedError(f"{told}; --columns steps={column}*1e6 where it counts millions")
+    return near
 
 
 def _cell(row: Mapping[str, str], at: Mapping[str, str], role: str) -> str:
     return (row.get(at[role]) or "").strip() if role in at else ""
 
 
-def _roles(header: Sequence[str], hints: Hints) -> dict[str, str]:
-    asked = [*hints.columns.values(), *([hints.metric] if hints.metric else [])]
-    if unknown := [column for column in asked if column not in header]:
-        raise RefusedError(f"has no column {_listed(unknown)}; there are {_listed(header)}")
-    folded = {name.casefold(): name for name in reversed(header)}
-    usual = {
-        role: folded[next(name for name in names if name in folded)]
-        for role, names in ROLES.items()
-        if any(name in folded for name in names)
-    }
-    named = {**({"return": hints.metric} if hints.metric else {}), **hints.columns}
-    several = [folded[name] for name in ROLES["return"] if name in folded]
-    if len(several) > 1 and "return" not in named and not hints.wide:
-        raise RefusedError(f"any of {_listed(several)} could be the returns; name one with --columns return=...")
-    return {**usual, **named}
-
-
 def _apart(rows: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
-    """Return the runs of rows without identifiers: where steps fall a new run begins, or steps stand k times each."""
+    """Return the runs of rows without identifiers: where steps fall a new run begins, or steps stand k times each.
+
+    Where they fall to the middle only, the run was restored there, and goes on.
+    """
     counts = Counter(step for step, _ in rows)
-    if len(set(counts.values())) == 1 and max(counts.values()) > 1 and _sorted(rows):
-        times = max(counts.values())
+    times = max(counts.values(), default=1)
+    if times > 1 and set(counts.values()) == {times} and _sorted(rows):
         return [list(rows[place::times]) for place in range(times)]
-    parts: list[list[tuple[float, float]]] = []
+    if _sorted(rows[::-1]):
+        return [list(rows[::-1])]
+    sessions: list[list[tuple[float, float]]] = []
     for row in rows:
-        if not parts or row[0] < parts[-1][-1][0]:
-            parts.append([])
-        parts[-1].append(row)
-    if len(parts) > 1 and any(len({step for step, _ in part}) < len(part) for part in parts):
+        if not sessions or row[0] < sessions[-1][-1][0]:
+            sessions.append([])
+        sessions[-1].append(row)
+    if len(sessions) > 1 and any(len({step for step, _ in one}) < len(one) for one in sessions):
         raise RefusedError("no run identifiers, and the runs cannot be told apart by their steps; --columns seed=...")
+    parts: list[list[tuple[float, float]]] = []
+    for session in sessions:
+        if parts and session[0][0] > parts[-1][0][0]:
+            parts[-1] += session
+        else:
+            parts.append(session)
     return parts
 
 
@@ -270,61 +339,74 @@ def _series(
     algorithm: str,
     environment: str,
     run: str,
-    seed: int | None,
     rows: Sequence[tuple[float, float]],
     notes: tuple[str, ...],
+    *,
     stepped: bool,
 ) -> list[Series]:
     """Return the run of these rows; without steps each row is the final return of a run."""
+    seed = whole(run) if run else None
+    seed = seed_in(run) if seed is None else seed
     if stepped:
         steps, values, more = cleaned(rows)
         return [Series(algorithm, environment, run, seed, steps, values, (*notes, *more))]
     finite = [(place, value) for place, (_, value) in enumerate(rows) if math.isfinite(value)]
     gaps = len(rows) - len(finite)
     told = (*notes, f"{gaps} of {len(rows)} values are empty or not finite: left out") if gaps else notes
-    alone = bool(run) and len(rows) == 1
     empty = np.empty(0, dtype=np.int64)
-    return [
-        Series(
-            algorithm,
-            environment,
-            run if alone else f"{run}.{place}" if run else str(place),
-            seed if alone else None,
-            empty,
-            np.array([value]),
-            told,
-        )
-        for place, value in finite
-    ]
+    if run:
+        return [Series(algorithm, environment, run, seed, empty, np.array([value]), told) for _, value in finite]
+    return [Series(algorithm, environment, str(place), None, empty, np.array([value]), told) for place, value in finite]
 
 
-def _wide(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hints) -> list[Series]:
-    at = _roles(header, hints)
+def _wide(table: Table, hints: Hints) -> Read:
+    header, rows = [name for name in table.header if name not in hints.ignore], _numbered(table.rows, hints)
+    refuse_wide_means(header)
+    at = roles_of(header, hints)
     steps = at.get("steps")
-    index = {"", "index", "unnamed: 0", *(name.casefold() for name in at.values() if name != at.get("return"))}
-    columns = [name for name in header if name.casefold() not in index]
-    columns = [name for name in columns if any(math.isfinite(number(row.get(name, ""))) for row in table)]
+    taken = {name for role, name in at.items() if role != "return"}
+    columns = [name for name in header if name not in taken and not is_index(name, rows)]
+    columns = [name for name in columns if any(is_number(row.get(name, "")) for row in rows)]
+    if steps is None:
+        _ask_wide(columns, rows, hints)
+    columns = [name for name in columns if name not in counts_in(header, hints)]
     if not columns:
         raise RefusedError("no column of numbers beside its steps")
     if hints.wide == "run":
         if steps is None:
-            raise RefusedError("a wide file of runs needs a column of steps; --columns steps=...")
-        return _columns(table, steps, {name: name for name in columns})
+            told = "a wide file of runs needs a column of steps; --columns steps=..., or steps=row*1000 where every row"
+            raise RefusedError(f"{told} is a thousand steps after the one before")
+        return Read(tuple(_columns(rows, steps, {name: name for name in columns}, hints)))
     found = []
     for name in columns:
-        rows = [(_step(row, steps) if steps else math.nan, _value(row, name)) for row in table]
-        parts = _apart(rows) if steps else [rows]
+        pairs = [(_step(row, steps, hints.factor) if steps else math.nan, _value(row, name)) for row in rows]
+        parts = _apart(pairs) if steps else [pairs]
         for place, part in enumerate(parts):
             run = str(place) if len(parts) > 1 else ""
-            found += _series(name, "", run, None, part, (), steps is not None)
-    return found
+            joint, notes = _joined(part, hints, f"{name}: ") if steps else (part, ())
+            found += [
+                replace(one, seed=None) for one in _series(name, "", run, joint, notes, stepped=steps is not None)
+            ]
+    return Read(tuple(found))
 
 
-def _columns(table: Sequence[Mapping[str, str]], steps: str, columns: Mapping[str, str]) -> list[Series]:
+def _ask_wide(columns: Sequence[str], rows: _Rows, hints: Hints) -> None:
+    """Raise RefusedError where a column beside those of runs or algorithms may hold their steps."""
+    if counted := counts_in(columns, hints):
+        raise ask_steps(counted[0], counted=True)
+    for name in columns:
+        values = [number(row.get(name, "")) for row in rows]
+        nameless = name.startswith("unnamed") and len(values) > 1
+        if nameless and all(one < two for one, two in pairwise(values)):
+            raise ask_steps(name, counted=False)
+
+
+def _columns(table: _Rows, steps: str, columns: Mapping[str, str], hints: Hints | None = None) -> list[Series]:
     """Return one run for each column; `columns` maps a column to its run's name."""
+    factor = hints.factor if hints else 1.0
     found = []
     for column in sorted(columns, key=natural):
-        rows = [(_step(row, steps), _value(row, column)) for row in table]
+        rows = [(_step(row, steps, factor), _value(row, column)) for row in table]
         at, values, notes = cleaned(rows)
         name = columns[column]
         found.append(Series("", "", name, seed_in(name), at, values, notes))
@@ -339,9 +421,9 @@ def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hin
     metrics = dict.fromkeys(metric for _, _, metric in parts)
     chosen = hints.metric if hints.metric in metrics else next(iter(metrics), "")
     if hints.metric and hints.metric not in metrics:
-        raise RefusedError(f"has no metric {hints.metric!r}; there are {_listed(list(metrics))}")
+        raise RefusedError(f"has no metric {hints.metric!r}; there are {listed(list(metrics))}")
     if len(metrics) > 1 and not hints.metric:
-        raise RefusedError(f"holds several metrics, {_listed(list(metrics))}; name one with --metric")
+        raise RefusedError(f"holds several metrics, {listed(list(metrics))}; name one with --metric")
     found = []
     for column, run, metric in parts:
         if metric != chosen:
@@ -380,8 +462,3 @@ def _subsampled(steps: str) -> list[str]:
     return ["x axis Step counts log calls, which need not be environment steps"] * (
         steps.casefold() in {"step", "_step"}
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:8])
-    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "none"  # noqa: PLR2004 - half a line

@@ -30,8 +30,8 @@ class ImportedRun:
     kind: str
     source: str
     points: int
-    steps: int
-    """Where it ends; 0 where the source does not say."""
+    steps: int | None
+    """Where it ends; None where the source does not say."""
     budget: int
     state: str
     """`new`, `there already` or `failed`."""
@@ -46,8 +46,15 @@ class Imported:
     into: str
     runs: tuple[ImportedRun, ...]
     refused: tuple[Refusal, ...]
-    aside: tuple[str, ...]
+    aside: tuple[Refusal, ...]
+    """What was left aside, and is no run missing."""
     dry_run: bool
+    files: int
+    """What was looked at: every file, link and hidden folder."""
+    read: int
+    """Those of them that runs were read from."""
+    left: int
+    """Those of them that were left aside; the others are refused."""
 
     @property
     def exit_code(self) -> int:
@@ -109,7 +116,8 @@ def import_source(
     if not dry_run:
         _keep(store, prepared, existing, own=own)
     told = tuple(_told(one) for one in prepared)
-    return Imported(str(store.root), told, (*finding.refused, *refused), finding.aside, dry_run)
+    counts = (finding.files, finding.read, finding.left)
+    return Imported(str(store.root), told, (*finding.refused, *refused), finding.aside, dry_run, *counts)
 
 
 def _holds_trials(store: Store) -> bool:
@@ -150,7 +158,7 @@ def _told(one: Prepared) -> ImportedRun:
         kind=run.kind,
         source=run.place,
         points=len(run.steps),
-        steps=max(run.last_step, int(run.steps[-1]) if len(run.steps) else 0),
+        steps=run.end,
         budget=trial.steps,
         state="there already" if not one.new else "failed" if failed else "new",
         evaluation=run.evaluation,

@@ -44,7 +44,9 @@ def estimates(experiment: Experiment) -> Estimates:
         planned += [outcome.trial for outcome in outcomes if imported(outcome)]
     known, rng = references(experiment.suite), np.random.default_rng(BOOTSTRAP_SEED)
     found = analyse(experiment.suite, planned, outcomes, known, rng, sequence)
-    return replace(found, warnings=(*origins(outcomes), *found.warnings))
+    # Nobody can declare a plan before data that others have published.
+    plan = {**found.analysis, "imported": True} if experiment.imported else found.analysis
+    return replace(found, analysis=plan, warnings=(*origins(outcomes), *found.warnings))
 
 
 def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
