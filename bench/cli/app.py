@@ -26,6 +26,7 @@ from bench.cli.asking import (
 from bench.cli.compare import compare
 from bench.cli.importing import import_
 from bench.cli.reproduce import reproduce
+from bench.cli.showing import play, video
 from bench.cli.starting import init, say_version
 from bench.cli.tally import duration
 from bench.cli.terminal import (
@@ -301,6 +302,8 @@ def doctor(*, as_json: JsonOption = False) -> None:
 
 
 app.command()(init)
+app.command()(play)
+app.command()(video)
 app.command()(compare)
 app.command()(which)
 app.command("import")(import_)

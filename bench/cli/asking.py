@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from bench.cli.terminal import note
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def found(typed: Path, results: Path, *, reading: bool = False) -> Path:
     """Return the file or folder that a name or path means; say where it could mean another."""
     from bench.pipeline.naming import located  # noqa: PLC0415 - see source
 
-    path, note = located(typed, results=results, reading=reading)
-    if note:
-        _say(note)
+    path, told = located(typed, results=results, reading=reading)
+    if told:
+        note(told)
     return path
 
 
@@ -103,11 +103,7 @@ def say_name(meant: Path | SuiteText, experiment: Experiment) -> None:
         return
     name, root = experiment.suite.name, experiment.store.root
     known = name if root.parent == Path("results") else root
-    _say(
+    note(
         f"note: this suite is called {name} and kept in {root}; `bench status {known}` and `bench report {known}` read "
         "it, the same command goes on with it"
     )
-
-
-def _say(note: str) -> None:
-    Console(stderr=True).print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)

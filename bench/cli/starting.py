@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bench.cli.asking import AlgoOption
+from bench.cli.terminal import say
 
 
 def say_version(wanted: bool) -> None:
@@ -40,4 +40,4 @@ def init(
     from bench.pipeline.starting import start  # noqa: PLC0415 - as above
 
     file = start(name, pipeline.Asked(algo or (), env or (), steps))
-    Console().print(f"{file} is written; bench validate {file} tells what it costs", highlight=False, soft_wrap=True)
+    say(f"{file} is written; bench validate {file} tells what it costs", whole=True)
