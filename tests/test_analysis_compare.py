@@ -1,6 +1,8 @@
 """Comparisons, against enumeration, SciPy, numbers worked out by hand and simulation."""
 
 import math
+from collections import Counter
+from fractions import Fraction
 from itertools import combinations, product
 
 import numpy as np
@@ -45,6 +47,24 @@ def enumerated_p(ours: list[Floats], theirs: list[Floats]) -> float:
     return float(np.mean([total >= distance - 1e-9 for total in totals]))
 
 
+def counted_p(ours: list[Floats], theirs: list[Floats]) -> Fraction:
+    """Two-sided p in whole numbers: ways to choose by their doubled rank sum, in Python's unbounded integers."""
+    ways, observed, centre = {0: 1}, 0, 0
+    for x, y in zip(ours, theirs, strict=True):
+        ranks = [round(2 * rank) for rank in rankdata(np.concatenate([x, y]))]
+        chosen: list[Counter[int]] = [Counter({0: 1}), *(Counter() for _ in x)]
+        for place, rank in enumerate(ranks):
+            for count in range(min(place + 1, len(x)), 0, -1):
+                for total, number in chosen[count - 1].items():
+                    chosen[count][total + rank] += number
+        together: Counter[int] = Counter()
+        for (one, first), (other, second) in product(ways.items(), chosen[-1].items()):
+            together[one + other] += first * second
+        ways, observed, centre = together, observed + sum(ranks[: len(x)]), centre + len(x) * (len(ranks) + 1)
+    far = sum(number for total, number in ways.items() if abs(total - centre) >= abs(observed - centre))
+    return Fraction(far, sum(ways.values()))
+
+
 def compared(ours: list[Floats], theirs: list[Floats], plan: AnalysisPlan = PLAN, seed: int = 0) -> Pair:
     rng = np.random.default_rng(seed)
     counts = tuple([resample_counts(len(x), plan.resamples, rng) for x in side] for side in (ours, theirs))
@@ -60,6 +80,28 @@ small = st.lists(st.integers(0, 4).map(float), min_size=3, max_size=4)
 def test_permutation_p_equals_enumeration_with_ties(pairs: list[tuple[list[float], list[float]]]) -> None:
     ours, theirs = arrays(*(x for x, _ in pairs)), arrays(*(y for _, y in pairs))
     assert permutation_p(ours, theirs) == pytest.approx(enumerated_p(ours, theirs))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 2.0, 50.0])
+@pytest.mark.parametrize("decimals", [0, 1, 8])
+def test_permutation_p_is_exact_from_the_middle_to_the_farthest_tail(shift: float, decimals: int) -> None:
+    # Other numbers of runs and other ties on every environment; 50 apart, only one choice in 10^26 is as extreme.
+    rng = np.random.default_rng([decimals, round(10 * shift)])
+    ours, theirs = ([rng.normal(size=n).round(decimals) for n in sizes] for sizes in ((20, 12, 3), (17, 15, 11)))
+    ours[0] += shift
+    ours[1] += shift / 2
+    exact = counted_p(ours, theirs)
+    assert permutation_p(ours, theirs) == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_complete_separation_of_fifty_runs_has_the_probability_of_two_choices_among_all() -> None:
+    theirs = arrays(list(range(50))) * 4
+    ours = [low + 50 for low in theirs]
+    assert permutation_p(ours, theirs) == pytest.approx(2 / math.comb(100, 50) ** 4, rel=1e-10, abs=0)
+
+
+def test_runs_that_are_all_alike_decide_nothing() -> None:
+    assert permutation_p(arrays([5.0] * 50, [1.0]), arrays([5.0] * 50, [1.0, 1.0])) == 1.0
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (5, 7), (10, 10), (4, 12)])

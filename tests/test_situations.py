@@ -290,6 +290,15 @@ def test_a_first_place_that_one_environment_carries_falls_without_it() -> None:
     assert first.holds == first.of - len(first.fails_when)
 
 
+def test_of_more_than_twenty_seeds_a_tenth_is_left_out_at_a_time() -> None:
+    # Seeds 0, 10 and 20 hold 0.65, 0.7 and 0.75 of 0, 0.05, ..., 1: without them the middle half lies below 0.49.
+    others = [value / 20 for value in range(21) if value not in {13, 14, 15}]
+    ppo = [0.65, *others[:9], 0.7, *others[9:], 0.75]
+    first = results_of({("ppo", "a"): ppo, ("dqn", "a"): [0.49] * 21}).analysed().conclusions[0]
+    assert first.of == 10 + 1 + 3
+    assert "without 3 seeds, 0, 10 and so on: dqn comes first" in first.fails_when
+
+
 def test_every_decided_difference_is_a_conclusion_with_its_own_re_analyses() -> None:
     found = random_results({"ppo": 0.9, "dqn": 0.3, "a2c": 0.3}, 2, 10).changed(failing("dqn", [0])).analysed()
     told = {one.text: one for one in found.conclusions[1:]}

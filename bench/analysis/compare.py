@@ -38,9 +38,10 @@ _MOST_RUNS = 200
 """More than this many further runs is no plan but a way to say that nothing was seen."""
 _SIMULATIONS = 400
 """Experiments simulated for one number of runs: a power of 0.8 is known to 0.02."""
-_EXACT_RUNS = 400
-"""Of both algorithms together. With more, the permutation distribution is as good as normal, and its p-value is never
-above Wilson's, whose effective number of runs is capped by the same null variance: only the latter is computed."""
+_EXACT_RUNS, _EXACT_EACH = 400, 200
+"""Of both algorithms together, on all environments and on one. With more, the permutation distribution is as good as
+normal, and its p-value, where it is small enough to matter, is not above Wilson's, whose effective number of runs is
+capped by the same null variance: only the latter is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ def claim_p_value(ours: Tasks, theirs: Tasks, effect: tuple[float, float]) -> fl
         effect: what `superiority` gives for them.
     """
     wilson = wilson_p(*effect)
-    if sum(map(len, ours)) + sum(map(len, theirs)) > _EXACT_RUNS:
+    runs = [len(x) + len(y) for x, y in zip(ours, theirs, strict=True)]
+    if sum(runs) > _EXACT_RUNS or max(runs) > _EXACT_EACH:
         return wilson
     return max(permutation_p(ours, theirs), wilson)
 
@@ -154,16 +156,22 @@ def permutation_p(ours: Tasks, theirs: Tasks) -> float:
     """Return the exact two-sided p-value of the stratified rank permutation test (van Elteren 1960, equal weights).
 
     Per environment, the distribution of the rank sum of X over all ways to call n of the n + m runs X; the
-    environments' distributions are convolved. Ranks are doubled mid-ranks, so ties stay exact in whole numbers.
+    environments' distributions are convolved. Ranks are doubled mid-ranks, so ties stay exact in whole numbers. All is
+    sums of positive numbers, so the smallest p-value is as exact as the largest.
     """
-    distribution, observed, expected = np.ones(1), 0, 0
+    observed, expected, ties = 0, 0, []
     for x, y in zip(ours, theirs, strict=True):
         ranks = _doubled_ranks(np.concatenate([x, y]))
-        distribution = np.convolve(distribution, _rank_sums(tuple(np.sort(ranks).tolist()), len(x)))
         observed += int(ranks[: len(x)].sum())
         expected += len(x) * (len(ranks) + 1)
-    distances = np.abs(np.arange(len(distribution)) - expected)
-    return min(1.0, float(distribution[distances >= abs(observed - expected)].sum()))
+        ties.append((tuple(np.sort(ranks).tolist()), len(x)))
+    distance = abs(observed - expected)
+    if distance == 0:
+        return 1.0
+    first, second = _halves(tuple(sorted(ties)))
+    return min(
+        1.0, _tail(first, second, expected + distance) + _tail(first.turned(), second.turned(), distance - expected)
+    )
 
 
 def smallest_p(sizes: Sequence[tuple[int, int]]) -> float:
@@ -203,14 +211,20 @@ def _placements(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
         y: (environments, m).
     """
     n, m = x.shape[1], y.shape[1]
-    above = (x[:, :, np.newaxis] > y[:, np.newaxis]) + 0.5 * (x[:, :, np.newaxis] == y[:, np.newaxis])
-    variance = _sample_variance(above.mean(axis=2)) / n + _sample_variance(above.mean(axis=1)) / m
-    pooled = np.concatenate([x, y], axis=1)
-    # Over every run, the square of how many equal it, less one: c^3 - c summed over groups of c equal runs.
-    equal = np.sum(pooled[:, :, np.newaxis] == pooled[:, np.newaxis], axis=2)
+    ours = np.stack([_count_below(values, others) for values, others in zip(x, y, strict=True)]) / m
+    theirs = 1 - np.stack([_count_below(values, others) for values, others in zip(y, x, strict=True)]) / n
+    variance = _sample_variance(ours) / n + _sample_variance(theirs) / m
+    # c^3 - c summed over groups of c equal runs.
+    groups = [np.unique(pooled, return_counts=True)[1].astype(np.float64) for pooled in np.concatenate([x, y], axis=1)]
     size = n + m
-    tied = np.sum(equal.astype(np.float64) ** 2 - 1, axis=1) / (size**3 - size)
-    return above.mean(axis=(1, 2)), variance, (size + 1) / (12 * n * m) * (1 - tied)
+    tied = np.array([np.sum(counts**3 - counts) for counts in groups]) / (size**3 - size)
+    return ours.mean(axis=1), variance, (size + 1) / (12 * n * m) * (1 - tied)
+
+
+def _count_below(values: Floats, others: Floats) -> Floats:
+    """Return how many of the others lie below each value, those that equal it half."""
+    ordered = np.sort(others)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / 2
 
 
 def _sample_variance(values: Floats) -> Floats:
@@ -219,21 +233,74 @@ def _sample_variance(values: Floats) -> Floats:
 
 def _doubled_ranks(values: Floats) -> NDArray[np.int64]:
     """Return twice the mid-ranks from 1: whole numbers also for ties."""
-    below = np.sum(values[:, np.newaxis] > values, axis=1)
-    equal = np.sum(values[:, np.newaxis] == values, axis=1)
-    return np.asarray(2 * below + equal + 1, dtype=np.int64)
+    return np.asarray(2 * _count_below(values, values) + 1, dtype=np.int64)
 
 
-@lru_cache(maxsize=4096)
-def _rank_sums(ranks: tuple[int, ...], chosen: int) -> Floats:
-    """Return P(sum of the ranks of `chosen` of the runs = s) for s = 0, 1, ..., every choice equally likely."""
-    largest = sum(ranks[-chosen:])
-    ways = np.zeros((chosen + 1, largest + 1))
-    ways[0, 0] = 1.0
-    for rank in ranks:
-        # Right-hand side first: each run is taken at most once.
-        ways[1:, rank:] = ways[1:, rank:] + ways[:-1, : largest + 1 - rank]
-    return np.asarray(ways[chosen] / ways[chosen].sum())
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """The distribution of a rank sum on its lattice."""
+
+    lowest: int
+    step: int
+    shares: Floats
+    """Probability of `lowest`, `lowest + step`, ..."""
+
+    def turned(self) -> _Sums:
+        """Return the distribution of the sum's negative."""
+        return _Sums(-self.lowest - self.step * (len(self.shares) - 1), self.step, self.shares[::-1])
+
+    def on(self, step: int) -> Floats:
+        """Return the probabilities on a finer lattice."""
+        spread = np.zeros((len(self.shares) - 1) * (self.step // step) + 1)
+        spread[:: self.step // step] = self.shares
+        return spread
+
+    def plus(self, other: _Sums) -> _Sums:
+        """Return the distribution of the sum of two independent ones."""
+        step = math.gcd(self.step, other.step)
+        return _Sums(self.lowest + other.lowest, step, np.convolve(self.on(step), other.on(step)))
+
+
+def _tail(first: _Sums, second: _Sums, least: int) -> float:
+    """Return P(first + second >= least)."""
+    above = np.concatenate([np.cumsum(second.shares[::-1])[::-1], [0.0]])
+    missing = least - second.lowest - (first.lowest + first.step * np.arange(len(first.shares)))
+    return float(first.shares @ above[np.clip(-(-missing // second.step), 0, len(above) - 1)])
+
+
+@lru_cache(maxsize=64)
+def _halves(ties: tuple[tuple[tuple[int, ...], int], ...]) -> tuple[_Sums, _Sums]:
+    """Return two distributions whose sum is that of all environments' rank sums.
+
+    Without ties most pairs and re-analyses share one, for it depends on the numbers of runs alone.
+    """
+    parts = sorted((_rank_sums(*one) for one in ties), key=lambda part: len(part.shares))
+    while len(parts) > 2:  # noqa: PLR2004 - two halves
+        parts = sorted([parts[0].plus(parts[1]), *parts[2:]], key=lambda part: len(part.shares))
+    return parts[0], parts[1] if len(parts) > 1 else _Sums(0, 1, np.ones(1))
+
+
+@lru_cache(maxsize=128)
+def _rank_sums(ranks: tuple[int, ...], chosen: int) -> _Sums:
+    """Return the distribution of the sum of the ranks of `chosen` of the runs, every choice equally likely.
+
+    Ranks are counted from the middle one and taken from there outwards, so that the sums stay few for long.
+    """
+    middle = ranks[len(ranks) // 2]
+    step = math.gcd(*(rank - middle for rank in ranks)) or 1
+    away = sorted(((rank - middle) // step for rank in ranks), key=abs)
+    low, high = -sum(min(one, 0) for one in away), sum(max(one, 0) for one in away)
+    ways = np.zeros((chosen + 1, low + high + 1))
+    ways[0, low] = 1.0
+    first = last = low
+    for place, one in enumerate(away):
+        # Only so many chosen as can still become `chosen`; the right-hand side is taken before any is changed.
+        fewest, most = max(1, chosen - len(away) + place + 1), min(place + 1, chosen)
+        ways[fewest : most + 1, first + one : last + one + 1] += ways[fewest - 1 : most, first : last + 1]
+        first, last = first + min(one, 0), last + max(one, 0)
+    there = np.flatnonzero(ways[chosen])
+    shares = ways[chosen, there[0] : there[-1] + 1]
+    return _Sums(chosen * middle + step * (int(there[0]) - low), step, shares / shares.sum())
 
 
 def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan, stream: Stream | None) -> Pair:
