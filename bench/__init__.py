@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # `typing` is slow to import, and the command must listen to Ctrl-C as early as can be
 if TYPE_CHECKING:
+    from typing import Any
+
     from bench.pipeline import load
     from bench.pipeline.policies import load_policy
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.analysis.compare import holm, permutation_p, superiority, wilson_p
-from bench.cli import app, main
+from bench.cli.app import app, main
 from bench.errors import BenchError
 from bench.pipeline import open_experiment
 from bench.pipeline.comparing import compare

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError
 from bench.imports import Hints, imported, read_source
 from bench.imports.evaluations import read_evaluations

@@ -30,7 +30,7 @@ from bench.analysis.published import (
 )
 from bench.analysis.scores import Cell
 from bench.analysis.versus import cells_of
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError
 from bench.pipeline import RunOptions, open_experiment, references
 from bench.pipeline.reproduce import CellPlan, judge, open_table, reproduction, rerun, write_page

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench.analysis.advice import advise
 from bench.analysis.evidence import Ground, Question, Source, grounds, race, scores
 from bench.analysis.transfer import CLOSE, likeness, same
-from bench.cli import main
+from bench.cli.app import main
 from bench.cli.which import count
 from bench.environments.traits import shipped
 from bench.errors import BenchError

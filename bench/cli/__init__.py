@@ -3,6 +3,6 @@
 0: all done. 1: some trials failed or are missing, or a file cannot be written. 2: the input is wrong. 130: interrupted.
 """
 
-from bench.cli.app import app, main
+from bench.cli.entry import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

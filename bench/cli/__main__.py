@@ -1,5 +1,5 @@
 """`python -m bench.cli` in, the same as `bench` out."""
 
-from bench.cli.app import main
+from bench.cli.entry import main
 
 main()
