@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
+from typing import TypeVar
 
 from bench.errors import WriteError
 from bench.plain import printable
+
+T = TypeVar("T")
+TRIES = 3
+ABANDONED_SECONDS = 3600.0
+"""A temporary file of another machine that is older belongs to a writer that is gone."""
 
 
 def replace(path: Path, text: str) -> None:
@@ -27,12 +36,14 @@ def replace(path: Path, text: str) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give the path of a file to be written, which takes the place of `path` once all went well and else goes."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}{mine()}")
     try:
         yield temporary
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        # On a full disk it would stand in the way of the next try.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 
@@ -64,3 +75,51 @@ def publishing(path: Path) -> Iterator[Path]:
             yield temporary
     except OSError as error:
         raise WriteError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def write_into(folder: Path, write: Callable[[], T]) -> T:
+    """Make `folder` and return what `write` returns; again where somebody removes the folder at this very moment."""
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError, FileExistsError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return write()
+    folder.mkdir(parents=True, exist_ok=True)
+    return write()
+
+
+def mine() -> str:
+    """Return how the name of a temporary file or folder of this process ends, by which `sweep` knows its writer."""
+    return f".{_host()}.{os.getpid()}.tmp"
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files and folders in `folder` whose writers are gone."""
+    for temporary in folder.glob("*.tmp"):
+        with suppress(OSError):
+            if not _abandoned(temporary):
+                continue
+            if temporary.is_dir():
+                rmtree(temporary)
+            else:
+                temporary.unlink()
+
+
+def _abandoned(temporary: Path) -> bool:
+    *_, host, process, _ = ("", "", *temporary.name.rsplit(".", 3))
+    if host == _host() and process.isdecimal() and not _runs(int(process)):
+        return True
+    return time.time() - temporary.stat().st_mtime > ABANDONED_SECONDS
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-")
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's, or no process id at all
+        return True
+    return True

@@ -88,11 +88,13 @@ BAD: dict[str, tuple[str, str]] = {
     "eats": ("out_of_memory", "its limit is 0.2 GB"),
     "eats_through_a_child": ("out_of_memory", "its limit is 0.2 GB"),
     "unreadable": ("exception", "UnpicklingError: made with another version"),
-    "unsendable": ("exception", "could not be started"),
-    "homeless": ("exception", "log cannot be written"),
-    "no_such_device": ("exception", "could not be started"),
 }
-GOOD = ("finishes_with_family", "chatters", *(f"innocent-{number}" for number in range(8)))
+HINDERED: dict[str, str] = {
+    "unsendable": "the trial cannot be started",
+    "homeless": "the trial's log cannot be written (Not a directory)",
+    "no_such_device": "the trial cannot be started (DeviceError",
+}
+GOOD = ("finishes_with_family", "vanished", "chatters", *(f"innocent-{number}" for number in range(8)))
 
 
 def _mixed_jobs(root: Path) -> list[Job]:
@@ -107,11 +109,13 @@ def _mixed_jobs(root: Path) -> list[Job]:
     }
     special: dict[str, Work] = {"unreadable": misbehaviour.Unreadable(), "unsendable": lambda _job, _report: None}
     jobs = []
-    for name in [*BAD, *GOOD]:
+    for name in [*BAD, *HINDERED, *GOOD]:
         work: Work = special.get(name, getattr(misbehaviour, name, misbehaviour.innocent))
         jobs.append(make_job(root, work, label=name, limits=limits.get(name, Limits())))
     jobs = [replace(job, device="cuda:many") if job.trial.label == "no_such_device" else job for job in jobs]
+    (root / "vanished-0").rmdir()
     (root / "homeless-0").rmdir()
+    (root / "homeless-0").touch()
     # Bad and good in turn, so that they share the machine.
     return jobs[::3] + jobs[1::3] + jobs[2::3]
 
@@ -133,10 +137,20 @@ def test_each_way_to_fail_is_told_by_its_kind(mixed: dict[str, Ended], name: str
     assert message in failure.message
 
 
+@pytest.mark.parametrize("name", HINDERED)
+def test_what_keeps_the_harness_from_running_a_trial_is_no_outcome_of_it(mixed: dict[str, Ended], name: str) -> None:
+    end = mixed[name]
+    assert (end.failure, end.done) == (None, False)
+    assert end.hindrance is not None
+    assert end.hindrance.kind == "hindered"
+    assert end.hindrance.message.startswith(str(end.job.folder))
+    assert HINDERED[name] in end.hindrance.message
+
+
 def test_no_bad_trial_harms_a_good_one(mixed: dict[str, Ended]) -> None:
     assert [mixed[name].failure for name in GOOD] == [None] * len(GOOD)
-    results = [mixed[name].job.folder / "result" for name in GOOD if name.startswith("innocent")]
-    assert [path.read_text() for path in results] == ["well"] * 8
+    results = [mixed[name].job.folder / "result" for name in GOOD if name.startswith(("innocent", "vanished"))]
+    assert [path.read_text() for path in results] == ["well"] * 9
 
 
 def test_no_process_is_left_behind(mixed: dict[str, Ended]) -> None:

@@ -4,8 +4,11 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bench.errors import StoreError
+from bench.errors import BusyError, StoreError
 from bench.records import Curve, Failure, Final, Record
-from bench.store import BusyError, Store, claim, keep, read
+from bench.store import Store, claim, keep, read
 from tests.making import small_trial
 
 FLOATS = st.floats(allow_infinity=False, allow_nan=False)
@@ -139,6 +142,46 @@ def test_a_trial_that_another_process_holds_is_running_and_cannot_be_claimed(tmp
             pass
         store.tidy(record().trial)
         assert folder.exists()
+
+
+def test_a_lock_that_was_tidied_away_while_another_waited_for_it_is_not_taken_for_the_folder_s(tmp_path: Path) -> None:
+    # One process removes the lock while it holds it, as tidying does; who has opened the old file must not go on.
+    folder, free = tmp_path / "trial", 0
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(20):
+            free += sum(threads.map(_works_alone, [folder] * 4))
+            assert not (folder / "alone").exists()
+    assert free >= 20
+
+
+def _works_alone(folder: Path) -> bool:
+    try:
+        with claim(folder):
+            (folder / "alone").open("x").close()
+            time.sleep(0.001)
+            (folder / "alone").unlink()
+            (folder / "lock").unlink()
+    except BusyError:
+        return False
+    return True
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_claim_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    host = socket.gethostname().replace(".", "-")
+    names = {
+        f"trial.json.{host}.{gone.pid}.tmp": False,
+        f"trial.json.{host}.{os.getppid()}.tmp": True,
+        "trial.json.elsewhere.1.tmp": True,
+        "failure.json.elsewhere.2.tmp": False,
+    }
+    for name in names:
+        (tmp_path / name).touch()
+    an_hour_ago = time.time() - 3601
+    os.utime(tmp_path / "failure.json.elsewhere.2.tmp", (an_hour_ago, an_hour_ago))
+    with claim(tmp_path):
+        assert {name: (tmp_path / name).exists() for name in names} == names
 
 
 def test_a_killed_owner_leaves_the_trial_free_at_once(tmp_path: Path) -> None:

@@ -37,11 +37,12 @@ from bench.cli.terminal import (
     say,
     say_document,
     say_event,
+    say_hindrances,
     say_json,
     say_table,
 )
 from bench.cli.which import which
-from bench.errors import BenchError, SuiteError, WriteError
+from bench.errors import BenchError, HindranceError, SuiteError, WriteError, hindering
 from bench.files import publish
 
 if TYPE_CHECKING:
@@ -146,18 +147,20 @@ def run(
 
     if sequential is None:
         jobs = pipeline.prepare(experiment, options)
-        _say_warnings(experiment)
+        _say_warnings(experiment, pipeline.lock_note(experiment) if jobs else "")
         with show(experiment, jobs) as display:
             summary = pipeline.run(experiment, jobs, display.hear)
     else:
-        _say_warnings(experiment)
+        _say_warnings(experiment, pipeline.lock_note(experiment))
         sequential, summary = _run_sequential(sequential, options, show, tell=not quiet and not as_json)
         experiment = sequential.due
-    page = pipeline.write_report(experiment) if report and summary.done + summary.failed else None
+    page = _reported(experiment) if report and summary.done + summary.failed else None
     if sequential is not None:
         _say_course(sequential, as_json=as_json)
-    _say_summary(experiment, summary, page, as_json=as_json)
-    raise typer.Exit(summary.exit_code)
+    _say_summary(experiment, summary, page if isinstance(page, Path) else None, as_json=as_json)
+    if isinstance(page, BenchError):
+        complain(page, "bench: ")
+    raise typer.Exit(summary.exit_code or int(isinstance(page, BenchError)))
 
 
 @app.command()
@@ -324,7 +327,18 @@ def main() -> None:
         sys.exit(2)
     except BenchError as error:
         complain(error, "bench: ")
-        sys.exit(1 if isinstance(error, WriteError) else 2)
+        sys.exit(1 if isinstance(error, WriteError | HindranceError) else 2)
+
+
+def _reported(experiment: Experiment) -> Path | BenchError:
+    """Write the report; return its page, or why there is none: what was run is kept in any case."""
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    try:
+        with hindering(pipeline.REPORTS / experiment.suite.name, "the report cannot be written"):
+            return pipeline.write_report(experiment)
+    except (HindranceError, WriteError) as error:
+        return error
 
 
 def _document_file(to: Path | None, experiment: Experiment, kind: str, reports: int) -> Path | None:
@@ -450,8 +464,8 @@ def _core_time(seconds: float) -> str:
     return duration(seconds) if seconds else ""
 
 
-def _say_warnings(experiment: Experiment) -> None:
-    for warning in experiment.plan.warnings:
+def _say_warnings(experiment: Experiment, *more: str) -> None:
+    for warning in filter(None, (*experiment.plan.warnings, *more)):
         note(f"note: {warning}")
 
 
@@ -468,6 +482,8 @@ def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *,
             say(f"  {cell.label} on {cell.environment}, {reason}", "red")
     if summary.failed:
         say("  logs lie in each trial's folder; `bench run --retry-failed` tries them again")
+    if summary.hindered:
+        say_hindrances(summary.hindered, summary.hindrances)
     if summary.elsewhere:
         say(f"{summary.elsewhere} trials are being run by another `bench run` on this folder")
     if summary.interrupted:

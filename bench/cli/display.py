@@ -17,7 +17,7 @@ from bench.cli.tally import CellTally, Tally, cell_of, duration
 from bench.plain import json_text, plain
 
 if TYPE_CHECKING:
-    from bench.runner.jobs import Ended, Event, Job
+    from bench.runner.jobs import Ended, Event, Hindrance, Job
 
 BAR_WIDTH = 20
 PLAIN_EVERY_SECONDS = 30.0
@@ -103,8 +103,9 @@ class JsonDisplay(_Base):
             line |= {
                 "seconds": round(event.seconds, 3),
                 "failure": event.failure and {"kind": event.failure.kind, "message": event.failure.message},
+                "hindrance": event.hindrance and {"kind": event.hindrance.kind, "message": event.hindrance.message},
                 "will_retry": event.will_retry,
-                "mean_return": latest.latest if latest and event.failure is None else None,
+                "mean_return": latest.latest if latest and event.done else None,
                 "done": self.tally.done,
                 "failed": self.tally.failed,
                 "total": self.tally.total,
@@ -130,7 +131,12 @@ class PlainDisplay(_Base):
     def show_end(self, event: Ended) -> None:
         """Say what became of a trial."""
         trial = event.job.trial
-        what = f"FAILED, {event.failure.kind}: {event.failure.message}" if event.failure else _final(self.tally, event)
+        if event.hindrance:
+            what = _hindered(event.hindrance)
+        elif event.failure:
+            what = f"FAILED, {event.failure.kind}: {event.failure.message}"
+        else:
+            what = _final(self.tally, event)
         self._say(f"{trial.label} on {trial.environment}, seed {trial.seed}: {what}")
 
     def _say(self, what: str) -> None:
@@ -158,9 +164,12 @@ class LiveDisplay(_Base):
         self._live.__exit__(kind, error, trace)
 
     def show_end(self, event: Ended) -> None:
-        """Let failures scroll by above the table; the rest is in it."""
+        """Let failures and hindrances scroll by above the table; the rest is in it."""
+        trial = event.job.trial
+        if event.hindrance:
+            told = f"{trial.label} on {trial.environment}, seed {trial.seed}: {_hindered(event.hindrance)}"
+            self._live.console.print(Text(told, style="yellow"))
         if event.failure:
-            trial = event.job.trial
             self._live.console.print(
                 Text(
                     plain(f"{trial.label} on {trial.environment}, seed {trial.seed} failed, {event.failure.kind}: "),
@@ -225,6 +234,12 @@ def _bar(cell: CellTally, at_work: float) -> Text:
     waiting = max(0, BAR_WIDTH - done - failed - running)
     bar = Text("━" * done, style="green") + Text("✗" * failed, style="red") + Text("╸" * running, style="cyan")
     return bar + Text("·" * waiting, style="dim")
+
+
+def _hindered(hindrance: Hindrance) -> str:
+    if hindrance.kind == "elsewhere":
+        return "left to another `bench run` on this folder"
+    return f"NOT RUN TO ITS END: {hindrance.message}"
 
 
 def _for_good(event: Event) -> Ended | None:

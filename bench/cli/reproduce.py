@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.tally import duration
-from bench.cli.terminal import Terminal, grid, say, say_grid, say_json, say_table
+from bench.cli.terminal import Terminal, grid, note, say, say_grid, say_hindrances, say_json, say_table
 
 if TYPE_CHECKING:
     from bench.cli.display import Display
@@ -71,6 +71,8 @@ def reproduce(
     summary = None
     if run:
         options = pipeline.RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
+        if advice := pipeline.lock_note(opened.experiment):
+            note(f"note: {advice}")
         summary = reproduction.rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
     # The page is about the whole table, whatever part of it this command was asked for.
     whole = reproduction.open_table(table, seeds=seeds, results=results)
@@ -168,6 +170,8 @@ def _say(
         say(f"{count} trials of {root} are the very same and count here")
     if summary is not None and summary.failed:
         say(f"{summary.failed} trials failed; --retry-failed tries them again", "red")
+    if summary is not None and summary.hindered:
+        say_hindrances(summary.hindered, summary.hindrances)
     if summary is not None and summary.interrupted:
         say("interrupted; everything finished is kept, the same command goes on from here")
     say(f"report: {page}", whole=True)

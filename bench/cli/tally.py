@@ -75,9 +75,9 @@ class Tally:
                 at_work = self.running.setdefault(trial.fingerprint, Running(trial, now))
                 at_work.steps, at_work.train_seconds = progress.steps, progress.train_seconds
                 at_work.latest = progress.mean_return if progress.mean_return is not None else at_work.latest
-            case Ended(failure=failure, seconds=seconds, will_retry=will_retry):
+            case Ended(failure=failure, seconds=seconds, will_retry=will_retry, hindrance=hindrance):
                 last = self.running.pop(trial.fingerprint, None)
-                if will_retry:
+                if will_retry or hindrance is not None:
                     return
                 if failure is not None:
                     cell.failed += 1

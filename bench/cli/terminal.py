@@ -26,6 +26,10 @@ class Terminal(Console):
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
 
+    def on_broken_pipe(self) -> None:
+        """Let it be known that nobody reads any more: a run ends its trials then, where rich would end the process."""
+        raise BrokenPipeError
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as the console does, and clean what is no control of its own."""
         for segment in super().render(renderable, options):
@@ -47,6 +51,19 @@ def say(text: str, style: str | None = None, *, whole: bool = False) -> None:
 def note(text: str) -> None:
     """Print one line of advice to standard error."""
     Terminal(stderr=True).print(plain(text), style="yellow")
+
+
+def say_hindrances(trials: int, reasons: Sequence[str]) -> None:
+    """Say that trials were not run to their end for no fault of theirs, and the first reasons."""
+    were = "1 trial was" if trials == 1 else f"{trials} trials were"
+    say(f"{were} not run to the end for a reason outside of the trial; the same command tries again", "yellow")
+    for reason in reasons[:_REASONS_SHOWN]:
+        say(f"  {reason}", "yellow", whole=True)
+    if (more := len(reasons) - _REASONS_SHOWN) > 0:
+        say(f"  and {more} more", "yellow")
+
+
+_REASONS_SHOWN = 3
 
 
 def complain(error: BenchError, before: str = "") -> None:

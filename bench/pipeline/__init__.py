@@ -4,7 +4,7 @@ The heavy rooms are imported where they are used: `bench --help` and `bench stat
 """
 
 from bench.pipeline.asking import Asked
-from bench.pipeline.execution import RunOptions, Summary, carry_out, prepare, run
+from bench.pipeline.execution import RunOptions, Summary, carry_out, lock_note, prepare, run
 from bench.pipeline.experiment import (
     RESULTS,
     SUITE_COPY,
@@ -51,6 +51,7 @@ __all__ = [
     "export",
     "gather",
     "load",
+    "lock_note",
     "measured_seconds",
     "open_experiment",
     "prepare",

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from bench import store as stored
 from bench.catalog import Environment, find_algorithm
-from bench.errors import BenchError
+from bench.errors import BenchError, HindranceError
 from bench.pipeline.experiment import Experiment, default_workers, measured_seconds
 from bench.plan import expected_seconds
 from bench.records import Trial
 from bench.store import Store
 
 if TYPE_CHECKING:
-    from bench.runner.jobs import Closing, Ended, Event, Executor, Job, Report
+    from bench.runner.jobs import Closing, Ended, Event, Job, Report
+    from bench.runner.local import LocalExecutor
+
+ENOUGH_HINDRANCES = 3
+"""So many one after the other, with no trial between that ended by itself, and nothing further is started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class Summary:
     elsewhere: int
     """Trials that another `bench run` on the same folder is running."""
     interrupted: bool
+    hindered: int = 0
+    """Trials that the harness could not run or keep, for no fault of theirs; they are missing."""
+    hindrances: tuple[str, ...] = ()
+    """Why, each reason once."""
 
     @property
     def exit_code(self) -> int:
@@ -70,38 +78,60 @@ def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
 def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], None]) -> Summary:
     """Run the jobs; tell `listen` every event; keep every failure.
 
-    The first Ctrl-C ends the trials at work and keeps what is finished; the second kills.
+    The first Ctrl-C (SIGTERM, SIGHUP) ends the trials at work and keeps what is finished; the second kills. A listener
+    that nobody listens to any more, because the terminal or the pipe it writes to is closed, is an interrupt, too.
+
+    Raises:
+        HindranceError: nothing can be written to the results folder.
     """
     from bench.runner.local import LocalExecutor  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-    if experiment.text:
-        experiment.store.keep_suite(experiment.text)
     executor = LocalExecutor(jobs[0].workers if jobs else 1)
-    with _interrupts(executor.stop) as interrupted:
-        _follow(executor, jobs, experiment.store, listen)
-    for job in jobs:
-        experiment.store.tidy(job.trial)
-    states = Counter(experiment.store.state(trial) for trial in experiment.plan.trials)
+    with _interrupts(executor.stop) as came:
+        if experiment.text:
+            experiment.store.keep_suite(experiment.text)
+        course = _Course(executor, experiment.store, listen)
+        course.follow(jobs)
+        states = Counter(experiment.store.state(trial) for trial in experiment.plan.trials)
     return Summary(
         planned=len(experiment.plan.trials),
         done=states["done"],
         failed=states["failed"],
         elsewhere=states["running"],
-        interrupted=bool(interrupted),
+        interrupted=bool(came) or course.unheard,
+        hindered=len(course.hindrances),
+        hindrances=tuple(dict.fromkeys(course.hindrances)),
     )
 
 
 def carry_out(job: Job, report: Report) -> Closing | None:
-    """Run one job in its worker, unless another process holds it or has done it; the record is on disk afterwards."""
+    """Run one job in its worker, unless another process has done it; the record is on disk afterwards.
+
+    Raises:
+        BusyError: another process holds it.
+        HindranceError: the folder cannot be claimed, or the record not be kept.
+    """
     from bench.runner.trial import run_trial  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-    try:
-        with stored.claim(job.folder):
-            if not stored.is_done(job.folder):
-                return run_trial(job, report, keep=stored.keep)
-    except stored.BusyError as busy:
-        print(busy)  # noqa: T201 - a worker's standard output is its log
+    with stored.claim(job.folder):
+        if not stored.is_done(job.folder):
+            return run_trial(job, report, keep=stored.keep)
     return None
+
+
+def lock_note(experiment: Experiment) -> str:
+    """Make the results folder; return what to know where its file system has no locks, nothing otherwise.
+
+    Raises:
+        HindranceError: nothing can be written there.
+    """
+    if experiment.store.prepare():
+        return ""
+    return (
+        f"{experiment.store.root} lies on a file system without locks (flock): trials are claimed by files with a "
+        "heartbeat instead. Should a machine vanish, its trials are free again after ten minutes; with --results on a "
+        "local disk they would be at once"
+    )
 
 
 def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
@@ -116,12 +146,10 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
     measured = measured_seconds(experiment)
     jobs = []
     for trial, device in zip(trials, placed, strict=True):
-        folder = store.folder(trial)
-        folder.mkdir(parents=True, exist_ok=True)
         jobs.append(
             Job(
                 trial=trial,
-                folder=folder,
+                folder=store.folder(trial),
                 work=carry_out,
                 limits=experiment.suite.limits,
                 device=device,
@@ -137,10 +165,8 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
 
 def _wanted(store: Store, trial: Trial, *, retry_failed: bool) -> bool:
     state = store.state(trial)
-    if state == "failed" and retry_failed:
-        store.forget_failure(trial)
-        return True
-    return state == "missing"
+    # A failure stays on disk until the new attempt has an outcome.
+    return state == "missing" or (state == "failed" and retry_failed)
 
 
 def _device_traits(trial: Trial, environment: Environment) -> Any:
@@ -167,26 +193,64 @@ def _preload(trial: Trial) -> tuple[str, ...]:
     return tuple(modules)
 
 
-def _follow(executor: Executor, jobs: Sequence[Job], store: Store, listen: Callable[[Event], None]) -> None:
-    from bench.runner.jobs import Ended  # noqa: PLC0415 - see bench/pipeline/__init__.py
+class _Course:
+    """One run: what was started, what hindered it, and whether anybody still listens."""
 
-    with closing(executor.events(jobs)) as events:
-        for event in events:
-            if isinstance(event, Ended):
-                _keep_failure(event, store)
-            listen(event)
+    def __init__(self, executor: LocalExecutor, store: Store, listen: Callable[[Event], None]) -> None:
+        self._executor, self._store, self._listen = executor, store, listen
+        self._in_a_row = 0
+        self.hindrances: list[str] = []
+        self.unheard = False
 
+    def follow(self, jobs: Sequence[Job]) -> None:
+        """Run the jobs; keep failures, tell everything, and tidy what was started and came to nothing."""
+        from bench.runner.jobs import Ended, Started  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-def _keep_failure(event: Ended, store: Store) -> None:
-    if event.failure is not None and not event.will_retry:
+        started = {}
+        with closing(self._executor.events(jobs)) as events:
+            for event in events:
+                if isinstance(event, Started):
+                    started[event.job.trial.fingerprint] = event.job.trial
+                self._tell(self._kept(event) if isinstance(event, Ended) else event)
+        for trial in started.values():
+            self._store.tidy(trial)
+
+    def _kept(self, event: Ended) -> Ended:
+        """Keep a failure that is final; return the event, or the hindrance that this has met."""
         from bench.runner import provenance  # noqa: PLC0415 - see bench/pipeline/__init__.py
+        from bench.runner.jobs import Hindrance  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-        store.keep_failure(replace(event.failure, provenance=provenance.describe()))
+        if event.failure is not None and not event.will_retry:
+            try:
+                self._store.keep_failure(replace(event.failure, provenance=provenance.describe()))
+            except HindranceError as error:
+                event = replace(event, failure=None, hindrance=Hindrance(error.kind, str(error)))
+        self._weigh(event)
+        return event
+
+    def _weigh(self, event: Ended) -> None:
+        """Start nothing further where nothing can work any more."""
+        if event.hindrance is None:
+            self._in_a_row = 0
+        elif event.hindrance.kind != "elsewhere":
+            self._in_a_row += 1
+            self.hindrances.append(event.hindrance.message)
+            if event.hindrance.kind == "halted" or self._in_a_row >= ENOUGH_HINDRANCES:
+                self._executor.drain()
+
+    def _tell(self, event: Event) -> None:
+        if self.unheard:
+            return
+        try:
+            self._listen(event)
+        except BrokenPipeError:
+            self.unheard = True
+            self._executor.stop()
 
 
 @contextmanager
 def _interrupts(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Call `stop` at SIGINT and SIGTERM instead of raising; yield the signals that have come."""
+    """Call `stop` at SIGINT, SIGTERM and SIGHUP instead of raising; yield the signals that have come."""
     came: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -194,7 +258,10 @@ def _interrupts(stop: Callable[[], None]) -> Iterator[list[int]]:
         came.append(number)
         stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup asks for
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield came
     finally:

@@ -38,7 +38,7 @@ class Job:
 
     trial: Trial
     folder: Path
-    """Exists; the worker writes only here."""
+    """Made when the trial is started; the worker writes only here."""
     work: Work
     """Picklable: a module-level function or a partial of one."""
     limits: Limits = field(default_factory=Limits)
@@ -82,21 +82,36 @@ class Slowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Hindrance:
+    """Why the harness could not run or keep a trial, which is no outcome of it: the trial stays missing."""
+
+    kind: str
+    """`hindered` (this trial), `halted` (any trial would be: a full disk, say) or `elsewhere` (others run it)."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
-    """A job is over: `failure` is None when its record lies in its folder."""
+    """A job is over: its record lies in its folder, or it failed, or the harness was hindered."""
 
     job: Job
     failure: Failure | None
     seconds: float
     will_retry: bool = False
     """The failure's kind is one that is tried again; the job will be started once more as the next attempt."""
+    hindrance: Hindrance | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the record lies in the job's folder."""
+        return self.failure is None and self.hindrance is None
 
 
 Event = Started | Progressed | Slowed | Ended
 
 
 class Executor(Protocol):
-    """The whole interface: one method, and failures are values."""
+    """The whole interface: one method, and failures and hindrances are values."""
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
         """Run all jobs and tell what happens; every job has exactly one last `Ended` unless the run is interrupted.

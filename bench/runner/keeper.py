@@ -17,12 +17,15 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing import Pipe, forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import psutil
 
+from bench.errors import HindranceError, hindering
+from bench.files import write_into
 from bench.runner.jobs import Progress
 from bench.runner.log import CappedLog
 from bench.runner.vigil import ADVICE, Vigil
@@ -56,7 +59,7 @@ class Verdict:
     """How a trial ended."""
 
     kind: str
-    """One of FAILURE_KINDS, `done`, or `stopped` (because we were told to end it)."""
+    """One of FAILURE_KINDS or HINDRANCES, `done`, or `stopped` (because we were told to end it)."""
     message: str = ""
     traceback: str = ""
     steps: int = 0
@@ -74,12 +77,15 @@ def keep(order: Order, line: Connection) -> None:
     _stand_apart()
     start = time.monotonic()
     try:
-        log = CappedLog(order.log)
-    except OSError as error:
-        verdict = Verdict("exception", f"the trial's log cannot be written: {error}")
-    else:
+        with hindering(order.log, "the trial's log cannot be written"):
+            log = write_into(order.log.parent, partial(CappedLog, order.log))
         log.write(_heading(order))
-        verdict = _Watch(order, line, log, start).verdict()
+        with hindering(order.log.parent, "the trial's process cannot be started"):
+            watch = _Watch(order, line, log, start)
+    except HindranceError as error:
+        verdict = Verdict(error.kind, str(error))
+    else:
+        verdict = watch.verdict()
         log.settle()
     with contextlib.suppress(OSError):
         line.send(verdict)
@@ -87,8 +93,10 @@ def keep(order: Order, line: Connection) -> None:
 
 def _stand_apart() -> None:
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    # The fork server holds them back, from its first moment on.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     adopt_orphans()
     # multiprocessing gives every child the pipe whose closing tells the fork server to go; while a trial held it, the
     # server would outlive a killed supervisor. A fork server started by the trial itself gets a pipe of its own.

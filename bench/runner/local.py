@@ -17,13 +17,14 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import Pipe, get_context
+from multiprocessing import Pipe, forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 
+from bench.errors import HINDRANCES, HindranceError, hindrance
 from bench.records import Failure
 from bench.runner.devices import worker_environment
-from bench.runner.jobs import Ended, Event, Job, Progress, Progressed, RetryPolicy, Slowed, Started
+from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
 from bench.runner.keeper import KILL, STOP, Hatched, Verdict, keep
 from bench.runner.orphans import end_orphans
 from bench.runner.vigil import Vigil
@@ -37,6 +38,8 @@ _PATIENCE_SECONDS = 10.0
 _OVERDUE_GRACES = 3
 """How many grace periods after a limit the keeper must have told how it ended the trial."""
 _LONGEST_WAIT_SECONDS = 3600.0
+_TERMINAL_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+"""What a terminal, or a batch system, sends to every process of a command at once."""
 _LOST_SERVER = 255
 """The exit code multiprocessing gives when the fork server, which would have known, is gone."""
 
@@ -77,6 +80,7 @@ class LocalExecutor:
         self._grace_seconds = grace_seconds
         self._draining = False
         self._stops = 0
+        self._warming_up = False
         self._give_up_at: float | None = None
         self._woken, self._waker = Pipe(duplex=False)
 
@@ -92,6 +96,9 @@ class LocalExecutor:
         self._draining = True
         self._stops += 1
         self._waker.send_bytes(b"stop")
+        if self._warming_up:
+            # Nothing depends on the fork server yet, and it would go on importing for some seconds.
+            _kill(vars(forkserver)["_forkserver"]._forkserver_pid)  # noqa: SLF001  # there is no public way to it
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
         """Run all jobs in their order and tell what happens.
@@ -118,13 +125,40 @@ class LocalExecutor:
     def _fill(self, queue: deque[Job], slots: dict[Connection, _Slot]) -> Iterator[Event]:
         while queue and len(slots) < self._workers and not self._draining:
             job = queue.popleft()
+            self._warming_up = not slots
             try:
-                slot = _start(job, self._grace_seconds)
+                slot = self._start(job)
             except Exception as error:  # noqa: BLE001  # one job that cannot be sent must not stop the others
-                message = f"the trial could not be started: {type(error).__name__}: {error}"
-                yield self._ended(job, Verdict("exception", message), queue)
+                if not self._stops:
+                    told = _not_started(error, job)
+                    yield self._ended(job, Verdict(told.kind, str(told)), queue)
             else:
                 slots[slot.line] = slot
+            finally:
+                self._warming_up = False
+
+    def _start(self, job: Job) -> _Slot:
+        order = Order(
+            payload=pickle.dumps(job),
+            log=job.folder / "log.txt",
+            attempt=job.attempt,
+            threads=job.threads,
+            limits=job.limits,
+            slow_after_seconds=job.slow_after_seconds,
+            environment=worker_environment(job.device, os.environ),
+            grace_seconds=self._grace_seconds,
+        )
+        for attempt in range(_START_ATTEMPTS):
+            if attempt == _START_ATTEMPTS // 2:
+                # One of the preloaded modules must break the server. Without them, whoever imports it fails alone.
+                _FORKSERVER.set_forkserver_preload(list(_OWN_MODULES))
+            # A server that has just died is noticed here; multiprocessing starts another once the death is reported.
+            with contextlib.suppress(OSError, EOFError):
+                return _fork_keeper(job, order)
+            if self._stops:
+                raise InterruptedError(f"{job.trial.name}: stopped before it was started")
+            time.sleep(0.05 * attempt)
+        return _fork_keeper(job, order)
 
     def _given_up(self) -> bool:
         return self._give_up_at is not None and time.monotonic() > self._give_up_at
@@ -177,6 +211,8 @@ class LocalExecutor:
     def _ended(self, job: Job, verdict: Verdict, queue: deque[Job]) -> Ended:
         if verdict.kind == "done":
             return Ended(job, None, verdict.seconds)
+        if verdict.kind in HINDRANCES:
+            return Ended(job, None, verdict.seconds, hindrance=Hindrance(verdict.kind, verdict.message))
         failure = Failure(
             trial=job.trial,
             kind=verdict.kind,
@@ -200,34 +236,19 @@ def _preload(jobs: Sequence[Job]) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _start(job: Job, grace_seconds: float) -> _Slot:
-    order = Order(
-        payload=pickle.dumps(job),
-        log=job.folder / "log.txt",
-        attempt=job.attempt,
-        threads=job.threads,
-        limits=job.limits,
-        slow_after_seconds=job.slow_after_seconds,
-        environment=worker_environment(job.device, os.environ),
-        grace_seconds=grace_seconds,
-    )
-    for attempt in range(_START_ATTEMPTS):
-        if attempt == _START_ATTEMPTS // 2:
-            # One of the preloaded modules must break the server. Without them, whoever imports it fails alone.
-            _FORKSERVER.set_forkserver_preload(list(_OWN_MODULES))
-        # A server that has just died is noticed here; multiprocessing starts another once the death is reported.
-        with contextlib.suppress(OSError, EOFError):
-            return _fork_keeper(job, order)
-        time.sleep(0.05 * attempt)
-    return _fork_keeper(job, order)
+def _not_started(error: Exception, job: Job) -> HindranceError:
+    what = "the trial cannot be started"
+    if isinstance(error, OSError):
+        return hindrance(error, job.folder, what)
+    return HindranceError(f"{job.folder}: {what} ({type(error).__name__}: {error})")
 
 
 def _fork_keeper(job: Job, order: Order) -> _Slot:
     ours, theirs = Pipe()
     process = _FORKSERVER.Process(target=keep, args=(order, theirs), name=f"keeper of {job.trial.name}")
     try:
-        with _server_environment():
-            process.start()
+        _ensure_server()
+        process.start()
     except BaseException:
         ours.close()
         raise
@@ -235,6 +256,28 @@ def _fork_keeper(job: Job, order: Order) -> _Slot:
         theirs.close()
     now = time.monotonic()
     return _Slot(job, process, ours, now, order.grace_seconds, Vigil(job.limits, now), now + job.slow_after_seconds)
+
+
+def _ensure_server() -> None:
+    """Start the fork server if there is none, deaf to the terminal from its first moment on.
+
+    It would turn its ears off by itself, but only after it has imported what it is to preload. Keepers that it forks
+    before they ignore these signals themselves are deaf, too.
+    """
+    with _held_back():
+        resource_tracker.ensure_running()
+    with _held_back(), _server_environment():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """Hold the terminal's signals back; what is started meanwhile never hears them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -276,7 +319,7 @@ def _close(slot: _Slot) -> Verdict:
     if code is None or code < 0 or code == _LOST_SERVER:
         return Verdict("killed", "the process that watched over this trial was killed", "", steps, seconds)
     message = f"the trial's process could not be set up (exit code {code}); its reason is on the standard error output"
-    return Verdict("exited", message, "", steps, seconds)
+    return Verdict("hindered", message, "", steps, seconds)
 
 
 def _overdue(slot: _Slot, now: float) -> str:
@@ -307,6 +350,12 @@ def _silent(line: Connection) -> bool:
     except (EOFError, OSError):
         return True
     return False
+
+
+def _kill(pid: int | None) -> None:
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _kill_group(pid: int | None) -> None:

@@ -19,6 +19,7 @@ from gymnasium import spaces
 
 from bench.catalog import find_algorithm, load
 from bench.errors import OverrunError
+from bench.files import mine
 from bench.records import Curve, Final, Learner, LearnerRequest, Record, Trial
 from bench.runner import provenance
 from bench.runner.evaluation import FEW, MANY, Evaluator, Totals
@@ -43,6 +44,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
     Raises:
         DivergedError: a weight or a return is not finite.
         OverrunError: training does not stop at its budget.
+        HindranceError: the record cannot be written.
         Exception: whatever the algorithm or the environment raises.
     """
     started = datetime.now(UTC)
@@ -101,7 +103,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
 def _close(learner: Learner, evaluator: Evaluator, folder: Path) -> None:
     """Save the policy, whole or not at all, and close the evaluation environments whether that succeeds or not."""
     try:
-        with TemporaryDirectory(prefix="policy.", suffix=".tmp", dir=folder) as saved:
+        with TemporaryDirectory(prefix="policy.", suffix=mine(), dir=folder) as saved:
             learner.save(Path(saved))
             for file in Path(saved).iterdir():
                 file.replace(folder / file.name)

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from bench.errors import DivergedError, OverrunError
+from bench.errors import DivergedError, HindranceError, OverrunError
 from bench.records import Limits
 from bench.runner.jobs import Closing, Job, Progress
 
@@ -107,7 +107,7 @@ def _settle(order: Order, log: int, keeper: int) -> None:
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != keeper:  # it died before the line above
         os._exit(1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -168,6 +168,9 @@ def _exit_code(error: SystemExit) -> int:
 
 
 def _mishap(error: BaseException) -> Mishap:
+    if isinstance(error, HindranceError):
+        sys.stderr.write(f"{error}\n")
+        return Mishap(error.kind, str(error), "")
     text = "".join(traceback.format_exception(error))
     sys.stderr.write(shortened(text))
     message = f"{type(error).__name__}: {error}".removesuffix(": ")

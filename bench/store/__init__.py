@@ -4,7 +4,8 @@
 is the done marker), or `failure.json`, beside `log.txt`, `policy.zip` and, where observations are normalised,
 `vecnormalize.pkl`. A worker writes only its own folder, and holds a lock on it while it works: the operating system
 releases the lock with the process, however it dies, so that nothing stale is left and two runners on one folder share
-the work. `<root>/looks.json` is the journal of a sequential experiment.
+the work (see `bench.store.leases` for file systems without locks). `<root>/looks.json` is the journal of a sequential
+experiment.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.errors import StoreError
-from bench.files import replace
+from bench.errors import HindranceError, StoreError, hindering
+from bench.files import replace, sweep, write_into
 from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Trial
-from bench.store.locks import LOCK, BusyError, claim, held
+from bench.store.locks import LOCK, claim, has_locks, held
 from bench.store.reading import DONE, FAILED, read
 
-__all__ = ["BusyError", "Store", "claim", "is_done", "keep", "read"]
-LOG = "log.txt"
+__all__ = ["Store", "claim", "is_done", "keep", "read"]
+LOG, POLICY = "log.txt", ("policy.zip", "vecnormalize.pkl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +64,50 @@ class Store:
         return read(self.folder(trial))
 
     def keep_failure(self, failure: Failure) -> None:
-        """Write `failure.json`, unless the trial is done after all."""
-        folder = self.folder(failure.trial)
-        if not (folder / DONE).exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / FAILED, {"protocol": PROTOCOL, **asdict(failure)})
+        """Write `failure.json`, unless the trial is done after all.
 
-    def forget_failure(self, trial: Trial) -> None:
-        """Remove `failure.json`, so that the trial is missing again."""
-        (self.folder(trial) / FAILED).unlink(missing_ok=True)
+        Raises:
+            HindranceError: it cannot be written.
+        """
+        folder = self.folder(failure.trial)
+        with hindering(folder / FAILED, "a failure cannot be recorded"):
+            if not (folder / DONE).exists():
+                data = {"protocol": PROTOCOL, **asdict(failure)}
+                write_into(folder, partial(_write, folder / FAILED, data))
 
     def tidy(self, trial: Trial) -> None:
-        """Remove what an interrupted trial left when it left nothing worth reading."""
+        """Remove what an interrupted trial left when it left nothing worth reading and nobody works in its folder."""
         folder = self.folder(trial)
-        if (folder / DONE).exists() or (folder / FAILED).exists() or held(folder):
-            return
-        for name in (LOCK, LOG, "policy.zip", "vecnormalize.pkl"):
-            (folder / name).unlink(missing_ok=True)
-        with suppress(OSError):
+        with suppress(HindranceError, OSError):
+            if not folder.exists():
+                return
+            with claim(folder):
+                if (folder / DONE).exists() or (folder / FAILED).exists():
+                    return
+                # The lock last: whoever waits for it finds that it is gone, and makes the folder anew.
+                for name in (LOG, *POLICY, LOCK):
+                    (folder / name).unlink(missing_ok=True)
             folder.rmdir()
 
+    def prepare(self) -> bool:
+        """Make the root, tidy what killed writers left there, and return whether its file system has locks.
+
+        Raises:
+            HindranceError: nothing can be written there.
+        """
+        locks = has_locks(self.root)
+        sweep(self.root)
+        return locks
+
     def keep_suite(self, text: str) -> None:
-        """Keep the suite file beside its results, so that these can be reported without it."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        replace(self.root / "suite.yaml", text)
+        """Keep the suite file beside its results, so that these can be reported without it.
+
+        Raises:
+            HindranceError: it cannot be written.
+        """
+        with hindering(self.root / "suite.yaml", "the suite cannot be kept beside its results"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            replace(self.root / "suite.yaml", text)
 
     @property
     def journal(self) -> Path:
@@ -93,9 +115,14 @@ class Store:
         return self.root / "looks.json"
 
     def keep_looks(self, data: Mapping[str, Any]) -> None:
-        """Write the journal of a sequential experiment: its design and every look so far."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        _write(self.journal, {"protocol": PROTOCOL, **data})
+        """Write the journal of a sequential experiment: its design and every look so far.
+
+        Raises:
+            HindranceError: it cannot be written.
+        """
+        with hindering(self.journal, "the looks cannot be kept"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            _write(self.journal, {"protocol": PROTOCOL, **data})
 
     def looks(self) -> dict[str, Any] | None:
         """Return the journal, None where no look has been taken.
@@ -123,28 +150,35 @@ def is_done(folder: Path) -> bool:
 
 
 def keep(record: Record, folder: Path) -> None:
-    """Write `trial.json` atomically, last of all; remove the failure of an earlier attempt."""
+    """Write `trial.json` atomically, last of all; remove the failure of an earlier attempt.
+
+    Raises:
+        HindranceError: it cannot be written.
+    """
+    with hindering(folder / DONE, "the record cannot be written"):
+        # Somebody may have removed the folder while the trial was at work: what it found is kept all the same.
+        write_into(folder, partial(_write, folder / DONE, _as_data(record)))
+        (folder / FAILED).unlink(missing_ok=True)
+
+
+def _as_data(record: Record) -> dict[str, Any]:
     curve = {field.name: _listed(getattr(record.curve, field.name)) for field in fields(Curve)}
     final = {"steps": record.final.steps} | {
         name: _listed(getattr(record.final, name)) for name in ("returns", "lengths")
     }
-    _write(
-        folder / DONE,
-        {
-            "protocol": PROTOCOL,
-            "fingerprint": record.trial.fingerprint,
-            "trial": asdict(record.trial),
-            "attempt": record.attempt,
-            "timings": dict(record.timings),
-            "resources": dict(record.resources),
-            "provenance": dict(record.provenance),
-            "settings": dict(record.settings),
-            "cut_episodes": dict(record.cut_episodes),
-            "final": final,
-            "curve": curve,
-        },
-    )
-    (folder / FAILED).unlink(missing_ok=True)
+    return {
+        "protocol": PROTOCOL,
+        "fingerprint": record.trial.fingerprint,
+        "trial": asdict(record.trial),
+        "attempt": record.attempt,
+        "timings": dict(record.timings),
+        "resources": dict(record.resources),
+        "provenance": dict(record.provenance),
+        "settings": dict(record.settings),
+        "cut_episodes": dict(record.cut_episodes),
+        "final": final,
+        "curve": curve,
+    }
 
 
 def _listed(array: Any) -> Any:

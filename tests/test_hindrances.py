@@ -1,0 +1,190 @@
+"""What keeps the harness from its work is told, never recorded as an outcome, and costs nothing that is finished."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import pipeline
+from bench.errors import HaltError, HindranceError, hindering
+from bench.pipeline import RunOptions, carry_out
+from bench.records import Record
+from bench.runner.jobs import Ended, Event, Job, Progress, Started
+from bench.store import read
+from tests.making import TOY, nothing, numbers, run_suite, small_trial, suite_file
+
+SMALL = TOY.replace("[q_learning, softmax_reinforce, random]", "[q_learning]")
+
+
+def run_with(
+    path: Path, results: Path, listen: Callable[[Event], None], *, first: Callable[[], object] = int
+) -> pipeline.Summary:
+    """Plan a run, do something else, and only then run it, one trial after the other."""
+    experiment = pipeline.open_experiment(path, results=results)
+    jobs = pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu"))
+    first()
+    return pipeline.run(experiment, jobs, listen)
+
+
+def test_a_folder_is_made_when_its_trial_starts_and_planning_makes_none(tmp_path: Path) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SMALL), results=tmp_path)
+    assert len(pipeline.prepare(experiment, RunOptions(workers=1))) == 6
+    assert not experiment.store.root.exists()
+
+
+def test_folders_that_vanish_while_they_wait_or_are_at_work_cost_no_trial(tmp_path: Path) -> None:
+    path, results = suite_file(tmp_path, SMALL), tmp_path / "results"
+
+    def vandal(event: Event) -> None:
+        # Whoever tidies here has no eye for what others are doing.
+        for folder in results.glob("*/trials/*") if isinstance(event, Started) else ():
+            if not (folder / "trial.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    summary = run_with(path, results, vandal)
+    assert (summary.done, summary.failed, summary.hindered, summary.exit_code) == (6, 0, 0, 0)
+    disturbed = pipeline.open_experiment(path, results=results)
+    undisturbed, _ = run_suite(path, tmp_path / "undisturbed")
+    assert numbers(disturbed) == numbers(undisturbed)
+
+
+def test_what_a_trial_found_is_kept_though_its_folder_was_removed_under_it(tmp_path: Path) -> None:
+    folder = tmp_path / "trials" / "one"
+
+    def remove(_progress: Progress) -> None:
+        if not (folder / "trial.json").exists():
+            shutil.rmtree(tmp_path / "trials", ignore_errors=True)
+
+    carry_out(Job(small_trial(), folder, nothing), remove)
+    assert isinstance(read(folder), Record)
+    assert (folder / "policy.zip").exists()
+
+
+def test_a_folder_that_cannot_be_made_hinders_its_trial_alone(tmp_path: Path) -> None:
+    path = suite_file(tmp_path, SMALL)
+    experiment = pipeline.open_experiment(path, results=tmp_path)
+    blocked = experiment.store.folder(experiment.plan.trials[0])
+    blocked.parent.mkdir(parents=True)
+    told: list[Event] = []
+    summary = run_with(path, tmp_path, told.append, first=blocked.touch)
+    assert (summary.done, summary.failed, summary.hindered, summary.exit_code) == (5, 0, 1, 1)
+    assert summary.hindrances[0].startswith(f"{blocked}/log.txt: the trial's log cannot be written")
+    hindered = [event for event in told if isinstance(event, Ended) and not event.done]
+    assert [event.failure for event in hindered] == [None]
+    assert not list(tmp_path.rglob("failure.json"))
+    blocked.unlink()
+    assert run_with(path, tmp_path, told.append).exit_code == 0
+
+
+def test_where_nothing_works_any_more_the_run_ends_after_three_tries(tmp_path: Path) -> None:
+    path = suite_file(tmp_path, SMALL)
+    (tmp_path / "small").mkdir()
+    told: list[Event] = []
+    summary = run_with(path, tmp_path, told.append, first=(tmp_path / "small" / "trials").touch)
+    assert (summary.done, summary.hindered, summary.exit_code) == (0, 3, 1)
+    assert not [event for event in told if isinstance(event, Started)]
+
+
+def test_a_failure_that_is_tried_again_stays_on_disk_until_there_is_another_outcome(tmp_path: Path) -> None:
+    crash = '"bench.environments.toy:bench/Crash-v0": {steps: 50, kwargs: {after: 5}}'
+    text = SMALL.replace("bench/Bandit-v0: {steps: 100}", crash).replace("seeds: 3", "seeds: 1")
+    experiment, summary = run_suite(suite_file(tmp_path, text), tmp_path)
+    assert summary.failed == 1
+    assert len(pipeline.prepare(experiment, RunOptions(retry_failed=True))) == 1
+    assert len(list(tmp_path.rglob("failure.json"))) == 1
+
+
+def test_a_refusal_of_the_system_becomes_a_sentence_with_place_reason_and_remedy() -> None:
+    with (
+        pytest.raises(HaltError, match=r"^/x: it cannot be kept \(No space left on device\); make room there"),
+        hindering(Path("/x"), "it cannot be kept"),
+    ):
+        raise OSError(28, "No space left on device")
+    # A library that stumbles over a full disk, and one whose trouble is its own.
+    with pytest.raises(HaltError), hindering(Path("/x"), "it cannot be kept"):
+        raise RuntimeError("unexpected pos 10624 vs 10576") from OSError(28, "No space left on device")
+    with pytest.raises(RuntimeError, match="of its own"), hindering(Path("/x"), "it cannot be kept"):
+        raise RuntimeError("of its own") from OSError(2, "No such file or directory")
+    with pytest.raises(HindranceError) as told, hindering(Path("/x"), "it cannot be kept"):
+        raise PermissionError(13, "Permission denied")
+    assert not isinstance(told.value, HaltError)
+
+
+# --- A disk that is really full, and one that cannot be written to, in a mount namespace of its own.
+
+ON_A_DISK = """
+mount -t tmpfs -o {options} none "$1" || exit 77
+"$2" -m bench.cli run "$3" --results "$1" --no-report --workers 2
+echo "exit $?"
+find "$1" -name failure.json -o -name '*.tmp'
+mount -o remount,rw,size=50m "$1"
+"$2" -m bench.cli run "$3" --results "$1" --no-report --quiet
+echo "exit $?"
+find "$1" -name failure.json -o -name '*.tmp'
+"""
+
+
+def on_a_disk(tmp_path: Path, suite: str, options: str) -> tuple[list[str], str]:
+    (tmp_path / "disk").mkdir()
+    words = [str(tmp_path / "disk"), sys.executable, str(suite_file(tmp_path, suite))]
+    script = ON_A_DISK.format(options=options)
+    unshared = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", *words]
+    done = subprocess.run(unshared, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("this system lets nobody mount a file system")
+    return done.stdout.splitlines(), done.stderr
+
+
+BIG = SMALL.replace("points: 2, episodes: 2", "points: 50, episodes: 100")
+
+
+# Room for nothing but folders, for logs, and for some of the records.
+@pytest.mark.parametrize("size", ["size=4k", "size=40k", "size=150k"])
+def test_a_full_disk_ends_the_run_with_a_sentence_and_the_next_run_goes_on(tmp_path: Path, size: str) -> None:
+    lines, errors = on_a_disk(tmp_path, BIG, size)
+    assert "Traceback" not in errors + "".join(lines)
+    assert lines.count("exit 1") == 1
+    assert any("No space left on device); make room there" in line for line in lines)
+    assert lines[-2:] == ["6 of 6 trials done, 0 failed", "exit 0"]
+    assert not [line for line in lines if line.endswith(("failure.json", ".tmp"))]
+
+
+def test_results_that_cannot_be_written_are_told_before_anything_runs(tmp_path: Path) -> None:
+    lines, errors = on_a_disk(tmp_path, SMALL, "ro")
+    [told] = [line for line in errors.splitlines() if line.startswith("bench: ")]
+    assert told == (
+        f"bench: {tmp_path}/disk/small: results cannot be written (Read-only file system); make it writable, or name "
+        "another folder with --results"
+    )
+    assert lines == ["exit 1", "6 of 6 trials done, 0 failed", "exit 0"]
+
+
+# --- Two runners on one folder.
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_second_runner_takes_nothing_from_the_first(tmp_path: Path, number: signal.Signals) -> None:
+    path = suite_file(tmp_path, SMALL.replace("{steps: 400}", "{steps: 8000}").replace("seeds: 3", "seeds: 5"))
+    words = [path, "--results", tmp_path, "--no-report", "--json", "--workers", "1"]
+    command = [sys.executable, "-m", "bench.cli", "run", *map(str, words)]
+    runners = []
+    for _ in range(2):
+        runner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert runner.stdout is not None
+        assert json.loads(runner.stdout.readline())["event"] == "started"
+        runners.append(runner)
+    first, second = runners
+    second.send_signal(number)
+    told, _ = second.communicate(timeout=60)
+    assert second.returncode == 130
+    assert json.loads(told.splitlines()[-1])["interrupted"]
+    first.communicate(timeout=120)
+    assert first.returncode in (0, 1)
+    assert not list(tmp_path.rglob("failure.json"))
+    _, summary = run_suite(path, tmp_path)
+    assert summary.exit_code == 0
