@@ -90,7 +90,10 @@ _NO_ROOM = "make room there, then run the same command again"
 _READ_ONLY = "make it writable, or name another folder with --results"
 _NO_PROCESS = "the system lets no further process start: try fewer --workers, then run the same command again"
 _NO_FILES = "too many files are open: raise the limit (ulimit -n), then run the same command again"
+_IN_THE_WAY = "something else stands in its place: move it away, then run the same command again"
 _REMEDIES = {
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
     errno.ENOSPC: _NO_ROOM,
     errno.EDQUOT: _NO_ROOM,
     errno.EROFS: _READ_ONLY,

@@ -91,7 +91,7 @@ BAD: dict[str, tuple[str, str]] = {
 }
 HINDERED: dict[str, str] = {
     "unsendable": "the trial cannot be started",
-    "homeless": "the trial's log cannot be written (Not a directory)",
+    "homeless": "the trial's log cannot be written (File exists); something else stands in its place: move it away",
     "no_such_device": "the trial cannot be started (DeviceError",
 }
 GOOD = ("finishes_with_family", "vanished", "chatters", *(f"innocent-{number}" for number in range(8)))
