@@ -40,9 +40,10 @@ def printable(text: str) -> str:
 
 
 def spreadsheet(text: str) -> str:
-    """Return `text` as `plain`, with an apostrophe before what a spreadsheet would compute: a formula, not a number."""
+    """Return `text` as `plain`, with an apostrophe before what a spreadsheet would compute; numbers stay numbers."""
     shown = plain(text)
-    return f"'{shown}" if shown.lstrip()[:1] in _FORMULA and not _is_number(shown) else shown
+    numbers = all(map(_is_number, shown.split("±")))
+    return f"'{shown}" if shown.lstrip()[:1] in _FORMULA and not numbers else shown
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -68,22 +68,33 @@ class Line:
     spread: float | None
 
     @property
-    def matches(self) -> bool:
-        """Whether ours rounds to what is printed, spread included."""
-        return self._rounds(_SLACK.get(self.number.group, 0.0))
+    def equal(self) -> bool:
+        """Whether ours is printed with the very same digits, spread included."""
+        return all(printed_like(ours, printed) == printed_like(float(printed), printed) for printed, ours in self._both)
 
     @property
-    def exact(self) -> bool:
-        """Whether it does so without what the rounding of the raw files can move."""
-        return self._rounds(0.0)
+    def matches(self) -> bool:
+        """Whether it is, or would be but for the rounding of sums or of the raw files."""
+        slack = _SLACK.get(self.number.group, 0.0)
+        return self.equal or all(same(printed, ours, slack) for printed, ours in self._both)
 
-    def _rounds(self, slack: float) -> bool:
-        spread = self.spread is None or not self.number.spread or same(self.number.spread, self.spread, slack)
-        return same(self.number.mean, self.mean, slack) and spread
+    @property
+    def rounding(self) -> str:
+        """Why it differs in a printed digit and counts as the same number; empty where it does not."""
+        if self.equal or not self.matches:
+            return ""
+        long = all(same(printed, ours, 0.0) for printed, ours in self._both)
+        return _ORDER if long else _EDGE
+
+    @property
+    def _both(self) -> list[tuple[str, float]]:
+        """Printed and ours, of the mean and of the spread where there is one."""
+        mean = [(self.number.mean, self.mean)]
+        return mean + ([(self.number.spread, self.spread)] if self.spread is not None and self.number.spread else [])
 
 
 def same(printed: str, ours: float, slack: float = 0.0) -> bool:
-    """Return whether `ours`, known to `slack`, is what is printed, to the last printed digit."""
+    """Return whether `ours`, known to `slack` and to a machine's rounding, may be the number that is printed."""
     half = 0.5 * 10.0 ** -digits(printed)
     return abs(float(printed) - ours) <= max(half * (1 + 1e-9) + slack, _ROUNDED * abs(ours))
 
@@ -248,12 +259,13 @@ _MOST_OPEN = 20
 def page(found: Mapping[str, Sequence[Line]]) -> Sheet:
     """Return the page of all groups' numbers."""
     told = [line for group in found.values() for line in group]
-    matching = sum(line.matches for line in told)
-    differing = (f", {len(told) - matching} do not" if matching < len(told) else "") + "."
+    equal, rounded = sum(line.equal for line in told), sum(bool(line.rounding) for line in told)
+    others = [(rounded, "but for rounding in the last one"), (len(told) - equal - rounded, "do not")]
+    differing = "".join(f", {count} {what}" for count, what in others if count) + "."
     return Sheet(
         "The statistics on data nobody here made",
         "Do other people's published numbers come out again from their own runs?",
-        f"{matching} of {len(told)} published numbers come out again to every printed digit{differing}",
+        f"{equal} of {len(told)} published numbers come out again to every printed digit{differing}",
         ("no training, no own data", f"{len(found)} sources"),
         (
             Section(
@@ -268,19 +280,30 @@ def page(found: Mapping[str, Sequence[Line]]) -> Sheet:
 
 
 def _overview(found: Mapping[str, Sequence[Line]]) -> Table:
-    columns = (Column("Source", numeric=False), Column("Numbers"), Column("Equal to every printed digit"))
+    columns = (
+        Column("Source", numeric=False),
+        Column("Numbers"),
+        Column("Equal to every printed digit"),
+        Column("But for rounding"),
+    )
     rows = [
-        (Cell(TITLES[group], link=f"#{group}"), Cell(len(told)), Cell(sum(line.matches for line in told)))
+        (
+            Cell(TITLES[group], link=f"#{group}"),
+            Cell(len(told)),
+            Cell(sum(line.equal for line in told)),
+            Cell(sum(bool(line.rounding) for line in told)),
+        )
         for group, told in found.items()
     ]
     return Table("oracles", "Published numbers whose runs are public", columns, tuple(rows))
 
 
 def _sections(group: str, told: Sequence[Line]) -> Iterator[Section]:
-    """Yield a source's numbers: those that differ open, the others too unless they are many."""
+    """Yield a source's numbers: those that differ in a digit open, the others too unless they are many."""
     parts = {
         "differing": [line for line in told if not line.matches],
-        "equal": [line for line in told if line.matches],
+        "rounding": [line for line in told if line.rounding],
+        "equal": [line for line in told if line.equal],
     }
     tables = {
         name: Table(f"{group}-{name}", _CAPTIONS[name].format(n=len(part)), _COLUMNS, tuple(map(_row, part)))
@@ -291,16 +314,21 @@ def _sections(group: str, told: Sequence[Line]) -> Iterator[Section]:
     if len(parts["equal"]) <= _MOST_OPEN:
         yield Section(group, TITLES[group], (_SAID[group], source), tables=tuple(tables.values()))
         return
-    if "differing" in tables:
-        yield Section(group, TITLES[group], (_SAID[group], source), tables=(tables["differing"],))
+    if shown := [tables[name] for name in ("differing", "rounding") if name in tables]:
+        yield Section(group, TITLES[group], (_SAID[group], source), tables=shown)
         yield Section(f"{group}-equal", f"{TITLES[group]}: the others", tables=(tables["equal"],), folded=_LID)
         return
     yield Section(group, TITLES[group], (_SAID[group], source), tables=(tables["equal"],), folded=_LID)
 
 
 _EDGE = "On the edge between two roundings, which the four decimals of the files cannot settle"
+_ORDER = "So many digits depend on the order in which a machine adds"
 _LID = "Every number that is equal"
-_CAPTIONS = {"differing": "{n} that differ", "equal": "{n} that are equal to every printed digit"}
+_CAPTIONS = {
+    "differing": "{n} that differ",
+    "rounding": "{n} that differ in the last printed digit, by rounding alone",
+    "equal": "{n} that are equal to every printed digit",
+}
 _COLUMNS = (
     Column("Algorithm", numeric=False),
     Column("On", numeric=False),
@@ -315,16 +343,16 @@ _COLUMNS = (
 
 def _row(line: Line) -> tuple[Cell, ...]:
     one = line.number
-    ours = _printed(line.mean, one.mean)
+    ours = printed_like(line.mean, one.mean)
     if one.spread and line.spread is not None:
-        ours += f" ± {_printed(line.spread, one.spread)}"
+        ours += f" ± {printed_like(line.spread, one.spread)}"
     return (
         Cell(one.algorithm),
         Cell(one.environment),
         Cell(one.quantity),
         Cell(f"{one.mean} ± {one.spread}" if one.spread else one.mean),
-        Cell(ours, note=_EDGE if line.matches and not line.exact else ""),
-        Cell("yes" if line.matches else "no"),
+        Cell(ours, note=line.rounding),
+        Cell("yes" if line.equal else "but for rounding" if line.rounding else "no"),
         Cell(one.steps),
         Cell(one.runs),
     )
@@ -340,7 +368,8 @@ def _sources(told: Sequence[Line]) -> str:
     return "; ".join(file + (f", lines {', '.join(found)}" if found else "") for file, found in places.items())
 
 
-def _printed(ours: float, like: str) -> str:
+def printed_like(ours: float, like: str) -> str:
+    """Return our number with as many decimals as a printed one."""
     # Adding 0 turns the -0.0 of rounding into 0.0.
     return f"{round(ours, digits(like)) + 0.0:.{digits(like)}f}"
 

@@ -164,6 +164,36 @@ def test_versions_that_one_side_does_not_state_are_one_line_and_no_difference_ea
     assert told == ["versions of libraries: stated against not stated"]
 
 
+def built(stated: dict[str, str], noted: dict[str, str]) -> Change:
+    """The same trial, whose definition and machine tell versions."""
+
+    def change(record: Record) -> Record:
+        trial = replace(record.trial, versions=stated)
+        return replace(record, trial=trial, provenance={**record.provenance, "versions": noted})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        # The random policy's definition states no torch; its machine has the build that the other's has.
+        (({"torch": "2.13.0"}, {"torch": "2.13.0+cpu"}), ({"gymnasium": "1.2"}, {"torch": "2.13.0+cpu"}), None),
+        (({"torch": "2.13.0"}, {}), ({"gymnasium": "1.2"}, {"torch": "2.13.0+cpu"}), None),
+        (({"torch": "2.13.0"}, {}), ({"a": "1"}, {"torch": "2.12.0+cpu"}), "2.13.0 against 2.12.0"),
+        (({"torch": "1"}, {"torch": "1+cpu"}), ({"torch": "1"}, {"torch": "1+cu130"}), "1+cpu against 1+cu130"),
+        (({"torch": "1"}, {"torch": "1"}), ({"torch": "2"}, {"torch": "1"}), "1 against 2"),
+        (({"torch": "1"}, {}), ({"gymnasium": "1.2"}, {}), "1 against none"),
+    ],
+)
+def test_a_version_is_compared_with_one_from_the_same_place(
+    tmp_path: Path, before: tuple[dict[str, str], ...], after: tuple[dict[str, str], ...], told: str | None
+) -> None:
+    sets = [made(tmp_path / name, change=built(*place)) for name, place in (("before", before), ("after", after))]
+    found = [said for said in compare(*map(str, sets)).differences if said.startswith("version of torch")]
+    assert found == ([] if told is None else [f"version of torch: {told}"])
+
+
 def test_runs_of_a_published_table_are_no_suite_and_the_way_to_judge_them_is_named(tmp_path: Path) -> None:
     (tmp_path / "published-rl-zoo" / "trials").mkdir(parents=True)
     for ask in (compare, lambda one, _: open_experiment(Path(one))):
@@ -261,7 +291,7 @@ def test_the_only_results_that_hold_both_are_found(results: Path) -> None:
     ("words", "told"),
     [
         (("q_lerning", "random"), "algorithm 'q_lerning' is not known; did you mean 'q_learning'?"),
-        (("q_learning", "random", "--in", "small"), "small: there is no suite"),
+        (("q_learning", "random", "--in", "smaller"), "smaller: there is no suite"),
         (("q_learning", "dqn", "--in", "results/small"), ("algorithm 'dqn' is not known; results/small has "
          "q_learning, random, softmax_reinforce")),
         (("q_learning", "q_learning"), "'q_learning' is compared with itself"),

@@ -76,6 +76,8 @@ def test_a_pipe_is_written_to_and_a_link_stays_a_link(tmp_path: Path) -> None:
         ("\r=1", "' =1"),
         ("-1.5", "-1.5"),
         ("+1e5", "+1e5"),
+        ("-3.60 ± 0.56", "-3.60 ± 0.56"),
+        ("-3 ± =1", "'-3 ± =1"),
         ("ppo = best", "ppo = best"),
         ("", ""),
     ],

@@ -26,12 +26,7 @@ def differences(ours: Sequence[Cell], theirs: Sequence[Cell], *, settings: bool)
     first, second = _records(ours), _records(theirs)
     if not first or not second:
         return ()
-    versions = _versions(first), _versions(second)
-    if all(versions):
-        found = list(_told("version of ", *versions))
-    else:
-        # Imported runs state none: one line says so, not one for every library of the other side.
-        found = list(_told("", *({"versions of libraries": ["stated" if one else "not stated"]} for one in versions)))
+    found = list(_versions(first, second))
     if settings:
         found += _told("", _each(first, "implementation"), _each(second, "implementation"))
         found += [said for a, b in zip(ours, theirs, strict=True) for said in _settings(a, b)]
@@ -71,15 +66,31 @@ def _collected(pairs: Iterable[tuple[str, Any]]) -> Values:
     return {name: sorted(values) for name, values in found.items()}
 
 
-def _versions(records: Sequence[Record]) -> Values:
-    trained = _collected(item for record in records for item in record.trial.versions.items())
-    noted = _collected(
-        item
-        for record in records
-        for item in dict(record.provenance.get("versions", {})).items()
-        if item[0] not in trained
-    )
-    return {**trained, **noted}
+def _versions(ours: Sequence[Record], theirs: Sequence[Record]) -> Iterator[str]:
+    """Yield the libraries whose versions differ, those of definitions and those of machines each among themselves.
+
+    A definition states the public version (2.13.0), a machine the build (2.13.0+cpu). Where the two sides have no such
+    place in common, the public versions are compared.
+    """
+    stated = [_collected(item for record in side for item in record.trial.versions.items()) for side in (ours, theirs)]
+    noted = [
+        _collected(item for record in side for item in dict(record.provenance.get("versions", {})).items())
+        for side in (ours, theirs)
+    ]
+    known = [bool(stated[side] or noted[side]) for side in (0, 1)]
+    if not all(known):
+        # Imported runs state none: one line says so, not one for every library of the other side.
+        yield from _told("", *({"versions of libraries": ["stated" if one else "not stated"]} for one in known))
+        return
+    for name in dict.fromkeys(name for places in (*stated, *noted) for name in places):
+        told = [(place[0][name], place[1][name]) for place in (stated, noted) if name in place[0] and name in place[1]]
+        anywhere = [_public(stated[side].get(name) or noted[side].get(name, ())) for side in (0, 1)]
+        a, b = next((pair for pair in told if pair[0] != pair[1]), told[0] if told else (anywhere[0], anywhere[1]))
+        yield from _told("version of ", {name: a}, {name: b})
+
+
+def _public(versions: Sequence[str]) -> list[str]:
+    return sorted({version.partition("+")[0] for version in versions})
 
 
 def _each(records: Sequence[Record], name: str) -> Values:
