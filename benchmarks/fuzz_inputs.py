@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ruamel.yaml import YAML
 
 Rng = np.random.Generator
 Command = tuple[str, ...]
@@ -70,8 +71,8 @@ def pick(rng: Rng, things: Sequence[Any]) -> Any:
 
 
 def mutated(rng: Rng, content: bytes) -> bytes:
-    """Return the content with one to four things changed."""
-    for _ in range(int(rng.integers(1, 5))):
+    """Return the content with one or a few things changed."""
+    for _ in range(int(rng.choice([1, 1, 1, 2, 4]))):
         content = pick(rng, MUTATIONS)(rng, content)
     return content
 
@@ -215,9 +216,10 @@ SECTIONS: dict[str, Callable[[Rng], Any]] = {
         {"points": 4, "episodes": 2, "final_episodes": 5, "deterministic": True, "environments": 2, "slots": 2},
     ),
     "hyperparameters": lambda rng: pick(rng, ("default", "rl-zoo", "tuned", something(rng))),
-    "algorithms": lambda rng: [_algorithm(rng) for _ in range(int(rng.integers(0, 4)))],
+    "algorithms": lambda rng: [_algorithm(rng) for _ in range(int(rng.choice([0, 1, 2, 2, 3])))],
     "environments": lambda rng: {
-        str(pick(rng, (*_KNOWN, *_KNOWN, something(rng)))): _environment(rng) for _ in range(int(rng.integers(0, 4)))
+        str(pick(rng, (*_KNOWN, *_KNOWN, *_KNOWN, something(rng)))): _environment(rng)
+        for _ in range(int(rng.integers(0, 4)))
     },
     "analysis": lambda rng: _some(
         rng,
@@ -273,7 +275,12 @@ def _claim(rng: Rng) -> Any:
 def generated_suite(rng: Rng) -> bytes:
     """Return a suite that was never right, or nearly; as JSON, which is YAML."""
     told = {name: make(rng) for name, make in SECTIONS.items() if rng.random() < 0.45 or name in _NEEDED}  # noqa: PLR2004 - half
-    text = json.dumps(told, indent=int(rng.integers(0, 3)) or None, ensure_ascii=bool(rng.integers(2)))
+    return as_yaml(rng, told)
+
+
+def as_yaml(rng: Rng, value: Any) -> bytes:
+    """Return YAML: JSON is, but for two words."""
+    text = json.dumps(value, indent=int(rng.integers(0, 3)) or None, ensure_ascii=bool(rng.integers(2)))
     return encoded(text.replace("Infinity", ".inf").replace("NaN", ".nan"))
 
 
@@ -282,8 +289,9 @@ _NEEDED = {"algorithms", "environments"}
 
 def suites(rng: Rng, folder: Path) -> list[Command]:
     """Write a suite; it is validated, and where that goes well an experiment is opened with it."""
-    real = mutated(rng, Path(pick(rng, SUITES)).read_bytes())
-    content = pick(rng, (real, generated_suite(rng)))
+    real = Path(pick(rng, SUITES)).read_bytes()
+    value = YAML(typ="safe", pure=True).load(real)
+    content = pick(rng, (mutated(rng, real), as_yaml(rng, twisted(rng, value)), generated_suite(rng)))
     path = folder / "suite.yaml"
     path.write_bytes(content)
     more = pick(rng, ((), (), (), ("--json",), ("--seeds", str(pick(rng, (1, 7, 10**9))))))
@@ -558,21 +566,23 @@ def _deep(path: Path) -> None:
 
 def hints(rng: Rng) -> Command:
     """Return what a user may say beside the source."""
+    usual = ("--algorithm", "ppo", "--environment", "CartPole-v1", "--steps", str(pick(rng, (100, 300, 300, 400))))
     options: tuple[Command, ...] = (
         ("--dry-run",),
         ("--json",),
-        ("--steps", str(pick(rng, (1, 100, 300, 10**18)))),
-        ("--algorithm", str(pick(rng, ("ppo", "mine", *WEIRD[30:60])))),
-        ("--environment", str(pick(rng, ("CartPole-v1", "x", *WEIRD[30:60])))),
+        ("--steps", str(pick(rng, (1, 10**18)))),
+        ("--algorithm", str(pick(rng, ("mine", *WEIRD[30:60])))),
+        ("--environment", str(pick(rng, ("x", *WEIRD[30:60])))),
         ("--columns", str(pick(rng, ("seed=seed", "return=score,steps=frame", "x", "return=", *WEIRD[:30])))),
         ("--wide", str(pick(rng, ("run", "algorithm", "x")))),
         ("--metric", str(pick(rng, ("score", "eval/mean_reward", "x")))),
         ("--as", str(pick(rng, ("csv", "monitor", "tensorboard", "rl-zoo", "wandb", "scores", "x")))),
-        ("--episodes", "training"),
+        ("--episodes", pick(rng, ("training", "evaluation"))),
         ("--rename", str(pick(rng, ("CartPole-v1=Acrobot-v1", "a=b", "=")))),
         ("--label", str(pick(rng, ("Mine", "@", *WEIRD[30:50])))),
     )
-    return tuple(word for option in options if rng.random() < 0.12 for word in option)  # noqa: PLR2004 - one or two
+    odd = tuple(word for option in options if rng.random() < 0.06 for word in option)  # noqa: PLR2004 - one, often none
+    return (*usual, *odd) if rng.random() < 0.75 else odd  # noqa: PLR2004 - mostly
 
 
 @dataclass(frozen=True, slots=True)
