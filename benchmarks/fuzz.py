@@ -12,6 +12,7 @@ or a control character on the terminal may not. Each input is drawn from the see
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
@@ -27,6 +28,7 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -124,37 +126,48 @@ def attempt(kind: str, number: int, seed: int, folder: Path) -> Told:
 
 
 def call(number: int, words: Command, folder: Path) -> Told:
-    """Run one command in this process."""
-    from typer.testing import CliRunner  # noqa: PLC0415 - the parent needs none
-
-    from bench.cli import app  # noqa: PLC0415 - as above
-    from bench.errors import BenchError  # noqa: PLC0415 - as above
-
+    """Run one command in this process, as from a shell."""
+    said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     os.chdir(folder)
     before = _forget_peak()
     signal.setitimer(signal.ITIMER_PROF, MOST_CPU_SECONDS)
     signal.setitimer(signal.ITIMER_REAL, MOST_WALL_SECONDS / 2)
     try:
-        result = CliRunner().invoke(app, list(words))
+        with redirect_stdout(said), redirect_stderr(said):
+            code = _exit_code(words)
     except HangError as hang:
         return Told(number, "hang", _place(hang), words[0])
+    except BaseException as error:  # noqa: BLE001 - whatever comes out is what is looked for
+        text = "".join(traceback.format_exception(error))
+        return Told(number, "traceback", f"{type(error).__name__} at {_place(error)}", text[-3000:])
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         os.chdir("/")
-    error = result.exception
-    if error is not None and not isinstance(error, BenchError | SystemExit):
-        text = "".join(traceback.format_exception(error))
-        return Told(number, "traceback", f"{type(error).__name__} at {_place(error)}", text[-3000:])
-    if result.exit_code not in EXIT_CODES:
-        return Told(number, "died", f"exit code {result.exit_code}", " ".join(words[:1]))
-    if (peak := _peak() - before) > MOST_MEGABYTES:
-        return Told(number, "memory", words[0], f"{peak:.0f} MB")
-    said = result.output + (str(error) if isinstance(error, BenchError) else "")
-    if found := CONTROL.search(said):
-        start = found.start()
-        return Told(number, "control", words[0], repr(said[max(0, start - 80) : start + 40]))
-    return Told(number, "refused" if isinstance(error, BenchError) or result.exit_code == REFUSED else "read")
+    said.flush()
+    text = said.buffer.getvalue().decode(errors="replace")
+    return _judged(number, words[0], code, text, _peak() - before)
+
+
+def _exit_code(words: Command) -> object:
+    from bench.cli import main as command  # noqa: PLC0415 - the parent needs none
+
+    sys.argv = ["bench", *words]
+    try:
+        command()
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+def _judged(number: int, command: str, code: object, text: str, megabytes: float) -> Told:
+    if code not in EXIT_CODES:
+        return Told(number, "died", f"exit code {code}", command)
+    if megabytes > MOST_MEGABYTES:
+        return Told(number, "memory", command, f"{megabytes:.0f} MB")
+    if found := CONTROL.search(text):
+        return Told(number, "control", command, repr(text[max(0, found.start() - 80) : found.start() + 40]))
+    return Told(number, "refused" if code == REFUSED else "read")
 
 
 def _place(error: BaseException) -> str:
