@@ -16,6 +16,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
@@ -63,6 +64,8 @@ def make(request: LearnerRequest) -> SB3Learner:
         device=request.device,
         **keywords,
     )
+    if request.events is not None:
+        model.set_logger(configure(str(request.events), ["tensorboard"]))
     return SB3Learner(model, trial.hyperparameters)
 
 

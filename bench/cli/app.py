@@ -418,6 +418,7 @@ def _say_course(sequential: Sequential, *, as_json: bool) -> None:
 def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     from bench import pipeline  # noqa: PLC0415 - see run
 
+    pipeline.require_extras(experiment.suite)
     cost = pipeline.cost_of(experiment)
     seconds, longest = sum(cost.seconds.values()), max(cost.seconds.values(), default=0.0)
     plan, cells = experiment.plan, pipeline.status(experiment)

@@ -16,6 +16,7 @@ from bench.pipeline.experiment import (
     default_workers,
     measured_seconds,
     open_experiment,
+    require_extras,
     status,
 )
 from bench.pipeline.results import (
@@ -57,6 +58,7 @@ __all__ = [
     "prepare",
     "references",
     "report_document",
+    "require_extras",
     "run",
     "status",
     "write_report",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench import store as stored
 from bench.catalog import Environment, find_algorithm
 from bench.errors import BenchError, HindranceError
-from bench.pipeline.experiment import Experiment, default_workers, measured_seconds
+from bench.pipeline.experiment import Experiment, default_workers, measured_seconds, require_extras
 from bench.plan import expected_seconds
 from bench.records import Trial
 from bench.store import Store
@@ -72,6 +72,7 @@ def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
     """
     if experiment.imported:
         raise BenchError(f"{experiment.store.root} holds results of others: there is nothing to run; `bench report` it")
+    require_extras(experiment.suite)
     return _jobs(experiment, replace(options, workers=options.workers or default_workers(options.threads)))
 
 
@@ -155,6 +156,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 device=device,
                 threads=options.threads,
                 workers=options.workers or 1,
+                tensorboard=experiment.suite.tensorboard,
                 expected_seconds=measured.get((trial.label, trial.environment)) or expected_seconds(trial),
                 preload=(*options.preload, *_preload(trial)),
             )

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench.catalog import Environment, environments
@@ -85,6 +86,18 @@ def open_experiment(
 def _opened(suite: Suite, root: Path, text: str, only: Sequence[str], seeds: int | None) -> Experiment:
     traits = _traits(suite)
     return Experiment(suite, plan(suite, traits, only=only, seeds=seeds), Store(root), text, traits)
+
+
+def require_extras(suite: Suite) -> None:
+    """Complain about packages that running this suite takes and that are not installed; reading it takes none.
+
+    Raises:
+        SuiteError: one is missing.
+    """
+    if suite.tensorboard and find_spec("tensorboard") is None:
+        place = f"{suite.path}:{suite.lines.get('tensorboard', 1)}: tensorboard"
+        hint = "install it with: pip install 'bench[tensorboard]'; or leave the key out, which changes no number"
+        raise SuiteError([Complaint(place, "the package tensorboard is not installed", hint)])
 
 
 def what_it_holds(folder: Path) -> str:

@@ -20,6 +20,8 @@ class LearnerRequest:
     seed: int
     """Seed of the learner's own randomness: initial weights, exploration, minibatches."""
     device: str = "cpu"
+    events: Path | None = None
+    """Folder for the learning library's own TensorBoard events; None: nobody wants to watch."""
 
 
 class Actor(Protocol):

@@ -141,6 +141,8 @@ class Suite:
     analysis: AnalysisPlan = AnalysisPlan()
     limits: Limits = Limits()
     skip_incompatible: bool = False
+    tensorboard: bool = False
+    """Whether trials also write TensorBoard's event files; changes no number."""
     claims: tuple[Claim, ...] = ()
     path: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)

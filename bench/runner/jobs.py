@@ -48,6 +48,8 @@ class Job:
     workers: int = 1
     """How many trials run side by side, for the record."""
     attempt: int = 1
+    tensorboard: bool = False
+    """Whether the trial also writes TensorBoard's event files, into its folder."""
     expected_seconds: float = 0.0
     """Longest first."""
     slow_after_seconds: float = float("inf")

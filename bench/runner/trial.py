@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from bench.files import mine
 from bench.records import Curve, Final, Learner, LearnerRequest, Record, Trial
 from bench.runner import provenance
 from bench.runner.evaluation import FEW, MANY, Evaluator, Totals
+from bench.runner.events import EVENTS, Events
 from bench.runner.jobs import TRAINING, Closing, Job, Report
 from bench.runner.pulse import Pulse
 from bench.runner.seeds import evaluation_seeds, seed
@@ -54,9 +55,11 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
     pulse.tell(doing="making the learner")
     evaluator = _evaluator(trial, pulse)
     device = "cpu" if job.device == "cpu" else "cuda"
-    learner: Learner = load(find_algorithm(trial.algorithm).maker)(learner_request(trial, device, pulse))
+    events = Events(job.folder / EVENTS) if job.tensorboard else None
+    request = replace(learner_request(trial, device, pulse), events=None if events is None else events.training)
+    learner: Learner = load(find_algorithm(trial.algorithm).maker)(request)
     setup, setup_cpu = clock.wall(), clock.cpu()
-    course = _Course(trial, learner, evaluator, pulse)
+    course = _Course(trial, learner, evaluator, pulse, events)
     course.run()
     pulse.tell(doing="evaluating the final policy", steps=course.steps)
     final = evaluator.evaluate(
@@ -64,6 +67,8 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         evaluation_seeds(trial.environment, trial.seed, "final", trial.evaluation.final_episodes),
         deterministic=trial.evaluation.deterministic,
     )
+    if events is not None:
+        events.tell("final", course.steps, final)
     wall, cpu = clock.wall(), clock.cpu()
     record = Record(
         trial=trial,
@@ -97,10 +102,10 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
     pulse.tell(doing="keeping the record")
     keep(record, job.folder)
     pulse.tell(train_seconds=course.train.wall, mean_return=float(final.returns.mean()))
-    return partial(_close, learner, evaluator, job.folder)
+    return partial(_close, learner, evaluator, job.folder, events)
 
 
-def _close(learner: Learner, evaluator: Evaluator, folder: Path) -> None:
+def _close(learner: Learner, evaluator: Evaluator, folder: Path, events: Events | None) -> None:
     """Save the policy, whole or not at all, and close the evaluation environments whether that succeeds or not."""
     try:
         with TemporaryDirectory(prefix="policy.", suffix=mine(), dir=folder) as saved:
@@ -108,6 +113,8 @@ def _close(learner: Learner, evaluator: Evaluator, folder: Path) -> None:
             for file in Path(saved).iterdir():
                 file.replace(folder / file.name)
     finally:
+        if events is not None:
+            events.close()
         evaluator.close()
 
 
@@ -165,8 +172,11 @@ class _Seconds:
 class _Course:
     """One training with its evaluation points; the clock stops while an evaluation runs."""
 
-    def __init__(self, trial: Trial, learner: Learner, evaluator: Evaluator, pulse: Pulse) -> None:
+    def __init__(
+        self, trial: Trial, learner: Learner, evaluator: Evaluator, pulse: Pulse, events: Events | None
+    ) -> None:
         self._trial, self._learner, self._evaluator, self._pulse = trial, learner, evaluator, pulse
+        self._events = events
         points = trial.evaluation.points
         self._planned = [-(-trial.steps * (point + 1) // points) for point in range(points)]
         self._rows: list[dict[str, Any]] = []
@@ -210,6 +220,8 @@ class _Course:
         self._pulse.tell(doing="evaluating the policy", steps=self.steps)
         played = self._evaluator.evaluate(self._learner, seeds, deterministic=plan.deterministic)
         self.cut += played.cut
+        if self._events is not None:
+            self._events.tell("evaluation", self.steps, played)
         training = self._learner.recent_training_return()
         row = {
             "steps": self.steps,

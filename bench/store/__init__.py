@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from bench.store.locks import LOCK, claim, has_locks, held
 from bench.store.reading import DONE, FAILED, read
 
 __all__ = ["Store", "claim", "is_done", "keep", "read"]
-LOG, POLICY = "log.txt", ("policy.zip", "vecnormalize.pkl")
+LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Store:
             with claim(folder):
                 if (folder / DONE).exists() or (folder / FAILED).exists():
                     return
+                rmtree(folder / EVENTS, ignore_errors=True)
                 # The lock last: whoever waits for it finds that it is gone, and makes the folder anew.
                 for name in (LOG, *POLICY, LOCK):
                     (folder / name).unlink(missing_ok=True)

@@ -243,6 +243,7 @@ class Description(_Strict):
     analysis: Analysis = Analysis()
     claims: list[Claim] = []
     skip_incompatible: bool = False
+    tensorboard: bool = False
     limits: Limits = Limits()
 
 
@@ -310,6 +311,7 @@ def suite(described: Description, document: Document) -> records.Suite:
         analysis=records.AnalysisPlan(**described.analysis.model_dump()),
         limits=records.Limits(**described.limits.model_dump()),
         skip_incompatible=described.skip_incompatible,
+        tensorboard=described.tensorboard,
         claims=tuple(map(_claim, described.claims)),
         path=document.place,
         lines=_dotted(document.lines.items()),
