@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
 from bench.imports import Hints, read_source
 from bench.imports.evaluations import read_evaluations
 from bench.imports.found import Finding, RefusedError

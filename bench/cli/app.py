@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +25,7 @@ from bench.cli.asking import (
     source,
 )
 from bench.cli.compare import compare
+from bench.cli.entry import INTERRUPTED
 from bench.cli.importing import import_
 from bench.cli.reproduce import reproduce
 from bench.cli.showing import play, video
@@ -42,7 +44,7 @@ from bench.cli.terminal import (
     say_table,
 )
 from bench.cli.which import which
-from bench.errors import BenchError, HindranceError, SuiteError, WriteError, hindering
+from bench.errors import BenchError, HindranceError, SuiteError, WriteError, hindering, hindrance
 from bench.files import publish
 
 if TYPE_CHECKING:
@@ -328,6 +330,12 @@ def main() -> None:
     except BenchError as error:
         complain(error, "bench: ")
         sys.exit(1 if isinstance(error, WriteError | HindranceError) else 2)
+    except OSError as error:
+        if error.errno in {errno.EIO, errno.EPIPE} and error.filename is None:
+            # The terminal or the pipe is closed: there is nobody to tell.
+            sys.exit(INTERRUPTED)
+        complain(hindrance(error, Path(error.filename or "standard output"), "cannot be used"), "bench: ")
+        sys.exit(1)
 
 
 def _reported(experiment: Experiment) -> Path | BenchError:

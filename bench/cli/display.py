@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from statistics import mean
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -161,7 +162,9 @@ class LiveDisplay(_Base):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.__exit__(kind, error, trace)
+        # The terminal may be gone.
+        with suppress(OSError):
+            self._live.__exit__(kind, error, trace)
 
     def show_end(self, event: Ended) -> None:
         """Let failures and hindrances scroll by above the table; the rest is in it."""

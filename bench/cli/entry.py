@@ -77,8 +77,8 @@ def _leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):
-            code = INTERRUPTED if code == 0 else code
+        except (OSError, ValueError) as error:
+            code = code or (INTERRUPTED if isinstance(error, BrokenPipeError) else 1)
             # The interpreter flushes once more.
             with suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -109,7 +109,7 @@ def _open_standard_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free is taken.
-            os.open(os.devnull, os.O_RDWR)
+            # The lowest number that is free is taken; the processes started from here need it, too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)

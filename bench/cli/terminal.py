@@ -6,6 +6,7 @@ terminal or a second line, and so that no encoding of the terminal ends a comman
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -28,7 +29,7 @@ class Terminal(Console):
 
     def on_broken_pipe(self) -> None:
         """Let it be known that nobody reads any more: a run ends its trials then, where rich would end the process."""
-        raise BrokenPipeError
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as the console does, and clean what is no control of its own."""

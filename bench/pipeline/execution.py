@@ -99,7 +99,7 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
         done=states["done"],
         failed=states["failed"],
         elsewhere=states["running"],
-        interrupted=bool(came) or course.unheard,
+        interrupted=bool(came) or course.closed,
         hindered=len(course.hindrances),
         hindrances=tuple(dict.fromkeys(course.hindrances)),
     )
@@ -202,7 +202,9 @@ class _Course:
         self._executor, self._store, self._listen = executor, store, listen
         self._in_a_row = 0
         self.hindrances: list[str] = []
-        self.unheard = False
+        self._unheard = False
+        self.closed = False
+        """Whether the reader of what is told has gone."""
 
     def follow(self, jobs: Sequence[Job]) -> None:
         """Run the jobs; keep failures, tell everything, and tidy what was started and came to nothing."""
@@ -241,13 +243,17 @@ class _Course:
                 self._executor.drain()
 
     def _tell(self, event: Event) -> None:
-        if self.unheard:
+        if self._unheard:
             return
         try:
             self._listen(event)
-        except BrokenPipeError:
-            self.unheard = True
-            self._executor.stop()
+        except OSError as error:
+            # A pipe's reader has gone, and with it who asked for the run. Other trouble with the output, a full disk
+            # say, costs words and no work; of a terminal that is closed a signal tells, unless `nohup` asked for none.
+            self._unheard = True
+            if isinstance(error, BrokenPipeError):
+                self.closed = True
+                self._executor.stop()
 
 
 @contextmanager

@@ -93,8 +93,12 @@ def run(order: Order, log: int, keeper: int, pipe: Connection) -> NoReturn:
     """
     code = 1
     try:
-        _settle(order, log, keeper)
-        code = _work(order.payload, pipe)
+        try:
+            _settle(order, log, keeper)
+        except Exception as error:  # noqa: BLE001  # no trial has begun: whatever it is, it is not the trial's
+            _tell(pipe, Mishap("hindered", f"{order.log.parent}: the trial's process cannot be set up ({error!r})", ""))
+        else:
+            code = _work(order.payload, pipe)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
@@ -114,8 +118,8 @@ def _settle(order: Order, log: int, keeper: int) -> None:
     os.close(log)
     # New streams, since the old ones may believe in a file that can be sought in; line by line, so that nothing is lost
     # when the process is killed.
-    sys.stdout = open(1, "w", 1, sys.stdout.encoding, "backslashreplace", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", 1, sys.stderr.encoding, "backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", 1, getattr(sys.stdout, "encoding", None), "backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, getattr(sys.stderr, "encoding", None), "backslashreplace", closefd=False)  # noqa: SIM115
     faulthandler.enable(2)
     # A trial that is told to go says where it is: what hangs is then in its log.
     faulthandler.register(signal.SIGTERM, 2, chain=True)
