@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.catalog import find_algorithm, load
-from bench.errors import BenchError, StoreError
+from bench.errors import BenchError, CatalogError, StoreError
 from bench.records import Failure, Policy, Record, Trial
 from bench.store import read
 
@@ -108,7 +108,13 @@ def _read(trial: Trial, folder: Path) -> Policy:
     from bench.runner.trial import learner_request  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     module = find_algorithm(trial.algorithm).maker.partition(":")[0]
-    read_back = load(f"{module}:load_policy")
+    try:
+        read_back = load(f"{module}:load_policy")
+    except CatalogError as error:
+        raise BenchError(
+            f"{folder}: {trial.algorithm} cannot be read back: {module} has no `load_policy(request, folder)` beside "
+            "its maker"
+        ) from error
     try:
         policy: Policy = read_back(learner_request(trial), folder)
     except StoreError as error:
