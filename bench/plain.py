@@ -15,6 +15,8 @@ from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """Stands for a byte that was no text, as in file names of another encoding."""
+MOST_CHARACTERS = 20_000
+"""Kept of a failure's message and of its traceback, beginning and end."""
 _COMMAND = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """A terminal's colours and movements (ECMA-48, 5.4): no words, so they go as a whole."""
 _DOUBTFUL = re.compile(r"[^\n\t\x20-\x7e]")
@@ -24,6 +26,14 @@ _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cn"})
 """Unicode categories of control, format, private and unassigned characters."""
 _EMOJI = ("\U0001f000", "\U0001faff")
 """Blocks of pictures alone: what Python's tables do not know there yet is a newer picture."""
+
+
+def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Return the text, of a long one the beginning and the end with a note of how much is missing between."""
+    if len(text) <= most:
+        return text
+    note = f"\n... {len(text) - most:,} characters left out ...\n"
+    return text[: most // 2] + note + text[len(text) - most // 2 :]
 
 
 def plain(text: str) -> str:

@@ -16,6 +16,7 @@ from bench.records import Suite, SuiteAlgorithm, SuiteEnvironment, Trial
 
 SEEDS_FOR_CLAIMS = 10
 SEEDS_FOR_INTERVALS = 4
+SLOW_FACTOR, SLOW_SECONDS = 20, 3600.0
 Cell = tuple[str, str]
 """Label and environment."""
 
@@ -217,11 +218,24 @@ def _warnings(pairs: Sequence[_Pair], trials: Sequence[Trial], seeds: int) -> It
                 f"{environment} has no reference returns: it is shown in raw returns and counts in no score; "
                 f"give it `reference: {{random: ..., target: ...}}`"
             )
+        yield from _endless(pair, next(trial for trial in trials if trial.environment == environment))
     first = {(trial.label, trial.environment): trial for trial in trials}
     for pair in pairs:
         yield from _uncovered(pair)
         yield from _unfit(first[pair.cell])
     yield from _same(first[pair.cell] for pair in pairs)
+
+
+def _endless(pair: _Pair, trial: Trial) -> Iterable[str]:
+    """Yield what becomes of episodes that nothing ends."""
+    limited = pair.traits.horizon or pair.environment.kwargs.get("max_episode_steps")
+    if not limited and trial.evaluation.max_episode_steps is None:
+        yield (
+            f"{trial.environment} declares no time limit: an evaluation episode that has not ended after "
+            f"{trial.longest_episode(None):,} steps is cut there, and the record says so; `kwargs: "
+            "{max_episode_steps: N}` gives the environment a limit, `evaluation: {max_episode_steps: N}` the "
+            "evaluation alone"
+        )
 
 
 def _few_seeds(seeds: int) -> Iterable[str]:
@@ -365,6 +379,11 @@ def expected_seconds(trial: Trial, environment: Environment | None = None) -> fl
     evaluating = stepping + speed.act / min(trial.evaluation.episodes, 10)
     updating = learning * speed.updates(settings) * speed.update
     return float(_START_SECONDS + trial.steps * training + updating + _evaluation_steps(trial, traits) * evaluating)
+
+
+def slow_after(expected: float) -> float:
+    """Return after how many seconds a trial that was expected to take `expected` is worth a word, still at work."""
+    return max(SLOW_SECONDS, SLOW_FACTOR * expected)
 
 
 def _warm_up(settings: Mapping[str, Any]) -> int:

@@ -603,6 +603,16 @@ def test_timings_from_different_packing_or_under_load_are_warned_of() -> None:
     assert warned(mixed.analysed(), "10 of 10 trials ran beside other load")
 
 
+def test_evaluation_episodes_that_were_cut_are_warned_of() -> None:
+    results = random_results({"a": 0.5}, 1, 10)
+    first = results.outcomes[0]
+    assert isinstance(first, Record)
+    cut = {"curve": 7, "final": 3, "steps": 10_000}
+    found = replace(results, outcomes=(replace(first, cut_episodes=cut), *results.outcomes[1:])).analysed()
+    assert warned(found, f"a on {first.trial.environment} after 10,000 steps: 3 of the final evaluations'")
+    assert not warned(results.analysed(), "were cut")
+
+
 def test_machines_are_counted_without_their_clocks() -> None:
     case = random_results({"ppo": 0.9}, 1, 4)
     (machine,) = case.analysed().machines

@@ -12,7 +12,7 @@ import pytest
 from bench import catalog
 from bench.catalog import Environment, installed
 from bench.errors import SuiteError
-from bench.plan import Skip, cost, expected_seconds, plan
+from bench.plan import Skip, cost, expected_seconds, plan, slow_after
 from bench.records import EvaluationPlan, Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
 
 TRAITS: Mapping[str, Environment] = {
@@ -142,6 +142,27 @@ def test_a_pattern_that_matches_nothing_is_refused_with_a_suggestion(pattern: st
     with pytest.raises(SuiteError) as caught:
         plan(a_suite(entry("ppo"), CartPole_v1=1000), TRAITS, only=["ppo", pattern])
     assert str(caught.value) == f"--only {pattern!r}: matches nothing in this suite; {hint}"
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "evaluation", "told"),
+    [
+        ({}, EvaluationPlan(), True),
+        ({"max_episode_steps": 200}, EvaluationPlan(), False),
+        ({}, EvaluationPlan(max_episode_steps=200), False),
+    ],
+)
+def test_an_environment_without_a_time_limit_is_told_with_where_its_episodes_are_cut(
+    kwargs: Mapping[str, Any], evaluation: EvaluationPlan, told: bool
+) -> None:
+    cliff = SuiteEnvironment("CliffWalking-v1", 50_000, kwargs, Reference(-1000.0, -13.0))
+    suite = replace(a_suite(entry("q_learning", chosen="default")), environments=(cliff,), evaluation=evaluation)
+    warnings = plan(suite, TRAITS).warnings
+    assert any("declares no time limit" in text and "after 50,000 steps is cut" in text for text in warnings) == told
+
+
+def test_a_trial_is_slow_after_twenty_times_what_was_expected_and_never_within_the_hour() -> None:
+    assert [slow_after(expected) for expected in (1.0, 180.0, 360.0)] == [3600.0, 3600.0, 7200.0]
 
 
 def test_a_sound_suite_has_no_warnings() -> None:

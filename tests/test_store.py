@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bench.errors import BusyError, StoreError
+from bench.pipeline import open_experiment, status
 from bench.records import Curve, Failure, Final, Record
 from bench.store import Store, claim, keep, read
-from tests.making import small_trial
+from tests.making import small_trial, suite_file
 
 FLOATS = st.floats(allow_infinity=False, allow_nan=False)
 
@@ -99,6 +100,33 @@ def test_every_field_of_a_record_is_missed_when_it_is_gone(tmp_path: Path) -> No
         (tmp_path / "trial.json").write_text(json.dumps({key: value for key, value in whole.items() if key != field}))
         with pytest.raises(StoreError, match=field):
             read(tmp_path)
+
+
+def test_a_record_from_before_episodes_were_cut_has_none_cut(tmp_path: Path) -> None:
+    kept = replace(record(), cut_episodes={"curve": 1, "final": 0, "steps": 9})
+    keep(kept, tmp_path)
+    found = read(tmp_path)
+    assert isinstance(found, Record)
+    assert found.cut_episodes == {"curve": 1, "final": 0, "steps": 9}
+    data = json.loads((tmp_path / "trial.json").read_text())
+    del data["cut_episodes"]
+    del data["trial"]["evaluation"]["environments"]
+    del data["trial"]["evaluation"]["max_episode_steps"]
+    (tmp_path / "trial.json").write_text(json.dumps(data))
+    old = read(tmp_path)
+    assert isinstance(old, Record)
+    assert (old.cut_episodes, old.trial.fingerprint) == ({}, kept.trial.fingerprint)
+
+
+def test_a_message_of_any_length_is_read_and_told_in_brief(tmp_path: Path) -> None:
+    experiment = open_experiment(suite_file(tmp_path), results=tmp_path)
+    trial = experiment.plan.trials[0]
+    experiment.store.keep_failure(Failure(trial, "exception", "begin" + 30_000 * "x" + "end", 40_000 * "y"))
+    failure = experiment.store.outcome(trial)
+    assert isinstance(failure, Failure)
+    assert failure.message[:6] + failure.message[-4:] == "beginxxend"
+    assert len(failure.message) + len(failure.traceback) < 41_000
+    assert len(str(status(experiment))) < 3_000
 
 
 def test_nothing_but_the_whole_file_is_ever_seen(tmp_path: Path) -> None:

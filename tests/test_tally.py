@@ -1,15 +1,16 @@
 """How far a run is, and how long the rest may take: worked out by hand."""
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from bench.cli.display import JsonDisplay, LiveDisplay, PlainDisplay
-from bench.cli.tally import Tally, duration
-from bench.records import Failure
-from bench.runner.jobs import Ended, Job, Progress, Progressed, Started
+from bench.cli.tally import Tally, at_work, duration, limits_in_words
+from bench.records import Failure, Limits
+from bench.runner.jobs import Ended, Job, Progress, Progressed, Slowed, Started
 from tests.making import nothing, small_trial
 
 JOBS = [
@@ -49,6 +50,27 @@ def test_a_failure_that_is_tried_again_is_not_counted() -> None:
     assert (found.failed, found.running) == (0, {})
     found.hear(Ended(replace(JOBS[0], attempt=2), failure, 1.0), 2.0)
     assert found.failed == 1
+
+
+def test_the_limits_are_told_in_words() -> None:
+    assert limits_in_words(Limits(), [3600.0, 18_000.0, 3600.0]) == (
+        "limits: a trial is ended after 30 min without a sign of life; one that is at work for longer than "
+        "60 min to 5.0 h is told of and goes on"
+    )
+    assert limits_in_words(Limits(timeout_minutes=10, stall_minutes=2), [float("inf")]) == (
+        "limits: a trial is ended after 2 min without a sign of life, and after 10 min in any case"
+    )
+
+
+def test_a_slow_trial_is_told_of_and_counts_as_running() -> None:
+    console = Console(record=True, width=200, file=StringIO())
+    display = PlainDisplay(tally(), JOBS, console, clock=lambda: 0.0)
+    display.hear(Started(JOBS[0], 1))
+    display.hear(Progressed(JOBS[0], Progress(50, 1.0, doing="evaluating the policy")))
+    display.hear(Slowed(JOBS[0], 7200.0))
+    told = console.export_text()
+    assert "q_learning on bench/Corridor-v0, seed 0: at work for 2.0 h, far longer than expected" in told
+    assert at_work(display.tally) == "1 running (1 evaluating)"
 
 
 @pytest.mark.parametrize(

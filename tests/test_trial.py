@@ -2,7 +2,10 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,17 @@ import pytest
 import torch
 
 from bench.algorithms.random_policy import RandomPolicy
-from bench.catalog import algorithms, find_algorithm
+from bench.catalog import algorithms, find_algorithm, load
 from bench.environments.making import EpisodeTotals, make
-from bench.errors import DivergedError
+from bench.errors import DivergedError, OverrunError
 from bench.records import EvaluationPlan, LearnerRequest, Record
 from bench.runner.evaluation import Evaluator
 from bench.runner.jobs import Job
-from bench.runner.trial import run_trial
+from bench.runner.seeds import evaluation_seeds
+from bench.runner.trial import evaluation_environment, learner_request, run_trial
+from bench.runner.worker import kind_of
 from bench.store import keep, read
+from tests import troubled_environments
 from tests.making import carry_out, ignore, nothing, small_trial
 
 
@@ -179,6 +185,153 @@ def test_a_policy_that_cannot_be_saved_costs_no_numbers_and_leaves_no_half_of_it
         close()
     assert isinstance(read(tmp_path), Record)
     assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
+
+
+# --- Episodes that do not end, and environments of which there cannot be many.
+
+ENDLESS = "tests.troubled_environments:troubled/Endless-v0"
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "time_limit", "longest"),
+    [
+        (500, None, None, 10_000),
+        (50_000, None, None, 50_000),
+        (10**7, None, None, 100_000),
+        (500, None, 200, 10_000),
+        (500, None, 27_000, 27_000),
+        (500, 30, 27_000, 30),
+    ],
+)
+def test_an_evaluation_episode_may_last_as_long_as_the_budget_within_bounds(
+    steps: int, given: int | None, time_limit: int | None, longest: int
+) -> None:
+    plan = EvaluationPlan(max_episode_steps=given)
+    assert small_trial(steps=steps, evaluation=plan).longest_episode(time_limit) == longest
+
+
+def test_episodes_that_do_not_end_are_cut_and_counted(tmp_path: Path) -> None:
+    plan = EvaluationPlan(points=2, episodes=2, final_episodes=3, max_episode_steps=30)
+    endless = carry_out(small_trial("q_learning", ENDLESS, evaluation=plan), tmp_path)
+    assert endless.final.lengths.tolist() == endless.final.returns.tolist() == [30, 30, 30]
+    assert endless.cut_episodes == {"curve": 4, "final": 3, "steps": 30}
+    ending = carry_out(small_trial("q_learning", evaluation=plan), tmp_path)
+    assert "cut" not in str(ending.cut_episodes)
+
+
+def test_an_episode_that_ends_with_the_last_step_it_may_take_is_not_cut() -> None:
+    # Episodes of even seeds end by themselves with step 5, the others never.
+    evaluator = Evaluator(lambda: make(ENDLESS, {"ends": 5}), longest=lambda _: 5)
+    played = evaluator.evaluate(Idle(), [2, 3, 4, 5, 7], deterministic=True)  # type: ignore[arg-type]
+    assert (played.lengths.tolist(), played.cut) == ([5] * 5, 3)
+
+
+class Unstoppable(RandomPolicy):
+    """Random, and never done: as ARS, which plays its episodes to their end, where there is none."""
+
+    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
+        del steps
+        for taken in count(1):
+            on_step(taken)
+
+
+def make_unstoppable(request: LearnerRequest) -> Unstoppable:
+    return Unstoppable(request.make_environment(0).action_space, request.seed)
+
+
+def test_training_that_never_ends_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = replace(find_algorithm("random"), name="unstoppable", maker="tests.test_trial:make_unstoppable")
+    monkeypatch.setitem(algorithms(), "unstoppable", entry)  # as a plug-in would
+    trial = small_trial("unstoppable", steps=1_000)
+    with pytest.raises(OverrunError, match="does not stop: 210,001 steps are taken, the budget is 1,000") as raised:
+        run_trial(Job(trial, Path("nowhere"), nothing), ignore, keep=keep)
+    assert kind_of(raised.value) == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("environment", "given", "number"),
+    [("Counted", None, 5), ("Counted", 3, 3), ("Heavy", None, 1), ("Heavy", 2, 2), ("Scarce", None, 3)],
+)
+def test_environments_side_by_side_are_as_many_as_given_or_as_there_can_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], environment: str, given: int | None, number: int
+) -> None:
+    troubled_environments.made.clear()
+    plan = EvaluationPlan(points=1, episodes=2, final_episodes=5, environments=given)
+    record = carry_out(
+        small_trial("random", f"tests.troubled_environments:troubled/{environment}-v0", evaluation=plan), tmp_path
+    )
+    assert record.resources["evaluation_environments"] == number
+    assert len(troubled_environments.made) == 1 + number  # one of training
+    assert sorted(record.final.lengths.tolist()) in ([1, 1, 1, 1, 9], [1, 1, 1, 9, 9], [1, 1, 9, 9, 9], [1, 9, 9, 9, 9])
+    assert ("another failed: OSError: no licence is left" in capsys.readouterr().out) == (environment == "Scarce")
+
+
+def test_an_environment_whose_first_reset_fails_is_one_too_many() -> None:
+    troubled_environments.made.clear()
+    evaluator = Evaluator(lambda: make("tests.troubled_environments:troubled/Occupied-v0", {}))
+    played = evaluator.evaluate(Idle(), list(range(6)), deterministic=True)  # type: ignore[arg-type]
+    assert len(evaluator.slots) == 2
+    assert played.lengths.tolist() == [1, 9] * 3
+
+
+def test_what_the_suite_leaves_to_the_harness_is_no_part_of_the_identity() -> None:
+    plain, few, cut = (
+        small_trial("ppo", "CartPole-v1", evaluation=plan).definition()["evaluation"]
+        for plan in (EvaluationPlan(), EvaluationPlan(environments=1), EvaluationPlan(max_episode_steps=9))
+    )
+    assert plain == {"points": 20, "episodes": 10, "final_episodes": 100, "deterministic": True}
+    assert few == {**plain, "environments": 1}
+    assert cut == {**plain, "max_episode_steps": 9}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "environment", "settings"),
+    [
+        ("ppo", "CartPole-v1", {"n_steps": 128}),
+        ("dqn", "CartPole-v1", {"learning_starts": 100}),
+        ("q_learning", "bench/Corridor-v0", {}),
+        ("dqn", "MountainCar-v0", {"learning_starts": 100}),
+    ],
+)
+def test_a_hundred_environments_side_by_side_give_the_numbers_of_thirty_two(
+    algorithm: str, environment: str, settings: dict[str, Any]
+) -> None:
+    trial = small_trial(algorithm, environment, steps=256, hyperparameters=settings)
+    learner = load(find_algorithm(algorithm).maker)(learner_request(trial))
+    learner.learn(256, lambda steps: steps < 256)
+    seeds = evaluation_seeds(environment, 0, "final", 100)
+    few, many = (
+        Evaluator(partial(evaluation_environment, trial), lambda _, number=number: number).evaluate(  # type: ignore[misc]
+            learner, seeds, deterministic=True
+        )
+        for number in (32, 100)
+    )
+    assert few.returns.tolist() == many.returns.tolist()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "environment", "deterministic", "number"),
+    [
+        ("q_learning", "bench/Corridor-v0", True, 40),
+        ("q_learning", "bench/Corridor-v0", False, 32),
+        ("random", "bench/Corridor-v0", True, 32),
+        ("ppo", "Pendulum-v1", True, 32),
+    ],
+)
+def test_more_than_thirty_two_side_by_side_are_for_policies_that_neither_draw_nor_round(
+    tmp_path: Path, algorithm: str, environment: str, deterministic: bool, number: int
+) -> None:
+    plan = EvaluationPlan(points=1, episodes=1, final_episodes=40, deterministic=deterministic)
+    record = carry_out(small_trial(algorithm, environment, evaluation=plan), tmp_path)
+    assert record.resources["evaluation_environments"] == number
+
+
+def test_an_evaluation_gives_signs_of_life() -> None:
+    heard: list[None] = []
+    evaluator = Evaluator(lambda: make("CartPole-v1", {}), alive=lambda: heard.append(None))
+    played = evaluator.evaluate(Idle(), [3], deterministic=True)  # type: ignore[arg-type]
+    # One before the first reset, and one at every step.
+    assert len(heard) == 1 + played.lengths[0]
 
 
 def test_totals_are_those_of_the_innermost_environment() -> None:

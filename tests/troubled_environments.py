@@ -32,7 +32,7 @@ class Unclosable(Counted):
 class Heavy(Counted):
     """Asks for few of its kind."""
 
-    metadata: ClassVar[dict[str, Any]] = {"heavy": True}  # type: ignore[misc]
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "heavy": True}  # type: ignore[misc]
 
 
 class Scarce(Counted):

@@ -39,6 +39,7 @@ def cautions(
         *_unplanned(book),
         *_unequal_conditions(cells),
         *_apart(cells, suite),
+        *_cut_short(cells),
         *_overshoot(cells),
         *_timings(book),
     )
@@ -163,6 +164,21 @@ def _apart(cells: Sequence[Cell], suite: Suite) -> Iterator[str]:
     )
     if apart:
         yield f"Shown, but neither aggregated nor compared, for their budgets: {apart}."
+
+
+def _cut_short(cells: Sequence[Cell]) -> Iterator[str]:
+    found = []
+    for cell in cells:
+        cut = [run.record.cut_episodes for run in cell.runs if run.record is not None and run.record.cut_episodes]
+        if cut:
+            steps = ", ".join(f"{steps:,}" for steps in sorted({int(one.get("steps", 0)) for one in cut}))
+            final = sum(int(one.get("final", 0)) for one in cut)
+            found.append(f"{cell.label} on {cell.environment} after {steps} steps: {final} of the final evaluations'")
+    if found:
+        yield (
+            f"Evaluation episodes that had not ended were cut by the harness, and count with their return until then: "
+            f"{_some(found)}."
+        )
 
 
 def _overshoot(cells: Sequence[Cell]) -> Iterator[str]:

@@ -30,7 +30,7 @@ from bench.cli.importing import import_
 from bench.cli.reproduce import reproduce
 from bench.cli.showing import play, video
 from bench.cli.starting import init, say_version
-from bench.cli.tally import duration
+from bench.cli.tally import duration, limits_in_words
 from bench.cli.terminal import (
     Terminal,
     complain,
@@ -430,17 +430,23 @@ def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     cost = pipeline.cost_of(experiment)
     seconds, longest = sum(cost.seconds.values()), max(cost.seconds.values(), default=0.0)
     plan, cells = experiment.plan, pipeline.status(experiment)
+    slow_after = pipeline.slow_after_seconds(experiment)
     if as_json:
         say_json(
             {
                 "suite": experiment.suite.name,
                 "trials": len(plan.trials),
                 "cells": [
-                    asdict(cell) | {"core_seconds": cost.seconds.get((cell.label, cell.environment), 0.0)}
+                    asdict(cell)
+                    | {
+                        "core_seconds": cost.seconds.get((cell.label, cell.environment), 0.0),
+                        "slow_after_seconds": slow_after.get((cell.label, cell.environment)),
+                    }
                     for cell in cells
                 ],
                 "skips": [asdict(skip) for skip in plan.skips],
                 "warnings": list(plan.warnings),
+                "limits": asdict(experiment.suite.limits),
                 "cost": {"core_seconds": seconds, "steps": cost.steps, "disk_mb": cost.disk_mb, "workers": workers},
             }
         )
@@ -467,6 +473,8 @@ def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
         f"to run: {cost.steps:,} training steps, {duration(seconds)} of one core, about {duration(wall)} on {workers} "
         f"workers, {cost.disk_mb:,.0f} MB of disk (estimates; records made here replace them)"
     )
+    if not experiment.imported:
+        say(limits_in_words(experiment.suite.limits, slow_after.values()))
 
 
 def _core_time(seconds: float) -> str:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.tally import CellTally, Tally, cell_of, duration
+from bench.cli.tally import CellTally, Tally, at_work, cell_of, duration
 from bench.plain import json_text, plain
 
 if TYPE_CHECKING:
@@ -64,6 +64,15 @@ class _Base:
         if (ended := _for_good(event)) is not None:
             self._waiting.pop(event.job.trial.fingerprint, None)
             self.show_end(ended)
+        if (seconds := _slow_for(event)) is not None:
+            trial = event.job.trial
+            self.show_slow(
+                f"{trial.label} on {trial.environment}, seed {trial.seed}: at work for {duration(seconds)}, far longer "
+                "than expected; its steps still come, so it goes on (`limits: {timeout_minutes: ...}` would end it)"
+            )
+
+    def show_slow(self, what: str) -> None:
+        """Show that a trial takes long."""
 
     def show_end(self, event: Ended) -> None:
         """Show a trial that is over."""
@@ -85,7 +94,7 @@ class JsonDisplay(_Base):
 
     def hear(self, event: Event) -> None:
         """Print the event."""
-        from bench.runner.jobs import Ended, Progressed  # noqa: PLC0415 - not needed for --help
+        from bench.runner.jobs import Ended, Progressed, Slowed  # noqa: PLC0415 - not needed for --help
 
         latest = self.tally.running.get(event.job.trial.fingerprint)
         super().hear(event)
@@ -100,6 +109,8 @@ class JsonDisplay(_Base):
             "attempt": event.job.attempt,
             "folder": str(event.job.folder),
         }
+        if isinstance(event, Slowed):
+            line["seconds"] = round(event.seconds, 3)
         if isinstance(event, Ended):
             line |= {
                 "seconds": round(event.seconds, 3),
@@ -127,7 +138,11 @@ class PlainDisplay(_Base):
         """Count the event; say where the run is if nothing was said for a while."""
         super().hear(event)
         if self.clock() - self._said > PLAIN_EVERY_SECONDS:
-            self._say(f"{len(self.tally.running)} running, {self.tally.steps_per_second:,.0f} steps/s")
+            self._say(f"{at_work(self.tally)}, {self.tally.steps_per_second:,.0f} steps/s")
+
+    def show_slow(self, what: str) -> None:
+        """Say it."""
+        self._say(what)
 
     def show_end(self, event: Ended) -> None:
         """Say what became of a trial."""
@@ -181,6 +196,10 @@ class LiveDisplay(_Base):
                 + Text(plain(event.failure.message)),
             )
 
+    def show_slow(self, what: str) -> None:
+        """Let it scroll by above the table, too."""
+        self._live.console.print(Text(plain(what), style="yellow"))
+
     def picture(self) -> RenderableType:
         """Return the table as it is now, with as many cells as the terminal has room for."""
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -195,7 +214,7 @@ class LiveDisplay(_Base):
         status = Text(
             f"{self.tally.done} of {self.tally.total} trials done"
             + (f", {self.tally.failed} failed" if self.tally.failed else "")
-            + f" · {len(self.tally.running)} running · {self.tally.steps_per_second:,.0f} steps/s · {self.left()}"
+            + f" · {at_work(self.tally)} · {self.tally.steps_per_second:,.0f} steps/s · {self.left()}"
         )
         note = Text(f"{hidden} cells not shown", style="dim") if hidden else Text("")
         return Group(table, note, status)
@@ -249,6 +268,12 @@ def _for_good(event: Event) -> Ended | None:
     from bench.runner.jobs import Ended  # noqa: PLC0415 - not needed for --help
 
     return event if isinstance(event, Ended) and not event.will_retry else None
+
+
+def _slow_for(event: Event) -> float | None:
+    from bench.runner.jobs import Slowed  # noqa: PLC0415 - not needed for --help
+
+    return event.seconds if isinstance(event, Slowed) else None
 
 
 def _final(tally: Tally, event: Ended) -> str:

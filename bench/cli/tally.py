@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
+
+from bench.records import STALL_MINUTES, Limits
 
 if TYPE_CHECKING:
     from bench.records import Trial
@@ -25,6 +27,7 @@ class Running:
     steps: int = 0
     train_seconds: float = 0.0
     latest: float | None = None
+    doing: str = ""
 
     @property
     def share(self) -> float:
@@ -74,6 +77,7 @@ class Tally:
             case Progressed(progress=progress):
                 at_work = self.running.setdefault(trial.fingerprint, Running(trial, now))
                 at_work.steps, at_work.train_seconds = progress.steps, progress.train_seconds
+                at_work.doing = progress.doing
                 at_work.latest = progress.mean_return if progress.mean_return is not None else at_work.latest
             case Ended(failure=failure, seconds=seconds, will_retry=will_retry, hindrance=hindrance):
                 last = self.running.pop(trial.fingerprint, None)
@@ -148,6 +152,23 @@ class Tally:
 def cell_of(trial: Trial) -> Cell:
     """Return the cell of a trial."""
     return trial.label, trial.environment
+
+
+def at_work(tally: Tally) -> str:
+    """Return how many trials are at work, and how many of these are not training at the moment."""
+    evaluating = sum(running.doing.startswith("evaluating") for running in tally.running.values())
+    return f"{len(tally.running)} running" + (f" ({evaluating} evaluating)" if evaluating else "")
+
+
+def limits_in_words(limits: Limits, slow_after: Iterable[float]) -> str:
+    """Return when trials are ended, or told of as slow after so many seconds."""
+    silence = 60 * (limits.stall_minutes or STALL_MINUTES)
+    told = f"limits: a trial is ended after {duration(silence)} without a sign of life"
+    if limits.timeout_minutes is not None:
+        return f"{told}, and after {duration(60 * limits.timeout_minutes)} in any case"
+    first, *more = sorted(set(slow_after))
+    after = duration(first) + (f" to {duration(more[-1])}" if more else "")
+    return f"{told}; one that is at work for longer than {after} is told of and goes on"
 
 
 def duration(seconds: float) -> str:

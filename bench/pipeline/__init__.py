@@ -17,6 +17,7 @@ from bench.pipeline.experiment import (
     measured_seconds,
     open_experiment,
     require_extras,
+    slow_after_seconds,
     status,
 )
 from bench.pipeline.results import (
@@ -60,6 +61,7 @@ __all__ = [
     "report_document",
     "require_extras",
     "run",
+    "slow_after_seconds",
     "status",
     "write_report",
 ]

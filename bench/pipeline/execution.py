@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from bench import store as stored
 from bench.catalog import Environment, find_algorithm
 from bench.errors import BenchError, HindranceError
-from bench.pipeline.experiment import Experiment, default_workers, measured_seconds, require_extras
+from bench.pipeline.experiment import (
+    Experiment,
+    default_workers,
+    measured_seconds,
+    require_extras,
+    slow_after_seconds,
+)
 from bench.plan import expected_seconds
 from bench.records import Trial
 from bench.store import Store
@@ -144,7 +150,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
     chosen = devices.choose(options.devices, devices.available())
     wanted = [_device_traits(trial, experiment.traits[trial.environment]) for trial in trials]
     placed = devices.place(options.devices, chosen, wanted)
-    measured = measured_seconds(experiment)
+    measured, slow_after = measured_seconds(experiment), slow_after_seconds(experiment)
     jobs = []
     for trial, device in zip(trials, placed, strict=True):
         jobs.append(
@@ -158,6 +164,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 workers=options.workers or 1,
                 tensorboard=experiment.suite.tensorboard,
                 expected_seconds=measured.get((trial.label, trial.environment)) or expected_seconds(trial),
+                slow_after_seconds=slow_after[trial.label, trial.environment],
                 preload=(*options.preload, *_preload(trial)),
             )
         )

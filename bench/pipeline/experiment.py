@@ -11,13 +11,16 @@ from pathlib import Path
 
 from bench.catalog import Environment, environments
 from bench.errors import BenchError, CatalogError, Complaint, StoreError, SuiteError
-from bench.plan import Cost, Plan, cost, expected_seconds, plan
+from bench.plain import shortened
+from bench.plan import Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
 from bench.store import Store
 from bench.suite import is_imported, parse, read, read_imported
 
 RESULTS = Path("results")
 SUITE_COPY = "suite.yaml"
+_MOST_OF_A_REASON = 500
+"""Characters of a failure's message in a list of failures; its record holds more."""
 REPRODUCED = "published-"
 """What results folders of published tables begin with: no suite file has one budget per algorithm."""
 
@@ -140,6 +143,17 @@ def measured_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
     return {cell: statistics.median(seconds) for cell, seconds in spent.items()}
 
 
+def slow_after_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
+    """Return when a trial of each cell is told of as slow: never where the suite says when it is ended."""
+    if experiment.suite.limits.timeout_minutes is not None:
+        return dict.fromkeys(cells_in_order(experiment), float("inf"))
+    measured = measured_seconds(experiment)
+    return {
+        cell: slow_after(measured.get(cell) or expected_seconds(trials[0], experiment.traits.get(cell[1])))
+        for cell, trials in cells_in_order(experiment).items()
+    }
+
+
 def default_workers(threads: int = 1) -> int:
     """Return how many trials of `threads` threads this process may run side by side without crowding its cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -227,4 +241,6 @@ def _reason(store: Store, trial: Trial) -> str:
         outcome = store.outcome(trial)
     except StoreError as error:
         return f"seed {trial.seed}: {error}"
-    return f"seed {trial.seed}: {outcome.kind} ({outcome.message})" if isinstance(outcome, Failure) else ""
+    if not isinstance(outcome, Failure):
+        return ""
+    return f"seed {trial.seed}: {outcome.kind} ({shortened(outcome.message, _MOST_OF_A_REASON)})"

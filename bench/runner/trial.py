@@ -28,7 +28,7 @@ from bench.runner.jobs import TRAINING, Closing, Job, Report
 from bench.runner.pulse import Pulse
 from bench.runner.seeds import evaluation_seeds, seed
 
-FURTHEST_OVERSHOOT, FURTHEST_STEPS = 10, 1_000_000
+FURTHEST_OVERSHOOT, FURTHEST_STEPS = 10, 200_000
 """An algorithm may take so many times its budget, and so many steps more, before it counts as never ending."""
 IMAGE_DIMENSIONS = 3
 MAKE_ENVIRONMENT = "bench.environments.making:make"

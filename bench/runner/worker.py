@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from bench.errors import DivergedError, HindranceError, OverrunError
+from bench.plain import shortened
 from bench.records import Limits
 from bench.runner.jobs import Closing, Job, Progress
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-MOST_CHARACTERS = 20_000
-"""Kept of a failure's message and of its traceback, beginning and end."""
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -179,14 +178,6 @@ def _mishap(error: BaseException) -> Mishap:
     sys.stderr.write(shortened(text))
     message = f"{type(error).__name__}: {error}".removesuffix(": ")
     return Mishap(kind_of(error), shortened(message), shortened(text))
-
-
-def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
-    """Return the text, of a long one the beginning and the end with a note of how much is missing between."""
-    if len(text) <= most:
-        return text
-    note = f"\n... {len(text) - most:,} characters left out ...\n"
-    return text[: most // 2] + note + text[len(text) - most // 2 :]
 
 
 def kind_of(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import StoreError
+from bench.plain import shortened
 from bench.records import PROTOCOL, Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
 
 DONE, FAILED = "trial.json", "failure.json"
@@ -69,7 +70,9 @@ def _record(data: Mapping[str, Any]) -> Record:
 
 
 def _failure(data: Mapping[str, Any]) -> Failure:
-    return Failure(**{**{field.name: data[field.name] for field in fields(Failure)}, "trial": _trial(data["trial"])})
+    told = {name: shortened(data[name]) for name in ("message", "traceback")}
+    given = {field.name: data[field.name] for field in fields(Failure)}
+    return Failure(**{**given, **told, "trial": _trial(data["trial"])})
 
 
 def _trial(data: Mapping[str, Any]) -> Trial:
