@@ -90,7 +90,7 @@ def places(estimates: Estimates) -> Places:
 
 def plan(estimates: Estimates) -> dict[str, Any]:
     """Return the analysis plan, the defaults of its record where nothing is declared."""
-    return {**asdict(AnalysisPlan()), "hash": "", **estimates.analysis}
+    return {**asdict(AnalysisPlan()), "hash": "", "imported": False, **estimates.analysis}
 
 
 def seeds(estimates: Estimates) -> int:
