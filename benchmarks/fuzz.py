@@ -157,7 +157,6 @@ def _exit_code(words: Command) -> object:
         command()
     except SystemExit as end:
         return end.code or 0
-    return 0
 
 
 def _judged(number: int, command: str, code: object, text: str, megabytes: float) -> Told:
