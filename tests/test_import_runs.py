@@ -18,7 +18,7 @@ from bench.cli.app import app
 from bench.imports import Hints, read_source
 from bench.imports.evaluations import read_evaluations
 from bench.imports.found import Finding, RefusedError
-from bench.imports.limits import MOST_ARRAY_BYTES, MOST_TEXT_BYTES
+from bench.imports.limits import MOST_ARRAY_BYTES, MOST_MONITOR_BYTES
 from bench.imports.monitor import read_monitor
 from bench.imports.names import named, variants
 from bench.imports.sessions import Session, joined
@@ -129,6 +129,21 @@ def test_variants_in_folders_of_their_own_are_algorithms_of_their_own(tmp_path: 
             evaluated(tmp_path / "logs" / "ppo" / variant / f"CartPole-v1_{run}", len(variant + run) * 3.5)
     labels = {label for label, _, _ in names(found(tmp_path / "logs"))}
     assert labels == {"ppo clip", "ppo none"}
+
+
+def test_a_folder_that_says_more_than_the_file_is_the_label_where_another_says_as_much(tmp_path: Path) -> None:
+    for label in ("ppo", "ppo_no_clip"):
+        folder = tmp_path / "logs" / label / "CartPole-v1_1"
+        evaluated(folder, float(len(label)))
+        table(folder / "CartPole-v1" / "args.yml", "algo: ppo\nenv: CartPole-v1\nseed: 1\n")
+    assert names(found(tmp_path / "logs")) == [("ppo", "CartPole-v1", 1), ("ppo_no_clip", "CartPole-v1", 1)]
+
+
+def test_names_that_are_taken_together_are_told(tmp_path: Path) -> None:
+    for run in ("mine", "yours"):
+        evaluated(tmp_path / "logs" / "ppo" / "CartPole-v1" / run, float(len(run)))
+    told = "taken together as ppo on CartPole-v1, for their names tell runs apart: 'mine', 'yours'"
+    assert found(tmp_path / "logs").remarks == (told,)
 
 
 # One run told by several files
@@ -357,6 +372,35 @@ def test_a_run_whose_last_step_is_0_has_not_finished(tmp_path: Path) -> None:
     assert [(run.seed, run.state, run.steps) for run in told.runs] == [(0, "new", 10_000), (1, "failed", 0)]
 
 
+def test_rows_that_sum_up_runs_and_headers_once_more_are_no_runs(tmp_path: Path) -> None:
+    head = "algo,env,seed,step,score\n"
+    text = head + "A,E-v0,0,10,1\n" + head + "A,E-v0,1,10,3\nA,E-v0,mean,10,2\n"
+    finding = found(table(tmp_path / "x.csv", text))
+    assert [run.seed for run in finding.runs] == [0, 1]
+    assert finding.runs[0].notes == (
+        "1 rows are the header once more: left out",
+        "1 rows sum up other rows, by their run identifier: left out",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "hints", "reason"),
+    [
+        ("step,r1,r2,mean\n1,2,4,3\n", {"wide": "run"}, "column 'mean' sums up other columns"),
+        ("algo,env,step,score,n_seeds\nA,E-v0,1,2,5\n", {}, "holds means and spreads over runs (column 'n_seeds')"),
+        ("algo,env,episode,score\nA,E-v0,1,2\nA,E-v0,2,3\n", {"steps": 9}, "column 'episode' counts no environment"),
+        ("algo,env,hour,score\nA,E-v0,1,2\nA,E-v0,2,3\nA,E-v0,4,3\n", {"steps": 9}, "what is column 'hour'?"),
+        ("global_step,Group: ppo - return\n1,2\n", {}, "'Group: ppo' is the mean of a group of runs"),
+    ],
+)
+def test_rows_and_columns_that_are_no_runs_are_refused_with_the_reason(
+    tmp_path: Path, text: str, hints: dict[str, Any], reason: str
+) -> None:
+    finding = found(table(tmp_path / "x.csv", text), algorithm="a", environment="E-v0", **hints)
+    assert not finding.runs
+    assert finding.refused[0].reason.startswith(reason)
+
+
 # Tables of numpy and others
 
 
@@ -477,9 +521,9 @@ def test_an_archive_that_unpacks_to_more_than_is_read_is_refused_by_its_headers(
 def test_a_file_larger_than_is_read_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "0.monitor.csv"
     with path.open("wb") as file:
-        # A hole: 64 MB and a byte that lie nowhere.
-        file.truncate(MOST_TEXT_BYTES + 1)
-    assert found(path).refused[0].reason == "larger than 64 MB, the most that is read of such a file"
+        # A hole: 32 MB and a byte that lie nowhere.
+        file.truncate(MOST_MONITOR_BYTES + 1)
+    assert found(path).refused[0].reason == "larger than 32 MB, the most that is read of such a file"
 
 
 # What is told

@@ -157,11 +157,7 @@ def _say(found: Imported) -> None:
         say(f"{label} on {environment} ({kind}): {_cell(runs)}", whole=True)
     for words in dict.fromkeys(run.evaluation for run in found.runs):
         say(f"evaluation: {words}", "dim", whole=True)
-    notes = Counter(note for run in found.runs for note in run.notes)
-    for note, count in notes.most_common(_MOST_NOTES):
-        say(f"note: {note}" + (f" ({count} runs)" if count > 1 else ""), "yellow", whole=True)
-    if len(notes) > _MOST_NOTES:
-        say(f"{len(notes) - _MOST_NOTES} more notes; --json gives all", "yellow", whole=True)
+    _notes(found)
     for line in _lines(found.refused):
         say(f"refused: {line}", "red", whole=True)
     for line in _lines(found.aside):
@@ -169,6 +165,16 @@ def _say(found: Imported) -> None:
     if found.runs:
         say("rules: " + "; ".join(_RULES), "dim", whole=True)
     say(_summary(found), "bold", whole=True)
+
+
+def _notes(found: Imported) -> None:
+    for remark in found.remarks:
+        say(f"note: {remark}", "yellow", whole=True)
+    notes = Counter(note for run in found.runs for note in run.notes)
+    for note, count in notes.most_common(_MOST_NOTES):
+        say(f"note: {note}" + (f" ({count} runs)" if count > 1 else ""), "yellow", whole=True)
+    if len(notes) > _MOST_NOTES:
+        say(f"{len(notes) - _MOST_NOTES} more notes; --json gives all", "yellow", whole=True)
 
 
 def _table(runs: tuple[ImportedRun, ...]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

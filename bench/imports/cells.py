@@ -11,8 +11,9 @@ count twice.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -118,6 +119,7 @@ def _cell(
     reach = max((run.end for run in runs if run.end is not None), default=None)
     evaluation = example.evaluation if example else _evaluation(runs, deterministic=deterministic is not False)
     prepared, refused = [], []
+    free = (number for number in count() if number not in taken)
     for run in _stated_first(runs):
         told = (hints.steps, run.budget, example.steps if example else None, reach)
         budget = next((steps for steps in told if steps is not None), None)
@@ -132,7 +134,7 @@ def _cell(
             label=label,
             algorithm=slug(algorithm.casefold() if algorithm.casefold() in algorithms() else algorithm),
             environment=environment,
-            seed=_seed(run, taken),
+            seed=_seed(run, taken, free),
             steps=budget,
             evaluation=evaluation,
             implementation=_implementation(kind, label),
@@ -184,10 +186,8 @@ def _stated_first(runs: Sequence[ForeignRun]) -> list[ForeignRun]:
     return sorted(runs, key=lambda run: run.seed is None)
 
 
-def _seed(run: ForeignRun, taken: set[int]) -> int:
-    seed = run.seed if run.seed is not None and run.seed not in taken else None
-    if seed is None:
-        seed = next(number for number in range(len(taken) + 1) if number not in taken)
+def _seed(run: ForeignRun, taken: set[int], free: Iterator[int]) -> int:
+    seed = next(free) if run.seed is None or run.seed in taken else run.seed
     taken.add(seed)
     return seed
 

@@ -54,6 +54,10 @@ _ALONE = re.compile(
     r"(?:\w+_)?(?:std|stderr|sem|ci|ci95|(?:ci_)?lower|(?:ci_)?upper)|(?:std|stderr|sem)_\w+|rew:shaded"
 )
 """Columns that are spreads of something, whatever stands beside them."""
+_INTERVAL = re.compile(r"lower|upper|ci|sem|stderr|iqr|lcb|ucb")
+_RUNS = {"n_seeds", "num_seeds", "n_runs", "num_runs", "seeds", "runs", "n", "nb_seeds", "nb_runs"}
+"""Columns that say over how many runs a value is a mean."""
+_SUMS = {"mean", "average", "avg", "median", "iqm", "std", "stderr", "sem", "ci", "min", "max", "lower", "upper"}
 _MOST_LISTED = 8
 
 
@@ -122,16 +126,29 @@ def margins(header: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def refuse_means(header: Sequence[str], at: Mapping[str, str]) -> None:
-    """Raise RefusedError where a table has means over runs, and no runs."""
+def refuse_means(header: Sequence[str], at: Mapping[str, str], rows: Sequence[Mapping[str, str]], *, own: bool) -> None:
+    """Raise RefusedError where a table has means over runs, and no runs.
+
+    The log of one run may tell the spread over its episodes, and the least and the most of them.
+    """
     alone = [name for name in header if _ALONE.fullmatch(name.casefold())]
     bounds = [name for name, base in margins(header).items() if base == at.get("return")]
-    if "seed" not in at and (found := [*alone, *bounds]):
+    counts = [name for name in header if name.casefold() in _RUNS and _several(name, rows)]
+    if own:
+        alone, bounds = ([name for name in names if _INTERVAL.search(name.casefold())] for names in (alone, bounds))
+    if "seed" not in at and (found := [*alone, *bounds, *counts]):
         raise RefusedError(f"holds means and spreads over runs (column {found[0]!r}), no runs; --columns seed=...")
 
 
-def refuse_wide_means(header: Sequence[str]) -> None:
+def _several(name: str, rows: Sequence[Mapping[str, str]]) -> bool:
+    return any(number(row.get(name, "")) > 1 for row in rows)
+
+
+def refuse_wide_means(header: Sequence[str], hints: Hints) -> None:
     """Raise RefusedError where columns are bounds of other columns: such a table holds means, no runs."""
+    if summed := [name for name in header if name.casefold() in _SUMS and name not in hints.columns.values()]:
+        told = f"column {summed[0]!r} sums up other columns, by its name, and is none of a run or algorithm"
+        raise RefusedError(f"{told}; --ignore {summed[0]!r} passes it over")
     if found := margins(header):
         name, base = next(iter(found.items()))
         told = f"holds means with bounds ({name!r} is one of {base!r}): aggregated over runs, and no runs"

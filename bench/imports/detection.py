@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from bench.catalog import algorithms
 from bench.errors import BenchError
 from bench.imports import nested, table
+from bench.imports.columns import listed
 from bench.imports.events import Scalars, read_events
 from bench.imports.folder import read_evaluated, read_monitored
 from bench.imports.found import (
@@ -27,8 +29,8 @@ from bench.imports.found import (
 )
 from bench.imports.homes import Home, Telling, homes_of
 from bench.imports.identity import one_each
-from bench.imports.limits import MOST_EVENT_BYTES
-from bench.imports.names import Named, clean, named, seed_of, variants
+from bench.imports.limits import MOST_EVENT_BYTES, MOST_JSON_BYTES, MOST_RUNS
+from bench.imports.names import Named, clean, named, natural, seed_of, variants
 from bench.imports.rows import first_row
 from bench.imports.series import LAST, Series, of_metric
 from bench.imports.sessions import Session, joined
@@ -43,6 +45,8 @@ _TAGS = (
     "rollout/ep_rew_mean",
     "charts/episode_reward",
     "train/episode_reward",
+    "ray/tune/episode_reward_mean",
+    "ray/tune/env_runners/episode_return_mean",
 )
 """Tags that hold a return, the one that is looked for first in front."""
 _NEVER = "settings of a run that left neither evaluations nor Monitor files: it failed, or lies elsewhere"
@@ -56,6 +60,8 @@ class _Gathering:
     runs: list[ForeignRun] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     aside: list[Refusal] = field(default_factory=list)
+    lacking: list[Refusal] = field(default_factory=list)
+    """What can be read and holds no returns, in the home that is being read."""
 
 
 def read_source(path: Path, hints: Hints) -> Finding:
@@ -73,9 +79,13 @@ def read_source(path: Path, hints: Hints) -> Finding:
     found = _Gathering(refused=_by_name(tree.unread, source), aside=_by_name([*tree.passed, *passed], source))
     for home in homes:
         _read_home(source, home, found)
+    if len(found.runs) > MOST_RUNS:
+        many = f"{len(found.runs):,} runs, and {MOST_RUNS:,} is the most that one import takes: import it in parts"
+        found.refused.append(Refusal(source.name(root), many))
+        found.runs.clear()
     if hints.kind in {"", "rl-zoo"}:
         found.refused += _begun(tree.files, found.runs, source)
-    named_runs = _named_all(found.runs, source)
+    named_runs, remarks = _named_all(found.runs, source)
     found.refused += gathered([one for one in named_runs if isinstance(one, Refusal)])
     kept, repeated, told = one_each([one for one in named_runs if isinstance(one, ForeignRun)], separate=hints.separate)
     found.refused += gathered(repeated)
@@ -85,7 +95,7 @@ def read_source(path: Path, hints: Hints) -> Finding:
             Refusal(str(path), f"{'no file of a' if root.is_dir() else 'of no'} {_readable(hints.kind)}")
         )
     looked = [*tree.files, *(Path(one.file) for one in (*tree.unread, *tree.passed))]
-    return _counted(kept, found, [source.name(file) for file in looked])
+    return replace(_counted(kept, found, [source.name(file) for file in looked]), remarks=tuple(remarks))
 
 
 def _counted(runs: Sequence[ForeignRun], found: _Gathering, looked: Sequence[str]) -> Finding:
@@ -96,7 +106,8 @@ def _counted(runs: Sequence[ForeignRun], found: _Gathering, looked: Sequence[str
     rest = [name for name in looked if name not in read]
     left = [name for name in rest if name in aside or not _within(name, refused)]
     settings = [Refusal(name, _SETTINGS) for name in left if name not in aside]
-    return Finding(tuple(runs), tuple(found.refused), (*found.aside, *settings), len(looked), len(read), len(left))
+    refusals, asides = tuple(found.refused), (*found.aside, *settings)
+    return Finding(tuple(runs), refusals, asides, files=len(looked), read=len(read), left=len(left))
 
 
 def _within(name: str, folders: Collection[str]) -> bool:
@@ -127,16 +138,19 @@ def _begun(files: Sequence[Path], runs: Sequence[ForeignRun], source: Source) ->
 def _read_home(source: Source, home: Home, found: _Gathering) -> None:
     """Read the first telling of a run that gives one; those after it are left aside."""
     taken: list[ForeignRun] = []
-    used: set[str] = set()
+    before = len(found.refused)
     for telling in home.tellings:
         if taken:
             told = f"tells of the same run as {taken[0].files[0].name}, which is taken"
             names = [source.name(file) for file in telling.files]
+            used = {file.name for run in taken for file in run.files} | {one.file for one in found.refused[before:]}
             found.aside += [Refusal(name, told) for name in names if name not in used]
             continue
         name = source.name(telling.files[0] if len(telling.files) == 1 else telling.files[0].parent)
         taken = attempt(name, found.refused, _tell, source, home, telling, found) or []
-        used |= {file.name for run in taken for file in run.files} | {one.file for one in found.refused}
+    # What holds no returns is no loss where another file tells them.
+    (found.aside if taken else found.refused).extend(found.lacking)
+    found.lacking.clear()
     found.runs += taken
 
 
@@ -156,7 +170,7 @@ def _tell(source: Source, home: Home, telling: Telling, found: _Gathering) -> li
     elif telling.kind == "monitor":
         run = read_monitored(source, home, telling, found.refused)
     else:
-        run = _events(source, home, telling.files, found.refused)
+        run = _events(source, home, telling.files, found)
     return [replace(run, home=source.name(home.place))] if run else []
 
 
@@ -220,7 +234,7 @@ def _sessions_of_tables(source: Source, home: Home, files: Sequence[Path], found
 
 
 def _json(source: Source, file: Path) -> list[ForeignRun]:
-    data = nested.load(source.text(file).rstrip("\0"))
+    data = nested.load(source.text(file, MOST_JSON_BYTES).rstrip("\0"))
     kind = source.hints.kind or nested.kind_of(data)
     if not kind:
         raise RefusedError("JSON of no kind that is known: neither marl-eval's nesting nor lists of final scores")
@@ -256,9 +270,9 @@ def _scalars(source: Source, file: Path) -> Scalars:
     return read_events(source.content(file, MOST_EVENT_BYTES))
 
 
-def _events(source: Source, home: Home, files: Sequence[Path], refused: list[Refusal]) -> ForeignRun | None:
+def _events(source: Source, home: Home, files: Sequence[Path], found: _Gathering) -> ForeignRun | None:
     """Return the run that the event files of a folder tell of: several are its sessions, in the order of the clock."""
-    attempts = {file: attempt(source.name(file), refused, _scalars, source, file) for file in files}
+    attempts = {file: attempt(source.name(file), found.refused, _scalars, source, file) for file in files}
     read = {file: scalars for file, scalars in attempts.items() if scalars is not None}
     if not read:
         return None
@@ -267,9 +281,9 @@ def _events(source: Source, home: Home, files: Sequence[Path], refused: list[Ref
     tag = asked if asked in known else next((name for name in _TAGS if name in known), "")
     if not tag or (asked and asked != tag):
         told = ", ".join(list(known)[:12]) or "none"
-        raise RefusedError(
-            f"has no tag {asked or 'of returns that is known'}; there are {told}; name one with --metric"
-        )
+        lack = f"has no tag {asked or 'of returns that is known'}; there are {told}; name one with --metric"
+        found.lacking.append(Refusal(source.name(files[0].parent), lack))
+        return None
     sessions = sorted((one for one in read.items() if tag in one[1].series), key=lambda one: one[1].begun(tag))
     rows, joints = joined([Session(one.rows(tag), source.name(file)) for file, one in sessions], source.hints.sessions)
     overlap = [two.begun(tag) <= one.ended(tag) for (_, one), (_, two) in pairwise(sessions)]
@@ -291,27 +305,53 @@ def _events(source: Source, home: Home, files: Sequence[Path], refused: list[Ref
     return replace(run, files=tuple(source.hashes[file] for file in read))
 
 
-def _named_all(runs: Sequence[ForeignRun], source: Source) -> list[ForeignRun | Refusal]:
-    """Return the runs with algorithm and environment, variants of an algorithm by labels of their own."""
+def _named_all(runs: Sequence[ForeignRun], source: Source) -> tuple[list[ForeignRun | Refusal], list[str]]:
+    """Return the runs with algorithm and environment, variants by labels of their own; and what is taken together."""
     said = [_said(run) for run in runs]
     found = [_named(run, words, source) for run, words in zip(runs, said, strict=True)]
     cells: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, one in enumerate(found):
-        if isinstance(one, ForeignRun) and one.home and not source.hints.algorithm:
+        if isinstance(one, ForeignRun) and one.home:
             cells[one.algorithm, one.environment].append(place)
-    for (algorithm, _), places in cells.items():
-        told = variants([_others(said[place], algorithm) for place in places])
-        for place, variant in zip(places, told, strict=True):
+    remarks = []
+    for (algorithm, environment), places in cells.items():
+        mine = [said[place] for place in places]
+        labels = [algorithm] * len(mine) if source.hints.algorithm else _labels(mine, algorithm)
+        for place, label in zip(places, labels, strict=True):
             one = found[place]
-            if isinstance(one, ForeignRun) and variant:
-                # A folder that says more than the file does is the label: `ppo_no_clip` of a file that says ppo.
-                label = variant if algorithm.casefold() in variant.casefold() else f"{algorithm} {variant}"
-                found[place] = replace(one, algorithm=clean(label))
-    return found
+            found[place] = replace(one, algorithm=clean(label)) if isinstance(one, ForeignRun) else one
+        for label in dict.fromkeys(labels):
+            together = {
+                " ".join(reversed(_others(one, algorithm)))
+                for one, theirs in zip(mine, labels, strict=True)
+                if theirs == label
+            }
+            if len(together) > 1:
+                names = listed(sorted(together, key=natural))
+                remarks.append(f"taken together as {label} on {environment}, for their names tell runs apart: {names}")
+    return found, remarks
+
+
+def _labels(said: Sequence[Named], algorithm: str) -> list[str]:
+    """Return the label of each run of a cell.
+
+    A name that says more than the file does is the label, where runs differ in it: `ppo_no_clip` of a file that says
+    ppo.
+    """
+    words = [one.label.casefold() for one in said]
+    longer = [one.label if _longer(word, algorithm.casefold()) else "" for one, word in zip(said, words, strict=True)]
+    if len({*longer}) > 1:
+        return [label or algorithm for label in longer]
+    told = variants([_others(one, algorithm) for one in said])
+    return [f"{algorithm} {variant}" if variant else algorithm for variant in told]
+
+
+def _longer(label: str, algorithm: str) -> bool:
+    return label != algorithm and algorithm in re.split(r"[-_. ]", label)
 
 
 def _others(said: Named, algorithm: str) -> tuple[str, ...]:
-    label = () if said.label.casefold() == algorithm.casefold() else (said.label,)
+    label = () if not said.label or said.label.casefold() == algorithm.casefold() else (said.label,)
     return (*said.others, *label)
 
 

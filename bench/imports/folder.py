@@ -20,7 +20,7 @@ from bench.imports.found import (
     attempt,
 )
 from bench.imports.homes import Home, Telling
-from bench.imports.limits import MOST_ARCHIVE_BYTES, MOST_SETTINGS_BYTES
+from bench.imports.limits import MOST_ARCHIVE_BYTES, MOST_MONITOR_BYTES, MOST_SETTINGS_BYTES
 from bench.imports.monitor import Episodes, merge, read_monitor, training_curve
 from bench.imports.names import seed_of
 from bench.imports.series import POINTS, WINDOW, last_means, whole
@@ -79,7 +79,7 @@ def _workers(source: Source, files: Sequence[Path], refused: list[Refusal]) -> d
 
 
 def _episodes(source: Source, file: Path) -> Episodes:
-    return read_monitor(source.text(file))
+    return read_monitor(source.text(file, MOST_MONITOR_BYTES))
 
 
 def _settings(source: Source, home: Home, refused: list[Refusal]) -> _Settings:

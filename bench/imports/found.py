@@ -165,6 +165,8 @@ class Finding:
     refused: tuple[Refusal, ...] = ()
     aside: tuple[Refusal, ...] = ()
     """What is left aside and is no run missing, with its reason."""
+    remarks: tuple[str, ...] = ()
+    """What was assumed of several runs at once."""
     files: int = 0
     """What was looked at: every file, link and hidden folder."""
     read: int = 0

@@ -10,7 +10,7 @@ A Monitor file or table with a name of its own has a home of its own.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -42,7 +42,7 @@ _PARTS = (
     }
 )
 """Folders that are parts of a run, whatever they hold."""
-_LOGS = _EVALUATING | _TRAINING | {"progress", "log", "logs", "metrics", "history", "results", "result", "0"}
+_LOGS = _EVALUATING | _TRAINING | {"progress", "log", "logs", "metrics", "history"}
 """Names of tables that a run writes into its own folder."""
 _STAMP = re.compile(r"\d{9,}(\.\d+)?")
 """What TensorBoard's add_hparams calls the folder that it makes below a run's."""
@@ -106,8 +106,8 @@ def homes_of(files: Sequence[Path], root: Path, wanted: str) -> tuple[list[Home]
         places[_place(file, kind, root, stamped)].append(file)
     moved, above = _below(places, kinds, root)
     passed += [Refusal(str(file), "lies above several runs: of which it tells nobody can say") for file in above]
-    settings = _settings_by_folder(files)
-    return [_home(place, moved[place], kinds, settings, moved) for place in sorted(moved, key=_natural)], passed
+    settings = _settings_by_home(files, moved)
+    return [_home(place, moved[place], kinds, settings) for place in sorted(moved, key=_natural)], passed
 
 
 def _natural(place: Path) -> list[tuple[int, int, str]]:
@@ -168,18 +168,21 @@ def _below(
 ) -> tuple[dict[Path, list[Path]], list[Path]]:
     """Return the places, those that tell of the run of a folder above moved there; and files above several runs."""
     moved = {place: list(files) for place, files in places.items()}
+    children: dict[Path | None, list[Path]] = defaultdict(list)
+    for place in places:
+        children[_nearest(place, places)].append(place)
     above: list[Path] = []
     for place in sorted(places, key=lambda one: len(one.parts), reverse=True):
-        below = [one for one in moved if one != place and place in one.parents and _nearest(one, moved) == place]
-        if not below:
-            continue
+        below = children[place]
         mine = min(_RANKS[kinds[file]] for file in moved[place])
-        joining = _joining(place, below, moved, kinds, root)
+        joining = {*_joining(place, below, moved, kinds, root)}
+        apart = [one for one in below if one not in joining]
+        best = [one for one in apart if min(_RANKS[kinds[file]] for file in moved[one]) < mine]
         for one in joining:
             moved[place] += moved.pop(one)
-        best = [one for one in below if one not in joining and min(_RANKS[kinds[file]] for file in moved[one]) < mine]
         if len(best) > 1 and mine < _RANKS["table"]:
             above += moved.pop(place)
+            children[_nearest(place, moved)] += apart
     return moved, above
 
 
@@ -192,6 +195,7 @@ def _joining(
 ) -> list[Path]:
     """Return the places below that tell of the same run."""
     whole = _states(place.relative_to(root.parent))
+    tellers = Counter(kind for one in below for kind in {kinds[file] for file in files[one]})
     found = []
     for one in below:
         said = _states(one.relative_to(place))
@@ -200,7 +204,7 @@ def _joining(
             for value, known in ((said.label, whole.label), (said.environment, whole.environment))
         ) or (said.seed is not None and said.seed != whole.seed)
         mine = {kinds[file] for file in files[one]}
-        rivals = [kind for kind in mine for two in below if two != one and kind in {kinds[file] for file in files[two]}]
+        rivals = any(tellers[kind] > 1 for kind in mine)
         silent = said == Named() and mine <= {"tensorboard", "json", "table"}
         named_file = mine == {"monitor"} and all(file.parent != one for file in files[one])
         if not (other or named_file) and (silent or not rivals):
@@ -208,11 +212,14 @@ def _joining(
     return found
 
 
-def _settings_by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
+def _settings_by_home(files: Sequence[Path], places: Mapping[Path, object]) -> dict[Path, list[Path]]:
+    """Return the settings files by the folder of the run that may have them: theirs, or the one above it."""
     found: dict[Path, list[Path]] = defaultdict(list)
     for file in files:
         if file.name in SETTINGS:
             found[file.parent].append(file)
+            if file.parent not in places:
+                found[file.parent.parent].append(file)
     return found
 
 
@@ -221,7 +228,6 @@ def _home(
     files: Sequence[Path],
     kinds: Mapping[Path, str],
     settings: Mapping[Path, list[Path]],
-    places: Mapping[Path, object],
 ) -> Home:
     groups: dict[tuple[str, Path, str], list[Path]] = defaultdict(list)
     for file in files:
@@ -231,9 +237,8 @@ def _home(
         word = re.sub(r"[-_. (]*\d*\)?$", "", file.stem.casefold()) if kind in {"table", "json"} else word
         groups[kind, file.parent, word].append(file)
     tellings = [Telling(kind, tuple(sorted(mine, key=_natural))) for (kind, _, _), mine in groups.items()]
-    folders = {file.parent for file in files} | {place}
-    near = [*folders, *(one for one in settings if one.parent in folders and one not in places)]
-    told = [file for one in sorted(near, key=_natural) for file in settings.get(one, ())]
+    folders = sorted({file.parent for file in files} | {place}, key=_natural)
+    told = [file for folder in folders for file in settings.get(folder, ())]
     own = any(kinds[file] != "table" or _is_log(file) for file in files)
     return Home(place, tuple(sorted(tellings, key=_asked_first)), tuple(dict.fromkeys(told)), own)
 

@@ -109,7 +109,7 @@ def _without_doubt(cell: Sequence[ForeignRun]) -> tuple[list[ForeignRun], list[R
     kept, doubtful = [], []
     for run in cell:
         sibling = bool(run.home) and PurePosixPath(run.home).parent in beside
-        if run in first or sibling or not (open_ended or run.seed is None):
+        if _FAMILIES[_rank(run)] == _FAMILIES[best] or sibling or not (open_ended or run.seed is None):
             kept.append(run)
         else:
             told = f"may tell of the run in {first[0].place}, or of another one"

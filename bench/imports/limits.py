@@ -7,7 +7,9 @@ MOST_FILES = 200_000
 DEEPEST = 40
 """Folders within each other."""
 MOST_TEXT_BYTES = 64 * 2**20
-"""A table, a Monitor file or a JSON file."""
+"""A table."""
+MOST_MONITOR_BYTES = 32 * 2**20
+MOST_JSON_BYTES = 16 * 2**20
 MOST_SETTINGS_BYTES = 2**20
 MOST_ARCHIVE_BYTES = 16 * 2**20
 """An evaluations.npz, packed."""
@@ -20,6 +22,8 @@ MOST_SCALARS = 2_000_000
 """Numbers of one event file."""
 LONGEST_LINE = 2**20
 """Characters of a line of a table; a longer one is damaged."""
+MOST_RUNS = 20_000
+"""Of one import: each becomes a folder."""
 MOST_CELLS = 5_000_000
 """Cells of one table."""
 

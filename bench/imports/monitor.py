@@ -54,12 +54,12 @@ def read_monitor(text: str) -> Episodes:
     if lines and lines[0].startswith("#"):
         start, environment = _header(lines[0][1:])
     # A session that goes on in the same file may write its headers again; its clock begins anew.
-    rows = [line.split(",") for line in lines if line.strip() and line[:1] != "#"]
-    names, first = _names(rows[0] if rows else [])
+    filled = [line for line in lines if line.strip() and line[:1] != "#"]
+    names, first = _names(filled[0].split(",") if filled else [])
     if not {"r", "l"} <= set(names):
         raise RefusedError("no Monitor file: its header lacks the columns r and l")
-    body = [row for row in rows[1:] if [name.strip() for name in row] != names]
-    found = [episode for row in body if (episode := _episode(row, names)) is not None]
+    body = [line for line in filled[1:] if "r" not in line or [name.strip() for name in line.split(",")] != names]
+    found = [episode for line in body if (episode := _episode(line.split(","), names)) is not None]
     if not found:
         raise RefusedError("holds no finished episode" + f" ({len(body)} damaged rows)" * bool(body))
     table = np.array(found, dtype=np.float64)

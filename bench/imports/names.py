@@ -221,7 +221,8 @@ def _start(head: str) -> int:
     start = len(head) - len(word)
     for place in range(len(tokens) - 2, max(0, len(tokens) - 2 * _MOST_WORDS), -2):
         mark, before = tokens[place], tokens[place - 1]
-        if not _belongs(before, mark, word):
+        pair = "".join(tokens[max(0, place - 3) : place])
+        if pair.casefold() in _known() or not _belongs(before, mark, word):
             break
         start -= len(mark) + len(before)
         word = before

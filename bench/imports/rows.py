@@ -52,15 +52,19 @@ def read_rows(text: str, *, whole_steps: Collection[str] = ()) -> Table:
     mark = _mark(body)
     cells = list(_cells(body, mark))
     header, rows, named = _header(comments, cells, mark)
-    if not rows:
+    if not header or not rows:
         raise RefusedError("holds no row below its header")
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
         raise RefusedError(f"column {repeated[0]!r} occurs twice")
+    again = [row for row in rows if named and [cell.strip() for cell in row] == header]
+    rows = [row for row in rows if row not in again] if again else rows
     fitting = [row for row in rows if not any(cell.strip() for cell in row[len(header) :])]
     table = [dict(zip(header, row, strict=False)) for row in fitting]
     if mark == ";":
         table = [_pointed(row, whole_steps) for row in table]
     notes = [] if named else [f"no line names its columns: they are numbered, {header[0]} to {header[-1]}"]
+    if again:
+        notes.append(f"{len(again)} rows are the header once more: left out")
     if lost := damaged + len(rows) - len(fitting):
         notes.append(f"{lost} damaged lines are left out: NUL bytes, endless, or of more cells than there are columns")
     return Table(tuple(header), tuple(table), tuple(notes), mark == ";")

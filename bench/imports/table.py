@@ -8,8 +8,9 @@ each run or algorithm. Tianshou: `env_step, rew, rew:shaded, rew:<run>, ...`. We
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -42,6 +43,10 @@ _GAPS = {"", "-", "--", "na", "n/a", "nan", "none", "null"}
 """What stands for a value that is not there."""
 _FIRST_COLUMNS = {"step", "global_step", "_step", "relative time (process)", "relative time (wall)", "wall time"}
 _RUN_PREFIX = "rew:"
+_GROUP = re.compile(r"[\w./]+: ")
+"""How Weights & Biases names the means of a grouped plot: `Group: ppo`, `algo: ppo`."""
+_SUMMARIES = {"mean", "avg", "average", "median", "std", "stderr", "all", "total", "iqm", "min", "max"}
+"""What stands for a run identifier in rows that sum up those of runs."""
 _Rows = Sequence[Mapping[str, str]]
 
 
@@ -96,24 +101,30 @@ def _long(table: Table, hints: Hints, *, own: bool) -> Read:
             f"no column of returns among {listed(header)}; name it with --columns return=..., "
             "or say what a wide file's columns are with --wide run or --wide algorithm"
         )
-    if not own:
-        refuse_means(header, at)
+    own = own and "algorithm" not in at
+    refuse_means(header, at, rows, own=own)
     budget = budget_of(header, at, rows, hints)
     if budget == at.get("steps"):
         del at["steps"]
     variant = next((name for name in header if name.casefold() in VARIANTS and name not in hints.ignore), "")
     states = qualifying(header, rows, hints)
     groups: dict[tuple[str, str, str], list[Mapping[str, str]]] = defaultdict(list)
-    nameless, seed = 0, at.get("seed")
+    nameless, summed, seed = 0, 0, at.get("seed")
     for row in rows:
         run = _cell(row, at, "seed")
         if seed and not run:
             nameless += 1
             continue
+        if run.casefold() in _SUMMARIES:
+            summed += 1
+            continue
         groups[_labelled(row, at, variant), _cell(row, at, "environment"), run].append(row)
     if not groups:
         raise RefusedError(f"every row lacks its run identifier (column {seed!r})")
-    notes = (f"{nameless} rows have no run identifier: left out",) if nameless else ()
+    notes = (
+        *([f"{nameless} rows have no run identifier: left out"] * (nameless > 0)),
+        *([f"{summed} rows sum up other rows, by their run identifier: left out"] * (summed > 0)),
+    )
     unknown = not_understood(header, rows, [*at.values(), budget, variant, *states, *counts_in(header, hints)], hints)
     _ask(header, groups, at, unknown, hints)
     runs: list[Series] = []
@@ -172,11 +183,15 @@ def _ask(
     most = max(groups.values(), key=len)
     if len(most) == 1:
         return
-    varying = [name for name in (*counts_in(header, hints), *unknown) if len({row.get(name) for row in most}) > 1]
-    counted = {*counts_in(header, hints)}
+    episodes = [name for name in header if name.casefold() in EPISODES and name not in hints.ignore]
+    counted = {*counts_in(header, hints), *(episodes if "steps" not in at else ())}
+    asked = dict.fromkeys((*(name for name in header if name in counted), *sorted(unknown, key=_falls(most))))
+    varying = [name for name in asked if len({row.get(name) for row in most}) > 1]
     if "steps" not in at:
         if varying:
             raise ask_steps(varying[0], counted=varying[0] in counted)
+        if clocks := [name for name in header if name not in {*at.values(), *hints.ignore} and _rises(name, most)]:
+            raise ask_steps(clocks[0], counted=False)
         if seed := at.get("seed"):
             raise RefusedError(
                 f"{seed} {most[0].get(seed, '')!r} stands in {len(most)} rows, and no column tells their steps: what "
@@ -188,6 +203,18 @@ def _ask(
             f"column {name!r} tells apart what stands several times at a step: --columns seed={name} takes it for the "
             f"runs, --columns algorithm={name} for the algorithms; --ignore {name!r} passes it over"
         )
+
+
+def _falls(rows: _Rows) -> Callable[[str], bool]:
+    """Return a sorting key for columns: those that rise from row to row first."""
+    return lambda name: not _rises(name, rows)
+
+
+def _rises(name: str, rows: _Rows) -> bool:
+    """Return whether a column of numbers rises from row to row, over three rows at least, and numbers no rows."""
+    values = [number(row.get(name, "")) for row in rows]
+    rising = len(values) > 2 and all(one < two for one, two in pairwise(values))  # noqa: PLR2004 - two rise by chance
+    return rising and not is_index(name, rows)
 
 
 def _values(rows: _Rows, at: Mapping[str, str]) -> list[tuple[float, float]]:
@@ -361,7 +388,7 @@ def _series(
 
 def _wide(table: Table, hints: Hints) -> Read:
     header, rows = [name for name in table.header if name not in hints.ignore], _numbered(table.rows, hints)
-    refuse_wide_means(header)
+    refuse_wide_means(header, hints)
     at = roles_of(header, hints)
     steps = at.get("steps")
     taken = {name for role, name in at.items() if role != "return"}
@@ -369,7 +396,8 @@ def _wide(table: Table, hints: Hints) -> Read:
     columns = [name for name in columns if any(is_number(row.get(name, "")) for row in rows)]
     if steps is None:
         _ask_wide(columns, rows, hints)
-    columns = [name for name in columns if name not in counts_in(header, hints)]
+    counted = {*counts_in(header, hints)}
+    columns = [name for name in columns if name not in counted]
     if not columns:
         raise RefusedError("no column of numbers beside its steps")
     if hints.wide == "run":
@@ -418,6 +446,8 @@ def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hin
     if steps.casefold().startswith(("relative", "wall")):
         raise RefusedError(f"its x axis is {steps!r}, not steps; export the plot with Step or global_step as x axis")
     parts = [(name, *name.rsplit(" - ", 1)) for name in header if " - " in name and _is_value(name)]
+    if grouped := [run for _, run, _ in parts if _GROUP.match(run)]:
+        raise RefusedError(f"{grouped[0]!r} is the mean of a group of runs, and no run; export the plot ungrouped")
     metrics = dict.fromkeys(metric for _, _, metric in parts)
     chosen = hints.metric if hints.metric in metrics else next(iter(metrics), "")
     if hints.metric and hints.metric not in metrics:

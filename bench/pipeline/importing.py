@@ -48,6 +48,8 @@ class Imported:
     refused: tuple[Refusal, ...]
     aside: tuple[Refusal, ...]
     """What was left aside, and is no run missing."""
+    remarks: tuple[str, ...]
+    """What was assumed of several runs at once."""
     dry_run: bool
     files: int
     """What was looked at: every file, link and hidden folder."""
@@ -117,7 +119,8 @@ def import_source(
         _keep(store, prepared, existing, own=own)
     told = tuple(_told(one) for one in prepared)
     counts = (finding.files, finding.read, finding.left)
-    return Imported(str(store.root), told, (*finding.refused, *refused), finding.aside, dry_run, *counts)
+    left = (*finding.refused, *refused), finding.aside
+    return Imported(str(store.root), told, *left, finding.remarks, dry_run, *counts)
 
 
 def _holds_trials(store: Store) -> bool:
