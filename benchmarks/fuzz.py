@@ -230,7 +230,7 @@ def _talk(kind: str, first: int, count: int, given: argparse.Namespace) -> Itera
 
 def template(folder: Path) -> Path:
     """Return real results: of two learners on two environments, one trial of each failed."""
-    from bench.records import Failure  # noqa: PLC0415 - the path is set by now
+    from bench.records import Failure, Record  # noqa: PLC0415 - the path is set by now
     from bench.store import Store, read  # noqa: PLC0415 - as above
 
     suite = folder / "results.yaml"
@@ -240,7 +240,7 @@ def template(folder: Path) -> Path:
     for path in sorted(folder.glob("results/trials/*seed-1*")):
         outcome = read(path)
         (path / "trial.json").unlink()
-        if outcome is not None:
+        if isinstance(outcome, Record):
             failure = Failure(outcome.trial, "exception", "ValueError: the wheel came off", "Traceback ...", steps=12)
             Store(folder / "results").keep_failure(failure)
     return folder / "results"

@@ -54,7 +54,7 @@ def test_folders_that_vanish_while_they_wait_or_are_at_work_cost_no_trial(tmp_pa
 
 
 def test_what_a_trial_found_is_kept_though_its_folder_was_removed_under_it(tmp_path: Path) -> None:
-    folder = tmp_path / "trials" / "one"
+    folder = tmp_path / "trials" / small_trial().name
 
     def remove(_progress: Progress) -> None:
         if not (folder / "trial.json").exists():

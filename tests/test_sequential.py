@@ -273,7 +273,7 @@ def test_a_damaged_journal_is_a_sentence(tmp_path: Path) -> None:
     path = suite_file(tmp_path)
     (tmp_path / "small").mkdir()
     journal = tmp_path / "small" / "looks.json"
-    for text, told in (("{", "cannot be read"), ("{}", "protocol None"), ('{"protocol": 1}', "lacks or misstates")):
+    for text, told in (("{", "is no JSON"), ("{}", "protocol null"), ('{"protocol": 1}', "design is missing")):
         journal.write_text(text)
         with pytest.raises(StoreError, match=told):
             open_sequential(path, results=tmp_path)

@@ -150,10 +150,12 @@ def run(
     if sequential is None:
         jobs = pipeline.prepare(experiment, options)
         _say_warnings(experiment, pipeline.lock_note(experiment) if jobs else "")
+        _say_unread(experiment)
         with show(experiment, jobs) as display:
             summary = pipeline.run(experiment, jobs, display.hear)
     else:
         _say_warnings(experiment, pipeline.lock_note(experiment))
+        _say_unread(experiment)
         sequential, summary = _run_sequential(sequential, options, show, tell=not quiet and not as_json)
         experiment = sequential.due
     page = _reported(experiment) if report and summary.done + summary.failed else None
@@ -207,18 +209,23 @@ def status(
 
     asked = pipeline.Asked(algo or (), env or (), steps, set_name, seeds)
     experiment = opened(source(suite, asked, results, reading=True), asked, only, results)
-    cells = pipeline.status(experiment)
+    survey = experiment.store.survey()
+    cells, unreadable = pipeline.status(experiment, survey), list(survey.unreadable.values())
     if as_json:
-        say_json({"suite": experiment.suite.name, "cells": [asdict(cell) for cell in cells]})
+        told = {"cells": [asdict(cell) for cell in cells], "unreadable": [asdict(one) for one in unreadable]}
+        say_json({"suite": experiment.suite.name, **told})
         return
-    counts = ("done", "failed", "running", "missing")
+    counts = ("done", "failed", "running", "missing", *(["unreadable"] if unreadable else []))
     rows = [(cell.label, cell.environment, *(getattr(cell, name) or "" for name in counts)) for cell in cells]
     say_table(("algorithm", "environment", *counts), rows)
     for cell in cells:
         for reason in cell.reasons:
             say(f"{cell.label} on {cell.environment}, {reason}", "red")
-    total = {name: sum(getattr(cell, name) for cell in cells) for name in counts}
-    say(", ".join(f"{number} {name}" for name, number in total.items()))
+    for one in unreadable:
+        say(f"cannot be read: {one}", "red")
+    total = {name: sum(getattr(cell, name) for cell in cells) for name in counts[:4]}
+    more = f"; {len(unreadable)} files cannot be read, and their trials count as missing" if unreadable else ""
+    say(", ".join(f"{number} {name}" for name, number in total.items()) + more)
 
 
 @app.command()
@@ -265,6 +272,7 @@ def export(
     from bench import pipeline  # noqa: PLC0415 - see run
 
     experiment = pipeline.open_experiment(found(path, results, reading=True), results=results)
+    _say_unread(experiment)
     for written in pipeline.export(experiment, to or experiment.store.root / "export", kind):
         say(str(written), whole=True)
 
@@ -372,9 +380,8 @@ def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_jso
     from bench.cli.tally import Tally  # noqa: PLC0415 - see run
 
     wanted = {job.trial.fingerprint for job in jobs}
-    states = [
-        (trial, experiment.store.state(trial)) for trial in experiment.plan.trials if trial.fingerprint not in wanted
-    ]
+    survey = experiment.store.survey()
+    states = [(trial, survey.state(trial)) for trial in experiment.plan.trials if trial.fingerprint not in wanted]
     done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
     planned = [trial for trials in pipeline.cells_in_order(experiment).values() for trial in trials]
     tally = Tally(planned, done, failed, jobs[0].workers if jobs else 1)
@@ -427,10 +434,12 @@ def _say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     from bench import pipeline  # noqa: PLC0415 - see run
 
     pipeline.require_extras(experiment.suite)
-    cost = pipeline.cost_of(experiment)
+    survey = experiment.store.survey()
+    measured = pipeline.measured_seconds(experiment, survey)
+    cost = pipeline.cost_of(experiment, survey, measured)
     seconds, longest = sum(cost.seconds.values()), max(cost.seconds.values(), default=0.0)
-    plan, cells = experiment.plan, pipeline.status(experiment)
-    slow_after = pipeline.slow_after_seconds(experiment)
+    plan, cells = experiment.plan, pipeline.status(experiment, survey)
+    slow_after = pipeline.slow_after_seconds(experiment, measured)
     if as_json:
         say_json(
             {
@@ -486,6 +495,13 @@ def _say_warnings(experiment: Experiment, *more: str) -> None:
         note(f"note: {warning}")
 
 
+def _say_unread(experiment: Experiment) -> None:
+    from bench import pipeline  # noqa: PLC0415 - see run
+
+    for sentence in pipeline.unread(experiment):
+        note(f"note: {sentence}")
+
+
 def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *, as_json: bool) -> None:
     if as_json:
         told: Mapping[str, Any] = asdict(summary) | {"event": "summary", "report": page and str(page)}
@@ -501,6 +517,8 @@ def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *,
         say("  logs lie in each trial's folder; `bench run --retry-failed` tries them again")
     if summary.hindered:
         say_hindrances(summary.hindered, summary.hindrances)
+    if summary.unreadable:
+        say(f"{summary.unreadable} files of results cannot be read; `bench status` says why", "yellow")
     if summary.elsewhere:
         say(f"{summary.elsewhere} trials are being run by another `bench run` on this folder")
     if summary.interrupted:

@@ -1,13 +1,12 @@
 """Files that others' tools wrote in; their runs, and what was refused with the reason, out."""
 
-from bench.imports.cells import MARK, Prepared, imported, outcomes
+from bench.imports.cells import Prepared, imported, outcomes
 from bench.imports.detection import read_source
 from bench.imports.found import KINDS, Finding, ForeignRun, Hints, Refusal
 from bench.imports.telling import origins
 
 __all__ = [
     "KINDS",
-    "MARK",
     "Finding",
     "ForeignRun",
     "Hints",

@@ -22,10 +22,8 @@ import numpy as np
 from bench.catalog import algorithms
 from bench.imports.found import NO_STEPS, Floats, ForeignRun, Hints, Refusal, gathered
 from bench.imports.names import natural, slug
-from bench.records import Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
+from bench.records import IMPORTED, Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
 
-MARK = "imported:"
-"""Every imported trial's implementation begins with it."""
 _MACHINE = {"machine and versions": "not known: imported results of others"}
 _OVERSHOOT = 1.05
 _FINISHED = 0.9
@@ -148,7 +146,7 @@ def _cell(
 
 def _implementation(kind: str, label: str) -> str:
     """Return what tells imported trials apart that differ by nothing but what they are called."""
-    return f"{MARK}{kind} as {label}"
+    return f"{IMPORTED}{kind} as {label}"
 
 
 def _place(kind: str, file: str, run: str, environment: str) -> _Place:

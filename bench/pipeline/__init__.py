@@ -19,6 +19,7 @@ from bench.pipeline.experiment import (
     require_extras,
     slow_after_seconds,
     status,
+    unread,
 )
 from bench.pipeline.results import (
     BOOTSTRAP_SEED,
@@ -63,5 +64,6 @@ __all__ = [
     "run",
     "slow_after_seconds",
     "status",
+    "unread",
     "write_report",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
 from bench.imports import origins
-from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment, what_it_holds
+from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment, unread, what_it_holds
 from bench.pipeline.naming import located
 from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
 from bench.records import AnalysisPlan, Comparison, Reference
@@ -247,12 +247,15 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
 
 
 def _looked(*experiments: Experiment) -> list[str]:
-    """Return a caution for every set of results whose number of seeds followed from the results."""
+    """Return a caution for every set of results with unreadable files, or with seeds that followed from them."""
     return [
-        f"the number of seeds in {one.store.root} followed from the results, and the p-values here take it for fixed: "
-        "the verdicts that hold over all looks are in its report"
-        for one in experiments
-        if one.store.journal.exists()
+        *(sentence.removesuffix(".") for one in experiments for sentence in unread(one)),
+        *(
+            f"the number of seeds in {one.store.root} followed from the results, and the p-values here take it for "
+            "fixed: the verdicts that hold over all looks are in its report"
+            for one in experiments
+            if one.store.journal.exists()
+        ),
     ]
 
 

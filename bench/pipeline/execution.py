@@ -60,6 +60,8 @@ class Summary:
     """Trials that the harness could not run or keep, for no fault of theirs; they are missing."""
     hindrances: tuple[str, ...] = ()
     """Why, each reason once."""
+    unreadable: int = 0
+    """Files in the results folder that cannot be read: their trials are missing."""
 
     @property
     def exit_code(self) -> int:
@@ -99,7 +101,8 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
             experiment.store.keep_suite(experiment.text)
         course = _Course(executor, experiment.store, listen)
         course.follow(jobs)
-        states = Counter(experiment.store.state(trial) for trial in experiment.plan.trials)
+        survey = experiment.store.survey()
+        states = Counter(survey.state(trial) for trial in experiment.plan.trials)
     return Summary(
         planned=len(experiment.plan.trials),
         done=states["done"],
@@ -108,6 +111,7 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
         interrupted=bool(came) or course.closed,
         hindered=len(course.hindrances),
         hindrances=tuple(dict.fromkeys(course.hindrances)),
+        unreadable=len(survey.unreadable),
     )
 
 
@@ -122,6 +126,7 @@ def carry_out(job: Job, report: Report) -> Closing | None:
 
     with stored.claim(job.folder):
         if not stored.is_done(job.folder):
+            stored.set_aside(job.folder)
             return run_trial(job, report, keep=stored.keep)
     return None
 
@@ -146,11 +151,13 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
     from bench.runner.jobs import Job  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     store, retry = experiment.store, options.retry_failed
-    trials = [trial for trial in experiment.plan.trials if _wanted(store, trial, retry_failed=retry)]
+    survey = store.survey()
+    trials = [trial for trial in experiment.plan.trials if _wanted(survey.state(trial), retry_failed=retry)]
     chosen = devices.choose(options.devices, devices.available())
     wanted = [_device_traits(trial, experiment.traits[trial.environment]) for trial in trials]
     placed = devices.place(options.devices, chosen, wanted)
-    measured, slow_after = measured_seconds(experiment), slow_after_seconds(experiment)
+    measured = measured_seconds(experiment, survey)
+    slow_after = slow_after_seconds(experiment, measured)
     jobs = []
     for trial, device in zip(trials, placed, strict=True):
         jobs.append(
@@ -172,8 +179,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
     return sorted(jobs, key=lambda job: -job.expected_seconds)
 
 
-def _wanted(store: Store, trial: Trial, *, retry_failed: bool) -> bool:
-    state = store.state(trial)
+def _wanted(state: str, *, retry_failed: bool) -> bool:
     # A failure stays on disk until the new attempt has an outcome.
     return state == "missing" or (state == "failed" and retry_failed)
 

@@ -10,17 +10,20 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.catalog import Environment, environments
-from bench.errors import BenchError, CatalogError, Complaint, StoreError, SuiteError
+from bench.errors import BenchError, CatalogError, Complaint, SuiteError
 from bench.plain import shortened
 from bench.plan import Cost, Plan, cost, expected_seconds, plan, slow_after
-from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
-from bench.store import Store
+from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Trial, Unreadable
+from bench.store import Store, Survey
 from bench.suite import is_imported, parse, read, read_imported
 
 RESULTS = Path("results")
 SUITE_COPY = "suite.yaml"
 _MOST_OF_A_REASON = 500
 """Characters of a failure's message in a list of failures; its record holds more."""
+_MOST_TOLD = 8
+Seconds = Mapping[tuple[str, str], float]
+"""Of one trial, by (label, environment)."""
 REPRODUCED = "published-"
 """What results folders of published tables begin with: no suite file has one budget per algorithm."""
 
@@ -52,6 +55,8 @@ class CellStatus:
     missing: int
     reasons: tuple[str, ...]
     """`seed 3: timeout (...)` for each failure."""
+    unreadable: int = 0
+    """How many are missing because a file of theirs cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +116,15 @@ def what_it_holds(folder: Path) -> str:
     return f"a results folder holds a {SUITE_COPY}"
 
 
-def cost_of(experiment: Experiment) -> Cost:
+def cost_of(experiment: Experiment, survey: Survey | None = None, measured: Seconds | None = None) -> Cost:
     """Return what the trials still to be run will take, from this machine's own records where there are some."""
     import statistics  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     if experiment.imported:
         return cost((), {}, {}, 1.0)
-    missing = [trial for trial in experiment.plan.trials if experiment.store.state(trial) != "done"]
-    measured = measured_seconds(experiment)
+    there = survey or experiment.store.survey()
+    missing = [trial for trial in experiment.plan.trials if trial.name not in there.done]
+    measured = measured_seconds(experiment, there) if measured is None else measured
     # What the finished cells took, against what was expected of them, tells how fast this machine is; those of the same
     # algorithm also how far its estimates are off.
     cells = cells_in_order(experiment)
@@ -131,23 +137,22 @@ def cost_of(experiment: Experiment) -> Cost:
     return cost(missing, {**own, **measured}, experiment.traits, statistics.median(every) if every else 1.0)
 
 
-def measured_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
+def measured_seconds(experiment: Experiment, survey: Survey) -> Seconds:
     """Return the median seconds of one core of a trial per (label, environment), from the records at hand."""
     import statistics  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     spent: dict[tuple[str, str], list[float]] = {}
-    for trial in experiment.plan.trials:
-        outcome = experiment.store.outcome(trial)
+    for trial in experiment.plan.trials if survey.done else ():
+        outcome = experiment.store.outcome(trial) if trial.name in survey.done else None
         if isinstance(outcome, Record) and outcome.core_seconds is not None:
             spent.setdefault((trial.label, trial.environment), []).append(outcome.core_seconds)
     return {cell: statistics.median(seconds) for cell, seconds in spent.items()}
 
 
-def slow_after_seconds(experiment: Experiment) -> dict[tuple[str, str], float]:
+def slow_after_seconds(experiment: Experiment, measured: Seconds) -> Seconds:
     """Return when a trial of each cell is told of as slow: never where the suite says when it is ended."""
     if experiment.suite.limits.timeout_minutes is not None:
         return dict.fromkeys(cells_in_order(experiment), float("inf"))
-    measured = measured_seconds(experiment)
     return {
         cell: slow_after(measured.get(cell) or expected_seconds(trials[0], experiment.traits.get(cell[1])))
         for cell, trials in cells_in_order(experiment).items()
@@ -160,9 +165,24 @@ def default_workers(threads: int = 1) -> int:
     return max(1, cores // threads)
 
 
-def status(experiment: Experiment) -> list[CellStatus]:
+def unread(experiment: Experiment) -> tuple[str, ...]:
+    """Return, as a sentence, which files of the results cannot be read and why."""
+    found = list(experiment.store.survey().unreadable.values())
+    if not found:
+        return ()
+    what = (
+        "1 file of results cannot be read, so its trial counts"
+        if len(found) == 1
+        else (f"{len(found)} files of results cannot be read, so their trials count")
+    )
+    more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+    return (f"{what} as missing: {'; '.join(map(str, found[:_MOST_TOLD]))}{more}.",)
+
+
+def status(experiment: Experiment, survey: Survey | None = None) -> list[CellStatus]:
     """Return how far every cell is, in the order of the suite."""
-    return [_cell_status(experiment.store, *cell, trials) for cell, trials in cells_in_order(experiment).items()]
+    there = survey or experiment.store.survey()
+    return [_cell_status(there, *cell, trials) for cell, trials in cells_in_order(experiment).items()]
 
 
 def cells_in_order(experiment: Experiment) -> dict[tuple[str, str], list[Trial]]:
@@ -222,9 +242,11 @@ def _traits(suite: Suite) -> dict[str, Environment]:
     return found
 
 
-def _cell_status(store: Store, label: str, environment: str, trials: Sequence[Trial]) -> CellStatus:
-    states = [store.state(trial) for trial in trials]
+def _cell_status(survey: Survey, label: str, environment: str, trials: Sequence[Trial]) -> CellStatus:
+    states = [survey.state(trial) for trial in trials]
     counts = Counter(states)
+    found = [(trial, state, survey.others.get(trial.name)) for trial, state in zip(trials, states, strict=True)]
+    failures = [(trial, one) for trial, state, one in found if state == "failed" and isinstance(one, Failure)]
     return CellStatus(
         label=label,
         environment=environment,
@@ -232,15 +254,10 @@ def _cell_status(store: Store, label: str, environment: str, trials: Sequence[Tr
         failed=counts["failed"],
         running=counts["running"],
         missing=counts["missing"],
-        reasons=tuple(_reason(store, trial) for trial, state in zip(trials, states, strict=True) if state == "failed"),
+        reasons=tuple(_reason(trial, one) for trial, one in failures),
+        unreadable=sum(state == "missing" and isinstance(one, Unreadable) for _, state, one in found),
     )
 
 
-def _reason(store: Store, trial: Trial) -> str:
-    try:
-        outcome = store.outcome(trial)
-    except StoreError as error:
-        return f"seed {trial.seed}: {error}"
-    if not isinstance(outcome, Failure):
-        return ""
-    return f"seed {trial.seed}: {outcome.kind} ({shortened(outcome.message, _MOST_OF_A_REASON)})"
+def _reason(trial: Trial, failure: Failure) -> str:
+    return f"seed {trial.seed}: {failure.kind} ({shortened(failure.message, _MOST_OF_A_REASON)})"

@@ -124,26 +124,24 @@ def import_source(
 
 
 def _holds_trials(store: Store) -> bool:
-    try:
-        return next(iter(store.outcomes()), None) is not None
-    except BenchError:
-        # Another tool may well call its folders so.
-        return False
+    # Another tool may well call its folders so: what cannot be read is none of ours.
+    return next(store.outcomes(), None) is not None
 
 
 def _is_own(store: Store) -> bool:
     file = store.root / SUITE_COPY
     if file.is_file():
-        return not suites.is_imported(file.read_text(encoding="utf-8"))
-    return any((store.root / "trials").glob("*"))
+        return not suites.is_imported(file.read_text(encoding="utf-8", errors="replace"))
+    found = store.survey()
+    return bool(found.done) or any(found.others.values())
 
 
 def _keep(store: Store, prepared: Sequence[Prepared], existing: Sequence[Outcome], *, own: bool) -> None:
     new = [one.outcome for one in prepared if one.new]
     for outcome in new:
+        folder = store.folder(outcome.trial)
+        stored.set_aside(folder)
         if isinstance(outcome, Record):
-            folder = store.folder(outcome.trial)
-            folder.mkdir(parents=True, exist_ok=True)
             stored.keep(outcome, folder)
         else:
             store.keep_failure(outcome)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.catalog import find_algorithm, load
 from bench.errors import BenchError, CatalogError, StoreError
-from bench.records import Failure, Policy, Record, Trial
+from bench.records import Failure, Policy, Record, Trial, Unreadable
 from bench.store import read
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def load_policy(folder: str | Path) -> TrainedPolicy:
         BenchError: no finished trial lies there, it has no policy, or the policy cannot be read.
     """
     place = Path(folder)
-    record = read(place)
+    record = read(place.resolve())
     if not isinstance(record, Record):
         raise BenchError(f"{place}: {_why_no_policy(place, record)}")
     if not (place / POLICY).is_file():
@@ -96,7 +96,9 @@ def train_again(folder: Path, trial: Trial) -> str:
     return f"train it again elsewhere: bench run {named} --only '{trial.label}@{trial.environment}' --results again"
 
 
-def _why_no_policy(folder: Path, outcome: Failure | None) -> str:
+def _why_no_policy(folder: Path, outcome: Failure | Unreadable | None) -> str:
+    if isinstance(outcome, Unreadable):
+        return f"its record cannot be read: {outcome}"
     if isinstance(outcome, Failure):
         return f"this trial failed ({outcome.kind}), and a failed trial has no policy"
     if (folder / "trials").is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +13,7 @@ from bench.catalog import did_you_mean, environments
 from bench.errors import BenchError
 from bench.files import publishing
 from bench.imports import imported, origins
-from bench.pipeline.experiment import Experiment, open_experiment
+from bench.pipeline.experiment import Experiment, open_experiment, unread
 from bench.plain import plain, spreadsheet
 from bench.records import Estimates, Outcome, Reference, Suite, Trial
 
@@ -46,7 +47,7 @@ def estimates(experiment: Experiment) -> Estimates:
     found = analyse(experiment.suite, planned, outcomes, known, rng, sequence)
     # Nobody can declare a plan before data that others have published.
     plan = {**found.analysis, "imported": True} if experiment.imported else found.analysis
-    return replace(found, analysis=plan, warnings=(*origins(outcomes), *found.warnings))
+    return replace(found, analysis=plan, warnings=(*unread(experiment), *origins(outcomes), *found.warnings))
 
 
 def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
@@ -119,6 +120,8 @@ def load(path: str | Path) -> Mapping[str, pd.DataFrame]:
     from bench.analysis.frames import frames  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     experiment = open_experiment(Path(path))
+    for sentence in unread(experiment):
+        warnings.warn(sentence, stacklevel=2)
     _, outcomes = gather(experiment)
     return frames(outcomes, references(experiment.suite))
 

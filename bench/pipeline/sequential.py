@@ -150,9 +150,10 @@ def course_of(experiment: Experiment) -> tuple[Experiment, SequentialRun | None]
     longer = replace(experiment, plan=plan(experiment.suite, experiment.traits, seeds=designed.looks[-1]))
     counts = engine.wanted(designed, looks)
     trials = {trial.fingerprint: trial for trial in _asked(longer, counts)}
+    survey = experiment.store.survey()
     for trial in experiment.plan.trials:
         known = (trial.label, trial.environment) in counts
-        if not known or experiment.store.state(trial) in {"done", "failed"}:
+        if not known or survey.state(trial) in {"done", "failed"}:
             trials[trial.fingerprint] = trial
     trimmed = replace(experiment, plan=replace(experiment.plan, trials=tuple(trials.values())))
     return trimmed, engine.course(designed, looks)

@@ -15,7 +15,7 @@ from bench.catalog import Algorithm, Environment
 from bench.environments.traits import shipped
 from bench.errors import BenchError
 from bench.imports import imported
-from bench.pipeline.experiment import SUITE_COPY, open_experiment
+from bench.pipeline.experiment import SUITE_COPY, open_experiment, unread
 from bench.pipeline.proposal import STEPS_IF_NONE, Proposal, Request, environment_of, propose
 from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
 from bench.plan import expected_seconds
@@ -76,6 +76,7 @@ def _sources(folder: Path) -> tuple[list[Source], list[str]]:
         except BenchError as error:
             notes.append(f"{path.parent} is not used: {str(error).splitlines()[0]}")
             continue
+        notes += unread(experiment)
         # How others evaluated, and with which versions, is not known: no ground for a recommendation.
         outcomes = [outcome for outcome in outcomes if not imported(outcome)]
         if experiment.imported:

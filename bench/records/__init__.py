@@ -43,11 +43,24 @@ from bench.records.suite import (
     SuiteEnvironment,
 )
 from bench.records.transfer import Advice, Likeness, Option, Traits, Trust
-from bench.records.trial import FAILURE_KINDS, PROTOCOL, Curve, Failure, Final, Outcome, Record, Trial, digest
+from bench.records.trial import (
+    FAILURE_KINDS,
+    IMPORTED,
+    PROTOCOL,
+    Curve,
+    Failure,
+    Final,
+    Outcome,
+    Record,
+    Trial,
+    Unreadable,
+    digest,
+)
 
 __all__ = [
     "CLAIM_QUANTITIES",
     "FAILURE_KINDS",
+    "IMPORTED",
     "PROTOCOL",
     "STALL_GAPS",
     "STALL_MINUTES",
@@ -104,5 +117,6 @@ __all__ = [
     "Trial",
     "TrialLine",
     "Trust",
+    "Unreadable",
     "digest",
 ]

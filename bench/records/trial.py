@@ -20,6 +20,9 @@ SHORTEST_CUT, LONGEST_CUT = 10_000, 100_000
 PROTOCOL = 1
 """Raised whenever the harness changes a number that an unchanged definition would give."""
 
+IMPORTED = "imported:"
+"""The implementation of every imported trial begins with it: its run was made elsewhere, to no plan of ours."""
+
 FAILURE_KINDS = ("exception", "killed", "exited", "timeout", "out_of_memory", "diverged", "lost_node")
 
 
@@ -181,3 +184,14 @@ class Failure:
 
 
 Outcome = Record | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file in a trial's folder that cannot be trusted: its trial counts as missing."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"

@@ -11,10 +11,12 @@ experiment.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from itertools import count
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -23,11 +25,14 @@ import numpy as np
 
 from bench.errors import HindranceError, StoreError, hindering
 from bench.files import replace, sweep, write_into
-from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Trial
-from bench.store.locks import LOCK, claim, has_locks, held
-from bench.store.reading import DONE, FAILED, read
+from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Trial, Unreadable
+from bench.store.journal import journal
+from bench.store.loading import load
+from bench.store.locks import LOCK, claim, has_locks
+from bench.store.reading import DONE, FAILED, read, read_one
+from bench.store.survey import Survey, folders, state, survey
 
-__all__ = ["Store", "claim", "is_done", "keep", "read"]
+__all__ = ["Store", "Survey", "claim", "is_done", "keep", "read", "set_aside"]
 LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
 
 
@@ -42,27 +47,24 @@ class Store:
         return self.root / "trials" / trial.name
 
     def state(self, trial: Trial) -> str:
-        """Return `done`, `failed`, `running` or `missing`."""
+        """Return `done`, `failed`, `running` or `missing`; for many trials a survey is quicker."""
         folder = self.folder(trial)
-        if (folder / DONE).exists():
-            return "done"
-        if held(folder):
-            return "running"
-        return "failed" if (folder / FAILED).exists() else "missing"
+        return state(folder, read(folder))
+
+    def survey(self) -> Survey:
+        """Return what lies in every trial's folder; many records are told by their size and times of change alone."""
+        return survey(self.root)
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Yield every finished or failed trial, in the order of folder names.
-
-        Raises:
-            StoreError: a file that cannot be read, or of another protocol.
-        """
-        for folder in sorted((self.root / "trials").glob("*")):
-            if (outcome := read(folder)) is not None:
-                yield outcome
+        """Yield every finished or failed trial, read in full, in the order of folder names."""
+        for folder in folders(self.root):
+            if isinstance(found := read(Path(folder)), Record | Failure):
+                yield found
 
     def outcome(self, trial: Trial) -> Outcome | None:
-        """Return what became of `trial`, None while nothing has."""
-        return read(self.folder(trial))
+        """Return what became of `trial`, None while nothing that can be read has."""
+        found = read(self.folder(trial))
+        return None if isinstance(found, Unreadable) else found
 
     def keep_failure(self, failure: Failure) -> None:
         """Write `failure.json`, unless the trial is done after all.
@@ -72,7 +74,7 @@ class Store:
         """
         folder = self.folder(failure.trial)
         with hindering(folder / FAILED, "a failure cannot be recorded"):
-            if not (folder / DONE).exists():
+            if not is_done(folder):
                 data = {"protocol": PROTOCOL, **asdict(failure)}
                 write_into(folder, partial(_write, folder / FAILED, data))
 
@@ -133,22 +135,33 @@ class Store:
             StoreError: it cannot be read, or is of another protocol.
         """
         try:
-            data = json.loads(self.journal.read_text())
+            return journal(load(self.journal))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise StoreError(f"{self.journal}: cannot be read ({error}); restore it from a copy") from error
-        if not isinstance(data, dict) or data.get("protocol") != PROTOCOL:
-            found = data.get("protocol") if isinstance(data, dict) else None
-            raise StoreError(
-                f"{self.journal}: has protocol {found!r}, this version reads {PROTOCOL}; use the version that wrote it"
-            )
-        return data
+            raise StoreError(f"{self.journal}: {error}; restore it from a copy") from error
 
 
 def is_done(folder: Path) -> bool:
     """Return whether a finished trial lies in `folder`."""
-    return (folder / DONE).exists()
+    return isinstance(read(folder), Record)
+
+
+def set_aside(folder: Path) -> None:
+    """Give another name to files in `folder`, claimed by the caller, that cannot be read: none is written over.
+
+    Raises:
+        HindranceError: they cannot be renamed.
+    """
+    for name in (DONE, FAILED):
+        if isinstance(read_one(folder, name), Unreadable):
+            with hindering(folder / name, "it cannot be read, and not be set aside either"):
+                _rename(folder / name)
+
+
+def _rename(path: Path) -> None:
+    names = (path.with_name(f"{path.name}.unreadable{f'-{number}' if number else ''}") for number in count())
+    path.rename(next(name for name in names if not os.path.lexists(name)))
 
 
 def keep(record: Record, folder: Path) -> None:
@@ -184,10 +197,10 @@ def _as_data(record: Record) -> dict[str, Any]:
 
 
 def _listed(array: Any) -> Any:
-    """Return nested lists with None for NaN, which JSON does not have."""
+    """Return nested lists with None for NaN and infinity, which JSON does not have."""
     values = array.astype(object)
     if array.dtype.kind == "f":
-        values[np.isnan(array)] = None
+        values[~np.isfinite(array)] = None
     return values.tolist()
 
 

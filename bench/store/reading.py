@@ -1,79 +1,39 @@
-"""A trial's folder in, what became of the trial out."""
+"""A trial's folder in, what became of the trial out: its record or failure, or why what lies there is neither."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from bench.errors import StoreError
-from bench.plain import shortened
-from bench.records import PROTOCOL, Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
+from bench.records import Outcome, Unreadable
+from bench.store import schema
+from bench.store.loading import load
 
 DONE, FAILED = "trial.json", "failure.json"
+_BUILD: Mapping[str, Callable[[Any], Outcome]] = {DONE: schema.record, FAILED: schema.failure}
 
 
-def read(folder: Path) -> Outcome | None:
-    """Return the outcome in `folder`, None where there is none yet.
-
-    Raises:
-        StoreError: the file is damaged, of another protocol, or not what its folder's name says.
-    """
-    for name, build in ((DONE, _record), (FAILED, _failure)):
-        path = folder / name
-        try:
-            data = json.loads(path.read_text())
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path}: cannot be read ({error}); remove the folder and run the suite again") from error
-        if not isinstance(data, dict) or data.get("protocol") != PROTOCOL:
-            found = data.get("protocol") if isinstance(data, dict) else None
-            raise StoreError(
-                f"{path}: has protocol {found!r}, this version reads {PROTOCOL}; use the version that wrote it"
-            )
-        try:
-            return build(data)
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(
-                f"{path}: lacks or misstates {error}; remove the folder and run the suite again"
-            ) from error
-    return None
+def read(folder: Path) -> Outcome | Unreadable | None:
+    """Return the outcome in `folder`, None where there is none yet; a record stands before a failure."""
+    return read_one(folder, DONE) or read_one(folder, FAILED)
 
 
-def _record(data: Mapping[str, Any]) -> Record:
-    curve = data["curve"]
-    floats = {
-        name: np.array(curve[name], dtype=float) for name in ("seconds", "cpu_seconds", "returns", "training_returns")
-    }
-    return Record(
-        trial=_trial(data["trial"]),
-        curve=Curve(
-            steps=np.array(curve["steps"], dtype=np.int64), lengths=np.array(curve["lengths"], dtype=np.int64), **floats
-        ),
-        final=Final(
-            data["final"]["steps"],
-            np.array(data["final"]["returns"], dtype=float),
-            np.array(data["final"]["lengths"], dtype=np.int64),
-        ),
-        timings=data["timings"],
-        resources=data["resources"],
-        provenance=data["provenance"],
-        attempt=data["attempt"],
-        settings=data["settings"],
-        cut_episodes=data.get("cut_episodes", {}),
-    )
-
-
-def _failure(data: Mapping[str, Any]) -> Failure:
-    told = {name: shortened(data[name]) for name in ("message", "traceback")}
-    given = {field.name: data[field.name] for field in fields(Failure)}
-    return Failure(**{**given, **told, "trial": _trial(data["trial"])})
-
-
-def _trial(data: Mapping[str, Any]) -> Trial:
-    return Trial(**{**data, "evaluation": EvaluationPlan(**data["evaluation"])})
+def read_one(folder: Path, name: str) -> Outcome | Unreadable | None:
+    """Return what the file `name` of `folder` holds, which must be of the trial that the folder is named after."""
+    path = folder / name
+    try:
+        data = load(path)
+        outcome = _BUILD[name](data)
+    except FileNotFoundError:
+        return Unreadable(str(path), "is a link to nothing") if path.is_symlink() else None
+    except OSError as error:
+        return Unreadable(str(path), f"cannot be read ({error.strerror})")
+    except ValueError as error:
+        return Unreadable(str(path), str(error))
+    if outcome.trial.name != folder.name:
+        told = f"is of the trial {outcome.trial.name[:200]!r}, not of its folder's: copied, renamed or edited"
+        return Unreadable(str(path), told)
+    if name == DONE and not folder.name.endswith(f"--{data['fingerprint']}"):
+        return Unreadable(str(path), f"says fingerprint {data['fingerprint'][:60]!r}, which is not its trial's")
+    return outcome

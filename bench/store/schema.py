@@ -1,0 +1,242 @@
+"""Parsed JSON of a trial's folder in, the record or failure that it describes out, or the reason why it is none.
+
+Everything a reader relies on is checked here, once: types, ranges, and that the numbers of a curve are as many as its
+evaluation plan says. Settings and other free mappings may hold anything, as deep and as large as every reader can bear.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from bench import records
+from bench.plain import shortened
+from bench.records import FAILURE_KINDS, PROTOCOL
+from bench.store.values import (
+    Amount,
+    Count,
+    Counts,
+    Facts,
+    Finite,
+    Free,
+    Known,
+    Name,
+    Numbers,
+    Positive,
+    Whole,
+    Words,
+    shown,
+)
+
+_WANTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+_MOST_REASONS = 3
+
+
+def record(data: Any) -> records.Record:
+    """Return the record that the content of a `trial.json` describes.
+
+    Raises:
+        ValueError: it describes none; the message is the reason.
+    """
+    found = checked(Record, data)
+    return records.Record(
+        trial=found.trial.built(),
+        curve=records.Curve(**dict(found.curve)),
+        final=records.Final(**dict(found.final)),
+        timings=found.timings,
+        resources=found.resources,
+        provenance=found.provenance,
+        attempt=found.attempt,
+        settings=found.settings,
+        cut_episodes=found.cut_episodes,
+    )
+
+
+def failure(data: Any) -> records.Failure:
+    """Return the failure that the content of a `failure.json` describes.
+
+    Raises:
+        ValueError: it describes none; the message is the reason.
+    """
+    found = checked(Failure, data)
+    told = {name: shortened(text) for name, text in (("message", found.message), ("traceback", found.traceback))}
+    return records.Failure(**{**dict(found), **told, "trial": found.trial.built()})
+
+
+def mapping(data: Any) -> dict[str, Any]:
+    """Return `data`, which must be a mapping of this protocol.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(data, dict):
+        raise ValueError(f"wants a mapping, not {shown(data)}")  # noqa: TRY004 - the reason of an unreadable file
+    found = data.get("protocol")
+    if isinstance(found, bool) or found != PROTOCOL:
+        raise ValueError(f"has protocol {shown(found)}, this version reads {PROTOCOL}; use the version that wrote it")
+    return data
+
+
+class Strict(BaseModel):
+    """A mapping whose values have the very types that it says; what else it holds is passed over."""
+
+    model_config = ConfigDict(strict=True)
+
+
+S = TypeVar("S", bound=Strict)
+
+
+class _Definition(Strict):
+    """What a fingerprint is made of: a key that is not known here would change the numbers unseen."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_known(cls, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := data.keys() - cls.model_fields.keys()):
+            raise ValueError(f"has {shown(min(unknown))}, which this version does not know; use the one that wrote it")
+        return data
+
+
+class Evaluation(_Definition):
+    """How policies were evaluated."""
+
+    points: Count
+    episodes: Count
+    final_episodes: Count
+    deterministic: bool
+    environments: Positive | None = None
+    max_episode_steps: Positive | None = None
+
+
+class Trial(_Definition):
+    """The definition of a trial."""
+
+    label: Name
+    algorithm: Name
+    environment: Name
+    seed: Count
+    steps: Positive
+    evaluation: Evaluation
+    implementation: str
+    versions: Words
+    hyperparameters: Free = {}
+    environment_kwargs: Free = {}
+    provenance: str = ""
+
+    def built(self) -> records.Trial:
+        """Return the trial as the other rooms know it."""
+        return records.Trial(**{**dict(self), "evaluation": records.EvaluationPlan(**dict(self.evaluation))})
+
+
+class Curve(Strict):
+    """The evaluations during training."""
+
+    steps: Whole
+    seconds: Known
+    cpu_seconds: Known
+    returns: Finite
+    lengths: Whole
+    training_returns: Known
+
+
+class Final(Strict):
+    """The evaluation after training."""
+
+    steps: Count
+    returns: Finite
+    lengths: Whole
+
+
+class Record(Strict):
+    """The content of a `trial.json`."""
+
+    fingerprint: str
+    trial: Trial
+    curve: Curve
+    final: Final
+    timings: Numbers
+    resources: Facts
+    provenance: Facts
+    attempt: Positive
+    settings: Free
+    cut_episodes: Counts = {}
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Take as many numbers as the evaluation plan says; of an imported run, as many as there are points."""
+        curve, final, plan = self.curve, self.final, self.trial.evaluation
+        points, episodes, last = plan.points, plan.episodes, plan.final_episodes
+        if self.trial.implementation.startswith(records.IMPORTED):
+            points, last = len(curve.steps), len(final.returns)
+            episodes = curve.returns.shape[-1] if points else 0
+        for name, array in curve:
+            _want_shape(f"curve.{name}", array, (points, episodes) if name in {"returns", "lengths"} else (points,))
+        for name, array in (("returns", final.returns), ("lengths", final.lengths)):
+            _want_shape(f"final.{name}", array, (last,))
+        if (np.diff(curve.steps) < 0).any():
+            raise ValueError("curve.steps: they decrease")
+        return self
+
+
+class Failure(Strict):
+    """The content of a `failure.json`."""
+
+    trial: Trial
+    kind: str
+    message: str
+    traceback: str
+    attempt: Positive
+    seconds: Amount
+    steps: Count
+    peak_memory_mb: Amount | None
+    provenance: Facts
+
+    @model_validator(mode="after")
+    def _of_a_known_kind(self) -> Self:
+        if self.kind not in FAILURE_KINDS:
+            raise ValueError(f"kind: wants one of {', '.join(FAILURE_KINDS)}, not {shown(self.kind)}")
+        return self
+
+
+def _want_shape(name: str, array: NDArray[Any], wanted: tuple[int, ...]) -> None:
+    # An empty list has lost how many columns it has none of.
+    if array.shape != wanted and not (array.size == math.prod(wanted) == 0):
+        told = [" x ".join(f"{size:,}" for size in shape) for shape in (wanted, array.shape)]
+        raise ValueError(f"{name}: wants {told[0]} numbers by the evaluation plan, not {told[1]}")
+
+
+def checked(shape: type[S], data: Any) -> S:
+    """Return `data`, a mapping of this protocol, as `shape` describes it.
+
+    Raises:
+        ValueError: it is none; the message is the reason.
+    """
+    try:
+        return shape.model_validate(mapping(data))
+    except ValidationError as error:
+        told = [_told(details) for details in error.errors(include_url=False)]
+        more = f", and {len(told) - _MOST_REASONS} more" if len(told) > _MOST_REASONS else ""
+        raise ValueError(f"{'; '.join(told[:_MOST_REASONS])}{more}") from None
+
+
+def _told(details: ErrorDetails) -> str:
+    where, kind = ".".join(map(str, details["loc"])), details["type"]
+    if kind == "missing":
+        return f"{where} is missing"
+    if kind == "value_error":
+        reason = str(details["ctx"]["error"])
+        return f"{where}: {reason}" if where else reason
+    wanted = f"wants {_WANTED[kind]}" if kind in _WANTED else details["msg"][0].lower() + details["msg"][1:]
+    return f"{where}: {wanted}, not {shown(details['input'])}"

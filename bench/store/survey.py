@@ -1,0 +1,93 @@
+"""A results folder in, what lies in each of its trials' folders out: the one count that everybody tells.
+
+Only a folder with a record or a failure counts. Files and folders of anybody else's beside it (`.DS_Store`,
+`lost+found`, a copy by an editor) are nobody's trial and are passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import StoreError
+from bench.records import Failure, Outcome, Record, Trial, Unreadable
+from bench.store.locks import held
+from bench.store.reading import DONE, read
+from bench.store.seen import mark, recall, remember
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What there was at one moment, by the names of folders."""
+
+    trials: Path
+    done: frozenset[str]
+    others: Mapping[str, Failure | Unreadable | None]
+    """Every other folder: trials that failed, at work, interrupted, or with a file that cannot be read."""
+
+    def state(self, trial: Trial) -> str:
+        """Return `done`, `failed`, `running` or `missing`; a trial whose file cannot be read is missing."""
+        name = trial.name
+        if name in self.done:
+            return "done"
+        return state(self.trials / name, self.others[name]) if name in self.others else "missing"
+
+    @property
+    def unreadable(self) -> dict[str, Unreadable]:
+        """What cannot be read, of trials planned or not."""
+        return {name: found for name, found in self.others.items() if isinstance(found, Unreadable)}
+
+
+def state(folder: Path, found: Outcome | Unreadable | None) -> str:
+    """Return how a trial stands in whose folder this was found."""
+    if isinstance(found, Record):
+        return "done"
+    if held(folder):
+        return "running"
+    return "failed" if isinstance(found, Failure) else "missing"
+
+
+def survey(root: Path) -> Survey:
+    """Return what lies in the trials' folders under `root`; records that were whole and have not changed stay so."""
+    known, whole = recall(root), {}
+    others: dict[str, Failure | Unreadable | None] = {}
+    for folder in folders(root):
+        name = os.path.basename(folder)  # noqa: PTH119 - see mark
+        found = mark(f"{folder}/{DONE}")
+        if found is not None and known.get(name) == found:
+            whole[name] = found
+            continue
+        outcome = read(Path(folder))
+        if not isinstance(outcome, Record):
+            others[name] = outcome
+        elif found is not None:
+            whole[name] = found
+    if whole != known:
+        remember(root, whole)
+    return Survey(root / "trials", frozenset(whole), others)
+
+
+def folders(root: Path) -> list[str]:
+    """Return the folders under `trials`, in the order of their names; none where there is no such folder.
+
+    Raises:
+        StoreError: it cannot be listed.
+    """
+    place = root / "trials"
+    try:
+        with os.scandir(place) as entries:
+            return sorted(entry.path for entry in entries if _is_folder(entry))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StoreError(f"{place}: cannot be listed ({error.strerror}); it wants to be a folder of trials") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads in a circle, say.
+        return False
