@@ -8,7 +8,7 @@ it is registered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -16,12 +16,16 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, TypeVar
 
 from bench.errors import CatalogError
-from bench.records import Reference
+from bench.records import Reference, Task
 
 ACTION_KINDS = frozenset({"discrete", "continuous", "multi-discrete", "multi-binary"})
-OBSERVATION_KINDS = frozenset({"vector", "discrete", "image", "dict"})
+OBSERVATION_KINDS = frozenset({"vector", "discrete", "image", "dict", "composite"})
 _EVERY_ACTION = ACTION_KINDS
-_EVERY_OBSERVATION = OBSERVATION_KINDS
+_EVERY_OBSERVATION = OBSERVATION_KINDS - {"composite"}
+_COMPOSITE = (
+    "composite observations (a tuple, a nested dictionary, text, ...): "
+    "`env_wrapper: gymnasium.wrappers.FlattenObservation` makes one array of most"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,9 @@ class Environment:
 
     id: str
     actions: str
+    """One of ACTION_KINDS; empty: not known."""
     observations: str
+    """One of OBSERVATION_KINDS (`composite`: a tuple, a nested dictionary, text, ...); empty: not known."""
     horizon: int | None
     """Steps after which an episode is over at the latest; None: it may go on for ever."""
     reference: Reference | None
@@ -226,7 +232,7 @@ _ALGORITHMS = (
         implementation="bench.algorithms.random_policy:RandomPolicy",
         maker="bench.algorithms.random_policy:make",
         actions=_EVERY_ACTION,
-        observations=_EVERY_OBSERVATION,
+        observations=OBSERVATION_KINDS,
         distributions=("numpy",),
         on_policy=True,
         summary="uniform samples of the action space; learns nothing and marks the floor",
@@ -401,7 +407,7 @@ _ENVIRONMENTS = (
         summary="fetch and deliver",
         steps_per_second=152_000,
     ),
-    Environment("Blackjack-v1", "discrete", "dict", None, None, summary="the card game", steps_per_second=150_000),
+    Environment("Blackjack-v1", "discrete", "composite", None, None, summary="the card game", steps_per_second=150_000),
     Environment(
         "bench/Bandit-v0",
         "discrete",
@@ -453,12 +459,28 @@ def find_algorithm(name: str) -> Algorithm:
     return known[name]
 
 
+def catalogued(task: Task) -> Environment:
+    """Return what the catalogue knows of a task: of an environment with arguments or wrappers, only about its cost."""
+    known = environments().get(task.environment)
+    if known is None:
+        return Environment(task.environment, "", "", None, None)
+    return known if task.plain else replace(known, actions="", observations="", horizon=None, reference=None)
+
+
 def mismatch(algorithm: Algorithm, environment: Environment) -> str:
-    """Return why the algorithm cannot be trained on the environment, or an empty string."""
+    """Return why the algorithm cannot be trained on the environment, or an empty string.
+
+    What is not known of the environment stands in nobody's way.
+    """
+    if not environment.actions:
+        return ""
     for what, accepted, offered in (
         ("actions", algorithm.actions, environment.actions),
         ("observations", algorithm.observations, environment.observations),
     ):
+        if offered == "composite" and offered not in accepted:
+            wants = f"{algorithm.name} wants arrays, or a flat dictionary of them"
+            return f"{wants}, {environment.id} has {_COMPOSITE}"
         if offered not in accepted:
             return f"{algorithm.name} wants {' or '.join(sorted(accepted))} {what}, {environment.id} has {offered} ones"
     if algorithm.needs_masks and not environment.masks:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
 from bench import catalog, hyperparameters
-from bench.catalog import Algorithm, Environment, did_you_mean
+from bench.catalog import Algorithm, Environment, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
-from bench.records import Suite, SuiteAlgorithm, SuiteEnvironment, Trial
+from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Trial
 
 SEEDS_FOR_CLAIMS = 10
 SEEDS_FOR_INTERVALS = 4
@@ -63,6 +63,8 @@ class _Pair:
     environment: SuiteEnvironment
     entry: Algorithm
     traits: Environment
+    settings: Mapping[str, Any]
+    provenance: str
 
     @property
     def cell(self) -> Cell:
@@ -71,7 +73,7 @@ class _Pair:
 
 def plan(
     suite: Suite,
-    environments: Mapping[str, Environment],
+    traits: Mapping[Cell, Environment] | None = None,
     *,
     only: Sequence[str] = (),
     seeds: int | None = None,
@@ -80,7 +82,8 @@ def plan(
 
     Args:
         suite: what to run.
-        environments: the traits of every environment of the suite, by id.
+        traits: what is known of a cell's environment, with its arguments and wrappers; where nothing is, the catalogue
+            is asked, and what it does not know either is taken for possible.
         only: patterns `algorithm`, `@environment` or `algorithm@environment`, where `*` stands for any text; empty
             means all. An algorithm is meant by its label, or by its name where no label fits.
         seeds: how many seeds instead of the suite's: its first ones, continued with unused numbers from 0.
@@ -90,15 +93,21 @@ def plan(
             seeds below 1, or nothing left to run.
     """
     numbers = _seeds(suite.seeds, seeds)
-    pairs, skips = _split(_pairs(suite, environments), suite)
+    pairs, skips = _split(_pairs(suite, traits or {}), suite)
     chosen, skips = _chosen(pairs, skips, only)
     if not chosen:
         raise SuiteError([Complaint(suite.path or suite.name, "no trial is left to run", _reasons(skips))])
     trials = [_trial(pair, suite, seed) for pair in chosen for seed in numbers]
-    traits = {pair.environment.environment: pair.traits for pair in chosen}
+    known = {pair.cell: pair.traits for pair in chosen}
     # The longest first, so that no worker is left alone with it at the end.
-    trials.sort(key=lambda trial: (-expected_seconds(trial, traits[trial.environment]), trial.seed, trial.label))
-    return Plan(tuple(trials), tuple(skips), tuple(_warnings(chosen, trials, len(numbers))))
+    trials.sort(
+        key=lambda trial: (
+            -expected_seconds(trial, known[trial.label, trial.environment]),
+            trial.seed,
+            trial.label,
+        )
+    )
+    return Plan(tuple(trials), tuple(skips), tuple(_warnings(suite, chosen, trials, len(numbers))))
 
 
 def _seeds(given: tuple[int, ...], wanted: int | None) -> tuple[int, ...]:
@@ -110,14 +119,37 @@ def _seeds(given: tuple[int, ...], wanted: int | None) -> tuple[int, ...]:
     return (*given[:wanted], *islice(unused, max(0, wanted - len(given))))
 
 
-def _pairs(suite: Suite, environments: Mapping[str, Environment]) -> list[_Pair]:
-    return [
-        _Pair(
-            algorithm, environment, catalog.find_algorithm(algorithm.algorithm), environments[environment.environment]
+def tasks(suite: Suite) -> dict[Cell, Task]:
+    """Return what each cell trains on, the impossible ones among them."""
+    return {
+        (algorithm.label, environment.environment): Task.of(
+            environment.environment, environment.kwargs, settings_of(algorithm, environment.environment)[0]
         )
         for algorithm in suite.algorithms
         for environment in suite.environments
+    }
+
+
+def settings_of(algorithm: SuiteAlgorithm, environment: str) -> tuple[dict[str, Any], str]:
+    """Return the hyperparameters of a cell, the suite's own over those of the named set, and where they come from."""
+    settings, provenance = hyperparameters.resolve(algorithm.hyperparameter_set, algorithm.algorithm, environment)
+    if algorithm.hyperparameters:
+        provenance += f"; set in the suite: {', '.join(sorted(algorithm.hyperparameters))}"
+    return {**settings, **algorithm.hyperparameters}, provenance
+
+
+def _pairs(suite: Suite, traits: Mapping[Cell, Environment]) -> list[_Pair]:
+    return [
+        _pair(algorithm, environment, traits) for algorithm in suite.algorithms for environment in suite.environments
     ]
+
+
+def _pair(algorithm: SuiteAlgorithm, environment: SuiteEnvironment, traits: Mapping[Cell, Environment]) -> _Pair:
+    name = environment.environment
+    settings, provenance = settings_of(algorithm, name)
+    known = traits.get((algorithm.label, name)) or catalogued(Task.of(name, environment.kwargs, settings))
+    entry = catalog.find_algorithm(algorithm.algorithm)
+    return _Pair(algorithm, environment, entry, known, settings, provenance)
 
 
 def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip]]:
@@ -189,11 +221,6 @@ def _reasons(skips: Iterable[Skip]) -> str:
 
 def _trial(pair: _Pair, suite: Suite, seed: int) -> Trial:
     algorithm, environment = pair.algorithm, pair.environment
-    settings, provenance = hyperparameters.resolve(
-        algorithm.hyperparameter_set, algorithm.algorithm, environment.environment
-    )
-    if algorithm.hyperparameters:
-        provenance += f"; set in the suite: {', '.join(sorted(algorithm.hyperparameters))}"
     return Trial(
         label=algorithm.label,
         algorithm=algorithm.algorithm,
@@ -203,21 +230,17 @@ def _trial(pair: _Pair, suite: Suite, seed: int) -> Trial:
         evaluation=suite.evaluation,
         implementation=pair.entry.identity,
         versions=catalog.installed(dict.fromkeys((*pair.entry.distributions, *pair.traits.distributions))),
-        hyperparameters={**settings, **algorithm.hyperparameters},
+        hyperparameters=pair.settings,
         environment_kwargs=environment.kwargs,
-        provenance=provenance,
+        provenance=pair.provenance,
     )
 
 
-def _warnings(pairs: Sequence[_Pair], trials: Sequence[Trial], seeds: int) -> Iterable[str]:
+def _warnings(suite: Suite, pairs: Sequence[_Pair], trials: Sequence[Trial], seeds: int) -> Iterable[str]:
     yield from _few_seeds(seeds)
+    yield from unscored(suite, dict.fromkeys(pair.environment.environment for pair in pairs))
     for environment in dict.fromkeys(pair.environment.environment for pair in pairs):
         pair = next(pair for pair in pairs if pair.environment.environment == environment)
-        if not (pair.environment.reference or pair.traits.reference):
-            yield (
-                f"{environment} has no reference returns: it is shown in raw returns and counts in no score; "
-                f"give it `reference: {{random: ..., target: ...}}`"
-            )
         yield from _endless(pair, next(trial for trial in trials if trial.environment == environment))
     first = {(trial.label, trial.environment): trial for trial in trials}
     for pair in pairs:
@@ -228,6 +251,9 @@ def _warnings(pairs: Sequence[_Pair], trials: Sequence[Trial], seeds: int) -> It
 
 def _endless(pair: _Pair, trial: Trial) -> Iterable[str]:
     """Yield what becomes of episodes that nothing ends."""
+    if not pair.traits.actions:
+        # Nobody has looked at it yet.
+        return
     limited = pair.traits.horizon or pair.environment.kwargs.get("max_episode_steps")
     if not limited and trial.evaluation.max_episode_steps is None:
         yield (
@@ -236,6 +262,59 @@ def _endless(pair: _Pair, trial: Trial) -> Iterable[str]:
             "{max_episode_steps: N}` gives the environment a limit, `evaluation: {max_episode_steps: N}` the "
             "evaluation alone"
         )
+
+
+def references(suite: Suite) -> dict[str, Reference | None]:
+    """Return each environment's reference: the suite's own, else the catalogue's where it holds, else None."""
+    known = catalog.environments()
+    return {
+        place.environment: place.reference
+        or (known[place.environment].reference if place.environment in known and not _changed(suite, place) else None)
+        for place in suite.environments
+    }
+
+
+def unscored(suite: Suite, environments: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each of the environments that has no reference, and says what is to be done."""
+    known, places = references(suite), {place.environment: place for place in suite.environments}
+    for name in environments:
+        if known[name] is None:
+            entry = catalog.environments().get(name)
+            why = _changed(suite, places[name]) if entry and entry.reference else ""
+            yield (
+                f"{name} has no reference returns{why and f' ({why})'}: it is shown in raw returns and counts in no "
+                "score; give it `reference: {random: ..., target: ...}`"
+            )
+
+
+def _changed(suite: Suite, place: SuiteEnvironment) -> str:
+    """Return why the catalogue's reference does not hold, in words; empty where it does.
+
+    Rewards are counted innermost, so what a wrapper does to them does not matter; whether it ends or prolongs episodes
+    does, and of classes that are not known here nobody knows. Wrappers of a named set were published for that very
+    environment.
+    """
+    if place.kwargs:
+        return "the catalogue's hold without `kwargs`"
+    for algorithm in suite.algorithms:
+        for wrapper in Task.of(place.environment, {}, algorithm.hyperparameters).wrappers:
+            name = wrapper if isinstance(wrapper, str) else next(iter(wrapper), "")
+            if name not in _HARMLESS:
+                return f"the catalogue's may not hold under the wrapper {name} of {algorithm.label}"
+    return ""
+
+
+_HARMLESS = frozenset(
+    f"gymnasium.wrappers.{name}"
+    for name in (
+        *("AddWhiteNoise", "DelayObservation", "DiscretizeObservation", "DtypeObservation", "FilterObservation"),
+        *("FlattenObservation", "FrameStackObservation", "GrayscaleObservation", "NormalizeObservation"),
+        *("ObstructView", "RescaleObservation", "ReshapeObservation", "ResizeObservation", "TimeAwareObservation"),
+        *("TransformObservation", "ClipReward", "NormalizeReward", "TransformReward"),
+        *("ClipAction", "RescaleAction", "OrderEnforcing", "PassiveEnvChecker", "RecordEpisodeStatistics"),
+    )
+)
+"""Wrappers under which episodes and raw returns are what they are without them."""
 
 
 def _few_seeds(seeds: int) -> Iterable[str]:
@@ -400,7 +479,7 @@ def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
 def cost(
     trials: Iterable[Trial],
     measured: Mapping[Cell, float] | None = None,
-    environments: Mapping[str, Environment] | None = None,
+    environments: Mapping[Cell, Environment] | None = None,
     correction: float = 1.0,
 ) -> Cost:
     """Return what the trials take, one after the other.
@@ -408,7 +487,7 @@ def cost(
     Args:
         trials: what will run.
         measured: seconds of one trial by (label, environment), where records know them; they replace the estimate.
-        environments: traits by id, for environments that the catalogue does not know.
+        environments: what is known of each cell's environment; the catalogue is asked about the others.
         correction: how many times slower than the estimates this machine has shown itself to be.
     """
     environments, measured = environments or {}, measured or {}
@@ -417,7 +496,7 @@ def cost(
     disk = 0.0
     for trial in trials:
         cell = (trial.label, trial.environment)
-        traits = environments.get(trial.environment) or catalog.environments().get(trial.environment)
+        traits = environments.get(cell) or catalog.environments().get(trial.environment)
         steps += trial.steps
         evaluation_steps += _evaluation_steps(trial, traits)
         seconds[cell] += measured.get(cell) or correction * expected_seconds(trial, traits)

@@ -15,9 +15,10 @@ from pathlib import Path
 from zlib import crc32
 
 from bench.catalog import environments, installed
-from bench.environments.probe import SECONDS, STEPS, probe_apart
 from bench.environments.traits import FILE, written
 from bench.errors import CatalogError
+from bench.pipeline.inspection import look_at
+from bench.pipeline.which import SECONDS, STEPS
 from bench.records import Traits
 
 PLACE = Path(__file__).parents[1] / "bench" / "environments" / FILE
@@ -29,7 +30,7 @@ def _probed(names: list[str], seed: int, seconds: float) -> list[Traits]:
     found = []
     for name in names:
         try:
-            found.append(probe_apart(name, seed ^ crc32(name.encode()) & 0x7FFFFFFF, steps=STEPS, seconds=seconds))
+            found.append(look_at(name, seed=seed ^ crc32(name.encode()) & 0x7FFFFFFF, steps=STEPS, seconds=seconds))
         except CatalogError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue

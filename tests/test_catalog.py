@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.catalog import algorithms, did_you_mean, environments, find_algorithm, installed, load
-from bench.environments.making import action_kind, inspect, make, observation_kind
+from bench.environments.making import action_kind, make, observation_kind
 from bench.errors import CatalogError
 
 
@@ -39,11 +39,6 @@ def test_every_environment_is_as_the_catalogue_says(name: str) -> None:
     assert entry.horizon == (1 if name == "bench/Bandit-v0" else env.spec and env.spec.max_episode_steps)
     assert env.has_wrapper_attr("action_masks") == entry.masks
     env.close()
-
-
-def test_an_environment_that_the_catalogue_lacks_is_looked_at() -> None:
-    traits = inspect("bench.environments.conformance:bench/Conformance-v0")
-    assert (traits.actions, traits.observations, traits.reference) == ("discrete", "vector", None)
 
 
 def test_a_wrong_name_gets_a_suggestion() -> None:

@@ -27,7 +27,6 @@ NOT_OFFERED = {
     "_init_setup_model",
     "rollout_buffer_class",
     "rollout_buffer_kwargs",
-    "replay_buffer_class",
     "action_noise",
 }
 VOCABULARY = {"n_envs", "normalize", "frame_stack", "env_wrapper"}

@@ -151,7 +151,7 @@ def test_results_of_other_versions_are_reported_but_not_taken_for_done(tmp_path:
 def test_an_unknown_environment_is_a_complaint_with_its_line(tmp_path: Path) -> None:
     path = suite_file(tmp_path, TOY.replace("bench/Bandit-v0", "CartPole-v9"))
     with pytest.raises(SuiteError, match=r"small\.yaml:\d+.*CartPole-v9"):
-        pipeline.open_experiment(path)
+        pipeline.open_experiment(path, met=True)
 
 
 def test_a_path_without_a_suite_is_told(tmp_path: Path) -> None:

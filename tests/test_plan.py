@@ -12,13 +12,19 @@ import pytest
 from bench import catalog
 from bench.catalog import Environment, installed
 from bench.errors import SuiteError
-from bench.plan import Skip, cost, expected_seconds, plan, slow_after
+from bench.plan import Plan, Skip, cost, expected_seconds, plan, references, slow_after, tasks, unscored
 from bench.records import EvaluationPlan, Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
 
 TRAITS: Mapping[str, Environment] = {
     **catalog.environments(),
     "Mine-v0": Environment("Mine-v0", "continuous", "vector", 100, None, distributions=("gymnasium", "nowhere")),
 }
+
+
+def planned(suite: Suite, **more: Any) -> Plan:
+    """Plan with the traits of TRAITS."""
+    places = [place.environment for place in suite.environments]
+    return plan(suite, {(one.label, place): TRAITS[place] for one in suite.algorithms for place in places}, **more)
 
 
 def entry(name: str, label: str = "", chosen: str = "rl-zoo", **overrides: Any) -> SuiteAlgorithm:
@@ -36,7 +42,7 @@ def cells(trials: tuple[Trial, ...]) -> set[tuple[str, str]]:
 
 def test_a_trial_holds_the_set_with_the_suites_overrides_and_says_so() -> None:
     suite = a_suite(entry("ppo", "mine", clip_range=0.3), CartPole_v1=100_000)
-    trial = plan(suite, TRAITS).trials[0]
+    trial = planned(suite).trials[0]
     assert trial.hyperparameters == {
         "n_envs": 8,
         "policy": "MlpPolicy",
@@ -56,7 +62,7 @@ def test_a_trial_holds_the_set_with_the_suites_overrides_and_says_so() -> None:
 
 
 def test_every_pair_gets_every_seed() -> None:
-    trials = plan(a_suite(entry("ppo"), entry("random"), CartPole_v1=1000, Acrobot_v1=1000), TRAITS).trials
+    trials = planned(a_suite(entry("ppo"), entry("random"), CartPole_v1=1000, Acrobot_v1=1000)).trials
     assert len(trials) == len(set(trials_key(trials))) == 2 * 2 * 10
 
 
@@ -66,11 +72,11 @@ def trials_key(trials: tuple[Trial, ...]) -> list[tuple[str, str, int]]:
 
 def test_the_longest_come_first_and_the_order_is_always_the_same() -> None:
     suite = a_suite(entry("random"), entry("dqn"), entry("ppo"), CartPole_v1=100_000)
-    trials = plan(suite, TRAITS).trials
+    trials = planned(suite).trials
     seconds = [expected_seconds(trial) for trial in trials]
     assert seconds == sorted(seconds, reverse=True)
     assert [trial.seed for trial in trials[:10]] == list(range(10))
-    assert plan(suite, TRAITS).trials == trials
+    assert planned(suite).trials == trials
 
 
 @pytest.mark.parametrize(
@@ -78,18 +84,18 @@ def test_the_longest_come_first_and_the_order_is_always_the_same() -> None:
 )  # fmt: skip
 def test_more_seeds_keep_those_that_have_run(wanted: int | None, used: set[int]) -> None:
     suite = replace(a_suite(entry("ppo"), CartPole_v1=1000), seeds=(5, 1, 3))
-    assert {trial.seed for trial in plan(suite, TRAITS, seeds=wanted).trials} == used
+    assert {trial.seed for trial in planned(suite, seeds=wanted).trials} == used
 
 
 def test_less_than_one_seed_is_refused() -> None:
     with pytest.raises(SuiteError, match="--seeds: wants at least 1, not 0"):
-        plan(a_suite(entry("ppo"), CartPole_v1=1000), TRAITS, seeds=0)
+        planned(a_suite(entry("ppo"), CartPole_v1=1000), seeds=0)
 
 
 def test_an_impossible_pair_is_a_complaint_with_its_line() -> None:
     suite = a_suite(entry("ppo"), entry("dqn"), Mine_v0=1000)
     with pytest.raises(SuiteError) as caught:
-        plan(suite, TRAITS)
+        planned(suite)
     assert str(caught.value) == (
         "s.yaml:7: algorithms.1: dqn wants discrete actions, Mine-v0 has continuous ones; "
         "remove one of them, or set `skip_incompatible: true`"
@@ -98,15 +104,15 @@ def test_an_impossible_pair_is_a_complaint_with_its_line() -> None:
 
 def test_an_impossible_pair_is_skipped_with_its_reason_where_the_suite_allows_it() -> None:
     suite = replace(a_suite(entry("ppo"), entry("dqn"), Mine_v0=1000), skip_incompatible=True)
-    planned = plan(suite, TRAITS)
-    assert cells(planned.trials) == {("ppo", "Mine-v0")}
-    assert planned.skips == (Skip("dqn", "Mine-v0", "dqn wants discrete actions, Mine-v0 has continuous ones"),)
+    found = planned(suite)
+    assert cells(found.trials) == {("ppo", "Mine-v0")}
+    assert found.skips == (Skip("dqn", "Mine-v0", "dqn wants discrete actions, Mine-v0 has continuous ones"),)
 
 
 def test_nothing_left_to_run_is_told_with_the_reason() -> None:
     suite = replace(a_suite(entry("dqn"), Mine_v0=1000), skip_incompatible=True)
     with pytest.raises(SuiteError, match="no trial is left to run; dqn wants discrete actions"):
-        plan(suite, TRAITS)
+        planned(suite)
 
 
 @pytest.mark.parametrize(
@@ -121,12 +127,12 @@ def test_nothing_left_to_run_is_told_with_the_reason() -> None:
 )
 def test_only_picks_cells_by_pattern(only: list[str], left: set[tuple[str, str]]) -> None:
     suite = a_suite(entry("ppo"), entry("dqn"), entry("ppo", "PPO [b]", gamma=0.9), CartPole_v1=1000, Acrobot_v1=1000)
-    assert cells(plan(suite, TRAITS, only=only).trials) == left
+    assert cells(planned(suite, only=only).trials) == left
 
 
 def test_an_algorithms_name_finds_its_variants_where_no_label_fits() -> None:
     suite = a_suite(entry("ppo", "long"), entry("ppo", "short", n_steps=8), entry("dqn"), CartPole_v1=1000)
-    assert cells(plan(suite, TRAITS, only=["ppo"]).trials) == {("long", "CartPole-v1"), ("short", "CartPole-v1")}
+    assert cells(planned(suite, only=["ppo"]).trials) == {("long", "CartPole-v1"), ("short", "CartPole-v1")}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,7 @@ def test_an_algorithms_name_finds_its_variants_where_no_label_fits() -> None:
 )
 def test_a_pattern_that_matches_nothing_is_refused_with_a_suggestion(pattern: str, hint: str) -> None:
     with pytest.raises(SuiteError) as caught:
-        plan(a_suite(entry("ppo"), CartPole_v1=1000), TRAITS, only=["ppo", pattern])
+        planned(a_suite(entry("ppo"), CartPole_v1=1000), only=["ppo", pattern])
     assert str(caught.value) == f"--only {pattern!r}: matches nothing in this suite; {hint}"
 
 
@@ -167,7 +173,7 @@ def test_a_trial_is_slow_after_twenty_times_what_was_expected_and_never_within_t
 
 def test_a_sound_suite_has_no_warnings() -> None:
     suite = a_suite(entry("ppo"), entry("random"), entry("dqn"), CartPole_v1=100_000)
-    assert plan(suite, TRAITS).warnings == ()
+    assert planned(suite).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -198,18 +204,18 @@ def test_a_sound_suite_has_no_warnings() -> None:
 def test_what_weakens_the_answer_is_warned_of(
     algorithm: SuiteAlgorithm, steps: dict[str, int], seeds: int, warning: str
 ) -> None:
-    assert plan(a_suite(algorithm, **steps), TRAITS, seeds=seeds).warnings == (warning,)
+    assert planned(a_suite(algorithm, **steps), seeds=seeds).warnings == (warning,)
 
 
 def test_a_reference_in_the_suite_is_enough() -> None:
     suite = a_suite(entry("random"), Mine_v0=1000)
     given = replace(suite, environments=(replace(suite.environments[0], reference=Reference(0.0, 1.0)),))
-    assert plan(given, TRAITS).warnings == ()
+    assert planned(given).warnings == ()
 
 
 def test_two_labels_for_one_configuration_are_told() -> None:
     suite = a_suite(entry("ppo"), entry("ppo", "again"), entry("ppo", "other", gamma=0.5), CartPole_v1=100_000)
-    assert plan(suite, TRAITS).warnings == (
+    assert planned(suite).warnings == (
         "ppo and again are the same configuration on CartPole-v1: their runs are the same runs",
     )
 
@@ -218,7 +224,7 @@ def test_cost_counts_steps_by_hand_and_prefers_what_was_measured() -> None:
     suite = replace(
         a_suite(entry("random"), CartPole_v1=1000, Acrobot_v1=2000), evaluation=EvaluationPlan(4, 5, 30), seeds=(0, 1)
     )
-    trials = plan(suite, TRAITS).trials
+    trials = planned(suite).trials
     found = cost(trials, {("random", "CartPole-v1"): 7.5})
     assert found.steps == 2 * (1000 + 2000)
     # Both environments truncate at 500 steps: (4 * 5 + 30) episodes of 500 steps, for four trials.
@@ -236,13 +242,13 @@ def test_every_algorithm_of_the_catalogue_has_an_estimate_that_grows_with_the_bu
     kinds = catalog.find_algorithm(algorithm)
     environment = next(one for one in catalog.environments().values() if not catalog.mismatch(kinds, one))
     suite = replace(a_suite(entry(algorithm)), environments=(SuiteEnvironment(environment.id, 10_000),))
-    short = plan(suite, TRAITS).trials[0]
+    short = planned(suite).trials[0]
     assert 0 < expected_seconds(short) < expected_seconds(replace(short, steps=20_000))
 
 
 def test_steps_that_only_fill_the_replay_buffer_cost_no_updates() -> None:
     suite = a_suite(entry("sac", chosen="default", learning_starts=9_000), Pendulum_v1=10_000)
-    whole = plan(suite, TRAITS).trials[0]
+    whole = planned(suite).trials[0]
     half = replace(whole, hyperparameters={**whole.hyperparameters, "learning_starts": 5_000})
     # 4,000 steps fewer with an update of 13 ms each.
     assert expected_seconds(half) - expected_seconds(whole) == pytest.approx(4_000 * 1.3e-2)
@@ -251,7 +257,7 @@ def test_steps_that_only_fill_the_replay_buffer_cost_no_updates() -> None:
 @pytest.mark.parametrize(("policy", "pairs"), [({"n_quantiles": 50}, 32 * 2_500), ({"n_quantiles": "x"}, 32 * 40_000)])
 def test_an_update_of_many_quantiles_costs_as_many_pairs_as_they_form(policy: Mapping[str, Any], pairs: int) -> None:
     one, many = (
-        plan(a_suite(entry("qrdqn", chosen="default", policy_kwargs=kwargs), CartPole_v1=10_100), TRAITS).trials[0]
+        planned(a_suite(entry("qrdqn", chosen="default", policy_kwargs=kwargs), CartPole_v1=10_100)).trials[0]
         for kwargs in ({"n_quantiles": 1}, policy)
     )
     # 10,000 steps after the warm-up, an update every fourth; 180,000 pairs cost as much as the rest of it, 1.8 ms.
@@ -259,14 +265,14 @@ def test_an_update_of_many_quantiles_costs_as_many_pairs_as_they_form(policy: Ma
 
 
 def test_a_budget_shorter_than_the_librarys_own_warm_up_is_warned_of() -> None:
-    found = plan(a_suite(entry("dqn", chosen="default"), CartPole_v1=100), TRAITS)
+    found = planned(a_suite(entry("dqn", chosen="default"), CartPole_v1=100))
     assert any("learning starts after 100 steps, the budget is 100" in warning for warning in found.warnings)
 
 
 def test_replay_costs_a_hundred_times_what_rollouts_cost_per_step() -> None:
     # 14 ms against 0.16 ms a step on one core; evaluation and start-up leave a ratio near 50 at this budget.
     suite = a_suite(entry("ppo"), entry("sac"), LunarLanderContinuous_v3=1_000_000)
-    by_label = {trial.label: expected_seconds(trial) for trial in plan(suite, TRAITS).trials}
+    by_label = {trial.label: expected_seconds(trial) for trial in planned(suite).trials}
     assert 30 < by_label["sac"] / by_label["ppo"] < 150
 
 
@@ -277,3 +283,68 @@ def test_planning_imports_no_learning_library(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_not_known_of_an_environment_stands_in_nobodys_way() -> None:
+    suite = a_suite(entry("dqn"), entry("sac"), Unheard_v0=1000)
+    assert cells(plan(suite).trials) == {("dqn", "Unheard-v0"), ("sac", "Unheard-v0")}
+
+
+def test_the_catalogue_says_nothing_of_its_environments_under_other_arguments_or_wrappers() -> None:
+    suite = a_suite(entry("sac"), LunarLander_v3=1000)
+    with pytest.raises(SuiteError, match="sac wants continuous actions"):
+        plan(suite)
+    continuous = replace(suite, environments=(replace(suite.environments[0], kwargs={"continuous": True}),))
+    assert cells(plan(continuous).trials) == {("sac", "LunarLander-v3")}
+    wrapped = replace(suite, algorithms=(entry("sac", env_wrapper="mine.Continuous"),))
+    assert cells(plan(wrapped).trials) == {("sac", "LunarLander-v3")}
+    # Yet what a trial depends on is the same as ever.
+    assert "box2d" in plan(continuous).trials[0].versions
+
+
+def test_a_task_has_the_wrappers_of_the_named_set_and_of_the_suite() -> None:
+    suite = a_suite(entry("ppo"), entry("ppo", "bare", "default"), CarRacing_v3=1000)
+    found = tasks(suite)
+    assert [next(iter(wrapper)) for wrapper in found["ppo", "CarRacing-v3"].wrappers][:1] == [
+        "rl_zoo3.wrappers.FrameSkip"
+    ]
+    assert found["ppo", "CarRacing-v3"].frame_stack == 2
+    assert (found["bare", "CarRacing-v3"].wrappers, found["bare", "CarRacing-v3"].plain) == ((), True)
+
+
+def with_kwargs(**kwargs: Any) -> Suite:
+    suite = a_suite(entry("ppo"), CartPole_v1=100_000)
+    return replace(suite, environments=(replace(suite.environments[0], kwargs=kwargs),))
+
+
+@pytest.mark.parametrize(
+    ("suite", "told"),
+    [
+        (a_suite(entry("ppo"), CartPole_v1=100_000), ""),
+        (with_kwargs(max_episode_steps=50), "the catalogue's hold without `kwargs`"),
+        (a_suite(entry("ppo", env_wrapper="gymnasium.wrappers.FlattenObservation"), CartPole_v1=100_000), ""),
+        (a_suite(entry("ppo", env_wrapper=["gymnasium.wrappers.ClipAction"], frame_stack=4), CartPole_v1=100_000), ""),
+        (
+            a_suite(
+                entry("dqn"),
+                entry("ppo", "short", env_wrapper={"gymnasium.wrappers.TimeLimit": {"max_episode_steps": 50}}),
+                CartPole_v1=100_000,
+            ),
+            "the catalogue's may not hold under the wrapper gymnasium.wrappers.TimeLimit of short",
+        ),
+        (
+            a_suite(entry("ppo", env_wrapper="mine.Wrapper"), CartPole_v1=100_000),
+            "the catalogue's may not hold under the wrapper mine.Wrapper of ppo",
+        ),
+    ],
+)
+def test_the_catalogues_reference_holds_where_episodes_and_rewards_are_those_of_its_environment(
+    suite: Suite, told: str
+) -> None:
+    own = catalog.environments()["CartPole-v1"].reference
+    assert references(suite) == {"CartPole-v1": None if told else own}
+    said = list(unscored(suite, ["CartPole-v1"]))
+    assert [told in one for one in said] == [True] * bool(told)
+    given = replace(suite, environments=(replace(suite.environments[0], reference=Reference(0.0, 50.0)),))
+    assert references(given) == {"CartPole-v1": Reference(0.0, 50.0)}
+    assert list(unscored(given, ["CartPole-v1"])) == []

@@ -1,7 +1,5 @@
 """A random policy on environments whose every fact is known, and on some that fail."""
 
-import multiprocessing
-import re
 from dataclasses import fields, replace
 
 import numpy as np
@@ -9,16 +7,23 @@ import pytest
 from ruamel.yaml import YAML
 
 from bench.catalog import environments
-from bench.environments.probe import probe, probe_apart, reward_kind
+from bench.environments.inspection import inspections
+from bench.environments.probe import reward_kind
 from bench.environments.traits import shipped, written
-from bench.errors import CatalogError
-from bench.records import Traits
+from bench.records import Inspection, Task, Traits
 
 HERE = "tests.which_environments:which"
 
 
+def inspected(environment: str, steps: int = 1000, seconds: float = 5.0, seed: int = 0) -> Inspection:
+    *_, last = inspections(Task(environment), seed, steps=steps, seconds=seconds)
+    return last
+
+
 def probed(name: str, steps: int = 1000, seconds: float = 5.0, seed: int = 0) -> Traits:
-    return probe(f"{HERE}/{name}-v0", np.random.default_rng(seed), steps=steps, seconds=seconds)
+    traits = inspected(f"{HERE}/{name}-v0", steps, seconds, seed).traits
+    assert traits is not None
+    return traits
 
 
 def test_a_reward_at_the_end_alone_by_hand() -> None:
@@ -101,7 +106,8 @@ def test_few_episodes_are_told() -> None:
 
 def test_what_is_not_finite_is_counted_and_no_number_is_made_of_it() -> None:
     # NaN rewards from step 101 on, episodes of ten steps.
-    traits = probe("bench.environments.toy:bench/NaN-v0", np.random.default_rng(0), steps=300)
+    traits = inspected("bench.environments.toy:bench/NaN-v0", steps=300).traits
+    assert traits is not None
     assert any("200 of 300 rewards are not finite" in told for told in traits.troubles)
     numbers = [getattr(traits, field.name) for field in fields(traits)]
     assert all(np.isfinite(number) for number in numbers if isinstance(number, float))
@@ -111,9 +117,13 @@ def test_what_is_not_finite_is_counted_and_no_number_is_made_of_it() -> None:
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
-        (f"{HERE}/OldStep-v0", r"'tests\.which_environments:which/OldStep-v0' fails after 0 random steps: ValueError"),
-        (f"{HERE}/Broken-v0", r"cannot be made: RuntimeError: no licence found \(.*which_environments\.py:\d+\)"),
-        ("bench.environments.toy:bench/Crash-v0", r"fails after 100 random steps: RuntimeError: .*toy\.py:\d+"),
+        (
+            f"{HERE}/OldStep-v0",
+            "terminated, truncated and a dictionary (info); it returns 4 values: that is the API of Gym",
+        ),
+        (f"{HERE}/OldReset-v0", "reset() must return an observation and a dictionary (info); it returns ndarray"),
+        (f"{HERE}/Broken-v0", "cannot be made: RuntimeError: no licence found ("),
+        (f"{HERE}/Spaceless-v0", "has no action_space"),
         ("tests.which_environments:which/Clokwork-v0", "cannot be made"),
         ("nowhere_at_all:Env-v0", "cannot be made"),
         ("LunarLandr-v3", "cannot be made: Environment `LunarLandr` doesn't exist; did you mean 'LunarLander-v3'"),
@@ -121,30 +131,38 @@ def test_what_is_not_finite_is_counted_and_no_number_is_made_of_it() -> None:
         ("MountainCar", "names no version; did you mean 'MountainCar-v0'"),
     ],
 )
-def test_an_environment_that_fails_gives_a_sentence_with_its_name_and_place(environment: str, told: str) -> None:
-    with pytest.raises(CatalogError, match=told) as raised:
-        probe(environment, np.random.default_rng(0), steps=500)
-    assert environment in str(raised.value)
+def test_what_fails_in_every_trial_is_a_complaint_with_the_environments_name(environment: str, told: str) -> None:
+    found = inspected(environment, steps=500)
+    assert told in found.complaint
+    assert environment in found.complaint
+    assert found.failure == ""
 
 
-def test_a_process_of_its_own_finds_the_same_and_prints_nothing_here(capfd: pytest.CaptureFixture[str]) -> None:
-    apart = probe_apart(f"{HERE}/Talkative-v0", 5, steps=400, seconds=5.0)
-    here = probe(f"{HERE}/Talkative-v0", np.random.default_rng(5), steps=400, seconds=5.0)
-    assert replace(apart, steps_per_second=None) == replace(here, steps_per_second=None)
-    told = capfd.readouterr()
-    # Ten episodes and the first observation after them, here; those of the other process went to standard error.
-    assert told.out.count("a new episode") == 11
-    assert told.err.count("a new episode") == 11
+def test_what_fails_only_later_is_told_and_does_not_say_that_all_trials_fail() -> None:
+    found = inspected("bench.environments.toy:bench/Crash-v0", steps=500)
+    assert found.complaint == ""
+    assert "'bench.environments.toy:bench/Crash-v0' fails after 100 random steps: RuntimeError" in found.failure
+    assert found.traits is not None
+    assert found.traits.actions == "discrete"
 
 
-@pytest.mark.parametrize(
-    ("name", "told"), [("Segfault", "its process died (SIGSEGV)"), ("Crash", "RuntimeError"), ("Hang", "hangs")]
-)
-def test_an_environment_that_takes_its_process_down_ends_in_a_sentence(name: str, told: str) -> None:
-    with pytest.raises(CatalogError, match=re.escape(told)) as raised:
-        probe_apart(f"bench.environments.toy:bench/{name}-v0", 0, steps=500, seconds=1.0, patience=4.0)
-    assert f"bench/{name}-v0" in str(raised.value)
-    assert multiprocessing.active_children() == []
+def test_trouble_with_a_second_instance_with_closing_and_with_gymnasiums_own_check_is_told() -> None:
+    assert any("a second instance cannot be made while the first is open" in one for one in probed("Single").troubles)
+    assert any("close() fails" in one and "already gone" in one for one in probed("Unclosed").troubles)
+    assert any("check_env says: AssertionError" in one for one in probed("Unseeded").troubles)
+
+
+def test_a_wrapper_that_ends_episodes_is_told() -> None:
+    wrappers = ({"gymnasium.wrappers.TimeLimit": {"max_episode_steps": 7}},)
+    *_, last = inspections(Task(f"{HERE}/Clockwork-v0", wrappers=wrappers), 0, steps=100, seconds=5.0)
+    assert last.traits is not None
+    assert last.traits.longest == 7
+    assert any("a wrapper ends episodes that the environment would go on with" in one for one in last.traits.troubles)
+
+
+def test_every_stage_is_told_before_the_next_may_kill_the_process() -> None:
+    stages = [one.stage for one in inspections(Task(f"{HERE}/Clockwork-v0"), 0, steps=100, seconds=5.0)]
+    assert list(dict.fromkeys(stages)) == ["reset", "play", "check", "close", "done"]
 
 
 def test_the_shipped_traits_agree_with_the_catalogue() -> None:

@@ -647,7 +647,7 @@ def test_a_description_is_answered_with_the_nearest_of_the_catalogue(place: Path
 def test_results_that_cannot_be_read_are_told_and_the_others_used(place: Path, command: Command) -> None:
     lost = place / "results" / "lost"
     lost.mkdir()
-    (lost / "suite.yaml").write_text(TOY.replace("bench/Bandit-v0", "gone_for_ever:Env-v0"))
+    (lost / "suite.yaml").write_text(TOY.replace("seeds: 3", "seeds: many"))
     told = command.json("which", "--env", "bench/Corridor-v0", "--to", "c.yaml")
     assert any("results/lost is not used" in note for note in told["notes"])
     assert told["advice"]["level"] == "same"

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 Observation = NDArray[np.float32]
 
 
-class Clockwork(gym.Env[Observation, np.int64]):
+class Clockwork(gym.Env[Any, np.int64]):
     """Two numbers, three actions; episodes of `length` steps that pay `last` at the end and `each` before."""
 
     def __init__(self, length: int = 40, each: float = 0.0, last: float = 1.0, *, ends: bool = True) -> None:
-        self.observation_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self.observation_space: spaces.Space[Any] = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self.action_space: spaces.Space[Any] = spaces.Discrete(3)
         self._length, self._each, self._last, self._ends, self._step = length, each, last, ends, 0
 
@@ -116,7 +116,71 @@ class Talkative(Clockwork):
         return super().reset(seed=seed, options=options)
 
 
-for _name, _maker, _limit, _kwargs in (
+class OldReset(Clockwork):
+    """Returns the observation alone, as Gym did."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        return super().reset(seed=seed, options=options)[0]
+
+
+class Spaceless(Clockwork):
+    """Has forgotten its action space."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.action_space
+
+
+class Single(Clockwork):
+    """Holds something that there is only one of."""
+
+    held = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        if Single.held:
+            raise OSError("port 5005 is in use")
+        Single.held = True
+
+    def close(self) -> None:
+        Single.held = False
+
+
+class Unclosed(Clockwork):
+    """Cannot be closed."""
+
+    def close(self) -> None:
+        raise ConnectionError("already gone")
+
+
+class Unseeded(Clockwork):
+    """Starts somewhere else with the same seed."""
+
+    def _observation(self) -> Any:
+        return np.random.default_rng().uniform(-1.0, 1.0, 2).astype(np.float32)
+
+
+class FromMinusOne(Clockwork):
+    """Pays for action -1 alone; shows the last action, as a number from -1 on, in two ways."""
+
+    def __init__(self) -> None:
+        super().__init__(length=10)
+        self.action_space = spaces.Discrete(3, start=-1)
+        self.observation_space = spaces.Dict(
+            {"last": spaces.Discrete(3, start=-1), "twice": spaces.MultiDiscrete([3, 3], start=[-1, -1])}
+        )
+        self._last = -1
+
+    def step(self, action: np.int64) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._last = int(action)
+        _, _, over, cut, info = super().step(action)
+        return self._observation(), float(action == -1), over, cut, info
+
+    def _observation(self) -> Any:
+        return {"last": np.int64(self._last), "twice": np.array([self._last, self._last])}
+
+
+_KINDS: tuple[tuple[str, str, int | None, dict[str, Any]], ...] = (
     ("Clockwork", "Clockwork", None, {}),
     ("Endless", "Clockwork", None, {"ends": False}),
     ("Limited", "Clockwork", 25, {"ends": False, "each": -1.0}),
@@ -128,7 +192,9 @@ for _name, _maker, _limit, _kwargs in (
     ("MaskedTwice", "MaskedTwice", None, {}),
     ("Broken", "Broken", None, {}),
     ("Talkative", "Talkative", None, {}),
-):
+    *((name, name, None, {}) for name in ("OldReset", "Spaceless", "Single", "Unclosed", "Unseeded", "FromMinusOne")),
+)
+for _name, _maker, _limit, _kwargs in _KINDS:
     if f"which/{_name}-v0" not in gym.registry:
         gym.register(
             f"which/{_name}-v0",

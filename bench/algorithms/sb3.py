@@ -18,14 +18,17 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from bench.algorithms import vocabulary
 from bench.catalog import find_algorithm, load
-from bench.errors import DivergedError, StoreError
+from bench.errors import BenchError, DivergedError, StoreError
 from bench.records import LearnerRequest
 
+SMALLEST_IMAGE = 36
+"""Height and width below which the network of Mnih et al. (2015) has no pixel left after its third convolution."""
 CHECK_EVERY = 2_000
 """Vector steps between two looks for weights that are no longer finite."""
 HARNESS_KEYS = frozenset(
@@ -57,12 +60,14 @@ def make(request: LearnerRequest) -> SB3Learner:
         )
     if policy_keywords := vocabulary.policy_keywords(settings.get("policy_kwargs")):
         keywords["policy_kwargs"] = policy_keywords
+    policy = settings.get("policy") or _default_policy(model_class, env.observation_space, policy_keywords)
     model = model_class(
-        settings.get("policy") or _default_policy(model_class, env.observation_space),
+        # One with a dot is somebody's own class; the others are the library's names.
+        vocabulary.named_class(policy) if "." in policy else policy,
         env,
         seed=request.seed,
         device=request.device,
-        **keywords,
+        **vocabulary.with_classes(keywords),
     )
     if request.events is not None:
         model.set_logger(configure(str(request.events), ["tensorboard"]))
@@ -146,6 +151,11 @@ class SB3Learner(SB3Policy):
         super().__init__(model, model.get_vec_normalize_env())
         self._given = hyperparameters
 
+    @property
+    def updates(self) -> int:
+        """How often the weights have been updated."""
+        return int(getattr(self.model, "_n_updates", 0))
+
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
         """Train for `steps` environment steps; see `bench.records.Learner`.
 
@@ -220,8 +230,21 @@ def _vector_environment(request: LearnerRequest, settings: Mapping[str, Any]) ->
     return env if keywords is None else VecNormalize(env, **keywords)
 
 
-def _default_policy(model_class: type[BaseAlgorithm], space: spaces.Space[Any]) -> str:
-    kind = "MultiInput" if isinstance(space, spaces.Dict) else "Cnn" if len(space.shape or ()) == 3 else "Mlp"  # noqa: PLR2004 - height, width, channels
+def _default_policy(model_class: type[BaseAlgorithm], space: spaces.Space[Any], keywords: Mapping[str, Any]) -> str:
+    """Return the name of the policy that fits the observations.
+
+    Raises:
+        BenchError: none does.
+    """
+    image = is_image_space(space)
+    side = sorted(space.shape or ())[1] if image else SMALLEST_IMAGE
+    if side < SMALLEST_IMAGE and "features_extractor_class" not in keywords:
+        raise BenchError(
+            f"images of shape {space.shape} are too small for the convolutions of CnnPolicy, which want "
+            f"{SMALLEST_IMAGE} x {SMALLEST_IMAGE} at least; set `policy: MlpPolicy`, give a features_extractor_class "
+            "in policy_kwargs, or enlarge them with env_wrapper, gymnasium.wrappers.ResizeObservation for instance"
+        )
+    kind = "MultiInput" if isinstance(space, spaces.Dict) else "Cnn" if image else "Mlp"
     recurrent = f"{kind}LstmPolicy"
     return recurrent if recurrent in model_class.policy_aliases else f"{kind}Policy"
 

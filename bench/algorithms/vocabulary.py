@@ -1,12 +1,13 @@
 """Hyperparameters as suites and RL Zoo write them in, the objects that stable-baselines3 takes out.
 
 Nothing is evaluated: RL Zoo's `dict(net_arch=[256, 256], activation_fn=nn.ReLU)` is parsed by the
-reader that also checks suites, and class names are looked up in `torch.nn` and `torch.optim`.
+reader that also checks suites, and names of classes are imported: `nn.ReLU` from torch, `module.Class` from anywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from bench.errors import BenchError
 from bench.hyperparameters.values import literal
 
 SCHEDULED = frozenset({"learning_rate", "clip_range", "clip_range_vf", "delta_std"})
-CLASSES = frozenset({"activation_fn", "optimizer_class"})
+CLASS_ENDINGS = ("_class", "_fn")
+"""Of keywords whose values name classes: `features_extractor_class`, `activation_fn`, `replay_buffer_class`, ..."""
 NOISES: Mapping[str, type[NormalActionNoise | OrnsteinUhlenbeckActionNoise]] = {
     "normal": NormalActionNoise,
     "ornstein-uhlenbeck": OrnsteinUhlenbeckActionNoise,
@@ -58,12 +60,9 @@ def policy_keywords(value: Mapping[str, Any] | str | None) -> dict[str, Any]:
     """Return `policy_kwargs` with class names resolved, from a mapping or from RL Zoo's `dict(...)` text.
 
     Raises:
-        BenchError: the text is no `dict(...)` of literals, or a class is not found in torch.
+        BenchError: the text is no `dict(...)` of literals, or a class is not found.
     """
-    keywords = _mapping(value or {})
-    for name in CLASSES & keywords.keys():
-        if isinstance(keywords[name], str):
-            keywords[name] = torch_class(keywords[name])
+    keywords = with_classes(_mapping(value or {}))
     if isinstance(keywords.get("net_arch"), Mapping):
         keywords["net_arch"] = dict(keywords["net_arch"])
     return keywords
@@ -90,18 +89,33 @@ def action_noise(kind: str, deviation: float, actions: int) -> ActionNoise:
     return NOISES[kind](np.zeros(actions), deviation * np.ones(actions))
 
 
-def torch_class(name: str) -> type:
-    """Return the class that `nn.ReLU`, `ReLU` or `torch.optim.Adam` names.
+def with_classes(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords with classes in place of their names.
 
     Raises:
-        BenchError: torch.nn and torch.optim have no such class.
+        BenchError: a class is not found.
+    """
+    return {
+        name: named_class(value) if isinstance(value, str) and name.endswith(CLASS_ENDINGS) else value
+        for name, value in keywords.items()
+    }
+
+
+def named_class(name: str) -> type:
+    """Return the class that `nn.ReLU`, `ReLU`, `torch.optim.Adam` or `module.Class` names.
+
+    Raises:
+        BenchError: there is no such class.
     """
     prefix, _, attribute = name.rpartition(".")
-    for space in [_NAMESPACES[prefix]] if prefix in _NAMESPACES else [torch.nn, torch.optim] if not prefix else []:
-        found = getattr(space, attribute, None)
-        if isinstance(found, type):
+    try:
+        spaces = [torch.nn, torch.optim] if not prefix else [_NAMESPACES.get(prefix) or import_module(prefix)]
+    except Exception as error:
+        raise BenchError(f"class {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+    for space in spaces:
+        if isinstance(found := getattr(space, attribute, None), type):
             return found
-    raise BenchError(f"{name!r} is no class of torch.nn or torch.optim; write for instance nn.ReLU")
+    raise BenchError(f"there is no class {name!r}; write for instance nn.ReLU, or module.Class for one of your own")
 
 
 def _mapping(value: str | Mapping[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _runs(label: str, environment: str, field: _Field) -> bool:
     algorithms, place = catalog.algorithms(), catalog.environments().get(environment)
     entry = next((line for line in field.suite.algorithms if line.label == label), None)
     algorithm = algorithms.get(entry.algorithm) if entry else None
-    if algorithm is None or place is None:
+    if algorithm is None or place is None or (label, environment) in field.cells:
         return (label, environment) in field.cells
     return not catalog.mismatch(algorithm, place)
 

@@ -102,7 +102,7 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
         return
     names = _names(whole)
     yield _Setting("full", "full", _budget_words(whole), _scores(whole), names)
-    yield from _groups(learners, names)
+    yield from _groups(suite, learners, names)
     yield from _sets(suite, whole)
     yield from _steps(whole)
     yield from _seconds(whole)
@@ -112,10 +112,11 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
         yield _Setting(f"environment-{name}", "environment", f"{name} alone", _scores(alone), (name,))
 
 
-def _groups(learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
+def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
     """Yield one setting per kind of actions and observations, where the suite has several."""
     kinds: dict[tuple[str, str], list[str]] = {}
-    known = known_environments()
+    changed = {place.environment for place in suite.environments if place.kwargs}
+    known = {name: entry for name, entry in known_environments().items() if name not in changed}
     for name in dict.fromkeys(cell.environment for cells in learners.values() for cell in cells):
         if name in known:
             kinds.setdefault((known[name].actions, known[name].observations), []).append(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -138,7 +139,7 @@ def run(
     asked = pipeline.Asked(algo or (), env or (), steps, set_name, seeds)
     meant = source(suite, asked, results)
     sequential = _sequential(meant, asked, only, results) if until_decided else None
-    experiment = opened(meant, asked, only, results) if sequential is None else sequential.due
+    experiment = opened(meant, asked, only, results, met=True) if sequential is None else sequential.due
     say_name(meant, experiment)
     if dry_run:
         _say_plan(experiment, as_json=as_json, workers=workers or pipeline.default_workers(threads))
@@ -179,14 +180,21 @@ def validate(
     only: OnlyOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="trials side by side, for the cost")] = None,
     results: ResultsOption = RESULTS,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="build every algorithm's learner and train it for a moment, too")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell everything that is wrong with a suite, or its plan and what it costs."""
+    """Tell everything that is wrong with a suite, or its plan and what it costs.
+
+    Environments that the catalogue does not know, or not with these arguments and wrappers, are made and played at
+    random for a moment, and learners are tried on them, in processes of their own.
+    """
     from bench import pipeline  # noqa: PLC0415 - see run
 
     asked = pipeline.Asked(algo or (), env or (), steps, set_name, seeds)
     meant = source(suite, asked, results)
-    experiment = opened(meant, asked, only, results)
+    experiment = opened(meant, asked, only, results, met=True, deep=deep)
     say_name(meant, experiment)
     _say_plan(experiment, as_json=as_json, workers=workers or pipeline.default_workers())
 
@@ -325,9 +333,8 @@ app.command()(reproduce)
 
 def main() -> None:
     """Run the command line; a user's mistake is a sentence and exit code 2."""
-    # `module:EnvId` is looked for in the working directory too, after everything installed.
-    sys.path.append(str(Path.cwd()))
     forgive_encodings()
+    _keep_output_apart()
     try:
         app()
     except SuiteError as error:
@@ -355,6 +362,22 @@ def _reported(experiment: Experiment) -> Path | BenchError:
             return pipeline.write_report(experiment)
     except (HindranceError, WriteError) as error:
         return error
+
+
+def _keep_output_apart() -> None:
+    """Write to a descriptor of our own what is said here; what libraries and children write goes to standard error.
+
+    A program that reads the answer, as JSON say, finds nothing else in it.
+    """
+    try:
+        if sys.stdout is None or sys.stdout.fileno() != 1:
+            return
+        sys.stdout.flush()
+        ours = os.dup(1)
+        os.dup2(2, 1)
+    except (OSError, ValueError):  # a stream that is closed, or none at all: there is nothing to keep apart
+        return
+    sys.stdout = os.fdopen(ours, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
 
 
 def _document_file(to: Path | None, experiment: Experiment, kind: str, reports: int) -> Path | None:
@@ -403,7 +426,7 @@ def _sequential(meant: Path | SuiteText, asked: Asked, only: Sequence[str] | Non
     from bench.pipeline.sequential import open_sequential  # noqa: PLC0415 - it imports NumPy
 
     return in_terms_of_options(
-        asked, lambda: open_sequential(meant, only=only or (), seeds=asked.seeds, results=results)
+        asked, lambda: open_sequential(meant, only=only or (), seeds=asked.seeds, results=results, met=True)
     )
 
 

@@ -87,13 +87,24 @@ def found(typed: Path, results: Path, *, reading: bool = False) -> Path:
     return path
 
 
-def opened(meant: Path | SuiteText, asked: Asked, only: Sequence[str] | None, results: Path) -> Experiment:
+def opened(
+    meant: Path | SuiteText,
+    asked: Asked,
+    only: Sequence[str] | None,
+    results: Path,
+    *,
+    met: bool = False,
+    deep: bool = False,
+) -> Experiment:
     """Return the experiment; what is wrong with a suite made of options is told in terms of these."""
     from bench import pipeline  # noqa: PLC0415 - see source
     from bench.pipeline.asking import in_terms_of_options  # noqa: PLC0415 - see source
 
     return in_terms_of_options(
-        asked, lambda: pipeline.open_experiment(meant, only=only or (), seeds=asked.seeds, results=results)
+        asked,
+        lambda: pipeline.open_experiment(
+            meant, only=only or (), seeds=asked.seeds, results=results, met=met, deep=deep
+        ),
     )
 
 

@@ -1,9 +1,10 @@
-"""Environment id, keyword arguments and wrappers in, a Gymnasium environment or its traits out."""
+"""Environment id, keyword arguments and wrappers in, a Gymnasium environment out, or a sentence that says why not."""
 
 from __future__ import annotations
 
+import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -11,13 +12,18 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from bench.catalog import Environment, did_you_mean, environments
-from bench.errors import CatalogError
+from bench.catalog import did_you_mean, environments
+from bench.errors import BenchError, CatalogError
+from bench.records import Wrapper
 
 IMAGE_DIMENSIONS = 3
+_SLACK = 1e-4
+"""Share of a Box's width by which rounding may carry an action beyond its bounds."""
+_LONGEST_MESSAGE = 500
 
-Wrapper = str | Mapping[str, Mapping[str, Any] | None]
-"""`module.Class`, or `{module.Class: {keyword: value}}`, as RL Zoo writes `env_wrapper`."""
+
+class OutsideError(Exception):
+    """An action that the environment's action space does not hold: what it does there nobody has defined."""
 
 
 class SeededReset(gym.Wrapper[Any, Any, Any, Any]):
@@ -38,22 +44,36 @@ class SeededReset(gym.Wrapper[Any, Any, Any, Any]):
 
 
 class EpisodeTotals(gym.Wrapper[Any, Any, Any, Any]):
-    """Adds up raw rewards and steps of the running episode, innermost, before any wrapper can change them."""
+    """Adds up raw rewards and steps of the running episode, innermost, before any wrapper can change them.
+
+    What arrives here is what the environment is really told to do, so this is also where actions are looked at.
+    """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         super().__init__(env)
         self.total, self.length = 0.0, 0
+        self.over = False
+        """Whether the environment itself has ended the episode, not a wrapper around it."""
+        self._inside = _membership(env.action_space)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and the totals."""
-        self.total, self.length = 0.0, 0
+        self.total, self.length, self.over = 0.0, 0, False
         return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step, and add the raw reward."""
+        """Step, and add the raw reward.
+
+        Raises:
+            OutsideError: the action is outside the action space.
+        """
+        if not self._inside(action):
+            name = self.env.spec.id if self.env.spec else type(self.env.unwrapped).__name__
+            raise OutsideError(f"action {action!r} is outside the action space {self.env.action_space} of {name}")
         result = self.env.step(action)
         self.total += float(result[1])
         self.length += 1
+        self.over = bool(result[2] or result[3])
         return result
 
 
@@ -87,6 +107,24 @@ class StackFrames(gym.Wrapper[Any, Any, Any, Any]):
         return self._frames.copy()
 
 
+class FromZero(gym.Wrapper[Any, Any, Any, Any]):
+    """Counts discrete actions and observations from 0, whatever their `start`: stable-baselines3 does so regardless."""
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.action_space, self.observation_space = _from_zero(env.action_space), _from_zero(env.observation_space)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        return _shifted(self.env.observation_space, observation, -1), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step."""
+        observation, *told = self.env.step(_shifted(self.env.action_space, action, 1))
+        return (_shifted(self.env.observation_space, observation, -1), *told)
+
+
 def make(
     environment: str,
     kwargs: Mapping[str, Any],
@@ -105,39 +143,17 @@ def make(
         seed: of the first reset; None leaves seeding to whoever resets.
 
     Raises:
-        CatalogError: no such environment, or a wrapper that cannot be imported.
+        CatalogError: no such environment, it cannot be made, or a wrapper cannot be applied.
     """
-    # The passive checker looks at every step and costs more than CartPole itself.
-    totals = EpisodeTotals(_made(environment, kwargs))
+    totals = EpisodeTotals(_with_spaces(_made(environment, kwargs), environment))
     env: gym.Env[Any, Any] = totals
     for wrapper in wrappers:
         env = _wrapped(env, wrapper)
     if frame_stack > 1:
         env = StackFrames(env, frame_stack)
+    if _starts(env.action_space) or _starts(env.observation_space):
+        env = FromZero(env)
     return (env if seed is None else SeededReset(env, seed)), totals
-
-
-def inspect(environment: str, kwargs: Mapping[str, Any] | None = None) -> Environment:
-    """Return an environment's traits: from the catalogue, or by making it once.
-
-    Raises:
-        CatalogError: it cannot be made, or has a space that no algorithm accepts.
-    """
-    if environment in environments():
-        return environments()[environment]
-    env, _ = make(environment, kwargs or {})
-    spec = env.spec
-    traits = Environment(
-        id=environment,
-        actions=action_kind(env.action_space),
-        observations=observation_kind(env.observation_space),
-        horizon=spec.max_episode_steps if spec else None,
-        reference=None,
-        distributions=("gymnasium",),
-        masks=env.has_wrapper_attr("action_masks"),
-    )
-    env.close()
-    return traits
 
 
 def action_kind(space: gym.Space[Any]) -> str:
@@ -159,41 +175,59 @@ def action_kind(space: gym.Space[Any]) -> str:
 
 
 def observation_kind(space: gym.Space[Any]) -> str:
-    """Return `vector`, `image`, `discrete` or `dict` (dictionaries and tuples).
-
-    Raises:
-        CatalogError: another kind of space.
-    """
+    """Return `vector`, `image`, `discrete`, `dict` (of these), or `composite`: anything else, such as tuples."""
     if isinstance(space, spaces.Box):
+        # As stable-baselines3 tells images from other arrays.
         pixels = len(space.shape) == IMAGE_DIMENSIONS and space.dtype == np.uint8
-        return "image" if pixels else "vector"
+        return "image" if pixels and (space.low == 0).all() and (space.high == 255).all() else "vector"  # noqa: PLR2004
     if isinstance(space, spaces.Discrete):
         return "discrete"
     if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
         return "vector"
-    if isinstance(space, spaces.Dict | spaces.Tuple):
-        return "dict"
-    raise CatalogError(f"observation space {space} is not one that the algorithms accept; flatten it first")
+    flat = isinstance(space, spaces.Dict) and {observation_kind(part) for part in space.spaces.values()}
+    return "dict" if flat and not flat & {"dict", "composite"} else "composite"
+
+
+def in_words(error: BaseException) -> str:
+    """Return an exception in words, with the line it came from."""
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - a message that cannot be printed must not hide the exception
+        said = "(its message cannot be printed)"
+    said = said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}..."
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}{f': {said}' if said else ''}{place}"
 
 
 def _made(environment: str, kwargs: Mapping[str, Any]) -> gym.Env[Any, Any]:
     known = environments().get(environment)
-    if known and known.module:
-        import_module(known.module)
     try:
+        if known and known.module:
+            import_module(known.module)
         with warnings.catch_warnings():
             # Of a version that is gone Gymnasium warns in the terminal before it refuses it: the refusal is enough. For
             # a name without version it takes the newest: results must say which.
             if environment not in gym.registry:
                 warnings.filterwarnings("ignore", message=".*is out of date", category=DeprecationWarning)
             warnings.filterwarnings("error", message=".*Using the latest versioned environment")
-            made: gym.Env[Any, Any] = gym.make(environment, disable_env_checker=True, **kwargs)
-    except UserWarning as warning:
-        raise CatalogError(f"environment {environment!r} names no version{_guess(environment)}") from warning
+            # The passive checker looks at every step and costs more than CartPole itself.
+            made: gym.Env[Any, Any] = gym.make(environment, **{**kwargs, "disable_env_checker": True})
     except (gym.error.Error, ImportError, TypeError) as error:
         reason = str(error).partition(" Did you mean")[0].rstrip(".")
         raise CatalogError(f"environment {environment!r} cannot be made: {reason}{_guess(environment)}") from error
+    except Exception as error:
+        if isinstance(error, UserWarning) and "latest versioned environment" in str(error):
+            raise CatalogError(f"environment {environment!r} names no version{_guess(environment)}") from error
+        raise CatalogError(f"environment {environment!r} cannot be made: {in_words(error)}") from error
     return made
+
+
+def _with_spaces(env: gym.Env[Any, Any], environment: str) -> gym.Env[Any, Any]:
+    for name in ("action_space", "observation_space"):
+        if not isinstance(getattr(env, name, None), spaces.Space):
+            raise CatalogError(f"environment {environment!r} has no {name}: give it one of gymnasium.spaces")
+    return env
 
 
 def _wrapped(env: gym.Env[Any, Any], wrapper: Wrapper) -> gym.Env[Any, Any]:
@@ -202,10 +236,62 @@ def _wrapped(env: gym.Env[Any, Any], wrapper: Wrapper) -> gym.Env[Any, Any]:
         raise CatalogError(f"a wrapper is `module.Class` or {{module.Class: {{...}}}} with one class, not {wrapper!r}")
     module, _, name = path.rpartition(".")
     try:
-        wrapped: gym.Env[Any, Any] = getattr(import_module(module), name)(env, **(keywords or {}))
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise CatalogError(f"wrapper {path!r} cannot be applied: {error}") from error
+        wrapped = getattr(import_module(module), name)(env, **(keywords or {}))
+    except BenchError:
+        raise
+    except Exception as error:
+        raise CatalogError(f"wrapper {path!r} cannot be applied: {in_words(error)}") from error
+    if not isinstance(wrapped, gym.Env):
+        raise CatalogError(f"wrapper {path!r} cannot be applied: it makes {type(wrapped).__name__}, no environment")
     return wrapped
+
+
+def _membership(space: gym.Space[Any]) -> Callable[[Any], bool]:
+    """Return what tells actions of the space from others, in a microsecond or a few: it is asked at every step."""
+    if isinstance(space, spaces.Discrete):
+        first, beyond = int(space.start), int(space.start + space.n)
+        return lambda action: first <= action < beyond
+    if isinstance(space, spaces.Box):
+        # Not `space.contains`: it minds the type of the numbers, and rounding at the bounds.
+        slack = np.where(np.isfinite(space.high - space.low), _SLACK * (space.high - space.low), 0.0)
+        low, high = (space.low - slack).ravel().tolist(), (space.high + slack).ravel().tolist()
+        return lambda action: _between(low, np.ravel(action).tolist(), high)
+    if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
+        start, choices = getattr(space, "start", 0), getattr(space, "nvec", 2)
+        return lambda action: bool(((action >= start) & (action < start + choices)).all())
+    return space.contains
+
+
+def _between(low: Sequence[float], numbers: Sequence[float], high: Sequence[float]) -> bool:
+    if len(numbers) != len(low):
+        return False
+    return all(least <= number <= most for least, number, most in zip(low, numbers, high, strict=True))
+
+
+def _starts(space: gym.Space[Any]) -> bool:
+    """Return whether something in the space is counted from another number than 0."""
+    if isinstance(space, spaces.Dict):
+        return any(_starts(part) for part in space.spaces.values())
+    return isinstance(space, spaces.Discrete | spaces.MultiDiscrete) and bool(np.any(space.start != 0))
+
+
+def _from_zero(space: gym.Space[Any]) -> gym.Space[Any]:
+    if not _starts(space):
+        return space
+    if isinstance(space, spaces.Dict):
+        return spaces.Dict({key: _from_zero(part) for key, part in space.spaces.items()})
+    if isinstance(space, spaces.Discrete):
+        return spaces.Discrete(int(space.n))
+    return spaces.MultiDiscrete(space.nvec)  # type: ignore[attr-defined]  # the only other kind that starts somewhere
+
+
+def _shifted(space: gym.Space[Any], value: Any, sign: int) -> Any:
+    """Return an element of the space counted from 0 (sign -1), or back (sign 1)."""
+    if not _starts(space):
+        return value
+    if isinstance(space, spaces.Dict):
+        return {key: _shifted(part, value[key], sign) for key, part in space.spaces.items()}
+    return value + sign * space.start  # type: ignore[attr-defined]  # see above
 
 
 def _guess(environment: str) -> str:

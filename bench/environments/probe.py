@@ -1,20 +1,14 @@
-"""An environment's id in, its traits out, from its spaces and a short random policy.
+"""An environment in, its traits out, from its spaces and a short random policy.
 
-The policy plays for a bounded number of steps and of seconds. `probe_apart` does it in a process of its own, so that
-an environment that hangs or takes its process down ends in a sentence.
+The policy plays for a bounded number of steps and of seconds.
 """
 
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
-import signal
 import time
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from typing import Any
 
 import gymnasium as gym
@@ -22,14 +16,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from bench.environments.making import action_kind, make, observation_kind
-from bench.errors import BenchError, CatalogError
+from bench.environments.making import EpisodeTotals, action_kind, observation_kind
+from bench.errors import CatalogError
 from bench.records import Traits
 
-STEPS = 20_000
-SECONDS = 10.0
-PATIENCE = 60.0
-"""Seconds beyond those of playing: for imports, for making the environment, for a slow step."""
 SPARSE = 0.05
 """Up to this share of steps with an uncommon reward, rewards are sparse."""
 LARGE = 100.0
@@ -40,8 +30,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)
-class _Diary:
-    """What happened, step by step."""
+class Diary:
+    """What happened in random play, step by step."""
 
     rewards: list[float] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
@@ -53,126 +43,78 @@ class _Diary:
     """Observations with a number that is not finite."""
     seconds: float = 0.0
     """In reset and step."""
+    cut: bool = False
+    """Whether a wrapper has ended an episode that the environment would have gone on with."""
 
 
-def probe(environment: str, rng: np.random.Generator, *, steps: int = STEPS, seconds: float = SECONDS) -> Traits:
-    """Return the traits of an environment.
+def play(
+    env: gym.Env[Any, Any], totals: EpisodeTotals, diary: Diary, rng: np.random.Generator, *, steps: int, seconds: float
+) -> Iterator[None]:
+    """Play at random, and note in `diary` what happens; yield after the first step and at the end.
 
     Args:
-        environment: Gymnasium id, or `module:EnvId` to import `module` first.
+        env: the environment.
+        totals: its innermost totals.
+        diary: takes what happens, up to a step that fails.
         rng: gives the seeds of the actions and of the first reset.
         steps: at most so many.
-        seconds: at most so long, making not counted; a step in progress is finished.
+        seconds: at most so long; a step in progress is finished.
 
     Raises:
-        CatalogError: it cannot be made, fails in use, or has a space that no algorithm accepts.
+        CatalogError: reset or step do not return what Gymnasium says they do.
+        Exception: whatever the environment raises.
     """
-    env = _made(environment)
-    try:
-        kinds = action_kind(env.action_space), observation_kind(env.observation_space)
-        diary = _played(env, environment, rng, steps, seconds)
-        return _traits(env, environment, kinds, diary)
-    finally:
-        env.close()
-
-
-def probe_apart(
-    environment: str, seed: int, *, steps: int = STEPS, seconds: float = SECONDS, patience: float = PATIENCE
-) -> Traits:
-    """Return what `probe` does, from a process of its own; what the environment prints goes to standard error.
-
-    Raises:
-        CatalogError: as `probe`; or the process died, or did not come back `patience` seconds after its time.
-    """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_report, args=(theirs, environment, seed, steps, seconds), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        if not ours.poll(seconds + patience):
-            raise CatalogError(
-                f"environment {environment!r}: no answer after {seconds + patience:.0f} s: making it, a reset or a "
-                "step hangs"
-            )
-        answer = ours.recv()
-    except EOFError:
-        process.join()
-        raise CatalogError(
-            f"environment {environment!r}: its process died ({_ending(process.exitcode)}) while a random policy played"
-        ) from None
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
-    if isinstance(answer, str):
-        raise CatalogError(answer)
-    return answer  # type: ignore[no-any-return]  # what a pipe carries has no type
-
-
-def _report(pipe: Connection, environment: str, seed: int, steps: int, seconds: float) -> None:
-    # The answer may be printed as JSON: what an environment prints must not get into it.
-    os.dup2(2, 1)
-    try:
-        pipe.send(probe(environment, np.random.default_rng(seed), steps=steps, seconds=seconds))
-    except BenchError as error:
-        pipe.send(str(error))
-
-
-def _ending(code: int | None) -> str:
-    if code is not None and code < 0:
-        return signal.Signals(-code).name
-    return f"exit code {code}"
-
-
-def _made(environment: str) -> gym.Env[Any, Any]:
-    try:
-        return make(environment, {})[0]
-    except BenchError:
-        raise
-    except Exception as error:
-        raise CatalogError(f"environment {environment!r} cannot be made: {_what(error)}") from error
-
-
-def _what(error: Exception) -> str:
-    """Return an exception in words, with the line it came from."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
-
-
-def _played(env: gym.Env[Any, Any], environment: str, rng: np.random.Generator, steps: int, seconds: float) -> _Diary:
-    diary = _Diary()
     starts, actions = (int(word) for word in rng.integers(2**31, size=2))
     env.action_space.seed(actions)
-    try:
-        _play(env, diary, starts, steps, seconds)
-    except Exception as error:
-        raise CatalogError(
-            f"environment {environment!r} fails after {len(diary.rewards):,} random steps: {_what(error)}"
-        ) from error
-    return diary
-
-
-def _play(env: gym.Env[Any, Any], diary: _Diary, seed: int, steps: int, seconds: float) -> None:
     clock = time.perf_counter
     masked = env.has_wrapper_attr("action_masks")
     until = clock() + seconds
     began = clock()
-    _look(env.reset(seed=seed)[0], diary)
+    _look(_reset(env, seed=starts), diary)
     diary.seconds += clock() - began
     while len(diary.rewards) < steps and clock() < until:
         action = _action(env, masked=masked)
         began = clock()
-        observation, reward, terminated, truncated, _ = env.step(action)
+        observation, reward, terminated, truncated = _step(env, action)
         diary.seconds += clock() - began
         diary.rewards.append(float(reward))
         _look(observation, diary)
         if terminated or truncated:
+            diary.cut = diary.cut or not totals.over
             diary.ends.append(len(diary.rewards))
             diary.terminated.append(bool(terminated))
             began = clock()
-            _look(env.reset()[0], diary)
+            _look(_reset(env), diary)
             diary.seconds += clock() - began
+        if len(diary.rewards) == 1:
+            yield
+    yield
+
+
+def _reset(env: gym.Env[Any, Any], seed: int | None = None) -> Any:
+    answer: Any = env.reset(seed=seed)
+    if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], dict)):  # noqa: PLR2004 - the pair
+        raise CatalogError(
+            f"reset() must return an observation and a dictionary (info); it returns {_kind(answer)}{_OLD}"
+        )
+    return answer[0]
+
+
+def _step(env: gym.Env[Any, Any], action: Any) -> tuple[Any, Any, Any, Any]:
+    answer: Any = env.step(action)
+    if not (isinstance(answer, tuple) and len(answer) == 5):  # noqa: PLR2004 - the five named in the message
+        raise CatalogError(
+            "step() must return observation, reward, terminated, truncated and a dictionary (info); it returns "
+            f"{_kind(answer)}{_OLD}"
+        )
+    return answer[0], answer[1], answer[2], answer[3]
+
+
+_OLD = ": that is the API of Gym before 0.26, see Gymnasium's migration guide"
+
+
+def _kind(answer: Any) -> str:
+    return f"{len(answer)} values" if isinstance(answer, tuple) else type(answer).__name__
 
 
 def _action(env: gym.Env[Any, Any], *, masked: bool) -> Any:
@@ -186,7 +128,7 @@ def _action(env: gym.Env[Any, Any], *, masked: bool) -> Any:
     return space.sample(mask=tuple(np.split(mask, np.cumsum(space.nvec.ravel())[:-1])))
 
 
-def _look(observation: Any, diary: _Diary) -> None:
+def _look(observation: Any, diary: Diary) -> None:
     largest = max((float(np.abs(part).max()) for part in _numbers(observation)), default=0.0)
     if math.isfinite(largest):
         diary.largest = max(diary.largest, largest)
@@ -203,7 +145,12 @@ def _numbers(observation: Any) -> Iterator[NDArray[Any]]:
         yield observation
 
 
-def _traits(env: gym.Env[Any, Any], environment: str, kinds: tuple[str, str], diary: _Diary) -> Traits:
+def traits_of(env: gym.Env[Any, Any], environment: str, diary: Diary) -> Traits:
+    """Return what the environment called `environment` is like, as its spaces say and as it was found in play.
+
+    Raises:
+        CatalogError: an action space that no algorithm knows.
+    """
     rewards = np.array(diary.rewards, dtype=np.float64)
     ends = np.array(diary.ends, dtype=np.int64)
     sums = np.concatenate([[0.0], np.cumsum(rewards)])
@@ -214,8 +161,8 @@ def _traits(env: gym.Env[Any, Any], environment: str, kinds: tuple[str, str], di
     spec = env.spec
     return Traits(
         environment=environment,
-        actions=kinds[0],
-        observations=kinds[1],
+        actions=action_kind(env.action_space),
+        observations=observation_kind(env.observation_space),
         action_size=_size(env.action_space),
         observation_size=_size(env.observation_space),
         horizon=spec.max_episode_steps if spec else None,
@@ -236,7 +183,7 @@ def _traits(env: gym.Env[Any, Any], environment: str, kinds: tuple[str, str], di
         terminated=float(np.mean(diary.terminated)) if diary.terminated else None,
         steps_per_second=len(rewards) / diary.seconds if diary.seconds > 0 else None,
         threshold=_plain(spec.reward_threshold) if spec else None,
-        troubles=tuple(_troubles(env, diary, rewards)),
+        troubles=tuple(_troubles(env, diary, rewards)) if diary.rewards else (),
     )
 
 
@@ -282,7 +229,7 @@ def _size(space: gym.Space[Any]) -> int | None:
     return int(np.prod(space.shape)) if space.shape is not None else None
 
 
-def _troubles(env: gym.Env[Any, Any], diary: _Diary, rewards: Floats) -> Iterator[str]:
+def _troubles(env: gym.Env[Any, Any], diary: Diary, rewards: Floats) -> Iterator[str]:
     """Yield what is wrong first, then what needs care."""
     steps = len(rewards)
     if diary.faulty:
@@ -293,11 +240,16 @@ def _troubles(env: gym.Env[Any, Any], diary: _Diary, rewards: Floats) -> Iterato
         yield f"no episode ended within {steps:,} random steps: no return is known; give it a time limit"
     elif len(diary.ends) < FEW_EPISODES:
         yield f"only {len(diary.ends)} whole random episodes: its returns are known roughly"
+    if diary.cut:
+        yield (
+            "a wrapper ends episodes that the environment would go on with: returns are those of its shorter episodes, "
+            "and no reference made without it holds for them"
+        )
     yield from _scales(diary, rewards)
     yield from _action_bounds(env.action_space)
 
 
-def _scales(diary: _Diary, rewards: Floats) -> Iterator[str]:
+def _scales(diary: Diary, rewards: Floats) -> Iterator[str]:
     if diary.largest > LARGE:
         yield f"observations reach {diary.largest:.3g} and are not scaled: `normalize: true` scales them"
     sound = rewards[np.isfinite(rewards)]

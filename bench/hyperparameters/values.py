@@ -40,6 +40,14 @@ def schedule(text: str) -> float:
     return value
 
 
+def is_schedule(value: Any) -> bool:
+    """Return whether the value is the text of a schedule."""
+    try:
+        return isinstance(value, str) and schedule(value) > 0
+    except ValueError:
+        return False
+
+
 def literal(text: str) -> Any:
     """Return the value of a Python literal as RL Zoo writes them, `dict(net_arch=[256, 256], activation_fn=nn.ReLU)`.
 

@@ -29,10 +29,10 @@ from bench.pipeline.results import (
     export,
     gather,
     load,
-    references,
     report_document,
     write_report,
 )
+from bench.plan import references
 
 __all__ = [
     "BOOTSTRAP_SEED",

@@ -13,7 +13,8 @@ from bench.errors import BenchError
 from bench.imports import origins
 from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment, unread, what_it_holds
 from bench.pipeline.naming import located
-from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
+from bench.pipeline.results import BOOTSTRAP_SEED, gather
+from bench.plan import references
 from bench.records import AnalysisPlan, Comparison, Reference
 
 if TYPE_CHECKING:

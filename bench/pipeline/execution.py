@@ -20,6 +20,7 @@ from bench.pipeline.experiment import (
     require_extras,
     slow_after_seconds,
 )
+from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plan import expected_seconds
 from bench.records import Trial
 from bench.store import Store
@@ -99,6 +100,7 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
     with _interrupts(executor.stop) as came:
         if experiment.text:
             experiment.store.keep_suite(experiment.text)
+            experiment.store.keep_inspected(experiment.inspected)
         course = _Course(executor, experiment.store, listen)
         course.follow(jobs)
         survey = experiment.store.survey()
@@ -124,6 +126,7 @@ def carry_out(job: Job, report: Report) -> Closing | None:
     """
     from bench.runner.trial import run_trial  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
+    reach_working_directory()
     with stored.claim(job.folder):
         if not stored.is_done(job.folder):
             stored.set_aside(job.folder)
@@ -154,7 +157,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
     survey = store.survey()
     trials = [trial for trial in experiment.plan.trials if _wanted(survey.state(trial), retry_failed=retry)]
     chosen = devices.choose(options.devices, devices.available())
-    wanted = [_device_traits(trial, experiment.traits[trial.environment]) for trial in trials]
+    wanted = [_device_traits(trial, experiment.traits[trial.label, trial.environment]) for trial in trials]
     placed = devices.place(options.devices, chosen, wanted)
     measured = measured_seconds(experiment, survey)
     slow_after = slow_after_seconds(experiment, measured)
@@ -170,9 +173,10 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 threads=options.threads,
                 workers=options.workers or 1,
                 tensorboard=experiment.suite.tensorboard,
-                expected_seconds=measured.get((trial.label, trial.environment)) or expected_seconds(trial),
+                expected_seconds=measured.get((trial.label, trial.environment))
+                or expected_seconds(trial, experiment.traits[trial.label, trial.environment]),
                 slow_after_seconds=slow_after[trial.label, trial.environment],
-                preload=(*options.preload, *_preload(trial)),
+                preload=(*options.preload, *preload(trial)),
             )
         )
     # The longest first, so that no worker is left alone with it at the end.
@@ -189,23 +193,6 @@ def _device_traits(trial: Trial, environment: Environment) -> Any:
 
     algorithm = find_algorithm(trial.algorithm)
     return Traits("torch" in algorithm.distributions, algorithm.on_policy, environment.observations)
-
-
-def _preload(trial: Trial) -> tuple[str, ...]:
-    algorithm = find_algorithm(trial.algorithm)
-    code = (algorithm.maker, algorithm.implementation)
-    modules = [
-        "bench.pipeline",
-        "bench.runner.trial",
-        "bench.environments.making",
-        *(name.partition(":")[0] for name in code),
-    ]
-    if "torch" in trial.versions:
-        # torch imports its compiler when the first optimiser is made: 1.5 s of every trial, unless it is there already.
-        modules.append("torch._dynamo")
-    if "box2d" in trial.versions:
-        modules.append("gymnasium.envs.box2d")
-    return tuple(modules)
 
 
 class _Course:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.catalog import Environment, environments
-from bench.errors import BenchError, CatalogError, Complaint, SuiteError
+from bench.catalog import Environment
+from bench.errors import BenchError, Complaint, SuiteError
+from bench.pipeline.inspection import Met, as_kept, meet
 from bench.plain import shortened
-from bench.plan import Cost, Plan, cost, expected_seconds, plan, slow_after
-from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Trial, Unreadable
+from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
+from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.store import Store, Survey
 from bench.suite import is_imported, parse, read, read_imported
 
@@ -37,8 +38,10 @@ class Experiment:
     store: Store
     text: str
     """Of the suite file; empty where there is none to be kept beside the results."""
-    traits: Mapping[str, Environment]
-    """Of every environment; unknown ids have been made once and looked at."""
+    traits: Mapping[Cell, Environment]
+    """Of every cell's environment; of those that nobody has looked at yet, nothing but the id is known."""
+    inspected: tuple[tuple[Task, Traits], ...] = ()
+    """What was found where the catalogue knows nothing: to be kept beside the results."""
     imported: bool = False
     """Whether these are results of others, with nothing to run."""
 
@@ -69,17 +72,36 @@ class SuiteText:
 
 
 def open_experiment(
-    path: Path | SuiteText, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
+    path: Path | SuiteText,
+    *,
+    only: Sequence[str] = (),
+    seeds: int | None = None,
+    results: Path = RESULTS,
+    met: bool = False,
+    deep: bool = False,
 ) -> Experiment:
     """Read a suite file, or the suite kept in a results folder, and plan it.
+
+    Args:
+        path: the file or the folder.
+        only: as in `plan`.
+        seeds: as in `plan`.
+        results: folder that holds the results of all suites.
+        met: whether environments that no catalogue knows are looked at, in processes of their own; else no code that
+            the suite names is run.
+        deep: with `met`, whether every learner is tried, too.
 
     Raises:
         SuiteError: everything that is wrong with the suite, at once.
         BenchError: there is no such file.
     """
+
+    def seen(suite: Suite) -> Met:
+        return meet(suite, only=only, deep=deep) if met else Met()
+
     if isinstance(path, SuiteText):
         suite = parse(path.text, path.place)
-        return _opened(suite, results / suite.name, path.text, only, seeds)
+        return _opened(suite, results / suite.name, path.text, seen(suite), only, seeds)
     file = path / SUITE_COPY if path.is_dir() else path
     if not file.is_file():
         from bench.pipeline.naming import guess  # noqa: PLC0415 - it knows the name of a suite's copy from here
@@ -88,12 +110,16 @@ def open_experiment(
     if is_imported(text := file.read_text(encoding="utf-8", errors="replace")):
         return _imported(file, path if path.is_dir() else file.parent, text)
     suite = read(file)
-    return _opened(suite, path if path.is_dir() else results / suite.name, file.read_text(), only, seeds)
+    root = path if path.is_dir() else results / suite.name
+    return _opened(suite, root, file.read_text(), seen(suite), only, seeds)
 
 
-def _opened(suite: Suite, root: Path, text: str, only: Sequence[str], seeds: int | None) -> Experiment:
-    traits = _traits(suite)
-    return Experiment(suite, plan(suite, traits, only=only, seeds=seeds), Store(root), text, traits)
+def _opened(suite: Suite, root: Path, text: str, seen: Met, only: Sequence[str], seeds: int | None) -> Experiment:
+    store = Store(root)
+    traits = {**as_kept(suite, store.inspected()), **seen.traits}
+    planned = plan(suite, traits, only=only, seeds=seeds)
+    planned = replace(planned, warnings=(*planned.warnings, *seen.notes))
+    return Experiment(suite, planned, store, text, traits, seen.inspected)
 
 
 def require_extras(suite: Suite) -> None:
@@ -128,7 +154,7 @@ def cost_of(experiment: Experiment, survey: Survey | None = None, measured: Seco
     # What the finished cells took, against what was expected of them, tells how fast this machine is; those of the same
     # algorithm also how far its estimates are off.
     cells = cells_in_order(experiment)
-    expected = {cell: expected_seconds(trials[0], experiment.traits[cell[1]]) for cell, trials in cells.items()}
+    expected = {cell: expected_seconds(trials[0], experiment.traits[cell]) for cell, trials in cells.items()}
     ratios: dict[str, list[float]] = {}
     for cell, seconds in measured.items():
         ratios.setdefault(cell[0], []).append(seconds / expected[cell])
@@ -218,28 +244,7 @@ def _imported(file: Path, root: Path, text: str) -> Experiment:
     store = Store(root)
     trials = tuple(outcome.trial for outcome in store.outcomes())
     suite = completed(read_imported(file), trials)
-    known = environments()
-    traits = {place.environment: known[place.environment] for place in suite.environments if place.environment in known}
-    return Experiment(suite, Plan(trials, (), ()), store, text, traits, imported=True)
-
-
-def _traits(suite: Suite) -> dict[str, Environment]:
-    """Return every environment's traits; unknown ids are made once and looked at."""
-    known, found, complaints = environments(), {}, []
-    for place in suite.environments:
-        if place.environment in known:
-            found[place.environment] = known[place.environment]
-            continue
-        from bench.environments.making import inspect  # noqa: PLC0415 - only for ids that the catalogue lacks
-
-        try:
-            found[place.environment] = inspect(place.environment, place.kwargs)
-        except CatalogError as error:
-            line = suite.lines.get(f"environments.{place.environment}", 0)
-            complaints.append(Complaint(f"{suite.path}:{line}: environments", str(error)))
-    if complaints:
-        raise SuiteError(complaints)
-    return found
+    return Experiment(suite, Plan(trials, (), ()), store, text, {}, imported=True)
 
 
 def _cell_status(survey: Survey, label: str, environment: str, trials: Sequence[Trial]) -> CellStatus:

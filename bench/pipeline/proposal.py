@@ -10,11 +10,11 @@ from pathlib import Path
 from bench import catalog, hyperparameters
 from bench.analysis.evidence import NEAREST, Source
 from bench.analysis.transfer import bare, likeness
-from bench.catalog import Environment
 from bench.environments.traits import shipped
 from bench.errors import BenchError, WriteError
 from bench.files import publish
 from bench.pipeline.experiment import RESULTS
+from bench.pipeline.inspection import environment_of
 from bench.plan import cost, plan
 from bench.records import Advice, Option, Reference, Traits
 from bench.suite import parse
@@ -78,9 +78,10 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
     path, target = _path(request, advice), advice.target
     written = proposed(request, advice, fits, sources)
     suite = parse(written, str(path))
-    known = {**catalog.environments(), target.environment: environment_of(target)}
+    here = environment_of(target)
+    known = {(entry.label, here.id): here for entry in suite.algorithms}
     trials = plan(suite, known).trials
-    spent = cost(trials, environments={target.environment: environment_of(target)})
+    spent = cost(trials, environments=known)
     return Proposal(
         path=path,
         text=written,
@@ -94,21 +95,6 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
 def proposed(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> str:
     """Return the text of the suite that would settle the question."""
     return text(_draft(request, advice, fits, sources))
-
-
-def environment_of(target: Traits) -> Environment:
-    """Return the traits as the plan knows them; a mere description costs what an ordinary environment does."""
-    ordinary = Environment("", "", "", None, None).steps_per_second
-    length = target.horizon or (round(target.mean_length) if target.mean_length else None)
-    return Environment(
-        id=target.environment,
-        actions=target.actions,
-        observations=target.observations,
-        horizon=length,
-        reference=None,
-        masks=target.masks,
-        steps_per_second=target.steps_per_second or ordinary,
-    )
 
 
 def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> Draft:

@@ -15,9 +15,9 @@ from bench.catalog import Environment, did_you_mean, environments
 from bench.errors import BenchError
 from bench.pipeline.execution import RunOptions, Summary, prepare, run
 from bench.pipeline.experiment import REPRODUCED, RESULTS, Experiment
-from bench.pipeline.results import REPORTS, gather, references
+from bench.pipeline.results import REPORTS, gather
 from bench.pipeline.sequential import Listener
-from bench.plan import Plan, expected_seconds, plan
+from bench.plan import Plan, expected_seconds, plan, references
 from bench.published import table as read_table
 from bench.records import (
     AnalysisPlan,
@@ -254,7 +254,7 @@ def _candidates(table: PublishedTable, cell: PublishedCell, count: int, stems: A
 
     # One planned and the others made like it: looking up the installed versions is what takes the time.
     single = _suite(table, [replace(cell, steps=budget(table, cell))], 1)
-    first = plan(single, {cell.place: _traits(cell)}).trials[0]
+    first = plan(single, {(cell.algorithm, cell.place): _traits(cell)}).trials[0]
     start = _stem(first).removesuffix("0")
     ends = (stem.removeprefix(start) for stem in stems if stem.startswith(start))
     seeds = {*range(count), *(int(end) for end in ends if end.isdecimal())}
@@ -294,7 +294,7 @@ def _experiment(
 ) -> Experiment:
     comparable = [cell for cell in cells if not cell.not_comparable]
     suite = _suite(table, comparable, table.seeds)
-    traits = {cell.place: _traits(cell) for cell in comparable}
+    traits = {(cell.algorithm, cell.place): _traits(cell) for cell in comparable}
     # No suite file has one budget per algorithm: there is no text to keep beside the results.
     return Experiment(suite, Plan(tuple(trials), (), ()), store, "", traits)
 

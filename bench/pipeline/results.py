@@ -9,13 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.catalog import did_you_mean, environments
+from bench.catalog import did_you_mean
 from bench.errors import BenchError
 from bench.files import publishing
 from bench.imports import imported, origins
 from bench.pipeline.experiment import Experiment, open_experiment, unread
 from bench.plain import plain, spreadsheet
-from bench.records import Estimates, Outcome, Reference, Suite, Trial
+from bench.plan import references
+from bench.plan import unscored as unscored_of
+from bench.records import Estimates, Outcome, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +49,10 @@ def estimates(experiment: Experiment) -> Estimates:
     found = analyse(experiment.suite, planned, outcomes, known, rng, sequence)
     # Nobody can declare a plan before data that others have published.
     plan = {**found.analysis, "imported": True} if experiment.imported else found.analysis
-    return replace(found, analysis=plan, warnings=(*unread(experiment), *origins(outcomes), *found.warnings))
+    # Where the catalogue has a reference that does not hold here, a reader would look for scores in vain.
+    unscored = [said for said in unscored_of(experiment.suite, known) if "catalogue" in said]
+    notes = (*unread(experiment), *origins(outcomes), *unscored, *found.warnings)
+    return replace(found, analysis=plan, warnings=notes)
 
 
 def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
@@ -96,16 +101,6 @@ def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:
             used.add(outcome.trial.fingerprint)
             outcomes.append(replace(outcome, trial=covered))
     return planned, [*outcomes, *(outcome for key, outcome in found.items() if key not in used)]
-
-
-def references(suite: Suite) -> dict[str, Reference | None]:
-    """Return each environment's reference: the suite's own, else the catalogue's, else None."""
-    known = environments()
-    return {
-        place.environment: place.reference
-        or (known[place.environment].reference if place.environment in known else None)
-        for place in suite.environments
-    }
 
 
 def load(path: str | Path) -> Mapping[str, pd.DataFrame]:

@@ -15,8 +15,8 @@ from bench.analysis.sequential import Design, Place
 from bench.errors import StoreError
 from bench.pipeline.execution import RunOptions, Summary, prepare, run
 from bench.pipeline.experiment import RESULTS, Experiment, SuiteText, cells_in_order, open_experiment
-from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
-from bench.plan import plan
+from bench.pipeline.results import BOOTSTRAP_SEED, gather
+from bench.plan import plan, references
 from bench.records import Look, SequentialRun, Trial
 from bench.store import Store
 
@@ -63,7 +63,12 @@ class Sequential:
 
 
 def open_sequential(
-    path: Path | SuiteText, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
+    path: Path | SuiteText,
+    *,
+    only: Sequence[str] = (),
+    seeds: int | None = None,
+    results: Path = RESULTS,
+    met: bool = False,
 ) -> Sequential:
     """Read a suite, design its looks, and go on from the journal where there is one.
 
@@ -72,11 +77,12 @@ def open_sequential(
         only: as in `open_experiment`.
         seeds: where it ends, decided or not; twice the suite's own number if not given.
         results: folder that holds the results of all suites.
+        met: as in `open_experiment`.
 
     Raises:
         BenchError: the suite is wrong, there is nothing to decide, or the journal belongs to another plan.
     """
-    own = open_experiment(path, only=only, results=results)
+    own = open_experiment(path, only=only, results=results, met=met)
     most = 2 * len(own.suite.seeds) if seeds is None else seeds
     experiment = replace(own, plan=plan(own.suite, own.traits, only=only, seeds=most))
     designed = engine.design(own.suite, list(cells_in_order(experiment)), references(own.suite), most)

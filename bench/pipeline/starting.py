@@ -41,7 +41,7 @@ def start(path: Path, asked: Asked) -> Path:
 def _text(file: Path, wanted: Asked) -> str:
     """Return the suite's text, once it has been read as any suite is."""
     asked = suite_text(replace(wanted, algorithms=wanted.algorithms or ("random",)))
-    traits = open_experiment(asked).traits
+    traits = {place: known for (_, place), known in open_experiment(asked, met=True).traits.items()}
     algorithms = list(wanted.algorithms or _fitting(traits))
     scored = {id_: traits[id_].reference is not None for id_ in wanted.environments}
     written = starter(file.stem, str(file), algorithms, scored, steps_of(wanted.steps or STEPS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,14 +16,14 @@ from bench.environments.traits import shipped
 from bench.errors import BenchError
 from bench.imports import imported
 from bench.pipeline.experiment import SUITE_COPY, open_experiment, unread
-from bench.pipeline.proposal import STEPS_IF_NONE, Proposal, Request, environment_of, propose
-from bench.pipeline.results import BOOTSTRAP_SEED, gather, references
-from bench.plan import expected_seconds
+from bench.pipeline.inspection import environment_of, look_at
+from bench.pipeline.proposal import STEPS_IF_NONE, Proposal, Request, propose
+from bench.pipeline.results import BOOTSTRAP_SEED, gather
+from bench.plan import expected_seconds, references
 from bench.records import Advice, EvaluationPlan, Option, Traits, Trial
 
-PROBE_SEED = 20_260_102
-_OTHER_STEPS, _OTHER_SECONDS = 5_000, 3.0
-"""For a random policy on environments with results that nobody has measured yet."""
+STEPS, SECONDS = 20_000, 10.0
+"""Of random play, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ def which(request: Request) -> Answer:
     """
     import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-    target = request.described or _probed(request.environment or "")
-    sources, notes = _sources(request.results)
-    traits, unknown = _traits(sources, target)
+    target = request.described or look_at(request.environment or "", steps=STEPS, seconds=SECONDS)
+    sources, kept, notes = _sources(request.results)
+    traits, unknown = _traits(sources, kept, target)
     known = grounds(sources, traits, request.steps)
     fits = _fitting(target)
     question = Question(
@@ -60,15 +60,11 @@ def which(request: Request) -> Answer:
     return Answer(advice, proposal, (*notes, *unknown))
 
 
-def _probed(environment: str, **limits: float) -> Traits:
-    from bench.environments.probe import probe_apart  # noqa: PLC0415 - imports Gymnasium
-
-    return probe_apart(environment, PROBE_SEED, **limits)  # type: ignore[arg-type]  # whole numbers are floats
-
-
-def _sources(folder: Path) -> tuple[list[Source], list[str]]:
-    """Return all stored results, and why some cannot be used."""
-    found, notes = [], []
+def _sources(folder: Path) -> tuple[list[Source], dict[str, Traits], list[str]]:
+    """Return all stored results, what was kept beside them about their environments, and why some cannot be used."""
+    found: list[Source] = []
+    kept: dict[str, Traits] = {}
+    notes: list[str] = []
     for path in sorted(folder.glob(f"*/{SUITE_COPY}")):
         try:
             experiment = open_experiment(path.parent, results=folder)
@@ -83,16 +79,21 @@ def _sources(folder: Path) -> tuple[list[Source], list[str]]:
             notes.append(f"{path.parent} is not used: it holds imported results of others")
             continue
         suite = experiment.suite
+        # The bare environment last: it replaces what is known of it under arguments or wrappers.
+        for task, traits in sorted(experiment.store.inspected(), key=lambda one: one[0].plain):
+            kept[task.environment] = traits
         found.append(Source(str(path.parent), suite, planned, outcomes, references(suite)))
     if not found:
         notes.append(
             f"{folder} holds no results that can be used; `bench run` makes some, --results names another folder"
         )
-    return found, notes
+    return found, kept, notes
 
 
-def _traits(sources: Sequence[Source], target: Traits) -> tuple[dict[str, Traits], list[str]]:
-    """Return the traits of every environment with results; those that nobody has measured are measured now."""
+def _traits(
+    sources: Sequence[Source], kept: Mapping[str, Traits], target: Traits
+) -> tuple[dict[str, Traits], list[str]]:
+    """Return the traits of every environment with results, as shipped or kept: reading results runs nobody's code."""
     found: dict[str, Traits] = {}
     notes = []
     for name in dict.fromkeys(outcome.trial.environment for source in sources for outcome in source.outcomes):
@@ -100,11 +101,12 @@ def _traits(sources: Sequence[Source], target: Traits) -> tuple[dict[str, Traits
             found[name] = replace(target, environment=name)
         elif name in shipped():
             found[name] = shipped()[name]
+        elif name in kept:
+            found[name] = kept[name]
         else:
-            try:
-                found[name] = _probed(name, steps=_OTHER_STEPS, seconds=_OTHER_SECONDS)
-            except BenchError as error:
-                notes.append(f"results on {name} are not used: {error}")
+            notes.append(
+                f"results on {name} are not used: what it is like was not kept beside them; `bench run` keeps it"
+            )
     return found, notes
 
 

@@ -26,6 +26,7 @@ from bench.records.estimates import (
     Threshold,
     TrialLine,
 )
+from bench.records.inspection import Inspection, Task, Wrapper
 from bench.records.interval import Interval
 from bench.records.learner import Actor, Learner, LearnerRequest, Policy
 from bench.records.published import STATISTICS, VERDICTS, Leaning, PublishedCell, PublishedTable, PublishedVerdict
@@ -85,6 +86,7 @@ __all__ = [
     "Failure",
     "FailureLine",
     "Final",
+    "Inspection",
     "Interval",
     "Lead",
     "Leaning",
@@ -112,11 +114,13 @@ __all__ = [
     "Suite",
     "SuiteAlgorithm",
     "SuiteEnvironment",
+    "Task",
     "Threshold",
     "Traits",
     "Trial",
     "TrialLine",
     "Trust",
     "Unreadable",
+    "Wrapper",
     "digest",
 ]

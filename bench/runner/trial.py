@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +20,7 @@ from gymnasium import spaces
 from bench.catalog import find_algorithm, load
 from bench.errors import OverrunError
 from bench.files import mine
-from bench.records import Curve, Final, Learner, LearnerRequest, Record, Trial
+from bench.records import Curve, Final, Learner, LearnerRequest, Record, Task, Trial
 from bench.runner import provenance
 from bench.runner.evaluation import FEW, MANY, Evaluator, Totals
 from bench.runner.events import EVENTS, Events
@@ -247,27 +247,24 @@ def learner_request(trial: Trial, device: str = "cpu", pulse: Pulse | None = Non
 
 def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
     """Return an environment as the trial is evaluated on it, and its totals; `more`: keywords such as render_mode."""
-    made: tuple[Any, Totals] = load(MAKE_ENVIRONMENT)(
-        trial.environment, {**trial.environment_kwargs, **more}, **_wrapping(trial)
-    )
-    return made
+    return _made(trial, more)
 
 
 def _training_environments(trial: Trial, pulse: Pulse) -> Callable[[int], Any]:
     def make(index: int) -> Any:
         pulse.tell(doing=f"making training environment {index + 1}")
         own = seed("training", trial.algorithm, trial.environment, trial.seed, index)
-        env, _ = load(MAKE_ENVIRONMENT)(trial.environment, trial.environment_kwargs, seed=own, **_wrapping(trial))
+        env, _ = _made(trial, {}, seed=own)
         pulse.tell(doing="making the learner")
         return env
 
     return make
 
 
-def _wrapping(trial: Trial) -> dict[str, Any]:
-    """Return the wrappers that change what a policy sees: training and evaluation must have the same."""
-    wrappers = trial.hyperparameters.get("env_wrapper") or ()
-    return {
-        "wrappers": [wrappers] if isinstance(wrappers, str | dict) else wrappers,
-        "frame_stack": int(trial.hyperparameters.get("frame_stack") or 1),
-    }
+def _made(trial: Trial, more: Mapping[str, Any], **seeding: int) -> tuple[Any, Totals]:
+    """Make the trial's environment: training and evaluation must have the same wrappers."""
+    task = Task.of(trial.environment, {**trial.environment_kwargs, **more}, trial.hyperparameters)
+    made: tuple[Any, Totals] = load(MAKE_ENVIRONMENT)(
+        task.environment, task.kwargs, wrappers=task.wrappers, frame_stack=task.frame_stack, **seeding
+    )
+    return made

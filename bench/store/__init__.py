@@ -5,14 +5,14 @@ is the done marker), or `failure.json`, beside `log.txt`, `policy.zip` and, wher
 `vecnormalize.pkl`. A worker writes only its own folder, and holds a lock on it while it works: the operating system
 releases the lock with the process, however it dies, so that nothing stale is left and two runners on one folder share
 the work (see `bench.store.leases` for file systems without locks). `<root>/looks.json` is the journal of a sequential
-experiment.
+experiment, `<root>/inspected.json` what was found in environments that no catalogue knows.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -25,7 +25,7 @@ import numpy as np
 
 from bench.errors import HindranceError, StoreError, hindering
 from bench.files import replace, sweep, write_into
-from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Trial, Unreadable
+from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Task, Traits, Trial, Unreadable
 from bench.store.journal import journal
 from bench.store.loading import load
 from bench.store.locks import LOCK, claim, has_locks
@@ -34,6 +34,7 @@ from bench.store.survey import Survey, folders, state, survey
 
 __all__ = ["Store", "Survey", "claim", "is_done", "keep", "read", "set_aside"]
 LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
+INSPECTED = "inspected.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,32 @@ class Store:
         with hindering(self.root / "suite.yaml", "the suite cannot be kept beside its results"):
             self.root.mkdir(parents=True, exist_ok=True)
             replace(self.root / "suite.yaml", text)
+
+    def keep_inspected(self, found: Iterable[tuple[Task, Traits]]) -> None:
+        """Keep what was found when tasks were looked at, so that nobody needs to run their code to read the results.
+
+        Raises:
+            HindranceError: it cannot be written.
+        """
+        known = {task.key: (task, traits) for task, traits in (*self.inspected(), *found)}
+        if known:
+            listed = [{"task": asdict(task), "traits": asdict(traits)} for task, traits in known.values()]
+            with hindering(self.root / INSPECTED, "what was found in environments cannot be kept"):
+                self.root.mkdir(parents=True, exist_ok=True)
+                replace(self.root / INSPECTED, json.dumps({"protocol": PROTOCOL, "inspected": listed}, indent=1))
+
+    def inspected(self) -> list[tuple[Task, Traits]]:
+        """Return what was found when tasks were looked at; nothing where that was not kept, or cannot be read."""
+        from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only where there is something to check
+
+        try:
+            data = json.loads((self.root / INSPECTED).read_text(encoding="utf-8"))
+            return [
+                (TypeAdapter(Task).validate_python(one["task"]), TypeAdapter(Traits).validate_python(one["traits"]))
+                for one in data["inspected"]
+            ]
+        except (OSError, ValueError, TypeError, LookupError, ValidationError, RecursionError):
+            return []
 
     @property
     def journal(self) -> Path:

@@ -30,6 +30,8 @@ class _Known:
     """Environment -> steps; None where the suite gives no sensible number."""
     points: int
     """Evaluations during training."""
+    changed: frozenset[str]
+    """Environments of which the catalogue's entry need not hold, for their arguments or somebody's wrappers."""
 
 
 Complaint = tuple[Place, str, str]
@@ -45,7 +47,12 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
         environments: id -> settings.
     """
     claims = document.value.get("claims")
-    known = _Known(_labels(entries), _budgets(environments), _points(document.value.get("evaluation")))
+    known = _Known(
+        _labels(entries),
+        _budgets(environments),
+        _points(document.value.get("evaluation")),
+        _changed(entries, environments),
+    )
     first: dict[str, Place] = {}
     for number, claim in enumerate(claims if isinstance(claims, list) else []):
         where = ("claims", number)
@@ -59,6 +66,12 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
 def _labels(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     named = [(entry.get("label") or entry.get("name"), entry.get("name")) for entry in entries]
     return {label: name for label, name in named if isinstance(label, str) and isinstance(name, str)}
+
+
+def _changed(entries: Sequence[Mapping[str, Any]], environments: Mapping[str, Any]) -> frozenset[str]:
+    if any(isinstance(given := entry.get("hyperparameters"), dict) and "env_wrapper" in given for entry in entries):
+        return frozenset(environments)
+    return frozenset(id_ for id_, given in environments.items() if isinstance(given, dict) and given.get("kwargs"))
 
 
 def _budgets(environments: Mapping[str, Any]) -> dict[str, int | None]:
@@ -180,7 +193,11 @@ def _meant(claim: Mapping[str, Any], known: _Known) -> dict[str, int | None]:
     if isinstance(named, list):
         return {id_: known.budgets[id_] for id_ in named if isinstance(id_, str) and id_ in known.budgets}
     names = [known.algorithms[label] for label in _sides(claim, known)]
-    return {id_: budget for id_, budget in known.budgets.items() if not any(_mismatch(name, id_) for name in names)}
+    return {
+        id_: budget
+        for id_, budget in known.budgets.items()
+        if id_ in known.changed or not any(_mismatch(name, id_) for name in names)
+    }
 
 
 def _sides(claim: Mapping[str, Any], known: _Known) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from bench import catalog, hyperparameters
 from bench.catalog import did_you_mean
 from bench.hyperparameters.values import checked
+from bench.records import Task
 from bench.suite.claims import judge_claims
 from bench.suite.document import Document, Place
 
@@ -29,7 +30,7 @@ def judge(document: Document) -> None:
     for id_, settings in environments.items():
         _judge_environment(document, id_, settings)
     if document.value.get("skip_incompatible") is not True:
-        _judge_pairs(document, entries, list(environments))
+        _judge_pairs(document, entries, environments)
     judge_claims(document, list(entries.values()), environments)
 
 
@@ -152,16 +153,37 @@ def _few_letters_apart(one: str, other: str) -> bool:
     return re.sub(r"\D", "", one) == re.sub(r"\D", "", other) and max(len(one), len(other)) - alike <= 1
 
 
-def _judge_pairs(document: Document, entries: Mapping[Place, Mapping[str, Any]], environments: list[str]) -> None:
-    algorithms, known = catalog.algorithms(), catalog.environments()
+def _judge_pairs(
+    document: Document, entries: Mapping[Place, Mapping[str, Any]], environments: Mapping[str, Any]
+) -> None:
+    algorithms = catalog.algorithms()
     for where, entry in entries.items():
         name = entry.get("name")
         algorithm = algorithms.get(name) if isinstance(name, str) else None
-        for id_ in environments if algorithm else []:
-            if id_ in known and algorithm and (reason := catalog.mismatch(algorithm, known[id_])):
+        for id_, settings in environments.items() if algorithm else ():
+            task = task_of(document, entry, id_, settings)
+            if algorithm and (reason := catalog.mismatch(algorithm, catalog.catalogued(task))):
                 line = document.line(("environments", id_))
                 hint = "remove one of them, or set `skip_incompatible: true`"
                 document.complain(where, f"{reason} (line {line})", hint)
+
+
+def task_of(document: Document, entry: Mapping[str, Any], id_: str, settings: Any) -> Task:
+    """Return what an entry trains on in an environment, as far as what is written can be read."""
+    given = entry.get("hyperparameters")
+    overrides = given if isinstance(given, dict) else {}
+    names = (given, overrides.get("set"), document.value.get("hyperparameters"), "default")
+    chosen = next(name for name in names if isinstance(name, str))
+    named = hyperparameters.resolve(chosen, entry["name"], id_)[0] if chosen in hyperparameters.sets() else {}
+    kwargs = settings.get("kwargs") if isinstance(settings, dict) else None
+    written = {**named, **overrides}
+    wrappers, frames = written.get("env_wrapper"), written.get("frame_stack")
+    return Task(
+        id_,
+        kwargs if isinstance(kwargs, dict) else {},
+        (str(wrappers),) if wrappers else (),
+        frames if isinstance(frames, int) else 1,
+    )
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -1,0 +1,413 @@
+"""A suite's cells in; what their environments are like, and everything that will go wrong in every trial, out.
+
+Environments and learners are somebody else's code: they are met in processes of their own, started, watched and ended
+as trials are, and never here. What went well is remembered until the code that was loaded for it changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING
+
+from bench import catalog, files
+from bench.catalog import Environment, catalogued
+from bench.errors import CatalogError, Complaint, HindranceError, SuiteError
+from bench.hyperparameters.values import is_schedule
+from bench.plan import Cell, plan, references, tasks
+from bench.records import EvaluationPlan, Failure, Inspection, Limits, Suite, Task, Traits, Trial, digest
+from bench.sources import loaded_since, unchanged
+
+if TYPE_CHECKING:
+    from bench.runner.jobs import Job, Report, Work
+
+STEPS, SECONDS = 5_000, 3.0
+"""Of random play, at most."""
+SEED = 20_260_102
+PATIENCE_SECONDS = 60.0
+"""Beyond those of playing: for imports, for making the environment, for a slow step."""
+_REHEARSAL_SECONDS = 120.0
+_CLOSE_SECONDS = 5.0
+_ANSWER = "inspection.json"
+_STAGES = {
+    "make": "while it was made",
+    "reset": "in its first reset or step",
+    "play": "while random actions were played",
+    "check": "while a second instance was made and checked",
+    "close": "while it was closed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What was found in a suite's environments."""
+
+    traits: Mapping[Cell, Environment] = field(default_factory=dict)
+    """Of every cell that was looked at."""
+    inspected: tuple[tuple[Task, Traits], ...] = ()
+    notes: tuple[str, ...] = ()
+    """What needs care, in sentences."""
+
+
+def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
+    """Look at every environment that the catalogue does not know as the suite uses it, and try the learners there.
+
+    Args:
+        suite: what will be run.
+        only: as in `plan`.
+        deep: try the learner of every cell, not only where something is given that no catalogue knows.
+
+    Raises:
+        SuiteError: everything that will fail in every trial, at once.
+    """
+    first = {(trial.label, trial.environment): trial for trial in plan(suite, only=only, seeds=1).trials}
+    cells = {cell: task for cell, task in tasks(suite).items() if cell in first}
+    unknown = {task.key: first[cell] for cell, task in cells.items() if not catalogued(task).actions}
+    preloaded = preload(*first.values())
+    found = dict(zip(unknown, inspect(list(unknown.values()), preloaded=preloaded), strict=True))
+    complaints = list(_complaints(suite, cells, found))
+    traits = {cell: known for cell, task in cells.items() if (known := _known(task, found.get(task.key))) is not None}
+    possible, impossible = _planned(suite, traits, only)
+    complaints += impossible
+    tried = [trial for trial in possible if _to_try(suite, trial, found, deep=deep)]
+    complaints += [
+        Complaint(_place(suite, _entry(suite, trial.label)), f"on {trial.environment}: {one.complaint}")
+        for trial, one in zip(tried, rehearse(tried, preloaded=preloaded), strict=True)
+        if one.complaint
+    ]
+    if complaints:
+        raise SuiteError(list(dict.fromkeys(complaints)))
+    met = {task.key: (task, one.traits) for task in cells.values() if (one := found.get(task.key)) and one.traits}
+    return Met(traits, tuple(met.values()), tuple(dict.fromkeys(_notes(suite, met, found))))
+
+
+def inspect(
+    trials: Sequence[Trial],
+    *,
+    steps: int = STEPS,
+    seconds: float = SECONDS,
+    patience: float = PATIENCE_SECONDS,
+    seed: int = SEED,
+    preloaded: Sequence[str] = (),
+) -> list[Inspection]:
+    """Return what is found where each of the trials trains.
+
+    Args:
+        trials: one per task.
+        steps: of random play, at most.
+        seconds: of random play, at most.
+        patience: seconds beyond those, until it is ended.
+        seed: of the random actions.
+        preloaded: modules to be imported once for all.
+    """
+    what = [["inspection", asdict(_task(trial)), steps, seconds, seed] for trial in trials]
+    found = _apart(
+        trials, what, partial(_inspect, seed=seed, steps=steps, seconds=seconds), seconds + patience, preloaded
+    )
+    return [_judged(one, f"environment {trial.environment!r}") for one, trial in zip(found, trials, strict=True)]
+
+
+def rehearse(trials: Sequence[Trial], *, preloaded: Sequence[str] = ()) -> list[Inspection]:
+    """Return what goes wrong when each trial's learner is built and trained for a moment."""
+    what = [["rehearsal", trial.definition()] for trial in trials]
+    found = _apart(trials, what, _rehearse, _REHEARSAL_SECONDS, preloaded)
+    # One that takes longer than that may be slow and nothing worse.
+    found = [one if not one.slow else Inspection(stage="done") for one in found]
+    return [_judged(one, "building and training the learner") for one in found]
+
+
+def look_at(environment: str, **limits: float) -> Traits:
+    """Return what an environment is like, as a short random policy finds it.
+
+    Raises:
+        CatalogError: it cannot be made, or fails.
+    """
+    trial = Trial("", "random", environment, 0, 1, EvaluationPlan(), "", {})
+    (found,) = inspect([trial], preloaded=preload(trial), **limits)  # type: ignore[arg-type]  # whole numbers are floats
+    if found.traits is None or found.complaint or found.failure:
+        raise CatalogError(found.complaint or found.failure)
+    return found.traits
+
+
+def environment_of(target: Traits) -> Environment:
+    """Return the traits as the plan knows them; a mere description costs what an ordinary environment does."""
+    ordinary = Environment("", "", "", None, None).steps_per_second
+    length = target.horizon or (round(target.mean_length) if target.mean_length else None)
+    return Environment(
+        id=target.environment,
+        actions=target.actions,
+        observations=target.observations,
+        horizon=length,
+        reference=None,
+        masks=target.masks,
+        steps_per_second=target.steps_per_second or ordinary,
+    )
+
+
+def as_kept(suite: Suite, kept: Sequence[tuple[Task, Traits]]) -> dict[Cell, Environment]:
+    """Return what is known of every cell without running anybody's code: from the catalogue, or kept beside results."""
+    known = {task.key: Inspection(traits) for task, traits in kept}
+    return {cell: _known(task, known.get(task.key)) or catalogued(task) for cell, task in tasks(suite).items()}
+
+
+def preload(*trials: Trial) -> tuple[str, ...]:
+    """Return the modules worth importing once for all of the trials; nobody's environment is among them."""
+    modules = ["bench.pipeline", "bench.runner.trial", "bench.runner.rehearsal", "bench.environments.inspection"]
+    for trial in trials:
+        algorithm = catalog.find_algorithm(trial.algorithm)
+        modules += [name.partition(":")[0] for name in (algorithm.maker, algorithm.implementation)]
+        if "torch" in algorithm.distributions:
+            # torch imports its compiler with the first optimiser: 1.5 s of every trial, unless it is there already.
+            modules.append("torch._dynamo")
+        if "box2d" in trial.versions:
+            modules.append("gymnasium.envs.box2d")
+    # A worker imports the main program's module: what that imports is better there already.
+    return (*dict.fromkeys(modules), *(name for name in ("bench.cli",) if name in sys.modules))
+
+
+def reach_working_directory() -> None:
+    """Let `module:EnvId` be looked for in the working directory too, after everything installed."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+
+
+def _planned(
+    suite: Suite, traits: Mapping[Cell, Environment], only: Sequence[str]
+) -> tuple[tuple[Trial, ...], tuple[Complaint, ...]]:
+    """Return a trial of each possible cell, and what is said of the impossible ones."""
+    complaints: tuple[Complaint, ...] = ()
+    for candidate in (suite, replace(suite, skip_incompatible=True)):
+        try:
+            return plan(candidate, traits, only=only, seeds=1).trials, complaints
+        except SuiteError as error:
+            complaints = complaints or error.complaints
+    return (), complaints
+
+
+def _known(task: Task, one: Inspection | None) -> Environment | None:
+    """Return what is known of a task that was looked at, with the packages that the catalogue says it depends on."""
+    if one is None or one.traits is None:
+        return None
+    packages = catalogued(task).distributions
+    # A limit, or none: what random episodes come to is no promise.
+    return replace(environment_of(one.traits), horizon=one.traits.horizon, distributions=packages)
+
+
+def _to_try(suite: Suite, trial: Trial, found: Mapping[str, Inspection], *, deep: bool) -> bool:
+    """Return whether something about the learner is known to nobody; plain numbers were looked at by the suite."""
+    task = _task(trial)
+    if task.key in found:
+        one = found[task.key]
+        return not one.complaint and not one.failure
+    given = suite.algorithms[_entry(suite, trial.label)].hyperparameters
+    return deep or any(not isinstance(value, int | float) or value is True for value in map(_plain, given.values()))
+
+
+def _plain(value: object) -> object:
+    return 1.0 if is_schedule(value) else value
+
+
+def _complaints(suite: Suite, cells: Mapping[Cell, Task], found: Mapping[str, Inspection]) -> Iterator[Complaint]:
+    for (label, environment), task in cells.items():
+        if (one := found.get(task.key)) and one.complaint:
+            where = _entry(suite, label) if task.wrappers or task.frame_stack > 1 else environment
+            yield Complaint(_place(suite, where), one.complaint)
+
+
+def _entry(suite: Suite, label: str) -> int:
+    return next(n for n, entry in enumerate(suite.algorithms) if entry.label == label)
+
+
+def _place(suite: Suite, where: str | int) -> str:
+    section = "algorithms" if isinstance(where, int) else "environments"
+    line = suite.lines.get(f"{section}.{where}")
+    return f"{suite.path or suite.name}{f':{line}' if line else ''}: {section}"
+
+
+def _notes(suite: Suite, met: Mapping[str, tuple[Task, Traits]], found: Mapping[str, Inspection]) -> Iterator[str]:
+    known = references(suite)
+    for key, (task, traits) in met.items():
+        if failure := found[key].failure:
+            yield failure
+        for trouble in traits.troubles:
+            yield f"{task.environment}: {trouble}"
+        if known[task.environment] is None and traits.mean_return is not None:
+            yield (
+                f"{task.environment}: random actions return {traits.mean_return:.4g} (mean of {traits.episodes:,} "
+                f"episodes): `reference: {{random: {traits.mean_return:.4g}, target: ...}}`"
+            )
+
+
+def _task(trial: Trial) -> Task:
+    return Task.of(trial.environment, trial.environment_kwargs, trial.hyperparameters)
+
+
+def _judged(one: Inspection, who: str) -> Inspection:
+    """Return the inspection with its subject named where its process did not come to an end of its own."""
+    if one.stage not in _STAGES or not one.failure:
+        return one
+    told = f"{who}: {one.failure}"
+    # An environment that fails later than at once may fail in some trials only.
+    hopeless = one.stage in {"make", "reset"}
+    return replace(one, complaint=told if hopeless else "", failure="" if hopeless else told)
+
+
+def _apart(
+    trials: Sequence[Trial], what: Sequence[object], work: Work, seconds: float, preloaded: Sequence[str]
+) -> list[Inspection]:
+    """Do the work for each trial in a process of its own, unless it is remembered; return what each left behind.
+
+    Args:
+        trials: what to do it for.
+        what: by what it is remembered, for each.
+        work: leaves its answer in the job's folder.
+        seconds: how long it may take.
+        preloaded: modules to be imported once for all.
+    """
+    if not trials:
+        return []
+    here = _surroundings()
+    keys = [digest([asked, here]) for asked in what]
+    found = {key: one for key in keys if (one := _remembered(key)) is not None}
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        new = {key: trial for key, trial in zip(keys, trials, strict=True) if key not in found}
+        jobs = [_job(trial, Path(place, key), work, seconds, preloaded) for key, trial in new.items()]
+        for folder, failure in _ended(jobs):
+            found[folder.name] = _read(folder, failure, seconds)
+            _remember(folder.name, found[folder.name])
+    return [found[key] for key in keys]
+
+
+def _job(trial: Trial, folder: Path, work: Work, seconds: float, preloaded: Sequence[str]) -> Job:
+    from bench.runner.jobs import Job  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    folder.mkdir()
+    return Job(trial, folder, work, Limits(timeout_minutes=seconds / 60), preload=tuple(preloaded))
+
+
+def _ended(jobs: Sequence[Job]) -> Iterator[tuple[Path, Failure | None]]:
+    if not jobs:
+        return
+    from bench.pipeline.experiment import default_workers  # noqa: PLC0415 - it uses this module
+    from bench.runner.jobs import Ended, RetryPolicy  # noqa: PLC0415 - see bench/pipeline/__init__.py
+    from bench.runner.local import LocalExecutor  # noqa: PLC0415 - as above
+
+    executor = LocalExecutor(min(len(jobs), default_workers()), RetryPolicy({}), grace_seconds=0.5)
+    with closing(executor.events(jobs)) as events:
+        for event in events:
+            if isinstance(event, Ended):
+                if event.hindrance is not None:
+                    raise HindranceError(event.hindrance.message)
+                yield event.job.folder, event.failure
+
+
+def _read(folder: Path, failure: Failure | None, seconds: float) -> Inspection:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    try:
+        one = TypeAdapter(Inspection).validate_json((folder / _ANSWER).read_bytes())
+    except (OSError, ValueError):
+        one = Inspection()
+    if failure is None:
+        return one if one.stage == "done" or one.complaint or one.failure else replace(one, failure=_SILENT)
+    if failure.kind == "timeout":
+        one = replace(one, slow=True)
+        said = f"no answer after {seconds:.0f} s: it hangs, or is slower than that"
+    else:
+        said = f"its process ended: {failure.message}"
+    trouble = f"{said} {_STAGES.get(one.stage, '')}".rstrip()
+    if one.stage == "close" and one.traits:
+        return replace(one, traits=replace(one.traits, troubles=(*one.traits.troubles, trouble)), stage="done")
+    return replace(one, failure=trouble)
+
+
+_SILENT = "its process ended without an answer"
+
+
+def _inspect(job: Job, report: Report, *, seed: int, steps: int, seconds: float) -> None:
+    """Be the process that meets an environment: write down what is known after each stage."""
+    from bench.environments.inspection import inspections  # noqa: PLC0415 - imports Gymnasium
+
+    del report
+    reach_working_directory()
+    for one in inspections(_task(job.trial), seed, steps=steps, seconds=seconds):
+        _write(job.folder, one)
+        if one.stage == "close":
+            watchdog = Timer(_CLOSE_SECONDS, _give_up_closing, (job.folder, one))
+            watchdog.daemon = True
+            watchdog.start()
+
+
+def _give_up_closing(folder: Path, one: Inspection) -> None:
+    if one.traits is not None:
+        trouble = f"close() has not returned after {_CLOSE_SECONDS:.0f} s"
+        one = replace(one, traits=replace(one.traits, troubles=(*one.traits.troubles, trouble)), stage="done")
+    _write(folder, one)
+    os._exit(0)
+
+
+def _rehearse(job: Job, report: Report) -> None:
+    """Be the process that tries a learner."""
+    from bench.environments.making import in_words  # noqa: PLC0415 - imports Gymnasium
+    from bench.errors import BenchError, DivergedError  # noqa: PLC0415 - for this alone
+    from bench.runner.rehearsal import rehearse as act_out  # noqa: PLC0415 - imports Gymnasium
+
+    del report
+    known = set(sys.modules)
+    reach_working_directory()
+    trouble = ""
+    try:
+        act_out(job.trial, job.folder)
+    except BenchError as error:
+        trouble = str(error)
+    except DivergedError:
+        # Another seed may fare better: it is for the trials to say.
+        pass
+    except Exception as error:  # noqa: BLE001 - whatever a learner raises, it is told
+        trouble = in_words(error)
+    _write(job.folder, Inspection(stage="done", complaint=trouble, files=loaded_since(known)))
+
+
+def _write(folder: Path, one: Inspection) -> None:
+    files.replace(folder / _ANSWER, json.dumps(asdict(one)))
+
+
+def _surroundings() -> list[object]:
+    """Return what else decides what an inspection finds: packages, Python, where modules are looked for, this code."""
+    packages = catalog.installed(("bench", "gymnasium", "stable-baselines3", "sb3-contrib", "torch", "numpy"))
+    own = sorted(Path(__file__).parents[1].rglob("*.py"))
+    code = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in own]
+    return [packages, platform.python_version(), str(Path.cwd()), sys.path, code]
+
+
+def _remembered(key: str) -> Inspection | None:
+    """Return what was found by the same inspection, if the code it met is still the same."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - see bench/pipeline/__init__.py
+
+    with suppress(OSError, ValueError, RuntimeError):
+        one = TypeAdapter(Inspection).validate_json((_cache() / f"{key}.json").read_bytes())
+        if unchanged(one.files):
+            return one
+    return None
+
+
+def _remember(key: str, one: Inspection) -> None:
+    """Keep what went well; what failed is looked at again, for the cause may lie outside the code."""
+    if one.stage != "done" or one.complaint or one.failure:
+        return
+    with suppress(OSError, ValueError, RuntimeError):
+        _cache().mkdir(parents=True, exist_ok=True)
+        files.replace(_cache() / f"{key}.json", json.dumps(asdict(one)))
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "bench", "inspections")
