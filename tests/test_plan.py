@@ -163,7 +163,7 @@ def test_an_environment_without_a_time_limit_is_told_with_where_its_episodes_are
 ) -> None:
     cliff = SuiteEnvironment("CliffWalking-v1", 50_000, kwargs, Reference(-1000.0, -13.0))
     suite = replace(a_suite(entry("q_learning", chosen="default")), environments=(cliff,), evaluation=evaluation)
-    warnings = plan(suite, TRAITS).warnings
+    warnings = planned(suite).warnings
     assert any("declares no time limit" in text and "after 50,000 steps is cut" in text for text in warnings) == told
 
 

@@ -180,7 +180,7 @@ def slow_after_seconds(experiment: Experiment, measured: Seconds) -> Seconds:
     if experiment.suite.limits.timeout_minutes is not None:
         return dict.fromkeys(cells_in_order(experiment), float("inf"))
     return {
-        cell: slow_after(measured.get(cell) or expected_seconds(trials[0], experiment.traits.get(cell[1])))
+        cell: slow_after(measured.get(cell) or expected_seconds(trials[0], experiment.traits.get(cell)))
         for cell, trials in cells_in_order(experiment).items()
     }
 
