@@ -132,7 +132,7 @@ class Store:
         from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only where there is something to check
 
         try:
-            data = json.loads((self.root / INSPECTED).read_text(encoding="utf-8"))
+            data = load(self.root / INSPECTED)
             return [
                 (TypeAdapter(Task).validate_python(one["task"]), TypeAdapter(Traits).validate_python(one["traits"]))
                 for one in data["inspected"]
