@@ -12,6 +12,7 @@ from typing import Any
 from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
+from bench.limits import MOST_SEEDS, too_large
 from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Trial
 
 SEEDS_FOR_CLAIMS = 10
@@ -97,6 +98,8 @@ def plan(
     chosen, skips = _chosen(pairs, skips, only)
     if not chosen:
         raise SuiteError([Complaint(suite.path or suite.name, "no trial is left to run", _reasons(skips))])
+    if why := too_large(len(numbers), len(chosen), suite.analysis.resamples):
+        raise SuiteError([Complaint(suite.path or suite.name if seeds is None else "--seeds", why)])
     trials = [_trial(pair, suite, seed) for pair in chosen for seed in numbers]
     known = {pair.cell: pair.traits for pair in chosen}
     # The longest first, so that no worker is left alone with it at the end.
@@ -113,9 +116,10 @@ def plan(
 def _seeds(given: tuple[int, ...], wanted: int | None) -> tuple[int, ...]:
     if wanted is None:
         return given
-    if wanted < 1:
-        raise SuiteError([Complaint("--seeds", f"wants at least 1, not {wanted}")])
-    unused = (number for number in count() if number not in given)
+    if not 1 <= wanted <= MOST_SEEDS:
+        raise SuiteError([Complaint("--seeds", f"wants a number from 1 to {MOST_SEEDS:,}, not {wanted:,}")])
+    taken = frozenset(given)
+    unused = (number for number in count() if number not in taken)
     return (*given[:wanted], *islice(unused, max(0, wanted - len(given))))
 
 

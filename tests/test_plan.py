@@ -88,7 +88,7 @@ def test_more_seeds_keep_those_that_have_run(wanted: int | None, used: set[int])
 
 
 def test_less_than_one_seed_is_refused() -> None:
-    with pytest.raises(SuiteError, match="--seeds: wants at least 1, not 0"):
+    with pytest.raises(SuiteError, match="--seeds: wants a number from 1 to 10,000, not 0"):
         planned(a_suite(entry("ppo"), CartPole_v1=1000), seeds=0)
 
 

@@ -176,7 +176,7 @@ limits: {memory_gb: 0}
         "x.yaml:16: analysis.metric: wants final or auc, not 'finl'; did you mean 'final'?",
         "x.yaml:16: analysis.threshold: must be above 0 and at most 1, not 90",
         "x.yaml:17: claims.0: wants a mapping, not 'PPO is best'",
-        "x.yaml:18: limits.memory_gb: must be above 0, not 0",
+        "x.yaml:18: limits.memory_gb: must be above 0 and at most 1,000,000, not 0",
     ]
 
 

@@ -47,6 +47,7 @@ from bench.cli.terminal import (
 from bench.cli.which import which
 from bench.errors import BenchError, HindranceError, SuiteError, WriteError, hindering, hindrance
 from bench.files import publish
+from bench.limits import MOST_SEEDS, MOST_WORKERS
 
 if TYPE_CHECKING:
     from bench.cli.display import Display
@@ -70,7 +71,9 @@ PathArgument = Annotated[
         metavar="PATH", help="a suite file, a results folder, or the name of either", autocompletion=results_at_hand
     ),
 ]
-SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="this many seeds instead of the suite's")]
+SeedsOption = Annotated[
+    int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="this many seeds instead of the suite's")
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", help="cells such as 'ppo@CartPole-v1', 'ppo', '@CartPole-v1'; may be repeated"),
@@ -101,9 +104,10 @@ def run(
     seeds: SeedsOption = None,
     only: OnlyOption = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="trials side by side; as many as the cores carry if not given")
+        int | None,
+        typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; as many as the cores carry if not given"),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="threads of each trial")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="threads of each trial")] = 1,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "auto",
     results: ResultsOption = RESULTS,
     report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
@@ -178,7 +182,9 @@ def validate(
     set_name: SetOption = None,
     seeds: SeedsOption = None,
     only: OnlyOption = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="trials side by side, for the cost")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side, for the cost")
+    ] = None,
     results: ResultsOption = RESULTS,
     deep: Annotated[
         bool, typer.Option("--deep", help="build every algorithm's learner and train it for a moment, too")

@@ -12,6 +12,7 @@ import typer
 
 from bench.cli.tally import duration
 from bench.cli.terminal import Terminal, grid, note, say, say_grid, say_hindrances, say_json, say_table
+from bench.limits import MOST_SEEDS, MOST_WORKERS
 
 if TYPE_CHECKING:
     from bench.cli.display import Display
@@ -39,8 +40,12 @@ def reproduce(
         list[str] | None,
         typer.Option("--only", help="numbers such as 'ppo@CartPole-v1', 'ppo', '@CartPole-v1'; may be repeated"),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="runs per number, instead of the table's")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="trials side by side; None: as the cores carry")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=MOST_SEEDS, help="runs per number, instead of the table's")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; None: as the cores carry")
+    ] = None,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
     results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
     core_hours: Annotated[

@@ -13,6 +13,7 @@ import typer
 from bench.cli.tally import duration
 from bench.cli.terminal import Terminal, say, say_json, say_table
 from bench.errors import BenchError
+from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
 from bench.plain import plain
 
 if TYPE_CHECKING:
@@ -36,15 +37,21 @@ def which(
     observations: Annotated[
         str | None, typer.Option(help="instead of --env: 24 (numbers), discrete:16 (states), image, dict")
     ] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, help="with a description: steps an episode, at most")] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, max=MOST_STEPS, help="with a description: steps an episode, at most")
+    ] = None,
     sparse: Annotated[
         bool | None, typer.Option("--sparse/--dense", help="with a description: do few steps pay, or most?")
     ] = None,
     steps: Annotated[str | None, typer.Option(help="environment steps you can spend on a run: 200k, 1.5m, 1e6")] = None,
     minutes: Annotated[float | None, typer.Option(help="or minutes of training a run, on one core")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="runs side by side, for the cost of the suite")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=MOST_WORKERS, help="runs side by side, for the cost of the suite")
+    ] = None,
     target: Annotated[float | None, typer.Option(help="the return that you would call solved")] = None,
-    nearest: Annotated[int, typer.Option(min=1, help="environments to rest on where yours has no results")] = 3,
+    nearest: Annotated[
+        int, typer.Option(min=1, max=100, help="environments to rest on where yours has no results")
+    ] = 3,
     results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
     to: Annotated[
         Path | None, typer.Option(help="where to write the suite; suites/which-<env>.yaml if not given")
@@ -66,7 +73,7 @@ def which(
         described=described,
         steps=budget,
         minutes=time,
-        target=target,
+        target=_return(target),
         nearest=nearest,
         results=results,
         to=to,
@@ -91,15 +98,23 @@ def count(text: str) -> int:
         number = round(float(found[1]) * _UNITS[found[2]]) if found else 0
     except (ValueError, OverflowError):
         number = 0
+    if number > MOST_STEPS:
+        raise BenchError(f"--steps {text!r} is too many; at most {MOST_STEPS:,}")
     if number < 1:
         raise BenchError(f"--steps {text!r} is no number of steps; write 200k, 1.5m, 1e6 or 2_000_000")
     return number
 
 
 def _positive(minutes: float | None) -> float | None:
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise BenchError(f"--minutes {minutes:g} must be above 0")
+    if minutes is not None and not 0 < minutes <= LONGEST_MINUTES:
+        raise BenchError(f"--minutes {minutes:g} must be above 0 and at most {LONGEST_MINUTES:,.0f}")
     return minutes
+
+
+def _return(target: float | None) -> float | None:
+    if target is not None and not -LARGEST <= target <= LARGEST:
+        raise BenchError(f"--target {target:g} must be a number from {-LARGEST:g} to {LARGEST:g}")
+    return target
 
 
 def _refuse_both(one: tuple[str, object], other: tuple[str, object]) -> None:

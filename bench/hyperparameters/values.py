@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bench.limits import MOST_STEPS
+
 
 def checked(algorithm: str, name: str, value: Any) -> Any:
     """Return `value`, whole numbers written as `1e5` made integers.
@@ -93,10 +95,12 @@ def _is_number(value: Any) -> bool:
     return abs(value) <= sys.float_info.max or value in {math.inf, -math.inf}
 
 
-def _whole(lowest: int) -> Callable[[Any], int]:
+def _whole(lowest: int, highest: int = MOST_STEPS) -> Callable[[Any], int]:
     def check(value: Any) -> int:
         if not _is_number(value) or not math.isfinite(value) or value != int(value) or value < lowest:
             raise ValueError(f"wants a whole number of at least {lowest}, not {value!r}")
+        if value > highest:
+            raise ValueError(f"wants a whole number of at most {highest:,}, not {value!r}")
         return int(value)
 
     return check
@@ -225,14 +229,12 @@ _SHARE = _between(0, 1)
 _KINDS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
         (
-            "n_envs",
             "n_steps",
             "batch_size",
             "n_epochs",
             "buffer_size",
             "target_update_interval",
             "policy_delay",
-            "frame_stack",
             "n_delta",
             "n_critic_updates",
             "cg_max_steps",
@@ -245,6 +247,8 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
         ),
         _whole(1),
     ),
+    # Environments and frames that one process holds at the same time.
+    **dict.fromkeys(("n_envs", "frame_stack"), _whole(1, 1_000)),
     **dict.fromkeys(("gamma", "gae_lambda", "tau"), _SHARE),
     **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), _SHARE),
     **dict.fromkeys(("vf_coef", "noise_std", "target_policy_noise", "target_noise_clip"), _between(0, math.inf)),

@@ -16,7 +16,7 @@ from bench.plain import shortened
 from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.store import Store, Survey
-from bench.suite import is_imported, parse, read, read_imported
+from bench.suite import is_imported, parse, read_imported, text_of
 
 RESULTS = Path("results")
 SUITE_COPY = "suite.yaml"
@@ -107,11 +107,11 @@ def open_experiment(
         from bench.pipeline.naming import guess  # noqa: PLC0415 - it knows the name of a suite's copy from here
 
         raise BenchError(f"{path}: there is no suite; {what_it_holds(path) if path.is_dir() else guess(path, results)}")
-    if is_imported(text := file.read_text(encoding="utf-8", errors="replace")):
+    if is_imported(text := text_of(file)):
         return _imported(file, path if path.is_dir() else file.parent, text)
-    suite = read(file)
+    suite = parse(text, str(file))
     root = path if path.is_dir() else results / suite.name
-    return _opened(suite, root, file.read_text(), seen(suite), only, seeds)
+    return _opened(suite, root, text, seen(suite), only, seeds)
 
 
 def _opened(suite: Suite, root: Path, text: str, seen: Met, only: Sequence[str], seeds: int | None) -> Experiment:

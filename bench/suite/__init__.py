@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from bench.catalog import did_you_mean
 from bench.errors import Complaint, SuiteError
+from bench.limits import MOST_BYTES
 from bench.records import Suite
 from bench.suite import document, judgement, schema
 
-__all__ = ["is_imported", "parse", "read", "read_imported"]
+__all__ = ["is_imported", "parse", "read", "read_imported", "text_of"]
 
 
 def read(path: Path) -> Suite:
@@ -19,7 +21,7 @@ def read(path: Path) -> Suite:
     Raises:
         SuiteError: the file cannot be read, or anything in it is wrong; all complaints together.
     """
-    return parse(_text(path), str(path))
+    return parse(text_of(path), str(path))
 
 
 def is_imported(text: str) -> bool:
@@ -33,7 +35,7 @@ def read_imported(path: Path) -> Suite:
     Raises:
         SuiteError: the file cannot be read, or its shape is wrong; all complaints together.
     """
-    loaded = document.load(_text(path), str(path))
+    loaded = document.load(text_of(path), str(path))
     if isinstance(loaded.value, dict):
         loaded.value.pop("imported", None)
     described = schema.check(loaded) if isinstance(loaded.value, dict) else None
@@ -42,9 +44,22 @@ def read_imported(path: Path) -> Suite:
     return schema.suite(described, loaded)
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a suite file, none of it read where it is no file or too long to be a suite.
+
+    Raises:
+        SuiteError: it cannot be read.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SuiteError([Complaint(str(path), "is no file: a suite is read from a regular file")])
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            size = f"{max(found.st_size, len(content)) / 1e6:.1f} MB"
+            raise SuiteError([Complaint(str(path), f"is no suite: it has {size}, and no suite more than 1 MB")])
+        return content.decode("utf-8").replace("\r\n", "\n")
     except OSError as error:
         raise SuiteError([Complaint(str(path), f"cannot be read: {error.strerror}", _neighbour(path))]) from None
     except (UnicodeDecodeError, ValueError) as error:

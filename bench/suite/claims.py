@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 from bench import catalog
 from bench.catalog import did_you_mean
+from bench.limits import MOST_CLAIMS
 from bench.records import CLAIM_QUANTITIES
 from bench.suite.document import Document, Place
 
@@ -54,7 +55,7 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
         _changed(entries, environments),
     )
     first: dict[str, Place] = {}
-    for number, claim in enumerate(claims if isinstance(claims, list) else []):
+    for number, claim in enumerate(claims[:MOST_CLAIMS] if isinstance(claims, list) else []):
         where = ("claims", number)
         if not isinstance(claim, dict):
             continue
@@ -136,14 +137,16 @@ def _about_regret(claim: Mapping[str, Any]) -> Iterator[Complaint]:
 
 def _about_environments(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
     named = claim.get("environments")
+    seen: set[str] = set()
     for place, id_ in enumerate(named if isinstance(named, list) else []):
         keys = ("environments", place)
         if isinstance(id_, str) and id_ not in known.budgets:
             hint = did_you_mean(id_, known.budgets) or f"it has {', '.join(known.budgets) or 'none'}"
             yield keys, f"environment {id_!r} is not in this suite", hint
-        elif id_ in (named or [])[:place]:
+        elif isinstance(id_, str) and id_ in seen:
             yield keys, f"environment {id_!r} is named twice", ""
         elif isinstance(id_, str):
+            seen.add(id_)
             for label in _sides(claim, known):
                 if reason := _mismatch(known.algorithms[label], id_):
                     yield keys, f"{label} does not run there: {reason}", "leave this environment out"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -24,7 +25,10 @@ Place = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {_TAG + kind for kind in ("null", "bool", "int", "float", "str", "timestamp", "seq", "map", "merge", "value")}
 _DEEPEST = 60
-_MOST_VALUES = 100_000  # far above any suite; aliases of aliases reach it within a few lines
+_MOST_VALUES = 40_000  # far above any suite; aliases of aliases reach it within a few lines
+_MOST_COMPLAINTS = 100
+_LONGEST = 400
+_MOST_BITS = 10_000  # of a whole number: Python writes out no longer ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,26 @@ class Document:
         return self.lines.get(where, 1)
 
     def complain(self, where: Place, message: str, hint: str = "", *, line: int | None = None) -> None:
-        """Note a complaint about the value there; `line` if it is about another line than that value's first."""
-        dotted = ".".join(str(step) for step in where)
+        """Note a complaint about the value there; `line` if it is about another line than that value's first.
+
+        Raises:
+            SuiteError: these are so many that nobody would read more.
+        """
+        dotted, message = _cut(".".join(str(step) for step in where)), _cut(message)
         place = f"{self.place}:{line or self.line(where)}" + (f": {dotted}" if dotted else "")
         self.complaints.append(Complaint(place, message, hint))
+        if len(self.complaints) >= _MOST_COMPLAINTS:
+            more = Complaint(self.place, f"there may be more; these are the first {_MOST_COMPLAINTS}")
+            raise SuiteError([*sorted(self.complaints, key=self.line_of), more])
 
     def line_of(self, complaint: Complaint) -> int:
         """Return the line a complaint of this document is about."""
         return int(complaint.place.removeprefix(f"{self.place}:").partition(":")[0])
+
+
+def _cut(text: str) -> str:
+    """Return what of a key or a message fits on a few lines: a suite may hold a megabyte of either."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def load(text: str, place: str) -> Document:
@@ -72,18 +88,40 @@ def load(text: str, place: str) -> Document:
 
 def _compose(text: str, place: str) -> Node | None:
     try:
-        composed: Node | None = YAML(typ="safe", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Composer = _Counting
+        composed: Node | None = yaml.compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         said = error.problem or error.context or "cannot be read"
         hint = "indent with spaces, never tabs" if "\\t" in said else ""
         raise SuiteError([Complaint(f"{place}:{line}", f"not valid YAML: {said}", hint)]) from None
+    except _TooManyValuesError:
+        raise SuiteError([Complaint(f"{place}:1", f"not a suite: more than {_MOST_VALUES:,} values")]) from None
     except RecursionError:
         raise SuiteError([Complaint(f"{place}:1", "not a suite: nested too deeply to be read")]) from None
     except (YAMLError, ValueError, OverflowError) as error:
         said = str(error).splitlines()[0] if str(error) else "cannot be read"
         raise SuiteError([Complaint(f"{place}:1", f"not valid YAML: {said}")]) from None
     return composed
+
+
+class _TooManyValuesError(Exception):
+    """There is no point in reading on."""
+
+
+class _Counting(Composer):
+    """Puts nodes together until there are more than any suite has, which would take minutes."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader=loader)
+        self.nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.nodes += 1
+        if self.nodes > _MOST_VALUES:
+            raise _TooManyValuesError
+        return super().compose_node(parent, index)
 
 
 class _Reader:
@@ -97,9 +135,10 @@ class _Reader:
         self.document.lines.setdefault(where, node.start_mark.line + 1)
         self.values += 1
         if problem := self._refusal(node, above):
-            # Once is enough when an explosion of aliases is cut off.
-            if self.values <= _MOST_VALUES + 1:
-                self.document.complain(where, problem)
+            self.document.complain(where, problem)
+            if self.values > _MOST_VALUES:
+                # An explosion of aliases is cut off here.
+                raise SuiteError(self.document.complaints)
             return None
         if isinstance(node, MappingNode):
             return self._mapping(node, where, (*above, node))
@@ -124,7 +163,8 @@ class _Reader:
         for key_node, value_node in node.value:
             if key_node.tag == _TAG + "merge":
                 for part in self._merged(value_node, where, above):
-                    merged = {**part, **merged}
+                    for name, value in part.items():
+                        merged.setdefault(name, value)
                 continue
             key = self._key(key_node, where)
             line = key_node.start_mark.line + 1
@@ -175,7 +215,8 @@ def number(text: str) -> int | float | str:
     # Base 0 reads 0x and 0o and refuses leading zeros, which base 10 then takes.
     for read in (lambda: int(bare, 0), lambda: int(bare), lambda: float(bare)):
         try:
-            return read()
+            found = read()
         except ValueError:
             continue
+        return found if isinstance(found, float) or found.bit_length() <= _MOST_BITS else text
     return text

@@ -8,27 +8,33 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import SequenceMatcher
+from itertools import islice
 from typing import Any, TypeGuard
 
 from bench import catalog, hyperparameters
 from bench.catalog import did_you_mean
 from bench.hyperparameters.values import checked
+from bench.limits import MOST_CELLS, MOST_PLAYED, MOST_POINTS, MOST_RESAMPLES, MOST_SEEDS, too_large
 from bench.records import Task
 from bench.suite.claims import judge_claims
 from bench.suite.document import Document, Place
+
+_LEAST_APART = 1e-9
+"""Returns closer than this differ by rounding."""
 
 
 def judge(document: Document) -> None:
     """Add a complaint for everything whose shape may be right and whose meaning is not."""
     entries = _entries(document.value.get("algorithms"))
     given = document.value.get("environments")
-    environments: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    environments = dict(islice(given.items(), MOST_CELLS)) if isinstance(given, dict) else {}
     _judge_set(document, ("hyperparameters",), document.value.get("hyperparameters"))
     for where, entry in entries.items():
         _judge_algorithm(document, where, entry)
     _judge_labels(document, entries)
     for id_, settings in environments.items():
         _judge_environment(document, id_, settings)
+    _judge_size(document, len(entries) * len(environments))
     if document.value.get("skip_incompatible") is not True:
         _judge_pairs(document, entries, environments)
     judge_claims(document, list(entries.values()), environments)
@@ -38,7 +44,8 @@ def _entries(algorithms: Any) -> dict[Place, Mapping[str, Any]]:
     """Return every entry as a mapping; those that are none are left to the schema."""
     if not isinstance(algorithms, list):
         return {}
-    named = [{"name": entry} if isinstance(entry, str) else entry for entry in algorithms]
+    # More are refused by the schema, and not judged one by one.
+    named = [{"name": entry} if isinstance(entry, str) else entry for entry in algorithms[:MOST_CELLS]]
     return {("algorithms", n): entry for n, entry in enumerate(named) if isinstance(entry, dict)}
 
 
@@ -90,13 +97,15 @@ def _judge_labels(document: Document, entries: Mapping[Place, Mapping[str, Any]]
         label = entry.get("label") or entry.get("name")
         if not isinstance(label, str):
             continue
-        if label in first:
+        # Readers, and some file systems, do not tell PPO from ppo.
+        seen = label.casefold()
+        if seen in first:
             place = (*where, "label" if "label" in entry else "name")
-            line = document.line(first[label])
+            line = document.line(first[seen])
             document.complain(
                 place, f"label {label!r} is taken by line {line}", "give this entry a `label:` of its own"
             )
-        first.setdefault(label, where)
+        first.setdefault(seen, where)
 
 
 def _judge_environment(document: Document, id_: str, settings: Any) -> None:
@@ -110,11 +119,35 @@ def _judge_environment(document: Document, id_: str, settings: Any) -> None:
     reference = settings.get("reference") if isinstance(settings, dict) else None
     if isinstance(reference, dict):
         _judge_reference(document, (*where, "reference"), reference)
-    evaluation = document.value.get("evaluation")
-    points = evaluation.get("points", 20) if isinstance(evaluation, dict) else 20
+    points, _ = _played(document)
     steps = settings.get("steps") if isinstance(settings, dict) else settings
-    if _is_number(points) and _is_number(steps) and 1 <= steps < points:
+    if _is_number(points) and _is_number(steps) and 1 <= steps < points <= MOST_POINTS:
         document.complain(where, f"{steps} steps cannot hold {points} evaluation points", "lower `evaluation.points`")
+
+
+def _played(document: Document) -> tuple[Any, Any]:
+    """Return evaluations during training and episodes of each, whatever stands there."""
+    evaluation = document.value.get("evaluation")
+    given = evaluation if isinstance(evaluation, dict) else {}
+    return given.get("points", 20), given.get("episodes", 10)
+
+
+def _judge_size(document: Document, cells: int) -> None:
+    points, episodes = _played(document)
+    if (
+        all(_is_number(one) and 1 <= one <= MOST_POINTS for one in (points, episodes))
+        and points * episodes > MOST_PLAYED
+    ):
+        message = f"{points:,} points of {episodes:,} episodes are more than the {MOST_PLAYED:,} that a trial keeps"
+        document.complain(("evaluation",), message)
+    seeds, analysis = document.value.get("seeds", 10), document.value.get("analysis")
+    count = len(seeds) if isinstance(seeds, list) else seeds
+    resamples = analysis.get("resamples", 5000) if isinstance(analysis, dict) else 5000
+    # What is beyond its own limit is the schema's to refuse.
+    if not (_is_number(count) and 1 <= count <= MOST_SEEDS and _is_number(resamples) and resamples <= MOST_RESAMPLES):
+        return
+    if why := too_large(int(count), cells, int(resamples)):
+        document.complain(("analysis", "resamples") if "resamples" in why else ("seeds",), why)
 
 
 def _judge_reference(document: Document, where: Place, reference: Mapping[str, Any]) -> None:
@@ -122,6 +155,8 @@ def _judge_reference(document: Document, where: Place, reference: Mapping[str, A
     if _is_number(low) and _is_number(high) and not low < high:
         message = f"target {high} must be above random {low}: they are the returns that score 1 and 0"
         document.complain(where, message)
+    elif _is_number(low) and _is_number(high) and high - low < _LEAST_APART:
+        document.complain(where, f"target {high} and random {low} are too close to score by: at least {_LEAST_APART:g}")
 
 
 def _meant(id_: str) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any, TypeGuard, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,21 +16,42 @@ from pydantic_core import ErrorDetails
 from bench import records
 from bench.catalog import did_you_mean
 from bench.hyperparameters.values import checked
+from bench.limits import (
+    LARGEST,
+    LONGEST_LINE,
+    LONGEST_MINUTES,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_CELLS,
+    MOST_CLAIMS,
+    MOST_EPISODES,
+    MOST_POINTS,
+    MOST_RESAMPLES,
+    MOST_SEEDS,
+    MOST_STEPS,
+)
+from bench.plain import plain
 from bench.suite.document import Document, Place
 
-MOST_SEEDS = 10_000  # seeds are counted out one by one, so a slip of the key must not fill the memory
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+"""Names that Windows keeps for devices, whatever their ending."""
 
+T = TypeVar("T")
 SHORT_LIST = 3
+SHOWN = 80
+"""Letters or values of something long that a message may need."""
 
 
-def whole(lowest: int) -> BeforeValidator:
-    """Take a whole number of at least `lowest`; `1e5` is one."""
+def whole(lowest: int, highest: int) -> BeforeValidator:
+    """Take a whole number from `lowest` to `highest`; `1e5` is one."""
 
     def check(value: Any) -> int:
         if not _is_finite(value) or value != int(value):
             raise ValueError(f"wants a whole number, not {shown(value)}")
         if value < lowest:
             raise ValueError(f"must be at least {lowest}, not {shown(value)}")
+        if value > highest:
+            raise ValueError(f"must be at most {highest:,}, not {shown(value)}")
         return int(value)
 
     return BeforeValidator(check)
@@ -42,7 +64,7 @@ def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = 
         if not _is_finite(value):
             raise ValueError(f"wants a number, not {shown(value)}")
         if not (above < value < below or (or_equal and value == below)):
-            upper = f" and {'at most' if or_equal else 'below'} {below:g}" if below < math.inf else ""
+            upper = f" and {'at most' if or_equal else 'below'} {below:,.15g}" if below < math.inf else ""
             raise ValueError(f"must be above {above:g}{upper}, not {shown(value)}")
         return float(value)
 
@@ -50,11 +72,20 @@ def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = 
 
 
 def not_negative(value: Any) -> float:
-    """Take a finite number of at least 0."""
+    """Take a number from 0 to the largest that is still told apart from its neighbours."""
     if not _is_finite(value):
         raise ValueError(f"wants a number, not {shown(value)}")
     if value < 0:
         raise ValueError(f"must be at least 0, not {shown(value)}")
+    return measure(value)
+
+
+def measure(value: Any) -> float:
+    """Take a return or a score."""
+    if not _is_finite(value):
+        raise ValueError(f"wants a number, not {shown(value)}")
+    if abs(value) > LARGEST:
+        raise ValueError(f"must be from {-LARGEST:g} to {LARGEST:g}, not {shown(value)}")
     return float(value)
 
 
@@ -73,6 +104,8 @@ def one_of(*words: str) -> BeforeValidator:
 
 def shown(value: Any) -> str:
     """Return the value for a message, shortened."""
+    # The beginning alone: thousands of values take their time to be written out.
+    value = value[:SHOWN] if isinstance(value, str | list) else value
     text = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - half a line
 
@@ -99,11 +132,13 @@ def _seeds(value: Any) -> tuple[int, ...]:
 def _listed_seeds(values: list[Any]) -> tuple[int, ...]:
     if not values:
         raise ValueError("the list is empty; it wants at least one seed")
+    if len(values) > MOST_SEEDS:
+        raise ValueError(f"must be at most {MOST_SEEDS:,} seeds, not {len(values):,}")
     for value in values:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**32:
             raise ValueError(f"a seed is a whole number from 0 to 2^32 - 1, not {shown(value)}")
-    if repeated := sorted({value for value in values if values.count(value) > 1}):
-        raise ValueError(f"seed {repeated[0]} is listed twice: equal seeds give equal runs, not another sample")
+    if repeated := [value for value, times in Counter(values).items() if times > 1]:
+        raise ValueError(f"seed {min(repeated)} is listed twice: equal seeds give equal runs, not another sample")
     return tuple(values)
 
 
@@ -112,19 +147,43 @@ def _name(value: Any) -> str:
         raise ValueError(
             f"wants letters, digits, dots, dashes and underscores (results live under it), not {shown(value)}"
         )
+    if len(value) > LONGEST_NAME:
+        raise ValueError(f"must have at most {LONGEST_NAME} letters, for it names a folder, not {len(value)}")
+    if value.endswith(".") or value.partition(".")[0].casefold() in _RESERVED:
+        raise ValueError(f"names no folder on every system: {shown(value)}; choose another")
     return value
 
 
 def _label(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or "@" in value:
+    if not isinstance(value, str) or not value.strip() or plain(value) != value or "@" in value:
         raise ValueError(f"wants a line of text without `@`, not {shown(value)}")
-    return value
+    if value != value.strip():
+        raise ValueError(f"wants no blanks at its ends: {shown(value)}")
+    return _at_most(LONGEST_NAME)(value)
 
 
 def _sentence(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+    if not isinstance(value, str) or not value.strip() or plain(value) != value:
         raise ValueError(f"wants the claim as a line of text, not {shown(value)}")
+    return _at_most(LONGEST_LINE)(value)
+
+
+def _id(value: Any) -> str:
+    # Encoded, because it becomes part of a folder's name, which systems count in bytes.
+    if not isinstance(value, str) or not value.strip() or plain(value) != value or len(value.encode()) > LONGEST_NAME:
+        raise ValueError(f"an environment's id is a line of at most {LONGEST_NAME} bytes, not {shown(value)}")
     return value
+
+
+def _at_most(letters: int) -> Callable[[T], T]:
+    """Return a check that text has no more letters; what is no text is left to others."""
+
+    def check(value: T) -> T:
+        if isinstance(value, str) and len(value) > letters:
+            raise ValueError(f"must have at most {letters:,} letters, not {len(value):,}")
+        return value
+
+    return check
 
 
 def _label_or_number(value: Any) -> str | float:
@@ -132,7 +191,7 @@ def _label_or_number(value: Any) -> str | float:
         return value
     if not _is_finite(value):
         raise ValueError(f"wants a label of the suite, or a number, not {shown(value)}")
-    return float(value)
+    return measure(value)
 
 
 def _set_or_overrides(value: Any) -> Any:
@@ -141,17 +200,28 @@ def _set_or_overrides(value: Any) -> Any:
     raise ValueError(f"wants the name of a set, or a mapping of hyperparameters, not {shown(value)}")
 
 
+def _few_claims(value: Any) -> Any:
+    if isinstance(value, list) and len(value) > MOST_CLAIMS:
+        raise ValueError(f"wants at most {MOST_CLAIMS:,} claims, not {len(value):,}")
+    return value
+
+
 def _short_form(key: str, kinds: type | tuple[type, ...]) -> BeforeValidator:
     return BeforeValidator(lambda value: {key: value} if isinstance(value, kinds) else value)
 
 
-def _nonempty(what: str) -> BeforeValidator:
+def _nonempty(what: str, most: int = MOST_CELLS) -> BeforeValidator:
     def check(value: Any) -> Any:
         if value is None or value in ([], {}):
             raise ValueError(f"wants at least one {what}")
+        if isinstance(value, list | dict) and len(value) > most:
+            raise ValueError(f"wants at most {most:,} {what}s, not {len(value):,}")
         return value
 
     return BeforeValidator(check)
+
+
+Text = Annotated[str, BeforeValidator(_at_most(LONGEST_TEXT))]
 
 
 class _Strict(BaseModel):
@@ -169,15 +239,15 @@ class Algorithm(_Strict):
 class Reference(_Strict):
     """The returns that score 0 and 1."""
 
-    random: Annotated[float, real()]
-    target: Annotated[float, real()]
-    source: str = ""
+    random: Annotated[float, BeforeValidator(measure)]
+    target: Annotated[float, BeforeValidator(measure)]
+    source: Text = ""
 
 
 class Environment(_Strict):
     """One value of `environments`."""
 
-    steps: Annotated[int, whole(1)]
+    steps: Annotated[int, whole(1, MOST_STEPS)]
     kwargs: dict[str, Any] = {}
     reference: Reference | None = None
 
@@ -185,12 +255,12 @@ class Environment(_Strict):
 class Evaluation(_Strict):
     """How policies are evaluated."""
 
-    points: Annotated[int, whole(1)] = 20
-    episodes: Annotated[int, whole(1)] = 10
-    final_episodes: Annotated[int, whole(1)] = 100
+    points: Annotated[int, whole(1, MOST_POINTS)] = 20
+    episodes: Annotated[int, whole(1, MOST_EPISODES)] = 10
+    final_episodes: Annotated[int, whole(1, MOST_EPISODES)] = 100
     deterministic: bool = True
-    environments: Annotated[int, whole(1)] | None = None
-    max_episode_steps: Annotated[int, whole(1)] | None = None
+    environments: Annotated[int, whole(1, MOST_EPISODES)] | None = None
+    max_episode_steps: Annotated[int, whole(1, MOST_STEPS)] | None = None
 
 
 class Analysis(_Strict):
@@ -200,8 +270,8 @@ class Analysis(_Strict):
     threshold: Annotated[float, real(0, 1, or_equal=True)] = 0.9
     margin: Annotated[float, real(0, 1)] = 0.05
     failures: Annotated[str, one_of("random", "drop")] = "random"
-    confidence: Annotated[float, real(0.5, 1)] = 0.95
-    resamples: Annotated[int, whole(100)] = 5000
+    confidence: Annotated[float, real(0.5, 0.9999, or_equal=True)] = 0.95
+    resamples: Annotated[int, whole(100, MOST_RESAMPLES)] = 5000
 
 
 class Claim(_Strict):
@@ -214,34 +284,35 @@ class Claim(_Strict):
     direction: Annotated[str, one_of("greater", "less", "equivalent")] = "greater"
     margin: Annotated[float, BeforeValidator(not_negative)] = 0.0
     environments: Annotated[list[str], _nonempty("environment")] = []
-    steps: Annotated[int, whole(1)] | None = None
-    seconds: Annotated[float, real(0)] | None = None
-    source: str = ""
+    steps: Annotated[int, whole(1, MOST_STEPS)] | None = None
+    seconds: Annotated[float, real(0, LARGEST)] | None = None
+    source: Text = ""
 
 
 class Limits(_Strict):
     """Hard limits of one trial."""
 
-    timeout_minutes: Annotated[float, real(0)] | None = None
-    memory_gb: Annotated[float, real(0)] | None = None
-    stall_minutes: Annotated[float, real(0)] | None = None
+    timeout_minutes: Annotated[float, real(0, LONGEST_MINUTES, or_equal=True)] | None = None
+    memory_gb: Annotated[float, real(0, 1e6, or_equal=True)] | None = None
+    stall_minutes: Annotated[float, real(0, LONGEST_MINUTES, or_equal=True)] | None = None
 
 
 class Description(_Strict):
     """A whole suite file."""
 
     name: Annotated[str, BeforeValidator(_name)]
-    title: str = ""
-    question: str = ""
+    title: Annotated[str, BeforeValidator(_at_most(LONGEST_LINE))] = ""
+    question: Text = ""
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = tuple(range(10))
     evaluation: Evaluation = Evaluation()
     hyperparameters: str = "default"
     algorithms: Annotated[list[Annotated[Algorithm, _short_form("name", str)]], _nonempty("algorithm")]
     environments: Annotated[
-        dict[str, Annotated[Environment, _short_form("steps", (int, float))]], _nonempty("environment")
+        dict[Annotated[str, BeforeValidator(_id)], Annotated[Environment, _short_form("steps", (int, float))]],
+        _nonempty("environment"),
     ]
     analysis: Analysis = Analysis()
-    claims: list[Claim] = []
+    claims: Annotated[list[Claim], BeforeValidator(_few_claims)] = []
     skip_incompatible: bool = False
     tensorboard: bool = False
     limits: Limits = Limits()

@@ -1,0 +1,37 @@
+"""Nothing in, the most that can be asked for out: beyond it a slip of the key fills a memory or a disk."""
+
+from __future__ import annotations
+
+MOST_BYTES = 1_000_000
+"""Of a suite file; the longest, with ten thousand seeds written out, has a tenth of it."""
+MOST_SEEDS = 10_000
+MOST_STEPS = 10**12
+MOST_POINTS, MOST_EPISODES = 100_000, 100_000
+MOST_PLAYED = 1_000_000
+"""Points times episodes: what one trial keeps of its curve."""
+MOST_RESAMPLES = 100_000
+MOST_CELLS = 500
+"""Algorithms, and environments."""
+MOST_CLAIMS = 500
+MOST_WORKERS = 1_024
+"""And threads of a trial."""
+LARGEST = 1e15
+"""Of returns and scores: their squares are still numbers, and their differences are told apart."""
+LONGEST_MINUTES = 5_256_000.0
+"""Ten years."""
+LONGEST_NAME, LONGEST_LINE, LONGEST_TEXT = 100, 300, 5_000
+"""Letters of what names a folder or a curve, of a title or a claim, of a question or a source."""
+_MOST_TRIALS = 100_000
+_MOST_DRAWS, _MOST_DRAWS_OF_A_CELL = 500_000_000, 50_000_000
+"""Runs times resamples: about a gigabyte each."""
+
+
+def too_large(seeds: int, cells: int, resamples: int) -> str:
+    """Return why nobody could plan or analyse so much at once, in words; empty where it fits."""
+    trials = seeds * cells
+    if trials > _MOST_TRIALS:
+        return f"{trials:,} trials are too many for one suite, of at most {_MOST_TRIALS:,}; make it several"
+    most = min(_MOST_DRAWS // max(trials, 1), _MOST_DRAWS_OF_A_CELL // max(seeds, 1))
+    if resamples > most:
+        return f"{resamples:,} resamples of {trials:,} runs do not fit into memory; at most {most:,} of so many"
+    return ""
