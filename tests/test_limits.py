@@ -69,7 +69,8 @@ def test_beyond_all_measure_is_a_sentence_with_its_line(line: str, told: str) ->
 )  # fmt: skip
 def test_an_environment_beyond_all_measure_is_refused(place: str, told: str) -> None:
     [complaint] = complaints(f"algorithms: [random]\nenvironments:\n  {place}\n")
-    assert complaint.startswith("x.yaml:3: ")
+    assert complaint.startswith("x.yaml:3: environments.")
+    assert "[key]" not in complaint
     assert complaint.endswith(told)
 
 

@@ -438,7 +438,7 @@ def _effect(one: Contest, probability: Interval, plan: AnalysisPlan) -> str:
 def _limits(interval: Interval, plan: AnalysisPlan) -> str:
     if interval.low is None or interval.high is None:
         return ""
-    return f"{100 * plan.confidence:.0f} % interval {interval.low:.2f} to {interval.high:.2f}; "
+    return f"{100 * plan.confidence:g} % interval {interval.low:.2f} to {interval.high:.2f}; "
 
 
 def _signed_limits(interval: Interval) -> str:

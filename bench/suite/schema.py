@@ -339,7 +339,8 @@ def check(document: Document) -> Description | None:
 
 
 def _complain(document: Document, details: ErrorDetails) -> None:
-    where, kind = details["loc"], details["type"]
+    # Pydantic marks what is wrong with a key itself; the key says that already.
+    where, kind = tuple(step for step in details["loc"] if step != "[key]"), details["type"]
     if kind == "missing":
         return document.complain(where[:-1], f"key {where[-1]!r} is missing")
     if kind == "extra_forbidden":
