@@ -92,17 +92,23 @@ def run(order: Order, log: int, keeper: int, pipe: Connection) -> NoReturn:
     """
     code = 1
     try:
-        try:
-            _settle(order, log, keeper)
-        except Exception as error:  # noqa: BLE001  # no trial has begun: whatever it is, it is not the trial's
-            _tell(pipe, Mishap("hindered", f"{order.log.parent}: the trial's process cannot be set up ({error!r})", ""))
-        else:
+        if _settled(order, log, keeper, pipe):
             code = _work(order.payload, pipe)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         # Not sys.exit: threads, children or exit handlers of a library must not keep a finished trial alive.
         os._exit(code)
+
+
+def _settled(order: Order, log: int, keeper: int, pipe: Connection) -> bool:
+    """Settle in; where that fails no trial has begun, so that it is none that failed."""
+    try:
+        _settle(order, log, keeper)
+    except Exception as error:  # noqa: BLE001  # as above, whatever it is
+        _tell(pipe, Mishap("hindered", f"{order.log.parent}: the trial's process cannot be set up ({error!r})", ""))
+        return False
+    return True
 
 
 def _settle(order: Order, log: int, keeper: int) -> None:
