@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.analysis.assemble import _suite_hash
 from bench.analysis.ledger import Entry
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.ranking import inflated_draws, race_draws, regrets, shares_best
@@ -27,6 +29,7 @@ from bench.records import (
     SuiteAlgorithm,
     Trial,
 )
+from bench.suite import read
 from tests.test_analysis_estimates import (
     UNIT,
     Results,
@@ -368,6 +371,13 @@ def test_the_suite_hash_changes_with_the_plan_and_not_with_words() -> None:
     same = replace(case, suite=replace(case.suite, title="Another title", path="elsewhere.yaml"))
     assert case.analysed().suite_hash == same.analysed().suite_hash
     assert case.with_plan(margin=0.1).analysed().suite_hash != case.analysed().suite_hash
+
+
+def test_a_suite_keeps_its_hash_when_suites_learn_new_settings() -> None:
+    # As printed in reports/discrete, before there were `environments`, `max_episode_steps` and `stall_minutes`.
+    suite = read(Path(__file__).parents[1] / "results" / "discrete" / "suite.yaml")
+    assert _suite_hash(suite) == "e25ba2c995e2"
+    assert _suite_hash(replace(suite, evaluation=replace(suite.evaluation, environments=4))) != "e25ba2c995e2"
 
 
 def test_a_decided_claim_is_judged_again_without_each_environment_and_each_seed() -> None:

@@ -254,9 +254,19 @@ def _conclusions(
     )
 
 
+_NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard"}
+_SINCE = {"evaluation": {"environments", "max_episode_steps"}, "limits": {"stall_minutes"}}
+
+
 def _suite_hash(suite: Suite) -> str:
-    """Return the hash of what the suite declares, its place on disk and its words left out."""
-    said = {key: value for key, value in asdict(suite).items() if key not in {"path", "lines", "title", "question"}}
+    """Return the hash of what the suite declares, its place on disk, its words and what changes no number left out.
+
+    Settings that suites have only since their first reports are left out while they are not given: an old suite keeps
+    its hash.
+    """
+    said = {key: value for key, value in asdict(suite).items() if key not in _NO_DECLARATION}
+    for part, names in _SINCE.items():
+        said[part] = {key: value for key, value in said[part].items() if key not in names or value is not None}
     return digest(said)
 
 
