@@ -40,7 +40,7 @@ PATIENCE_SECONDS = 240.0
 """Longer than any run here takes; one that takes longer hangs."""
 AFTERLIFE_SECONDS = 15.0
 """How long processes may take to go after the run that started them."""
-INTERRUPTED = 130
+INTERRUPTED, REFUSED = 130, 2
 CLOCKS = ("seconds", "cpu_seconds")
 WORST = ("Traceback (most recent call last)", "Fatal Python error", "Exception ignored in")
 SIZES = {"log.txt": 4_000_000, "failure.json": 200_000}
@@ -363,7 +363,7 @@ def full(scene: Scene, variants: Sequence[str]) -> None:
         if when == "passing":
             time.sleep(scene.rng.uniform(0.0, 1.5))
             shutil.rmtree(filler)
-        code = scene.end(run, 0, 1, 2)
+        code = scene.end(run, 0, 1, REFUSED)
         shutil.rmtree(filler, ignore_errors=True)
         said = words(scene.outputs[-1])
         if code and "space" not in said and "full" not in said:
@@ -395,7 +395,7 @@ def unwritable(scene: Scene, variants: Sequence[str]) -> None:
         time.sleep(scene.rng.uniform(0.0, 1.0) if run else 0.0)
         for folder in folders:
             folder.chmod(0o555)
-        scene.end(run or scene.run(), 0, 1, 2)
+        scene.end(run or scene.run(), 0, 1, REFUSED)
         for folder in folders:
             if folder.exists():
                 folder.chmod(0o755)
@@ -463,7 +463,7 @@ def refused(scene: Scene, variants: Sequence[str]) -> None:
         place = f"{module}:chaos/Any-v0" if name in ON_IMPORT else f"{ENVIRONMENTS}{name}-v0"
         scene.text += f'  "{place}": {{steps: 2_000, kwargs: {{always: true}}}}\n'
         scene.expected[place] = {"missing"}
-    scene.codes = (2,)
+    scene.codes = (REFUSED,)
 
 
 def _truncate(folder: Path, other: Path) -> None:
@@ -545,9 +545,8 @@ def finish(scene: Scene) -> None:
     scene.struck.clear()
     code = scene.end(scene.run(), *scene.codes)
     orphans(scene)
-    if code == 2:  # noqa: PLR2004 - refused, as it should be
-        if left := sorted(path.name for path in scene.trials.glob("*/*.json")):
-            scene.note("wrong kinds", f"a refused suite has results: {left}")
+    if code == REFUSED:
+        refusal(scene)
     else:
         outcomes(scene)
     losses(scene)
@@ -565,6 +564,16 @@ def orphans(scene: Scene) -> None:
         with contextlib.suppress(psutil.Error):
             scene.note("orphans", f"{process.pid} {' '.join(process.cmdline())[-150:]}")
             process.kill()
+
+
+def refusal(scene: Scene) -> None:
+    """Note results of a suite that was refused, and places that its complaints do not name."""
+    if left := sorted(path.name for path in scene.trials.glob("*/*.json")):
+        scene.note("wrong kinds", f"a refused suite has results: {left}")
+    said = words(scene.outputs[-1])
+    for place in scene.expected:
+        if place not in said:
+            scene.note("sentences", f"nothing of {place} in: {said[-300:]}")
 
 
 def outcomes(scene: Scene) -> None:

@@ -200,3 +200,20 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # how Linux says that the other end is closed
         return b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_advice_that_standard_error_has_no_room_for_ends_no_run(tmp_path: Path) -> None:
+    path = suite_file(tmp_path, TOY.replace("seeds: 3", "seeds: 1"))
+    words = ["run", str(path), "--results", str(tmp_path / "results"), "--no-report"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.cli", *words],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    # One seed is advised against, in words that went nowhere.
+    assert "6 of 6 trials done, 0 failed" in done.stdout

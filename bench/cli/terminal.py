@@ -50,8 +50,12 @@ def say(text: str, style: str | None = None, *, whole: bool = False) -> None:
 
 
 def note(text: str) -> None:
-    """Print one line of advice to standard error."""
-    Terminal(stderr=True).print(plain(text), style="yellow")
+    """Print one line of advice to standard error; where that is full, no run ends for want of it."""
+    try:
+        Terminal(stderr=True).print(plain(text), style="yellow")
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
 
 
 def say_hindrances(trials: int, reasons: Sequence[str]) -> None:
