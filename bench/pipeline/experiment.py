@@ -250,7 +250,8 @@ def _imported(file: Path, root: Path, text: str) -> Experiment:
 def _cell_status(survey: Survey, label: str, environment: str, trials: Sequence[Trial]) -> CellStatus:
     states = [survey.state(trial) for trial in trials]
     counts = Counter(states)
-    found = [(trial, state, survey.others.get(trial.name)) for trial, state in zip(trials, states, strict=True)]
+    rest = [(trial, state) for trial, state in zip(trials, states, strict=True) if state != "done"]
+    found = [(trial, state, survey.others.get(trial.name)) for trial, state in rest]
     failures = [(trial, one) for trial, state, one in found if state == "failed" and isinstance(one, Failure)]
     return CellStatus(
         label=label,

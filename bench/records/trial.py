@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -91,9 +91,13 @@ class Trial:
         return f"{self.algorithm}--{environment}--seed-{self.seed}--{self.fingerprint}"
 
 
+_PLANNED = tuple(one.name for one in fields(EvaluationPlan))
+
+
 def _given(evaluation: EvaluationPlan) -> dict[str, Any]:
     """Return the plan without what it leaves to the harness: fingerprints from before there was a choice hold."""
-    return {name: value for name, value in asdict(evaluation).items() if value is not None}
+    values = ((name, getattr(evaluation, name)) for name in _PLANNED)
+    return {name: value for name, value in values if value is not None}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
