@@ -6,11 +6,11 @@ evaluation plan says. Settings and other free mappings may hold anything, as dee
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from itertools import pairwise, product
 from typing import Any, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
@@ -22,13 +22,15 @@ from bench.store.values import (
     Count,
     Counts,
     Facts,
-    Finite,
+    FiniteRows,
+    Finites,
     Free,
-    Known,
+    Knowns,
     Name,
     Numbers,
     Positive,
-    Whole,
+    WholeRows,
+    Wholes,
     Words,
     shown,
 )
@@ -36,8 +38,10 @@ from bench.store.values import (
 _WANTED = {
     "int_type": "a whole number",
     "float_type": "a number",
+    "finite_number": "a finite number",
     "string_type": "text",
     "bool_type": "true or false",
+    "list_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
 }
@@ -53,8 +57,8 @@ def record(data: Any) -> records.Record:
     found = checked(Record, data)
     return records.Record(
         trial=found.trial.built(),
-        curve=records.Curve(**dict(found.curve)),
-        final=records.Final(**dict(found.final)),
+        curve=found.curve.built(),
+        final=found.final.built(),
         timings=found.timings,
         resources=found.resources,
         provenance=found.provenance,
@@ -143,20 +147,33 @@ class Trial(_Definition):
 class Curve(Strict):
     """The evaluations during training."""
 
-    steps: Whole
-    seconds: Known
-    cpu_seconds: Known
-    returns: Finite
-    lengths: Whole
-    training_returns: Known
+    steps: Wholes
+    seconds: Knowns
+    cpu_seconds: Knowns
+    returns: FiniteRows
+    lengths: WholeRows
+    training_returns: Knowns
+
+    def built(self) -> records.Curve:
+        """Return the curve as the other rooms know it, NaN for what is not known."""
+        floats = ("seconds", "cpu_seconds", "returns", "training_returns")
+        return records.Curve(
+            steps=np.array(self.steps, dtype=np.int64),
+            lengths=np.array(self.lengths, dtype=np.int64),
+            **{name: np.array(getattr(self, name), dtype=float) for name in floats},
+        )
 
 
 class Final(Strict):
     """The evaluation after training."""
 
     steps: Count
-    returns: Finite
-    lengths: Whole
+    returns: Finites
+    lengths: Wholes
+
+    def built(self) -> records.Final:
+        """Return the evaluation as the other rooms know it."""
+        return records.Final(self.steps, np.array(self.returns, dtype=float), np.array(self.lengths, dtype=np.int64))
 
 
 class Record(Strict):
@@ -180,12 +197,15 @@ class Record(Strict):
         points, episodes, last = plan.points, plan.episodes, plan.final_episodes
         if self.trial.implementation.startswith(records.IMPORTED):
             points, last = len(curve.steps), len(final.returns)
-            episodes = curve.returns.shape[-1] if points else 0
-        for name, array in curve:
-            _want_shape(f"curve.{name}", array, (points, episodes) if name in {"returns", "lengths"} else (points,))
-        for name, array in (("returns", final.returns), ("lengths", final.lengths)):
-            _want_shape(f"final.{name}", array, (last,))
-        if (np.diff(curve.steps) < 0).any():
+            episodes = len(curve.returns[0]) if curve.returns else 0
+        for name in Curve.model_fields:
+            _want(points, f"curve.{name}", getattr(curve, name))
+        rows: dict[str, Sequence[Sequence[float]]] = {"returns": curve.returns, "lengths": curve.lengths}
+        for name, place in product(rows, range(points)):
+            _want(episodes, f"curve.{name}.{place}", rows[name][place])
+        _want(last, "final.returns", final.returns)
+        _want(last, "final.lengths", final.lengths)
+        if any(later < earlier for earlier, later in pairwise(curve.steps)):
             raise ValueError("curve.steps: they decrease")
         return self
 
@@ -210,11 +230,9 @@ class Failure(Strict):
         return self
 
 
-def _want_shape(name: str, array: NDArray[Any], wanted: tuple[int, ...]) -> None:
-    # An empty list has lost how many columns it has none of.
-    if array.shape != wanted and not (array.size == math.prod(wanted) == 0):
-        told = [" x ".join(f"{size:,}" for size in shape) for shape in (wanted, array.shape)]
-        raise ValueError(f"{name}: wants {told[0]} numbers by the evaluation plan, not {told[1]}")
+def _want(count: int, name: str, values: Sequence[object]) -> None:
+    if len(values) != count:
+        raise ValueError(f"{name}: wants {count:,} values by the evaluation plan, not {len(values):,}")
 
 
 def checked(shape: type[S], data: Any) -> S:

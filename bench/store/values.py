@@ -1,21 +1,17 @@
-"""A value out of a JSON file in, the same value checked (numbers as arrays) out, or what was wanted instead."""
+"""A value out of a JSON file in, the same value checked out, or what was wanted instead."""
 
 from __future__ import annotations
 
 import sys
-from itertools import chain
 from typing import Annotated, Any, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, FailFast, Field
 
 DEEPEST = 32
 """How deep free mappings may be nested."""
 LARGEST = 2**53
 """The largest whole number that a float holds exactly: steps and lengths are calculated with as floats."""
 _HUGE = "a whole number that is larger than every float"
-_UNKNOWN = type(None)
 
 
 def shown(value: Any) -> str:
@@ -25,25 +21,6 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > sys.float_info.max:
         return _HUGE
     return "null" if value is None else repr(value[:60] if isinstance(value, str) else value)
-
-
-def whole(value: Any) -> NDArray[np.int64]:
-    """Take whole numbers from 0 to LARGEST."""
-    flat = _flat(value, {int})
-    lowest, highest = min(flat, default=0), max(flat, default=0)
-    if lowest < 0 or highest > LARGEST:
-        _refuse(f"numbers from 0 to {LARGEST:,}", lowest if lowest < 0 else highest)
-    return _as_rows(value, np.array(flat, dtype=np.int64))
-
-
-def finite(value: Any) -> NDArray[np.float64]:
-    """Take finite numbers."""
-    return _floats(value, {int, float})
-
-
-def known(value: Any) -> NDArray[np.float64]:
-    """Take finite numbers, and null for those that are not known."""
-    return _floats(value, {int, float, _UNKNOWN})
 
 
 def free(value: Any, depth: int = 0) -> Any:
@@ -96,37 +73,6 @@ def facts(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _flat(value: Any, kinds: set[type]) -> list[Any]:
-    """Return the numbers of a list, or of a list of lists of equal length, one after the other."""
-    if not isinstance(value, list):
-        _refuse("a list of numbers", value)
-    flat = value
-    if value and all(isinstance(row, list) for row in value):
-        if len(set(map(len, value))) > 1:
-            raise ValueError("its rows have different lengths")
-        flat = list(chain.from_iterable(value))
-    # By their very types: a truth value is no number here.
-    if set(map(type, flat)) - kinds:
-        _refuse("numbers", next(one for one in flat if type(one) not in kinds))
-    return flat
-
-
-def _as_rows(value: list[Any], flat: NDArray[Any]) -> NDArray[Any]:
-    return flat.reshape(len(value), -1) if value and isinstance(value[0], list) else flat
-
-
-def _floats(value: Any, kinds: set[type]) -> NDArray[np.float64]:
-    flat = _flat(value, kinds)
-    try:
-        array = np.array(flat, dtype=float)
-    except OverflowError:
-        raise ValueError(f"holds {_HUGE}") from None
-    wrong = array[np.isinf(array) if _UNKNOWN in kinds else ~np.isfinite(array)]
-    if wrong.size:
-        _refuse("finite numbers", float(wrong[0]))
-    return _as_rows(value, array)
-
-
 def _mapping(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         _refuse("a mapping", value, name)
@@ -153,12 +99,16 @@ def _refuse(wanted: str, value: Any, name: str = "") -> NoReturn:
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Free = Annotated[dict[str, Any], AfterValidator(free)]
 Words = Annotated[dict[str, Any], AfterValidator(words)]
 Numbers = Annotated[dict[str, Any], AfterValidator(numbers)]
 Counts = Annotated[dict[str, Any], AfterValidator(counts)]
 Facts = Annotated[dict[str, Any], AfterValidator(facts)]
-Whole = Annotated[Any, PlainValidator(whole)]
-Finite = Annotated[Any, PlainValidator(finite)]
-Known = Annotated[Any, PlainValidator(known)]
+# The first wrong number ends it: a complaint about each of a million takes gigabytes.
+Wholes = Annotated[list[Count], FailFast()]
+Finites = Annotated[list[Finite], FailFast()]
+Knowns = Annotated[list[Finite | None], FailFast()]
+WholeRows = Annotated[list[Wholes], FailFast()]
+FiniteRows = Annotated[list[Finites], FailFast()]
