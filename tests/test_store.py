@@ -190,6 +190,18 @@ def test_what_a_killed_writer_left_goes_with_the_next_claim_and_what_a_living_on
         assert {name: (tmp_path / name).exists() for name in names} == names
 
 
+def test_a_policy_that_was_cut_short_in_the_folder_of_a_done_trial_goes_with_the_next_run(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    host = socket.gethostname().replace(".", "-")
+    folder = tmp_path / "trials" / "done"
+    half = folder / f"policy.x7.{host}.{gone.pid}.tmp"
+    half.mkdir(parents=True)
+    (half / "policy.zip").touch()
+    assert Store(tmp_path).prepare()
+    assert list(folder.iterdir()) == []
+
+
 def test_a_killed_owner_leaves_the_trial_free_at_once(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folder = store.folder(record().trial)

@@ -95,13 +95,14 @@ class Store:
             folder.rmdir()
 
     def prepare(self) -> bool:
-        """Make the root, tidy what killed writers left there, and return whether its file system has locks.
+        """Make the root, tidy what killed writers left below it, and return whether its file system has locks.
 
         Raises:
             HindranceError: nothing can be written there.
         """
         locks = has_locks(self.root)
-        sweep(self.root)
+        for folder in (self.root, *(self.root / "trials").glob("*")):
+            sweep(folder)
         return locks
 
     def keep_suite(self, text: str) -> None:
