@@ -240,6 +240,8 @@ def _not_started(error: Exception, job: Job) -> HindranceError:
     what = "the trial cannot be started"
     if isinstance(error, OSError):
         return hindrance(error, job.folder, what)
+    if isinstance(error, EOFError):
+        return HindranceError(f"{job.folder}: {what} (the fork server ended; its reason is on standard error)")
     return HindranceError(f"{job.folder}: {what} ({type(error).__name__}: {error})")
 
 
