@@ -398,6 +398,16 @@ def test_a_folder_that_holds_strays_alone_takes_imported_runs(tmp_path: Path) ->
     assert len(bench.load(tmp_path / "results" / "theirs")["trials"]) == 3
 
 
+def test_pipes_in_the_place_of_lock_and_lease_hold_nobody_up(small: Path) -> None:
+    for seed, name in enumerate(("lock", "lease")):
+        folder = folder_of(small, seed=seed)
+        (folder / "trial.json").unlink()
+        os.mkfifo(folder / name)
+    words = ("run", small / "suite.yaml", "--results", small.parent, "--no-report", "--quiet")
+    assert "6 done, 0 failed, 1 running, 1 missing" in told("status", small)
+    assert "6 of 8 trials done" in told(*words, code=1)
+
+
 @pytest.fixture
 def spoilt(small: Path) -> Path:
     """Return results of which three of eight trials cannot be read."""

@@ -131,7 +131,7 @@ def _holds_trials(store: Store) -> bool:
 def _is_own(store: Store) -> bool:
     file = store.root / SUITE_COPY
     if file.is_file():
-        return not suites.is_imported(file.read_text(encoding="utf-8", errors="replace"))
+        return not suites.is_imported(suites.text_of(file))
     found = store.survey()
     return bool(found.done) or any(found.others.values())
 

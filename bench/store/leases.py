@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from bench.errors import BusyError
+from bench.store.loading import load
 
 LEASE = "lease"
 BEAT_SECONDS = 20.0
@@ -51,16 +52,15 @@ def hold(folder: Path) -> Iterator[None]:
 
 def live(folder: Path) -> bool:
     """Return whether a process that is still there holds `folder`."""
+    path = folder / LEASE
     try:
-        text, touched = (folder / LEASE).read_text(), (folder / LEASE).stat().st_mtime
+        if time.time() - path.stat().st_mtime > STALE_SECONDS:
+            return False
+        owner = load(path)
+        return bool(owner["machine"] != _machine() or _runs(owner["process"], owner["started"]))
     except OSError:
         return False
-    if time.time() - touched > STALE_SECONDS:
-        return False
-    try:
-        owner = json.loads(text)
-        return bool(owner["machine"] != _machine() or _runs(owner["process"], owner["started"]))
-    except (ValueError, TypeError, KeyError):  # its owner is just writing it
+    except (ValueError, TypeError, KeyError, ArithmeticError):  # its owner is just writing it
         return True
 
 

@@ -41,7 +41,7 @@ def _take(folder: Path, held: ExitStack) -> None:
         # Another runner may tidy an empty folder away between any two of these lines.
         with suppress(FileNotFoundError, FileExistsError), ExitStack() as attempt:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = attempt.enter_context((folder / LOCK).open("a"))
+            lock = attempt.enter_context(_opened(folder / LOCK, "a"))
             granted = _granted(lock, fcntl.LOCK_EX)
             if granted is None:
                 attempt.enter_context(leases.hold(folder))
@@ -59,7 +59,7 @@ def held(folder: Path) -> bool:
     if leases.live(folder):
         return True
     try:
-        with (folder / LOCK).open("r") as lock:
+        with _opened(folder / LOCK, "r") as lock:
             return _granted(lock, fcntl.LOCK_SH) is False
     except OSError:
         return False
@@ -75,6 +75,11 @@ def has_locks(root: Path) -> bool:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root) as probe:
             return _granted(probe, fcntl.LOCK_EX) is not None
+
+
+def _opened(path: Path, mode: str) -> IO[Any]:
+    """Return the open file; without waiting for the other end, should it be a pipe."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK, 0o666))
 
 
 def _granted(file: IO[Any], kind: int) -> bool | None:
