@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -86,7 +87,9 @@ def make(request: LearnerRequest) -> RandomPolicy:
     policy = RandomPolicy(
         environment.action_space, request.seed, request.trial.evaluation.points, environment.observation_space
     )
-    environment.close()
+    # Of what cannot be closed nothing is needed any more.
+    with suppress(Exception):
+        environment.close()
     return policy
 
 

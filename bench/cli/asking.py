@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.terminal import note
+from bench.cli.terminal import note, waiting
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -100,12 +101,13 @@ def opened(
     from bench import pipeline  # noqa: PLC0415 - see source
     from bench.pipeline.asking import in_terms_of_options  # noqa: PLC0415 - see source
 
-    return in_terms_of_options(
-        asked,
-        lambda: pipeline.open_experiment(
-            meant, only=only or (), seeds=asked.seeds, results=results, met=met, deep=deep
-        ),
-    )
+    with waiting("trying environments and learners ...") if met else nullcontext():
+        return in_terms_of_options(
+            asked,
+            lambda: pipeline.open_experiment(
+                meant, only=only or (), seeds=asked.seeds, results=results, met=met, deep=deep
+            ),
+        )
 
 
 def say_name(meant: Path | SuiteText, experiment: Experiment) -> None:

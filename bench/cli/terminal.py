@@ -11,11 +11,13 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from bench.errors import BenchError
 from bench.plain import json_text, plain, printable
@@ -42,6 +44,12 @@ def forgive_encodings() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def waiting(why: str) -> AbstractContextManager[object]:
+    """Return what shows on a terminal, while it is entered, that and why nothing else is seen."""
+    console = Terminal(stderr=True)
+    return console.status(Text(plain(why))) if console.is_terminal else nullcontext()
 
 
 def say(text: str, style: str | None = None, *, whole: bool = False) -> None:

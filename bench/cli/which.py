@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli.tally import duration
-from bench.cli.terminal import Terminal, say, say_json, say_table
+from bench.cli.terminal import Terminal, say, say_json, say_table, waiting
 from bench.errors import BenchError
 from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
 from bench.plain import plain
@@ -79,7 +79,7 @@ def which(
         to=to,
         force=force,
     )
-    with _patience(env):
+    with waiting(f"playing at random in {env} ..." if env else "reading stored results ..."):
         answer = answer_to(request)
     if as_json:
         _print_json(answer, workers or default_workers())
@@ -157,17 +157,6 @@ def _kind(option: str, text: str, kinds: frozenset[str], of_numbers: str) -> tup
     if size and not (size.isdigit() and int(size) > 0):
         raise BenchError(f"{option} {text!r}: the size must be a whole number above 0")
     return word, int(size) if size else None
-
-
-def _patience(env: str | None) -> Any:
-    from contextlib import nullcontext  # noqa: PLC0415 - as above
-
-    from rich.text import Text  # noqa: PLC0415 - as above
-
-    console = Terminal(stderr=True)
-    if not console.is_terminal:
-        return nullcontext()
-    return console.status(Text(plain(f"playing at random in {env} ..." if env else "reading stored results ...")))
 
 
 def _say(answer: Answer, workers: int) -> None:

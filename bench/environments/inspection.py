@@ -38,7 +38,8 @@ def inspections(task: Task, seed: int, *, steps: int, seconds: float) -> Iterato
         env, totals = make(task.environment, task.kwargs, wrappers=task.wrappers, frame_stack=task.frame_stack)
         traits = traits_of(env, task.environment, diary)
     except BenchError as error:
-        yield Inspection(complaint=str(error))
+        named = "" if task.environment in str(error) else f"environment {task.environment!r}: "
+        yield Inspection(complaint=f"{named}{error}")
         return
     yield (found := Inspection(traits, "reset"))
     try:

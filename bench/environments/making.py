@@ -195,7 +195,10 @@ def in_words(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - a message that cannot be printed must not hide the exception
         said = "(its message cannot be printed)"
     said = said if len(said) <= _LONGEST_MESSAGE else f"{said[:_LONGEST_MESSAGE]}..."
-    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError):
+        # It says itself where, and the frames are the importer's.
+        return f"SyntaxError: {said}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}{f': {said}' if said else ''}{place}"
 
@@ -253,8 +256,10 @@ def _membership(space: gym.Space[Any]) -> Callable[[Any], bool]:
         return lambda action: first <= action < beyond
     if isinstance(space, spaces.Box):
         # Not `space.contains`: it minds the type of the numbers, and rounding at the bounds.
-        slack = np.where(np.isfinite(space.high - space.low), _SLACK * (space.high - space.low), 0.0)
-        low, high = (space.low - slack).ravel().tolist(), (space.high + slack).ravel().tolist()
+        bounds = np.stack([space.low.ravel(), space.high.ravel()]).astype(np.float64)
+        width = bounds[1] - bounds[0]
+        slack = np.where(np.isfinite(width), _SLACK * width, 0.0)
+        low, high = (bounds[0] - slack).tolist(), (bounds[1] + slack).tolist()
         return lambda action: _between(low, np.ravel(action).tolist(), high)
     if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
         start, choices = getattr(space, "start", 0), getattr(space, "nvec", 2)

@@ -319,12 +319,12 @@ def _read(folder: Path, failure: Failure | None, seconds: float) -> Inspection:
         one = Inspection()
     if failure is None:
         return one if one.stage == "done" or one.complaint or one.failure else replace(one, failure=_SILENT)
+    when = _STAGES.get(one.stage, "")
     if failure.kind == "timeout":
         one = replace(one, slow=True)
-        said = f"no answer after {seconds:.0f} s: it hangs, or is slower than that"
+        trouble = f"no answer after {seconds:.0f} s {when}: it hangs, or is slower than that"
     else:
-        said = f"its process ended: {failure.message}"
-    trouble = f"{said} {_STAGES.get(one.stage, '')}".rstrip()
+        trouble = f"its process ended {when}: {failure.message}"
     if one.stage == "close" and one.traits:
         return replace(one, traits=replace(one.traits, troubles=(*one.traits.troubles, trouble)), stage="done")
     return replace(one, failure=trouble)
