@@ -167,7 +167,7 @@ def test_options_and_a_suite_exclude_each_other_and_nothing_at_all_is_told_what_
 )
 def test_everything_wrong_with_the_options_is_told_at_once_by_option(asked: Asked, told: str) -> None:
     with pytest.raises(SuiteError) as error:
-        in_terms_of_options(asked, lambda: open_experiment(suite_text(asked)))
+        in_terms_of_options(asked, lambda: open_experiment(suite_text(asked), met=True))
     for words in told.split("|"):
         assert words in str(error.value)
     assert "line " not in str(error.value)

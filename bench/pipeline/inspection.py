@@ -230,7 +230,8 @@ def _entry(suite: Suite, label: str) -> int:
 def _place(suite: Suite, where: str | int) -> str:
     section = "algorithms" if isinstance(where, int) else "environments"
     line = suite.lines.get(f"{section}.{where}")
-    return f"{suite.path or suite.name}{f':{line}' if line else ''}: {section}"
+    dotted = f"{section}.{where}" if isinstance(where, int) else section
+    return f"{suite.path or suite.name}{f':{line}' if line else ''}: {dotted}"
 
 
 def _notes(suite: Suite, met: Mapping[str, tuple[Task, Traits]], found: Mapping[str, Inspection]) -> Iterator[str]:
