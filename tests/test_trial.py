@@ -155,11 +155,12 @@ def test_weights_that_are_not_numbers_are_divergence(tmp_path: Path) -> None:
 
 def test_the_record_is_kept_before_anything_is_closed(tmp_path: Path) -> None:
     trial = small_trial("random", "tests.troubled_environments:troubled/Unclosable-v0")
-    close = run_trial(Job(trial, tmp_path, nothing), ignore, keep=keep)
-    assert isinstance(read(tmp_path), Record)
+    (folder := tmp_path / trial.name).mkdir()
+    close = run_trial(Job(trial, folder, nothing), ignore, keep=keep)
+    assert isinstance(read(folder), Record)
     with pytest.raises(ExceptionGroup, match="evaluation environments could not be closed"):
         close()
-    assert (tmp_path / "policy.zip").exists()
+    assert (folder / "policy.zip").exists()
 
 
 class Unsavable(RandomPolicy):
@@ -180,11 +181,12 @@ def test_a_policy_that_cannot_be_saved_costs_no_numbers_and_leaves_no_half_of_it
     entry = replace(find_algorithm("random"), name="unsavable", maker="tests.test_trial:make_unsavable")
     monkeypatch.setitem(algorithms(), "unsavable", entry)  # as a plug-in would
     trial = small_trial("unsavable", "bench/Corridor-v0")
-    close = run_trial(Job(trial, tmp_path, nothing), ignore, keep=keep)
+    (folder := tmp_path / trial.name).mkdir()
+    close = run_trial(Job(trial, folder, nothing), ignore, keep=keep)
     with pytest.raises(OSError, match="No space left"):
         close()
-    assert isinstance(read(tmp_path), Record)
-    assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
+    assert isinstance(read(folder), Record)
+    assert [path.name for path in folder.iterdir()] == ["trial.json"]
 
 
 # --- Episodes that do not end, and environments of which there cannot be many.

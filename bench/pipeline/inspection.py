@@ -79,15 +79,17 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
     possible, impossible = _planned(suite, traits, only)
     complaints += impossible
     tried = [trial for trial in possible if _to_try(suite, trial, found, deep=deep)]
+    rehearsed = list(zip(tried, rehearse(tried, preloaded=preloaded), strict=True))
     complaints += [
         Complaint(_place(suite, _entry(suite, trial.label)), f"on {trial.environment}: {one.complaint}")
-        for trial, one in zip(tried, rehearse(tried, preloaded=preloaded), strict=True)
+        for trial, one in rehearsed
         if one.complaint
     ]
     if complaints:
         raise SuiteError(list(dict.fromkeys(complaints)))
     met = {task.key: (task, one.traits) for task in cells.values() if (one := found.get(task.key)) and one.traits}
-    return Met(traits, tuple(met.values()), tuple(dict.fromkeys(_notes(suite, met, found))))
+    notes = [f"{trial.label} on {trial.environment}: {one.failure}" for trial, one in rehearsed if one.failure]
+    return Met(traits, tuple(met.values()), tuple(dict.fromkeys((*_notes(suite, met, found), *notes))))
 
 
 def inspect(
@@ -365,9 +367,10 @@ def _rehearse(job: Job, report: Report) -> None:
     del report
     known = set(sys.modules)
     reach_working_directory()
-    trouble = ""
+    trouble = unsaved = ""
     try:
-        act_out(job.trial, job.folder)
+        lost = act_out(job.trial, job.folder)
+        unsaved = f"the policy cannot be saved: {in_words(lost)}" if lost else ""
     except BenchError as error:
         trouble = str(error)
     except DivergedError:
@@ -375,7 +378,7 @@ def _rehearse(job: Job, report: Report) -> None:
         pass
     except Exception as error:  # noqa: BLE001 - whatever a learner raises, it is told
         trouble = in_words(error)
-    _write(job.folder, Inspection(stage="done", complaint=trouble, files=loaded_since(known)))
+    _write(job.folder, Inspection(stage="done", complaint=trouble, failure=unsaved, files=loaded_since(known)))
 
 
 def _write(folder: Path, one: Inspection) -> None:

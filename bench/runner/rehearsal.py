@@ -20,8 +20,12 @@ _STEPS_WITHOUT_UPDATES = 500
 _ACTIONS = 50
 
 
-def rehearse(trial: Trial, folder: Path) -> None:
-    """Build, train, act and save for a moment; what is saved goes to `folder`.
+def rehearse(trial: Trial, folder: Path) -> Exception | None:
+    """Build, train, act and save for a moment; return why nothing could be saved, which costs a trial its policy alone.
+
+    Args:
+        trial: whose learner is built.
+        folder: takes what is saved.
 
     Raises:
         Exception: whatever the trial itself would raise.
@@ -31,7 +35,11 @@ def rehearse(trial: Trial, folder: Path) -> None:
     learner.learn(trial.steps, _Moment(learner))
     _act(learner, env, trial)
     learner.settings()
-    learner.save(folder)
+    try:
+        learner.save(folder)
+    except Exception as error:  # noqa: BLE001 - as a trial does
+        return error
+    return None
 
 
 class _Moment:
