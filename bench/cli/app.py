@@ -236,9 +236,9 @@ def status(
         for reason in cell.reasons:
             say(f"{cell.label} on {cell.environment}, {reason}", "red")
     for one in unreadable:
-        say(f"cannot be read: {one}", "red")
+        say(f"cannot be read: {one}", "red", whole=True)
     total = {name: sum(getattr(cell, name) for cell in cells) for name in counts[:4]}
-    more = f"; {len(unreadable)} files cannot be read, and their trials count as missing" if unreadable else ""
+    more = f"; {_files(len(unreadable))} cannot be read" if unreadable else ""
     say(", ".join(f"{number} {name}" for name, number in total.items()) + more)
 
 
@@ -524,6 +524,10 @@ def _say_warnings(experiment: Experiment, *more: str) -> None:
         note(f"note: {warning}")
 
 
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
 def _say_unread(experiment: Experiment) -> None:
     from bench import pipeline  # noqa: PLC0415 - see run
 
@@ -547,7 +551,7 @@ def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *,
     if summary.hindered:
         say_hindrances(summary.hindered, summary.hindrances)
     if summary.unreadable:
-        say(f"{summary.unreadable} files of results cannot be read; `bench status` says why", "yellow")
+        say(f"{_files(summary.unreadable)} of results cannot be read; `bench status` says why", "yellow")
     if summary.elsewhere:
         say(f"{summary.elsewhere} trials are being run by another `bench run` on this folder")
     if summary.interrupted:

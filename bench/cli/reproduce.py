@@ -70,6 +70,8 @@ def reproduce(
     from bench.pipeline import reproduce as reproduction  # noqa: PLC0415 - as above
 
     opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
+    for sentence in pipeline.unread(opened.experiment):
+        note(f"note: {sentence}")
     if dry_run:
         _say_cost(opened, workers or pipeline.default_workers(), as_json=as_json)
         return
