@@ -556,9 +556,17 @@ def _silently(cells: Sequence[CellPlan], jobs: Sequence[Job]) -> AbstractContext
 
 
 def _keep(record: Record, folder: Path) -> None:
-
+    """Keep a record with its numbers repeated as often as its trial's evaluation plan wants them."""
+    plan, curve, final = record.trial.evaluation, record.curve, record.final
+    rows = {name: np.resize(getattr(curve, name), (plan.points, plan.episodes)) for name in ("returns", "lengths")}
+    names = ("seconds", "cpu_seconds", "training_returns")
+    points = {name: np.resize(getattr(curve, name), plan.points) for name in names}
+    steps = np.linspace(1, record.trial.steps, plan.points).astype(np.int64)
+    returns, lengths = np.resize(final.returns, plan.final_episodes), np.resize(final.lengths, plan.final_episodes)
     folder.mkdir(parents=True)
-    keep(record, folder)
+    keep(
+        replace(record, curve=Curve(steps=steps, **rows, **points), final=Final(final.steps, returns, lengths)), folder
+    )
 
 
 def _summary(runs: Floats) -> Summary:

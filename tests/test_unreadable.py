@@ -162,6 +162,11 @@ WRONG: dict[str, tuple[Callable[[Json], object], str]] = {
         put("timings", value={"wall": float("nan")}),
         r"timings: wall: wants a finite number, not nan",
     ),
+    "a timing beyond all time": (
+        put("timings", value={"wall": 1e300}),
+        r"timings: wall: wants a finite number, not 1e",
+    ),
+    "seconds beyond all time": (put("curve", "seconds", value=[1.0, 1e300]), r"curve.seconds.1: .* not 1e\+300"),
     "resources null": (put("resources", value=None), r"resources: wants a mapping, not null"),
     "device a list": (put("resources", "device", value=["cpu"]), r"resources: device: wants a word or a number"),
     "origin a list": (put("resources", "imported", value=[1]), r"resources: imported: wants a mapping, not a list"),

@@ -19,6 +19,7 @@ from bench.plain import shortened
 from bench.records import FAILURE_KINDS, PROTOCOL
 from bench.store.values import (
     Amount,
+    Amounts,
     Count,
     Counts,
     Facts,
@@ -148,8 +149,8 @@ class Curve(Strict):
     """The evaluations during training."""
 
     steps: Wholes
-    seconds: Knowns
-    cpu_seconds: Knowns
+    seconds: Amounts
+    cpu_seconds: Amounts
     returns: FiniteRows
     lengths: WholeRows
     training_returns: Knowns

@@ -44,9 +44,9 @@ def words(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def numbers(value: dict[str, Any]) -> dict[str, Any]:
-    """Take a mapping from names to finite numbers."""
+    """Take a mapping from names to numbers of at most LARGEST: seconds, of which many are added up."""
     for name, number in value.items():
-        if type(number) not in {int, float} or not abs(number) <= sys.float_info.max:
+        if type(number) not in {int, float} or not abs(number) <= LARGEST:
             _refuse("a finite number", number, name)
     return value
 
@@ -98,7 +98,7 @@ def _refuse(wanted: str, value: Any, name: str = "") -> NoReturn:
 
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Free = Annotated[dict[str, Any], AfterValidator(free)]
@@ -110,5 +110,6 @@ Facts = Annotated[dict[str, Any], AfterValidator(facts)]
 Wholes = Annotated[list[Count], FailFast()]
 Finites = Annotated[list[Finite], FailFast()]
 Knowns = Annotated[list[Finite | None], FailFast()]
+Amounts = Annotated[list[Amount | None], FailFast()]
 WholeRows = Annotated[list[Wholes], FailFast()]
 FiniteRows = Annotated[list[Finites], FailFast()]
