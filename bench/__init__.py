@@ -8,10 +8,11 @@ TYPE_CHECKING = False  # `typing` is slow to import, and the command must listen
 if TYPE_CHECKING:
     from typing import Any
 
+    from bench import plot
     from bench.pipeline import load
     from bench.pipeline.policies import load_policy
 
-__all__ = ["load", "load_policy"]
+__all__ = ["load", "load_policy", "plot"]
 _HOMES = {"load": "bench.pipeline", "load_policy": "bench.pipeline.policies"}
 
 
@@ -19,4 +20,10 @@ def __getattr__(name: str) -> Any:
     # Lazily, so that `import bench.cli` does not pay for pandas.
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name == "plot":
+        return import_module("bench.plot")
     raise AttributeError(f"module 'bench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -40,7 +40,7 @@ from bench.records import (
     SuiteEnvironment,
     Trial,
 )
-from bench.report import write
+from bench.report.folder import write
 
 SIZES = {100: (5, 2, 10), 1_000: (10, 10, 10), 10_000: (10, 50, 20)}
 """Trials -> algorithms, environments, seeds."""

@@ -50,9 +50,9 @@ from bench.records import (
     Reference,
     Trial,
 )
-from bench.report import palette, render, strips
+from bench.report import drawing, figures, palette
+from bench.report.formats import render
 from bench.report.published import weak
-from bench.report.svg import to_svg
 from bench.report.words import MINUS
 from bench.runner.jobs import Event, Job, Started
 from bench.store import keep
@@ -284,9 +284,9 @@ def test_a_figure_shows_an_environments_numbers_and_names_the_source_where_two_t
         replace(known, label="dqn"),
         replace(known, environment="F-v0", verdict="not yet run"),
     ]
-    [picture] = strips.every(lines, palette.styles(["ppo", "dqn"]))
+    [picture] = figures.published(lines)
     assert picture.caption.startswith("E-v0: 3 reproduced.")
-    drawn = to_svg(picture.scene)
+    drawn = drawing.to_bytes(drawing.draw(picture, palette.styles(["ppo", "dqn"])), "svg").decode()
     assert [name in drawn for name in (">dqn<", ">ppo, t<", ">ppo, other<", ">ppo<", "F-v0")] == [True] * 3 + [
         False
     ] * 2

@@ -24,7 +24,7 @@ from bench.pipeline import open_experiment
 from bench.pipeline.reproduce import judge, open_table, write_page
 from bench.pipeline.results import write_report
 from bench.records import Estimates, TrialLine
-from bench.report import write
+from bench.report.folder import write
 from tests.estimates_fixture import empty, synthetic
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)

@@ -57,7 +57,7 @@ def estimates(experiment: Experiment) -> Estimates:
 
 def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
     """Analyse and write the report; return the page."""
-    from bench.report import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
+    from bench.report.folder import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     trials = experiment.store.root / "trials"
     return write(estimates(experiment), folder or REPORTS / experiment.suite.name, trials=trials)
@@ -73,7 +73,7 @@ def report_document(experiment: Experiment, kind: str) -> str:
         known = ("html", *DOCUMENTS)
         hint = did_you_mean(kind, known) or f"one of {', '.join(known)}"
         raise BenchError(f"report format {kind!r} is not known; {hint}")
-    from bench.report import render  # noqa: PLC0415 - see bench/pipeline/__init__.py
+    from bench.report.formats import render  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     return render(estimates(experiment), kind)
 

@@ -1,6 +1,1 @@
-"""Estimates in; page, figures and tables out."""
-
-from bench.report.folder import write
-from bench.report.formats import KINDS, render
-
-__all__ = ["KINDS", "render", "write"]
+"""Estimates in; page, figures and tables out. `folder.write` writes all, `formats.render` one document."""

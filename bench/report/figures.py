@@ -1,33 +1,30 @@
-"""Estimates in, scenes with their captions out: each function draws one figure from data that is already there."""
+"""Estimates in, figures as tidy frames with their captions out: what is shown, and how it is encoded."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
 from bench.plain import plain
-from bench.records import CellEstimate, CurveEstimate, Estimates, Interval, Lead, Pair, Profile
-from bench.report import axes, order, palette, words
-from bench.report.axes import Panel, Scale
-from bench.report.scene import (
-    BLACK,
-    MUTED,
-    PAPER,
-    SIZE,
-    Dots,
-    Fill,
-    Group,
-    Mark,
-    Points,
-    Scene,
-    Stroke,
-    Words,
-    text_width,
+from bench.records import (
+    Aggregate,
+    CellEstimate,
+    CurveEstimate,
+    Estimates,
+    Interval,
+    Lead,
+    Pair,
+    Profile,
+    PublishedVerdict,
+    Reliability,
 )
+from bench.report import order, words
+from bench.report.published import JUDGED, counts
 
 T = TypeVar("T", CurveEstimate, CellEstimate)
 
@@ -36,15 +33,10 @@ MOST_PAIRS = 36
 MOST_RUN_POINTS = 60_000
 """Points of single runs that a page can hold; beyond, the thin lines stand over steps alone, and beyond five times as
 many nowhere."""
-_HALF, _WIDE = 403.0, 806.0
-_PLOT = 178.0
-"""Height of a plot in points."""
-_LEFT, _RIGHT, _TOP, _UNDER = 46.0, 15.0, 22.0, 34.0
-_ROW = 18.0
 _LONGEST_LABEL = 26
 _LOG_FROM = 8.0
-_NAMED_FROM = 0.22
-"""Share of the height from which a band of a stacked figure carries its algorithm's name."""
+"""From this ratio of the longest to the shortest time, time stands on a log axis."""
+_APART, _LEAST = 1e-6, 1e-12
 _AXES = {
     "share": "Share of the step budget",
     "steps": "Environment steps",
@@ -54,8 +46,46 @@ _OVER = {"share": "the share of the budget", "steps": "environment steps", "seco
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure with the words that belong to it."""
+class Axis:
+    """What stands along an axis, and from where to where."""
+
+    name: str
+    low: float
+    high: float
+    log: bool = False
+    percent: bool = False
+    """Whether its numbers are written as percentages."""
+
+
+ROWS = Axis("", 0.0, 0.0)
+"""The axis of rows that bear names instead of numbers; how many there are is the frame's to say."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One plot: a tidy frame, and how it is encoded."""
+
+    kind: str
+    """`curves`, `staircases`, `layers` (x against a number, one series per label), `intervals`, `dots` or `strips`
+    (one row per name)."""
+    frame: pd.DataFrame
+    """A row per drawn point, with the columns `label` (algorithm: decides colour, line and marker), `x`, `estimate`,
+    `low`, `high`, `n`; for the kinds with rows `row` (0 is the uppermost), `name`, `other` (what stands at the right
+    end), `open` (drawn hollow) and `tip` (what a pointer is told) instead of `x`."""
+    x: Axis
+    y: Axis
+    title: str = ""
+    note: str = ""
+    """What stands at the right end of the title's line."""
+    levels: Mapping[str, float] = field(default_factory=dict)
+    """Name -> a value that a line across the plot marks."""
+    runs: pd.DataFrame | None = None
+    """Every run's own curve, thin: `label`, `run`, `x`, `y`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figure:
+    """Plots with the words that belong to them."""
 
     name: str
     """File name without ending."""
@@ -64,43 +94,61 @@ class Picture:
     caption: str
     description: str
     """What a reader who cannot see it should know."""
-    scene: Scene
-    labels: tuple[str, ...]
+    panels: tuple[Panel, ...]
+    labels: tuple[str, ...] = ()
     """The algorithms that need a legend; empty where names stand in the figure."""
     wide: bool = False
+    """Whether its plots stand side by side over the page's whole width, instead of one above the other."""
+    foot: str = ""
+    """A line under plots that share it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What all figures of one report share."""
-
-    styles: dict[str, palette.Style]
-    level: str
-    """Of the intervals, in words."""
-
-
-def every(estimates: Estimates) -> Iterator[Picture]:
+def every(estimates: Estimates) -> Iterator[Figure]:
     """Yield each figure for which there is data, in reading order."""
-    look = Look(palette.styles(order.labels(estimates)), words.percent(order.plan(estimates)["confidence"]))
-    yield from _overall(estimates, look)
-    yield from (_crossover(lead, look) for lead in estimates.leads if lead.x and lead.labels)
-    yield from _reliability(estimates, look)
-    yield from _cost(estimates, look)
-    curves, cells = _by_environment(estimates.curves), _by_environment(estimates.cells)
+    level = words.percent(order.plan(estimates)["confidence"])
+    yield from _overall(estimates, level)
+    yield from (crossover(lead) for lead in estimates.leads if lead.x and lead.labels)
+    if estimates.reliability:
+        yield reliability(estimates.reliability, level)
+    if cells := [
+        cell for cell in estimates.cells if words.finite(cell.train_seconds) and (cell.train_seconds or 0) > 0
+    ]:
+        yield cost(cells)
+    curves, mine = _by_environment(estimates.curves), _by_environment(estimates.cells)
     thin = _thin_axes(estimates)
     for place, environment in enumerate(order.environments(estimates), start=1):
-        mine = Of(environment, f"environment-{place}", curves.get(environment, []), cells.get(environment, []))
-        yield from _environment(estimates, mine, look, thin)
+        section = f"environment-{place}"
+        yield from _learning(estimates, environment, section, curves.get(environment, []), level, thin)
+        if cells := [cell for cell in mine.get(environment, []) if cell.threshold.steps]:
+            yield thresholds(environment, section, cells, _budget(estimates, environment, cells))
+    yield from published(estimates.published)
 
 
-@dataclass(frozen=True, slots=True)
-class Of:
-    """One environment's part of the estimates."""
+def _overall(estimates: Estimates, level: str) -> Iterator[Figure]:
+    if lines := [line for line in estimates.aggregates if words.finite(line.iqm.estimate)]:
+        yield aggregates(lines, level)
+    for axis in ("share", "steps", "seconds"):
+        if curves := [curve for curve in estimates.curves if curve.environment is None and curve.axis == axis]:
+            yield pooled_curves(curves, level)
+    if shown := shown_pairs(estimates):
+        yield pairwise(shown, len(estimates.pairs), level)
+    if estimates.profiles:
+        yield performance_profile(estimates.profiles, level)
 
-    environment: str
-    name: str
-    curves: Sequence[CurveEstimate]
-    cells: Sequence[CellEstimate]
+
+def _learning(
+    estimates: Estimates,
+    environment: str,
+    section: str,
+    every_axis: Sequence[CurveEstimate],
+    level: str,
+    thin: frozenset[str],
+) -> Iterator[Figure]:
+    known = next((line for line in estimates.references if line.environment == environment), None)
+    levels = {} if known is None else {"random": known.random, "target": known.target}
+    for axis in ("steps", "share", "seconds"):
+        if curves := [curve for curve in every_axis if curve.axis == axis]:
+            yield environment_curves(curves, section, level, levels, thin=axis in thin)
 
 
 def shown_pairs(estimates: Estimates) -> list[Pair]:
@@ -112,493 +160,403 @@ def shown_pairs(estimates: Estimates) -> list[Pair]:
     return [pair for pair in known if pair in kept]
 
 
-def with_legend(picture: Picture, styles: dict[str, palette.Style]) -> Scene:
-    """Return the scene as it stands alone: with a legend under it where the page has one beside it."""
-    if not picture.labels:
-        return picture.scene
-    x, y, marks = _LEFT, picture.scene.height + 0.8 * SIZE, []
-    for label in picture.labels:
-        wide = 34 + text_width(short(label)) + 12
-        if x > _LEFT and x + wide > picture.scene.width:
-            x, y = _LEFT, y + 1.5 * SIZE
-        marks += _key(x, y, label, styles[label])
-        x += wide
-    return Scene(picture.scene.width, y + 0.9 * SIZE, (*picture.scene.marks, *marks))
+def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
+    """Return the aggregates over all environments with their intervals (Agarwal et al. 2021, figure 9)."""
+    runs = _runs(line.n for line in lines)
+    lacking = "" if all(line.complete for line in lines) else " † lacks environments that others have."
+    return Figure(
+        "overall",
+        "overall",
+        f"Aggregates over all environments with {level} intervals; {runs} per environment.{lacking}",
+        _spoken((line.label, line.iqm) for line in lines),
+        _whiskers(
+            {
+                "IQM": [line.iqm for line in lines],
+                "Mean": [line.mean for line in lines],
+                "Median": [line.median for line in lines],
+                "Optimality gap (lower is better)": [line.optimality_gap for line in lines],
+            },
+            [line.label for line in lines],
+            [short(line.label) + ("" if line.complete else " †") for line in lines],
+            [line.n for line in lines],
+        ),
+        wide=True,
+        foot=f"Normalised score: 0 random policy, 1 target; {runs} per environment",
+    )
 
 
-def _overall(estimates: Estimates, look: Look) -> Iterator[Picture]:
-    lines = [line for line in estimates.aggregates if words.finite(line.iqm.estimate)]
-    if lines:
-        lacking = all(line.complete for line in lines)
-        yield Picture(
-            "overall",
-            "overall",
-            f"Aggregates over all environments with {look.level} intervals; {_runs(line.n for line in lines)} per "
-            f"environment.{'' if lacking else ' † lacks environments that others have.'}",
-            _spoken((line.label, line.iqm) for line in lines),
-            _whiskers(
-                [
-                    ("IQM", [line.iqm for line in lines]),
-                    ("Mean", [line.mean for line in lines]),
-                    ("Median", [line.median for line in lines]),
-                    ("Optimality gap (lower is better)", [line.optimality_gap for line in lines]),
-                ],
-                [(line.label, short(line.label) + ("" if line.complete else " †")) for line in lines],
-                f"Normalised score: 0 random policy, 1 target; {_runs(line.n for line in lines)} per environment",
-                look,
-            ),
-            (),
-            wide=True,
-        )
-    for axis in ("share", "steps", "seconds"):
-        yield from _pooled_curves(estimates, axis, look)
-    if shown_pairs(estimates):
-        yield _pairs(estimates, look)
-    if estimates.profiles:
-        yield _profile(estimates, look)
+def only(figure: Figure, place: int) -> Figure:
+    """Return a figure of one of the plots alone."""
+    return replace(figure, panels=(figure.panels[place],), wide=False, foot="")
 
 
-def _pooled_curves(estimates: Estimates, axis: str, look: Look) -> Iterator[Picture]:
-    curves = [curve for curve in estimates.curves if curve.environment is None and curve.axis == axis]
-    if curves:
-        end = " A run that has spent its budget keeps its last score." if axis == "seconds" else ""
-        yield Picture(
-            f"learning-{axis}",
-            "learning",
-            f"Score over {_OVER[axis]}: interquartile mean over all runs, bands pointwise {look.level}; "
-            f"{_runs(curve.n for curve in curves)} per environment.{end}",
-            _spoken_ends(curves),
-            _curves(curves, "All environments: score (IQM)", "Score", look, thin=False),
-            _labels(curves),
-        )
+def reliability(lines: Sequence[Reliability], level: str) -> Figure:
+    """Return how often runs let one down."""
+    runs = _runs(line.runs for line in lines)
+    return Figure(
+        "reliability",
+        "reliability",
+        f"How often runs let one down, with {level} intervals; {runs} per algorithm. Failing: ends below half "
+        "of the target. Collapsed: reached the threshold and ended below half of the target.",
+        _spoken((line.label, line.failing_share) for line in lines),
+        _whiskers(
+            {
+                "Share of runs failing": [line.failing_share for line in lines],
+                "Share collapsed after success": [line.collapsed_share for line in lines],
+                "Mean score of the worst tenth": [Interval(line.worst_decile) for line in lines],
+            },
+            [line.label for line in lines],
+            [short(line.label) for line in lines],
+            [line.runs for line in lines],
+        ),
+        wide=True,
+        foot=f"Shares of runs, and normalised score; {runs} per algorithm",
+    )
 
 
-def _reliability(estimates: Estimates, look: Look) -> Iterator[Picture]:
-    lines = estimates.reliability
-    if lines:
-        runs = _runs(line.runs for line in lines)
-        yield Picture(
-            "reliability",
-            "reliability",
-            f"How often runs let one down, with {look.level} intervals; {runs} per algorithm. Failing: ends below half "
-            "of the target. Collapsed: reached the threshold and ended below half of the target.",
-            _spoken((line.label, line.failing_share) for line in lines),
-            _whiskers(
-                [
-                    ("Share of runs failing", [line.failing_share for line in lines]),
-                    ("Share collapsed after success", [line.collapsed_share for line in lines]),
-                    ("Mean score of the worst tenth", [Interval(line.worst_decile) for line in lines]),
-                ],
-                [(line.label, short(line.label)) for line in lines],
-                f"Shares of runs, and normalised score; {runs} per algorithm",
-                look,
-            ),
-            (),
-            wide=True,
-        )
-
-
-def _cost(estimates: Estimates, look: Look) -> Iterator[Picture]:
-    cells = [cell for cell in estimates.cells if words.finite(cell.train_seconds) and (cell.train_seconds or 0) > 0]
-    if cells:
-        yield Picture(
-            "cost",
-            "cost",
-            "CPU seconds of training per run: one mark per environment, the median over its runs; "
-            f"{_runs(cell.n for cell in cells)} per mark.",
-            "; ".join(f"{label}: {_range(cells, label)}" for label in _labels(cells)),
-            _cost_scene(cells, look),
-            (),
-        )
-
-
-def _environment(estimates: Estimates, mine: Of, look: Look, thin: frozenset[str]) -> Iterator[Picture]:
-    for axis in ("steps", "share", "seconds"):
-        curves = [curve for curve in mine.curves if curve.axis == axis]
-        if curves:
-            single = (
-                "; thin: each run, cut off where it leaves the plot"
-                if axis in thin and any(curve.runs for curve in curves)
-                else ""
-            )
-            yield Picture(
-                f"{mine.name}-{axis}",
-                mine.name,
-                f"{mine.environment}: return over {_OVER[axis]}. Thick: interquartile mean; band: pointwise "
-                f"{look.level}{single}; {_runs(curve.n for curve in curves)}.",
-                _spoken_ends(curves),
-                _environment_curves(estimates, mine.environment, curves, look, thin=axis in thin),
-                _labels(curves),
-            )
-    cells = [cell for cell in mine.cells if cell.threshold.steps]
-    if cells:
-        yield Picture(
-            f"{mine.name}-threshold",
-            mine.name,
-            f"{mine.environment}: share of runs that have reached the threshold by each step; "
-            f"{_runs(cell.threshold.n for cell in cells)}.",
-            "; ".join(f"{cell.label}: {cell.threshold.reached} of {cell.threshold.n} runs" for cell in cells),
-            _thresholds(estimates, mine.environment, cells, look),
-            _labels(cells),
-        )
-
-
-# Scenes.
-
-
-def _curves(
-    curves: Sequence[CurveEstimate],
-    title: str,
-    y_name: str,
-    look: Look,
-    *,
-    thin: bool,
-    levels: Sequence[tuple[str, float | None]] = (),
-) -> Scene:
+def pooled_curves(curves: Sequence[CurveEstimate], level: str) -> Figure:
+    """Return the score over all environments along one axis."""
     axis = curves[0].axis
-    values = [value for curve in curves for part in (curve.estimate, curve.low, curve.high) for value in part]
-    # A single run far off must not press all others flat: it leaves the plot instead.
-    y = axes.spanning([*values, *(value for _, value in levels)], pad=0.06)
-    panel = _panel(_x_scale(curves), y)
-    marks = [*_frame(panel, axis), *axes.heading(panel, title, _runs(curve.n for curve in curves))]
-    for name, value in levels:
-        marks += _level_line(panel, value, name)
-    if thin:
-        marks += [mark for curve in curves for mark in _runs_of(panel, curve, look)]
-    marks += [_series(panel, curve.label, curve, look, curve.n) for curve in curves]
-    return Scene(_HALF, panel.bottom + _UNDER, (panel.group(marks, _AXES[axis], y_name),))
+    end = " A run that has spent its budget keeps its last score." if axis == "seconds" else ""
+    return Figure(
+        f"learning-{axis}",
+        "learning",
+        f"Score over {_OVER[axis]}: interquartile mean over all runs, bands pointwise {level}; "
+        f"{_runs(curve.n for curve in curves)} per environment.{end}",
+        _spoken_ends(curves),
+        (_curves(curves, "All environments: score (IQM)", "Score", {}, thin=False),),
+        _labels(curves),
+    )
 
 
-def _environment_curves(
-    estimates: Estimates, environment: str, curves: Sequence[CurveEstimate], look: Look, *, thin: bool
-) -> Scene:
-    levels: list[tuple[str, float | None]] = []
-    for line in estimates.references:
-        if line.environment == environment:
-            levels = [("random", line.random), ("target", line.target)]
-    return _curves(curves, f"{short(environment)}: return (IQM)", "Return", look, thin=thin, levels=levels)
+def environment_curves(
+    curves: Sequence[CurveEstimate], section: str, level: str, levels: Mapping[str, float | None], *, thin: bool
+) -> Figure:
+    """Return one environment's learning curves along one axis, with its reference returns as levels."""
+    axis, environment = curves[0].axis, curves[0].environment or ""
+    single = "; thin: each run, cut off where it leaves the plot" if thin and any(c.runs for c in curves) else ""
+    return Figure(
+        f"{section}-{axis}",
+        section,
+        f"{environment}: return over {_OVER[axis]}. Thick: interquartile mean; band: pointwise "
+        f"{level}{single}; {_runs(curve.n for curve in curves)}.",
+        _spoken_ends(curves),
+        (_curves(curves, f"{short(environment)}: return (IQM)", "Return", levels, thin=thin),),
+        _labels(curves),
+    )
 
 
-def _crossover(lead: Lead, look: Look) -> Picture:
+def performance_profile(profiles: Sequence[Profile], level: str) -> Figure:
+    """Return the share of runs above each score (Agarwal et al. 2021, figure 4)."""
+    frame = _series((line.label, line.taus, line.share, line.low, line.high, line.n) for line in profiles)
+    return Figure(
+        "profile",
+        "pairwise",
+        f"Performance profile: how many runs score above each value; bands pointwise {level}; "
+        f"{_runs(profile.n for profile in profiles)} per environment.",
+        "One falling curve per algorithm; higher is better.",
+        (
+            Panel(
+                "curves",
+                frame,
+                Axis("Normalised score τ", float(frame.x.min()), float(frame.x.max())),
+                Axis("Share of runs above", 0.0, 1.02, percent=True),
+                "Share of runs above τ",
+                _runs(profile.n for profile in profiles),
+            ),
+        ),
+        _labels(profiles),
+    )
+
+
+def pairwise(shown: Sequence[Pair], known: int, level: str) -> Figure:
+    """Return the probability of improvement of each pair."""
+    cut = f" The {len(shown)} pairs of {known} with the smallest p-values." if len(shown) < known else ""
+    frame = pd.DataFrame(
+        {
+            "row": place,
+            "name": short(pair.a),
+            "other": short(pair.b),
+            "label": pair.a,
+            "against": pair.b,
+            **_ends(pair.probability),
+            "n": pair.n,
+            "open": pair.verdict == "undecided",
+            "tip": f"{short(pair.a)} over {short(pair.b)}: {words.interval(pair.probability, 2)}, {_runs([pair.n])}",
+        }
+        for place, pair in enumerate(shown)
+    )
+    return Figure(
+        "pairwise",
+        "pairwise",
+        f"Probability of improvement with {level} intervals; hollow: undecided; "
+        f"{_runs(pair.n for pair in shown)} per environment.{cut}",
+        _spoken((f"{pair.a} over {pair.b}", pair.probability) for pair in shown),
+        (
+            Panel(
+                "intervals",
+                frame,
+                Axis("Probability that a run of the left one scores higher", -0.02, 1.02),
+                ROWS,
+                note=_runs(pair.n for pair in shown),
+                levels={"": 0.5},
+            ),
+        ),
+    )
+
+
+def crossover(lead: Lead) -> Figure:
+    """Return who leads along the budget: the scores above, the shares of resamples below."""
     seconds = lead.axis == "seconds"
     leaders = [lead.labels[int(np.argmax([share[place] for share in lead.probability_best]))] for place in (0, -1)]
-    return Picture(
+    x = _x_axis(lead.axis, [lead.x], from_zero=False)
+    scores = _series((label, lead.x, line, (), (), lead.n) for label, line in zip(lead.labels, lead.iqm, strict=True))
+    return Figure(
         f"crossover-{lead.axis}",
         "crossover",
         f"Who leads after how much of {'the time' if seconds else 'the budget'}: interquartile mean score (above), and "
         f"the share of bootstrap resamples in which each algorithm is best (below); "
         f"{_runs([lead.n])} per environment, {words.counted(len(lead.environments), 'environment')}.",
         f"At the start {leaders[0]} leads most often, at the end {leaders[1]}.",
-        _crossover_scene(lead, look),
+        (
+            Panel("curves", scores, x, spanning("Score", scores.estimate), "Score (IQM)", _runs([lead.n])),
+            Panel(
+                "layers",
+                _layers(lead),
+                x,
+                Axis("Share of resamples in which it is best", 0.0, 1.0, percent=True),
+                "Share of resamples in which it is best",
+            ),
+        ),
         lead.labels,
     )
 
 
-def _crossover_scene(lead: Lead, look: Look) -> Scene:
-    x = _ends(lead.x, seconds=lead.axis == "seconds")
-    flat = [value for line in lead.iqm for value in line]
-    upper = Panel(_LEFT, _TOP, _HALF - _LEFT - _RIGHT, 128, x, axes.spanning(flat))
-    lower = Panel(_LEFT, upper.bottom + 30, upper.width, 112, x, Scale(0, 1))
-    above: list[Mark] = [
-        *axes.x_axis(upper, "", _x_written(lead.axis), labelled=False),
-        *axes.y_axis(upper, axes.compact, most=5),
-        *axes.heading(upper, "Score (IQM)", _runs([lead.n])),
-    ]
-    below: list[Mark] = [
-        *_frame(lower, lead.axis, shares=True),
-        *axes.heading(lower, "Share of resamples in which it is best"),
-    ]
-    top = np.ones(len(lead.x))
-    for label, line, share in zip(lead.labels, lead.iqm, lead.probability_best, strict=True):
-        style = look.styles[label]
-        above.append(_line_group(upper, label, lead.x, line, style, lead.n))
-        bottom = top - np.array(share)
-        below.append(_layer(lower, label, lead, (bottom, top, np.array(share)), style))
-        top = bottom
-    marks = (
-        upper.group(above, _AXES[lead.axis], "Score"),
-        lower.group(below, _AXES[lead.axis], "Share of resamples in which it is best"),
-    )
-    return Scene(_HALF, lower.bottom + _UNDER, marks)
-
-
-def _layer(
-    panel: Panel, label: str, lead: Lead, band: tuple[np.ndarray, np.ndarray, np.ndarray], style: palette.Style
-) -> Group:
-    """Return one algorithm's layer of the stacked shares, with its name where there is room."""
-    bottom, top, share = (np.clip(part, 0, 1) for part in band)
-    outline = np.vstack([panel.points(lead.x, top), panel.points(lead.x, bottom)[::-1]])
-    marks: list[Mark] = [Fill([outline], style.ink, 0.45), Stroke([panel.points(lead.x, top)], PAPER, 0.8)]
-    widest = int(np.argmax(share))
-    place = float(panel.across([lead.x[widest]])[0])
-    half = text_width(short(label)) / 2
-    if share[widest] > _NAMED_FROM and 2 * half < panel.width:
-        middle = float(panel.down([(top[widest] + bottom[widest]) / 2])[0])
-        place = min(max(place, panel.left + half + 4), panel.right - half - 4)
-        marks.append(Words(place, middle + 0.35 * SIZE, short(label), BLACK, "middle"))
-    facts = {**_facts(label, lead.x, share.tolist(), lead.n), "at": _joined(((bottom + top) / 2).tolist())}
-    return Group(tuple(marks), "series area", style.place, facts)
-
-
-def _profile(estimates: Estimates, look: Look) -> Picture:
-    profiles = estimates.profiles
-    ends = [tau for profile in profiles for tau in profile.taus]
-    panel = _panel(Scale(min(ends), max(ends)), Scale(0, 1.02))
-    marks = [
-        *axes.x_axis(panel, "Normalised score τ", axes.compact),
-        *axes.y_axis(panel, words.percent, most=5),
-        *axes.heading(panel, "Share of runs above τ", _runs(profile.n for profile in profiles)),
-        *(_series(panel, profile.label, profile, look, profile.n) for profile in profiles),
-    ]
-    return Picture(
-        "profile",
-        "pairwise",
-        f"Performance profile: how many runs score above each value; bands pointwise {look.level}; "
-        f"{_runs(profile.n for profile in profiles)} per environment.",
-        "One falling curve per algorithm; higher is better.",
-        Scene(_HALF, panel.bottom + _UNDER, (panel.group(marks, "Normalised score τ", "Share of runs above"),)),
-        _labels(profiles),
-    )
-
-
-def _pairs(estimates: Estimates, look: Look) -> Picture:
-    shown = shown_pairs(estimates)
-    cut = (
-        f" The {len(shown)} pairs of {len(estimates.pairs)} with the smallest p-values."
-        if len(shown) < len(estimates.pairs)
-        else ""
-    )
-    return Picture(
-        "pairwise",
-        "pairwise",
-        f"Probability of improvement with {look.level} intervals; hollow: undecided; "
-        f"{_runs(pair.n for pair in shown)} per environment.{cut}",
-        _spoken((f"{pair.a} over {pair.b}", pair.probability) for pair in shown),
-        _pairs_scene(shown, look),
-        (),
-    )
-
-
-def _pairs_scene(shown: Sequence[Pair], look: Look) -> Scene:
-    left = max(text_width(short(pair.a)) for pair in shown) + 10
-    right = max(text_width(short(pair.b)) for pair in shown) + 10
-    width = max(_HALF, left + right + 150)
-    panel = Panel(left, _TOP + 4, width - left - right, _ROW * len(shown), Scale(-0.02, 1.02), _rows(len(shown)))
-    half = panel.across([0.5, 0.5])
-    marks: list[Mark] = [
-        *axes.x_axis(panel, "Probability that a run of the left one scores higher", axes.compact, most=5),
-        *axes.heading(panel, "", _runs(pair.n for pair in shown)),
-        Stroke([np.column_stack([half, [panel.top, panel.bottom]])], MUTED, 0.9),
-    ]
-    for place, pair in enumerate(shown):
-        y = float(panel.down([place])[0])
-        tip = f"{short(pair.a)} over {short(pair.b)}: {words.interval(pair.probability, 2)}, {_runs([pair.n])}"
-        hollow = pair.verdict == "undecided"
-        row = [
-            Words(left - 8, y + 0.34 * SIZE, short(pair.a), BLACK, "end"),
-            *_whisker(panel, y, pair.probability, look.styles[pair.a], hollow=hollow),
-            Words(panel.right + 8, y + 0.34 * SIZE, short(pair.b)),
-        ]
-        both = f"{look.styles[pair.a].place} {look.styles[pair.b].place}"
-        marks.append(Group(tuple(row), "row", facts={"tip": tip, "either": both}))
-    return Scene(width, panel.bottom + _UNDER, tuple(marks))
-
-
-def _thresholds(estimates: Estimates, environment: str, cells: Sequence[CellEstimate], look: Look) -> Scene:
-    end = _budget(estimates, environment, cells)
-    panel = _panel(Scale(0, end * 1.01), Scale(0, 1.02))
-    marks = [
-        *_frame(panel, "steps", shares=True),
-        *axes.heading(panel, f"{short(environment)}: runs at the threshold", _runs(cell.threshold.n for cell in cells)),
-        *(_staircase(panel, cell, end, look.styles[cell.label]) for cell in cells),
-    ]
-    group = panel.group(marks, _AXES["steps"], "Share of runs at the threshold")
-    return Scene(_HALF, panel.bottom + _UNDER, (group,))
-
-
-def _cost_scene(cells: Sequence[CellEstimate], look: Look) -> Scene:
+def cost(cells: Sequence[CellEstimate]) -> Figure:
+    """Return the CPU seconds of training, a dot per environment."""
     labels = _labels(cells)
-    seconds = [cell.train_seconds for cell in cells if cell.train_seconds]
-    left = max(text_width(short(label)) for label in labels) + 12
-    log = max(seconds) > _LOG_FROM * min(seconds)
-    width = max(_HALF, left + 220)
-    panel = Panel(
-        left, _TOP, width - left - _RIGHT - 6, _ROW * len(labels), axes.spanning(seconds, log=log), _rows(len(labels))
+    frame = pd.DataFrame(
+        {
+            "row": labels.index(cell.label),
+            "name": short(cell.label),
+            "label": cell.label,
+            "estimate": cell.train_seconds,
+            "n": cell.n,
+            "tip": f"{short(cell.label)}: {_range(cells, cell.label)}",
+        }
+        for cell in cells
     )
-    marks: list[Mark] = [
-        *axes.x_axis(panel, "CPU seconds of training per run" + (" (log scale)" if log else ""), axes.compact),
-        *axes.heading(panel, "", _runs(cell.n for cell in cells)),
+    log = bool(frame.estimate.max() > _LOG_FROM * frame.estimate.min())
+    return Figure(
+        "cost",
+        "cost",
+        "CPU seconds of training per run: one mark per environment, the median over its runs; "
+        f"{_runs(cell.n for cell in cells)} per mark.",
+        "; ".join(f"{label}: {_range(cells, label)}" for label in labels),
+        (
+            Panel(
+                "dots",
+                frame,
+                spanning("CPU seconds of training per run" + " (log scale)" * log, frame.estimate, log=log),
+                ROWS,
+                note=_runs(cell.n for cell in cells),
+            ),
+        ),
+    )
+
+
+def thresholds(environment: str, section: str, cells: Sequence[CellEstimate], end: float) -> Figure:
+    """Return the share of runs that have reached the threshold by each step."""
+    frame = pd.concat([_staircase(cell, end) for cell in cells], ignore_index=True)
+    runs = _runs(cell.threshold.n for cell in cells)
+    return Figure(
+        f"{section}-threshold",
+        section,
+        f"{environment}: share of runs that have reached the threshold by each step; {runs}.",
+        "; ".join(f"{cell.label}: {cell.threshold.reached} of {cell.threshold.n} runs" for cell in cells),
+        (
+            Panel(
+                "staircases",
+                frame,
+                Axis(_AXES["steps"], 0.0, 1.01 * end),
+                Axis("Share of runs at the threshold", 0.0, 1.02, percent=True),
+                f"{short(environment)}: runs at the threshold",
+                runs,
+            ),
+        ),
+        _labels(cells),
+    )
+
+
+def published(lines: Sequence[PublishedVerdict]) -> Iterator[Figure]:
+    """Yield a figure per environment: the runs as dots, the published numbers as diamonds."""
+    run = [line for line in lines if line.verdict in JUDGED and line.values]
+    for place, environment in enumerate(sorted({line.environment for line in run}), start=1):
+        mine = sorted((line for line in run if line.environment == environment), key=lambda line: line.label)
+        frame = pd.concat([_strip(row, line, mine) for row, line in enumerate(mine)], ignore_index=True)
+        yield Figure(
+            f"published-{place}",
+            "published",
+            f"{environment}: {counts(mine)}. Dots are our runs, the diamond is the published number.",
+            "; ".join(f"{line.label} {line.verdict}, published {words.number(line.published)}" for line in mine),
+            (
+                Panel(
+                    "strips",
+                    frame,
+                    spanning("Mean return", [*frame.estimate, *frame.low, *frame.high], pad=0.05),
+                    ROWS,
+                    environment,
+                ),
+            ),
+        )
+
+
+def spanning(name: str, values: Iterable[float | None], *, pad: float = 0.04, log: bool = False) -> Axis:
+    """Return an axis that holds all finite values with some air around; 0 to 1 where there is none."""
+    known = [value for value in values if value is not None and math.isfinite(value) and (value > _LEAST or not log)]
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    if log:
+        low, high = (low, high) if high > low > 0 else ((low or 1.0) / 2, (high or 1.0) * 2)
+        return Axis(name, low, high, log=True)
+    # Values that differ in their last digits alone are one value: no tick would fit between them.
+    apart = high - low > max(_LEAST, _APART * max(abs(low), abs(high)))
+    air = pad * (high - low) if apart else max(abs(high), 1.0) / 2
+    return Axis(name, low - air, high + air)
+
+
+def short(label: str) -> str:
+    """Return a label, cut where it is too long for a figure."""
+    text = plain(label)
+    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
+
+
+# Frames.
+
+
+def _curves(
+    curves: Sequence[CurveEstimate], title: str, y_name: str, levels: Mapping[str, float | None], *, thin: bool
+) -> Panel:
+    frame = _series((curve.label, curve.x, curve.estimate, curve.low, curve.high, curve.n) for curve in curves)
+    known = {name: float(value) for name, value in levels.items() if value is not None and math.isfinite(value)}
+    return Panel(
+        "curves",
+        frame,
+        _x_axis(curves[0].axis, [curve.x for curve in curves], from_zero=True),
+        # A single run far off must not press all others flat: it leaves the plot instead.
+        spanning(y_name, [*frame.estimate, *frame.low, *frame.high, *known.values()], pad=0.06),
+        title,
+        _runs(curve.n for curve in curves),
+        known,
+        _single_runs(curves) if thin else None,
+    )
+
+
+Series = tuple[str, Sequence[float], Sequence[float | None], Sequence[float | None], Sequence[float | None], int]
+"""Label, x, estimate, low, high, n; low and high may be empty."""
+
+
+def _series(lines: Iterable[Series]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                "label": label,
+                "x": np.array(x, dtype=float),
+                "estimate": np.array(estimate, dtype=float),
+                "low": np.array(low or [None] * len(x), dtype=float),
+                "high": np.array(high or [None] * len(x), dtype=float),
+                "n": n,
+            }
+        )
+        for label, x, estimate, low, high, n in lines
     ]
-    for place, label in enumerate(labels):
-        style, y = look.styles[label], float(panel.down([place])[0])
-        mine = [cell.train_seconds for cell in cells if cell.label == label]
-        at = np.column_stack([panel.across(mine), np.full(len(mine), y)])
-        row = (
-            Words(left - 8, y + 0.34 * SIZE, short(label), BLACK, "end"),
-            Stroke([np.array([[at[:, 0].min(), y], [at[:, 0].max(), y]])], style.ink, 1.2, alpha=0.4),
-            Dots(at, style.marker, style.ink, 5.0),
-        )
-        marks.append(Group(row, "row", style.place, {"tip": f"{short(label)}: {_range(cells, label)}"}))
-    return Scene(width, panel.bottom + _UNDER, tuple(marks))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _whiskers(
-    columns: Sequence[tuple[str, Sequence[Interval]]], rows: Sequence[tuple[str, str]], label: str, look: Look
-) -> Scene:
-    """Draw estimates with intervals side by side (Agarwal et al. 2021, figure 9): a row per algorithm."""
-    left = max(text_width(name) for _, name in rows) + 12
-    gap = 16.0
-    width = (_WIDE - left - _RIGHT - gap * (len(columns) - 1)) / len(columns)
-    panels = []
-    for place, (_, values) in enumerate(columns):
-        ends = [end for value in values for end in (value.estimate, value.low, value.high)]
-        start = left + place * (width + gap)
-        panels.append(Panel(start, _TOP, width, _ROW * len(rows), axes.spanning(ends, pad=0.06), _rows(len(rows))))
-    marks: list[Mark] = []
-    for panel, (title, _) in zip(panels, columns, strict=True):
-        marks += axes.x_axis(panel, "", axes.compact, most=4)
-        marks.append(Words(panel.left, panel.top - 0.75 * SIZE, title, BLACK, bold=True))
-    for place, (key, name) in enumerate(rows):
-        marks.append(
-            _whisker_row(panels, [values[place] for _, values in columns], (left, place), name, look.styles[key])
-        )
-    bottom = panels[0].bottom + _UNDER
-    return Scene(_WIDE, bottom + 2, (*marks, Words(left, bottom - 5, label, MUTED)))
+def _single_runs(curves: Sequence[CurveEstimate]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame({"label": curve.label, "run": run, "x": np.array(curve.x, float), "y": np.array(values, float)})
+        for curve in curves
+        for run, values in enumerate(curve.runs)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["label", "run", "x", "y"])
 
 
-def _whisker_row(
-    panels: Sequence[Panel], values: Sequence[Interval], at: tuple[float, int], name: str, style: palette.Style
-) -> Group:
-    left, place = at
-    y = float(panels[0].down([place])[0])
-    row: list[Mark] = [Words(left - 8, y + 0.34 * SIZE, name, BLACK, "end")]
-    for panel, value in zip(panels, values, strict=True):
-        row += _whisker(panel, y, value, style)
-    told = "; ".join(words.interval(value, 2) for value in values)
-    return Group(tuple(row), "row", style.place, {"tip": f"{name}: {told}"})
-
-
-# Parts of scenes.
-
-
-def _panel(x: Scale, y: Scale) -> Panel:
-    return Panel(_LEFT, _TOP, _HALF - _LEFT - _RIGHT, _PLOT, x, y)
-
-
-def _rows(count: int) -> Scale:
-    """Return the scale of rows numbered from above."""
-    return Scale(count - 0.5, -0.5)
-
-
-def _frame(panel: Panel, axis: str, *, shares: bool = False) -> list[Mark]:
-    label = _AXES[axis] + (" (log scale)" if panel.x.log else "")
-    across = axes.x_axis(panel, label, _x_written(axis))
-    return [*across, *axes.y_axis(panel, words.percent if shares else axes.compact, most=5)]
-
-
-def _x_written(axis: str) -> Callable[[float], str]:
-    return words.percent if axis == "share" else axes.compact
-
-
-def _x_scale(curves: Sequence[CurveEstimate]) -> Scale:
-    """Return the x axis; seconds on a log axis where some algorithm is many times slower than another."""
-    ends = [max(curve.x) for curve in curves if curve.x and max(curve.x) > 0]
-    seconds = curves[0].axis == "seconds"
-    if seconds and ends and max(ends) > _LOG_FROM * min(ends):
-        return axes.spanning((value for curve in curves for value in curve.x), log=True)
-    return Scale(0.0, max(ends, default=1.0))
-
-
-def _ends(x: Sequence[float], *, seconds: bool) -> Scale:
-    positive = [value for value in x if value > 0]
-    if seconds and positive and max(positive) > _LOG_FROM * min(positive):
-        return axes.spanning(positive, log=True)
-    return Scale(min(x), max(x)) if max(x) > min(x) else axes.spanning(x)
-
-
-def _series(panel: Panel, label: str, curve: CurveEstimate | Profile, look: Look, n: int) -> Group:
-    """Return a curve with its band and markers, and its numbers for the page's script."""
-    x, y = (curve.taus, curve.share) if isinstance(curve, Profile) else (curve.x, curve.estimate)
-    group = _line_group(panel, label, x, y, look.styles[label], n)
-    upper, lower = panel.points(x, curve.high), panel.points(x, curve.low)
-    if not len(upper):
-        return group
-    band = Fill([np.vstack([upper, lower[::-1]])], look.styles[label].ink, 0.16, css="band")
-    facts = {**group.facts, "low": _joined(curve.low), "high": _joined(curve.high)}
-    return Group((band, *group.marks), group.css, group.series, facts)
-
-
-def _line_group(
-    panel: Panel, label: str, x: Sequence[float], y: Sequence[float], style: palette.Style, n: int
-) -> Group:
-    places = panel.points(x, y)
-    marks = (
-        Stroke([places], style.ink, 1.6, style.dash, css="line"),
-        Dots(places[:: max(1, len(places) // 6)], style.marker, style.ink),
+def _layers(lead: Lead) -> pd.DataFrame:
+    """Return the shares of all algorithms, stacked from above: the first one's layer lies on top."""
+    shares = np.array(lead.probability_best)
+    tops = np.clip(1 - np.vstack([np.zeros_like(shares[:1]), np.cumsum(shares, axis=0)[:-1]]), 0, 1)
+    return _series(
+        (label, lead.x, share, np.clip(top - share, 0, 1).tolist(), top.tolist(), lead.n)
+        for label, share, top in zip(lead.labels, shares, tops, strict=True)
     )
-    return Group(marks, "series", style.place, _facts(label, x, y, n))
 
 
-def _facts(label: str, x: Sequence[float], y: Sequence[float | None], n: int) -> dict[str, str]:
-    return {"label": plain(label), "n": str(n), "xs": _joined(x), "ys": _joined(y)}
-
-
-def _joined(values: Iterable[float | None]) -> str:
-    return " ".join("" if value is None or not math.isfinite(value) else f"{value:.4g}" for value in values)
-
-
-def _runs_of(panel: Panel, curve: CurveEstimate, look: Look) -> Iterator[Mark]:
-    """Yield all of a curve's runs as thin lines in one path."""
-    if curve.runs:
-        style = look.styles[curve.label]
-        lines = [panel.points(curve.x, run) for run in curve.runs]
-        yield Group((Stroke(lines, style.ink, 0.5, alpha=0.35),), "thin", style.place, clip=panel.frame)
-
-
-def _whisker(
-    panel: Panel, y: float, value: Interval, style: palette.Style, *, hollow: bool = False
-) -> Iterator[Stroke | Dots]:
-    if not words.finite(value.estimate):
-        return
-    if words.finite(value.low) and words.finite(value.high):
-        ends = panel.across([value.low, value.high])
-        yield Stroke([np.column_stack([ends, [y, y]])], style.ink, 5.5, alpha=0.32)
-    at: Points = np.array([[float(panel.across([value.estimate])[0]), y]])
-    yield Dots(at, style.marker, style.ink, 5.5, hollow=hollow)
-
-
-def _staircase(panel: Panel, cell: CellEstimate, end: float, style: palette.Style) -> Group:
+def _staircase(cell: CellEstimate, end: float) -> pd.DataFrame:
+    """Return where each run arrives: a level is held until the next run gets there."""
     steps = sorted(step for step in cell.threshold.steps if step is not None)
     runs = len(cell.threshold.steps)
     share = [place / runs for place in range(len(steps) + 1)]
-    # Each level is held until the next run gets there.
-    x = [0.0, *(step for step in steps for _ in range(2)), end]
-    y = [level for level in share for _ in range(2)]
-    marks: list[Mark] = [Stroke([panel.points(x, y)], style.ink, 1.5, style.dash, css="line")]
-    if steps:
-        marks.append(Dots(panel.points(steps, share[1:]), style.marker, style.ink, 3.2))
-    facts = _facts(cell.label, [0.0, *steps, end], [*share, share[-1]], cell.threshold.n)
-    return Group(tuple(marks), "series", style.place, facts)
+    return _series([(cell.label, [0.0, *steps, end], [*share, share[-1]], (), (), cell.threshold.n)])
 
 
-def _level_line(panel: Panel, value: float | None, name: str) -> list[Mark]:
-    if not words.finite(value):
-        return []
-    y = float(panel.down([value])[0])
-    line = Stroke([np.array([[panel.left, y], [panel.right, y]])], MUTED, 0.7, (3, 2))
-    if name == "random":
-        return [line, Words(panel.right - 2, y + 0.95 * SIZE, name, MUTED, "end", 8)]
-    # Curves start below the target and end at it: there is room for its name where they start.
-    return [line, Words(panel.left + 3, y - 3, name, MUTED, size=8)]
-
-
-def _key(x: float, y: float, label: str, style: palette.Style) -> list[Mark]:
-    line = np.array([[x, y - 3], [x + 26, y - 3]])
-    return [
-        Stroke([line], style.ink, 1.6, style.dash),
-        Dots(np.array([[x + 13, y - 3]]), style.marker, style.ink, 5),
-        Words(x + 32, y, short(label)),
+def _whiskers(
+    columns: Mapping[str, Sequence[Interval]], labels: Sequence[str], names: Sequence[str], runs: Sequence[int]
+) -> tuple[Panel, ...]:
+    """Return a plot per column, with a row per algorithm in each."""
+    tips = [
+        f"{name}: {'; '.join(words.interval(values[place], 2) for values in columns.values())}"
+        for place, name in enumerate(names)
     ]
+    panels = []
+    for title, values in columns.items():
+        rows = zip(labels, names, values, runs, tips, strict=True)
+        frame = pd.DataFrame(
+            {"row": place, "name": name, "label": label, **_ends(value), "n": n, "open": False, "tip": tip}
+            for place, (label, name, value, n, tip) in enumerate(rows)
+        )
+        axis = spanning("", [*frame.estimate, *frame.low, *frame.high], pad=0.06)
+        panels.append(Panel("intervals", frame, axis, ROWS, title))
+    return tuple(panels)
+
+
+def _strip(row: int, line: PublishedVerdict, lines: Sequence[PublishedVerdict]) -> pd.DataFrame:
+    """Return one number's runs, and it itself as the row that is not `open`."""
+    alone = sum(other.label == line.label for other in lines) == 1
+    name = short(line.label if alone else f"{line.label}, {line.table}")
+    tip = f"{name}: published {words.number(line.published)}, our {line.n} runs {words.number(min(line.values))}"
+    low, high = (None, None) if line.theirs is None else (line.theirs.low, line.theirs.high)
+    shared = {"row": row, "name": name, "label": line.label, "other": line.verdict, "n": line.n}
+    tip = f"{tip} to {words.number(max(line.values))}: {line.verdict}"
+    points = [(value, None, None, True) for value in line.values] + [(line.published, low, high, False)]
+    return pd.DataFrame(
+        {**shared, "estimate": float(value), "low": _float(low), "high": _float(high), "open": hollow, "tip": tip}
+        for value, low, high, hollow in points
+    )
+
+
+def _ends(value: Interval) -> dict[str, float]:
+    return {"estimate": _float(value.estimate), "low": _float(value.low), "high": _float(value.high)}
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+# Axes and words.
+
+
+def _x_axis(kind: str, xs: Sequence[Sequence[float]], *, from_zero: bool) -> Axis:
+    """Return the x axis; seconds on a log axis where some algorithm is many times slower than another."""
+    positive = [value for x in xs for value in x if value > 0]
+    # Curves of one figure are compared by their ends; where all share their points, these points themselves.
+    compared = [max(x) for x in xs if x and max(x) > 0] if from_zero else positive
+    if kind == "seconds" and compared and max(compared) > _LOG_FROM * min(compared):
+        return spanning(f"{_AXES[kind]} (log scale)", positive, log=True)
+    low = 0.0 if from_zero else min(xs[0])
+    high = max(positive, default=1.0)
+    if high <= low:
+        return spanning(_AXES[kind], xs[0])
+    return Axis(_AXES[kind], low, high, percent=kind == "share")
 
 
 def _thin_axes(estimates: Estimates) -> frozenset[str]:
@@ -626,13 +584,6 @@ def _budget(estimates: Estimates, environment: str, cells: Sequence[CellEstimate
 
 def _labels(lines: Iterable[CurveEstimate | CellEstimate | Profile]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.label for line in lines))
-
-
-def short(label: str) -> str:
-    """Return a label for a figure, cut where it is too long."""
-    """Return a label, cut where it is too long for a figure."""
-    text = plain(label)
-    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
 
 
 def _runs(counts: Iterable[int]) -> str:

@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from bench.files import publish
 from bench.records import Estimates
-from bench.report import answers, figures, order, page, palette, png, published, svg, tables
+from bench.report import answers, drawing, figures, order, page, published, tables
 from bench.report.html import FILES
 from bench.report.table import FORMATS
 
-MOST_PNG = 60
-"""Figures up to which all are written as PNG too; beyond, only those over all environments are (SVG always are)."""
+MOST_FILES = 60
+"""Figures up to which all are written as files; beyond, only those over all environments (`bench plot` draws any)."""
 
 MOST_PRINTED = 1_000
 """Rows up to which a table is written in every format; a longer one, that nobody prints, as CSV alone."""
@@ -26,7 +26,7 @@ def write(
     folder: Path,
     *,
     trials: Path | None = None,
-    figure_formats: Sequence[str] = ("svg", "png"),
+    figure_formats: Sequence[str] = drawing.FORMATS,
     table_formats: Sequence[str] = ("csv", "md", "tex"),
 ) -> Path:
     """Write the report into `folder` (made where missing) and return the path of its `index.html`.
@@ -38,14 +38,14 @@ def write(
         estimates: what to show.
         folder: where to.
         trials: the folder that holds the trials' own folders; the page links to what lies there.
-        figure_formats: of svg, png.
+        figure_formats: of svg, png, pdf.
         table_formats: of csv, md, tex.
 
     Raises:
         ValueError: a format that is not one of these.
         WriteError: a file cannot be written.
     """
-    _check(figure_formats, ("svg", "png"))
+    _check(figure_formats, drawing.FORMATS)
     _check(table_formats, tuple(FORMATS))
     written = {name: tuple(paths) for name, paths in _write_tables(estimates, folder, table_formats)}
     plates = tuple(_write_figures(estimates, folder, figure_formats))
@@ -87,13 +87,13 @@ def _write_tables(estimates: Estimates, folder: Path, formats: Sequence[str]) ->
 
 
 def _write_figures(estimates: Estimates, folder: Path, formats: Sequence[str]) -> Iterator[page.Plate]:
-    pictures = list(page.pictures(estimates))
-    styles = palette.styles(order.labels(estimates))
-    many = len(pictures) > MOST_PNG
-    for picture in pictures:
-        left_out = {"png"} if many and picture.section.startswith("environment-") else set()
-        paths = tuple(f"figures/{picture.name}.{ending}" for ending in formats if ending not in left_out)
-        alone = figures.with_legend(picture, styles)
-        for path in paths:
-            publish(folder / path, svg.to_svg(alone) if path.endswith(".svg") else png.to_png(alone))
-        yield page.plate(picture, paths)
+    every, styles = list(figures.every(estimates)), order.styles(estimates)
+    many = len(every) > MOST_FILES
+    for figure in every:
+        wanted = () if many and figure.section.startswith("environment-") else formats
+        paths = tuple(f"figures/{figure.name}.{ending}" for ending in wanted)
+        if wanted:
+            alone = drawing.draw(figure, styles, legend=True)
+            for path, ending in zip(paths, wanted, strict=True):
+                publish(folder / path, drawing.to_bytes(alone, ending))
+        yield page.plate(figure, styles, paths)

@@ -8,8 +8,9 @@ from html import escape
 from urllib.parse import quote
 
 from bench.plain import plain
-from bench.report import palette, words
+from bench.report import words
 from bench.report.order import Places
+from bench.report.palette import Style
 from bench.report.table import Cell, Column, Table, letters
 
 NAMES = frozenset({"Algorithm", "A", "B", "Choose"})
@@ -41,20 +42,21 @@ def files(paths: Sequence[str]) -> str:
     return f'<span class="files">{links}</span>' if paths else ""
 
 
-def swatch(place: int) -> str:
+def swatch(look: Style) -> str:
     """Return the dot of an algorithm's colour."""
-    return f'<i class="swatch s{place % len(palette.LIGHT)}"></i>'
+    return f'<i class="swatch s{look.slot}"></i>'
 
 
-def packed(content: Table, folders: Mapping[str, str]) -> str:
+def packed(content: Table, folders: Mapping[str, str], places: Places) -> str:
     """Return the audit table's rows as JSON for the page's script, every value as the page shows it.
 
-    `[[group, algorithm, environment, folder, [[seed, ..., fingerprint, folder, files], ...]], ...]`: rows of one group
-    share algorithm, environment and the beginning of the folder's name, so that these are written once.
+    `[[group, colour, algorithm, environment, folder, [[seed, ..., fingerprint, folder, files], ...]], ...]`: rows of
+    one group share algorithm, environment and the beginning of the folder's name, so that these are written once.
 
     Args:
         content: the table of trials.
         folders: folder -> the files in it that the page links to, as letters (see `FILES`).
+        places: give each algorithm its colour.
     """
     found: dict[str, tuple[str, str, str, list[list[str]]]] = {}
     for group, shown in zip(content.groups, content.shown(), strict=True):
@@ -63,7 +65,8 @@ def packed(content: Table, folders: Mapping[str, str]) -> str:
         start = folder.removesuffix(ending)
         *_, common, rows = found.setdefault(group, (label, environment, start, []))
         rows.append([*values, "" if folder == common + ending else folder, folders.get(folder, "")])
-    text = json.dumps([[group, *rest] for group, rest in found.items()], ensure_ascii=False, separators=(",", ":"))
+    told = [[group, places.styles[rest[0]].slot, *rest] for group, rest in found.items()]
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     # Nothing inside may end the script element that holds it.
     return text.replace("<", "\\u003c")
 
@@ -110,8 +113,8 @@ def _attribute(name: str, value: str) -> str:
 
 
 def _cell(cell: Cell, column: Column, shown: str, mark: str, places: Places, *, head: bool) -> str:
-    place = places.algorithms.get(str(cell.value)) if column.name in NAMES else None
-    dot = "" if place is None else swatch(place)
+    look = places.styles.get(str(cell.value)) if column.name in NAMES else None
+    dot = "" if look is None else swatch(look)
     note = f'<sup title="{escape(cell.footnote)}">{mark}</sup>' if mark else ""
     inner = dot + _content(cell, shown) + note
     if head:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bench.records import AnalysisPlan, Estimates, TrialLine
+from bench.report import palette
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Places:
     algorithms: Mapping[str, int]
     environments: Mapping[str, int]
     listed: frozenset[str] = frozenset()
+    styles: Mapping[str, palette.Style] = field(default_factory=dict)
 
     def group(self, label: str, environment: str | None = None) -> str:
         """Return `2-0` for the third algorithm on the first environment, `2` for the algorithm on all."""
@@ -55,6 +57,11 @@ def labels(estimates: Estimates) -> tuple[str, ...]:
     )
 
 
+def styles(estimates: Estimates) -> dict[str, palette.Style]:
+    """Return how each algorithm looks."""
+    return palette.styles(labels(estimates), {line.label: line.algorithm for line in estimates.settings})
+
+
 def environments(estimates: Estimates) -> tuple[str, ...]:
     """Return every environment, in the order of the references, then of the cells and trials."""
     return _unique(
@@ -82,7 +89,7 @@ def trials(estimates: Estimates) -> tuple[TrialLine, ...]:
 
 def places(estimates: Estimates) -> Places:
     """Return where every algorithm and environment stands, looked up once for a whole table."""
-    found = Places(_numbered(labels(estimates)), _numbered(environments(estimates)))
+    found = Places(_numbered(labels(estimates)), _numbered(environments(estimates)), styles=styles(estimates))
     cells = {(line.label, line.environment) for line in estimates.trials}
     listed = {found.group(label, environment) for label, environment in cells}
     return replace(found, listed=frozenset(listed | {group.partition("-")[0] for group in listed}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.plain import plain
 from bench.records import Estimates, SettingsLine
-from bench.report import answers, figures, html, order, palette, published, strips, svg, tables, words
+from bench.report import answers, drawing, figures, html, order, palette, published, tables, words
 from bench.report.table import Table
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Plate:
     caption: str
     description: str
     svg: str
+    numbers: str
+    """What the page's script tells of it, as JSON."""
     wide: bool
     labels: tuple[str, ...]
     """The algorithms that need a legend."""
@@ -118,26 +121,25 @@ def style() -> Markup:
 
 def plates(estimates: Estimates) -> Iterator[Plate]:
     """Yield each figure as a page without files beside it needs it."""
-    for picture in pictures(estimates):
-        yield plate(picture, ())
+    styles = order.styles(estimates)
+    for figure in figures.every(estimates):
+        yield plate(figure, styles, ())
 
 
-def pictures(estimates: Estimates) -> Iterator[figures.Picture]:
-    """Yield each figure for which there is data, in reading order."""
-    yield from figures.every(estimates)
-    yield from strips.every(estimates.published, palette.styles(order.labels(estimates)))
-
-
-def plate(picture: figures.Picture, paths: Sequence[str]) -> Plate:
+def plate(figure: figures.Figure, styles: Mapping[str, palette.Style], paths: Sequence[str]) -> Plate:
     """Return one figure as the page needs it."""
+    drawn = drawing.draw(figure, styles)
+    numbers = json.dumps(drawing.numbers(drawn, styles), ensure_ascii=False, separators=(",", ":"))
     return Plate(
-        picture.name,
-        picture.section,
-        picture.caption,
-        picture.description,
-        svg.inline(picture.scene),
-        picture.wide,
-        picture.labels,
+        figure.name,
+        figure.section,
+        figure.caption,
+        figure.description,
+        drawing.inline(drawn),
+        # Nothing inside may end the script element that holds it.
+        numbers.replace("<", "\\u003c"),
+        figure.wide,
+        figure.labels,
         tuple(paths),
     )
 
@@ -303,25 +305,26 @@ def _trials(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
         return _Trials(_markup(html.table(content, at, mine, css="audit")), count, linked=linked)
     content = tables.trials(estimates)
     csv = next((path for path in mine if path.endswith(".csv")), "")
-    data = _markup(html.packed(content, stored.letters))
+    data = _markup(html.packed(content, stored.letters, at))
     return _Trials(_markup(html.frame(content, mine, css="audit")), count, data, stored.root, csv, linked)
 
 
 def _by_section(estimates: Estimates, plates: Iterable[Plate]) -> dict[str, Markup]:
     """Return each section's figures with their legend, as HTML."""
-    styles = palette.styles(order.labels(estimates))
+    styles = order.styles(estimates)
     sections: dict[str, list[Plate]] = {}
     for plate in plates:
         sections.setdefault(plate.section, []).append(plate)
-    return {name: drawn(mine, styles) for name, mine in sections.items()}
+    return {name: drawn(name, mine, styles) for name, mine in sections.items()}
 
 
-def drawn(plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> Markup:
-    """Return figures with their legend, as HTML."""
+def drawn(section: str, plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> Markup:
+    """Return a section's figures with their legend, as HTML."""
     labels = dict.fromkeys(label for plate in plates for label in plate.labels)
+    samples = {label: drawing.sample(styles[label], f"legend-{section}") for label in labels}
     keys = "".join(
-        f'<li data-series="{styles[label].place}">{svg.sample(styles[label])}{escape(plain(label))}</li>'
-        for label in labels
+        f'<li data-series="{styles[label].place}">{drawn}{escape(plain(label))}</li>'
+        for label, drawn in samples.items()
     )
     legend = f'<ul class="legend">{keys}</ul>\n' if keys else ""
     return _markup(f'{legend}<div class="figures">\n{"".join(map(_figure, plates))}</div>\n')
@@ -333,6 +336,7 @@ def _figure(plate: Plate) -> str:
         f'<figure id="figure-{plate.name}" class="{"wide" if plate.wide else "half"}">\n'
         f'<div class="scroll plot" role="region" tabindex="0" aria-label="Figure: {caption}">'
         f'<div role="img" aria-label="{caption} {description}">{plate.svg}</div></div>\n'
+        f'<script type="application/json" class="numbers">{plate.numbers}</script>\n'
         f"<figcaption>{caption} {html.files(plate.files)}</figcaption>\n</figure>\n"
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.records import STATISTICS, EvaluationPlan, Leaning, PublishedTable, PublishedVerdict
-from bench.report import palette, sheet, strips, words
+from bench.report import figures, palette, sheet, words
 from bench.report.order import Places
 from bench.report.published import JUDGED, headline, hours, judged, leaning, left_out, price, waiting, weak
 from bench.report.sheet import Section, Sheet
@@ -37,7 +37,7 @@ def write(
         headline(lines),
         (f"commit {table.commit}", f"measured {table.date}", f"{words.counted(table.runs, 'run')} a number"),
         tuple(_sections(table, lines, leaning(together), borrowed, made_with)),
-        Places({label: place for place, label in enumerate(_labels(lines))}, {}),
+        Places({}, {}, styles=palette.styles(_labels(lines))),
     )
     return sheet.write(page, folder)
 
@@ -67,7 +67,7 @@ def _sections(
         "Verdicts",
         [text for text in (weak(lines), together, told) if text],
         items=[*_deviations(lines), *same],
-        figures=tuple(strips.every(lines, palette.styles(_labels(lines)))),
+        figures=tuple(figures.published(lines)),
         tables=(found,) if found.rows else (),
     )
     if open_.rows:

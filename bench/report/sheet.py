@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.files import publish
 from bench.report import html, page
-from bench.report.figures import Picture
+from bench.report.figures import Figure
 from bench.report.order import Places
 from bench.report.table import FORMATS, Table
 
@@ -23,7 +23,7 @@ class Section:
     heading: str
     paragraphs: Sequence[str] = ()
     items: Sequence[str] = ()
-    figures: Sequence[Picture] = ()
+    figures: Sequence[Figure] = ()
     """With names in the figures: they get no legend."""
     tables: Sequence[Table] = ()
     folded: str = ""
@@ -64,7 +64,9 @@ def _page(sheet: Sheet) -> str:
     # Our own renderers have escaped what they return.
     jinja.filters["code"] = lambda text: Markup(_code(text))  # noqa: S704
     jinja.filters["table"] = lambda one: Markup(html.table(one, sheet.places, _paths(one)))  # noqa: S704
-    jinja.filters["drawn"] = lambda pictures: page.drawn([page.plate(one, ()) for one in pictures], {})
+    jinja.filters["drawn"] = lambda every: page.drawn(
+        "sheet", [page.plate(one, sheet.places.styles, ()) for one in every], sheet.places.styles
+    )
     return jinja.get_template("sheet.html").render(sheet=sheet, css=page.style())
 
 

@@ -78,7 +78,7 @@
   const unpacked = (data, table) => {
     const numeric = [...table.tHead.rows[0].cells].map((heading) => heading.classList.contains("number"));
     const root = data.dataset.root;
-    return JSON.parse(data.textContent).flatMap(([group, label, environment, start, rows]) =>
+    return JSON.parse(data.textContent).flatMap(([group, colour, label, environment, start, rows]) =>
       rows.map((values) => {
         const letters = values.at(-1);
         const folder = values.at(-2) || `${start}--seed-${values[0]}--${values.at(-3)}`;
@@ -87,7 +87,7 @@
           const row = document.createElement("tr");
           const head = cell("th", label);
           head.scope = "row";
-          head.prepend(cell("i", "", `swatch s${Number(group.split("-")[0]) % 8}`));
+          head.prepend(cell("i", "", `swatch s${colour}`));
           row.append(head, ...texts.slice(1).map((text, place) => cell("td", text, numeric[place + 1] ? "" : "w")));
           row.append(fileLinks(root, folder, letters));
           return row;
@@ -172,8 +172,7 @@
   const legends = [...document.querySelectorAll(".legend li")];
 
   const showSeries = () => {
-    const one = (series) => `figure svg [data-series="${series}"],figure svg [data-either~="${series}"]`;
-    hiding.textContent = [...hidden].map((series) => `${one(series)}{display:none}`).join("");
+    hiding.textContent = [...hidden].map((series) => `figure svg [id*="-s${series}-"]{display:none}`).join("");
     for (const item of legends) {
       item.firstElementChild.setAttribute("aria-pressed", String(!hidden.has(item.dataset.series)));
     }
@@ -193,7 +192,8 @@
   }
   if (legends.length) showSeries();
 
-  // Curves: the nearest point under the pointer, or the one that the arrow keys have reached, in words.
+  // Figures: the nearest point or row under the pointer, or the one that the arrow keys have reached, in words. What is
+  // told, and where it lies in the drawing, stands beside each figure as JSON.
 
   const tip = document.createElement("div");
   tip.className = "tip";
@@ -208,47 +208,15 @@
     return number.toLocaleString("en-US", shape).replace("-", MINUS);
   };
   const percent = (number) => `${Math.round(100 * number)} %`;
-  const isShare = (name) => name.startsWith("Share");
-  const numbers = (text) => (text ? text.split(" ").map((part) => (part === "" ? Number.NaN : Number(part))) : []);
-
-  const scaled = (text) => {
-    const [low, high, kind] = text.split(" ");
-    const turn = kind === "log" ? Math.log : (number) => number;
-    const [start, end] = [turn(Number(low)), turn(Number(high))];
-    return (number) => (turn(number) - start) / (end - start);
-  };
-
-  const readPanel = (element) => {
-    const [left, top, width, height] = numbers(element.dataset.frame);
-    const x = scaled(element.dataset.x);
-    const y = scaled(element.dataset.y);
-    const series = [...element.querySelectorAll(":scope > .series")].map((group) => {
-      const { ys, low, high, at, label, n } = group.dataset;
-      const xs = group.dataset.xs ?? element.dataset.xs;
-      const heights = numbers(at ?? ys);
-      const places = numbers(xs).map((value, index) => [
-        left + width * x(value),
-        top + height * (1 - y(heights[index])),
-      ]);
-      return { group, label, n, xs: numbers(xs), ys: numbers(ys), low: numbers(low), high: numbers(high), places };
-    });
-    return { element, left, top, width, height, series, xName: element.dataset.xName, yName: element.dataset.yName };
-  };
-
-  const known = new WeakMap();
-  const panelsOf = (plot) => {
-    if (!known.has(plot)) known.set(plot, [...plot.querySelectorAll(".panel")].map(readPanel));
-    return known.get(plot);
-  };
-  const isShown = (series) => !hidden.has(series.group.dataset.series);
+  const isShown = (one) => ![one.series].flat().some((series) => hidden.has(String(series)));
 
   const words = (panel, series, place) => {
-    const write = isShare(panel.yName) ? percent : spoken;
-    const [low, high] = [series.low[place], series.high[place]];
-    const interval = Number.isFinite(low) && Number.isFinite(high) ? ` [${write(low)}, ${write(high)}]` : "";
+    const write = panel.yShare ? percent : spoken;
+    const [low, high] = [series.low?.[place] ?? null, series.high?.[place] ?? null];
+    const interval = low !== null && high !== null ? ` [${write(low)}, ${write(high)}]` : "";
     const x = series.xs[place];
-    const where = isShare(panel.xName) ? percent(x) : spoken(x);
-    return [series.label, `${panel.yName}: ${write(series.ys[place])}${interval}`, `${panel.xName}: ${where}; n = ${series.n}`];
+    const where = panel.xShare ? percent(x) : spoken(x);
+    return [series.label, `${panel.y}: ${write(series.ys[place])}${interval}`, `${panel.x}: ${where}; n = ${series.n}`];
   };
 
   const clear = () => {
@@ -258,6 +226,11 @@
       lit.querySelector(".cursor")?.remove();
     }
     tip.hidden = true;
+  };
+
+  const light = (svg, gid) => {
+    svg.classList.add("lit");
+    for (const part of svg.querySelectorAll(`[id*="${gid}-"]`)) part.classList.add("lit");
   };
 
   const place = (x, y) => {
@@ -273,14 +246,12 @@
     tip.replaceChildren(...lines.map((line, index) => cell(index ? "span" : "strong", line)));
   };
 
-  const point = (plot, panel, series, index) => {
+  const point = (svg, panel, series, index) => {
     clear();
-    const svg = plot.querySelector("svg");
-    svg.classList.add("lit");
-    series.group.classList.add("lit");
-    const [x, y] = series.places[index];
+    light(svg, `-${panel.place}-s${series.series}`);
+    const [x, y] = [series.px[index], series.py[index]];
     const cursor = document.createElementNS(svg.namespaceURI, "circle");
-    for (const [name, number] of Object.entries({ cx: x, cy: y, r: 36 })) cursor.setAttribute(name, number);
+    for (const [name, number] of Object.entries({ cx: x, cy: y, r: 3.6 })) cursor.setAttribute(name, number);
     cursor.setAttribute("class", "cursor");
     svg.append(cursor);
     write(words(panel, series, index));
@@ -288,51 +259,57 @@
     place(spot.x, spot.y);
   };
 
+  const told = (series, index) => series.px[index] !== null && series.py[index] !== null;
+
   const nearest = (panel, at) => {
     let best = null;
     for (const series of panel.series.filter(isShown)) {
-      series.places.forEach(([x, y], index) => {
+      for (const index of series.xs.keys()) {
+        if (!told(series, index)) continue;
         // Along x counts more: one reads a curve at a place.
-        const far = Math.hypot(2 * (x - at.x), y - at.y);
-        if (Number.isFinite(far) && (!best || far < best.far)) best = { far, series, index };
-      });
+        const far = Math.hypot(2 * (series.px[index] - at.x), series.py[index] - at.y);
+        if (!best || far < best.far) best = { far, series, index };
+      }
     }
     return best;
   };
 
+  const AROUND = 6;
+  const holds = ({ frame: [left, top, width, height] }) => (at) =>
+    at.x > left - AROUND && at.x < left + width + AROUND && at.y > top - AROUND && at.y < top + height + AROUND;
+
   for (const plot of document.querySelectorAll(".plot")) {
     const svg = plot.querySelector("svg");
-    if (!svg) continue;
-    const hasSeries = svg.querySelector(".series") !== null;
+    const data = plot.parentElement.querySelector("script.numbers");
+    if (!svg || !data) continue;
+    const panels = JSON.parse(data.textContent).map((panel, index) => ({ ...panel, place: index }));
+    const curves = panels.filter((panel) => panel.series?.length);
     let spot = null;
 
     plot.addEventListener("pointermove", (event) => {
-      const row = event.target.closest?.("[data-tip]");
+      const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      // A row is told wherever one points along it, its name included.
+      const row = panels[0].rows?.filter(isShown).find(({ top, height }) => at.y >= top && at.y < top + height);
       if (row) {
         clear();
-        svg.classList.add("lit");
-        row.classList.add("lit");
-        write([row.dataset.tip]);
+        for (const panel of panels) light(svg, `-${panel.place}-s${row.series.join("-s")}-r${row.row}`);
+        write([row.tip]);
         return place(event.clientX, event.clientY);
       }
-      if (!hasSeries) return clear();
-      const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-      const inside = ({ left, top, width, height }) =>
-        at.x > left - 60 && at.x < left + width + 60 && at.y > top - 60 && at.y < top + height + 60;
-      const panel = panelsOf(plot).find(inside);
+      const panel = curves.find((one) => holds(one)(at));
       const found = panel && nearest(panel, at);
       if (!found) return clear();
       spot = { panel, series: found.series, index: found.index };
-      point(plot, panel, found.series, found.index);
+      point(svg, panel, found.series, found.index);
     });
     plot.addEventListener("pointerleave", clear);
     plot.addEventListener("blur", clear);
-    if (!hasSeries) continue;
+    if (!curves.length) continue;
 
-    const choices = () => panelsOf(plot).flatMap((panel) => panel.series.filter(isShown).map((series) => ({ panel, series })));
+    const choices = () => curves.flatMap((panel) => panel.series.filter(isShown).map((series) => ({ panel, series })));
     const first = () => {
       const [choice] = choices();
-      return choice && { ...choice, index: choice.series.places.length - 1 };
+      return choice && { ...choice, index: choice.series.xs.length - 1 };
     };
     const move = (along, across) => {
       const all = choices();
@@ -341,10 +318,10 @@
       if (now < 0) spot = first();
       else {
         const next = all[(now + across + all.length) % all.length];
-        const last = next.series.places.length - 1;
+        const last = next.series.xs.length - 1;
         spot = { ...next, index: Math.min(Math.max(spot.index + along, 0), last) };
       }
-      point(plot, spot.panel, spot.series, spot.index);
+      if (told(spot.series, spot.index)) point(svg, spot.panel, spot.series, spot.index);
     };
     const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     plot.setAttribute("aria-describedby", "keys");
