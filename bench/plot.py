@@ -7,7 +7,7 @@ generator may be given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,11 @@ def interquartile_means(frames: Frames, *, ax: Axes | None = None, rng: np.rando
     lines = []
     for label, tasks in _tasks(frames).items():
         value = iqm_interval(tasks, _counts(tasks, generator))
-        lines.append(Aggregate(label, len(tasks), min(map(len, tasks)), value, *[Interval(None)] * 3, None))
+        lines.append(
+            Aggregate(
+                label, len(tasks), min(map(len, tasks)), value, Interval(None), Interval(None), Interval(None), None
+            )
+        )
     whole = figures.aggregates(lines, _LEVEL)
     return _drawn(figures.only(whole, 0), frames, ax)
 
@@ -173,5 +177,5 @@ def _curve(
     )  # fmt: skip
 
 
-def _known(values: Floats) -> Sequence[float | None]:
+def _known(values: Floats) -> tuple[float | None, ...]:
     return tuple(float(value) if words.finite(value) else None for value in values)

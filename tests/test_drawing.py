@@ -199,17 +199,18 @@ def test_every_mark_has_its_algorithms_colour(drawn: dict[str, Drawn], estimates
                 )
                 if found is None or (found[2].endswith("dots") and "published" in (artist.get_gid() or "")):
                     continue
-                ink = artist.get_color() if isinstance(artist, Line2D) else _ink(artist)
-                assert to_hex(ink) == colours[int(found[1])], artist.get_gid()
+                assert isinstance(artist, Line2D | LineCollection | PolyCollection)
+                assert _ink(artist) == colours[int(found[1])], artist.get_gid()
                 seen.add(found[2].rpartition("-")[2])
     assert seen == {"line", "band", "runs", "layer", "dots", "interval"}
 
 
-def _ink(artist: object) -> tuple[float, ...]:
-    if isinstance(artist, LineCollection):
-        return tuple(artist.get_edgecolor()[0])  # type: ignore[index] # an array
-    assert isinstance(artist, PolyCollection)
-    return tuple(artist.get_facecolor()[0])  # type: ignore[index] # an array
+def _ink(artist: Line2D | LineCollection | PolyCollection) -> str:
+    """Return an artist's colour without its transparency, as `#rrggbb`."""
+    if isinstance(artist, Line2D):
+        return to_hex(str(artist.get_color()))
+    colours = artist.get_edgecolor() if isinstance(artist, LineCollection) else artist.get_facecolor()
+    return to_hex(np.asarray(colours)[0])
 
 
 def test_thin_lines_are_the_runs_and_those_far_off_leave_the_plot(estimates: Estimates) -> None:

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.lines import Line2D
 
 import bench
 from bench.errors import BenchError
@@ -15,24 +16,26 @@ mpl.use("Agg")
 
 def _frames() -> dict[str, pd.DataFrame]:
     """Return four runs of two algorithms on two environments: ppo's scores are 0.1 to 0.4, dqn's one higher."""
-    trials = [
-        {"label": label, "algorithm": label, "environment": name, "seed": seed, "budget": 200, "state": "done",
-         "score": base + 0.1 * (seed + 1)}
-        for label, base in (("ppo", 0.0), ("dqn", 1.0)) for name in ("E", "F") for seed in range(4)
-    ]  # fmt: skip
-    points = [
-        {**trial, "point": point, "steps": 100 * (point + 1), "mean_return": 10.0 * trial["score"] * (point + 1),
-         "score": trial["score"] * (point + 1) / 2}
-        for trial in trials for point in range(2)
-    ]  # fmt: skip
-    return {"trials": pd.DataFrame(trials), "points": pd.DataFrame(points)}
+    runs = [(label, name, seed) for label in ("ppo", "dqn") for name in ("E", "F") for seed in range(4)]
+    trials = pd.DataFrame(runs, columns=["label", "environment", "seed"]).assign(budget=200, state="done")
+    trials = trials.assign(algorithm=trials.label, score=0.1 * (trials.seed + 1) + (trials.label == "dqn"))
+    points = trials.merge(pd.DataFrame({"point": [0, 1]}), how="cross")
+    done = points.point + 1
+    return {
+        "trials": trials,
+        "points": points.assign(steps=100 * done, mean_return=10 * points.score * done, score=points.score * done / 2),
+    }
+
+
+def _drawn(line: Line2D) -> list[list[float]]:
+    return [[float(x), float(y)] for x, y in np.asarray(line.get_xydata())]
 
 
 def test_a_learning_curve_of_an_environment_is_the_interquartile_mean_of_its_runs() -> None:
     ax = bench.plot.learning_curves(_frames(), environment="E")
     ppo = ax.lines[0]
     # Of 1, 2, 3, 4 the middle half is 2 and 3; at the end of training all returns have doubled.
-    np.testing.assert_allclose(ppo.get_xydata(), [[100, 2.5], [200, 5.0]])
+    assert _drawn(ppo) == [[100, pytest.approx(2.5)], [200, pytest.approx(5.0)]]
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["ppo", "dqn"]
@@ -40,30 +43,31 @@ def test_a_learning_curve_of_an_environment_is_the_interquartile_mean_of_its_run
 
 def test_pooled_curves_stand_over_the_share_of_the_budget() -> None:
     ax = bench.plot.learning_curves(_frames())
-    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[0.5, 0.625], [1.0, 1.25]])
+    assert _drawn(ax.lines[1]) == [[0.5, pytest.approx(0.625)], [1.0, pytest.approx(1.25)]]
 
 
 def test_interquartile_means_are_those_of_the_runs_and_are_drawn_on_the_axes_given() -> None:
     figure, ax = mpl.pyplot.subplots()
     assert bench.plot.interquartile_means(_frames(), ax=ax) is ax
-    assert [line.get_xdata()[0] for line in ax.lines] == pytest.approx([0.25, 1.25])  # type: ignore[index] # an array
+    assert [_drawn(line)[0][0] for line in ax.lines] == pytest.approx([0.25, 1.25])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["ppo", "dqn"]
     mpl.pyplot.close(figure)
 
 
 def test_a_failed_run_counts_as_the_random_policy() -> None:
     frames = _frames()
-    failed = frames["trials"].index[(frames["trials"].label == "ppo") & (frames["trials"].seed == 3)]
-    frames["trials"].loc[failed, ["state", "score"]] = ["failed", np.nan]
+    failed = (frames["trials"].label == "ppo") & (frames["trials"].seed == 3)
+    frames["trials"]["state"] = np.where(failed, "failed", "done")
+    frames["trials"]["score"] = np.where(failed, np.nan, frames["trials"].score)
     # 0, 0.1, 0.2, 0.3: the middle half is 0.1 and 0.2.
     ax = bench.plot.interquartile_means(frames)
-    assert ax.lines[0].get_xdata()[0] == pytest.approx(0.15)  # type: ignore[index] # an array
+    assert _drawn(ax.lines[0])[0][0] == pytest.approx(0.15)
 
 
 def test_every_run_of_one_lies_above_every_run_of_the_other() -> None:
     ax = bench.plot.pairwise(_frames())
     (dot,) = [line for line in ax.lines if (line.get_gid() or "").endswith("dots")]
-    assert dot.get_xdata()[0] == 0  # type: ignore[index] # an array
+    assert _drawn(dot)[0][0] == 0
 
 
 def test_a_profile_falls_from_all_runs_to_none() -> None:

@@ -42,7 +42,7 @@ _BESIDE = 16.0
 _NAMED_FROM = 0.22
 """Share of the height from which a layer carries its algorithm's name."""
 _MOST_MARKERS = 6
-_RC = {
+_RC: dict[Any, Any] = {
     "axes.edgecolor": NEUTRALS["muted"],
     "axes.grid": True,
     "axes.labelcolor": NEUTRALS["ink"],
@@ -161,6 +161,8 @@ def _lines(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str, **mor
     labels = list(dict.fromkeys(sound.label))
     if not labels:
         return []
+    # `""` is seaborn's word for a solid line; its stubs know none.
+    dashes: Any = {label: styles[label].dash or "" for label in labels}
     before = len(ax.lines)
     sns.lineplot(
         sound,
@@ -171,7 +173,7 @@ def _lines(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str, **mor
         hue_order=labels,
         style_order=labels,
         palette={label: styles[label].colour for label in labels},
-        dashes={label: styles[label].dash or "" for label in labels},
+        dashes=dashes,
         markers={label: styles[label].marker for label in labels},
         estimator=None,
         errorbar=None,

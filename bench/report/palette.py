@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 NEUTRALS = {"ink": "#1d2126", "muted": "#5c626b", "rule": "#d9d7d0", "paper": "#ffffff"}
@@ -74,11 +75,11 @@ def styles(labels: Sequence[str], algorithms: Mapping[str, str] | None = None) -
     # Other colours first: a line of its own beside a colour of its own is easier to follow than either alone.
     for label in labels:
         if label not in turns:
-            turns[label] = _free(turns.values())
+            turns[label] = _free(set(turns.values()))
     return {label: Style(place, turns[label]) for place, label in enumerate(labels)}
 
 
-def _free(taken: Sequence[int]) -> int:
+def _free(taken: AbstractSet[int]) -> int:
     used = {turn % len(LIGHT) for turn in taken}
     return next(
         turn
