@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -12,6 +17,24 @@ import bench
 from bench.errors import BenchError
 
 mpl.use("Agg")
+
+SUITE = """
+name: bandits
+seeds: 4
+evaluation: {points: 3, episodes: 2, final_episodes: 4}
+algorithms: [q_learning, random]
+environments:
+  bench/Bandit-v0: {steps: 200}
+"""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plot")
+    (folder / "bandits.yaml").write_text(SUITE)
+    done = _bench("run", "bandits.yaml", "--no-report", "--quiet", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "results" / "bandits"
 
 
 def _frames() -> dict[str, pd.DataFrame]:
@@ -89,3 +112,33 @@ def test_what_cannot_be_drawn_is_said() -> None:
 
 def test_dir_shows_what_there_is() -> None:
     assert {"load", "plot"} <= set(dir(bench))
+
+
+def _bench(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench.cli", *words]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
+
+
+def test_a_figure_for_a_paper_is_as_wide_as_its_column(results: Path, tmp_path: Path) -> None:
+    done = _bench("plot", str(results), "--figure", "learning", "--out", "fig.pdf", "--width", "3.25", folder=tmp_path)
+    assert done.stdout.split() == ["fig.pdf"], done.stderr
+    # A page of 3.25 inches, in points.
+    assert re.search(rb"/MediaBox \[ ?0 0 234 ", (tmp_path / "fig.pdf").read_bytes())
+
+
+def test_an_environments_name_means_its_curve(results: Path, tmp_path: Path) -> None:
+    done = _bench("plot", str(results), "--figure", "bench/Bandit-v0", "--out", "fig.svg", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Bandit-v0: return (IQM)" in (tmp_path / "fig.svg").read_text()
+
+
+def test_a_figure_that_is_not_there_is_refused_with_those_that_are(results: Path, tmp_path: Path) -> None:
+    done = _bench("plot", str(results), "--figure", "learnin", "--out", "fig.pdf", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "bench: there is no figure 'learnin'; did you mean 'learning'?\n",
+    )
+    done = _bench("plot", str(results), "--figure", "learning", "--out", "fig.gif", folder=tmp_path)
+    assert done.returncode == 2
+    assert "figures are written as svg, png, pdf" in done.stderr
+    assert "pairwise" in _bench("plot", str(results), folder=tmp_path).stdout

@@ -28,6 +28,7 @@ from bench.cli.asking import (
 from bench.cli.compare import compare
 from bench.cli.entry import INTERRUPTED
 from bench.cli.importing import import_
+from bench.cli.plotting import plot
 from bench.cli.reproduce import reproduce
 from bench.cli.showing import play, video
 from bench.cli.starting import init, say_version
@@ -332,6 +333,7 @@ app.command()(init)
 app.command()(play)
 app.command()(video)
 app.command()(compare)
+app.command()(plot)
 app.command()(which)
 app.command("import")(import_)
 app.command()(reproduce)
