@@ -26,7 +26,7 @@ from bench.imports.table import read_table
 from bench.pipeline import estimates, open_experiment
 from bench.pipeline.importing import Imported, import_source
 from bench.records import Failure
-from bench.report import write as write_page
+from bench.report.folder import write as write_page
 
 DAY = date(2026, 1, 2)
 

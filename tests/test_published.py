@@ -600,12 +600,16 @@ def _table() -> PublishedTable:
 
 
 def _record(trial: Trial) -> Record:
-    points = np.array([[1.0, 3.0], [3.0, 5.0], [2.0, 4.0]])
-    flat = np.zeros(3)
+    plan = trial.evaluation
+    # However many points there are, the last three are the same.
+    turn = np.arange(-plan.points, 0) % 3
+    points = np.array([np.resize(row, plan.episodes) for row in np.array([[1.0, 3.0], [3.0, 5.0], [2.0, 4.0]])[turn]])
+    steps, flat = np.arange(1, plan.points + 1) * 200 // plan.points, np.zeros(plan.points)
+    training, final = np.array([np.nan, 6.0, 7.0])[turn], np.resize([9.0, 11.0], plan.final_episodes)
     return Record(
         trial=trial,
-        curve=Curve(np.array([60, 120, 200]), flat, flat, points, np.ones((3, 2), np.int64), np.array([np.nan, 6, 7])),
-        final=Final(200, np.array([9.0, 11.0]), np.ones(2, np.int64)),
+        curve=Curve(steps, flat, flat, points, np.ones(points.shape, np.int64), training),
+        final=Final(200, final, np.ones(final.shape, np.int64)),
         timings={"wall": 1.0},
         resources={},
         provenance={},

@@ -590,7 +590,7 @@ def test_many_trials_are_data_for_the_script_with_a_way_around_it(stored: tuple[
         ("1-0", "</script>", "CartPole-v1", 150),
         ("1-1", "</script>", "Acrobot-v1", 150),
     ]
-    start, first = data[0][3], data[0][4][0]
+    start, first = data[0][4], data[0][5][0]
     assert f"{start}--seed-{first[0]}--{first[-3]}" == name
     assert first[-2:] == ["", "fl"]
 
