@@ -284,12 +284,12 @@ def test_dark_and_light_turn_text_paper_and_figures_over(tab: Open) -> None:
     seen = {}
     for scheme in ("light", "dark"):
         page = tab("usual", scheme=scheme)
-        look = "getComputedStyle(document.querySelector('{}')).{}"
+        look = "getComputedStyle(document.querySelector(`{}`)).{}"
         seen[scheme] = [
             page.ask(look.format("body", "backgroundColor")),
             page.ask(look.format("body", "color")),
-            page.ask(look.format("figure svg text.muted", "fill")),
-            page.ask(look.format("figure svg .s0", "color")),
+            page.ask(look.format('figure svg text[style*="--muted"]', "fill")),
+            page.ask(look.format('figure svg [id$="-s0-line"] path', "stroke")),
         ]
     # --paper, --ink, --muted of the style sheet, and the first colour of each palette.
     assert seen["light"] == ["rgb(253, 253, 251)", "rgb(29, 33, 38)", "rgb(92, 98, 107)", "rgb(0, 114, 178)"]
@@ -407,7 +407,7 @@ def test_a_trial_of_the_published_results_leads_to_its_files(tab: Open) -> None:
     assert all(file.is_file() for file in files)
 
 
-_HIDDEN = "[...document.querySelectorAll('figure svg [data-series=\"{}\"]')].map((g) => getComputedStyle(g).display)"
+_HIDDEN = "[...document.querySelectorAll('figure svg [id*=\"-s{}-\"]')].map((g) => getComputedStyle(g).display)"
 
 
 def test_a_legends_button_hides_its_algorithm_in_every_figure_and_shows_it_again(tab: Open) -> None:
@@ -439,10 +439,10 @@ def test_pointing_at_a_curve_tells_its_value_interval_and_n(tab: Open) -> None:
     # The last point of the plot's right edge, where PPO's curve ends.
     page.point(
         f"(() => {{ const svg = {plot}.querySelector('svg');"
-        " const panel = svg.querySelector('.panel'); const [left, top, width, height] = panel.dataset.frame.split(' ');"
-        " const [low, high] = panel.dataset.y.split(' ').map(Number);"
-        f" const y = Number(top) + height * (1 - ({curve.estimate[-1]} - low) / (high - low));"
-        " const spot = new DOMPoint(Number(left) + Number(width), y).matrixTransform(svg.getScreenCTM());"
+        f" const [panel] = JSON.parse({plot}.parentElement.querySelector('script.numbers').textContent);"
+        " const [left, top, width, height] = panel.frame;"
+        " const series = panel.series.find(({label}) => label === 'PPO');"
+        " const spot = new DOMPoint(left + width, series.py.at(-1)).matrixTransform(svg.getScreenCTM());"
         " return [spot.x, spot.y]; })()"
     )
     told = page.ask("[...document.querySelectorAll('.tip > *')].map((line) => line.textContent)")
@@ -454,7 +454,8 @@ def test_pointing_at_a_curve_tells_its_value_interval_and_n(tab: Open) -> None:
         f"Return: {curve.estimate[-1]:.1f} [{low:.1f}, {high:.1f}]",
         "Environment steps: 100,000; n = 10",
     ]
-    assert page.ask(f"{plot}.querySelectorAll('.series.lit').length") == 1
+    lit = page.ask(f"[...{plot}.querySelectorAll('svg .lit')].map((part) => part.id.split('-').at(-1)).sort()")
+    assert lit == ["band", "line", "runs"]
     page.point("[2, 2]")
     assert page.ask("document.querySelector('.tip').hidden")
 

@@ -26,7 +26,7 @@ def write(
     folder: Path,
     *,
     trials: Path | None = None,
-    figure_formats: Sequence[str] = drawing.FORMATS,
+    figure_formats: Sequence[str] = ("svg", "png"),
     table_formats: Sequence[str] = ("csv", "md", "tex"),
 ) -> Path:
     """Write the report into `folder` (made where missing) and return the path of its `index.html`.
@@ -38,7 +38,7 @@ def write(
         estimates: what to show.
         folder: where to.
         trials: the folder that holds the trials' own folders; the page links to what lies there.
-        figure_formats: of svg, png, pdf.
+        figure_formats: of svg, png, pdf (whose fonts cost three times what a PNG does; `bench plot` writes single ones).
         table_formats: of csv, md, tex.
 
     Raises:
