@@ -176,6 +176,8 @@ def test_every_interval_and_mark_of_a_row_lies_where_its_frame_says(
         assert ax.get_ylim() == (len(rows) - 0.5, -0.5)
         if ax.yaxis.get_tick_params()["labelleft"]:
             assert [text.get_text() for text in ax.get_yticklabels()] == rows.name.tolist()
+            marks = [text.get_gid() for text in ax.get_yticklabels()]
+            assert [mark.rpartition("-r")[2] for mark in marks if mark] == [f"{row}-left" for row in rows.row]
 
 
 def test_an_axis_reaches_as_far_and_is_spaced_as_it_says(drawn: dict[str, Drawn]) -> None:

@@ -147,6 +147,7 @@ def on_axes(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str, *, f
     elif not first:
         ax.tick_params(labelleft=False)
     _headings(panel, ax)
+    _mark_names(panel, ax, styles, name)
     ax.set_xlabel(panel.x.name, labelpad=3)
     ax.set_ylabel("")
     return ax
@@ -368,7 +369,19 @@ def _headings(panel: Panel, ax: Axes) -> None:
                     ha="right", color=NEUTRALS["muted"])  # fmt: skip
     for _, line in _rows(panel).iterrows() if "other" in panel.frame.columns else ():
         ax.annotate(line.other, (1, line.row), (6, 0), xycoords=("axes fraction", "data"),
-                    textcoords="offset points", va="center")  # fmt: skip
+                    textcoords="offset points", va="center", gid="other")  # fmt: skip
+
+
+def _mark_names(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
+    """Give the words at both ends of a row the row's `gid`, so that they come and go with it."""
+    if not _has_rows(panel):
+        return
+    rows = [line for _, line in _rows(panel).iterrows()]
+    others = [text for text in ax.texts if text.get_gid() == "other"]
+    # Of plots that share their rows' names, the first alone shows them.
+    for side, texts in (("left", ax.get_yticklabels()), ("right", others)):
+        for line, text in zip(rows, texts, strict=False):
+            text.set_gid(f"{_row_gid(line, styles, name)}-{side}")
 
 
 def compact(value: float) -> str:
@@ -493,7 +506,7 @@ def inline(drawn: Drawn) -> str:
         text = re.sub(idle, "", text, flags=re.DOTALL)
     text = text.replace("xlink:href", "href")
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
-    text = re.sub(r"\s*\n\s*", " ", text)
+    text = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", text))
     for colour, name in _VARIABLES.items():
         text = text.replace(colour, f"var(--{name})")
     return text.strip()

@@ -38,7 +38,7 @@ def write(
         estimates: what to show.
         folder: where to.
         trials: the folder that holds the trials' own folders; the page links to what lies there.
-        figure_formats: of svg, png, pdf (whose fonts cost three times what a PNG does; `bench plot` writes single ones).
+        figure_formats: of svg, png, pdf (dear for its fonts; `bench plot` writes single ones).
         table_formats: of csv, md, tex.
 
     Raises:
