@@ -1,7 +1,10 @@
 """What all tests share."""
 
 import os
+import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # Shared machines are slow now and then: a test fails for what it finds, never for how long it took.
@@ -11,3 +14,14 @@ settings.load_profile("bench")
 # Before any test imports a numerical library: several test processes run side by side.
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Give back what signals do: a command run in this process is deaf to them at its end, and so would be its children."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        if handler is not None:
+            signal.signal(number, handler)
