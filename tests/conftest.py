@@ -18,7 +18,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """Give back what signals do: a command run in this process is deaf to them at its end, and so would be its children."""
+    """Give back what signals do: a command run in this process is deaf at its end, and so would its children be."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM)
     before = {number: signal.getsignal(number) for number in numbers}
     yield
