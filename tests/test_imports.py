@@ -75,7 +75,12 @@ def zoo_run(folder: Path, seed: int, returns: list[list[float]]) -> None:
     (folder / "CartPole-v1" / "config.yml").write_text(CONFIG)
     (folder / "CartPole-v1" / "args.yml").write_text(ARGUMENTS.format(seed=seed))
     steps = 50 * (1 + np.arange(len(returns)))
-    np.savez(folder / "evaluations.npz", timesteps=steps, results=np.array(returns), ep_lengths=np.array(returns, int))
+    np.savez(
+        folder / "evaluations.npz",
+        timesteps=steps,
+        results=np.array(returns),
+        ep_lengths=np.abs(np.array(returns, int)),
+    )
 
 
 def zoo(tmp_path: Path, runs: int = 2) -> Path:

@@ -461,6 +461,20 @@ def test_an_import_writes_over_nothing_that_it_cannot_read(tmp_path: Path) -> No
     assert kept_record.with_name("trial.json.unreadable").read_text() == "{"
 
 
+def test_an_import_keeps_nothing_that_could_not_be_read_again(tmp_path: Path) -> None:
+    steps = np.array([500, 1000])
+    for name, lengths in (("below", [[9], [-9]]), ("fine", [[9], [9]])):
+        (folder := tmp_path / "logs" / "ppo" / f"{name}__CartPole-v1").mkdir(parents=True)
+        np.savez(
+            folder / "evaluations.npz", timesteps=steps, results=[[len(name)], [20.0]], ep_lengths=np.array(lengths)
+        )
+    hints = ("--algorithm", "ppo", "--environment", "CartPole-v1", "--results", tmp_path / "results")
+    words = ("import", tmp_path / "logs", *hints)
+    output = told(*words, code=1)
+    assert "curve.lengths.1.0: input should be greater than or equal to 0, not -9" in output
+    assert len(bench.load(tmp_path / "results" / "logs")["trials"]) == 1
+
+
 LOOKS = {
     "protocol": 1,
     "design": {

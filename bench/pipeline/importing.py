@@ -106,6 +106,9 @@ def import_source(
     existing = list(store.outcomes())
     day = (today or date.today()).isoformat()  # noqa: DTZ011 - the day of whoever imports
     prepared, refused = outcomes(finding.runs, existing, hints, day, " (imported)" if own else "")
+    reasons = [stored.doubts(one.outcome) if one.new else "" for one in prepared]
+    refused += [Refusal(one.run.place, reason) for one, reason in zip(prepared, reasons, strict=True) if reason]
+    prepared = [one for one, reason in zip(prepared, reasons, strict=True) if not reason]
     if hints.label in {one.trial.label for one in existing if not imported(one)}:
         raise BenchError(f"--label {hints.label!r} is what own trials of {store.root} are called; choose another")
     environments = {run.environment for run in finding.runs}

@@ -26,13 +26,14 @@ import numpy as np
 from bench.errors import HindranceError, StoreError, hindering
 from bench.files import replace, sweep, write_into
 from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Task, Traits, Trial, Unreadable
+from bench.store import schema
 from bench.store.journal import journal
 from bench.store.loading import load
 from bench.store.locks import LOCK, claim, has_locks
 from bench.store.reading import DONE, FAILED, read, read_one
 from bench.store.survey import Survey, folders, state, survey
 
-__all__ = ["Store", "Survey", "claim", "is_done", "keep", "read", "set_aside"]
+__all__ = ["Store", "Survey", "claim", "doubts", "is_done", "keep", "read", "set_aside"]
 LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
 INSPECTED = "inspected.json"
 
@@ -190,6 +191,18 @@ def set_aside(folder: Path) -> None:
 def _rename(path: Path) -> None:
     names = (path.with_name(f"{path.name}.unreadable{f'-{number}' if number else ''}") for number in count())
     path.rename(next(name for name in names if not os.path.lexists(name)))
+
+
+def doubts(outcome: Outcome) -> str:
+    """Return why nobody could read an outcome of someone else's making, were it kept; empty where all is well."""
+    try:
+        if isinstance(outcome, Record):
+            schema.record(_as_data(outcome))
+        else:
+            schema.failure({"protocol": PROTOCOL, **asdict(outcome)})
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def keep(record: Record, folder: Path) -> None:
