@@ -466,7 +466,10 @@ def test_an_import_keeps_nothing_that_could_not_be_read_again(tmp_path: Path) ->
     for name, lengths in (("below", [[9], [-9]]), ("fine", [[9], [9]])):
         (folder := tmp_path / "logs" / "ppo" / f"{name}__CartPole-v1").mkdir(parents=True)
         np.savez(
-            folder / "evaluations.npz", timesteps=steps, results=[[len(name)], [20.0]], ep_lengths=np.array(lengths)
+            folder / "evaluations.npz",
+            timesteps=steps,
+            results=np.array([[len(name)], [20.0]]),
+            ep_lengths=np.array(lengths),
         )
     hints = ("--algorithm", "ppo", "--environment", "CartPole-v1", "--results", tmp_path / "results")
     words = ("import", tmp_path / "logs", *hints)
