@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -210,12 +212,15 @@ class _Course:
         """Run the jobs; keep failures, tell everything, and tidy what was started and came to nothing."""
         from bench.runner.jobs import Ended, Started  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-        started = {}
-        with closing(self._executor.events(jobs)) as events:
-            for event in events:
-                if isinstance(event, Started):
-                    started[event.job.trial.fingerprint] = event.job.trial
-                self._tell(self._kept(event) if isinstance(event, Ended) else event)
+        started, output = {}, sys.stdout
+        try:
+            with closing(self._executor.events(jobs)) as events:
+                for event in events:
+                    if isinstance(event, Started):
+                        started[event.job.trial.fingerprint] = event.job.trial
+                    self._tell(self._kept(event) if isinstance(event, Ended) else event)
+        finally:
+            sys.stdout = output
         for trial in started.values():
             self._store.tidy(trial)
 
@@ -251,6 +256,8 @@ class _Course:
             # A pipe's reader has gone, and with it who asked for the run. Other trouble with the output, a full disk
             # say, costs words and no work; of a terminal that is closed a signal tells, unless `nohup` asked for none.
             self._unheard = True
+            # What could not be written waits in the stream; the next process to be started would flush it, and fail.
+            sys.stdout = io.StringIO()
             if isinstance(error, BrokenPipeError):
                 self.closed = True
                 self._executor.stop()
