@@ -113,7 +113,7 @@ def installed(distributions: Iterable[str]) -> dict[str, str]:
 
 @cache
 def _installed(distribution: str) -> str:
-    # Kept, because a plan asks for every trial and the answer takes a millisecond of reading metadata.
+    # Kept, because a plan asks for every cell and the answer takes a millisecond of reading metadata.
     try:
         # A local label (+cpu, +cu130) names the build, not the code: it is recorded elsewhere.
         return version(distribution).partition("+")[0]

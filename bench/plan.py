@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import Any
 
@@ -100,15 +100,12 @@ def plan(
         raise SuiteError([Complaint(suite.path or suite.name, "no trial is left to run", _reasons(skips))])
     if why := too_large(len(numbers), len(chosen), suite.analysis.resamples):
         raise SuiteError([Complaint(suite.path or suite.name if seeds is None else "--seeds", why)])
-    trials = [_trial(pair, suite, seed) for pair in chosen for seed in numbers]
-    known = {pair.cell: pair.traits for pair in chosen}
+    first = {pair.cell: _trial(pair, suite, numbers[0]) for pair in chosen}
+    expected = {pair.cell: expected_seconds(first[pair.cell], pair.traits) for pair in chosen}
     # The longest first, so that no worker is left alone with it at the end.
-    trials.sort(
-        key=lambda trial: (
-            -expected_seconds(trial, known[trial.label, trial.environment]),
-            trial.seed,
-            trial.label,
-        )
+    trials = sorted(
+        (replace(one, seed=seed) for one in first.values() for seed in numbers),
+        key=lambda trial: (-expected[trial.label, trial.environment], trial.seed, trial.label),
     )
     return Plan(tuple(trials), tuple(skips), tuple(_warnings(suite, chosen, trials, len(numbers))))
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,12 @@ IMPORTED = "imported:"
 FAILURE_KINDS = ("exception", "killed", "exited", "timeout", "out_of_memory", "diverged", "lost_node")
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
+
+
 def digest(value: object) -> str:
     """Return the first 12 hexadecimal digits of the SHA-256 of `value` as canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Trial:
             "environment": self.environment,
             "environment_kwargs": dict(self.environment_kwargs),
             "steps": self.steps,
-            "evaluation": _given(self.evaluation),
+            "evaluation": dict(_given(self.evaluation)),
             "versions": dict(self.versions),
         }
 
@@ -94,7 +97,8 @@ class Trial:
 _PLANNED = tuple(one.name for one in fields(EvaluationPlan))
 
 
-def _given(evaluation: EvaluationPlan) -> dict[str, Any]:
+@cache
+def _given(evaluation: EvaluationPlan) -> Mapping[str, Any]:
     """Return the plan without what it leaves to the harness: fingerprints from before there was a choice hold."""
     values = ((name, getattr(evaluation, name)) for name in _PLANNED)
     return {name: value for name, value in values if value is not None}
