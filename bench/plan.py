@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import Any
 
 from bench import catalog, hyperparameters
-from bench.catalog import Algorithm, Environment, catalogued, did_you_mean
+from bench.catalog import Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
 from bench.limits import MOST_SEEDS, too_large
 from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Trial
@@ -331,8 +331,7 @@ def _uncovered(pair: _Pair) -> Iterable[str]:
         pair.algorithm.algorithm,
         pair.environment.environment,
     )
-    has_any = hyperparameters.accepted(name) != frozenset()
-    if has_any and not hyperparameters.covers(chosen, name, environment):
+    if pair.entry.settings != {} and not hyperparameters.covers(chosen, name, environment):
         yield (
             f"{pair.algorithm.label} on {environment}: the set {chosen!r} has no entry, so the library's defaults are "
             "used; it is not compared on equal terms with tuned algorithms"
@@ -348,14 +347,15 @@ def _unfit(trial: Trial) -> Iterable[str]:
     """Yield what in the settings defeats the budget."""
     cell, settings = f"{trial.label} on {trial.environment}", trial.hyperparameters
     environments = settings.get("n_envs", 1)
-    speed = _SPEEDS.get(trial.algorithm)
-    if speed and speed.rollout:
-        rollout = settings.get("n_steps", speed.rollout) * environments
+    known = catalog.algorithms().get(trial.algorithm)
+    if known and known.rollout:
+        rollout = settings.get("n_steps", known.rollout) * environments
         if rollout > trial.steps:
             yield f"{cell}: one rollout takes {rollout:,} steps, more than the budget of {trial.steps:,}"
-    if speed and speed.replay:
-        if _warm_up(settings) >= trial.steps:
-            yield f"{cell}: learning starts after {_warm_up(settings):,} steps, the budget is {trial.steps:,}"
+    if known and known.replays:
+        warm_up = _warm_up(known, settings)
+        if warm_up >= trial.steps:
+            yield f"{cell}: learning starts after {warm_up:,} steps, the budget is {trial.steps:,}"
         if environments > 1 and settings.get("gradient_steps", 1) != -1:
             yield (
                 f"{cell}: with {environments} environments one call of train_freq covers {environments} steps, so it "
@@ -372,73 +372,7 @@ def _same(trials: Iterable[Trial]) -> Iterable[str]:
             yield f"{' and '.join(same)} are the same configuration on {environment}: their runs are the same runs"
 
 
-@dataclass(frozen=True, slots=True)
-class _Speed:
-    """Seconds on one core, for the first estimate of an algorithm's cost."""
-
-    act: float
-    """Per step of the (vector) environment."""
-    update: float
-    """Per gradient step."""
-    updates: Callable[[Mapping[str, Any]], float] = lambda _: 0.0
-    """Gradient steps per environment step, from the settings."""
-    rollout: int = 0
-    """The library's default `n_steps`, for algorithms that collect rollouts of fixed length."""
-    replay: bool = False
-    policy_mb: float = 0.2
-
-
-def _epochs(epochs: int, batch: int) -> Callable[[Mapping[str, Any]], float]:
-    return lambda settings: settings.get("n_epochs", epochs) / settings.get("batch_size", batch)
-
-
-def _once(steps: int) -> Callable[[Mapping[str, Any]], float]:
-    return lambda settings: 1 / (settings.get("n_steps", steps) * settings.get("n_envs", 1))
-
-
-def _replayed(every: int) -> Callable[[Mapping[str, Any]], float]:
-    def updates(settings: Mapping[str, Any]) -> float:
-        often, done = settings.get("train_freq", every), settings.get("gradient_steps", 1)
-        # An update per episode, or as many updates as steps: either comes to about one per step.
-        if isinstance(often, list) or done == -1:
-            return 1.0
-        return float(done / (often * settings.get("n_envs", 1)))
-
-    return updates
-
-
-def _quantile_updates(settings: Mapping[str, Any]) -> float:
-    """Count an update by what it costs: the loss compares every pair of quantiles, of which 180,000 double the cost."""
-    policy = settings.get("policy_kwargs")
-    quantiles = policy.get("n_quantiles") if isinstance(policy, Mapping) else None
-    pairs: float = settings.get("batch_size", 32) * (quantiles if isinstance(quantiles, int) else 200) ** 2
-    return _replayed(4)(settings) * (1 + pairs / 180_000)
-
-
-# Orders of magnitude from one pinned core of a 2020s server (stable-baselines3 2.9, torch on the CPU): acting takes a
-# fraction of a millisecond, a small update a millisecond or two, an update of two 256x256 critics over ten.
-# Measured records replace them wherever there are any (`measured`).
-_SPEEDS: Mapping[str, _Speed] = {
-    "random": _Speed(5e-6, 0.0, policy_mb=0.0),
-    "q_learning": _Speed(2.5e-5, 0.0, policy_mb=0.01),
-    "softmax_reinforce": _Speed(4.5e-5, 0.0, policy_mb=0.01),
-    "reinforce": _Speed(4e-4, 2e-3, lambda settings: settings.get("value_epochs", 10) / 256),
-    "a2c": _Speed(4e-4, 1.7e-3, _once(5), rollout=5),
-    "ppo": _Speed(4e-4, 1.5e-3, _epochs(10, 64), rollout=2048),
-    "maskable_ppo": _Speed(5e-4, 1.5e-3, _epochs(10, 64), rollout=2048),
-    "ppo_lstm": _Speed(1e-3, 2e-2, _epochs(10, 128), rollout=128, policy_mb=2.0),
-    "trpo": _Speed(4e-4, 1.5e-3, lambda settings: settings.get("n_critic_updates", 10) / 128, rollout=2048),
-    "ars": _Speed(2e-4, 0.0, policy_mb=0.02),
-    "dqn": _Speed(1.5e-4, 1.6e-3, _replayed(4), replay=True, policy_mb=1.2),
-    "dqn_mse": _Speed(1.5e-4, 1.6e-3, _replayed(4), replay=True, policy_mb=1.2),
-    "qrdqn": _Speed(1.5e-4, 1.8e-3, _quantile_updates, replay=True, policy_mb=1.5),
-    "ddpg": _Speed(2e-4, 9e-3, _replayed(1), replay=True, policy_mb=4.0),
-    "td3": _Speed(2e-4, 1.3e-2, _replayed(1), replay=True, policy_mb=5.0),
-    "sac": _Speed(3e-4, 1.3e-2, _replayed(1), replay=True, policy_mb=5.0),
-    "tqc": _Speed(3e-4, 1.8e-2, _replayed(1), replay=True, policy_mb=5.0),
-    "crossq": _Speed(4e-4, 2.5e-2, _replayed(1), replay=True, policy_mb=5.0),
-}
-_UNKNOWN_SPEED = _Speed(3e-4, 1e-3, lambda _: 1.0)
+_UNKNOWN_SPEED = Speed(3e-4, 1e-3, lambda _: 1.0)
 _UNKNOWN_EPISODE = 200
 _UNKNOWN_STEPPING = 10_000.0
 _RECORD_MB = 0.05
@@ -452,9 +386,10 @@ def expected_seconds(trial: Trial, environment: Environment | None = None) -> fl
     """
     traits = environment or catalog.environments().get(trial.environment)
     stepping = 1 / (traits.steps_per_second if traits else _UNKNOWN_STEPPING)
-    speed, settings = _SPEEDS.get(trial.algorithm, _UNKNOWN_SPEED), trial.hyperparameters
+    known = catalog.algorithms().get(trial.algorithm)
+    speed, settings = _speed(known), {**(known.defaults if known else {}), **trial.hyperparameters}
     training = stepping + speed.act / settings.get("n_envs", 1)
-    learning = max(0, trial.steps - _warm_up(settings)) if speed.replay else trial.steps
+    learning = max(0, trial.steps - _warm_up(known, settings)) if known and known.replays else trial.steps
     # Evaluation steps several episodes side by side, so acting costs them less than a training step.
     evaluating = stepping + speed.act / min(trial.evaluation.episodes, 10)
     updating = learning * speed.updates(settings) * speed.update
@@ -466,9 +401,13 @@ def slow_after(expected: float) -> float:
     return max(SLOW_SECONDS, SLOW_FACTOR * expected)
 
 
-def _warm_up(settings: Mapping[str, Any]) -> int:
-    """Return the steps that fill the replay buffer before the first update; stable-baselines3's default is 100."""
-    return int(settings.get("learning_starts", 100))
+def _speed(algorithm: Algorithm | None) -> Speed:
+    return algorithm.speed if algorithm and algorithm.speed else _UNKNOWN_SPEED
+
+
+def _warm_up(algorithm: Algorithm, settings: Mapping[str, Any]) -> int:
+    """Return the steps that fill the replay buffer before the first update."""
+    return int(settings.get("learning_starts", algorithm.defaults.get("learning_starts", 0)))
 
 
 def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
@@ -501,5 +440,5 @@ def cost(
         steps += trial.steps
         evaluation_steps += _evaluation_steps(trial, traits)
         seconds[cell] += measured.get(cell) or correction * expected_seconds(trial, traits)
-        disk += _RECORD_MB + _SPEEDS.get(trial.algorithm, _UNKNOWN_SPEED).policy_mb
+        disk += _RECORD_MB + _speed(catalog.algorithms().get(trial.algorithm)).policy_mb
     return Cost(steps, evaluation_steps, dict(seconds), disk)

@@ -11,9 +11,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from bench import hyperparameters
-from bench.catalog import algorithms, environments, find_algorithm, load
+from bench.catalog import SETTINGS, algorithms, environments, find_algorithm, load
 from bench.errors import CatalogError
-from bench.hyperparameters.values import checked, literal, schedule
+from bench.hyperparameters.values import CHECKS, checked, literal, schedule
 
 # What the harness sets itself, and what takes Python objects.
 NOT_OFFERED = {
@@ -43,21 +43,39 @@ ENTRIES = [
 def test_accepted_names_are_the_constructors(name: str) -> None:
     parameters = set(inspect.signature(load(find_algorithm(name).implementation).__init__).parameters)
     noise = {"noise_type", "noise_std"} if "action_noise" in parameters else set()
-    assert hyperparameters.accepted(name) == frozenset((parameters - NOT_OFFERED) | noise | VOCABULARY)
+    assert set(find_algorithm(name).settings or ()) == (parameters - NOT_OFFERED) | noise | VOCABULARY
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_defaults_of_the_catalogue_are_the_constructors(name: str) -> None:
+    parameters = inspect.signature(load(find_algorithm(name).implementation).__init__).parameters
+    told = find_algorithm(name).defaults
+    assert told == {setting: parameters[setting].default for setting in told}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_a_rollout_of_fixed_length_is_one_that_the_constructor_asks_for(name: str) -> None:
+    entry = find_algorithm(name)
+    steps = inspect.signature(load(entry.implementation).__init__).parameters.get("n_steps")
+    # In off-policy algorithms `n_steps` counts the rewards of a target.
+    assert entry.rollout == (steps.default if steps and entry.on_policy else None)
 
 
 @pytest.mark.parametrize(
     ("name", "settings"), [("q_learning", "QLearningSettings"), ("softmax_reinforce", "SoftmaxReinforceSettings")]
 )
 def test_accepted_names_are_the_fields_of_the_tabular_learners(name: str, settings: str) -> None:
-    assert hyperparameters.accepted(name) == frozenset(
-        field.name for field in fields(load(f"bench.algorithms.tabular:{settings}"))
-    )
+    names = {field.name for field in fields(load(f"bench.algorithms.tabular:{settings}"))}
+    assert set(find_algorithm(name).settings or ()) == names
 
 
 def test_every_algorithm_of_the_catalogue_has_its_names() -> None:
-    assert [name for name in algorithms() if hyperparameters.accepted(name) is None] == []
-    assert hyperparameters.accepted("somebody_elses") is None
+    assert [name for name, entry in algorithms().items() if entry.settings is None] == []
+
+
+def test_every_kind_of_value_in_the_catalogue_can_be_read() -> None:
+    kinds = {kind for entry in algorithms().values() for kind in (entry.settings or {}).values()}
+    assert kinds | set(SETTINGS.values()) == set(CHECKS)
 
 
 def test_there_are_two_sets() -> None:
@@ -66,8 +84,7 @@ def test_there_are_two_sets() -> None:
 
 def test_every_entry_names_what_exists_and_passes_its_own_check() -> None:
     for algorithm, environment, settings in ENTRIES:
-        accepted = hyperparameters.accepted(algorithm)
-        assert accepted is not None
+        accepted = find_algorithm(algorithm).settings or {}
         assert environment in environments()
         for name, value in settings.items():
             assert name == "tuned_for_steps" or name in accepted, (algorithm, environment, name)

@@ -28,6 +28,7 @@ from scipy.special import stdtrit
 from bench import hyperparameters, published
 from bench.analysis.interval import FEWEST_RUNS, mean_interval
 from bench.analysis.scores import Cell, Run
+from bench.catalog import algorithms
 from bench.records import (
     EvaluationPlan,
     Interval,
@@ -49,8 +50,6 @@ _REACH, _REACH_IF_TIED = 5.0, 2.0
 _FEWEST_NUMBERS = 5
 _THEIRS = -1
 """Stands for the published run among our seeds."""
-_ROLLOUT = {"a2c": 5, "ppo": 2048, "trpo": 2048}
-"""Steps of one environment in a rollout, where the settings do not say: stable-baselines3's defaults."""
 _NEGLIGIBLE = 100
 """Updates of which one more or less is not worth a budget of its own."""
 _DRAWS = 20_000
@@ -259,7 +258,7 @@ def budget(table: PublishedTable, cell: PublishedCell) -> int:
     training stops at the budget, and nothing is learned from part of a rollout. Where that is more than one update in
     a hundred, the budget is rounded up to whole rollouts.
     """
-    each = _ROLLOUT.get(cell.algorithm)
+    each = known.rollout if (known := algorithms().get(cell.algorithm)) else None
     if not table.whole_rollouts or each is None:
         return cell.steps
     settings = wanted(table, cell)

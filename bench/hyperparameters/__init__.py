@@ -15,9 +15,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from bench.catalog import algorithms
 from bench.errors import CatalogError
-
-_NAMES_FILE = "names.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Part:
 def sets() -> tuple[str, ...]:
     """Return the names of all sets, sorted."""
     found = (entry.name for entry in files(__name__).iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml") and name != _NAMES_FILE))
+    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
 
 
 @cache
@@ -76,7 +75,8 @@ def resolve(set_name: str, algorithm: str, environment: str) -> tuple[dict[str, 
     Raises:
         CatalogError: no such set.
     """
-    if accepted(algorithm) == frozenset():
+    known = algorithms().get(algorithm)
+    if known and known.settings == {}:
         return {}, "no hyperparameters"
     for part in parts(set_name):
         entry = part.entries.get(algorithm, {}).get(environment)
@@ -86,17 +86,6 @@ def resolve(set_name: str, algorithm: str, environment: str) -> tuple[dict[str, 
         if part.complete:
             return {}, f"{part.source}, {part.version}"
     return {}, f"library defaults: set {set_name!r} has no entry for {algorithm} on {environment}"
-
-
-@cache
-def accepted(algorithm: str) -> frozenset[str] | None:
-    """Return the hyperparameter names an algorithm accepts; None when that is not known (a plug-in)."""
-    names = _yaml(_NAMES_FILE)
-    if algorithm in names["alone"]:
-        return frozenset(names["alone"][algorithm])
-    if algorithm in names["algorithms"]:
-        return frozenset(names["algorithms"][algorithm]) | frozenset(names["vocabulary"])
-    return None
 
 
 def _provenance(part: Part, tuned_for_steps: int | None) -> str:

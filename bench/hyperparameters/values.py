@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bench.catalog import SETTINGS, algorithms
 from bench.limits import MOST_STEPS
 
 
@@ -20,8 +21,9 @@ def checked(algorithm: str, name: str, value: Any) -> Any:
     Raises:
         ValueError: the value cannot be meant; the message says what is wanted.
     """
-    kind = _KINDS.get(f"{algorithm}.{name}") or _KINDS.get(name)
-    return kind(value) if kind else value
+    entry = algorithms().get(algorithm)
+    kinds = entry.settings if entry and entry.settings else SETTINGS
+    return CHECKS[kinds.get(name, SETTINGS.get(name, ""))](value)
 
 
 def schedule(text: str) -> float:
@@ -225,68 +227,32 @@ def _env_wrapper(value: Any) -> Any:
 
 _BUFFER_FLAGS = {"handle_timeout_termination"}
 """What stable-baselines3's replay buffer takes beyond arguments of its own in the algorithm's constructor."""
-_SHARE = _between(0, 1)
-_KINDS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(
-        (
-            "n_steps",
-            "batch_size",
-            "n_epochs",
-            "buffer_size",
-            "target_update_interval",
-            "policy_delay",
-            "n_delta",
-            "n_critic_updates",
-            "cg_max_steps",
-            "line_search_max_iter",
-            "sub_sampling_factor",
-            "n_eval_episodes",
-            "episodes_per_update",
-            "value_batch_size",
-            "steps_per_pass",
-        ),
-        _whole(1),
-    ),
+CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "count": _whole(1),
+    "optional count": _optional(_whole(1)),
+    "count or none": _whole(0),
+    "count or -1": _whole(-1),
     # Environments and frames that one process holds at the same time.
-    **dict.fromkeys(("n_envs", "frame_stack"), _whole(1, 1_000)),
-    **dict.fromkeys(("gamma", "gae_lambda", "tau"), _SHARE),
-    **dict.fromkeys(("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"), _SHARE),
-    **dict.fromkeys(("vf_coef", "noise_std", "target_policy_noise", "target_noise_clip"), _between(0, math.inf)),
-    **dict.fromkeys(
-        (
-            "use_sde",
-            "use_sde_at_warmup",
-            "use_rms_prop",
-            "normalize_advantage",
-            "optimize_memory_usage",
-            "zero_policy",
-            "normalize_returns",
-            "gamma_power",
-            "bootstrap_truncated",
-        ),
-        _flag,
-    ),
-    **dict.fromkeys(("clip_range", "delta_std"), _positive_or_schedule),
-    "learning_rate": _learning_rate,
-    "clip_range_vf": _optional(_positive_or_schedule),
-    "target_kl": _optional(_between(0, math.inf)),
-    "max_grad_norm": _optional(_between(0, math.inf)),
-    "n_top": _optional(_whole(1)),
-    "learning_starts": _whole(0),
-    "value_epochs": _whole(0),
-    "top_quantiles_to_drop_per_net": _whole(0),
-    "sde_sample_freq": _whole(-1),
-    "gradient_steps": _gradient_steps,
-    "train_freq": _train_freq,
-    "ent_coef": _entropy,
-    "normalize": _normalize,
-    "noise_type": _one_of("normal", "ornstein-uhlenbeck"),
-    "reinforce.baseline": _one_of("none", "mean", "value"),
-    "softmax_reinforce.baseline": _one_of("none", "mean"),
-    "value_learning_rate": _optional(_positive),
-    "policy": _text,
-    "policy_kwargs": _policy_kwargs,
-    "replay_buffer_kwargs": _replay_buffer_kwargs,
-    "env_wrapper": _env_wrapper,
+    "copies": _whole(1, 1_000),
+    "gradient steps": _gradient_steps,
+    "frequency": _train_freq,
+    "share": _between(0, 1),
+    "amount": _between(0, math.inf),
+    "optional amount": _optional(_between(0, math.inf)),
+    "optional step size": _optional(_positive),
+    "flag": _flag,
+    "schedule": _positive_or_schedule,
+    "finite schedule": _learning_rate,
+    "optional schedule": _optional(_positive_or_schedule),
+    "entropy": _entropy,
+    "name": _text,
+    "noise": _one_of("normal", "ornstein-uhlenbeck"),
+    "none, mean or value": _one_of("none", "mean", "value"),
+    "none or mean": _one_of("none", "mean"),
+    "normalisation": _normalize,
+    "policy keywords": _policy_kwargs,
+    "buffer keywords": _replay_buffer_kwargs,
+    "wrappers": _env_wrapper,
+    "": lambda value: value,
 }
-"""What each name means wherever it occurs, or for one algorithm alone; any other name is passed on as it is."""
+"""Kind of value, as the catalogue names it -> what reads it."""

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeGuard
 
 from bench import catalog, hyperparameters
-from bench.catalog import did_you_mean
+from bench.catalog import algorithms, did_you_mean
 from bench.hyperparameters.values import checked
 from bench.limits import MOST_CELLS, MOST_PLAYED, MOST_POINTS, MOST_RESAMPLES, MOST_SEEDS, too_large
 from bench.records import Task
@@ -77,7 +77,8 @@ def _judge_set(document: Document, where: Place, name: Any) -> None:
 
 
 def _judge_overrides(document: Document, where: Place, algorithm: str, given: Mapping[str, Any]) -> None:
-    accepted = hyperparameters.accepted(algorithm)
+    known = algorithms().get(algorithm)
+    accepted = known.settings if known else None
     for name, value in given.items():
         if name == "set":
             continue

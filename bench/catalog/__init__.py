@@ -1,0 +1,170 @@
+"""Name in, catalogue entry out: which algorithms and environments there are, what they accept, where their code lives.
+
+Nothing here imports a learning library: an entry names its code as `module:attribute`, and whoever needs it loads it.
+Third parties add entries through the entry points `bench.algorithms` and `bench.environments`; each is checked when
+it is registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import Any, TypeVar
+
+from bench.catalog.algorithms import ALGORITHMS, SETTINGS
+from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Environment, Speed
+from bench.catalog.environments import ENVIRONMENTS
+from bench.errors import CatalogError
+from bench.records import Task
+
+__all__ = [
+    "ACTION_KINDS",
+    "OBSERVATION_KINDS",
+    "SETTINGS",
+    "Algorithm",
+    "Environment",
+    "Speed",
+    "algorithms",
+    "catalogued",
+    "did_you_mean",
+    "environments",
+    "find_algorithm",
+    "installed",
+    "load",
+    "mismatch",
+    "suggest",
+]
+
+_COMPOSITE = (
+    "composite observations (a tuple, a nested dictionary, text, ...): "
+    "`env_wrapper: gymnasium.wrappers.FlattenObservation` makes one array of most"
+)
+
+
+def suggest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` was probably meant to be, or None."""
+    folded = {entry.casefold(): entry for entry in known}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?` or an empty string."""
+    guess = suggest(name, known)
+    return f"did you mean {guess!r}?" if guess else ""
+
+
+def load(target: str) -> Any:
+    """Import and return what `module:attribute` names.
+
+    Raises:
+        CatalogError: the module or the attribute does not exist.
+    """
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise CatalogError(f"{target!r} cannot be loaded: {error}") from error
+
+
+def installed(distributions: Iterable[str]) -> dict[str, str]:
+    """Return the public version of each distribution (`absent` where not installed); imports none of them."""
+    return {name: _installed(name) for name in distributions}
+
+
+@cache
+def _installed(distribution: str) -> str:
+    # Kept, because a plan asks for every cell and the answer takes a millisecond of reading metadata.
+    try:
+        # A local label (+cpu, +cu130) names the build, not the code: it is recorded elsewhere.
+        return version(distribution).partition("+")[0]
+    except PackageNotFoundError:
+        return "absent"
+
+
+E = TypeVar("E", Algorithm, Environment)
+
+
+@cache
+def algorithms() -> Mapping[str, Algorithm]:
+    """Return every algorithm by name, plug-ins included."""
+    return _with_plugins("bench.algorithms", Algorithm, {entry.name: entry for entry in ALGORITHMS})
+
+
+@cache
+def environments() -> Mapping[str, Environment]:
+    """Return every environment the catalogue describes, plug-ins included; other ids are inspected when needed."""
+    return _with_plugins("bench.environments", Environment, {entry.id: entry for entry in ENVIRONMENTS})
+
+
+def find_algorithm(name: str) -> Algorithm:
+    """Return the algorithm called `name`.
+
+    Raises:
+        CatalogError: no such algorithm; the message suggests one.
+    """
+    known = algorithms()
+    if name not in known:
+        hint = did_you_mean(name, known) or "`bench list algorithms` shows all"
+        raise CatalogError(f"algorithm {name!r} is not known; {hint}")
+    return known[name]
+
+
+def catalogued(task: Task) -> Environment:
+    """Return what the catalogue knows of a task: of an environment with arguments or wrappers, only about its cost."""
+    known = environments().get(task.environment)
+    if known is None:
+        return Environment(task.environment, "", "", None, None)
+    return known if task.plain else replace(known, actions="", observations="", horizon=None, reference=None)
+
+
+def mismatch(algorithm: Algorithm, environment: Environment) -> str:
+    """Return why the algorithm cannot be trained on the environment, or an empty string.
+
+    What is not known of the environment stands in nobody's way.
+    """
+    if not environment.actions:
+        return ""
+    for what, accepted, offered in (
+        ("actions", algorithm.actions, environment.actions),
+        ("observations", algorithm.observations, environment.observations),
+    ):
+        if offered == "composite" and offered not in accepted:
+            wants = f"{algorithm.name} wants arrays, or a flat dictionary of them"
+            return f"{wants}, {environment.id} has {_COMPOSITE}"
+        if offered not in accepted:
+            return f"{algorithm.name} wants {' or '.join(sorted(accepted))} {what}, {environment.id} has {offered} ones"
+    if algorithm.needs_masks and not environment.masks:
+        return f"{algorithm.name} wants action masks, {environment.id} offers none"
+    return ""
+
+
+def _with_plugins(group: str, kind: type[E], known: dict[str, E]) -> Mapping[str, E]:
+    for point in entry_points(group=group):
+        place = f"plug-in {point.name!r} ({point.value})"
+        try:
+            entry = point.load()
+        except Exception as error:
+            # Whatever somebody else's module raises must not end in a traceback of ours.
+            raise CatalogError(f"{place}: cannot be loaded: {type(error).__name__}: {error}") from error
+        name = _checked(entry, kind, place, known)
+        known[name] = entry
+    return known
+
+
+def _checked(entry: object, kind: type[Algorithm | Environment], place: str, known: Mapping[str, object]) -> str:
+    if not isinstance(entry, kind):
+        raise CatalogError(f"{place}: is {type(entry).__name__}, not bench.catalog.{kind.__name__}")
+    name = entry.name if isinstance(entry, Algorithm) else entry.id
+    if name in known:
+        raise CatalogError(f"{place}: the name {name!r} is taken; choose another")
+    actions = entry.actions if isinstance(entry, Algorithm) else frozenset({entry.actions})
+    observations = entry.observations if isinstance(entry, Algorithm) else frozenset({entry.observations})
+    for kinds, allowed, what in ((actions, ACTION_KINDS, "action"), (observations, OBSERVATION_KINDS, "observation")):
+        if unknown := kinds - allowed:
+            raise CatalogError(f"{place}: unknown {what} kind {min(unknown)!r}; one of {', '.join(sorted(allowed))}")
+    return name

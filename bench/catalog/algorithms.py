@@ -1,0 +1,344 @@
+"""What an algorithm is, in one place: what it accepts, what it costs, and where its code lives.
+
+Tests hold names and defaults of the settings against the constructors of the installed classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Speed
+
+_EVERY_ACTION = ACTION_KINDS
+_ARRAYS = OBSERVATION_KINDS - {"composite"}
+_FLAT = frozenset({"vector", "discrete"})
+_DISCRETE = frozenset({"discrete"})
+_CONTINUOUS = frozenset({"continuous"})
+_SB3 = ("stable-baselines3", "torch")
+
+KINDS: Mapping[str, str] = {
+    "count": "n_steps batch_size n_epochs buffer_size target_update_interval policy_delay n_delta n_critic_updates "
+    "cg_max_steps line_search_max_iter sub_sampling_factor n_eval_episodes episodes_per_update value_batch_size "
+    "steps_per_pass",
+    "optional count": "n_top",
+    "count or none": "learning_starts value_epochs top_quantiles_to_drop_per_net",
+    "count or -1": "sde_sample_freq",
+    "copies": "n_envs frame_stack",
+    "gradient steps": "gradient_steps",
+    "frequency": "train_freq",
+    "share": "gamma gae_lambda tau exploration_fraction exploration_initial_eps exploration_final_eps",
+    "amount": "vf_coef noise_std target_policy_noise target_noise_clip",
+    "optional amount": "target_kl max_grad_norm",
+    "optional step size": "value_learning_rate",
+    "flag": "use_sde use_sde_at_warmup use_rms_prop normalize_advantage optimize_memory_usage zero_policy "
+    "normalize_returns gamma_power bootstrap_truncated",
+    "schedule": "clip_range delta_std",
+    "finite schedule": "learning_rate",
+    "optional schedule": "clip_range_vf",
+    "entropy": "ent_coef",
+    "name": "policy",
+    "noise": "noise_type",
+    "normalisation": "normalize",
+    "policy keywords": "policy_kwargs",
+    "buffer keywords": "replay_buffer_kwargs",
+    "wrappers": "env_wrapper",
+}
+"""Kind of value -> names of settings that mean it wherever they occur; any other name's value is passed on as it is."""
+SETTINGS: Mapping[str, str] = {name: kind for kind, names in KINDS.items() for name in names.split()}
+"""Name of a setting -> kind of its value (see `bench.hyperparameters.values`)."""
+
+
+def _settings(*names: str, **own: str) -> dict[str, str]:
+    """Return names, several to a text, with their kinds; `own` are kinds that only this algorithm means."""
+    return {name: SETTINGS.get(name, "") for text in names for name in text.split()} | own
+
+
+# Words of RL Zoo about the training environments; every algorithm that trains through stable-baselines3 takes them.
+_TRAINED = "n_envs normalize frame_stack env_wrapper"
+# Constructor arguments. Left out are those the harness sets itself (env, seed, device, verbose, logging) and those that
+# take Python objects (rollout_buffer_class; action_noise, whose place noise_type and noise_std take, as in RL Zoo).
+_ROLLOUTS = f"{_TRAINED} policy policy_kwargs learning_rate n_steps gamma gae_lambda normalize_advantage"
+_EXPLORING = "use_sde sde_sample_freq"
+_CLIPPED = f"{_ROLLOUTS} batch_size n_epochs clip_range clip_range_vf ent_coef vf_coef max_grad_norm target_kl"
+_REPLAYED = (
+    f"{_TRAINED} policy policy_kwargs learning_rate buffer_size learning_starts batch_size gamma train_freq "
+    "gradient_steps optimize_memory_usage replay_buffer_class replay_buffer_kwargs n_steps"
+)
+_VALUES = (
+    f"{_REPLAYED} tau target_update_interval exploration_fraction exploration_initial_eps exploration_final_eps "
+    "max_grad_norm"
+)
+_CRITICS = f"{_REPLAYED} noise_type noise_std"
+_SOFT = f"{_CRITICS} ent_coef target_entropy {_EXPLORING} use_sde_at_warmup"
+
+
+def _epochs(settings: Mapping[str, Any]) -> float:
+    return float(settings["n_epochs"] / settings["batch_size"])
+
+
+def _once(settings: Mapping[str, Any]) -> float:
+    return float(1 / (settings["n_steps"] * settings.get("n_envs", 1)))
+
+
+def _replayed(settings: Mapping[str, Any]) -> float:
+    often, done = settings["train_freq"], settings["gradient_steps"]
+    # An update per episode, or as many updates as steps: either comes to about one per step.
+    if isinstance(often, list) or done == -1:
+        return 1.0
+    return float(done / (often * settings.get("n_envs", 1)))
+
+
+def _quantiles(settings: Mapping[str, Any]) -> float:
+    """Count an update by what it costs: the loss compares every pair of quantiles, of which 180,000 double the cost."""
+    policy = settings.get("policy_kwargs")
+    quantiles = policy.get("n_quantiles") if isinstance(policy, Mapping) else None
+    pairs: float = settings["batch_size"] * (quantiles if isinstance(quantiles, int) else 200) ** 2
+    return _replayed(settings) * (1 + pairs / 180_000)
+
+
+def _per(name: str, steps: int) -> Callable[[Mapping[str, Any]], float]:
+    return lambda settings: float(settings[name] / steps)
+
+
+def _once_per_step(train_freq: int = 1, **more: int) -> dict[str, Any]:
+    return {"train_freq": train_freq, "gradient_steps": 1, "learning_starts": 100, **more}
+
+
+def _sb3(name: str, title: str, cls: str, *, contrib: bool = False, **more: Any) -> Algorithm:
+    known = {
+        "implementation": cls if ":" in cls else f"{'sb3_contrib' if contrib else 'stable_baselines3'}:{cls}",
+        "maker": "bench.algorithms.sb3:make",
+        "actions": _EVERY_ACTION,
+        "observations": _ARRAYS,
+        "distributions": ("sb3-contrib", *_SB3) if contrib else _SB3,
+    }
+    return Algorithm(name=name, title=title, **{**known, **more})
+
+
+# Speeds are orders of magnitude from one pinned core of a 2020s server (stable-baselines3 2.9, torch on the CPU):
+# acting takes a fraction of a millisecond, a small update a millisecond or two, an update of two 256x256 critics over
+# ten. Measured records replace them wherever there are any.
+ALGORITHMS = (
+    _sb3(
+        "reinforce",
+        "REINFORCE",
+        "bench.algorithms.reinforce:REINFORCE",
+        on_policy=True,
+        summary="Monte-Carlo policy gradient over whole episodes (Williams 1992), with or without a baseline",
+        settings=_settings(
+            f"{_TRAINED} policy policy_kwargs learning_rate gamma episodes_per_update normalize_returns gamma_power",
+            "ent_coef vf_coef value_learning_rate value_epochs value_batch_size max_grad_norm bootstrap_truncated",
+            "steps_per_pass",
+            baseline="none, mean or value",
+        ),
+        defaults={"value_epochs": 10},
+        speed=Speed(4e-4, 2e-3, _per("value_epochs", 256)),
+    ),
+    _sb3(
+        "a2c",
+        "A2C",
+        "A2C",
+        on_policy=True,
+        summary="synchronous advantage actor-critic (Mnih et al. 2016)",
+        settings=_settings(_ROLLOUTS, _EXPLORING, "ent_coef vf_coef max_grad_norm rms_prop_eps use_rms_prop"),
+        defaults={"n_steps": 5},
+        speed=Speed(4e-4, 1.7e-3, _once),
+    ),
+    _sb3(
+        "ppo",
+        "PPO",
+        "PPO",
+        on_policy=True,
+        summary="proximal policy optimisation, clipped (Schulman et al. 2017)",
+        settings=_settings(_CLIPPED, _EXPLORING),
+        defaults={"n_steps": 2048, "n_epochs": 10, "batch_size": 64},
+        speed=Speed(4e-4, 1.5e-3, _epochs),
+    ),
+    _sb3(
+        "dqn",
+        "DQN",
+        "DQN",
+        actions=_DISCRETE,
+        on_policy=False,
+        summary="deep Q-network with replay and target network (Mnih et al. 2015)",
+        settings=_settings(_VALUES),
+        defaults=_once_per_step(4),
+        speed=Speed(1.5e-4, 1.6e-3, _replayed, policy_mb=1.2),
+    ),
+    _sb3(
+        "dqn_mse",
+        "DQN, squared loss",
+        "bench.algorithms.squared_dqn:SquaredDQN",
+        actions=_DISCRETE,
+        on_policy=False,
+        summary="DQN with the squared error as its loss instead of Huber's",
+        variant_of="dqn",
+        settings=_settings(_VALUES),
+        defaults=_once_per_step(4),
+        speed=Speed(1.5e-4, 1.6e-3, _replayed, policy_mb=1.2),
+    ),
+    _sb3(
+        "sac",
+        "SAC",
+        "SAC",
+        actions=_CONTINUOUS,
+        on_policy=False,
+        summary="soft actor-critic with tuned entropy (Haarnoja et al. 2018)",
+        settings=_settings(_SOFT, "tau target_update_interval"),
+        defaults=_once_per_step(),
+        speed=Speed(3e-4, 1.3e-2, _replayed, policy_mb=5.0),
+    ),
+    _sb3(
+        "td3",
+        "TD3",
+        "TD3",
+        actions=_CONTINUOUS,
+        on_policy=False,
+        summary="twin delayed deterministic policy gradient (Fujimoto et al. 2018)",
+        settings=_settings(_CRITICS, "tau policy_delay target_policy_noise target_noise_clip"),
+        defaults=_once_per_step(),
+        speed=Speed(2e-4, 1.3e-2, _replayed, policy_mb=5.0),
+    ),
+    _sb3(
+        "ddpg",
+        "DDPG",
+        "DDPG",
+        actions=_CONTINUOUS,
+        on_policy=False,
+        summary="deep deterministic policy gradient (Lillicrap et al. 2016)",
+        settings=_settings(_CRITICS, "tau"),
+        defaults=_once_per_step(),
+        speed=Speed(2e-4, 9e-3, _replayed, policy_mb=4.0),
+    ),
+    _sb3(
+        "trpo",
+        "TRPO",
+        "TRPO",
+        on_policy=True,
+        summary="trust-region policy optimisation (Schulman et al. 2015)",
+        contrib=True,
+        settings=_settings(
+            f"{_ROLLOUTS} {_EXPLORING} batch_size cg_max_steps cg_damping line_search_shrinking_factor",
+            "line_search_max_iter n_critic_updates target_kl sub_sampling_factor",
+        ),
+        defaults={"n_steps": 2048, "n_critic_updates": 10},
+        speed=Speed(4e-4, 1.5e-3, _per("n_critic_updates", 128)),
+    ),
+    _sb3(
+        "qrdqn",
+        "QR-DQN",
+        "QRDQN",
+        actions=_DISCRETE,
+        on_policy=False,
+        summary="quantile-regression DQN (Dabney et al. 2018)",
+        contrib=True,
+        settings=_settings(_VALUES),
+        defaults=_once_per_step(4, batch_size=32),
+        speed=Speed(1.5e-4, 1.8e-3, _quantiles, policy_mb=1.5),
+    ),
+    _sb3(
+        "tqc",
+        "TQC",
+        "TQC",
+        actions=_CONTINUOUS,
+        on_policy=False,
+        summary="truncated quantile critics (Kuznetsov et al. 2020)",
+        contrib=True,
+        settings=_settings(_SOFT, "tau target_update_interval top_quantiles_to_drop_per_net"),
+        defaults=_once_per_step(),
+        speed=Speed(3e-4, 1.8e-2, _replayed, policy_mb=5.0),
+    ),
+    _sb3(
+        "crossq",
+        "CrossQ",
+        "CrossQ",
+        actions=_CONTINUOUS,
+        observations=_FLAT,
+        on_policy=False,
+        summary="batch-normalised critics without target networks (Bhatt et al. 2024)",
+        contrib=True,
+        settings=_settings(_SOFT, "policy_delay"),
+        defaults=_once_per_step(),
+        speed=Speed(4e-4, 2.5e-2, _replayed, policy_mb=5.0),
+    ),
+    _sb3(
+        "ars",
+        "ARS",
+        "ARS",
+        actions=frozenset({"discrete", "continuous"}),
+        observations=_FLAT,
+        on_policy=True,
+        summary="augmented random search over policy weights (Mania et al. 2018)",
+        contrib=True,
+        settings=_settings(
+            f"{_TRAINED} policy policy_kwargs n_delta n_top learning_rate delta_std zero_policy alive_bonus_offset",
+            "n_eval_episodes",
+        ),
+        speed=Speed(2e-4, 0.0, policy_mb=0.02),
+    ),
+    _sb3(
+        "ppo_lstm",
+        "Recurrent PPO",
+        "RecurrentPPO",
+        on_policy=True,
+        summary="PPO with an LSTM policy, for partly observed environments",
+        contrib=True,
+        settings=_settings(_CLIPPED, _EXPLORING),
+        defaults={"n_steps": 128, "n_epochs": 10, "batch_size": 128},
+        speed=Speed(1e-3, 2e-2, _epochs, policy_mb=2.0),
+    ),
+    _sb3(
+        "maskable_ppo",
+        "Maskable PPO",
+        "MaskablePPO",
+        actions=frozenset({"discrete", "multi-discrete", "multi-binary"}),
+        on_policy=True,
+        summary="PPO that never samples invalid actions (Huang and Ontañón 2022)",
+        contrib=True,
+        needs_masks=True,
+        settings=_settings(_CLIPPED),
+        defaults={"n_steps": 2048, "n_epochs": 10, "batch_size": 64},
+        speed=Speed(5e-4, 1.5e-3, _epochs),
+    ),
+    Algorithm(
+        name="random",
+        title="Random policy",
+        implementation="bench.algorithms.random_policy:RandomPolicy",
+        maker="bench.algorithms.random_policy:make",
+        actions=_EVERY_ACTION,
+        observations=OBSERVATION_KINDS,
+        distributions=("numpy",),
+        on_policy=True,
+        summary="uniform samples of the action space; learns nothing and marks the floor",
+        learns=False,
+        settings={},
+        speed=Speed(5e-6, 0.0, policy_mb=0.0),
+    ),
+    Algorithm(
+        name="q_learning",
+        title="Q-learning",
+        implementation="bench.algorithms.tabular:QLearning",
+        maker="bench.algorithms.tabular:make_q_learning",
+        actions=_DISCRETE,
+        observations=_DISCRETE,
+        distributions=("numpy",),
+        on_policy=False,
+        summary="tabular Q-learning with epsilon-greedy exploration (Watkins 1989)",
+        settings=_settings("learning_rate gamma epsilon epsilon_final exploration_fraction initial_value"),
+        speed=Speed(2.5e-5, 0.0, policy_mb=0.01),
+    ),
+    Algorithm(
+        name="softmax_reinforce",
+        title="Softmax REINFORCE",
+        implementation="bench.algorithms.tabular:SoftmaxReinforce",
+        maker="bench.algorithms.tabular:make_softmax_reinforce",
+        actions=_DISCRETE,
+        observations=_DISCRETE,
+        distributions=("numpy",),
+        on_policy=True,
+        summary="REINFORCE on a table of action preferences (Sutton and Barto 2018, sections 2.8 and 13.3)",
+        settings=_settings("learning_rate gamma gamma_power", baseline="none or mean"),
+        speed=Speed(4.5e-5, 0.0, policy_mb=0.01),
+    ),
+)

@@ -1,0 +1,93 @@
+"""The records of the catalogue: what is known of an algorithm and of an environment before either is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.records import Reference
+
+ACTION_KINDS = frozenset({"discrete", "continuous", "multi-discrete", "multi-binary"})
+OBSERVATION_KINDS = frozenset({"vector", "discrete", "image", "dict", "composite"})
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds on one core, for the first estimate of an algorithm's cost; measured records replace it."""
+
+    act: float
+    """Per step of the (vector) environment."""
+    update: float
+    """Per gradient step."""
+    updates: Callable[[Mapping[str, Any]], float] = lambda _: 0.0
+    """Gradient steps per environment step, from the settings over the algorithm's defaults."""
+    policy_mb: float = 0.2
+    """Megabytes of a stored policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A learning algorithm the harness can run."""
+
+    name: str
+    title: str
+    implementation: str
+    """The class, `module:attribute`: implementation is part of identity."""
+    maker: str
+    """Function that builds a learner, `module:attribute`."""
+    actions: frozenset[str]
+    observations: frozenset[str]
+    distributions: tuple[str, ...]
+    """Installed packages whose version can change the numbers."""
+    on_policy: bool
+    summary: str
+    needs_masks: bool = False
+    """Whether the environment must offer `action_masks()`."""
+    revision: int = 1
+    """Raised when an implementation of our own changes its numbers."""
+    learns: bool = True
+    variant_of: str = ""
+    """Algorithm from which it differs in one thing: it is there to be compared with it, and not advised by itself."""
+    settings: Mapping[str, str] | None = field(default=None, hash=False)
+    """The hyperparameters it accepts, each with the kind of its value; None: not known, as of most plug-ins."""
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """The constructor's own values of what cost and rollouts depend on, for settings that do not say."""
+    speed: Speed | None = field(default=None, hash=False)
+
+    @property
+    def identity(self) -> str:
+        """The implementation as it enters a fingerprint."""
+        return self.implementation if self.revision == 1 else f"{self.implementation}@{self.revision}"
+
+    @property
+    def rollout(self) -> int | None:
+        """Steps of one environment between updates where the settings do not say; None: not of fixed length."""
+        return self.defaults.get("n_steps") if self.on_policy else None
+
+    @property
+    def replays(self) -> bool:
+        """Whether it learns from a buffer that is filled first."""
+        return "buffer_size" in (self.settings or ())
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment with what must be known of it before it is made."""
+
+    id: str
+    actions: str
+    """One of ACTION_KINDS; empty: not known."""
+    observations: str
+    """One of OBSERVATION_KINDS (`composite`: a tuple, a nested dictionary, text, ...); empty: not known."""
+    horizon: int | None
+    """Steps after which an episode is over at the latest; None: it may go on for ever."""
+    reference: Reference | None
+    distributions: tuple[str, ...] = ("gymnasium",)
+    summary: str = ""
+    masks: bool = False
+    """Whether it offers `action_masks()`."""
+    module: str = ""
+    """Module to import so that the id is registered."""
+    steps_per_second: float = 10_000.0
+    """Order of magnitude of plain stepping on one core, for the first cost estimate."""

@@ -1,0 +1,174 @@
+"""The environments the catalogue describes: what is known of each before it is made."""
+
+from __future__ import annotations
+
+from bench.catalog.entries import Environment
+from bench.records import Reference
+
+
+def _registered(random: float, target: float, how: str = "measured by this harness") -> Reference:
+    return Reference(random, target, f"random: {how}; target: Gymnasium's registered reward threshold")
+
+
+# Random returns are those of uniformly random actions: measured by `python benchmarks/random_references.py` (seed 0)
+# and rounded to about the standard error, or, where the whole transition table is known, exact by backward induction.
+# CliffWalking has no reference: without a time limit a random walk loses some 70,000; with one, what the limit says.
+ENVIRONMENTS = (
+    Environment(
+        "CartPole-v1",
+        "discrete",
+        "vector",
+        500,
+        _registered(22.4, 475.0),
+        summary="balance a pole",
+        steps_per_second=165_000,
+    ),
+    Environment(
+        "Acrobot-v1",
+        "discrete",
+        "vector",
+        500,
+        _registered(-499.0, -100.0),
+        summary="swing up two links",
+        steps_per_second=41_000,
+    ),
+    Environment(
+        "MountainCar-v0",
+        "discrete",
+        "vector",
+        200,
+        _registered(-200.0, -110.0),
+        summary="sparse goal uphill",
+        steps_per_second=133_000,
+    ),
+    Environment(
+        "MountainCarContinuous-v0",
+        "continuous",
+        "vector",
+        999,
+        _registered(-32.9, 90.0),
+        summary="sparse goal uphill, costly actions",
+        steps_per_second=100_000,
+    ),
+    Environment(
+        "Pendulum-v1",
+        "continuous",
+        "vector",
+        200,
+        Reference(
+            -1227.0,
+            -150.0,
+            "random: measured by this harness; target: about what RL Zoo's tuned agents reach "
+            "(its benchmark lists -151 to -172); Gymnasium registers no threshold",
+        ),
+        summary="swing up and hold",
+        steps_per_second=125_000,
+    ),
+    Environment(
+        "LunarLander-v3",
+        "discrete",
+        "vector",
+        1000,
+        _registered(-186.0, 200.0),
+        ("gymnasium", "box2d"),
+        summary="land softly",
+        steps_per_second=34_000,
+    ),
+    Environment(
+        "LunarLanderContinuous-v3",
+        "continuous",
+        "vector",
+        1000,
+        _registered(-217.0, 200.0),
+        ("gymnasium", "box2d"),
+        summary="land softly, throttled engines",
+        steps_per_second=34_000,
+    ),
+    Environment(
+        "BipedalWalker-v3",
+        "continuous",
+        "vector",
+        1600,
+        _registered(-98.4, 300.0),
+        ("gymnasium", "box2d"),
+        summary="walk on two legs",
+        steps_per_second=8_000,
+    ),
+    Environment(
+        "BipedalWalkerHardcore-v3",
+        "continuous",
+        "vector",
+        2000,
+        _registered(-106.8, 300.0, "as SLM Lab lists it, 100 episodes"),
+        ("gymnasium", "box2d"),
+        summary="walk over obstacles",
+        steps_per_second=7_000,
+    ),
+    Environment(
+        "CarRacing-v3",
+        "continuous",
+        "image",
+        1000,
+        None,
+        ("gymnasium", "box2d"),
+        summary="drive from pixels",
+        steps_per_second=300,
+    ),
+    Environment(
+        "FrozenLake-v1",
+        "discrete",
+        "discrete",
+        100,
+        _registered(0.0139, 0.70, "exact"),
+        summary="slippery grid, sparse goal",
+        steps_per_second=207_000,
+    ),
+    Environment(
+        "CliffWalking-v1",
+        "discrete",
+        "discrete",
+        None,
+        None,
+        summary="short way along a cliff",
+        steps_per_second=200_000,
+    ),
+    Environment(
+        "CliffWalkingSlippery-v1",
+        "discrete",
+        "discrete",
+        None,
+        None,
+        summary="the cliff on ice",
+        steps_per_second=200_000,
+    ),
+    Environment(
+        "Taxi-v4",
+        "discrete",
+        "discrete",
+        200,
+        _registered(-771.1, 8.0, "exact"),
+        summary="fetch and deliver",
+        steps_per_second=152_000,
+    ),
+    Environment("Blackjack-v1", "discrete", "composite", None, None, summary="the card game", steps_per_second=150_000),
+    Environment(
+        "bench/Bandit-v0",
+        "discrete",
+        "discrete",
+        1,
+        Reference(0.5, 0.9, "exact: the mean and the best of the arms' success probabilities"),
+        summary="five Bernoulli arms, one step",
+        module="bench.environments.toy",
+        steps_per_second=200_000,
+    ),
+    Environment(
+        "bench/Corridor-v0",
+        "discrete",
+        "discrete",
+        50,
+        Reference(-0.0696, 0.8891, "exact, by backward induction: uniformly random actions, and the optimum"),
+        summary="walk right through a corridor",
+        module="bench.environments.toy",
+        steps_per_second=200_000,
+    ),
+)
