@@ -73,7 +73,7 @@ def interquartile_means(frames: Frames, *, ax: Axes | None = None, rng: np.rando
         value = iqm_interval(tasks, _counts(tasks, generator))
         lines.append(
             Aggregate(
-                label, len(tasks), min(map(len, tasks)), value, Interval(None), Interval(None), Interval(None), None
+                label, len(tasks), min(map(len, tasks)), value, Interval(None), Interval(None), Interval(None), {}
             )
         )
     whole = figures.aggregates(lines, _LEVEL)

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis import literature
 from bench.analysis.interval import (
-    interquartile_mean_rliable,
     mean_interval,
     median_interval,
     optimality_gap_interval,
@@ -172,7 +172,8 @@ def _aggregate(games: Sequence[Floats], quantity: str) -> float:
     elif quantity == "gap":
         estimate = optimality_gap_interval(games).estimate
     else:
-        estimate = interquartile_mean_rliable(games)
+        iqm = literature.estimates(games).get("aggregate_iqm")
+        estimate = None if iqm is None else iqm.estimate
     if estimate is None:
         raise ValueError(f"no {quantity}")
     return estimate

@@ -17,14 +17,13 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # Before numpy is imported: the one moment at which it is read.
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
+from rliable import library, metrics
 
 from bench.analysis.interval import iqm_band, iqm_interval, resample_counts
 
@@ -36,7 +35,6 @@ ALGORITHMS, RUNS, ENVIRONMENTS, POINTS = 5, 10, 5, 20
 
 def by_rliable(scores: Scores, resamples: int) -> None:
     """Estimate as rliable's documentation shows, curves included."""
-    library, metrics = import_module("rliable.library"), import_module("rliable.metrics")
 
     def final(values: Floats) -> Floats:
         return np.array([metrics.aggregate_iqm(values)])
@@ -93,10 +91,6 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples of each (default 2000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
     chosen = parser.parse_args()
-    try:
-        import_module("rliable.library")
-    except (ImportError, TypeError) as error:
-        sys.exit(f"rliable cannot be imported ({error}): pip install 'bench[rliable]', which keeps pandas below 3")
     for line in table(chosen.resamples, chosen.rounds):
         print(line, flush=True)
 

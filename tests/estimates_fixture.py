@@ -214,7 +214,7 @@ def _aggregate(label: str, environments: Sequence[str], seeds: int, rng: np.rand
         _interval([value - 0.02 for value in runs]),
         _interval([value + 0.01 for value in runs]),
         _interval([max(0.0, 1 - value) for value in runs]),
-        float(np.mean(runs)) if runs else None,
+        {"aggregate_iqm": Interval(float(np.mean(runs)))} if runs else {},
         complete=label != "DQN",
     )
 

@@ -2,23 +2,21 @@
 
 import math
 from collections.abc import Callable
-from importlib import import_module
 from itertools import product
-from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import binomtest, t, trim_mean
+from rliable import library, metrics
+from scipy.stats import binomtest, t
 
 from bench.analysis import interval, resampling
 from bench.analysis.interval import (
     clopper_pearson,
     difference_interval,
     interquartile_mean,
-    interquartile_mean_rliable,
     iqm_band,
     iqm_draws,
     iqm_interval,
@@ -33,13 +31,6 @@ from bench.analysis.resampling import Drawn, deviations, ranked
 from bench.records import Interval
 
 Floats = NDArray[np.float64]
-
-
-def rliable(part: str) -> ModuleType:
-    try:
-        return import_module(f"rliable.{part}")
-    except (ImportError, TypeError) as error:  # With pandas 3 its dependency arch raises a TypeError.
-        pytest.skip(f"rliable cannot be imported: {error}")
 
 
 def counts_for(tasks: list[Floats], resamples: int = 1000, seed: int = 0) -> list[Floats]:
@@ -75,23 +66,15 @@ def test_interquartile_mean_of_one_run_is_that_run() -> None:
 
 
 def test_point_estimates_equal_rliable_where_four_divides_the_runs() -> None:
-    metrics = rliable("metrics")
     rng = np.random.default_rng(1)
     for runs, tasks in product((4, 8, 12), (1, 2, 5)):
         scores = rng.normal(0.7, 0.3, size=(runs, tasks))
         ours = [scores[:, task] for task in range(tasks)]
         counts = counts_for(ours, 10)
         assert interquartile_mean(ours) == pytest.approx(metrics.aggregate_iqm(scores))
-        assert interquartile_mean_rliable(ours) == pytest.approx(metrics.aggregate_iqm(scores))
         assert mean_interval(ours).estimate == pytest.approx(metrics.aggregate_mean(scores))
         assert median_interval(ours, counts).estimate == pytest.approx(metrics.aggregate_median(scores))
         assert optimality_gap_interval(ours).estimate == pytest.approx(metrics.aggregate_optimality_gap(scores))
-
-
-def test_rliable_trims_fewer_than_a_quarter_where_four_does_not_divide_the_runs() -> None:
-    scores = arrays([0, 1, 2, 6, 100])
-    assert interquartile_mean_rliable(scores) == pytest.approx(trim_mean(scores[0], 0.25)) == 3.0
-    assert interquartile_mean_rliable(arrays([1, 2], [1, 2, 3])) is None
 
 
 @given(st.lists(st.lists(st.floats(-100, 100), min_size=1, max_size=7), min_size=1, max_size=4), st.integers(0, 99))
@@ -217,7 +200,6 @@ def test_degrees_of_freedom_by_hand() -> None:
 
 @pytest.mark.parametrize(("runs", "environments"), [(8, 4), (4, 1), (20, 2)])
 def test_percentiles_of_the_draws_match_rliable_within_its_noise(runs: int, environments: int) -> None:
-    library, metrics = rliable("library"), rliable("metrics")
     scores = np.random.default_rng(3).normal(0.5, 0.2, size=(runs, environments))
     tasks = list(scores.T)
     draws = iqm_draws(tasks, counts_for(tasks, 50_000))

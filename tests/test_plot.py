@@ -14,6 +14,7 @@ import pytest
 from matplotlib.lines import Line2D
 
 import bench
+from bench.analysis.frames import frames
 from bench.errors import BenchError
 
 mpl.use("Agg")
@@ -142,3 +143,23 @@ def test_a_figure_that_is_not_there_is_refused_with_those_that_are(results: Path
     assert done.returncode == 2
     assert "figures are written as svg, png, pdf" in done.stderr
     assert "pairwise" in _bench("plot", str(results), folder=tmp_path).stdout
+
+
+def _documented(page: str) -> dict[str, dict[str, str]]:
+    """Return what docs/frames.md says: frame -> column -> type; those of the trial come first in each."""
+    trial, *others = (dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", part, re.MULTILINE)) for part in page.split("\n## "))
+    return {
+        name: {**trial, **one} for name, one in zip(re.findall(r"^## `(\w+)`", page, re.MULTILINE), others, strict=True)
+    }
+
+
+def test_every_column_of_the_frames_is_documented_with_its_type() -> None:
+    kinds = {"object": "text", "int64": "integer", "Int64": "integer", "float64": "number", "bool": "boolean"}
+    said = _documented(Path("docs/frames.md").read_text())
+    for held in (bench.load("results/tuning-reinforce"), frames([], {})):
+        assert {
+            name: {str(c): kinds[str(kind)] for c, kind in one.dtypes.items()} for name, one in held.items()
+        } == said
+        assert {name: list(one.columns) for name, one in held.items()} == {
+            name: list(one) for name, one in said.items()
+        }

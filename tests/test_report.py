@@ -398,7 +398,7 @@ CASES: dict[str, Callable[[], Estimates]] = {
     "no trials listed": lambda: _small(trials=()),
     "numbers that are none": lambda: _small(
         aggregates=tuple(
-            replace(line, iqm=Interval(math.nan), mean=Interval(None), iqm_rliable=math.nan)
+            replace(line, iqm=Interval(math.nan), mean=Interval(None), rliable={"aggregate_iqm": Interval(math.nan)})
             for line in _small().aggregates
         ),
         trials=tuple(replace(line, score=math.nan, final_return=math.inf) for line in _small().trials),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from bench.analysis import literature
 from bench.analysis.cards import cards
 from bench.analysis.cautions import cautions, overshoot
 from bench.analysis.claims import judge
@@ -19,7 +20,6 @@ from bench.analysis.curves import aggregate_curves, environment_curves
 from bench.analysis.interval import (
     Counts,
     Floats,
-    interquartile_mean_rliable,
     iqm_interval,
     mean_interval,
     median_interval,
@@ -91,6 +91,8 @@ def analyse(
     references: Mapping[str, Reference | None],
     rng: np.random.Generator,
     sequence: SequentialRun | None = None,
+    *,
+    rliable: bool = False,
 ) -> Estimates:
     """Return every estimate, comparison, warning and verdict of a suite, finished or not.
 
@@ -104,6 +106,7 @@ def analyse(
         references: environment -> the returns that score 0 and 1; without one there are no scores.
         rng: one number is drawn from it; every cell derives its own stream from that and its name.
         sequence: the looks that decided how many runs there are; their verdicts on pairs then stand.
+        rliable: whether rliable's percentile intervals stand beside ours; they take seconds per algorithm.
     """
     plan, book = suite.analysis, ledger(planned, outcomes)
     streams = _streams(int(rng.integers(2**63)))
@@ -116,6 +119,8 @@ def analyse(
     whole = tuple(complete(field))
     race = enough({label: field[label] for label in whole if label not in baselines})
     aggregates = _aggregates(field, whole, _best_shares(race, draws, streams), draws, plan)
+    if rliable:
+        aggregates = tuple(_beside(line, field[line.label], plan, streams) for line in aggregates)
     rivals = field or _by_label(labels, _unscored(there, plan))
     pairs = _pairs(rivals, draws, streams, plan, sequence)
     known = _references(suite, cells, references, baselines, plan)
@@ -297,10 +302,17 @@ def _aggregate(
         mean=mean_interval(tasks, confidence),
         median=median_interval(tasks, counts, confidence),
         optimality_gap=optimality_gap_interval(tasks, confidence),
-        iqm_rliable=interquartile_mean_rliable(tasks),
+        rliable=literature.estimates(tasks),
         complete=complete,
         probability_best=best,
     )
+
+
+def _beside(
+    line: Aggregate, cells: Sequence[Cell], plan: AnalysisPlan, streams: Callable[..., np.random.Generator]
+) -> Aggregate:
+    rng = streams(line.label, "rliable")
+    return replace(line, rliable=literature.intervals([c.scores for c in cells], rng, plan.confidence, plan.resamples))
 
 
 def _pairs(

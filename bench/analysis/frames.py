@@ -14,37 +14,55 @@ from bench.records import Curve, Failure, Outcome, Record, Reference
 if TYPE_CHECKING:
     import pandas as pd
 
-_TRIAL = ("label", "algorithm", "environment", "seed", "fingerprint")
-_TRIALS = (
-    *_TRIAL,
-    "configuration",
-    "implementation",
-    "budget",
-    "state",
-    "kind",
-    "message",
-    "attempt",
-    "final_return",
-    "score",
-    "auc",
-    "steps",
-    "seconds",
-    "cpu_seconds",
-)
-_POINTS = (*_TRIAL, "point", "steps", "seconds", "cpu_seconds", "mean_return", "score")
-_EPISODES = (*_TRIAL, "final", "point", "steps", "episode", "episode_return", "length")
+_TRIAL = {"label": "object", "algorithm": "object", "environment": "object", "seed": "int64", "fingerprint": "object"}
+"""Column -> type; docs/frames.md says what each holds."""
+_TRIALS = {
+    **_TRIAL,
+    "configuration": "object",
+    "implementation": "object",
+    "budget": "int64",
+    "state": "object",
+    "kind": "object",
+    "message": "object",
+    "attempt": "int64",
+    "final_return": "float64",
+    "score": "float64",
+    "auc": "float64",
+    "steps": "Int64",
+    "seconds": "float64",
+    "cpu_seconds": "float64",
+}
+_POINTS = {
+    **_TRIAL,
+    "point": "int64",
+    "steps": "int64",
+    "seconds": "float64",
+    "cpu_seconds": "float64",
+    "mean_return": "float64",
+    "score": "float64",
+}
+_EPISODES = {
+    **_TRIAL,
+    "final": "bool",
+    "point": "Int64",
+    "steps": "int64",
+    "episode": "int64",
+    "episode_return": "float64",
+    "length": "int64",
+}
 
 
 def frames(outcomes: Sequence[Outcome], references: Mapping[str, Reference | None]) -> dict[str, pd.DataFrame]:
     """Return `trials`, `points` and `episodes`, one row each per trial, per evaluation and per evaluation episode.
 
     Returns are raw and undiscounted, scores normalised with the references, seconds are wall and CPU seconds of
-    training; a number that is not there is NaN. Failed trials stand in `trials` with kind and message. Episodes are
-    there to be looked at: they are no independent samples, and no interval may be computed from their number.
+    training; a number that is not there is NaN (`<NA>` among whole numbers). Failed trials stand in `trials` with kind
+    and message. Episodes are there to be looked at: they are no independent samples, and no interval may be computed
+    from their number.
     """
     import pandas as pd  # noqa: PLC0415 - slow to import, and nothing else here needs it
 
-    rows: dict[str, tuple[Sequence[str], list[dict[str, Any]]]] = {
+    rows: dict[str, tuple[Mapping[str, str], list[dict[str, Any]]]] = {
         "trials": (_TRIALS, []),
         "points": (_POINTS, []),
         "episodes": (_EPISODES, []),
@@ -56,7 +74,7 @@ def frames(outcomes: Sequence[Outcome], references: Mapping[str, Reference | Non
         if isinstance(outcome, Record):
             rows["points"][1].extend({**identity, **row} for row in _points(outcome.curve, reference))
             rows["episodes"][1].extend({**identity, **row} for row in _episodes(outcome))
-    return {name: pd.DataFrame(found, columns=list(columns)) for name, (columns, found) in rows.items()}
+    return {name: pd.DataFrame(found, columns=list(types)).astype(types) for name, (types, found) in rows.items()}
 
 
 def _identity(outcome: Outcome) -> dict[str, Any]:
@@ -118,7 +136,7 @@ def _episodes(record: Record) -> Iterator[dict[str, Any]]:
     for point in range(len(curve.returns)):
         at = {"final": False, "point": point, "steps": int(curve.steps[point])}
         yield from _each(at, curve.returns[point], curve.lengths[point])
-    yield from _each({"final": True, "point": nan, "steps": final.steps}, final.returns, final.lengths)
+    yield from _each({"final": True, "point": None, "steps": final.steps}, final.returns, final.lengths)
 
 
 def _each(at: Mapping[str, Any], returns: Any, lengths: Any) -> Iterator[dict[str, Any]]:

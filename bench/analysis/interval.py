@@ -38,7 +38,6 @@ __all__ = [
     "difference_band",
     "difference_interval",
     "interquartile_mean",
-    "interquartile_mean_rliable",
     "iqm_band",
     "iqm_column_draws",
     "iqm_draws",
@@ -74,15 +73,6 @@ def interquartile_mean(tasks: Tasks) -> float:
     1 / N: each environment weighs the same.
     """
     return float(ranked(_columns(tasks)).estimates()[0])
-
-
-def interquartile_mean_rliable(tasks: Tasks) -> float | None:
-    """Return the IQM as rliable 1.2 trims it, floor(N/4) runs per side; None for unequal numbers of runs."""
-    if len({len(task) for task in tasks}) != 1:
-        return None
-    pooled = np.sort(np.concatenate(tasks))
-    cut = len(pooled) // 4
-    return float(np.mean(pooled[cut : len(pooled) - cut]))
 
 
 def iqm_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Interval:

@@ -261,6 +261,10 @@ def report(
     kind: Annotated[
         str, typer.Option("--format", help="html (a folder with page, figures and tables), md, latex or json")
     ] = "html",
+    intervals: Annotated[
+        str,
+        typer.Option(help="bench, or rliable: its percentile intervals beside ours, to compare with papers"),
+    ] = "bench",
     results: ResultsOption = RESULTS,
 ) -> None:
     """Analyse what there is, finished or not, and write the report."""
@@ -269,10 +273,11 @@ def report(
     for path in paths:
         experiment = pipeline.open_experiment(found(path, results, reading=True), results=results)
         if kind != "html":
-            _say_document(pipeline.report_document(experiment, kind), _document_file(to, experiment, kind, len(paths)))
+            text = pipeline.report_document(experiment, kind, intervals)
+            _say_document(text, _document_file(to, experiment, kind, len(paths)))
             continue
         folder = to / experiment.suite.name if to and len(paths) > 1 else to
-        say(str(pipeline.write_report(experiment, folder)), whole=True)
+        say(str(pipeline.write_report(experiment, folder, intervals)), whole=True)
 
 
 @app.command()

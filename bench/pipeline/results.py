@@ -25,16 +25,25 @@ if TYPE_CHECKING:
 REPORTS = Path("reports")
 DOCUMENTS = {"md": "md", "latex": "tex", "json": "json"}
 """Format of a report that is one document -> ending of its file."""
+INTERVALS = ("bench", "rliable")
 BOOTSTRAP_SEED = 20_260_101
 """The analysis draws its resamples from this: the same results give the same report."""
 
 
-def estimates(experiment: Experiment) -> Estimates:
+def estimates(experiment: Experiment, intervals: str = INTERVALS[0]) -> Estimates:
     """Return the analysis of what there is so far; where looks decided how many runs there are, with their verdicts.
 
+    Args:
+        experiment: whose results.
+        intervals: `bench`, or `rliable` for its percentile intervals beside ours.
+
     Raises:
+        BenchError: intervals of another name.
         StoreError: the journal of the looks belongs to another analysis plan.
     """
+    if intervals not in INTERVALS:
+        hint = did_you_mean(intervals, INTERVALS) or f"one of {', '.join(INTERVALS)}"
+        raise BenchError(f"--intervals: {intervals!r} is not known; {hint}")
     import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     from bench.analysis import analyse  # noqa: PLC0415 - see bench/pipeline/__init__.py
@@ -46,7 +55,7 @@ def estimates(experiment: Experiment) -> Estimates:
         # Imported results in a suite's own folder were put there on purpose: they are no leftovers.
         planned += [outcome.trial for outcome in outcomes if imported(outcome)]
     known, rng = references(experiment.suite), np.random.default_rng(BOOTSTRAP_SEED)
-    found = analyse(experiment.suite, planned, outcomes, known, rng, sequence)
+    found = analyse(experiment.suite, planned, outcomes, known, rng, sequence, rliable=intervals == "rliable")
     # Nobody can declare a plan before data that others have published.
     plan = {**found.analysis, "imported": True} if experiment.imported else found.analysis
     # Where the catalogue has a reference that does not hold here, a reader would look for scores in vain.
@@ -55,16 +64,16 @@ def estimates(experiment: Experiment) -> Estimates:
     return replace(found, analysis=plan, warnings=notes)
 
 
-def write_report(experiment: Experiment, folder: Path | None = None) -> Path:
-    """Analyse and write the report; return the page."""
+def write_report(experiment: Experiment, folder: Path | None = None, intervals: str = INTERVALS[0]) -> Path:
+    """Analyse, with intervals as `estimates` takes them, and write the report; return the page."""
     from bench.report.folder import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     trials = experiment.store.root / "trials"
-    return write(estimates(experiment), folder or REPORTS / experiment.suite.name, trials=trials)
+    return write(estimates(experiment, intervals), folder or REPORTS / experiment.suite.name, trials=trials)
 
 
-def report_document(experiment: Experiment, kind: str) -> str:
-    """Analyse and return the report as one document, `md`, `latex` or `json`.
+def report_document(experiment: Experiment, kind: str, intervals: str = INTERVALS[0]) -> str:
+    """Analyse, with intervals as `estimates` takes them, and return one document, `md`, `latex` or `json`.
 
     Raises:
         BenchError: another kind.
@@ -75,7 +84,7 @@ def report_document(experiment: Experiment, kind: str) -> str:
         raise BenchError(f"report format {kind!r} is not known; {hint}")
     from bench.report.formats import render  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
-    return render(estimates(experiment), kind)
+    return render(estimates(experiment, intervals), kind)
 
 
 def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:

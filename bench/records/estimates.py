@@ -68,8 +68,9 @@ class Aggregate:
     mean: Interval
     median: Interval
     optimality_gap: Interval
-    iqm_rliable: float | None
-    """The IQM as rliable trims it (floor), for comparison with the literature."""
+    rliable: Mapping[str, Interval]
+    """Name in `rliable.metrics` -> what it gives, for comparison with the literature; with its percentile interval
+    where that was asked for, empty where environments have unequal numbers of runs."""
     complete: bool = True
     """False when the algorithm lacks environments that others have: its row is not comparable with theirs."""
     probability_best: float | None = None

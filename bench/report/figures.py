@@ -164,10 +164,12 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
     """Return the aggregates over all environments with their intervals (Agarwal et al. 2021, figure 9)."""
     runs = _runs(line.n for line in lines)
     lacking = "" if all(line.complete for line in lines) else " † lacks environments that others have."
+    beside = _rliable(lines)
+    theirs = " Hollow: rliable's percentile intervals." if beside else ""
     return Figure(
         "overall",
         "overall",
-        f"Aggregates over all environments with {level} intervals; {runs} per environment.{lacking}",
+        f"Aggregates over all environments with {level} intervals; {runs} per environment.{lacking}{theirs}",
         _spoken((line.label, line.iqm) for line in lines),
         _whiskers(
             {
@@ -179,10 +181,17 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
             [line.label for line in lines],
             [short(line.label) + ("" if line.complete else " †") for line in lines],
             [line.n for line in lines],
+            beside,
         ),
         wide=True,
         foot=f"Normalised score: 0 random policy, 1 target; {runs} per environment",
     )
+
+
+def _rliable(lines: Sequence[Aggregate]) -> list[list[Interval]]:
+    """Return rliable's estimates per plot and algorithm, where their intervals were asked for."""
+    names = next((list(line.rliable) for line in lines if any(v.low is not None for v in line.rliable.values())), [])
+    return [[line.rliable.get(name, Interval(None)) for line in lines] for name in names]
 
 
 def only(figure: Figure, place: int) -> Figure:
@@ -500,19 +509,28 @@ def _staircase(cell: CellEstimate, end: float) -> pd.DataFrame:
 
 
 def _whiskers(
-    columns: Mapping[str, Sequence[Interval]], labels: Sequence[str], names: Sequence[str], runs: Sequence[int]
+    columns: Mapping[str, Sequence[Interval]],
+    labels: Sequence[str],
+    names: Sequence[str],
+    runs: Sequence[int],
+    beside: Sequence[Sequence[Interval]] = (),
 ) -> tuple[Panel, ...]:
-    """Return a plot per column, with a row per algorithm in each."""
+    """Return a plot per column, with a row per algorithm in each; `beside`: what stands hollow in a row below it."""
     tips = [
         f"{name}: {'; '.join(words.interval(values[place], 2) for values in columns.values())}"
         for place, name in enumerate(names)
     ]
     panels = []
-    for title, values in columns.items():
-        rows = zip(labels, names, values, runs, tips, strict=True)
+    for column, (title, values) in enumerate(columns.items()):
+        rows = list(zip(labels, names, values, runs, tips, strict=True))
+        if beside:
+            others = zip(labels, beside[column], runs, strict=True)
+            below = [(label, "rliable", value, n, f"rliable: {words.interval(value, 2)}") for label, value, n in others]
+            rows = [row for pair in zip(rows, below, strict=True) for row in pair]
         frame = pd.DataFrame(
-            {"row": place, "name": name, "label": label, **_ends(value), "n": n, "open": False, "tip": tip}
+            {"row": place, "name": name, "label": label, **_ends(value), "n": n, "open": hollow, "tip": tip}
             for place, (label, name, value, n, tip) in enumerate(rows)
+            for hollow in [bool(beside) and place % 2 == 1]
         )
         axis = spanning("", [*frame.estimate, *frame.low, *frame.high], pad=0.06)
         panels.append(Panel("intervals", frame, axis, ROWS, title))

@@ -15,12 +15,17 @@ Links = tuple[tuple[str, str], ...]
 """(name, path from the report's folder) of files."""
 NOT_REACHED = "Fewer than half of the runs reach the threshold within the budget."
 _VISIBLE_OVERSHOOT = 0.005
+_RLIABLE = "As rliable.metrics gives it, which trims whole runs and takes plain percentiles: to compare with papers"
 
 
 def overall(estimates: Estimates) -> Table:
     """Return one row per algorithm: the aggregates over environments, best first as the analysis orders them."""
     at = order.places(estimates)
     level = _level(estimates)
+    known = dict.fromkeys(name for line in estimates.aggregates for name in line.rliable)
+    asked = any(value.low is not None for line in estimates.aggregates for value in line.rliable.values())
+    # Its other estimates are ours: the columns before.
+    theirs = [name for name in known if asked or name == "aggregate_iqm"]
     return Table(
         "overall",
         f"Normalised score over all environments (0 is the random policy, 1 the target), with {level} intervals",
@@ -33,9 +38,12 @@ def overall(estimates: Estimates) -> Table:
             Column("n", hint="Trained runs per environment; the smallest where they differ"),
             Column("Environments"),
             Column("Share best", hint="Bootstrap share of resamples in which it is best: no evidence by itself"),
-            Column("IQM (rliable)", places=2, hint="Trimmed as rliable does it, for comparison with the literature"),
+            *(Column(name, interval=asked, places=2, hint=_RLIABLE) for name in theirs),
         ),
-        tuple(_overall_row(at, line) for line in estimates.aggregates),
+        tuple(
+            (*_overall_row(at, line), *(_rliable(line.rliable.get(name), asked=asked) for name in theirs))
+            for line in estimates.aggregates
+        ),
         anchors=tuple(f"overall-{at.algorithms[line.label]}" for line in estimates.aggregates),
     )
 
@@ -312,8 +320,13 @@ def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
         Cell(line.n),
         Cell(line.environments),
         Cell(line.probability_best, text=words.chance(line.probability_best)),
-        Cell(line.iqm_rliable),
     )
+
+
+def _rliable(value: Interval | None, *, asked: bool) -> Cell:
+    if value is None:
+        return Cell(None, note="rliable takes the same number of runs on every environment only.")
+    return Cell(value if asked else value.estimate)
 
 
 def _pair_row(at: Places, pair: Pair, level: float) -> tuple[Cell, ...]:
