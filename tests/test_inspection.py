@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from bench import pipeline
 from bench.environments.making import OutsideError, make
 from bench.errors import CatalogError, SuiteError
 from bench.pipeline import open_experiment
-from bench.pipeline.inspection import inspect, look_at
+from bench.pipeline.inspection import inspect, look_at, rehearse
 from bench.pipeline.proposal import Request
 from bench.pipeline.which import which
 from bench.records import Trial
@@ -107,6 +108,30 @@ def test_what_hangs_is_ended_and_told_with_how_far_it_came(tmp_path: Path) -> No
     assert closed.complaint == ""
     assert closed.traits is not None
     assert closed.traits.troubles[-1] == "close() has not returned after 5 s"
+
+
+SWELLING = """
+import time
+class Swelling(Sound):
+    def step(self, action):
+        self.steps = getattr(self, "steps", 0) + 1
+        if self.steps == {step}:
+            hoard = np.ones(2**27); time.sleep(4)  # a gigabyte, for longer than it takes to be seen
+        return super().step(action)
+gym.register("Sound-v0", Swelling)
+"""
+
+
+def test_the_suites_limit_of_memory_holds_while_its_environments_and_learners_are_tried(tmp_path: Path) -> None:
+    for name, step in {"at_once": 1, "later": 20}.items():
+        (tmp_path / f"{name}.py").write_text(SOUND + SWELLING.replace("{step}", str(step)))
+    limited = "[random]\nlimits: {memory_gb: 0.5}"
+    with pytest.raises(SuiteError, match=r"in its first reset or step: used \d+ MB of memory; its limit is 0.5 GB"):
+        open_experiment(suite_of(tmp_path, {"at_once:Sound-v0": ""}, limited), met=True)
+    told = "\n".join(open_experiment(suite_of(tmp_path, {"later:Sound-v0": ""}, limited), met=True).plan.warnings)
+    assert re.search(r"while random actions were played: used \d+ MB of memory; its limit is 0.5 GB", told)
+    (found,) = rehearse([trial_on("at_once:Sound-v0")], memory_gb=0.5)
+    assert re.search(r"learner: its process ended .*: used \d+ MB of memory; its limit is 0.5 GB", found.complaint)
 
 
 def test_an_environment_may_start_processes_as_it_may_in_a_trial(tmp_path: Path) -> None:

@@ -202,6 +202,13 @@ def test_output_that_cannot_be_written_costs_words_and_no_trial(tmp_path: Path) 
     assert (summary.failed, summary.hindered) == (0, 0)
 
 
+@pytest.mark.parametrize(("words", "code"), [(["--version"], 1), (["status", "no-such.yaml"], 2)])
+def test_where_both_streams_are_full_the_exit_code_tells_as_much_as_ever(words: list[str], code: int) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "bench.cli", *words], stdout=full, stderr=full, check=False)
+    assert done.returncode == code
+
+
 SWALLOWING = """
 import os, signal, sys, time
 class Finder:

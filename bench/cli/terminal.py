@@ -10,8 +10,8 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -59,11 +59,8 @@ def say(text: str, style: str | None = None, *, whole: bool = False) -> None:
 
 def note(text: str) -> None:
     """Print one line of advice to standard error; where that is full, no run ends for want of it."""
-    try:
+    with _room_or_not():
         Terminal(stderr=True).print(plain(text), style="yellow")
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
 
 
 def say_hindrances(trials: int, reasons: Sequence[str]) -> None:
@@ -80,9 +77,21 @@ _REASONS_SHOWN = 3
 
 
 def complain(error: BenchError, before: str = "") -> None:
-    """Print an error's sentences to standard error, a line each."""
-    for sentence in error.args:
-        sys.stderr.write(f"{before}{plain(str(sentence))}\n")
+    """Print an error's sentences to standard error, a line each; where that is full, the exit code has to do."""
+    with _room_or_not():
+        for sentence in error.args:
+            sys.stderr.write(f"{before}{plain(str(sentence))}\n")
+
+
+@contextmanager
+def _room_or_not() -> Iterator[None]:
+    """Go on where there is no room for what is written; that nobody reads it any more is for the caller to know."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def say_document(text: str) -> None:

@@ -72,14 +72,15 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
     first = {(trial.label, trial.environment): trial for trial in plan(suite, only=only, seeds=1).trials}
     cells = {cell: task for cell, task in tasks(suite).items() if cell in first}
     unknown = {task.key: first[cell] for cell, task in cells.items() if not catalogued(task).actions}
-    preloaded = preload(*first.values())
-    found = dict(zip(unknown, inspect(list(unknown.values()), preloaded=preloaded), strict=True))
+    preloaded, memory = preload(*first.values()), suite.limits.memory_gb
+    looked = inspect(list(unknown.values()), memory_gb=memory, preloaded=preloaded)
+    found = dict(zip(unknown, looked, strict=True))
     complaints = list(_complaints(suite, cells, found))
     traits = {cell: known for cell, task in cells.items() if (known := _known(task, found.get(task.key))) is not None}
     possible, impossible = _planned(suite, traits, only)
     complaints += impossible
     tried = [trial for trial in possible if _to_try(suite, trial, found, deep=deep)]
-    rehearsed = list(zip(tried, rehearse(tried, preloaded=preloaded), strict=True))
+    rehearsed = list(zip(tried, rehearse(tried, memory_gb=memory, preloaded=preloaded), strict=True))
     complaints += [
         Complaint(_place(suite, _entry(suite, trial.label)), f"on {trial.environment}: {one.complaint}")
         for trial, one in rehearsed
@@ -98,6 +99,7 @@ def inspect(
     steps: int = STEPS,
     seconds: float = SECONDS,
     patience: float = PATIENCE_SECONDS,
+    memory_gb: float | None = None,
     seed: int = SEED,
     preloaded: Sequence[str] = (),
 ) -> list[Inspection]:
@@ -108,20 +110,29 @@ def inspect(
         steps: of random play, at most.
         seconds: of random play, at most.
         patience: seconds beyond those, until it is ended.
+        memory_gb: beyond that much memory it is ended, as a trial is; None: there is no limit.
         seed: of the random actions.
         preloaded: modules to be imported once for all.
     """
     what = [["inspection", asdict(_task(trial)), steps, seconds, seed] for trial in trials]
-    found = _apart(
-        trials, what, partial(_inspect, seed=seed, steps=steps, seconds=seconds), seconds + patience, preloaded
-    )
+    limits = Limits(timeout_minutes=(seconds + patience) / 60, memory_gb=memory_gb)
+    found = _apart(trials, what, partial(_inspect, seed=seed, steps=steps, seconds=seconds), limits, preloaded)
     return [_judged(one, f"environment {trial.environment!r}") for one, trial in zip(found, trials, strict=True)]
 
 
-def rehearse(trials: Sequence[Trial], *, preloaded: Sequence[str] = ()) -> list[Inspection]:
-    """Return what goes wrong when each trial's learner is built and trained for a moment."""
+def rehearse(
+    trials: Sequence[Trial], *, memory_gb: float | None = None, preloaded: Sequence[str] = ()
+) -> list[Inspection]:
+    """Return what goes wrong when each trial's learner is built and trained for a moment.
+
+    Args:
+        trials: one per learner and task.
+        memory_gb: as in `inspect`.
+        preloaded: modules to be imported once for all.
+    """
     what = [["rehearsal", trial.definition()] for trial in trials]
-    found = _apart(trials, what, _rehearse, _REHEARSAL_SECONDS, preloaded)
+    limits = Limits(timeout_minutes=_REHEARSAL_SECONDS / 60, memory_gb=memory_gb)
+    found = _apart(trials, what, _rehearse, limits, preloaded)
     # One that takes longer than that may be slow and nothing worse.
     found = [one if not one.slow else Inspection(stage="done") for one in found]
     return [_judged(one, "building and training the learner") for one in found]
@@ -265,7 +276,7 @@ def _judged(one: Inspection, who: str) -> Inspection:
 
 
 def _apart(
-    trials: Sequence[Trial], what: Sequence[object], work: Work, seconds: float, preloaded: Sequence[str]
+    trials: Sequence[Trial], what: Sequence[object], work: Work, limits: Limits, preloaded: Sequence[str]
 ) -> list[Inspection]:
     """Do the work for each trial in a process of its own, unless it is remembered; return what each left behind.
 
@@ -273,7 +284,7 @@ def _apart(
         trials: what to do it for.
         what: by what it is remembered, for each.
         work: leaves its answer in the job's folder.
-        seconds: how long it may take.
+        limits: of time, which is set, and of memory.
         preloaded: modules to be imported once for all.
     """
     if not trials:
@@ -283,18 +294,18 @@ def _apart(
     found = {key: one for key in keys if (one := _remembered(key)) is not None}
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         new = {key: trial for key, trial in zip(keys, trials, strict=True) if key not in found}
-        jobs = [_job(trial, Path(place, key), work, seconds, preloaded) for key, trial in new.items()]
+        jobs = [_job(trial, Path(place, key), work, limits, preloaded) for key, trial in new.items()]
         for folder, failure in _ended(jobs):
-            found[folder.name] = _read(folder, failure, seconds)
+            found[folder.name] = _read(folder, failure, limits)
             _remember(folder.name, found[folder.name])
     return [found[key] for key in keys]
 
 
-def _job(trial: Trial, folder: Path, work: Work, seconds: float, preloaded: Sequence[str]) -> Job:
+def _job(trial: Trial, folder: Path, work: Work, limits: Limits, preloaded: Sequence[str]) -> Job:
     from bench.runner.jobs import Job  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     folder.mkdir()
-    return Job(trial, folder, work, Limits(timeout_minutes=seconds / 60), preload=tuple(preloaded))
+    return Job(trial, folder, work, limits, preload=tuple(preloaded))
 
 
 def _ended(jobs: Sequence[Job]) -> Iterator[tuple[Path, Failure | None]]:
@@ -313,7 +324,7 @@ def _ended(jobs: Sequence[Job]) -> Iterator[tuple[Path, Failure | None]]:
                 yield event.job.folder, event.failure
 
 
-def _read(folder: Path, failure: Failure | None, seconds: float) -> Inspection:
+def _read(folder: Path, failure: Failure | None, limits: Limits) -> Inspection:
     from pydantic import TypeAdapter  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     try:
@@ -325,6 +336,7 @@ def _read(folder: Path, failure: Failure | None, seconds: float) -> Inspection:
     when = _STAGES.get(one.stage, "")
     if failure.kind == "timeout":
         one = replace(one, slow=True)
+        seconds = 60 * (limits.timeout_minutes or 0.0)
         trouble = f"no answer after {seconds:.0f} s {when}: it hangs, or is slower than that"
     else:
         trouble = f"its process ended {when}: {failure.message}"
