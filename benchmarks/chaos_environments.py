@@ -1,8 +1,9 @@
 """A fault's name in, an environment that has it out: sound until it is trained for a while, or broken from the start.
 
 The names are `chaos/<Where><Act>-v0`, such as `chaos/StepRaises-v0`, and `chaos/<Quirk>-v0` for what an environment
-does once in the middle of training and goes on. An environment behaves as long as nobody trains it, so that a look at
-it finds nothing; with `always: true` it misbehaves from the first call on.
+does once in the middle of training and goes on. An environment behaves for longer than a look at it takes and, outside
+of `step`, as long as nobody trains it; with `after: 300` a look finds what is broken in `step`, and with `after: 0` it
+misbehaves from the first call on.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-AFTER = 300
-"""Steps of this process, over all its environments, before what is broken shows."""
+AFTER = 6_000
+"""Steps of this process, over all its environments, before what is broken shows: more than a look at it takes."""
 HORIZON = 20
 ESCAPES = "\x1b]0;owned\x07\x1b[31m red \udc80 \u202e \x00 | =1+1"
 _taken = 0
@@ -190,9 +191,9 @@ class Sound(gym.Env[Any, Any]):
 class Broken(Sound):
     """Does what `fault` says in a trial: at a place that its name begins with, or in the middle of training."""
 
-    def __init__(self, fault: str, always: bool = False) -> None:
+    def __init__(self, fault: str, after: int = AFTER) -> None:
         super().__init__()
-        self._fault, self._always, self._odd = fault, always, False
+        self._fault, self._after, self._odd = fault, after, False
         self._at("Init")
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -204,7 +205,7 @@ class Broken(Sound):
         """Go to the next state, unless the time has come."""
         global _taken  # noqa: PLW0603  # over all environments of the process
         _taken += 1
-        if (_taken >= AFTER or self._always) and not self._odd:
+        if _taken >= self._after and not self._odd:
             self._odd = self._fault in ANSWERS
             self._at("Step")
             if quirk := QUIRKS.pop(self._fault, None):  # once is enough
@@ -218,7 +219,7 @@ class Broken(Sound):
         self._at("Close")
 
     def _at(self, place: str) -> None:
-        if self._fault.startswith(place) and (self._always or place == "Step" or trial_folder() is not None):
+        if self._fault.startswith(place) and (place == "Step" or not self._after or trial_folder() is not None):
             ACTS[self._fault.removeprefix(place)]()
 
 
