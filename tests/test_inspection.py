@@ -165,6 +165,15 @@ def test_an_environment_that_fails_later_than_at_once_is_run_with_a_warning(tmp_
     assert "bench/Segfault-v0': its process ended while random actions were played: killed by SIGSEGV" in told
 
 
+def test_what_an_environment_says_need_be_no_text_and_is_told(tmp_path: Path) -> None:
+    raising = "class Odd(Sound):\n    def step(self, action):\n"
+    raising += "        if self.t == 5: raise OSError('\\udc80 \\0 \\x1b[2J gone')\n"
+    raising += "        return super().step(action)\ngym.register('Sound-v0', Odd)\n"
+    (tmp_path / "odd.py").write_text(SOUND + raising)
+    told = "\n".join(open_experiment(suite_of(tmp_path, {"odd:Sound-v0": ""}), met=True).plan.warnings)
+    assert "'odd:Sound-v0' fails after 5 random steps: OSError: ? \0 \x1b[2J gone" in told
+
+
 def test_an_environment_that_cannot_be_closed_is_run_with_a_warning(tmp_path: Path) -> None:
     closing = "class Unclosed(Sound):\n    def close(self): raise OSError('gone')\ngym.register('Sound-v0', Unclosed)\n"
     (tmp_path / "unclosed.py").write_text(SOUND + closing)

@@ -193,7 +193,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path) -> N
 
 
 def test_killing_workers_and_runner_at_random_moments_changes_no_number(tmp_path: Path) -> None:
-    # A short version of benchmarks/kills.py.
+    # A short version of benchmarks/chaos.py.
     path, rng = suite_file(tmp_path, SLOW), np.random.default_rng(7)
     for round_ in range(4):
         process = bench_run(path, tmp_path)

@@ -394,7 +394,8 @@ def _rehearse(job: Job, report: Report) -> None:
 
 
 def _write(folder: Path, one: Inspection) -> None:
-    files.replace(folder / _ANSWER, json.dumps(asdict(one)))
+    # Half letters, such as of a file name in another encoding, are no JSON.
+    files.replace(folder / _ANSWER, json.dumps(asdict(one), ensure_ascii=False).encode(errors="replace").decode())
 
 
 def _surroundings() -> list[object]:
