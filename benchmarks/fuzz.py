@@ -29,7 +29,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -41,12 +41,13 @@ CHUNK = 250
 """Inputs of one worker."""
 MOST_CPU_SECONDS = 10.0
 """Of one input: the slowest sound ones take a tenth."""
-MOST_WALL_SECONDS = 180.0
-"""Without a word of a worker, whose machine may be busy otherwise."""
+MOST_WALL_SECONDS = 300.0
+"""Without a word of a worker, whose machine may be busy otherwise; no alarm in there, for the command has its own."""
 MOST_MEGABYTES = 600
 """More than before an input; the real files behind these inputs have a few kilobytes."""
 ADDRESSES = 12 * 2**30
 """A worker's own limit of addresses, in bytes: what would fill the machine fails here."""
+COMMANDS_OWN = (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 REFUSED = 2
 EXIT_CODES = {0, 1, REFUSED}
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -73,6 +74,10 @@ class Told:
     place: str = ""
     """The innermost line of the product, for what should not be."""
     detail: str = ""
+    cpu_seconds: float = 0.0
+    """Of the slowest of its commands, in this process: what environments and learners take in theirs is not counted."""
+    megabytes: float = 0.0
+    """At the peak of the largest of its commands, more than before it."""
 
 
 class HangError(BaseException):
@@ -93,7 +98,6 @@ def work(kind: str, first: int, count: int, seed: int, keep: Path | None) -> Non
 
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     signal.signal(signal.SIGPROF, _alarm)
-    signal.signal(signal.SIGALRM, _alarm)
     for number in range(first, first + count):
         with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as folder:
             told = attempt(kind, number, seed, Path(folder))
@@ -117,9 +121,12 @@ def attempt(kind: str, number: int, seed: int, folder: Path) -> Told:
     (folder / "commands").write_text(repr(commands))
     told = Told(number, "refused")
     for place, command in enumerate(commands):
+        start = time.process_time()
         following = call(number, command, folder)
+        cost = max(told.cpu_seconds, time.process_time() - start), max(told.megabytes, following.megabytes)
         if following.outcome not in FINE or place == 0:
             told = following
+        told = replace(told, cpu_seconds=cost[0], megabytes=cost[1])
         if told.outcome != "read":
             break
     return told
@@ -130,8 +137,9 @@ def call(number: int, words: Command, folder: Path) -> Told:
     said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     os.chdir(folder)
     before = _forget_peak()
+    # The command ends its process, deaf to whatever comes then; this one goes on.
+    handlers = {handled: signal.getsignal(handled) for handled in COMMANDS_OWN}
     signal.setitimer(signal.ITIMER_PROF, MOST_CPU_SECONDS)
-    signal.setitimer(signal.ITIMER_REAL, MOST_WALL_SECONDS / 2)
     try:
         with redirect_stdout(said), redirect_stderr(said):
             code = _exit_code(words)
@@ -142,7 +150,8 @@ def call(number: int, words: Command, folder: Path) -> Told:
         return Told(number, "traceback", f"{type(error).__name__} at {_place(error)}", text[-3000:])
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for handled, handler in handlers.items():
+            signal.signal(handled, handler)
         os.chdir("/")
     said.flush()
     text = said.buffer.getvalue().decode(errors="replace")
@@ -163,10 +172,10 @@ def _judged(number: int, command: str, code: object, text: str, megabytes: float
     if code not in EXIT_CODES:
         return Told(number, "died", f"exit code {code}", command)
     if megabytes > MOST_MEGABYTES:
-        return Told(number, "memory", command, f"{megabytes:.0f} MB")
+        return Told(number, "memory", command, f"{megabytes:.0f} MB", megabytes=megabytes)
     if found := CONTROL.search(text):
         return Told(number, "control", command, repr(text[max(0, found.start() - 80) : found.start() + 40]))
-    return Told(number, "refused" if code == REFUSED else "read")
+    return Told(number, "refused" if code == REFUSED else "read", megabytes=megabytes)
 
 
 def _place(error: BaseException) -> str:
@@ -260,11 +269,18 @@ def chunks(given: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
 
 def tell(found: dict[str, list[Told]]) -> Iterator[str]:
     """Yield the table, and below it each place where something was found, with the inputs that lead there."""
-    yield f"| input | tried | {' | '.join(OUTCOMES)} |"
-    yield f"| --- {'| ---: ' * (len(OUTCOMES) + 1)}|"
+    yield f"| input | tried | {' | '.join(OUTCOMES)} | most CPU, s | most memory, MB |"
+    yield f"| --- {'| ---: ' * (len(OUTCOMES) + 3)}|"
     for kind, told in found.items():
         counts = Counter(one.outcome for one in told)
-        yield f"| {kind} | {len(told)} | {' | '.join(str(counts[outcome]) for outcome in OUTCOMES)} |"
+        slowest, largest = max(one.cpu_seconds for one in told), max(one.megabytes for one in told)
+        cells = [
+            f"{len(told):,}",
+            *(f"{counts[outcome]:,}" for outcome in OUTCOMES),
+            f"{slowest:.1f}",
+            f"{largest:.0f}",
+        ]
+        yield f"| {kind} | {' | '.join(cells)} |"
     for kind, told in found.items():
         places: dict[tuple[str, str], list[Told]] = defaultdict(list)
         for one in told:
@@ -300,12 +316,14 @@ def main(words: Sequence[str] | None = None) -> int:
         mine = list(chunks(given))
         for (kind, *_), told in zip(mine, pool.map(lambda chunk: list(results_of(chunk, given)), mine), strict=True):
             found[kind] += told
+            wrong = [one for one in told if one.outcome not in FINE]
+            print(f"{kind}: {len(found[kind]):,} tried", *wrong, sep="\n", file=sys.stderr)
     print("\n".join(tell(found)))
     tried = [one for told in found.values() for one in told]
-    wrong = sum(one.outcome not in FINE for one in tried)
+    amiss = sum(one.outcome not in FINE for one in tried)
     minutes = (time.monotonic() - start) / 60
-    print(f"\n{len(tried):,} inputs in {minutes:.1f} minutes, seed {given.seed}: {wrong} did what they should not")
-    return 1 if wrong else 0
+    print(f"\n{len(tried):,} inputs in {minutes:.1f} minutes, seed {given.seed}: {amiss} did what they should not")
+    return 1 if amiss else 0
 
 
 if __name__ == "__main__":

@@ -262,6 +262,9 @@ claims:
         ("left: ppo, right: a2c, quantity: score, margin: -1", ["margin: must be at least 0, not -1"]),
         ("left: ppo, right: a2c, quantity: score, direction: more", [
             "direction: wants greater or less or equivalent, not 'more'"]),
+        ("left: ppo, right: a2c, quantity: [score], seconds: 5", [
+            ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
+             "seconds_to_threshold, steps_per_second, regret, not ['score']")]),
         ("left: ppo, right: a2c, quantity: score, steps: 1500", [("steps: 1,500 steps are beyond the budget of "
          "CartPole-v1 (1,000)"), "steps: 1,500 steps are before the first evaluation on Acrobot-v1 (2,000 steps)"]),
         ("left: ppo, right: a2c, quantity: score, steps: 500, seconds: 5, environments: [CartPole-v1]", [

@@ -59,7 +59,9 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
         where = ("claims", number)
         if not isinstance(claim, dict):
             continue
-        for keys, message, hint in _complaints(claim, known):
+        # What is no word is the schema's to refuse, and no key to look anything up by.
+        worded = claim if isinstance(claim.get("quantity"), str) else {**claim, "quantity": ""}
+        for keys, message, hint in _complaints(worded, known):
             document.complain((*where, *keys), message, hint)
         _judge_repetition(document, where, claim, first)
 
