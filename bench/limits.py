@@ -7,8 +7,10 @@ MOST_BYTES = 1_000_000
 MOST_SEEDS = 10_000
 MOST_STEPS = 10**12
 MOST_POINTS, MOST_EPISODES = 100_000, 100_000
-MOST_PLAYED = 1_000_000
-"""Points times episodes: what one trial keeps of its curve."""
+MOST_RECORD_BYTES = 32 * 2**20
+"""Of a file of results: what is larger is not read."""
+MOST_RECORD_PARTS = 2**20
+"""Lists and mappings in it: each costs thirty times as much memory as its two brackets cost disk."""
 MOST_RESAMPLES = 100_000
 MOST_CELLS = 500
 """Algorithms, and environments."""
@@ -21,9 +23,31 @@ LONGEST_MINUTES = 5_256_000.0
 """Ten years."""
 LONGEST_NAME, LONGEST_LINE, LONGEST_TEXT = 100, 300, 5_000
 """Letters of what names a folder or a curve, of a title or a claim, of a question or a source."""
+_EPISODE_BYTES, _POINT_BYTES = 36, 120
+"""In a record, at most: a return of 24 letters and a length of 8; steps, two clocks, a mean, brackets; with commas."""
+_OTHER_BYTES = 2**20
+"""For a record's settings and provenance, which have a few thousand."""
 _MOST_TRIALS = 100_000
 _MOST_DRAWS, _MOST_DRAWS_OF_A_CELL = 500_000_000, 50_000_000
 """Runs times resamples: about a gigabyte each."""
+
+
+def unreadable(points: int, episodes: int, final_episodes: int) -> str:
+    """Return why the record of a trial with such an evaluation might not be read again, in words; empty where it is.
+
+    Args:
+        points: evaluations during training.
+        episodes: of each.
+        final_episodes: after training.
+    """
+    played = points * episodes + final_episodes
+    size = played * _EPISODE_BYTES + points * _POINT_BYTES
+    if size <= MOST_RECORD_BYTES - _OTHER_BYTES:
+        return ""
+    return (
+        f"{points:,} points of {episodes:,} episodes and {final_episodes:,} final ones make records of up to "
+        f"{size / 2**20:,.0f} MB each, and {(MOST_RECORD_BYTES - _OTHER_BYTES) / 2**20:.0f} MB is the most that is read"
+    )
 
 
 def too_large(seeds: int, cells: int, resamples: int) -> str:

@@ -35,8 +35,12 @@ def complaints(text: str) -> list[str]:
         ("evaluation: {points: 1e6}", "evaluation.points: must be at most 100,000, not 1000000.0"),
         ("evaluation: {episodes: 1e9}", "evaluation.episodes: must be at most 100,000, not 1000000000.0"),
         ("evaluation: {final_episodes: 1e18}", "evaluation.final_episodes: must be at most 100,000, not 1e+18"),
-        ("evaluation: {points: 400, episodes: 5000}", ("evaluation: 400 points of 5,000 episodes are more than the "
-         "1,000,000 that a trial keeps")),
+        ("evaluation: {points: 400, episodes: 5000}", ("evaluation: 400 points of 5,000 episodes and 100 final "
+         "ones make records of up to 69 MB each, and 31 MB is the most that is read; lower `points`, `episodes` or "
+         "`final_episodes`")),
+        ("evaluation: {points: 9, episodes: 100000, final_episodes: 100000}", ("evaluation: 9 points of 100,000 "
+         "episodes and 100,000 final ones make records of up to 34 MB each, and 31 MB is the most that is read; lower "
+         "`points`, `episodes` or `final_episodes`")),
         ("limits: {stall_minutes: 1e308}", "limits.stall_minutes: must be above 0 and at most 5,256,000, not 1e+308"),
         ("limits: {memory_gb: 1e308}", "limits.memory_gb: must be above 0 and at most 1,000,000, not 1e+308"),
         ("limits: {timeout_minutes: .nan}", "limits.timeout_minutes: wants a number, not nan"),

@@ -18,10 +18,10 @@ import bench
 from bench import pipeline
 from bench.cli.app import app
 from bench.errors import StoreError
+from bench.limits import MOST_RECORD_BYTES, unreadable
 from bench.pipeline.comparing import compare
-from bench.records import Curve, Failure, Final, Outcome, Record, Trial, Unreadable
-from bench.store import Store, keep, read
-from bench.store.loading import MOST_BYTES
+from bench.records import Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial, Unreadable
+from bench.store import Store, doubts, keep, read
 from tests.making import small_trial, suite_file
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -226,7 +226,7 @@ def as_bytes(text: bytes) -> Callable[[Path], object]:
 
 def large(file: Path) -> None:
     with file.open("wb") as open_file:
-        open_file.truncate(MOST_BYTES + 1)
+        open_file.truncate(MOST_RECORD_BYTES + 1)
 
 
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -476,6 +476,26 @@ def test_an_import_keeps_nothing_that_could_not_be_read_again(tmp_path: Path) ->
     output = told(*words, code=1)
     assert "curve.lengths.1.0: input should be greater than or equal to 0, not -9" in output
     assert len(bench.load(tmp_path / "results" / "logs")["trials"]) == 1
+
+
+def test_the_largest_record_that_a_suite_may_ask_for_is_read_again(tmp_path: Path) -> None:
+    # 8 x 100,000 + 100,000 episodes of 36 bytes are 30.9 MiB.
+    trial = replace(small_trial(), evaluation=EvaluationPlan(points=8, episodes=100_000, final_episodes=100_000))
+    assert not unreadable(8, 100_000, 100_000)
+    longest, lengths = np.full((8, 100_000), -1.2345678901234567e-300), np.full((8, 100_000), 12_345_678)
+    clock = np.full(8, 1234567.8901234567)
+    plain = record(trial)
+    curve = replace(plain.curve, returns=longest, lengths=lengths, seconds=clock, cpu_seconds=clock)
+    final = replace(plain.final, returns=longest[0], lengths=lengths[0])
+    keep(replace(plain, curve=curve, final=final), folder := tmp_path / trial.name)
+    assert 30.8 * 2**20 < (folder / "trial.json").stat().st_size < MOST_RECORD_BYTES
+    assert isinstance(read(folder), Record)
+
+
+def test_a_record_too_large_to_be_read_is_doubted_before_it_is_kept() -> None:
+    trial = replace(small_trial(), evaluation=EvaluationPlan(points=1, episodes=1, final_episodes=900_000))
+    plain = record(trial, 0.1234567890123456789)
+    assert doubts(replace(plain, final=replace(plain.final, lengths=np.full(900_000, 10**15)))).startswith("has 33 MB")
 
 
 LOOKS = {

@@ -28,7 +28,7 @@ from bench.files import replace, sweep, write_into
 from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Task, Traits, Trial, Unreadable
 from bench.store import schema
 from bench.store.journal import journal
-from bench.store.loading import load
+from bench.store.loading import load, parsed
 from bench.store.locks import LOCK, claim, has_locks
 from bench.store.reading import DONE, FAILED, read, read_one
 from bench.store.survey import Survey, folders, state, survey
@@ -197,9 +197,9 @@ def doubts(outcome: Outcome) -> str:
     """Return why nobody could read an outcome of someone else's making, were it kept; empty where all is well."""
     try:
         if isinstance(outcome, Record):
-            schema.record(_as_data(outcome))
+            schema.record(parsed(_text(_as_data(outcome)).encode()))
         else:
-            schema.failure({"protocol": PROTOCOL, **asdict(outcome)})
+            schema.failure(parsed(_text({"protocol": PROTOCOL, **asdict(outcome)}).encode()))
     except ValueError as error:
         return str(error)
     return ""
@@ -246,5 +246,9 @@ def _listed(array: Any) -> Any:
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
+    replace(path, _text(data))
+
+
+def _text(data: Mapping[str, Any]) -> str:
     lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in data.items())
-    replace(path, "{\n" + ",\n".join(lines) + "\n}\n")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

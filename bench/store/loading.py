@@ -8,10 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-MOST_BYTES = 32 * 2**20
-"""Of a file of results: one with a million evaluation episodes has about 25 MB."""
-MOST_PARTS = 2**20
-"""Lists and mappings in one file: each costs thirty times as much memory as its two brackets cost disk."""
+from bench.limits import MOST_RECORD_BYTES, MOST_RECORD_PARTS
 
 
 def load(path: Path) -> Any:
@@ -22,14 +19,24 @@ def load(path: Path) -> Any:
         OSError: it cannot be opened or read.
         ValueError: it is no regular file, too large, or no JSON; the message is the reason.
     """
+    return parsed(_content(path))
+
+
+def parsed(content: bytes) -> Any:
+    """Return what JSON holds that is, or would be, the content of a file of results.
+
+    Raises:
+        ValueError: it is too large, or no JSON; the message is the reason.
+    """
+    _bounded(len(content))
     try:
-        text = _content(path).decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"is no text in UTF-8 ({error.reason} at byte {error.start:,})") from None
     if not text.strip():
         raise ValueError("is empty")
-    if text.count("[") + text.count("{") > MOST_PARTS:
-        raise ValueError(f"holds more than {MOST_PARTS:,} lists and mappings")
+    if text.count("[") + text.count("{") > MOST_RECORD_PARTS:
+        raise ValueError(f"holds more than {MOST_RECORD_PARTS:,} lists and mappings")
     try:
         return json.loads(text, object_pairs_hook=_mapping)
     except RecursionError:
@@ -47,11 +54,13 @@ def _content(path: Path) -> bytes:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("is no regular file")
-        if found.st_size > MOST_BYTES:
-            raise ValueError(
-                f"has {found.st_size / 2**20:,.0f} MB, more than the {MOST_BYTES / 2**20:.0f} MB that are read"
-            )
+        _bounded(found.st_size)
         return file.read(found.st_size)
+
+
+def _bounded(size: int) -> None:
+    if size > MOST_RECORD_BYTES:
+        raise ValueError(f"has {size / 2**20:,.0f} MB, more than the {MOST_RECORD_BYTES / 2**20:.0f} MB that are read")
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from typing import Any, TypeGuard
 from bench import catalog, hyperparameters
 from bench.catalog import algorithms, did_you_mean
 from bench.hyperparameters.values import checked
-from bench.limits import MOST_CELLS, MOST_PLAYED, MOST_POINTS, MOST_RESAMPLES, MOST_SEEDS, too_large
+from bench.limits import (
+    MOST_CELLS,
+    MOST_EPISODES,
+    MOST_POINTS,
+    MOST_RESAMPLES,
+    MOST_SEEDS,
+    too_large,
+    unreadable,
+)
 from bench.records import Task
 from bench.suite.claims import judge_claims
 from bench.suite.document import Document, Place
@@ -120,31 +128,27 @@ def _judge_environment(document: Document, id_: str, settings: Any) -> None:
     reference = settings.get("reference") if isinstance(settings, dict) else None
     if isinstance(reference, dict):
         _judge_reference(document, (*where, "reference"), reference)
-    points, _ = _played(document)
+    points, *_ = _evaluation(document)
     steps = settings.get("steps") if isinstance(settings, dict) else settings
     if _is_number(points) and _is_number(steps) and 1 <= steps < points <= MOST_POINTS:
         document.complain(where, f"{steps} steps cannot hold {points} evaluation points", "lower `evaluation.points`")
 
 
-def _played(document: Document) -> tuple[Any, Any]:
-    """Return evaluations during training and episodes of each, whatever stands there."""
+def _evaluation(document: Document) -> tuple[Any, Any, Any]:
+    """Return evaluations during training, episodes of each and those after training, whatever stands there."""
     evaluation = document.value.get("evaluation")
     given = evaluation if isinstance(evaluation, dict) else {}
-    return given.get("points", 20), given.get("episodes", 10)
+    return given.get("points", 20), given.get("episodes", 10), given.get("final_episodes", 100)
 
 
 def _judge_size(document: Document, cells: int) -> None:
-    points, episodes = _played(document)
-    if (
-        all(_is_number(one) and 1 <= one <= MOST_POINTS for one in (points, episodes))
-        and points * episodes > MOST_PLAYED
-    ):
-        message = f"{points:,} points of {episodes:,} episodes are more than the {MOST_PLAYED:,} that a trial keeps"
-        document.complain(("evaluation",), message)
+    counts = _evaluation(document)
+    # What is beyond its own limit is the schema's to refuse.
+    if all(_is_number(one) and 1 <= one <= MOST_EPISODES for one in counts) and (why := unreadable(*map(int, counts))):
+        document.complain(("evaluation",), why, "lower `points`, `episodes` or `final_episodes`")
     seeds, analysis = document.value.get("seeds", 10), document.value.get("analysis")
     count = len(seeds) if isinstance(seeds, list) else seeds
     resamples = analysis.get("resamples", 5000) if isinstance(analysis, dict) else 5000
-    # What is beyond its own limit is the schema's to refuse.
     if not (_is_number(count) and 1 <= count <= MOST_SEEDS and _is_number(resamples) and resamples <= MOST_RESAMPLES):
         return
     if why := too_large(int(count), cells, int(resamples)):
