@@ -338,7 +338,8 @@ def damage(rng: Rng, path: Path) -> None:
         case 3:
             (path.parent.parent / pick(rng, STRAYS)).write_bytes(b"stray")
         case 4:
-            path.parent.rename(path.parent.with_name(pick(rng, NAMES)))
+            if not (other := path.parent.with_name(pick(rng, NAMES))).exists():
+                path.parent.rename(other)
         case _:
             value = json.loads(content)
             for _ in range(int(rng.integers(1, 4))):

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -31,8 +32,10 @@ from bench.imports.found import Refusal, RefusedError
 from bench.imports.monitor import merge, read_monitor
 from bench.imports.names import environment_in, seed_of
 from bench.imports.nested import kind_of, load, read_nested
+from bench.imports.rows import read_rows
 from bench.imports.series import cleaned, of_episodes
 from bench.imports.settings import read_settings
+from bench.imports.source import each_line
 from bench.imports.table import read_table
 from bench.pipeline import estimates, open_experiment
 from bench.pipeline.comparing import compare
@@ -729,6 +732,31 @@ def test_a_session_that_goes_on_in_the_same_monitor_file_comes_after_the_one_bef
         assert episodes.returns.tolist() == [1.0, 2.0, 3.0, 4.0]
         assert episodes.seconds.tolist() == [0.0, 8.0, 8.5, 10.0]
         assert episodes.left_out == 0
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_however_lines_end_they_are_the_same_lines(end: str) -> None:
+    lines = ["#{}", "r,l,t", *(f"{place}.5,{place + 1},{place}" for place in range(9_000)), "1,2\0,3", ""]
+    assert list(each_line(end.join(lines))) == lines
+    episodes = read_monitor(end.join(lines))
+    assert episodes.steps[-1] == 9_000 * 9_001 // 2
+    assert episodes.left_out == 1
+
+
+def test_a_monitor_file_is_read_in_a_few_times_its_size() -> None:
+    # Each of 200,000 episodes is 6 bytes of text: as three numbers 24, and as much once more while they are ordered.
+    text = "r,l,t\n" + "1,2,3\n" * 200_000
+    tracemalloc.start()
+    episodes = read_monitor(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(episodes.returns) == 200_000
+    assert peak < 20 * len(text)
+
+
+def test_a_name_that_stands_in_every_row_of_a_table_takes_room_once() -> None:
+    first, second = read_rows("algo,step,return\nsoft actor critic,100,1.5\nsoft actor critic,200,2.5\n").rows
+    assert first["algo"] is second["algo"]
 
 
 def test_parallel_files_without_a_clock_go_in_step() -> None:

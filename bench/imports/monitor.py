@@ -13,12 +13,13 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from bench.imports.found import Floats, Integers, RefusedError
 from bench.imports.series import POINTS, curve_points, is_number, last_means
-from bench.imports.source import whole_lines
+from bench.imports.source import each_line, is_whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,24 +50,26 @@ def read_monitor(text: str) -> Episodes:
     Raises:
         RefusedError: it is no Monitor file, or holds no episode.
     """
-    lines, damaged = whole_lines(text)
+    lines = filter(is_whole, each_line(text))
     start, environment = 0.0, ""
-    if lines and lines[0].startswith("#"):
-        start, environment = _header(lines[0][1:])
+    if (top := next(lines, "")).startswith("#"):
+        start, environment = _header(top[1:])
     # A session that goes on in the same file may write its headers again; its clock begins anew.
-    filled = [line for line in lines if line.strip() and line[:1] != "#"]
-    names, first = _names(filled[0].split(",") if filled else [])
+    filled = (line for line in chain([top], lines) if line.strip() and line[:1] != "#")
+    names, glued = _names(next(filled, "").split(","))
     if not {"r", "l"} <= set(names):
         raise RefusedError("no Monitor file: its header lacks the columns r and l")
-    body = [line for line in filled[1:] if "r" not in line or [name.strip() for name in line.split(",")] != names]
-    found = [episode for line in body if (episode := _episode(line.split(","), names)) is not None]
-    if not found:
-        raise RefusedError("holds no finished episode" + f" ({len(body)} damaged rows)" * bool(body))
-    table = np.array(found, dtype=np.float64)
+    body = (line for line in filled if "r" not in line or [name.strip() for name in line.split(",")] != names)
+    table = np.fromiter((_episode(line.split(","), names) for line in body), dtype=(np.float64, 3))
+    fine = ~np.isnan(table[:, 0])
+    damaged = len(fine) - int(fine.sum())
+    if damaged == len(fine):
+        raise RefusedError("holds no finished episode" + f" ({damaged} damaged rows)" * bool(damaged))
+    table = table[fine] if damaged else table
     clock = _going_on(table[:, 2]) + start if "t" in names else np.full(len(table), np.nan)
-    left_out = len(body) - len(found) + first + damaged
+    left_out = damaged + glued + sum(not is_whole(line) for line in each_line(text))
     sessions = 1 + int((np.diff(table[:, 2]) < 0).sum())
-    return Episodes(table[:, 0], table[:, 1].astype(np.int64), clock, environment, left_out, sessions)
+    return Episodes(table[:, 0].copy(), table[:, 1].astype(np.int64), clock, environment, left_out, sessions)
 
 
 def _names(header: list[str]) -> tuple[list[str], int]:
@@ -115,6 +118,7 @@ def training_curve(episodes: Episodes, points: int = POINTS) -> tuple[Integers, 
 _EPOCH = 1e8
 """Seconds: a clock beyond it counts from 1970, one before it from the start of the run."""
 _MOST_LENGTH = 2**40
+_DAMAGED = (math.nan, math.nan, math.nan)
 
 
 def _header(text: str) -> tuple[float, str]:
@@ -129,14 +133,14 @@ def _header(text: str) -> tuple[float, str]:
     return float(start) if known else 0.0, name if isinstance(name, str) and name != "None" else ""
 
 
-def _episode(row: list[str], names: list[str]) -> tuple[float, int, float] | None:
-    """Return return, length and time; None where the row is damaged (a writer was killed, or two wrote at once)."""
+def _episode(row: list[str], names: list[str]) -> tuple[float, float, float]:
+    """Return return, length and time; NaN where the row is damaged (a writer was killed, or two wrote at once)."""
     if len(row) != len(names):
-        return None
+        return _DAMAGED
     cells = dict(zip(names, row, strict=True))
     try:
         value, length, clock = float(cells["r"]), float(cells["l"]), float(cells.get("t", 0.0))
     except ValueError:
-        return None
+        return _DAMAGED
     fine = math.isfinite(value) and length == length // 1 and 0 < length < _MOST_LENGTH
-    return (value, int(length), clock if math.isfinite(clock) else 0.0) if fine else None
+    return (value, length, clock if math.isfinite(clock) else 0.0) if fine else _DAMAGED

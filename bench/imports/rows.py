@@ -20,6 +20,7 @@ from bench.imports.source import whole_lines
 
 NAMELESS = "unnamed"
 """What a column without a name is called."""
+_MOST_SEEN = 2**16
 _DECIMAL_COMMA = re.compile(r"^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$")
 
 
@@ -45,13 +46,9 @@ def read_rows(text: str, *, whole_steps: Collection[str] = ()) -> Table:
     Raises:
         RefusedError: it is none, or a column stands twice.
     """
-    if any("\ufffd" in line and "\0" not in line for line in text.split("\n")):
+    if "\ufffd" in text and any("\ufffd" in line and "\0" not in line for line in text.split("\n")):
         raise RefusedError("no text in UTF-8")
-    lines, damaged = whole_lines(text)
-    comments, body = _comments(lines)
-    mark = _mark(body)
-    cells = list(_cells(body, mark))
-    header, rows, named = _header(comments, cells, mark)
+    header, rows, named, mark, damaged = _parted(text)
     if not header or not rows:
         raise RefusedError("holds no row below its header")
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
@@ -59,15 +56,32 @@ def read_rows(text: str, *, whole_steps: Collection[str] = ()) -> Table:
     again = [row for row in rows if named and [cell.strip() for cell in row] == header]
     rows = [row for row in rows if row not in again] if again else rows
     fitting = [row for row in rows if not any(cell.strip() for cell in row[len(header) :])]
-    table = [dict(zip(header, row, strict=False)) for row in fitting]
+    lost = damaged + len(rows) - len(fitting)
+    del rows
+    table = [dict(zip(header, row, strict=False)) for row in _let_go(fitting)]
     if mark == ";":
         table = [_pointed(row, whole_steps) for row in table]
     notes = [] if named else [f"no line names its columns: they are numbered, {header[0]} to {header[-1]}"]
     if again:
         notes.append(f"{len(again)} rows are the header once more: left out")
-    if lost := damaged + len(rows) - len(fitting):
+    if lost:
         notes.append(f"{lost} damaged lines are left out: NUL bytes, endless, or of more cells than there are columns")
     return Table(tuple(header), tuple(table), tuple(notes), mark == ";")
+
+
+def _parted(text: str) -> tuple[list[str], list[list[str]], bool, str, int]:
+    """Return the columns, the rows, whether the file names its columns, what parts them, and how many are damaged."""
+    lines, damaged = whole_lines(text)
+    comments, body = _comments(lines)
+    mark = _mark(body)
+    return *_header(comments, list(_cells(body, mark)), mark), mark, damaged
+
+
+def _let_go(rows: list[list[str]]) -> Iterator[list[str]]:
+    """Yield the rows in their order and keep none of them: a large table has no room for two forms of itself."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
 
 
 def first_row(text: str) -> list[str]:
@@ -96,13 +110,17 @@ def _mark(lines: Sequence[str]) -> str:
 def _cells(lines: Sequence[str], mark: str) -> Iterator[list[str]]:
     rows = (line.split() for line in lines) if mark == " " else csv.reader(lines, delimiter=mark)
     count = 0
+    seen: dict[str, str] = {}
     try:
         for row in rows:
             count += len(row)
             if count > MOST_CELLS:
                 raise RefusedError(f"holds more than {MOST_CELLS:,} cells, the most that is read of a table")
             if any(cell.strip() for cell in row):
-                yield row
+                # Names and seeds are the same in thousands of rows: one of each takes room.
+                yield [seen.setdefault(cell, cell) for cell in row]
+            if len(seen) > _MOST_SEEN:
+                seen.clear()
     except csv.Error as error:
         raise RefusedError(f"no readable CSV ({error})") from None
 

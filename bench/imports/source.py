@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +15,9 @@ from bench.imports.limits import LONGEST_LINE, MOST_TEXT_BYTES, in_words
 
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 """Mark at the start of a file -> how it is written."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_PART = 2**16
+"""Characters that are parted into lines at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,22 @@ def whole_lines(text: str) -> tuple[list[str], int]:
 
     A line cut by the padding that a power cut leaves is damaged, too: nobody knows how it went on.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    fine = [line for line in lines if "\0" not in line and "\ufffd" not in line and len(line) <= LONGEST_LINE]
+    lines = list(each_line(text))
+    fine = [line for line in lines if is_whole(line)]
     return fine, len(lines) - len(fine)
+
+
+def each_line(text: str) -> Iterator[str]:
+    """Yield the lines of a text, whichever way they end, one by one: all at once they take ten times its room."""
+    start, more = 0, True
+    while more:
+        found = _LINE_END.search(text, start + _PART)
+        end, more = found.end() if found else len(text), found is not None
+        lines = text[start:end].replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        yield from lines[:-1] if more else lines
+        start = end
+
+
+def is_whole(line: str) -> bool:
+    """Return whether a line is neither damaged nor endless, as `whole_lines` tells."""
+    return "\0" not in line and "\ufffd" not in line and len(line) <= LONGEST_LINE
