@@ -139,6 +139,8 @@ class Scene:
     struck: set[str] = field(default_factory=set)
     """Trials that were hit: the second hit in one run would rightly count as the trial's own fault."""
     found: Counter[str] = field(default_factory=Counter)
+    came: Counter[str] = field(default_factory=Counter)
+    """What broken environments came to."""
     told: list[str] = field(default_factory=list)
     afterwards: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -603,6 +605,7 @@ def naming(scene: Scene) -> None:
 
 def refusal(scene: Scene) -> None:
     """Note results of a suite that was refused, and a refusal that does not say that nothing was run."""
+    scene.came["refused before the run"] += len(scene.expected)
     if left := sorted(path.name for path in scene.trials.glob("*/*")):
         scene.note("wrong kinds", f"a refused suite has results: {left}")
     if "nothing was run" not in words(scene.outputs[-1]):
@@ -622,6 +625,8 @@ def outcomes(scene: Scene) -> None:
         came = {"done"} if cell["done"] else set()
         came |= {"missing"} if cell["missing"] or cell["running"] else set()
         came |= kinds.get(cell["environment"], {"failed"}) if cell["failed"] else set()
+        if cell["environment"] in scene.expected:
+            scene.came.update(came)
         if not came <= scene.expected.get(cell["environment"], {"done"}):
             scene.note("wrong kinds", f"{cell['label']} on {cell['environment']}: {came} {cell['reasons'][:1]}")
     done = len(finished(scene.trials))
@@ -803,6 +808,7 @@ def main() -> int:
     given = options.parse_args()
     dealt: Counter[str] = Counter()
     found: dict[str, Counter[str]] = {name: Counter() for name in KINDS}
+    came: Counter[str] = Counter()
     start = time.monotonic()
     for number, (name, variants) in enumerate(planned(given.faults, given.seed)):
         kind = KINDS[name]
@@ -815,10 +821,13 @@ def main() -> int:
         scene = play(kind, variants, (given.seed, number))
         dealt[name] += len(variants)
         found[name] += scene.found
+        came += scene.came
         print(f"round {number}, {name} ({', '.join(variants)}): {time.monotonic() - begun:.0f} s", flush=True)
         for line in scene.told:
             print(f"    {line}", flush=True)
     print("\n" + "\n".join(table(dealt, found)))
+    if came:
+        print(f"\nBroken environments came to: {', '.join(f'{kind} {number}' for kind, number in came.most_common())}")
     wrong = sum(counts.total() for counts in found.values())
     minutes = (time.monotonic() - start) / 60
     print(f"\n{dealt.total()} faults in {minutes:.1f} minutes, seed {given.seed}: {wrong} things that must not be")
