@@ -1,24 +1,18 @@
-"""The report in a real browser: headless Chromium, spoken to over a pipe in the DevTools protocol."""
+"""The report in a real browser: headless Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import select
 import shutil
-import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.pipeline import open_experiment
 from bench.pipeline.reproduce import judge, open_table, write_page
@@ -29,141 +23,42 @@ from tests.estimates_fixture import empty, synthetic
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 PHONE, DESKTOP = (390, 844), (1440, 900)
-_PATIENCE_SECONDS = 200.0
-_KEYS = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+_PATIENCE_MS = 200_000
 RESULTS = Path(__file__).parents[1] / "results" / "discrete"
-_SWITCHES = (
-    "--headless",
-    "--no-sandbox",  # tests may run as root in a container, where the sandbox cannot start
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-renderer-backgrounding",
-    "--remote-debugging-pipe",
-)
+Scheme = Literal["light", "dark"]
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on the path: the report is not checked in a browser"
 )
 
 
-class Chromium:
-    """One headless browser; commands go in and events come out as JSON, each ended by a zero byte."""
-
-    def __init__(self, program: str, profile: Path) -> None:
-        orders, self._orders = os.pipe()
-        self._answers, answers = os.pipe()
-        # The browser reads file descriptor 3 and writes 4; away from those first, so that neither overwrites the other.
-        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (orders, answers)]
-        self._process = os.posix_spawn(
-            program,
-            [program, *_SWITCHES, f"--user-data-dir={profile}", "about:blank"],
-            os.environ,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_DUP2, ends[0], 3),
-                (os.POSIX_SPAWN_DUP2, ends[1], 4),
-            ],
-            setpgroup=0,
-        )
-        for end in (orders, answers, *ends):
-            os.close(end)
-        self._numbers = count(1)
-        self._unread = b""
-        self.events: list[dict[str, Any]] = []
-
-    def send(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
-        """Return the answer to a command; events that come meanwhile are kept."""
-        number = next(self._numbers)
-        order = {"id": number, "method": method, "params": params} | ({"sessionId": session} if session else {})
-        os.write(self._orders, json.dumps(order).encode() + b"\0")
-        while True:
-            message = self._receive()
-            if message.get("id") == number:
-                assert "error" not in message, message
-                return dict(message["result"])
-
-    def wait(self, method: str, session: str) -> None:
-        """Return when the event has come."""
-        while not any(event["method"] == method and event["sessionId"] == session for event in self.events):
-            self._receive()
-
-    def close(self) -> None:
-        """End the browser, gently if it lets us."""
-        try:
-            self.send("Browser.close")
-        except (OSError, EOFError, TimeoutError):
-            os.killpg(self._process, signal.SIGKILL)
-        os.waitpid(self._process, 0)
-        os.close(self._orders)
-        os.close(self._answers)
-
-    def _receive(self) -> dict[str, Any]:
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while b"\0" not in self._unread:
-            ready, _, _ = select.select([self._answers], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
-                raise TimeoutError(f"Chromium said nothing for {_PATIENCE_SECONDS:.0f} seconds")
-            read = os.read(self._answers, 1 << 20)
-            if not read:
-                raise EOFError("Chromium closed its end of the pipe")
-            self._unread += read
-        text, self._unread = self._unread.split(b"\0", 1)
-        message: dict[str, Any] = json.loads(text)
-        if "method" in message:
-            self.events.append({"sessionId": None, **message})
-        return message
-
-
 class Tab:
-    """One page at one size in one colour scheme."""
+    """One page at one size in one colour scheme, and what is heard of it."""
 
-    def __init__(self, browser: Chromium, url: str, size: tuple[int, int], scheme: str = "light") -> None:
-        self.browser = browser
-        self.target = browser.send("Target.createTarget", url="about:blank")["targetId"]
-        self.session = browser.send("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.send(f"{domain}.enable")
+    def __init__(self, browser: Browser, url: str, size: tuple[int, int], scheme: Scheme) -> None:
         width, height = size
         phone = size == PHONE
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
-        self.emulate("screen", scheme)
-        self.send("Page.navigate", url=url)
-        browser.wait("Page.loadEventFired", self.session)
-
-    def send(self, method: str, **params: Any) -> dict[str, Any]:
-        return self.browser.send(method, self.session, **params)
-
-    def emulate(self, media: str, scheme: str) -> None:
-        self.send(
-            "Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": scheme}]
+        self.page: Page = browser.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme, is_mobile=phone, has_touch=phone
         )
+        self.noise: list[str] = []
+        self.asked: set[str] = set()
+        self.page.on("pageerror", lambda error: self.noise.append(str(error)))
+        self.page.on("console", lambda message: self.noise.append(message.text))
+        self.page.on("request", lambda request: self.asked.add(request.url))
+        self.page.set_default_timeout(_PATIENCE_MS)
+        self.page.goto(url)
 
     def ask(self, expression: str) -> Any:
         """Return what a JavaScript expression gives, promises awaited."""
-        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+        return self.page.evaluate(expression)
 
     def press(self, key: str) -> None:
-        for kind in ("keyDown", "keyUp"):
-            text = {"text": "\r"} if key == "Enter" else {}
-            self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=_KEYS[key], **text)
+        self.page.keyboard.press(key)
 
     def point(self, expression: str) -> None:
         """Move the pointer to the viewport coordinates that an expression gives as [x, y]."""
-        x, y = self.ask(expression)
-        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-
-    def events(self, method: str) -> list[dict[str, Any]]:
-        return [
-            event["params"]
-            for event in self.browser.events
-            if event["sessionId"] == self.session and event["method"] == method
-        ]
+        self.page.mouse.move(*self.ask(expression))
 
 
 Open = Callable[..., Tab]
@@ -177,25 +72,26 @@ def _long() -> Estimates:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    assert CHROMIUM is not None
-    chromium = Chromium(CHROMIUM, tmp_path_factory.mktemp("profile"))
-    yield chromium
-    chromium.close()
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        # Tests may run as root in a container, where the sandbox cannot start.
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False, timeout=_PATIENCE_MS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture
-def tab(browser: Chromium, pages: dict[str, str]) -> Iterator[Open]:
+def tab(browser: Browser, pages: dict[str, str]) -> Iterator[Open]:
     """Give a function that opens one of the pages at a size, in a colour scheme."""
     opened: list[Tab] = []
 
-    def show(name: str, size: tuple[int, int] = DESKTOP, scheme: str = "light") -> Tab:
+    def show(name: str, size: tuple[int, int] = DESKTOP, scheme: Scheme = "light") -> Tab:
         opened.append(Tab(browser, pages[name], size, scheme))
         return opened[-1]
 
     yield show
-    for page in opened:
-        browser.send("Target.closeTarget", targetId=page.target)
+    for one in opened:
+        one.page.close()
 
 
 @pytest.fixture(scope="module")
@@ -268,21 +164,19 @@ def test_the_table_of_situations_begins_on_the_first_screen_of_a_desktop(tab: Op
 @SCHEMES
 @pytest.mark.parametrize("name", ["real", "usual", "many", "empty", "reproduced"])
 def test_the_page_opens_quietly_and_fetches_nothing(
-    tab: Open, pages: dict[str, str], name: str, size: tuple[int, int], scheme: str
+    tab: Open, pages: dict[str, str], name: str, size: tuple[int, int], scheme: Scheme
 ) -> None:
     page = tab(name, size, scheme)
     # Once around the event loop, so that whatever the load set off has been reported.
     page.ask("new Promise((done) => setTimeout(done, 50))")
-    assert page.events("Runtime.exceptionThrown") == []
-    assert page.events("Runtime.consoleAPICalled") == []
-    assert page.events("Log.entryAdded") == []
-    asked = {event["request"]["url"] for event in page.events("Network.requestWillBeSent")}
-    assert asked - {"data:,"} == {pages[name]}
+    assert page.noise == []
+    assert page.asked == {pages[name]}
 
 
 def test_dark_and_light_turn_text_paper_and_figures_over(tab: Open) -> None:
     seen = {}
-    for scheme in ("light", "dark"):
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for scheme in schemes:
         page = tab("usual", scheme=scheme)
         look = "getComputedStyle(document.querySelector(`{}`)).{}"
         seen[scheme] = [
@@ -488,7 +382,7 @@ def test_a_phrase_opens_the_place_where_it_was_measured(tab: Open) -> None:
 @pytest.mark.parametrize("name", ["usual", "real", "reproduced"])
 def test_print_loses_no_column_and_shows_no_control(tab: Open, name: str) -> None:
     page = tab(name, (718, 1000))  # A4 less its margins at 96 dots per inch
-    page.emulate("print", "light")
+    page.page.emulate_media(media="print", color_scheme="light")
     page.ask("window.dispatchEvent(new Event('beforeprint'))")
     wide = (
         "[...document.querySelectorAll('table, figure svg')].filter((part) => part.getBoundingClientRect().right > 719)"
@@ -501,7 +395,7 @@ def test_print_loses_no_column_and_shows_no_control(tab: Open, name: str) -> Non
 
 def test_print_shows_whole_tables_on_white(tab: Open) -> None:
     page = tab("usual")
-    page.emulate("print", "dark")
+    page.page.emulate_media(media="print", color_scheme="dark")
     look = "getComputedStyle(document.querySelector('{}')).{}"
     assert page.ask(look.format("nav", "display")) == "none"
     assert page.ask(look.format("#trials .scroll", "overflow")) == "visible"
@@ -509,9 +403,6 @@ def test_print_shows_whole_tables_on_white(tab: Open) -> None:
     assert page.ask(look.format("body", "color")) == "rgb(29, 33, 38)"
 
 
-@pytest.mark.skipif(
-    find_spec("axe_core_python") is None, reason="axe-core-python is not installed: accessibility unchecked"
-)
 @pytest.mark.parametrize(
     ("name", "size", "scheme"),
     [
@@ -523,17 +414,10 @@ def test_print_shows_whole_tables_on_white(tab: Open) -> None:
     ],
     ids=str,
 )
-def test_axe_finds_nothing(tab: Open, name: str, size: tuple[int, int], scheme: str) -> None:
-    spec = find_spec("axe_core_python")
-    assert spec is not None
-    assert spec.origin is not None
+def test_axe_finds_nothing(tab: Open, name: str, size: tuple[int, int], scheme: Scheme) -> None:
     page = tab(name, size, scheme)
     page.ask("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     # A table's rows are all alike: six of each are enough, and a hundred times as fast.
     page.ask("document.querySelectorAll('tbody tr:nth-child(n+7)').forEach((row) => row.remove())")
-    page.ask(Path(spec.origin).with_name("axe.min.js").read_text(encoding="utf-8") + "; 0")
-    found = page.ask(
-        "axe.run().then((result) => result.violations.map((violation) => "
-        "[violation.impact, violation.id, violation.nodes.length, violation.nodes[0].html.slice(0, 200)]))"
-    )
-    assert found == []
+    violations = Axe().run(page.page)["violations"]
+    assert [(one["impact"], one["id"], len(one["nodes"]), one["nodes"][0]["html"][:200]) for one in violations] == []
