@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bench import plot
-    from bench.pipeline import load
     from bench.pipeline.policies import load_policy
+    from bench.pipeline.tidy import load
 
 __all__ = ["load", "load_policy", "plot"]
-_HOMES = {"load": "bench.pipeline", "load_policy": "bench.pipeline.policies"}
+_HOMES = {"load": "bench.pipeline.tidy", "load_policy": "bench.pipeline.policies"}
 
 
 def __getattr__(name: str) -> Any:

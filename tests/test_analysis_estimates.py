@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.analysis import analyse, frames
+from bench.analysis import analyse
+from bench.analysis.frames import frames
 from bench.analysis.ledger import ledger
 from bench.analysis.scores import cell, seconds_of_one_more_run
 from bench.records import (

@@ -1,14 +1,17 @@
 """The command line: instant where it must be, sentences for mistakes, exit codes as promised."""
 
+import inspect
 import json
 import os
 import pty
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
+from bench.cli.commands import COMMANDS
 from tests.making import TOY, run_suite, suite_file
 
 HEAVY = ("torch", "gymnasium", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "scipy")
@@ -37,6 +40,36 @@ def test_what_must_be_instant_imports_nothing_heavy(tmp_path: Path, command: str
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["heavy: []"], done.stdout + done.stderr
+
+
+def test_the_help_of_no_command_imports_anything_heavy() -> None:
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom bench.cli.app import app\n"
+        "from bench.cli.commands import COMMANDS\n"
+        "told = [CliRunner().invoke(app, [name, '--help']) for name in COMMANDS]\n"
+        "assert all(one.exit_code == 0 and 'Usage: bench' in one.output for one in told)\n"
+        f"print('heavy:', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["heavy: []"], done.stdout + done.stderr
+
+
+def test_help_and_completion_of_the_whole_import_no_command() -> None:
+    code = (
+        "import sys, os\nfrom typer.testing import CliRunner\nfrom bench.cli.app import app\n"
+        "assert 'reproduce' in CliRunner().invoke(app, ['--help']).output\n"
+        "words = {'COMP_WORDS': 'bench r', 'COMP_CWORD': '1', '_BENCH_COMPLETE': 'complete_bash'}\n"
+        "print(CliRunner().invoke(app, [], env=words, prog_name='bench').output.split())\n"
+        "print([name for name in ('bench.pipeline', 'bench.suite', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["['run', 'report', 'reproduce']", "[]"], done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_about_a_command_is_how_its_help_begins(name: str) -> None:
+    words = inspect.getdoc(resolve_name(COMMANDS[name].place)) or ""
+    assert words.replace("\n", " ").startswith(COMMANDS[name].line)
 
 
 def test_every_mistake_of_a_suite_is_told_at_once_with_its_line_and_exit_code_2(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 from bench.errors import WriteError
 from bench.files import publish, publishing
-from bench.pipeline import export, open_experiment, report_document, write_report
+from bench.pipeline import open_experiment
+from bench.pipeline.results import report_document, write_report
+from bench.pipeline.tidy import export
 from bench.plain import spreadsheet
 from bench.report.table import Cell, Column, Table, to_csv
 from tests.making import TOY, run_suite, suite_file

@@ -23,8 +23,9 @@ from bench.imports.monitor import read_monitor
 from bench.imports.names import named, variants
 from bench.imports.sessions import Session, joined
 from bench.imports.table import read_table
-from bench.pipeline import estimates, open_experiment
+from bench.pipeline import open_experiment
 from bench.pipeline.importing import Imported, import_source
+from bench.pipeline.results import estimates
 from bench.records import Failure
 from bench.report.folder import write as write_page
 

@@ -37,9 +37,10 @@ from bench.imports.series import cleaned, of_episodes
 from bench.imports.settings import read_settings
 from bench.imports.source import each_line
 from bench.imports.table import read_table
-from bench.pipeline import estimates, open_experiment
+from bench.pipeline import open_experiment
 from bench.pipeline.comparing import compare
 from bench.pipeline.importing import Imported, import_source
+from bench.pipeline.results import estimates
 from bench.records import Failure, Record
 from tests.making import run_suite, suite_file
 

@@ -17,7 +17,7 @@ from gymnasium import spaces
 from bench import pipeline
 from bench.environments.making import OutsideError, make
 from bench.errors import CatalogError, SuiteError
-from bench.pipeline import open_experiment
+from bench.pipeline import open_experiment, results, tidy
 from bench.pipeline.inspection import inspect, look_at, rehearse
 from bench.pipeline.proposal import Request
 from bench.pipeline.which import which
@@ -322,8 +322,8 @@ def test_reading_results_runs_no_code(tmp_path: Path) -> None:
     (folder / "suite.yaml").write_text(named)
     experiment = open_experiment(folder)
     assert len(pipeline.status(experiment)) == 4 * 3
-    pipeline.estimates(experiment)
-    pipeline.export(experiment, tmp_path / "tables", "csv")
+    results.estimates(experiment)
+    tidy.export(experiment, tmp_path / "tables", "csv")
     asked = Request("bench/Corridor-v0", steps=300, results=tmp_path / "results", to=tmp_path / "which.yaml")
     assert which(asked).advice.level == "same"
     for words in (("status", folder), ("report", folder), ("compare", "q_learning", "random", "--in", folder)):

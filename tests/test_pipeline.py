@@ -14,6 +14,7 @@ import pytest
 import bench
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
+from bench.pipeline import gathering, results, tidy
 from bench.records import Failure, Record
 from bench.store import keep
 from tests.making import TOY, carry_out, numbers, run_suite, suite_file
@@ -53,7 +54,7 @@ def test_running_again_runs_only_what_is_missing_and_a_new_label_reruns_nothing(
     assert pipeline.prepare(pipeline.open_experiment(renamed, results=tmp_path), pipeline.RunOptions()) == []
     more = pipeline.open_experiment(path, seeds=4, results=tmp_path)
     assert {job.trial.seed for job in pipeline.prepare(more, pipeline.RunOptions())} == {3}
-    planned, outcomes = pipeline.gather(pipeline.open_experiment(renamed, results=tmp_path))
+    planned, outcomes = gathering.gather(pipeline.open_experiment(renamed, results=tmp_path))
     assert {outcome.trial.label for outcome in outcomes} == {"Watkins", "softmax_reinforce", "random"}
     assert len(planned) == len(before)
 
@@ -106,7 +107,7 @@ def test_every_kind_of_failure_is_recorded_and_harms_no_other(tmp_path: Path) ->
     assert pipeline.prepare(experiment, pipeline.RunOptions()) == []
     again = pipeline.prepare(experiment, pipeline.RunOptions(retry_failed=True))
     assert len(again) == 5
-    page = pipeline.write_report(experiment, tmp_path / "report")
+    page = results.write_report(experiment, tmp_path / "report")
     assert "Corridor" in page.read_text()
 
 
@@ -122,9 +123,9 @@ def test_a_report_and_frames_come_from_the_results_folder_alone(tmp_path: Path) 
         assert isinstance(outcome, Record)
         trial = outcome.trial
         assert finals[trial.label, trial.environment, trial.seed] == pytest.approx(outcome.final.returns.mean())
-    page = pipeline.write_report(pipeline.open_experiment(tmp_path / "results" / "small"), tmp_path / "report")
+    page = results.write_report(pipeline.open_experiment(tmp_path / "results" / "small"), tmp_path / "report")
     assert page.exists()
-    written = pipeline.export(experiment, tmp_path / "tidy", "parquet")
+    written = tidy.export(experiment, tmp_path / "tidy", "parquet")
     assert {file.suffix for file in written} == {".parquet"}
 
 
@@ -138,11 +139,11 @@ def test_results_of_other_versions_are_reported_but_not_taken_for_done(tmp_path:
         folder.rename(renamed)
         keep(replace(outcome, trial=older), renamed)
     assert len(pipeline.prepare(experiment, pipeline.RunOptions())) == 18
-    planned, outcomes = pipeline.gather(experiment)
+    planned, outcomes = gathering.gather(experiment)
     assert len(planned) == len(outcomes) == 18
     assert {trial.fingerprint for trial in planned} == {outcome.trial.fingerprint for outcome in outcomes}
     # Three seeds more are missing in every cell, and no label is split for having been run with other versions.
-    more = pipeline.estimates(pipeline.open_experiment(suite_file(tmp_path), results=tmp_path, seeds=6))
+    more = results.estimates(pipeline.open_experiment(suite_file(tmp_path), results=tmp_path, seeds=6))
     assert {(cell.label, cell.n, cell.missing) for cell in more.cells} == {
         (label, 3, 3) for label in ("q_learning", "softmax_reinforce", "random")
     }

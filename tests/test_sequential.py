@@ -30,6 +30,7 @@ from bench.analysis.sequential import (
     wanted,
 )
 from bench.errors import BenchError, StoreError
+from bench.pipeline import results
 from bench.pipeline.sequential import Listener, Sequential, open_sequential, run_until_decided
 from bench.records import AnalysisPlan, Look, Pair, Reference, Suite, SuiteAlgorithm, SuiteEnvironment
 from bench.runner.jobs import Event
@@ -266,7 +267,7 @@ def test_a_changed_plan_is_refused_with_what_changed_and_what_to_do(
         open_sequential(fewer, results=folder)
     # A report under another analysis plan would contradict the journal.
     with pytest.raises(StoreError, match=r"analysis.margin was 0.05 and is 0.2"):
-        pipeline.estimates(pipeline.open_experiment(margin, results=folder))
+        results.estimates(pipeline.open_experiment(margin, results=folder))
 
 
 def test_a_damaged_journal_is_a_sentence(tmp_path: Path) -> None:
@@ -285,7 +286,7 @@ def pairs_of(found: Sequence[Pair]) -> dict[tuple[str, str], Pair]:
 
 def test_the_verdict_of_the_report_is_that_of_the_journal(finished: tuple[Path, Path, Sequential]) -> None:
     path, folder, ended = finished
-    shown = pipeline.estimates(pipeline.open_experiment(path, results=folder))
+    shown = results.estimates(pipeline.open_experiment(path, results=folder))
     pair = pairs_of(shown.pairs)["q_learning", "softmax_reinforce"]
     last = ended.looks[-1]
     a, b, p, _ = last.tested[0]
@@ -314,7 +315,7 @@ def test_before_the_first_look_the_report_decides_nothing(tmp_path: Path) -> Non
         run_until_decided(started, OPTIONS, stop)
     experiment = pipeline.open_experiment(path, results=tmp_path)
     pipeline.run(experiment, pipeline.prepare(experiment, OPTIONS), lambda _: None)
-    pair = pairs_of(pipeline.estimates(experiment).pairs)["q_learning", "softmax_reinforce"]
+    pair = pairs_of(results.estimates(experiment).pairs)["q_learning", "softmax_reinforce"]
     assert (pair.verdict, pair.p_value, pair.p_holm) == ("undecided", None, None)
     assert "the first look comes at 5 seeds" in pair.sentence
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.cli.display import JsonDisplay, LiveDisplay, PlainDisplay
-from bench.cli.tally import Tally, at_work, duration, limits_in_words
+from bench.cli.planned import limits_in_words
+from bench.console import duration
+from bench.progress.display import JsonDisplay, LiveDisplay, PlainDisplay
+from bench.progress.tally import Tally, at_work
 from bench.records import Failure, Limits
 from bench.runner.jobs import Ended, Job, Progress, Progressed, Slowed, Started
 from tests.making import nothing, small_trial

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bench.catalog import environments
 from bench.cli import main
-from bench.cli.terminal import say_table
+from bench.console import say_table
 from bench.plain import json_text, plain, printable
 from tests.making import TOY, run_suite, suite_file
 

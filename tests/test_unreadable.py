@@ -19,6 +19,7 @@ from bench import pipeline
 from bench.cli.app import app
 from bench.errors import StoreError
 from bench.limits import MOST_RECORD_BYTES, unreadable
+from bench.pipeline import results
 from bench.pipeline.comparing import compare
 from bench.records import Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial, Unreadable
 from bench.store import Store, doubts, keep, read
@@ -336,7 +337,7 @@ def counts(small: Path) -> dict[str, tuple[int, int, int]]:
     cells = [sum(cell[name] for cell in status["cells"]) for name in ("done", "missing")]
     experiment = pipeline.open_experiment(small)
     summary = pipeline.run(replace(experiment, text=""), (), lambda _event: None)
-    estimates = pipeline.estimates(experiment)
+    estimates = results.estimates(experiment)
     planned = {trial.name for trial in experiment.plan.trials}
     there = [line for line in estimates.trials if line.name in planned]
     unread = " ".join(pipeline.unread(experiment))

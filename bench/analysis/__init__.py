@@ -4,6 +4,5 @@ Pure: no disk, no clock, no plot; randomness comes in as a generator.
 """
 
 from bench.analysis.assemble import analyse
-from bench.analysis.frames import frames
 
-__all__ = ["analyse", "frames"]
+__all__ = ["analyse"]

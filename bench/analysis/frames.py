@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bench.analysis.scores import area_under_curve, final_return, normalise, succeeded, usable
 from bench.records import Curve, Failure, Outcome, Record, Reference
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _TRIAL = {"label": "object", "algorithm": "object", "environment": "object", "seed": "int64", "fingerprint": "object"}
 """Column -> type; docs/frames.md says what each holds."""
@@ -60,8 +58,6 @@ def frames(outcomes: Sequence[Outcome], references: Mapping[str, Reference | Non
     and message. Episodes are there to be looked at: they are no independent samples, and no interval may be computed
     from their number.
     """
-    import pandas as pd  # noqa: PLC0415 - slow to import, and nothing else here needs it
-
     rows: dict[str, tuple[Mapping[str, str], list[dict[str, Any]]]] = {
         "trials": (_TRIALS, []),
         "points": (_POINTS, []),

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from bench.cli.tally import duration
-from bench.cli.terminal import grid, say, say_grid, say_json
+from bench.console import duration, grid, say, say_grid, say_json
 from bench.plain import plain
 
 if TYPE_CHECKING:

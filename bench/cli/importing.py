@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.terminal import say, say_json, say_table
+from bench.console import say, say_json, say_table
 from bench.errors import BenchError
 from bench.plain import plain
 

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.asking import found, results_at_hand
-from bench.cli.terminal import say, say_table
+from bench.cli.asking import found
+from bench.cli.options import results_at_hand
+from bench.console import say, say_table
+from bench.pipeline import open_experiment
 
 
 def plot(
@@ -29,10 +31,9 @@ def plot(
     ),
 ) -> None:
     """Draw one figure of the report, for a paper."""
-    from bench import pipeline  # noqa: PLC0415 - `bench --help` must be instant
-    from bench.pipeline import plotting  # noqa: PLC0415 - as above
+    from bench.pipeline import plotting  # noqa: PLC0415 - seconds of seaborn: not for help
 
-    experiment = pipeline.open_experiment(found(path, results, reading=True), results=results)
+    experiment = open_experiment(found(path, results, reading=True), results=results)
     if figure is None:
         say_table(("figure", "what it shows"), list(plotting.figure_names(experiment).items()))
         return

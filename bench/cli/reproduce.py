@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.tally import duration
-from bench.cli.terminal import Terminal, grid, note, say, say_grid, say_hindrances, say_json, say_table
+from bench import published
+from bench.console import Terminal, duration, grid, note, say, say_grid, say_hindrances, say_json, say_table
 from bench.limits import MOST_SEEDS, MOST_WORKERS
 
 if TYPE_CHECKING:
-    from bench.cli.display import Display
     from bench.pipeline import Summary
     from bench.pipeline.reproduce import CellPlan, Reproduction
+    from bench.progress.display import Display
     from bench.records import Leaning, PublishedVerdict
     from bench.runner.jobs import Job
 
 
 def _tables_at_hand(incomplete: str) -> list[str]:
-    from bench.published import names  # noqa: PLC0415 - only for completion
-
-    return [name for name in names() if name.startswith(incomplete)]
+    return [name for name in published.names() if name.startswith(incomplete)]
 
 
 def reproduce(
@@ -96,9 +94,28 @@ def reproduce(
     raise typer.Exit(summary.exit_code if summary is not None else 0)
 
 
+def tables() -> list[dict[str, str]]:
+    """Return a row per published table, with what running all of it takes on one core."""
+    from bench.pipeline.reproduce import open_table  # noqa: PLC0415 - seconds of scipy: not for help
+
+    return [_table_row(open_table(name)) for name in published.names()]
+
+
+def _table_row(opened: Reproduction) -> dict[str, str]:
+    table, to_go = opened.table, [one.cost for one in opened.cells if one.missing]
+    return {
+        "table": table.name,
+        "title": table.title,
+        "comparable": f"{sum(not cell.not_comparable for cell in table.cells)} of {len(table.cells)}",
+        "our runs": f"{sum(len(one.outcomes) for one in opened.cells)} of {len(opened.experiment.plan.trials)}",
+        "core time": duration(sum(to_go)),
+        "next ten": duration(sum(to_go[:10])),
+    }
+
+
 def _display(cells: Sequence[CellPlan], jobs: Sequence[Job], *, quiet: bool) -> Display:
-    from bench.cli import display as displays  # noqa: PLC0415 - see reproduce
-    from bench.cli.tally import Tally  # noqa: PLC0415 - see reproduce
+    from bench.progress import display as displays  # noqa: PLC0415 - see reproduce
+    from bench.progress.tally import Tally  # noqa: PLC0415 - see reproduce
     from bench.records import Record  # noqa: PLC0415 - see reproduce
 
     console = Terminal()

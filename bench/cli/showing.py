@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.catalog import find_algorithm
-from bench.cli.asking import found, results_at_hand
-from bench.cli.terminal import note, say
+from bench.cli.asking import found
+from bench.cli.options import results_at_hand
+from bench.console import note, say
+from bench.pipeline import RESULTS
 
 if TYPE_CHECKING:
     from bench.pipeline.policies import TrainedPolicy
@@ -45,7 +47,7 @@ def play(
 
     Its files are unpickled, which can run code: name only trials that you or people you trust have run.
     """
-    from bench.pipeline import showing  # noqa: PLC0415 - `bench --help` must be instant
+    from bench.pipeline import showing  # noqa: PLC0415 - imports Gymnasium: not for help
 
     policy = _policy(trial, within, seed)
     for shown in showing.play(policy, episodes):
@@ -67,7 +69,7 @@ def video(
 
     Its files are unpickled, which can run code: name only trials that you or people you trust have run.
     """
-    from bench.pipeline import showing  # noqa: PLC0415 - `bench --help` must be instant
+    from bench.pipeline import showing  # noqa: PLC0415 - imports Gymnasium: not for help
 
     policy = _policy(trial, within, seed)
     made = showing.film(policy, out, episodes, fps, _say_episode)
@@ -75,11 +77,10 @@ def video(
 
 
 def _policy(name: str, within: Path | None, seed: int | None) -> TrainedPolicy:
-    from bench import pipeline  # noqa: PLC0415 - see play
-    from bench.pipeline.policies import load_policy  # noqa: PLC0415 - see play
-    from bench.pipeline.showing import trial_folder  # noqa: PLC0415 - see play
+    from bench.pipeline.policies import load_policy  # noqa: PLC0415 - imports Gymnasium: not for help
+    from bench.pipeline.showing import trial_folder  # noqa: PLC0415 - imports Gymnasium: not for help
 
-    results = within and found(within, pipeline.RESULTS, reading=True)
+    results = within and found(within, RESULTS, reading=True)
     policy = load_policy(trial_folder(name, results, seed))
     trial = policy.trial
     say(f"{trial.label} on {trial.environment}, seed {trial.seed}, trained for {policy.record.final.steps:,} steps")

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.tally import duration
-from bench.cli.terminal import Terminal, say, say_json, say_table, waiting
+from bench.console import Terminal, duration, say, say_json, say_table, waiting
 from bench.errors import BenchError
 from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
 from bench.plain import plain
@@ -64,7 +63,7 @@ def which(
     _refuse_both(("--env", env), ("--actions", actions))
     budget, time = None if steps is None else count(steps), _positive(minutes)
     described = _described(actions, observations, horizon, sparse=sparse) if env is None else None
-    from bench.pipeline.experiment import default_workers  # noqa: PLC0415 - `bench --help` must be instant
+    from bench.pipeline import default_workers  # noqa: PLC0415 - `bench --help` must be instant
     from bench.pipeline.proposal import Request  # noqa: PLC0415 - as above
     from bench.pipeline.which import which as answer_to  # noqa: PLC0415 - as above
 

@@ -1,19 +1,17 @@
 """A suite file in; trials run, results kept, a report written: the one place that knows all rooms.
 
-The heavy rooms are imported where they are used: `bench --help` and `bench status` must not pay for pandas.
+Here stands what neither analyses nor draws, so that `bench status` does not pay for scipy and seaborn. The rest is
+imported from where it lies: `results` (estimates, reports), `tidy` (frames), `sequential`, `plotting`, `policies`.
 """
 
 from bench.pipeline.asking import Asked
 from bench.pipeline.execution import RunOptions, Summary, carry_out, lock_note, prepare, run
 from bench.pipeline.experiment import (
-    RESULTS,
-    SUITE_COPY,
     CellStatus,
     Experiment,
     SuiteText,
     cells_in_order,
     cost_of,
-    default_workers,
     measured_seconds,
     open_experiment,
     require_extras,
@@ -21,22 +19,11 @@ from bench.pipeline.experiment import (
     status,
     unread,
 )
-from bench.pipeline.results import (
-    BOOTSTRAP_SEED,
-    DOCUMENTS,
-    REPORTS,
-    estimates,
-    export,
-    gather,
-    load,
-    report_document,
-    write_report,
-)
+from bench.pipeline.naming import REPORTS, RESULTS, SUITE_COPY
 from bench.plan import references
+from bench.runner.devices import default_workers
 
 __all__ = [
-    "BOOTSTRAP_SEED",
-    "DOCUMENTS",
     "REPORTS",
     "RESULTS",
     "SUITE_COPY",
@@ -50,20 +37,14 @@ __all__ = [
     "cells_in_order",
     "cost_of",
     "default_workers",
-    "estimates",
-    "export",
-    "gather",
-    "load",
     "lock_note",
     "measured_seconds",
     "open_experiment",
     "prepare",
     "references",
-    "report_document",
     "require_extras",
     "run",
     "slow_after_seconds",
     "status",
     "unread",
-    "write_report",
 ]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
 from bench.imports import origins
-from bench.pipeline.experiment import RESULTS, SUITE_COPY, Experiment, open_experiment, unread, what_it_holds
-from bench.pipeline.naming import located
-from bench.pipeline.results import BOOTSTRAP_SEED, gather
+from bench.pipeline.experiment import Experiment, open_experiment, unread, what_it_holds
+from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
+from bench.pipeline.naming import RESULTS, SUITE_COPY, located
 from bench.plan import references
 from bench.records import AnalysisPlan, Comparison, Reference
 

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench import store as stored
 from bench.catalog import Environment, find_algorithm
 from bench.errors import BenchError, HindranceError
 from bench.pipeline.experiment import (
     Experiment,
-    default_workers,
     measured_seconds,
     require_extras,
     slow_after_seconds,
@@ -25,11 +24,11 @@ from bench.pipeline.experiment import (
 from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plan import expected_seconds
 from bench.records import Trial
+from bench.runner import devices, provenance
+from bench.runner.devices import Traits, default_workers
+from bench.runner.jobs import Closing, Ended, Event, Hindrance, Job, Report, Started
+from bench.runner.local import LocalExecutor
 from bench.store import Store
-
-if TYPE_CHECKING:
-    from bench.runner.jobs import Closing, Ended, Event, Job, Report
-    from bench.runner.local import LocalExecutor
 
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
@@ -96,8 +95,6 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
     Raises:
         HindranceError: nothing can be written to the results folder.
     """
-    from bench.runner.local import LocalExecutor  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     executor = LocalExecutor(jobs[0].workers if jobs else 1)
     with _interrupts(executor.stop) as came:
         if experiment.text:
@@ -126,7 +123,7 @@ def carry_out(job: Job, report: Report) -> Closing | None:
         BusyError: another process holds it.
         HindranceError: the folder cannot be claimed, or the record not be kept.
     """
-    from bench.runner.trial import run_trial  # noqa: PLC0415 - see bench/pipeline/__init__.py
+    from bench.runner.trial import run_trial  # noqa: PLC0415 - imports Gymnasium: only in a worker
 
     reach_working_directory()
     with stored.claim(job.folder):
@@ -152,9 +149,6 @@ def lock_note(experiment: Experiment) -> str:
 
 
 def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
-    from bench.runner import devices  # noqa: PLC0415 - see bench/pipeline/__init__.py
-    from bench.runner.jobs import Job  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     store, retry = experiment.store, options.retry_failed
     survey = store.survey()
     trials = [trial for trial in experiment.plan.trials if _wanted(survey.state(trial), retry_failed=retry)]
@@ -191,8 +185,6 @@ def _wanted(state: str, *, retry_failed: bool) -> bool:
 
 
 def _device_traits(trial: Trial, environment: Environment) -> Any:
-    from bench.runner.devices import Traits  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     algorithm = find_algorithm(trial.algorithm)
     return Traits("torch" in algorithm.distributions, algorithm.on_policy, environment.observations)
 
@@ -210,8 +202,6 @@ class _Course:
 
     def follow(self, jobs: Sequence[Job]) -> None:
         """Run the jobs; keep failures, tell everything, and tidy what was started and came to nothing."""
-        from bench.runner.jobs import Ended, Started  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
         started, output = {}, sys.stdout
         try:
             with closing(self._executor.events(jobs)) as events:
@@ -226,9 +216,6 @@ class _Course:
 
     def _kept(self, event: Ended) -> Ended:
         """Keep a failure that is final; return the event, or the hindrance that this has met."""
-        from bench.runner import provenance  # noqa: PLC0415 - see bench/pipeline/__init__.py
-        from bench.runner.jobs import Hindrance  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
         if event.failure is not None and not event.will_retry:
             try:
                 self._store.keep_failure(replace(event.failure, provenance=provenance.describe()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,13 @@ from pathlib import Path
 from bench.catalog import Environment
 from bench.errors import BenchError, Complaint, SuiteError
 from bench.pipeline.inspection import Met, as_kept, meet
+from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
 from bench.plain import shortened
 from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.store import Store, Survey
 from bench.suite import is_imported, parse, read_imported, text_of
 
-RESULTS = Path("results")
-SUITE_COPY = "suite.yaml"
 _MOST_OF_A_REASON = 500
 """Characters of a failure's message in a list of failures; its record holds more."""
 _MOST_TOLD = 8
@@ -104,8 +103,6 @@ def open_experiment(
         return _opened(suite, results / suite.name, path.text, seen(suite), only, seeds)
     file = path / SUITE_COPY if path.is_dir() else path
     if not file.is_file():
-        from bench.pipeline.naming import guess  # noqa: PLC0415 - it knows the name of a suite's copy from here
-
         raise BenchError(f"{path}: there is no suite; {what_it_holds(path) if path.is_dir() else guess(path, results)}")
     if is_imported(text := text_of(file)):
         return _imported(file, path if path.is_dir() else file.parent, text)
@@ -144,8 +141,6 @@ def what_it_holds(folder: Path) -> str:
 
 def cost_of(experiment: Experiment, survey: Survey | None = None, measured: Seconds | None = None) -> Cost:
     """Return what the trials still to be run will take, from this machine's own records where there are some."""
-    import statistics  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     if experiment.imported:
         return cost((), {}, {}, 1.0)
     there = survey or experiment.store.survey()
@@ -165,8 +160,6 @@ def cost_of(experiment: Experiment, survey: Survey | None = None, measured: Seco
 
 def measured_seconds(experiment: Experiment, survey: Survey) -> Seconds:
     """Return the median seconds of one core of a trial per (label, environment), from the records at hand."""
-    import statistics  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     spent: dict[tuple[str, str], list[float]] = {}
     for trial in experiment.plan.trials if survey.done else ():
         outcome = experiment.store.outcome(trial) if trial.name in survey.done else None
@@ -183,12 +176,6 @@ def slow_after_seconds(experiment: Experiment, measured: Seconds) -> Seconds:
         cell: slow_after(measured.get(cell) or expected_seconds(trials[0], experiment.traits.get(cell)))
         for cell, trials in cells_in_order(experiment).items()
     }
-
-
-def default_workers(threads: int = 1) -> int:
-    """Return how many trials of `threads` threads this process may run side by side without crowding its cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // threads)
 
 
 def unread(experiment: Experiment) -> tuple[str, ...]:

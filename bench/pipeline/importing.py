@@ -15,7 +15,8 @@ from bench import suite as suites
 from bench.errors import BenchError
 from bench.imports import KINDS, Hints, Refusal, imported, outcomes, read_source
 from bench.imports.cells import Prepared
-from bench.pipeline.experiment import RESULTS, SUITE_COPY, completed
+from bench.pipeline.experiment import completed
+from bench.pipeline.naming import RESULTS, SUITE_COPY
 from bench.records import EvaluationPlan, Failure, Outcome, Record, Reference, Suite, SuiteEnvironment
 from bench.store import Store
 

@@ -17,18 +17,19 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from bench import catalog, files
 from bench.catalog import Environment, catalogued
-from bench.errors import CatalogError, Complaint, HindranceError, SuiteError
+from bench.errors import BenchError, CatalogError, Complaint, DivergedError, HindranceError, SuiteError
 from bench.hyperparameters.values import is_schedule
 from bench.plan import Cell, plan, references, tasks
 from bench.records import EvaluationPlan, Failure, Inspection, Limits, Suite, Task, Traits, Trial, digest
+from bench.runner.devices import default_workers
+from bench.runner.jobs import Ended, Job, Report, RetryPolicy, Work
+from bench.runner.local import LocalExecutor
 from bench.sources import loaded_since, unchanged
-
-if TYPE_CHECKING:
-    from bench.runner.jobs import Job, Report, Work
 
 STEPS, SECONDS = 5_000, 3.0
 """Of random play, at most."""
@@ -302,8 +303,6 @@ def _apart(
 
 
 def _job(trial: Trial, folder: Path, work: Work, limits: Limits, preloaded: Sequence[str]) -> Job:
-    from bench.runner.jobs import Job  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     folder.mkdir()
     return Job(trial, folder, work, limits, preload=tuple(preloaded))
 
@@ -311,10 +310,6 @@ def _job(trial: Trial, folder: Path, work: Work, limits: Limits, preloaded: Sequ
 def _ended(jobs: Sequence[Job]) -> Iterator[tuple[Path, Failure | None]]:
     if not jobs:
         return
-    from bench.pipeline.experiment import default_workers  # noqa: PLC0415 - it uses this module
-    from bench.runner.jobs import Ended, RetryPolicy  # noqa: PLC0415 - see bench/pipeline/__init__.py
-    from bench.runner.local import LocalExecutor  # noqa: PLC0415 - as above
-
     executor = LocalExecutor(min(len(jobs), default_workers()), RetryPolicy({}), grace_seconds=0.5)
     with closing(executor.events(jobs)) as events:
         for event in events:
@@ -325,8 +320,6 @@ def _ended(jobs: Sequence[Job]) -> Iterator[tuple[Path, Failure | None]]:
 
 
 def _read(folder: Path, failure: Failure | None, limits: Limits) -> Inspection:
-    from pydantic import TypeAdapter  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     try:
         one = TypeAdapter(Inspection).validate_json((folder / _ANSWER).read_bytes())
     except (OSError, ValueError):
@@ -373,7 +366,6 @@ def _give_up_closing(folder: Path, one: Inspection) -> None:
 def _rehearse(job: Job, report: Report) -> None:
     """Be the process that tries a learner."""
     from bench.environments.making import in_words  # noqa: PLC0415 - imports Gymnasium
-    from bench.errors import BenchError, DivergedError  # noqa: PLC0415 - for this alone
     from bench.runner.rehearsal import rehearse as act_out  # noqa: PLC0415 - imports Gymnasium
 
     del report
@@ -408,8 +400,6 @@ def _surroundings() -> list[object]:
 
 def _remembered(key: str) -> Inspection | None:
     """Return what was found by the same inspection, if the code it met is still the same."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     with suppress(OSError, ValueError, RuntimeError):
         one = TypeAdapter(Inspection).validate_json((_cache() / f"{key}.json").read_bytes())
         if unchanged(one.files):

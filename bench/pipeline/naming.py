@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.catalog import did_you_mean
-from bench.pipeline.experiment import SUITE_COPY
 from bench.suite.shipped import shipped
+
+RESULTS, REPORTS = Path("results"), Path("reports")
+SUITE_COPY = "suite.yaml"
+"""The suite kept in a results folder."""
 
 
 def located(typed: Path, *, results: Path, reading: bool = False) -> tuple[Path, str]:

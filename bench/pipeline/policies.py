@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import gymnasium
+import numpy as np
 
 from bench.catalog import find_algorithm, load
 from bench.errors import BenchError, CatalogError, StoreError
 from bench.records import Failure, Policy, Record, Trial, Unreadable
+from bench.runner.trial import evaluation_environment, learner_request
 from bench.store import read
-
-if TYPE_CHECKING:
-    import gymnasium
 
 POLICY = "policy.zip"
 NOT_KEPT = "results that are published or copied hold none, as weights stay on the machine that trained them"
@@ -55,14 +56,10 @@ class TrainedPolicy:
         actions, memory = self.policy.act(observations, state, starts, deterministic=deterministic, masks=masks)
         if not batched:
             return actions[0], memory
-        import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
         return np.stack(list(actions)), memory
 
     def make_environment(self, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
         """Return a fresh environment as the trial was evaluated on it, wrappers and frame stack included."""
-        from bench.runner.trial import evaluation_environment  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
         more = {} if render_mode is None else {"render_mode": render_mode}
         environment: gymnasium.Env[Any, Any] = evaluation_environment(self.trial, **more)[0]
         return environment
@@ -107,8 +104,6 @@ def _why_no_policy(folder: Path, outcome: Failure | Unreadable | None) -> str:
 
 
 def _read(trial: Trial, folder: Path) -> Policy:
-    from bench.runner.trial import learner_request  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     module = find_algorithm(trial.algorithm).maker.partition(":")[0]
     try:
         read_back = load(f"{module}:load_policy")
@@ -133,8 +128,6 @@ def _read(trial: Trial, folder: Path) -> Policy:
 
 def _is_batch(observation: Any, space: Any) -> bool:
     """Return whether there is one more axis than one observation has."""
-    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     if isinstance(observation, dict):
         return any(_is_batch(value, space[key]) for key, value in observation.items())
     return np.ndim(observation) > len(space.shape or ())
@@ -150,6 +143,4 @@ def _rows(batch: Any) -> list[Any]:
 def _listed(value: Any, count: int, *, default: bool) -> Sequence[bool]:
     if value is None:
         return [default] * count
-    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     return [bool(one) for one in np.broadcast_to(np.asarray(value).ravel(), count)]

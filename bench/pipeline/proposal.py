@@ -13,8 +13,8 @@ from bench.analysis.transfer import bare, likeness
 from bench.environments.traits import shipped
 from bench.errors import BenchError, WriteError
 from bench.files import publish
-from bench.pipeline.experiment import RESULTS
 from bench.pipeline.inspection import environment_of
+from bench.pipeline.naming import RESULTS
 from bench.plan import cost, plan
 from bench.records import Advice, Option, Reference, Traits
 from bench.suite import parse

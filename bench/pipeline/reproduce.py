@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from bench.catalog import Environment, did_you_mean, environments
 from bench.errors import BenchError
 from bench.pipeline.execution import RunOptions, Summary, prepare, run
-from bench.pipeline.experiment import REPRODUCED, RESULTS, Experiment
-from bench.pipeline.results import REPORTS, gather
+from bench.pipeline.experiment import REPRODUCED, Experiment
+from bench.pipeline.gathering import gather
+from bench.pipeline.naming import REPORTS, RESULTS
 from bench.pipeline.sequential import Listener
 from bench.plan import Plan, expected_seconds, plan, references
 from bench.published import table as read_table

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -14,14 +14,13 @@ from bench.analysis import sequential as engine
 from bench.analysis.sequential import Design, Place
 from bench.errors import StoreError
 from bench.pipeline.execution import RunOptions, Summary, prepare, run
-from bench.pipeline.experiment import RESULTS, Experiment, SuiteText, cells_in_order, open_experiment
-from bench.pipeline.results import BOOTSTRAP_SEED, gather
+from bench.pipeline.experiment import Experiment, SuiteText, cells_in_order, open_experiment
+from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
+from bench.pipeline.naming import RESULTS
 from bench.plan import plan, references
 from bench.records import Look, SequentialRun, Trial
+from bench.runner.jobs import Event, Job
 from bench.store import Store
-
-if TYPE_CHECKING:
-    from bench.runner.jobs import Event, Job
 
 
 class Listener(Protocol):

@@ -10,21 +10,24 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.catalog import did_you_mean
+from bench.environments.watched import Watched
 from bench.errors import BenchError, MissingExtraError
 from bench.files import publishing
 from bench.pipeline.policies import POLICY, TrainedPolicy
 from bench.records import Record
+from bench.runner.evaluation import Evaluator
+from bench.runner.seeds import evaluation_seeds
+from bench.runner.trial import evaluation_environment
 from bench.store import Store
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Frame = NDArray[np.uint8]
-    """(height, width, 3): red, green, blue."""
+Frame = NDArray[np.uint8]
+"""(height, width, 3): red, green, blue."""
 
 FPS_IF_NONE = 30
 _FASTEST = {".mp4": math.inf, ".gif": 50.0}
@@ -132,11 +135,6 @@ def film(policy: TrainedPolicy, path: Path, episodes: int, fps: float | None, te
 
 def _episodes(policy: TrainedPolicy, mode: str, episodes: int, see: Callable[[Any], None]) -> Iterator[Shown]:
     """Play as the harness evaluates, on one environment, with somebody watching."""
-    from bench.environments.watched import Watched  # noqa: PLC0415 - see bench/pipeline/__init__.py
-    from bench.runner.evaluation import Evaluator  # noqa: PLC0415 - see bench/pipeline/__init__.py
-    from bench.runner.seeds import evaluation_seeds  # noqa: PLC0415 - see bench/pipeline/__init__.py
-    from bench.runner.trial import evaluation_environment  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     trial, recorded = policy.trial, policy.record.final.returns.tolist()
 
     def make() -> tuple[Any, Any]:
@@ -168,8 +166,6 @@ def _own_pace(policy: TrainedPolicy, mode: str) -> float:
 
 
 def _frame(environment: Any, name: str) -> Frame:
-    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     picture = np.asarray(environment.render())
     if picture.ndim != 3 or picture.shape[-1] != 3:  # noqa: PLR2004 - height, width, colours
         raise BenchError(f"{name} cannot be filmed: it draws arrays of shape {picture.shape}, not (height, width, 3)")
@@ -179,7 +175,6 @@ def _frame(environment: Any, name: str) -> Frame:
 def _mp4(path: Path, fps: float) -> Generator[None, Frame, None]:
     """Write frames as H.264, which every browser plays."""
     import imageio_ffmpeg  # noqa: PLC0415 - an extra
-    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     frame = yield
     height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2

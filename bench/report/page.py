@@ -9,16 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from bench.plain import plain
 from bench.records import Estimates, SettingsLine
 from bench.report import answers, drawing, figures, html, order, palette, published, tables, words
 from bench.report.table import Table
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
 
 VISIBLE_WARNINGS = 3
 """Warnings on the first screen; the others are folded under them."""
@@ -98,8 +97,6 @@ def render(
 
 def templates() -> Environment:
     """Return the room's templates with the words they share."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a report should load it
-
     jinja = Environment(
         loader=PackageLoader("bench.report"),
         autoescape=True,
@@ -409,6 +406,4 @@ def _asset(name: str) -> Markup:
 
 
 def _markup(text: str) -> Markup:
-    from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2
-
     return Markup(text)  # noqa: S704 - written by this room, everybody's words escaped

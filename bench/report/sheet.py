@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from markupsafe import Markup
+
 from bench.files import publish
 from bench.report import html, page
 from bench.report.figures import Figure
@@ -58,8 +60,6 @@ def _paths(table: Table) -> list[str]:
 
 
 def _page(sheet: Sheet) -> str:
-    from markupsafe import Markup  # noqa: PLC0415 - only a report should load it
-
     jinja = page.templates()
     # Our own renderers have escaped what they return.
     jinja.filters["code"] = lambda text: Markup(_code(text))  # noqa: S704

@@ -38,6 +38,12 @@ class Traits:
     """One of the catalogue's observation kinds."""
 
 
+def default_workers(threads: int = 1) -> int:
+    """Return how many trials of `threads` threads this process may run side by side without crowding its cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)
+
+
 def available(nvml: Any = pynvml, environment: Mapping[str, str] = os.environ) -> tuple[Gpu, ...]:
     """Return the GPUs that CUDA_VISIBLE_DEVICES leaves visible, in its order; none where there is no driver.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from bench.records import EvaluationPlan
 from bench.suite.draft import plain
 
@@ -18,8 +20,6 @@ def starter(name: str, file: str, algorithms: Sequence[str], scored: Mapping[str
         scored: environment -> whether its reference returns are known.
         steps: budget of each run.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only whoever begins should load it
-
     jinja = Environment(  # noqa: S701 - YAML, not HTML: every name is quoted where it must be
         loader=PackageLoader("bench.suite"), undefined=StrictUndefined, keep_trailing_newline=True
     )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING
 
-from bench.records import STALL_MINUTES, Limits
-
-if TYPE_CHECKING:
-    from bench.records import Trial
-    from bench.runner.jobs import Event, Job
+from bench.records import Trial
+from bench.runner.jobs import Ended, Event, Job, Progressed, Started
 
 Cell = tuple[str, str]
 TRUSTED_SHARE = 0.1
@@ -66,8 +62,6 @@ class Tally:
 
     def hear(self, event: Event, now: float) -> None:
         """Take in one event, at `now` seconds on any steady clock."""
-        from bench.runner.jobs import Ended, Progressed, Started  # noqa: PLC0415 - not needed for --help
-
         trial = event.job.trial
         cell = self.cells[cell_of(trial)]
         cell.expected = event.job.expected_seconds
@@ -158,22 +152,3 @@ def at_work(tally: Tally) -> str:
     """Return how many trials are at work, and how many of these are not training at the moment."""
     evaluating = sum(running.doing.startswith("evaluating") for running in tally.running.values())
     return f"{len(tally.running)} running" + (f" ({evaluating} evaluating)" if evaluating else "")
-
-
-def limits_in_words(limits: Limits, slow_after: Iterable[float]) -> str:
-    """Return when trials are ended, or told of as slow after so many seconds."""
-    silence = 60 * (limits.stall_minutes or STALL_MINUTES)
-    told = f"limits: a trial is ended after {duration(silence)} without a sign of life"
-    if limits.timeout_minutes is not None:
-        return f"{told}, and after {duration(60 * limits.timeout_minutes)} in any case"
-    first, *more = sorted(set(slow_after))
-    after = duration(first) + (f" to {duration(more[-1])}" if more else "")
-    return f"{told}; one that is at work for longer than {after} is told of and goes on"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people say it: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
-    for limit, unit, length in ((90, "s", 1), (90 * 60, "min", 60), (36 * 3600, "h", 3600)):
-        if seconds < limit:
-            return f"{seconds / length:.1f} {unit}" if unit == "h" else f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 86400:.1f} days"

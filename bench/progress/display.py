@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from statistics import mean
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.tally import CellTally, Tally, at_work, cell_of, duration
+from bench.console import duration
 from bench.plain import json_text, plain
-
-if TYPE_CHECKING:
-    from bench.runner.jobs import Ended, Event, Hindrance, Job
+from bench.progress.tally import CellTally, Tally, at_work, cell_of
+from bench.runner.jobs import Ended, Event, Hindrance, Job, Progressed, Slowed
 
 BAR_WIDTH = 20
 PLAIN_EVERY_SECONDS = 30.0
@@ -94,8 +93,6 @@ class JsonDisplay(_Base):
 
     def hear(self, event: Event) -> None:
         """Print the event."""
-        from bench.runner.jobs import Ended, Progressed, Slowed  # noqa: PLC0415 - not needed for --help
-
         latest = self.tally.running.get(event.job.trial.fingerprint)
         super().hear(event)
         if isinstance(event, Progressed):
@@ -265,14 +262,10 @@ def _hindered(hindrance: Hindrance) -> str:
 
 
 def _for_good(event: Event) -> Ended | None:
-    from bench.runner.jobs import Ended  # noqa: PLC0415 - not needed for --help
-
     return event if isinstance(event, Ended) and not event.will_retry else None
 
 
 def _slow_for(event: Event) -> float | None:
-    from bench.runner.jobs import Slowed  # noqa: PLC0415 - not needed for --help
-
     return event.seconds if isinstance(event, Slowed) else None
 
 

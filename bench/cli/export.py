@@ -1,0 +1,29 @@
+"""The words of `bench export` in; tidy tables as files out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.asking import found, say_unread
+from bench.cli.options import PathArgument, ResultsOption
+from bench.console import say
+from bench.pipeline import RESULTS, open_experiment
+
+
+def export(
+    path: PathArgument,
+    *,
+    kind: Annotated[str, typer.Option("--format", help="csv or parquet")] = "csv",
+    to: Annotated[Path | None, typer.Option("--to", help="folder; <results folder>/export if not given")] = None,
+    results: ResultsOption = RESULTS,
+) -> None:
+    """Write results as tidy tables: trials, points of the learning curves, episodes."""
+    from bench.pipeline.tidy import export as write  # noqa: PLC0415 - seconds of pandas: not for help
+
+    experiment = open_experiment(found(path, results, reading=True), results=results)
+    say_unread(experiment)
+    for written in write(experiment, to or experiment.store.root / "export", kind):
+        say(str(written), whole=True)

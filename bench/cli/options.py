@@ -1,0 +1,63 @@
+"""Nothing in; the arguments and options that several commands share, with what completes them, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.limits import MOST_SEEDS
+from bench.suite.shipped import shipped
+
+
+def suites_at_hand(incomplete: str) -> list[str]:
+    """Return what completes to a suite: names of those that come with bench, and files under `suites/` and here."""
+    files = [*sorted(Path("suites").rglob("*.yaml")), *sorted(Path().glob("*.yaml"))]
+    return [name for name in (*shipped(), *map(str, files)) if name.startswith(incomplete)]
+
+
+def results_at_hand(incomplete: str) -> list[str]:
+    """Return what completes to results, by name and by path, or to a suite."""
+    folders = sorted(path.parent for path in Path("results").glob("*/suite.yaml"))
+    named = [name for folder in folders for name in (folder.name, str(folder)) if name.startswith(incomplete)]
+    return list(dict.fromkeys([*named, *suites_at_hand(incomplete)]))
+
+
+SuiteArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="SUITE",
+        help="a suite file, or the name of a suite that comes with bench",
+        autocompletion=suites_at_hand,
+    ),
+]
+OptionalPathArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="PATH", help="a suite file, a results folder, or the name of either", autocompletion=results_at_hand
+    ),
+]
+AlgoOption = Annotated[list[str] | None, typer.Option("--algo", help="without SUITE: an algorithm; may be repeated")]
+EnvOption = Annotated[list[str] | None, typer.Option("--env", help="without SUITE: an environment; may be repeated")]
+StepsOption = Annotated[
+    str | None, typer.Option("--steps", help="without SUITE: environment steps of every run, such as 50k, 1M or 1e5")
+]
+SetOption = Annotated[
+    str | None, typer.Option("--hyperparameters", help="without SUITE: a named set, default (the default) or rl-zoo")
+]
+PathArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PATH", help="a suite file, a results folder, or the name of either", autocompletion=results_at_hand
+    ),
+]
+SeedsOption = Annotated[
+    int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="this many seeds instead of the suite's")
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="cells such as 'ppo@CartPole-v1', 'ppo', '@CartPole-v1'; may be repeated"),
+]
+ResultsOption = Annotated[Path, typer.Option("--results", help="folder that holds the results of all suites")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]

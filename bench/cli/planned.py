@@ -1,0 +1,87 @@
+"""An experiment in; its plan, its cost and what needs care, told, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from bench import pipeline
+from bench.console import duration, note, say, say_json, say_table
+from bench.pipeline import Experiment
+from bench.records import STALL_MINUTES, Limits
+
+
+def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
+    """Say what would run, and what it costs on so many workers."""
+    pipeline.require_extras(experiment.suite)
+    survey = experiment.store.survey()
+    measured = pipeline.measured_seconds(experiment, survey)
+    cost = pipeline.cost_of(experiment, survey, measured)
+    seconds, longest = sum(cost.seconds.values()), max(cost.seconds.values(), default=0.0)
+    plan, cells = experiment.plan, pipeline.status(experiment, survey)
+    slow_after = pipeline.slow_after_seconds(experiment, measured)
+    if as_json:
+        say_json(
+            {
+                "suite": experiment.suite.name,
+                "trials": len(plan.trials),
+                "cells": [
+                    asdict(cell)
+                    | {
+                        "core_seconds": cost.seconds.get((cell.label, cell.environment), 0.0),
+                        "slow_after_seconds": slow_after.get((cell.label, cell.environment)),
+                    }
+                    for cell in cells
+                ],
+                "skips": [asdict(skip) for skip in plan.skips],
+                "warnings": list(plan.warnings),
+                "limits": asdict(experiment.suite.limits),
+                "cost": {"core_seconds": seconds, "steps": cost.steps, "disk_mb": cost.disk_mb, "workers": workers},
+            }
+        )
+        return
+    say(f"{experiment.suite.title} - {len(plan.trials)} trials", "bold")
+    say_table(
+        ("algorithm", "environment", "done", "to run", "core time"),
+        [
+            (
+                cell.label,
+                cell.environment,
+                cell.done,
+                cell.missing + cell.failed,
+                _core_time(cost.seconds.get((cell.label, cell.environment), 0.0)),
+            )
+            for cell in cells
+        ],
+    )
+    for skip in plan.skips:
+        say(f"skipped: {skip.label} on {skip.environment}: {skip.reason}")
+    say_warnings(experiment)
+    wall = max(seconds / workers, longest / max(1, len(experiment.suite.seeds)))
+    say(
+        f"to run: {cost.steps:,} training steps, {duration(seconds)} of one core, about {duration(wall)} on {workers} "
+        f"workers, {cost.disk_mb:,.0f} MB of disk (estimates; records made here replace them)"
+    )
+    if not experiment.imported:
+        say(limits_in_words(experiment.suite.limits, slow_after.values()))
+
+
+def say_warnings(experiment: Experiment, *more: str) -> None:
+    """Say what needs care before a run."""
+    for warning in filter(None, (*experiment.plan.warnings, *more)):
+        note(f"note: {warning}")
+
+
+def limits_in_words(limits: Limits, slow_after: Iterable[float]) -> str:
+    """Return when trials are ended, or told of as slow after so many seconds."""
+    silence = 60 * (limits.stall_minutes or STALL_MINUTES)
+    told = f"limits: a trial is ended after {duration(silence)} without a sign of life"
+    if limits.timeout_minutes is not None:
+        return f"{told}, and after {duration(60 * limits.timeout_minutes)} in any case"
+    first, *more = sorted(set(slow_after))
+    after = duration(first) + (f" to {duration(more[-1])}" if more else "")
+    return f"{told}; one that is at work for longer than {after} is told of and goes on"
+
+
+def _core_time(seconds: float) -> str:
+    return duration(seconds) if seconds else ""

@@ -1,0 +1,184 @@
+"""The words of `bench run` in; trials run, their course and what came of them told, a report written, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.cli.asking import files_in_words, opened, say_name, say_unread, source
+from bench.cli.options import (
+    AlgoOption,
+    EnvOption,
+    JsonOption,
+    OnlyOption,
+    ResultsOption,
+    SeedsOption,
+    SetOption,
+    StepsOption,
+    SuiteArgument,
+)
+from bench.cli.planned import say_plan, say_warnings
+from bench.console import Terminal, complain, say, say_event, say_hindrances
+from bench.errors import BenchError, HindranceError, WriteError, hindering
+from bench.limits import MOST_WORKERS
+from bench.pipeline import (
+    REPORTS,
+    RESULTS,
+    Asked,
+    Experiment,
+    RunOptions,
+    SuiteText,
+    Summary,
+    cells_in_order,
+    default_workers,
+    lock_note,
+    prepare,
+    status,
+)
+from bench.pipeline import run as carry_out_jobs
+from bench.progress import display as displays
+from bench.progress.tally import Tally
+from bench.runner.jobs import Job
+
+if TYPE_CHECKING:
+    from bench.cli.looks import Looks
+
+
+def run(
+    suite: SuiteArgument = None,
+    *,
+    algo: AlgoOption = None,
+    env: EnvOption = None,
+    steps: StepsOption = None,
+    set_name: SetOption = None,
+    seeds: SeedsOption = None,
+    only: OnlyOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; as many as the cores carry if not given"),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="threads of each trial")] = 1,
+    devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "auto",
+    results: ResultsOption = RESULTS,
+    report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="add seeds, five at a time, only where two algorithms cannot be told apart yet; ends at twice the "
+            "suite's seeds, or at --seeds",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would run and what it costs, and run nothing")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run what is missing of a suite, then report. Run it again to go on.
+
+    SUITE is a file, or the name of a suite that comes with bench: `bench run quick`. Or name algorithms, environments
+    and steps instead: `bench run --algo ppo --algo dqn --env CartPole-v1 --steps 50k --seeds 5`.
+
+    With --until-decided every two learning algorithms are compared after 5, 10, 15, ... seeds, or later where so few
+    cannot decide anything, and only those not yet told apart get more. The chance of any wrong "better" over all pairs
+    and looks is less than 5 % (1 - confidence). The looks are kept in looks.json beside the results; the same command
+    goes on from there.
+    """
+    # The fork server imports this module once; otherwise every worker would import the main program anew.
+    options = RunOptions(workers, threads, devices, retry_failed, preload=("bench.cli",))
+    asked = Asked(algo or (), env or (), steps, set_name, seeds)
+    meant = source(suite, asked, results)
+    looks = _looks(meant, asked, only, results) if until_decided else None
+    experiment = opened(meant, asked, only, results, met=True) if looks is None else looks.due
+    say_name(meant, experiment)
+    if dry_run:
+        say_plan(experiment, as_json=as_json, workers=workers or default_workers(threads))
+        return
+
+    def show(experiment: Experiment, jobs: Sequence[Job]) -> displays.Display:
+        return _display(experiment, jobs, quiet=quiet, as_json=as_json)
+
+    if looks is None:
+        jobs = prepare(experiment, options)
+        say_warnings(experiment, lock_note(experiment) if jobs else "")
+        say_unread(experiment)
+        with show(experiment, jobs) as display:
+            summary = carry_out_jobs(experiment, jobs, display.hear)
+    else:
+        say_warnings(experiment, lock_note(experiment))
+        say_unread(experiment)
+        summary = looks.run(options, show, tell=not quiet and not as_json)
+        experiment = looks.due
+    page = _reported(experiment) if report and summary.done + summary.failed else None
+    if looks is not None:
+        looks.say_course(as_json=as_json)
+    _say_summary(experiment, summary, page if isinstance(page, Path) else None, as_json=as_json)
+    if isinstance(page, BenchError):
+        complain(page, "bench: ")
+    raise typer.Exit(summary.exit_code or int(isinstance(page, BenchError)))
+
+
+def _reported(experiment: Experiment) -> Path | BenchError:
+    """Write the report; return its page, or why there is none: what was run is kept in any case."""
+    from bench.pipeline.results import write_report  # noqa: PLC0415 - seconds of seaborn: not for help
+
+    try:
+        with hindering(REPORTS / experiment.suite.name, "the report cannot be written"):
+            return write_report(experiment)
+    except (HindranceError, WriteError) as error:
+        return error
+
+
+def _looks(meant: Path | SuiteText, asked: Asked, only: Sequence[str] | None, results: Path) -> Looks:
+    from bench.cli.looks import Looks  # noqa: PLC0415 - seconds of scipy: for --until-decided alone
+
+    return Looks(meant, asked, only, results)
+
+
+def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> displays.Display:
+    wanted = {job.trial.fingerprint for job in jobs}
+    survey = experiment.store.survey()
+    states = [(trial, survey.state(trial)) for trial in experiment.plan.trials if trial.fingerprint not in wanted]
+    done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
+    planned = [trial for trials in cells_in_order(experiment).values() for trial in trials]
+    tally = Tally(planned, done, failed, jobs[0].workers if jobs else 1)
+    console = Terminal()
+    kind = (
+        displays.JsonDisplay
+        if as_json
+        else displays.QuietDisplay
+        if quiet
+        else displays.LiveDisplay
+        if console.is_terminal
+        else displays.PlainDisplay
+    )
+    return kind(tally, jobs, console)
+
+
+def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        told: Mapping[str, Any] = asdict(summary) | {"event": "summary", "report": page and str(page)}
+        say_event(told)
+        return
+    say(f"{summary.done} of {summary.planned} trials done, {summary.failed} failed", "bold")
+    for cell in status(experiment) if summary.failed else ():
+        for reason in cell.reasons:
+            say(f"  {cell.label} on {cell.environment}, {reason}", "red")
+    if summary.failed:
+        say("  logs lie in each trial's folder; `bench run --retry-failed` tries them again")
+    if summary.hindered:
+        say_hindrances(summary.hindered, summary.hindrances)
+    if summary.unreadable:
+        say(f"{files_in_words(summary.unreadable)} of results cannot be read; `bench status` says why", "yellow")
+    if summary.elsewhere:
+        say(f"{summary.elsewhere} trials are being run by another `bench run` on this folder")
+    if summary.interrupted:
+        say("interrupted; everything finished is kept, the same command goes on from here")
+    if page is not None:
+        say(f"report: {page}", whole=True)

@@ -1,0 +1,55 @@
+"""The words of `bench status` in; how far every cell is, and why, told, out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from bench.cli.asking import files_in_words, opened, source
+from bench.cli.options import (
+    AlgoOption,
+    EnvOption,
+    JsonOption,
+    OnlyOption,
+    OptionalPathArgument,
+    ResultsOption,
+    SeedsOption,
+    SetOption,
+    StepsOption,
+)
+from bench.console import say, say_json, say_table
+from bench.pipeline import RESULTS, Asked
+from bench.pipeline import status as status_of
+
+
+def status(
+    suite: OptionalPathArgument = None,
+    *,
+    algo: AlgoOption = None,
+    env: EnvOption = None,
+    steps: StepsOption = None,
+    set_name: SetOption = None,
+    seeds: SeedsOption = None,
+    only: OnlyOption = None,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell per cell what is done, failed, running and missing, and why."""
+    asked = Asked(algo or (), env or (), steps, set_name, seeds)
+    experiment = opened(source(suite, asked, results, reading=True), asked, only, results)
+    survey = experiment.store.survey()
+    cells, unreadable = status_of(experiment, survey), list(survey.unreadable.values())
+    if as_json:
+        told = {"cells": [asdict(cell) for cell in cells], "unreadable": [asdict(one) for one in unreadable]}
+        say_json({"suite": experiment.suite.name, **told})
+        return
+    counts = ("done", "failed", "running", "missing", *(["unreadable"] if unreadable else []))
+    rows = [(cell.label, cell.environment, *(getattr(cell, name) or "" for name in counts)) for cell in cells]
+    say_table(("algorithm", "environment", *counts), rows)
+    for cell in cells:
+        for reason in cell.reasons:
+            say(f"{cell.label} on {cell.environment}, {reason}", "red")
+    for one in unreadable:
+        say(f"cannot be read: {one}", "red", whole=True)
+    total = {name: sum(getattr(cell, name) for cell in cells) for name in counts[:4]}
+    more = f"; {files_in_words(len(unreadable))} cannot be read" if unreadable else ""
+    say(", ".join(f"{number} {name}" for name, number in total.items()) + more)
