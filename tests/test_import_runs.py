@@ -18,13 +18,13 @@ from bench.cli.app import app
 from bench.imports import Hints, read_source
 from bench.imports.evaluations import read_evaluations
 from bench.imports.found import Finding, RefusedError
+from bench.imports.keeping import Imported, import_source
 from bench.imports.limits import MOST_ARRAY_BYTES, MOST_MONITOR_BYTES
 from bench.imports.monitor import read_monitor
 from bench.imports.names import named, variants
 from bench.imports.sessions import Session, joined
 from bench.imports.table import read_table
 from bench.pipeline import open_experiment
-from bench.pipeline.importing import Imported, import_source
 from bench.pipeline.results import estimates
 from bench.records import Failure
 from bench.report.folder import write as write_page

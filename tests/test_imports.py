@@ -25,10 +25,11 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.errors import BenchError
-from bench.imports import Hints, imported, read_source
+from bench.imports import Hints, read_source
 from bench.imports.evaluations import read_evaluations
 from bench.imports.events import read_events
 from bench.imports.found import Refusal, RefusedError
+from bench.imports.keeping import Imported, import_source
 from bench.imports.monitor import merge, read_monitor
 from bench.imports.names import environment_in, seed_of
 from bench.imports.nested import kind_of, load, read_nested
@@ -39,9 +40,8 @@ from bench.imports.source import each_line
 from bench.imports.table import read_table
 from bench.pipeline import open_experiment
 from bench.pipeline.comparing import compare
-from bench.pipeline.importing import Imported, import_source
 from bench.pipeline.results import estimates
-from bench.records import Failure, Record
+from bench.records import Failure, Record, imported
 from tests.making import run_suite, suite_file
 
 RAW = os.environ.get("BENCH_PUBLISHED_RAW", "")

@@ -69,7 +69,7 @@ COMMANDS: dict[str, Command] = {
         "Recommend an algorithm for your environment from stored results, and write the suite that would settle it.",
     ),
     "import": Command(
-        "bench.cli.importing:import_",
+        "bench.imports.command:import_",
         "Import results of others: RL Zoo, stable-baselines3, TensorBoard, Weights & Biases, marl-eval, CSV.",
     ),
     "reproduce": Command(

@@ -1,9 +1,11 @@
-"""Files that others' tools wrote in; their runs, and what was refused with the reason, out."""
+"""Files that others' tools wrote in; their runs as trials in the store, and what was refused with the reason, out.
 
-from bench.imports.cells import Prepared, imported, outcomes
+A wing: without this folder and its line in `bench/cli/commands.py` the rest works.
+"""
+
+from bench.imports.cells import Prepared, outcomes
 from bench.imports.detection import read_source
 from bench.imports.found import KINDS, Finding, ForeignRun, Hints, Refusal
-from bench.imports.telling import origins
 
 __all__ = [
     "KINDS",
@@ -12,8 +14,6 @@ __all__ = [
     "Hints",
     "Prepared",
     "Refusal",
-    "imported",
-    "origins",
     "outcomes",
     "read_source",
 ]

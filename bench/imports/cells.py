@@ -11,7 +11,7 @@ count twice.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import PurePosixPath
@@ -22,7 +22,7 @@ import numpy as np
 from bench.catalog import algorithms
 from bench.imports.found import NO_STEPS, Floats, ForeignRun, Hints, Refusal, gathered
 from bench.imports.names import natural, slug
-from bench.records import IMPORTED, Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial
+from bench.records import IMPORTED, Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial, imported
 
 _MACHINE = {"machine and versions": "not known: imported results of others"}
 _OVERSHOOT = 1.05
@@ -45,14 +45,6 @@ class Prepared:
     outcome: Outcome
     new: bool
     """False: it lies in the store already."""
-
-
-def imported(outcome: Outcome) -> Mapping[str, Any]:
-    """Return what is known of an imported outcome's origin; empty for an own one."""
-    # What a record's provenance holds is shown as its machine; where it comes from is another matter.
-    kept = outcome.resources if isinstance(outcome, Record) else outcome.provenance
-    found = kept.get("imported", {})
-    return found if isinstance(found, Mapping) else {}
 
 
 def outcomes(

@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.analysis.origins import origins
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
-from bench.imports import origins
 from bench.pipeline.experiment import Experiment, open_experiment, unread, what_it_holds
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.naming import RESULTS, SUITE_COPY, located

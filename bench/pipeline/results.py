@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from bench.analysis import analyse
+from bench.analysis.origins import origins
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
-from bench.imports import imported, origins
 from bench.pipeline.experiment import Experiment, unread
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.naming import REPORTS
 from bench.pipeline.sequential import course_of
 from bench.plan import references
 from bench.plan import unscored as unscored_of
-from bench.records import Estimates
+from bench.records import Estimates, imported
 from bench.report.folder import write
 from bench.report.formats import render
 

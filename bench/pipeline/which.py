@@ -14,14 +14,13 @@ from bench.analysis.transfer import same
 from bench.catalog import Algorithm, Environment
 from bench.environments.traits import shipped
 from bench.errors import BenchError
-from bench.imports import imported
 from bench.pipeline.experiment import open_experiment, unread
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.inspection import environment_of, look_at
 from bench.pipeline.naming import SUITE_COPY
 from bench.pipeline.proposal import STEPS_IF_NONE, Proposal, Request, propose
 from bench.plan import expected_seconds, references
-from bench.records import Advice, EvaluationPlan, Option, Traits, Trial
+from bench.records import Advice, EvaluationPlan, Option, Traits, Trial, imported
 
 STEPS, SECONDS = 20_000, 10.0
 """Of random play, at most."""

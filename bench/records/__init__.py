@@ -56,6 +56,7 @@ from bench.records.trial import (
     Trial,
     Unreadable,
     digest,
+    imported,
 )
 
 __all__ = [
@@ -123,4 +124,5 @@ __all__ = [
     "Unreadable",
     "Wrapper",
     "digest",
+    "imported",
 ]

@@ -194,6 +194,14 @@ class Failure:
 Outcome = Record | Failure
 
 
+def imported(outcome: Outcome) -> Mapping[str, Any]:
+    """Return what is known of an imported outcome's origin; empty for an own one."""
+    # What a record's provenance holds is shown as its machine; where it comes from is another matter.
+    kept = outcome.resources if isinstance(outcome, Record) else outcome.provenance
+    found = kept.get("imported", {})
+    return found if isinstance(found, Mapping) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A file in a trial's folder that cannot be trusted: its trial counts as missing."""

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bench.imports.cells import imported
-from bench.records import Outcome
+from bench.records import Outcome, imported
 
 _MOST = 8
 

@@ -7,17 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.console import say, say_json, say_table
 from bench.errors import BenchError
+from bench.imports.found import Hints, Refusal
+from bench.imports.keeping import Imported, ImportedRun, import_source
 from bench.plain import plain
-
-if TYPE_CHECKING:
-    from bench.imports import Refusal
-    from bench.pipeline.importing import Imported, ImportedRun
 
 _ROLES = ("algorithm", "environment", "seed", "steps", "return", "status")
 _MANY = 4
@@ -84,9 +82,6 @@ def import_(
     Imported runs lie in a set of their own, marked as such with what is known of their origin. Importing twice changes
     nothing. Exit code 1: some files were refused; 2: none could be read.
     """
-    from bench.imports import Hints  # noqa: PLC0415 - `bench --help` must be instant
-    from bench.pipeline.importing import import_source  # noqa: PLC0415 - as above
-
     named, factor = _columns(columns)
     hints = Hints(
         algorithm=algorithm,

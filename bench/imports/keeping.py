@@ -13,11 +13,12 @@ from pathlib import Path
 from bench import store as stored
 from bench import suite as suites
 from bench.errors import BenchError
-from bench.imports import KINDS, Hints, Refusal, imported, outcomes, read_source
-from bench.imports.cells import Prepared
+from bench.imports.cells import Prepared, outcomes
+from bench.imports.detection import read_source
+from bench.imports.found import KINDS, Hints, Refusal
 from bench.pipeline.experiment import completed
 from bench.pipeline.naming import RESULTS, SUITE_COPY
-from bench.records import EvaluationPlan, Failure, Outcome, Record, Reference, Suite, SuiteEnvironment
+from bench.records import EvaluationPlan, Failure, Outcome, Record, Reference, Suite, SuiteEnvironment, imported
 from bench.store import Store
 
 
