@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -417,7 +417,7 @@ def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
 
 
 def cost(
-    trials: Iterable[Trial],
+    trials: Sequence[Trial],
     measured: Mapping[Cell, float] | None = None,
     environments: Mapping[Cell, Environment] | None = None,
     correction: float = 1.0,
@@ -432,13 +432,15 @@ def cost(
     """
     environments, measured = environments or {}, measured or {}
     steps = evaluation_steps = 0
-    seconds: dict[Cell, float] = defaultdict(float)
+    seconds: dict[Cell, float] = {}
     disk = 0.0
-    for trial in trials:
-        cell = (trial.label, trial.environment)
+    first = {(trial.label, trial.environment): trial for trial in trials}
+    counts = Counter((trial.label, trial.environment) for trial in trials)
+    for cell, trial in first.items():
+        number = counts[cell]
         traits = environments.get(cell) or catalog.environments().get(trial.environment)
-        steps += trial.steps
-        evaluation_steps += _evaluation_steps(trial, traits)
-        seconds[cell] += measured.get(cell) or correction * expected_seconds(trial, traits)
-        disk += _RECORD_MB + _speed(catalog.algorithms().get(trial.algorithm)).policy_mb
-    return Cost(steps, evaluation_steps, dict(seconds), disk)
+        steps += number * trial.steps
+        evaluation_steps += number * _evaluation_steps(trial, traits)
+        seconds[cell] = number * (measured.get(cell) or correction * expected_seconds(trial, traits))
+        disk += number * (_RECORD_MB + _speed(catalog.algorithms().get(trial.algorithm)).policy_mb)
+    return Cost(steps, evaluation_steps, seconds, disk)

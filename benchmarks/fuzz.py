@@ -37,6 +37,8 @@ import numpy as np
 from fuzz_inputs import KINDS, TEMPLATE, Command, shares
 
 HERE = Path(__file__).resolve()
+PLACE = "FUZZ_PLACE"
+"""Variable that names the folder where commands are given."""
 CHUNK = 250
 """Inputs of one worker."""
 MOST_CPU_SECONDS = 10.0
@@ -135,7 +137,8 @@ def attempt(kind: str, number: int, seed: int, folder: Path) -> Told:
 def call(number: int, words: Command, folder: Path) -> Told:
     """Run one command in this process, as from a shell."""
     said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    os.chdir(folder)
+    # One place for all: what a look at an environment found is remembered by the folder it was looked at from.
+    os.chdir(os.environ.get(PLACE, folder))
     before = _forget_peak()
     # The command ends its process, deaf to whatever comes then; this one goes on.
     handlers = {handled: signal.getsignal(handled) for handled in COMMANDS_OWN}
@@ -312,6 +315,9 @@ def main(words: Sequence[str] | None = None) -> int:
         os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
         os.environ |= {"PYTHONPATH": str(HERE.parents[1])}
         sys.path.append(str(HERE.parents[1]))
+        for name, variable in (("cache", "XDG_CACHE_HOME"), ("here", PLACE)):
+            os.environ[variable] = str(place := Path(folder, name))
+            place.mkdir()
         os.environ[TEMPLATE] = str(template(Path(folder)))
         mine = list(chunks(given))
         for (kind, *_), told in zip(mine, pool.map(lambda chunk: list(results_of(chunk, given)), mine), strict=True):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from bench.catalog import Environment
@@ -22,6 +23,8 @@ from bench.suite import is_imported, parse, read_imported, text_of
 _MOST_OF_A_REASON = 500
 """Characters of a failure's message in a list of failures; its record holds more."""
 _MOST_TOLD = 8
+_MEASURED = 20
+"""Trials of a cell whose records say how long the others take: reading ten thousand takes longer than it tells."""
 Seconds = Mapping[tuple[str, str], float]
 """Of one trial, by (label, environment)."""
 REPRODUCED = "published-"
@@ -144,7 +147,8 @@ def cost_of(experiment: Experiment, survey: Survey | None = None, measured: Seco
     if experiment.imported:
         return cost((), {}, {}, 1.0)
     there = survey or experiment.store.survey()
-    missing = [trial for trial in experiment.plan.trials if trial.name not in there.done]
+    # A name is a hash: of the trials of a large suite that nobody has begun none is needed.
+    missing = [trial for trial in experiment.plan.trials if not there.done or trial.name not in there.done]
     measured = measured_seconds(experiment, there) if measured is None else measured
     # What the finished cells took, against what was expected of them, tells how fast this machine is; those of the same
     # algorithm also how far its estimates are off.
@@ -159,13 +163,14 @@ def cost_of(experiment: Experiment, survey: Survey | None = None, measured: Seco
 
 
 def measured_seconds(experiment: Experiment, survey: Survey) -> Seconds:
-    """Return the median seconds of one core of a trial per (label, environment), from the records at hand."""
-    spent: dict[tuple[str, str], list[float]] = {}
-    for trial in experiment.plan.trials if survey.done else ():
-        outcome = experiment.store.outcome(trial) if trial.name in survey.done else None
-        if isinstance(outcome, Record) and outcome.core_seconds is not None:
-            spent.setdefault((trial.label, trial.environment), []).append(outcome.core_seconds)
-    return {cell: statistics.median(seconds) for cell, seconds in spent.items()}
+    """Return the median seconds of one core of a trial per (label, environment), of the first records at hand."""
+    measured = {}
+    for cell, trials in cells_in_order(experiment).items() if survey.done else ():
+        done = islice((trial for trial in trials if trial.name in survey.done), _MEASURED)
+        read = [outcome for trial in done if isinstance(outcome := experiment.store.outcome(trial), Record)]
+        if spent := [one.core_seconds for one in read if one.core_seconds is not None]:
+            measured[cell] = statistics.median(spent)
+    return measured
 
 
 def slow_after_seconds(experiment: Experiment, measured: Seconds) -> Seconds:
@@ -235,6 +240,8 @@ def _imported(file: Path, root: Path, text: str) -> Experiment:
 
 
 def _cell_status(survey: Survey, label: str, environment: str, trials: Sequence[Trial]) -> CellStatus:
+    if not survey.done and not survey.others:
+        return CellStatus(label, environment, done=0, failed=0, running=0, missing=len(trials), reasons=())
     states = [survey.state(trial) for trial in trials]
     counts = Counter(states)
     rest = [(trial, state) for trial, state in zip(trials, states, strict=True) if state != "done"]
