@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from bench.analysis.compare import holm, permutation_p, superiority, wilson_p
 from bench.cli.app import app, main
+from bench.compare.comparing import compare
+from bench.compare.records import Comparison, ComparisonRow
 from bench.errors import BenchError
 from bench.pipeline import open_experiment
-from bench.pipeline.comparing import compare
-from bench.records import Comparison, ComparisonRow, Curve, Failure, Final, Record, Trial
+from bench.records import Curve, Failure, Final, Record, Trial
 from bench.store import Store, keep
 
 SUITE = """

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bench.cli.app import app
+from bench.compare.comparing import compare
 from bench.errors import BenchError
 from bench.imports import Hints, read_source
 from bench.imports.evaluations import read_evaluations
@@ -39,7 +40,6 @@ from bench.imports.settings import read_settings
 from bench.imports.source import each_line
 from bench.imports.table import read_table
 from bench.pipeline import open_experiment
-from bench.pipeline.comparing import compare
 from bench.pipeline.results import estimates
 from bench.records import Failure, Record, imported
 from tests.making import run_suite, suite_file

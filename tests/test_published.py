@@ -28,8 +28,7 @@ from bench.analysis.published import (
     sample_sd,
     statistic,
 )
-from bench.analysis.scores import Cell
-from bench.analysis.versus import cells_of
+from bench.analysis.scores import Cell, cells_of
 from bench.cli.app import app
 from bench.errors import BenchError
 from bench.pipeline import RunOptions, open_experiment, references

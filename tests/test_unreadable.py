@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 import bench
 from bench import pipeline
 from bench.cli.app import app
+from bench.compare.comparing import compare
 from bench.errors import StoreError
 from bench.limits import MOST_RECORD_BYTES, unreadable
 from bench.pipeline import results
-from bench.pipeline.comparing import compare
 from bench.records import Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial, Unreadable
 from bench.store import Store, doubts, keep, read
 from tests.making import small_trial, suite_file

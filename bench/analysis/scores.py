@@ -11,6 +11,7 @@ counted. A record with a number that is not finite, or without final episodes, i
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.interval import FEWEST_RUNS
-from bench.analysis.ledger import Entry
+from bench.analysis.ledger import Entry, ledger
 from bench.catalog import algorithms
-from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference, Suite
+from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference, Suite, Trial
 
 Floats = NDArray[np.float64]
 _LIKE_BUDGETS = 0.05
@@ -177,6 +178,19 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
         missing=len(ordered) - len(found),
         curveless=len(runs) - len(counted),
     )
+
+
+def cells_of(
+    planned: Sequence[Trial],
+    outcomes: Sequence[Outcome],
+    references: Mapping[str, Reference | None],
+    plan: AnalysisPlan,
+) -> dict[tuple[str, str], Cell]:
+    """Return the cells of a set of results by (label, environment), in the order of the plan."""
+    grouped: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in ledger(planned, outcomes).entries:
+        grouped[entry.label, entry.trial.environment].append(entry)
+    return {key: cell(entries, usable(references.get(key[1])), plan) for key, entries in grouped.items()}
 
 
 def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run | None:

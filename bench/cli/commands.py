@@ -61,7 +61,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "plot": Command("bench.cli.plotting:plot", "Draw one figure of the report, for a paper."),
     "compare": Command(
-        "bench.cli.compare:compare",
+        "bench.compare.command:compare",
         "Compare two algorithms, or two sets of results cell by cell: effect, interval, verdict.",
     ),
     "which": Command(

@@ -171,7 +171,7 @@ def rerun(
 def judge(opened: Reproduction) -> tuple[PublishedVerdict, ...]:
     """Return a verdict for every number asked for, in the order of the table's cost."""
     from bench.analysis.published import compare  # noqa: PLC0415 - see bench/pipeline/__init__.py
-    from bench.analysis.versus import cells_of  # noqa: PLC0415 - see bench/pipeline/__init__.py
+    from bench.analysis.scores import cells_of  # noqa: PLC0415 - see bench/pipeline/__init__.py
 
     known, lines = references(opened.experiment.suite), []
     for one in opened.cells:

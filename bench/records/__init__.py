@@ -12,7 +12,6 @@ from bench.records.answers import (
     SequentialRun,
     Situation,
 )
-from bench.records.comparison import Comparison, ComparisonRow
 from bench.records.estimates import (
     Aggregate,
     CellEstimate,
@@ -77,8 +76,6 @@ __all__ = [
     "CellEstimate",
     "Claim",
     "ClaimVerdict",
-    "Comparison",
-    "ComparisonRow",
     "Conclusion",
     "Curve",
     "CurveEstimate",

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from bench.compare.records import Comparison, ComparisonRow
 from bench.console import duration, grid, say, say_grid, say_json
 from bench.plain import plain
-
-if TYPE_CHECKING:
-    from bench.records import Comparison, ComparisonRow, Interval, Pair
+from bench.records import Interval, Pair
 
 _METRICS = {"final": "final score", "auc": "score over training"}
 _SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder or suite file")
@@ -34,7 +33,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> None:
     """Compare two algorithms, or two sets of results cell by cell: effect, interval, verdict."""
-    from bench.pipeline.comparing import compare as compared  # noqa: PLC0415 - `bench --help` must be instant
+    from bench.compare.comparing import compare as compared  # noqa: PLC0415 - seconds of scipy: not for help
 
     found = compared(a, b, within=within, results=results)
     if as_json:

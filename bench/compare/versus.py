@@ -6,19 +6,18 @@ means, and a p-value corrected by Holm over everything that is shown.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bench.analysis.compare import Contest, contest, verdicts
 from bench.analysis.interval import resample_counts
-from bench.analysis.ledger import Entry, ledger
 from bench.analysis.quantities import speed_ratio
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.scores import Cell, cell, compared, seconds_of_one_more_run, usable
-from bench.records import AnalysisPlan, ComparisonRow, Outcome, Pair, Reference, Trial
+from bench.analysis.scores import Cell, compared, seconds_of_one_more_run
+from bench.compare.records import ComparisonRow
+from bench.records import AnalysisPlan, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +29,6 @@ class Match:
     names: tuple[str, str]
     cells: tuple[tuple[Cell, ...], tuple[Cell, ...]]
     """The same environments in the same order, each with a run; all with a reference, or none."""
-
-
-def cells_of(
-    planned: Sequence[Trial],
-    outcomes: Sequence[Outcome],
-    references: Mapping[str, Reference | None],
-    plan: AnalysisPlan,
-) -> dict[tuple[str, str], Cell]:
-    """Return the cells of a set of results by (label, environment), in the order of the plan."""
-    grouped: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in ledger(planned, outcomes).entries:
-        grouped[entry.label, entry.trial.environment].append(entry)
-    return {key: cell(entries, usable(references.get(key[1])), plan) for key, entries in grouped.items()}
 
 
 def versus(matches: Sequence[Match], plan: AnalysisPlan, rng: np.random.Generator) -> tuple[ComparisonRow, ...]:

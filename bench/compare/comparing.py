@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bench.analysis.origins import origins
+from bench.analysis.scores import Cell, cells_of, compared, like_budgets
 from bench.catalog import did_you_mean
+from bench.compare.contrast import differences, repeated
+from bench.compare.records import Comparison
+from bench.compare.versus import Match, versus
 from bench.errors import BenchError
 from bench.pipeline.experiment import Experiment, open_experiment, unread, what_it_holds
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.naming import RESULTS, SUITE_COPY, located
 from bench.plan import references
-from bench.records import AnalysisPlan, Comparison, Reference
+from bench.records import AnalysisPlan, Reference
 
-if TYPE_CHECKING:
-    from bench.analysis.scores import Cell
-    from bench.analysis.versus import Match
-
-Cells = Mapping[tuple[str, str], "Cell"]
+Cells = Mapping[tuple[str, str], Cell]
 """(label, environment) -> cell."""
 
 
@@ -117,8 +118,6 @@ def _unknown(kind: str, name: str, known: Iterable[str], having: str) -> BenchEr
 
 
 def _cells(experiment: Experiment, known: Mapping[str, Reference | None], plan: AnalysisPlan) -> Cells:
-    from bench.analysis.versus import cells_of  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     planned, outcomes = gather(experiment)
     run = {outcome.trial.fingerprint for outcome in outcomes}
     begun = {(outcome.trial.label, outcome.trial.environment) for outcome in outcomes}
@@ -142,8 +141,6 @@ def _order(experiment: Experiment) -> Callable[[tuple[str, str]], tuple[int, str
 
 
 def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Comparison:
-    from bench.analysis.versus import Match  # noqa: PLC0415 - as above
-
     plan = experiment.suite.analysis
     cells = _cells(experiment, references(experiment.suite), plan)
     for name in (left, right):
@@ -192,8 +189,6 @@ def _by_rank(pairs: Iterable[tuple[Cell, Cell]], plan: AnalysisPlan) -> bool:
 
 def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str], plan: AnalysisPlan, *, ranked: bool) -> str:
     """Return why two cells cannot be compared; empty where they can."""
-    from bench.analysis.scores import compared, like_budgets  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     ours, theirs = pair
     # By rank a failed run stands below all others, and is one of the runs.
     counts = [len(compared(cell, plan) if ranked else cell.runs) for cell in pair]
@@ -219,8 +214,6 @@ def _grouped(reasons: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
 
 
 def _compare_sets(left: str, right: str, results: Path) -> Comparison:
-    from bench.analysis.versus import Match  # noqa: PLC0415 - as above
-
     first, second = (open_experiment(Path(name), results=results) for name in (left, right))
     if first.store.root.resolve() == second.store.root.resolve():
         raise BenchError(f"{left} and {right} are the same results; name two sets, or two algorithms with --in {left}")
@@ -276,11 +269,6 @@ def _plans_differ(first: Experiment, second: Experiment) -> list[str]:
 def _comparison(
     names: tuple[str, str], between: str, matches: list[Match], plan: AnalysisPlan, left_out: tuple[str, ...]
 ) -> Comparison:
-    import numpy as np  # noqa: PLC0415 - as above
-
-    from bench.analysis.contrast import differences, repeated  # noqa: PLC0415 - as above
-    from bench.analysis.versus import versus  # noqa: PLC0415 - as above
-
     ours, theirs = ([found for match in matches for found in match.cells[side]] for side in (0, 1))
     twice = repeated(ours, theirs)
     foreign = origins([run.record for found in (*ours, *theirs) for run in found.runs if run.record is not None])
