@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench.analysis import analyse
 from bench.analysis.frames import frames
 from bench.analysis.ledger import ledger
-from bench.analysis.scores import cell, seconds_of_one_more_run
+from bench.analysis.scores import area_under_curve, cell, seconds_of_one_more_run
 from bench.records import (
     AnalysisPlan,
     Curve,
@@ -642,6 +642,16 @@ def test_every_number_leads_to_its_trial() -> None:
         assert one.scores == tuple(lines[one.label, seed].score for seed in one.seeds)
     assert (lines["dqn", 1].state, lines["dqn", 1].final_return) == ("failed", None)
     assert lines["ppo", 0].name == trial_of("ppo", "env-0", 0).name
+
+
+def test_the_area_under_a_curve_ends_at_the_budget() -> None:
+    trial = trial_of("ppo", "env", 0)
+    curve = record_of(trial, 0.0, curve=[0.0, 1.0, 100.0]).curve
+    long = replace(curve, steps=np.array([500, 1000, 1500]))
+    # Half of the unit square between 500 and 1,000 steps; 100 is reached past the budget.
+    assert area_under_curve(long, 1000) == pytest.approx(0.5)
+    # From 1 half of the way up to 100, in the second half of what counts: 500 steps at 0.5 and 250 at 25.75.
+    assert area_under_curve(long, 1250) == pytest.approx((0.5 * 500 + (1 + 50.5) / 2 * 250) / 750)
 
 
 def test_frames_hold_one_row_per_trial_point_and_episode() -> None:

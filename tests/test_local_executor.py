@@ -94,7 +94,13 @@ HINDERED: dict[str, str] = {
     "homeless": "the trial's log cannot be written (File exists); something else stands in its place: move it away",
     "no_such_device": "the trial cannot be started (DeviceError",
 }
-GOOD = ("finishes_with_family", "vanished", "chatters", *(f"innocent-{number}" for number in range(8)))
+GOOD = (
+    "finishes_with_family",
+    "shares_memory_with_family",
+    "vanished",
+    "chatters",
+    *(f"innocent-{number}" for number in range(8)),
+)
 
 
 def _mixed_jobs(root: Path) -> list[Job]:
@@ -106,6 +112,7 @@ def _mixed_jobs(root: Path) -> list[Job]:
         "hangs_with_family": quick,
         "eats": small,
         "eats_through_a_child": small,
+        "shares_memory_with_family": Limits(memory_gb=0.45),
     }
     special: dict[str, Work] = {"unreadable": misbehaviour.Unreadable(), "unsendable": lambda _job, _report: None}
     jobs = []

@@ -153,6 +153,16 @@ def test_each_environment_alone_may_have_another_answer() -> None:
     assert {full.candidates[0].label, *full.as_good} == {"ppo", "dqn"}
 
 
+def test_what_is_decided_alone_is_not_where_several_situations_are_asked() -> None:
+    # Four runs against four, all above: p = 2 / 70 by ranks, which is below 0.05 until Holm doubles it for two.
+    apart = {("ppo", "a"): [0.9, 0.91, 0.92, 0.93], ("dqn", "a"): [0.1, 0.11, 0.12, 0.13]}
+    (alone,) = results_of(apart).analysed().pairs
+    assert alone.p_value == pytest.approx(2 / 70)
+    assert alone.verdict == "worse" if alone.a == "dqn" else "better"
+    twice = results_of({**apart, **{(label, "b"): values for (label, _), values in apart.items()}}).analysed()
+    assert [situation_of(twice, f"environment-{name}").choose for name in "ab"] == [None, None]
+
+
 def test_the_answer_for_a_small_budget_is_read_from_the_curves() -> None:
     curves = {"early": [0.6, 0.6, 0.6, 0.6, 0.6], "late": [0.0, 0.2, 0.5, 0.8, 0.9]}
     found = with_curves(random_results({"early": 0.6, "late": 0.9}, 2, 10), curves, 0.01).analysed()

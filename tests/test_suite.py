@@ -197,6 +197,12 @@ def test_a_broken_text_is_one_complaint_with_its_line(text: str, told: str) -> N
     assert complaints(text) == [told]
 
 
+@pytest.mark.parametrize(("depth", "told"), [(60, False), (61, True)])
+def test_sixty_levels_of_lists_are_read_and_one_more_is_not(depth: int, *, told: bool) -> None:
+    found = complaints(f"name: {'[' * depth}{']' * depth}")
+    assert any(one.endswith("nested too deeply") for one in found) == told
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

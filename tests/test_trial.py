@@ -1,6 +1,8 @@
 """The trial itself: budgets, evaluations that change nothing, and what a record holds."""
 
+import contextlib
 import io
+import random
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +21,7 @@ from bench.catalog import algorithms, find_algorithm, load
 from bench.environments.making import EpisodeTotals, make
 from bench.errors import DivergedError, OverrunError
 from bench.records import EvaluationPlan, LearnerRequest, Record
-from bench.runner.evaluation import Evaluator
+from bench.runner.evaluation import Evaluator, _isolated_randomness
 from bench.runner.jobs import Job
 from bench.runner.seeds import evaluation_seeds
 from bench.runner.trial import evaluation_environment, learner_request, run_trial
@@ -345,3 +347,24 @@ def test_totals_are_those_of_the_innermost_environment() -> None:
     env.step(0)
     assert (totals.total, totals.length) == (1.0, 1)
     assert isinstance(totals, EpisodeTotals)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_evaluation_gives_training_every_random_stream_back(*, fails: bool) -> None:
+    def drawn() -> tuple[float, float, float]:
+        return random.random(), np.random.random(), float(torch.rand(1))  # noqa: NPY002, S311 - as environments draw
+
+    def seeded() -> None:
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        torch.manual_seed(1)
+
+    seeded()
+    expected = drawn()
+    seeded()
+    with contextlib.suppress(ZeroDivisionError), _isolated_randomness(7):
+        inside = drawn()
+        if fails:
+            raise ZeroDivisionError
+    assert drawn() == expected
+    assert all(one != other for one, other in zip(inside, expected, strict=True))
