@@ -21,9 +21,7 @@ from bench.analysis.published import (
     Summary,
     against_one,
     against_several,
-    budget,
     compare,
-    leaning,
     peak,
     sample_sd,
     statistic,
@@ -32,7 +30,7 @@ from bench.analysis.scores import Cell, cells_of
 from bench.cli.app import app
 from bench.errors import BenchError
 from bench.pipeline import RunOptions, open_experiment, references
-from bench.pipeline.reproduce import CellPlan, judge, open_table, reproduction, rerun, write_page
+from bench.published.protocol import budget
 from bench.records import (
     STATISTICS,
     AnalysisPlan,
@@ -53,6 +51,9 @@ from bench.report import drawing, figures, palette
 from bench.report.formats import render
 from bench.report.published import weak
 from bench.report.words import MINUS
+from bench.reproduce.judging import judge, write_page
+from bench.reproduce.leaning import leaning
+from bench.reproduce.reproduction import CellPlan, open_table, reproduction, rerun
 from bench.runner.jobs import Event, Job, Started
 from bench.store import keep
 

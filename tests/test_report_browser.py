@@ -15,10 +15,11 @@ from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.pipeline import open_experiment
-from bench.pipeline.reproduce import judge, open_table, write_page
 from bench.pipeline.results import write_report
 from bench.records import Estimates, TrialLine
 from bench.report.folder import write
+from bench.reproduce.judging import judge, write_page
+from bench.reproduce.reproduction import open_table
 from tests.estimates_fixture import empty, synthetic
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)

@@ -25,14 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from bench import hyperparameters, published
+from bench import published
 from bench.analysis.interval import FEWEST_RUNS, mean_interval
 from bench.analysis.scores import Cell, Run
-from bench.catalog import algorithms
+from bench.published.protocol import budget, wanted
 from bench.records import (
     EvaluationPlan,
     Interval,
-    Leaning,
     PublishedCell,
     PublishedTable,
     PublishedVerdict,
@@ -47,14 +46,6 @@ ENOUGH_FOR_RANKS = 39
 """2 / (n + 1) is 5 % from here on."""
 _CONFIDENCE, _WIDE = 0.95, 0.98
 _REACH, _REACH_IF_TIED = 5.0, 2.0
-_FEWEST_NUMBERS = 5
-_THEIRS = -1
-"""Stands for the published run among our seeds."""
-_NEGLIGIBLE = 100
-"""Updates of which one more or less is not worth a budget of its own."""
-_DRAWS = 20_000
-_TOLERANCE = 1e-9
-"""Sums of the same terms in another order count as equal."""
 _MOST_RUNS = 200
 """More than this many further runs is no plan."""
 
@@ -210,61 +201,6 @@ def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> P
 def against(cells: Sequence[Cell]) -> tuple[PublishedVerdict, ...]:
     """Return every published number about a pair that the cells have, comparable ones first."""
     return tuple(sorted(_counterparts(cells), key=lambda line: line.verdict == "not comparable"))
-
-
-def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Leaning | None:
-    """Return whether the single published runs of a table lean to one side; None for fewer than five.
-
-    Each number's verdict asks whether one run is plausible; this asks it of all together. Under the hypothesis that
-    nothing sets the published run apart, each of a number's n + 1 runs could have been it with the same chance. Runs of
-    one seed are drawn together for all algorithms of an environment: ours share their evaluation episodes, and so do
-    the published ones, which makes their luck alike.
-
-    Args:
-        lines: the numbers with their verdicts.
-        rng: for the draws behind the p-value.
-    """
-    judged = [line for line in lines if line.published_runs == 1 and line.n >= FEWEST_AGAINST_ONE and line.values]
-    if len(judged) < _FEWEST_NUMBERS:
-        return None
-    places: dict[str, list[PublishedVerdict]] = {}
-    for line in judged:
-        places.setdefault(line.environment, []).append(line)
-    null, found = np.zeros(_DRAWS), dict[str, list[float]]()
-    for place, mine in places.items():
-        seeds = sorted({_THEIRS}.union(*(line.seeds for line in mine)))
-        # Who comes first in a random order of all seeds of the environment is the published run.
-        order = rng.random((_DRAWS, len(seeds)))
-        for line in mine:
-            runs = np.array([line.published, *line.values])
-            below = np.mean(np.sign(runs[:, None] - runs[None, :]), axis=1) * len(runs) / (len(runs) - 1)
-            null += below[np.argmin(order[:, [seeds.index(seed) for seed in (_THEIRS, *line.seeds)]], axis=1)]
-            found.setdefault(place, []).append(float(below[0]))
-    observed = sum(map(sum, found.values()))
-    beyond = int(np.sum(np.abs(null) >= abs(observed) - _TOLERANCE))
-    shares = {place: 0.5 + float(np.mean(values)) / 2 for place, values in found.items()}
-    return Leaning(len(judged), 0.5 + observed / len(judged) / 2, (1 + beyond) / (1 + _DRAWS), shares)
-
-
-def wanted(table: PublishedTable, cell: PublishedCell) -> dict[str, Any]:
-    """Return the hyperparameters of a published number."""
-    return {**hyperparameters.resolve(table.hyperparameters, cell.algorithm, cell.place)[0], **cell.settings}
-
-
-def budget(table: PublishedTable, cell: PublishedCell) -> int:
-    """Return the environment steps that run a number again.
-
-    stable-baselines3's `learn` goes on past its budget until the last rollout is whole, and learns from it. Here
-    training stops at the budget, and nothing is learned from part of a rollout. Where that is more than one update in
-    a hundred, the budget is rounded up to whole rollouts.
-    """
-    each = known.rollout if (known := algorithms().get(cell.algorithm)) else None
-    if not table.whole_rollouts or each is None:
-        return cell.steps
-    settings = wanted(table, cell)
-    rollout = int(settings.get("n_steps", each)) * int(settings.get("n_envs", 1))
-    updates = math.ceil(cell.steps / rollout)
-    return updates * rollout if cell.steps % rollout and updates < _NEGLIGIBLE else cell.steps
 
 
 def _counterparts(cells: Sequence[Cell]) -> Iterator[PublishedVerdict]:

@@ -73,9 +73,9 @@ COMMANDS: dict[str, Command] = {
         "Import results of others: RL Zoo, stable-baselines3, TensorBoard, Weights & Biases, marl-eval, CSV.",
     ),
     "reproduce": Command(
-        "bench.cli.reproduce:reproduce",
+        "bench.reproduce.command:reproduce",
         "Run a published table's protocol again, the cheapest number first, and judge every number.",
-        {"tables": "bench.cli.reproduce:tables"},
+        {"tables": "bench.reproduce.command:tables"},
     ),
 }
 LISTS = {name: place for command in COMMANDS.values() for name, place in command.lists.items()}

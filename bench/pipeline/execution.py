@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from bench import store as stored
 from bench.catalog import Environment, find_algorithm
@@ -32,6 +32,13 @@ from bench.store import Store
 
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
+
+
+class Listener(Protocol):
+    """What shows the events of one batch of trials."""
+
+    def hear(self, event: Event) -> None:
+        """Take in one event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,29 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from bench.analysis import sequential as engine
 from bench.analysis.sequential import Design, Place
 from bench.errors import StoreError
-from bench.pipeline.execution import RunOptions, Summary, prepare, run
+from bench.pipeline.execution import Listener, RunOptions, Summary, prepare, run
 from bench.pipeline.experiment import Experiment, SuiteText, cells_in_order, open_experiment
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.naming import RESULTS
 from bench.plan import plan, references
 from bench.records import Look, SequentialRun, Trial
-from bench.runner.jobs import Event, Job
+from bench.runner.jobs import Job
 from bench.store import Store
-
-
-class Listener(Protocol):
-    """What shows the events of one batch of trials."""
-
-    def hear(self, event: Event) -> None:
-        """Take in one event."""
-
 
 Show = Callable[[Experiment, Sequence["Job"]], AbstractContextManager[Listener]]
 

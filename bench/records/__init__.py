@@ -28,7 +28,7 @@ from bench.records.estimates import (
 from bench.records.inspection import Inspection, Task, Wrapper
 from bench.records.interval import Interval
 from bench.records.learner import Actor, Learner, LearnerRequest, Policy
-from bench.records.published import STATISTICS, VERDICTS, Leaning, PublishedCell, PublishedTable, PublishedVerdict
+from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict
 from bench.records.suite import (
     CLAIM_QUANTITIES,
     STALL_GAPS,
@@ -87,7 +87,6 @@ __all__ = [
     "Inspection",
     "Interval",
     "Lead",
-    "Leaning",
     "Learner",
     "LearnerRequest",
     "Likeness",

@@ -164,17 +164,3 @@ class PublishedVerdict:
 def _covered(low: float, high: float, random: float, target: float) -> float:
     """Return the share of the way from `random` to `target` that lies between `low` and `high`."""
     return max(0.0, min(high, target) - max(low, random)) / (target - random)
-
-
-@dataclass(frozen=True, slots=True)
-class Leaning:
-    """Whether single published runs, taken together, score higher or lower than ours."""
-
-    numbers: int
-    """Published numbers that it is about."""
-    share: float
-    """Mean over them of the share of our runs that score lower, ties half: 0.5 if nothing sets theirs apart."""
-    p: float
-    """Two-sided p-value of that, were the published run of every number a random one of it and ours."""
-    places: Mapping[str, float] = field(default_factory=dict)
-    """Environment -> the share for its numbers alone."""

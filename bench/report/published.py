@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from bench.records import VERDICTS, Estimates, Interval, Leaning, PublishedVerdict
+from bench.records import VERDICTS, Estimates, Interval, PublishedVerdict
 from bench.report import order, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
 JUDGED = ("reproduced", "above", "below", "undecided")
-_ALPHA, _EVEN, _LEAST_P = 0.05, 0.5, 0.001
 _HOUR = 60
 _DAY = 48
 
@@ -69,31 +68,7 @@ def left_out(lines: Sequence[PublishedVerdict]) -> Table:
             Column("Why", numeric=False, wraps=True),
         ),
         tuple(
-            (*_head(line), Cell(line.published), Cell(line.reason))
-            for line in lines
-            if line.verdict == "not comparable"
-        ),
-    )
-
-
-def waiting(lines: Sequence[PublishedVerdict]) -> Table:
-    """Return one row per number that nobody has run here yet, with its cost."""
-    return Table(
-        "published-waiting",
-        "Not yet run, the cheapest first; core time measured or estimated, reckon with a factor of 2",
-        (
-            Column("Algorithm", numeric=False),
-            Column("Environment", numeric=False),
-            Column("Steps"),
-            Column("Source", numeric=False),
-            Column("Published"),
-            Column("Runs to do"),
-            Column("Core hours", places=2),
-        ),
-        tuple(
-            (*_head(line), Cell(line.published), Cell(line.more_runs), Cell(line.hours))
-            for line in lines
-            if line.verdict == "not yet run"
+            (*head(line), Cell(line.published), Cell(line.reason)) for line in lines if line.verdict == "not comparable"
         ),
     )
 
@@ -112,42 +87,6 @@ def summary(lines: Sequence[PublishedVerdict]) -> str:
     return f"{told} {weak(lines)}".rstrip()
 
 
-def headline(lines: Sequence[PublishedVerdict]) -> str:
-    """Return how far a table is: `7 of 59 comparable numbers run (n = 10): ...`."""
-    comparable = [line for line in lines if line.verdict != "not comparable"]
-    run = [line for line in comparable if line.verdict in JUDGED]
-    seeds = f" ({words.span(line.n for line in run)})" if run else ""
-    told = [f"{len(run)} of {words.counted(len(comparable), 'comparable number')} run{seeds}"]
-    told[0] += f": {counts(run)}" if run else ""
-    if waits := len(comparable) - len(run):
-        told.append(f"{waits} not yet run")
-    if apart := len(lines) - len(comparable):
-        told.append(f"{apart} more not comparable")
-    return f"{'; '.join(told)}."
-
-
-def leaning(found: Leaning | None) -> str:
-    """Return in a sentence whether a table's single runs lean to one side; empty where there are too few."""
-    if found is None:
-        return ""
-    sure = found.p < _ALPHA
-    side = "upwards" if found.share > _EVEN else "downwards"
-    chance = f"p < {_LEAST_P}" if found.p < _LEAST_P else f"p = {words.number(found.p, 3)}"
-    ends = sorted(found.places.items(), key=lambda one: one[1])
-    by = f" ({_share(*ends[0])} to {_share(*ends[-1])})" if len(ends) > 1 else ""
-    higher = (
-        f"Taken together, the {found.numbers} published runs score higher than {words.percent(found.share)} of ours"
-    )
-    told = "no leaning can be told"
-    if sure:
-        told = f"the table leans {side} (p is not corrected for looking anew as numbers come in)"
-    return f"{higher}{by}; it would be 50 % if nothing set them apart ({chance}): {told}."
-
-
-def _share(place: str, share: float) -> str:
-    return f"{words.percent(share)} on {place}"
-
-
 def weak(lines: Sequence[PublishedVerdict]) -> str:
     """Return in a sentence which numbers are reproduced only because our runs spread so far; empty where none is."""
     found = [f"{line.label} on {line.environment}" for line in lines if line.weak]
@@ -162,13 +101,14 @@ def weak(lines: Sequence[PublishedVerdict]) -> str:
     )
 
 
-def _head(line: PublishedVerdict) -> tuple[Cell, ...]:
+def head(line: PublishedVerdict) -> tuple[Cell, ...]:
+    """Return which number it is: algorithm, environment, steps, source."""
     renamed = "" if line.published_as == line.environment else f"Published as {line.published_as}"
     return Cell(line.label), Cell(line.environment, note=renamed), Cell(line.steps), Cell(line.table)
 
 
 def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
-    label, environment, steps, source = _head(line)
+    label, environment, steps, source = head(line)
     why = line.reason + price(line)
     if line.weak:
         why += "; proves little, so wide are the limits"

@@ -1,4 +1,4 @@
-"""A published table's name in; its protocol run again cell by cell, and a verdict for every number out."""
+"""A published table's name in; the trials that run its protocol again, what there is of them, and the rest run, out."""
 
 from __future__ import annotations
 
@@ -7,42 +7,37 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.catalog import Environment, did_you_mean, environments
 from bench.errors import BenchError
-from bench.pipeline.execution import RunOptions, Summary, prepare, run
+from bench.pipeline.execution import Listener, RunOptions, Summary, prepare, run
 from bench.pipeline.experiment import REPRODUCED, Experiment
 from bench.pipeline.gathering import gather
-from bench.pipeline.naming import REPORTS, RESULTS
-from bench.pipeline.sequential import Listener
-from bench.plan import Plan, expected_seconds, plan, references
+from bench.pipeline.naming import RESULTS
+from bench.plan import Plan, expected_seconds, plan
 from bench.published import table as read_table
+from bench.published.protocol import budget
 from bench.records import (
-    AnalysisPlan,
     EvaluationPlan,
-    Leaning,
     Outcome,
     PublishedCell,
     PublishedTable,
-    PublishedVerdict,
     Record,
     Suite,
     SuiteAlgorithm,
     SuiteEnvironment,
     Trial,
 )
+from bench.runner.jobs import Job
 from bench.store import Store
-
-if TYPE_CHECKING:
-    from bench.runner.jobs import Job
 
 Key = tuple[str, str]
 """Algorithm and environment, as today's Gymnasium calls it."""
 _SECONDS_PER_MINUTE = 60.0
-_SECONDS_PER_HOUR = 3600.0
+SECONDS_PER_HOUR = 3600.0
 _POINTS = 20
 
 
@@ -168,52 +163,12 @@ def rerun(
         return run(part, jobs, display.hear)
 
 
-def judge(opened: Reproduction) -> tuple[PublishedVerdict, ...]:
-    """Return a verdict for every number asked for, in the order of the table's cost."""
-    from bench.analysis.published import compare  # noqa: PLC0415 - see bench/pipeline/__init__.py
-    from bench.analysis.scores import cells_of  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
-    known, lines = references(opened.experiment.suite), []
-    for one in opened.cells:
-        there = list(cells_of(one.trials, one.outcomes, known, AnalysisPlan()).values()) if one.outcomes else []
-        line = compare(opened.table, one.cell, there[0] if there else None)
-        lines.append(_priced(line, one))
-    return tuple(lines)
-
-
-def together(lines: Sequence[PublishedVerdict]) -> Leaning | None:
-    """Return whether single published runs lean to one side when taken together."""
-    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
-    from bench.analysis.published import leaning  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
-    return leaning(lines, np.random.default_rng(0))
-
-
-def write_page(opened: Reproduction, lines: Sequence[PublishedVerdict], folder: Path | None = None) -> Path:
-    """Write the page of a judged table; return its path."""
-    from bench.report.reproduced import write  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
-    target = folder or REPORTS / "published" / opened.table.name
-    return write(opened.table, lines, together(lines), target, opened.borrowed, _made_with(opened))
-
-
-def _made_with(opened: Reproduction) -> dict[str, tuple[str, ...]]:
-    """Return library -> versions with which the runs that count were made."""
-    found: dict[str, set[str]] = {}
-    for outcome in chain.from_iterable(one.outcomes for one in opened.cells):
-        if isinstance(outcome, Record):
-            for library, version in outcome.provenance.get("versions", {}).items():
-                found.setdefault(library, set()).add(version)
-    return {library: tuple(sorted(versions)) for library, versions in sorted(found.items())}
-
-
 def _affordable(opened: Reproduction, core_hours: float | None) -> Sequence[CellPlan]:
     spent = accumulate(one.cost for one in opened.cells)
     return [
         one
         for one, cost in zip(opened.cells, spent, strict=True)
-        if core_hours is None or cost <= _SECONDS_PER_HOUR * core_hours
+        if core_hours is None or cost <= SECONDS_PER_HOUR * core_hours
     ]
 
 
@@ -222,8 +177,6 @@ def _key(cell: PublishedCell) -> Key:
 
 
 def _chosen(table: PublishedTable, only: Sequence[str]) -> list[PublishedCell]:
-    from fnmatch import fnmatchcase  # noqa: PLC0415 - only here
-
     def fits(pattern: str, text: str) -> bool:
         return fnmatchcase(text.casefold(), pattern.casefold() or "*")
 
@@ -251,8 +204,6 @@ def _candidates(table: PublishedTable, cell: PublishedCell, count: int, stems: A
     """
     if cell.not_comparable:
         return ()
-    from bench.analysis.published import budget  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     # One planned and the others made like it: looking up the installed versions is what takes the time.
     single = _suite(table, [replace(cell, steps=budget(table, cell))], 1)
     first = plan(single, {(cell.algorithm, cell.place): _traits(cell)}).trials[0]
@@ -352,13 +303,3 @@ def _seconds(cell: PublishedCell, trials: Sequence[Trial], outcomes: Sequence[Ou
     if cell.minutes:
         return _SECONDS_PER_MINUTE * cell.minutes
     return expected_seconds(trials[0]) if trials else 0.0
-
-
-def _priced(line: PublishedVerdict, one: CellPlan) -> PublishedVerdict:
-    """Return the verdict with its hours of one core."""
-    if line.verdict == "not yet run":
-        runs = len(one.missing)
-        return replace(line, reason=f"{runs} runs", more_runs=runs, hours=one.cost / _SECONDS_PER_HOUR)
-    if line.verdict == "undecided" and line.more_runs:
-        return replace(line, hours=line.more_runs * one.seconds / _SECONDS_PER_HOUR)
-    return line

@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench import published
 from bench.console import Terminal, duration, grid, note, say, say_grid, say_hindrances, say_json, say_table
 from bench.limits import MOST_SEEDS, MOST_WORKERS
-
-if TYPE_CHECKING:
-    from bench.pipeline import Summary
-    from bench.pipeline.reproduce import CellPlan, Reproduction
-    from bench.progress.display import Display
-    from bench.records import Leaning, PublishedVerdict
-    from bench.runner.jobs import Job
+from bench.pipeline import RunOptions, Summary, default_workers, lock_note, unread
+from bench.progress import display as displays
+from bench.progress.tally import Tally
+from bench.records import Interval, PublishedVerdict, Record
+from bench.report.published import judged, weak
+from bench.report.table import Cell
+from bench.reproduce.records import Leaning
+from bench.reproduce.reproduction import CellPlan, Reproduction, open_table, rerun
+from bench.reproduce.sentences import headline, leaning
+from bench.runner.jobs import Job
 
 
 def _tables_at_hand(incomplete: str) -> list[str]:
@@ -64,26 +67,25 @@ def reproduce(
     One published run: is it a plausible further draw from our runs? Several: the difference of means with its interval,
     and whether it is within the margin. Run it again to go on; trials of other suites count where they are the same.
     """
-    from bench import pipeline  # noqa: PLC0415 - `bench --help` must be instant
-    from bench.pipeline import reproduce as reproduction  # noqa: PLC0415 - as above
+    from bench.reproduce import judging  # noqa: PLC0415 - seconds of scipy and seaborn: not for help
 
-    opened = reproduction.open_table(table, only=only or (), seeds=seeds, results=results)
-    for sentence in pipeline.unread(opened.experiment):
+    opened = open_table(table, only=only or (), seeds=seeds, results=results)
+    for sentence in unread(opened.experiment):
         note(f"note: {sentence}")
     if dry_run:
-        _say_cost(opened, workers or pipeline.default_workers(), as_json=as_json)
+        _say_cost(opened, workers or default_workers(), as_json=as_json)
         return
     summary = None
     if run:
-        options = pipeline.RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
-        if advice := pipeline.lock_note(opened.experiment):
+        options = RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
+        if advice := lock_note(opened.experiment):
             note(f"note: {advice}")
-        summary = reproduction.rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
+        summary = rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
     # The page is about the whole table, whatever part of it this command was asked for.
-    whole = reproduction.open_table(table, seeds=seeds, results=results)
-    lines = reproduction.judge(whole)
-    together = reproduction.together(lines)
-    page = reproduction.write_page(whole, lines, to)
+    whole = open_table(table, seeds=seeds, results=results)
+    lines = judging.judge(whole)
+    together = judging.together(lines)
+    page = judging.write_page(whole, lines, to)
     asked = {(one.cell.algorithm, one.cell.environment) for one in opened.cells}
     told = [
         line
@@ -96,8 +98,6 @@ def reproduce(
 
 def tables() -> list[dict[str, str]]:
     """Return a row per published table, with what running all of it takes on one core."""
-    from bench.pipeline.reproduce import open_table  # noqa: PLC0415 - seconds of scipy: not for help
-
     return [_table_row(open_table(name)) for name in published.names()]
 
 
@@ -113,11 +113,7 @@ def _table_row(opened: Reproduction) -> dict[str, str]:
     }
 
 
-def _display(cells: Sequence[CellPlan], jobs: Sequence[Job], *, quiet: bool) -> Display:
-    from bench.progress import display as displays  # noqa: PLC0415 - see reproduce
-    from bench.progress.tally import Tally  # noqa: PLC0415 - see reproduce
-    from bench.records import Record  # noqa: PLC0415 - see reproduce
-
+def _display(cells: Sequence[CellPlan], jobs: Sequence[Job], *, quiet: bool) -> displays.Display:
     console = Terminal()
     kind = displays.QuietDisplay if quiet else displays.LiveDisplay if console.is_terminal else displays.PlainDisplay
     to_run = {job.trial.fingerprint for job in jobs}
@@ -157,10 +153,6 @@ def _say(
     *,
     as_json: bool,
 ) -> None:
-    from bench.records import Interval  # noqa: PLC0415 - see reproduce
-    from bench.report.published import headline, judged, leaning, weak  # noqa: PLC0415 - see reproduce
-    from bench.report.table import Cell  # noqa: PLC0415 - see reproduce
-
     if as_json:
         say_json(
             {

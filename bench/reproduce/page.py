@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench.records import STATISTICS, EvaluationPlan, Leaning, PublishedTable, PublishedVerdict
+from bench.records import STATISTICS, EvaluationPlan, PublishedTable, PublishedVerdict
 from bench.report import figures, palette, sheet, words
 from bench.report.order import Places
-from bench.report.published import JUDGED, headline, hours, judged, leaning, left_out, price, waiting, weak
+from bench.report.published import JUDGED, head, hours, judged, left_out, price, weak
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
+from bench.reproduce.records import Leaning
+from bench.reproduce.sentences import headline, leaning
 
 
 def write(
@@ -54,7 +56,7 @@ def _sections(
     made_with: Mapping[str, Sequence[str]],
 ) -> Iterator[Section]:
     command = f"`bench reproduce {table.name}`"
-    found, open_, without = judged(lines), waiting(lines), left_out(lines)
+    found, open_, without = judged(lines), _waiting(lines), left_out(lines)
     interval = "" if table.runs == 1 else " with its 95 % interval"
     told = (
         f"Dots are our runs, the filled diamond is the published number{interval}: {STATISTICS[table.statistic]}."
@@ -96,6 +98,28 @@ def _here(table: PublishedTable, made_with: Mapping[str, Sequence[str]]) -> Iter
     if made_with:
         told = ", ".join(f"{library} {' and '.join(versions)}" for library, versions in made_with.items())
         yield f"Our runs were made with {told}. Every trial's record holds its settings to the last."
+
+
+def _waiting(lines: Sequence[PublishedVerdict]) -> Table:
+    """Return one row per number that nobody has run here yet, with its cost."""
+    return Table(
+        "published-waiting",
+        "Not yet run, the cheapest first; core time measured or estimated, reckon with a factor of 2",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Steps"),
+            Column("Source", numeric=False),
+            Column("Published"),
+            Column("Runs to do"),
+            Column("Core hours", places=2),
+        ),
+        tuple(
+            (*head(line), Cell(line.published), Cell(line.more_runs), Cell(line.hours))
+            for line in lines
+            if line.verdict == "not yet run"
+        ),
+    )
 
 
 def _to_go(lines: Sequence[PublishedVerdict]) -> float:
