@@ -16,6 +16,7 @@ import numpy as np
 from bench.analysis.compare import contest, verdicts
 from bench.analysis.interval import Columns, Counts, Floats, Tasks, iqm_band, iqm_interval, resample_counts
 from bench.analysis.profiles import profile, tau_grid
+from bench.analysis.resampling import ENOUGH
 from bench.errors import BenchError
 from bench.records import Aggregate, AnalysisPlan, CurveEstimate, Interval
 from bench.report import drawing, figures, palette, words
@@ -28,7 +29,6 @@ __all__ = ["interquartile_means", "learning_curves", "pairwise", "performance_pr
 
 Frames = Mapping[str, "pd.DataFrame"]
 _SEED = 20_260_101
-_RESAMPLES = 1000
 _LEVEL = "95 %"
 
 
@@ -153,7 +153,7 @@ def _tasks(frames: Frames) -> dict[str, Tasks]:
 
 
 def _counts(tasks: Iterable[Floats], rng: np.random.Generator) -> Counts:
-    return [resample_counts(len(task), _RESAMPLES, rng) for task in tasks]
+    return [resample_counts(len(task), ENOUGH, rng) for task in tasks]
 
 
 def _curve(

@@ -33,6 +33,7 @@ from bench.analysis.published import against
 from bench.analysis.ranking import race_draws, shares_best
 from bench.analysis.recommend import by_rank, recommendation
 from bench.analysis.reliability import reliability
+from bench.analysis.resampling import fewer
 from bench.analysis.robustness import claim_conclusions, conclusions
 from bench.analysis.scores import (
     Cell,
@@ -78,8 +79,6 @@ from bench.records import (
 
 Draws = Mapping[tuple[str, str], Floats]
 """(label, environment) -> (runs, resamples): the same resampled runs for everything that is said of a cell."""
-_MANY_CELLS, _FEWER_RESAMPLES = 100, 400
-"""With so many cells nobody measures a band: its limits may shake by 6 % of their distance from the curve."""
 Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
 
@@ -423,15 +422,13 @@ def _median(values: Iterable[float]) -> float | None:
 
 def _curves(cells: Sequence[Cell], field: Field, draws: Draws, suite: Suite) -> tuple[CurveEstimate, ...]:
     points, confidence = suite.evaluation.points, suite.analysis.confidence
-    if len(cells) > _MANY_CELLS:
-        draws = {key: drawn[:, :_FEWER_RESAMPLES] for key, drawn in draws.items()}
+
+    def counts(some: Sequence[Cell]) -> Counts:
+        return fewer(_counts(some, draws), len(cells))
+
     return tuple(
-        [
-            curve
-            for found in field.values()
-            for curve in aggregate_curves(found, _counts(found, draws), points, confidence)
-        ]
-        + [curve for c in cells if c.runs for curve in environment_curves(c, _counts([c], draws), points, confidence)]
+        [curve for some in field.values() for curve in aggregate_curves(some, counts(some), points, confidence)]
+        + [curve for c in cells if c.runs for curve in environment_curves(c, counts([c]), points, confidence)]
     )
 
 

@@ -26,8 +26,6 @@ Axis = Callable[[Run], Floats]
 """Where on the x axis a run's evaluations lie; increasing."""
 Reading = Callable[[Floats, Floats, Floats], Floats]
 """(x, at, values) -> values on x."""
-_RESAMPLES = 1000
-"""Of those the plan asks for: a limit's Monte Carlo error is then 4 % of its distance, about a line's width."""
 
 
 def environment_curves(cell: Cell, counts: Counts, points: int, confidence: float) -> list[CurveEstimate]:
@@ -133,7 +131,7 @@ def _estimate(
     counts: Counts,
     confidence: float,
 ) -> CurveEstimate:
-    estimate, low, high = iqm_band(curves, [drawn[:, :_RESAMPLES] for drawn in counts], confidence)
+    estimate, low, high = iqm_band(curves, counts, confidence)
     return CurveEstimate(
         label=label,
         environment=environment,

@@ -19,6 +19,7 @@ from bench.analysis.moments import (
     score_curves_over_steps,
 )
 from bench.analysis.ranking import inflated_band, shares_best
+from bench.analysis.resampling import fewer
 from bench.analysis.scores import Cell
 from bench.records import Lead
 
@@ -28,8 +29,6 @@ Streams = Callable[..., np.random.Generator]
 SURE = 0.95
 """Share of draws from which a lead is called sure."""
 _MOST_STRETCHES = 6
-_RESAMPLES, _MANY = 1000, 2000
-"""Of those in hand: a share of draws needs no extreme quantiles."""
 
 
 def leads(field: Field, draws: Mapping[tuple[str, str], Floats], streams: Streams, points: int) -> tuple[Lead, ...]:
@@ -64,10 +63,8 @@ def _lead(
     known = {label: [curve for curve in found if curve is not None] for label, found in curves.items()}
     if any(len(known[label]) < len(found) for label, found in curves.items()):
         return None
-    enough = (
-        _RESAMPLES // 2 if sum(len(cell.runs) for cells in field.values() for cell in cells) > _MANY else _RESAMPLES
-    )
-    counts = {label: [draws[label, cell.environment][:, :enough] for cell in field[label]] for label in field}
+    count = sum(map(len, field.values()))
+    counts = {label: fewer([draws[label, cell.environment] for cell in cells], count) for label, cells in field.items()}
     bands = {label: inflated_band(known[label], counts[label], streams(label, axis, "lead")) for label in field}
     shares = [shares_best({label: drawn[place] for label, (_, drawn) in bands.items()}) for place in range(len(x))]
     places = tuple(float(at) for at in x)

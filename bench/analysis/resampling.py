@@ -30,7 +30,12 @@ _BLOCK = 2**18
 _NARROWEST = 1024
 """Resamples worked on at once, at least: fewer would spend the time on calls."""
 
-_MANY_RUNS, _ENOUGH = 200, 1000
+ENOUGH = 1000
+"""Resamples of a limit, or of a share, among many: its Monte Carlo error is then 4 % of its distance from the estimate,
+about a line's width."""
+_FEW = 400
+"""Where there are so many cells that nobody measures a band: 6 %."""
+_MANY_RUNS, _MANY_CELLS = 200, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,14 @@ def resample_counts(n: int, resamples: int, rng: np.random.Generator) -> Drawn:
     return counts.reshape(n, resamples).astype(np.min_scalar_type(n))
 
 
-def thinned(counts: Counts) -> Counts:
-    """Return at most 1,000 of the resamples where there are more than 200 runs.
+def fewer(counts: Counts, cells: int = 1) -> Counts:
+    """Return as many of the resamples as are enough where a report has so many cells."""
+    return [drawn[:, : _FEW if cells > _MANY_CELLS else ENOUGH] for drawn in counts]
 
-    A limit's Monte Carlo error is then 4 % of its distance from the estimate, and with so many runs that distance is
-    small.
-    """
-    return counts if sum(map(len, counts)) <= _MANY_RUNS else [drawn[:, :_ENOUGH] for drawn in counts]
+
+def thinned(counts: Counts) -> Counts:
+    """Return all resamples, or fewer where there are more than 200 runs, whose limits lie close."""
+    return counts if sum(map(len, counts)) <= _MANY_RUNS else fewer(counts)
 
 
 def iqm_draws(tasks: Tasks, counts: Counts) -> Floats:

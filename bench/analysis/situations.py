@@ -37,7 +37,7 @@ from bench.analysis.ranking import (
     shares_best,
 )
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.resampling import thinned
+from bench.analysis.resampling import fewer, thinned
 from bench.analysis.scores import Cell, complete, enough
 from bench.analysis.words import Verdicts, joined, verdict_on, verdicts_of
 from bench.catalog import environments as known_environments
@@ -51,8 +51,6 @@ _STEPS = tuple(mantissa * 10**power for power in range(2, 10) for mantissa in (1
 _SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400)
 _MOST_ALONE = 20
 """With more environments than this, none has a row of its own; each has its own section of the report."""
-_RESAMPLES = 1000
-"""Of those in hand, for shares and regrets: they need no extreme quantiles."""
 _MOST_BUDGETS = 3
 """Rows per clock: a table of two minutes' reading."""
 
@@ -248,8 +246,8 @@ def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPla
     """Return every algorithm of the situation, the largest value first."""
     counts = {label: _counts(label, one, draws) for label in one.race}
     draw = inflated_draws if one.measure == "score" else inflated_mean_draws
-    fewer = {label: [drawn[:, :_RESAMPLES] for drawn in found] for label, found in counts.items()}
-    drawn = race_draws(one.race, fewer, lambda label: streams(label, one.key, "situation"), draw)
+    some = {label: fewer(found) for label, found in counts.items()}
+    drawn = race_draws(one.race, some, lambda label: streams(label, one.key, "situation"), draw)
     best, regret = (shares_best(drawn), regrets(drawn)) if drawn else ({}, {})
     values = {label: _value(one, tasks, counts[label], plan) for label, tasks in one.race.items()}
     ranked = order({label: value.estimate or 0.0 for label, value in values.items()})
