@@ -49,6 +49,7 @@ __all__ = [
     "optimality_gap_interval",
     "resample_counts",
     "satterthwaite_df",
+    "welch_df",
     "wilson_limits",
 ]
 
@@ -125,7 +126,7 @@ def mean_band(columns: Columns, confidence: float = 0.95) -> Band:
     if _fewest(columns) < FEWEST_RUNS:
         return _bare(estimates)
     variances = np.stack([np.var(column, axis=0, ddof=1) / len(column) for column in columns]) / len(columns) ** 2
-    df = _welch(variances, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
+    df = welch_df(variances, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
     t, error = _t_quantile(df, confidence), np.sqrt(np.sum(variances, axis=0))
     tail = _skewness(columns, error) * (1 + 2 * t**2) / 6
     return _band(estimates, error * (t + np.maximum(-tail, 0)), error * (t + np.maximum(tail, 0)), columns)
@@ -200,7 +201,7 @@ def difference_band(
     several = len(ours) > 1
     roots = [size / (size - 1) if several else 1.0 for size in n]
     variances = np.stack([root * np.var(one, axis=1) for root, one in zip(roots, (drawn, minus), strict=True)])
-    df = _welch(variances, np.stack([_satterthwaite(ours, first), _satterthwaite(theirs, second)]), min(n) - 1.0)
+    df = welch_df(variances, np.stack([_satterthwaite(ours, first), _satterthwaite(theirs, second)]), min(n) - 1.0)
     drawn -= minus
     below, above = _standardised(drawn, confidence, union=several)
     together = np.var(drawn, axis=1)
@@ -260,14 +261,14 @@ def _satterthwaite(columns: Columns, scores: Ranked) -> Floats:
     cut = len(scores.ordered) // 4
     bounds = scores.ordered[cut], scores.ordered[len(scores.ordered) - cut - 1]
     spread = np.stack([np.var(np.clip(column, *bounds), axis=0, ddof=1) / len(column) for column in columns])
-    return _welch(spread, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
+    return welch_df(spread, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
 
 
-def _welch(variances: Floats, df: Floats, otherwise: float) -> Floats:
+def welch_df(variances: Floats, df: Floats, otherwise: float) -> Floats:
     """(columns,) Satterthwaite's degrees of freedom of a sum of independent variances; `otherwise` if all are zero.
 
     Args:
-        variances: (parts, columns).
+        variances: (parts,) or (parts, columns).
         df: (parts,) or (parts, columns) degrees of freedom of each.
         otherwise: the answer where nothing varies.
     """

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from bench import published
-from bench.analysis.interval import FEWEST_RUNS, mean_interval
+from bench.analysis.interval import FEWEST_RUNS, mean_interval, welch_df
 from bench.analysis.scores import Cell, Run
 from bench.published.protocol import budget, wanted
 from bench.records import (
@@ -326,9 +326,7 @@ def _half(theirs: Summary, ours: Summary) -> float:
     of_theirs, of_ours = theirs.sd**2 / theirs.n, ours.sd**2 / ours.n
     if of_theirs + of_ours == 0:
         return 0.0
-    # Divided by their sum first, so that the squares of tiny variances cannot vanish.
-    shares = of_theirs / (of_theirs + of_ours), of_ours / (of_theirs + of_ours)
-    df = 1 / (shares[0] ** 2 / (theirs.n - 1) + shares[1] ** 2 / (ours.n - 1))
+    df = float(welch_df(np.array([of_theirs, of_ours]), np.array([theirs.n - 1.0, ours.n - 1.0]), otherwise=math.nan))
     freedom = theirs.n + ours.n - 2
     pooled = ((theirs.n - 1) * theirs.sd**2 + (ours.n - 1) * ours.sd**2) / freedom
     welch = _t(df, _CONFIDENCE) * math.sqrt(of_theirs + of_ours)

@@ -29,6 +29,7 @@ from bench.analysis.interval import (
     clopper_pearson,
     difference_interval,
     iqm_interval,
+    welch_df,
     wilson_limits,
 )
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
@@ -333,9 +334,9 @@ def _welch(sides: Sequence[_Mean], n: int, confidence: float) -> Interval:
     largest = max(variance for variance, _ in parts)
     if largest <= 0:
         return Interval(estimate, n=n, note="no interval: no variation between the runs")
-    # Divided by the largest, so that the squares of tiny variances cannot vanish.
     total = sum(variance / largest for variance, _ in parts)
-    df = total**2 / sum((variance / largest) ** 2 / df for variance, df in parts)
+    variances, freedom = np.transpose(parts)
+    df = float(welch_df(variances, freedom, otherwise=math.nan))
     half = float(stdtrit(df, (1 + confidence) / 2)) * math.sqrt(total * largest)
     return Interval(estimate, estimate - half, estimate + half, n)
 
