@@ -16,6 +16,7 @@ from bench.analysis.compare import (
     claim_p_value,
     contest,
     holm,
+    mid_ranks,
     permutation_p,
     smallest_p,
     superiority,
@@ -126,6 +127,11 @@ def test_smallest_p_is_the_larger_of_both_tests_at_complete_separation() -> None
         low, high = np.arange(n, dtype=np.float64), np.arange(n, 2 * n, dtype=np.float64)
         found = compared([high] * tasks, [low] * tasks)
         assert found.smallest_p == pytest.approx(found.p_value)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=20))
+def test_ranks_are_scipys(values: list[int]) -> None:
+    assert mid_ranks(np.array(values, dtype=np.float64)).tolist() == rankdata(values).tolist()
 
 
 def test_all_ties_are_no_evidence() -> None:

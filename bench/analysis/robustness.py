@@ -16,10 +16,9 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from bench.analysis.claims import judge
-from bench.analysis.compare import claim_p_value, holm, superiority
+from bench.analysis.compare import claim_p_value, holm, mid_ranks, superiority
 from bench.analysis.interval import Tasks, interquartile_mean, resample_counts
 from bench.analysis.quantities import Draws
 from bench.analysis.resampling import thinned
@@ -199,7 +198,7 @@ def _other_scales(field: Field) -> Iterator[Variation]:
     scores = _scores(field)
     yield Variation("mean for interquartile mean", scores, _mean)
     yield Variation("scores from worst to best run", _rescaled(scores, _between_extremes))
-    yield Variation("ranks for scores", _rescaled(scores, rankdata))
+    yield Variation("ranks for scores", _rescaled(scores, mid_ranks))
 
 
 def _rescaled(scores: _Scores, scale: Callable[[Floats], Floats]) -> _Scores:
