@@ -23,13 +23,11 @@ from itertools import combinations
 
 import numpy as np
 from coverage import NAMES, Settings, settings
-from numpy.typing import NDArray
 
 from bench.analysis.compare import claim_p_value, holm, superiority, wilson_p
 from bench.analysis.sequential import Design, Place, Rivals, look, over, schedule, still_open, wanted
-from bench.records import AnalysisPlan, Look
+from bench.records import AnalysisPlan, Floats, Look
 
-Floats = NDArray[np.float64]
 Family = list[list[Floats]]
 """Per algorithm and environment (runs,) scores."""
 

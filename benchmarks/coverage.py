@@ -37,9 +37,8 @@ from bench.analysis.interval import (
     wilson_limits,
 )
 from bench.analysis.resampling import deviations, ranked
-from bench.records import Interval
+from bench.records import Floats, Interval
 
-Floats = NDArray[np.float64]
 Shape = Callable[[Floats, Floats, Floats], Floats]
 """(uniform numbers, levels, spreads) -> scores."""
 Limits = tuple[Floats, Floats]

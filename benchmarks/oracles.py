@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis import literature
 from bench.analysis.interval import (
@@ -30,11 +29,10 @@ from bench.analysis.interval import (
 from bench.analysis.published import peak
 from bench.analysis.scores import normalise
 from bench.published import table
-from bench.records import Reference
+from bench.records import Floats, Reference
 from bench.report.sheet import Section, Sheet, write
 from bench.report.table import Cell, Column, Table
 
-Floats = NDArray[np.float64]
 FOLDER = "BENCH_PUBLISHED_RAW"
 PUBLISHED = Path(__file__).with_suffix(".csv")
 _ROUNDED = 1e-12

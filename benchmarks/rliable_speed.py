@@ -22,12 +22,11 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 from rliable import library, metrics
 
 from bench.analysis.interval import iqm_band, iqm_interval, resample_counts
+from bench.records import Floats
 
-Floats = NDArray[np.float64]
 Scores = dict[str, Floats]
 """Algorithm -> (runs, environments) or (runs, environments, points)."""
 ALGORITHMS, RUNS, ENVIRONMENTS, POINTS = 5, 10, 5, 20

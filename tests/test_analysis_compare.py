@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, norm, rankdata
 
 from bench.analysis.compare import (
@@ -24,9 +23,8 @@ from bench.analysis.compare import (
     wilson_p,
 )
 from bench.analysis.interval import resample_counts
-from bench.records import AnalysisPlan, Pair
+from bench.records import AnalysisPlan, Floats, Pair
 
-Floats = NDArray[np.float64]
 PLAN = AnalysisPlan(resamples=400)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from rliable import library, metrics
 from scipy.stats import binomtest, t
 
@@ -28,9 +27,7 @@ from bench.analysis.interval import (
     wilson_limits,
 )
 from bench.analysis.resampling import Drawn, deviations, ranked
-from bench.records import Interval
-
-Floats = NDArray[np.float64]
+from bench.records import Floats, Interval
 
 
 def counts_for(tasks: list[Floats], resamples: int = 1000, seed: int = 0) -> list[Floats]:

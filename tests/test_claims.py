@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
 
 from bench.analysis import analyse
@@ -24,6 +23,7 @@ from bench.records import (
     EvaluationPlan,
     Failure,
     Final,
+    Floats,
     Outcome,
     Record,
     Reference,
@@ -33,7 +33,6 @@ from bench.records import (
     Trial,
 )
 
-Floats = NDArray[np.float64]
 BUDGET, POINTS = 1000, 4
 UNIT = Reference(0.0, 1.0, "made up")
 EVALUATION = EvaluationPlan(points=POINTS, episodes=1, final_episodes=2)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from bench import catalog, published
@@ -38,6 +37,7 @@ from bench.records import (
     EvaluationPlan,
     Failure,
     Final,
+    Floats,
     Interval,
     Outcome,
     PublishedCell,
@@ -57,7 +57,6 @@ from bench.reproduce.reproduction import CellPlan, open_table, reproduction, rer
 from bench.runner.jobs import Event, Job, Started
 from bench.store import keep
 
-Floats = NDArray[np.float64]
 Draw = Callable[[tuple[int, ...], np.random.Generator], Floats]
 
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench import hyperparameters
 from bench.analysis.compare import contest, verdicts
@@ -24,9 +23,8 @@ from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.analysis.transfer import same
 from bench.analysis.words import joined, verdict_on, verdicts_of
-from bench.records import Advice, Candidate, Likeness, Option, Pair, Trust
+from bench.records import Advice, Candidate, Floats, Likeness, Option, Pair, Trust
 
-Floats = NDArray[np.float64]
 _HALF = 0.5
 _REACH = 2
 """Beyond so many times the length of the stored runs too little is known of what was asked."""

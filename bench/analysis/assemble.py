@@ -19,7 +19,6 @@ from bench.analysis.compare import contest, verdicts
 from bench.analysis.curves import aggregate_curves, environment_curves
 from bench.analysis.interval import (
     Counts,
-    Floats,
     iqm_interval,
     mean_interval,
     median_interval,
@@ -61,6 +60,7 @@ from bench.records import (
     CurveEstimate,
     Estimates,
     FailureLine,
+    Floats,
     Interval,
     Outcome,
     Pair,

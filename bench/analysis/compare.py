@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bench.analysis.interval import (
@@ -28,9 +27,8 @@ from bench.analysis.interval import (
     wilson_limits,
 )
 from bench.analysis.resampling import thinned
-from bench.records import AnalysisPlan, Interval, Pair
+from bench.records import AnalysisPlan, Floats, Interval, Pair
 
-Floats = NDArray[np.float64]
 Stream = Callable[[str, str], np.random.Generator]
 """The two names of a pair -> its own generator."""
 _POWER = 0.8

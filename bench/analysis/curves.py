@@ -15,13 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.interval import Counts, iqm_band
 from bench.analysis.scores import Cell, Run, learns, normalise
-from bench.records import CurveEstimate
+from bench.records import CurveEstimate, Floats
 
-Floats = NDArray[np.float64]
 Axis = Callable[[Run], Floats]
 """Where on the x axis a run's evaluations lie; increasing."""
 Reading = Callable[[Floats, Floats, Floats], Floats]

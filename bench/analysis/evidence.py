@@ -14,18 +14,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
 from bench.analysis.scores import Cell, cell, learns, usable
 from bench.analysis.transfer import likeness
-from bench.records import AnalysisPlan, Likeness, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
+from bench.records import AnalysisPlan, Floats, Likeness, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
 
-Floats = NDArray[np.float64]
 NEAREST = 3
 LEVELS = ("same", "close", "far", "none")
 _OWN_SHARE = 0.2

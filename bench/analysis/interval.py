@@ -17,7 +17,6 @@ from bench.analysis.resampling import (
     Columns,
     Counts,
     Drawn,
-    Floats,
     Ranked,
     Tasks,
     deviations,
@@ -25,14 +24,13 @@ from bench.analysis.resampling import (
     ranked,
     resample_counts,
 )
-from bench.records import Interval
+from bench.records import Floats, Interval
 
 __all__ = [
     "FEWEST_RUNS",
     "Columns",
     "Counts",
     "Drawn",
-    "Floats",
     "Tasks",
     "clopper_pearson",
     "difference_band",

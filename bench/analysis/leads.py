@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.moments import (
     first_evaluations,
@@ -21,9 +20,8 @@ from bench.analysis.moments import (
 from bench.analysis.ranking import inflated_band, shares_best
 from bench.analysis.resampling import fewer
 from bench.analysis.scores import Cell
-from bench.records import Lead
+from bench.records import Floats, Lead
 
-Floats = NDArray[np.float64]
 Field = Mapping[str, Sequence[Cell]]
 Streams = Callable[..., np.random.Generator]
 SURE = 0.95

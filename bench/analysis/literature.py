@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rliable import metrics
 
-from bench.analysis.resampling import Floats, Tasks
-from bench.records import Interval
+from bench.analysis.resampling import Tasks
+from bench.records import Floats, Interval
 
 NAMES = ("aggregate_iqm", "aggregate_mean", "aggregate_median", "aggregate_optimality_gap")
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.scores import Cell, Run, normalise
-from bench.records import Curve, Reference
-
-Floats = NDArray[np.float64]
+from bench.records import Curve, Floats, Reference
 
 
 def scores_at_steps(cell: Cell, steps: float) -> Floats | None:

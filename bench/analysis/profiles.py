@@ -6,12 +6,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.interval import FEWEST_RUNS, Tasks, wilson_limits
-from bench.records import Profile
+from bench.records import Floats, Profile
 
-Floats = NDArray[np.float64]
 TAUS = 101
 _LOWEST, _HIGHEST = -1.0, 10.0
 

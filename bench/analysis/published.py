@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from bench import published
@@ -31,6 +30,7 @@ from bench.analysis.scores import Cell, Run
 from bench.published.protocol import budget, wanted
 from bench.records import (
     EvaluationPlan,
+    Floats,
     Interval,
     PublishedCell,
     PublishedTable,
@@ -39,7 +39,6 @@ from bench.records import (
     Trial,
 )
 
-Floats = NDArray[np.float64]
 FEWEST_AGAINST_ONE = 10
 """Runs of ours below which a single published run is not judged: too often none of them has failed yet."""
 ENOUGH_FOR_RANKS = 39

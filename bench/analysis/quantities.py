@@ -36,9 +36,8 @@ from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.scores import Cell, Run, learns
 from bench.analysis.threshold import first_at
-from bench.records import Claim, Interval
+from bench.records import Claim, Floats, Interval
 
-Floats = NDArray[np.float64]
 Draws = Mapping[tuple[str, str], NDArray[Any]]
 """(label, environment) -> (runs, resamples) how often each run was drawn."""
 SHARES = ("failing", "reached", "collapse")

@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.interval import Counts, Tasks, iqm_column_draws
 from bench.analysis.resampling import Columns
+from bench.records import Floats
 
-Floats = NDArray[np.float64]
 Race = Mapping[str, Tasks]
 """Label -> one (runs,) array per environment, the same environments in the same order for every label."""
 

@@ -6,14 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.interval import FEWEST_RUNS, clopper_pearson
 from bench.analysis.scores import Cell, Run
 from bench.analysis.threshold import first_at, median_of_reached
-from bench.records import Interval, Reliability
+from bench.records import Floats, Interval, Reliability
 
-Floats = NDArray[np.float64]
 FAILING = 0.5
 """A run that ends below half of the way from the random policy to the target has failed its user."""
 

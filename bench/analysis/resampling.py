@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bench.records import Floats
+
 Tasks = Sequence[Floats]
 """One (runs,) array per environment."""
 Columns = Sequence[Floats]

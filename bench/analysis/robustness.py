@@ -15,7 +15,6 @@ from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.claims import judge
 from bench.analysis.compare import claim_p_value, holm, mid_ranks, superiority
@@ -23,9 +22,8 @@ from bench.analysis.interval import Tasks, interquartile_mean, resample_counts
 from bench.analysis.quantities import Draws
 from bench.analysis.resampling import thinned
 from bench.analysis.scores import Cell, Run
-from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Pair, Suite
+from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Floats, Pair, Suite
 
-Floats = NDArray[np.float64]
 Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
 Streams = Callable[..., np.random.Generator]

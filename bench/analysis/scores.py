@@ -16,14 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.catalog import algorithms
-from bench.records import AnalysisPlan, Curve, Failure, Outcome, Record, Reference, Suite, Trial
+from bench.records import AnalysisPlan, Curve, Failure, Floats, Outcome, Record, Reference, Suite, Trial
 
-Floats = NDArray[np.float64]
 _LIKE_BUDGETS = 0.05
 """Budgets further apart are no common ground, as an overshoot of as much is told."""
 

@@ -25,16 +25,14 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.compare import Contest, claim_p_value, holm, smallest_p, superiority, verdicts
 from bench.analysis.interval import difference_interval, interquartile_mean, resample_counts
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.scores import cell, learns, usable
 from bench.errors import BenchError
-from bench.records import AnalysisPlan, Interval, Look, Outcome, Pair, Reference, SequentialRun, Suite, Trial
+from bench.records import AnalysisPlan, Floats, Interval, Look, Outcome, Pair, Reference, SequentialRun, Suite, Trial
 
-Floats = NDArray[np.float64]
 Place = tuple[str, str]
 """(label, environment)."""
 Scores = Mapping[Place, Floats]

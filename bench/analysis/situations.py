@@ -14,7 +14,6 @@ from functools import partial
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analysis.compare import claim_p_value, holm, superiority
 from bench.analysis.interval import (
@@ -41,9 +40,8 @@ from bench.analysis.resampling import fewer, thinned
 from bench.analysis.scores import Cell, complete, enough
 from bench.analysis.words import Verdicts, joined, verdict_on, verdicts_of
 from bench.catalog import environments as known_environments
-from bench.records import AnalysisPlan, Candidate, Interval, Pair, Situation, Suite
+from bench.records import AnalysisPlan, Candidate, Floats, Interval, Pair, Situation, Suite
 
-Floats = NDArray[np.float64]
 Field = Mapping[str, Sequence[Cell]]
 Draws = Mapping[tuple[str, str], Floats]
 Streams = Callable[..., np.random.Generator]

@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 
 from bench.environments.making import EpisodeTotals, action_kind, observation_kind
 from bench.errors import CatalogError
-from bench.records import Traits
+from bench.records import Floats, Traits
 
 SPARSE = 0.05
 """Up to this share of steps with an uncommon reward, rewards are sparse."""
 LARGE = 100.0
 """Networks start from weights made for numbers around 1: beyond this, inputs and rewards want scaling."""
 FEW_EPISODES = 5
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from bench.catalog import algorithms
-from bench.imports.found import NO_STEPS, Floats, ForeignRun, Hints, Refusal, gathered
+from bench.imports.found import NO_STEPS, ForeignRun, Hints, Refusal, gathered
 from bench.imports.names import natural, slug
-from bench.records import IMPORTED, Curve, EvaluationPlan, Failure, Final, Outcome, Record, Trial, imported
+from bench.records import IMPORTED, Curve, EvaluationPlan, Failure, Final, Floats, Outcome, Record, Trial, imported
 
 _MACHINE = {"machine and versions": "not known: imported results of others"}
 _OVERSHOOT = 1.05

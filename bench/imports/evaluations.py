@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from bench.imports.found import Floats, Integers, RefusedError
+from bench.imports.found import Integers, RefusedError
 from bench.imports.limits import MOST_ARRAY_BYTES, in_words
+from bench.records import Floats
 
 _MOST_STEPS = 2**53
 _ARRAYS = ("timesteps", "results", "ep_lengths")

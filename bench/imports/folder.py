@@ -12,7 +12,6 @@ import numpy as np
 from bench.imports.evaluations import read_evaluations
 from bench.imports.found import (
     TRAINING,
-    Floats,
     ForeignRun,
     Integers,
     Refusal,
@@ -27,6 +26,7 @@ from bench.imports.series import POINTS, WINDOW, last_means, whole
 from bench.imports.sessions import joined, parted
 from bench.imports.settings import read_settings
 from bench.imports.source import Source
+from bench.records import Floats
 
 _STOCHASTIC = ("NoFrameskip", "ALE/", "MiniGrid")
 """Parts of environment ids on which RL Zoo evaluates with the policy's samples."""

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bench.records import Floats
+
 Integers = NDArray[np.int64]
 T = TypeVar("T")
 

@@ -17,9 +17,10 @@ from itertools import chain
 
 import numpy as np
 
-from bench.imports.found import Floats, Integers, RefusedError
+from bench.imports.found import Integers, RefusedError
 from bench.imports.series import POINTS, curve_points, is_number, last_means
 from bench.imports.source import each_line, is_whole
+from bench.records import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

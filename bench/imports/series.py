@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.imports.found import Floats, Integers
+from bench.imports.found import Integers
+from bench.records import Floats
 
 MOST_STEPS = 2**53
 POINTS = 20

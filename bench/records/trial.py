@@ -24,6 +24,7 @@ PROTOCOL = 1
 IMPORTED = "imported:"
 """The implementation of every imported trial begins with it: its run was made elsewhere, to no plan of ours."""
 
+Floats = NDArray[np.float64]
 FAILURE_KINDS = ("exception", "killed", "exited", "timeout", "out_of_memory", "diverged", "lost_node")
 
 
@@ -114,15 +115,15 @@ class Curve:
 
     steps: NDArray[np.int64]
     """(points,) environment steps really taken when the evaluation began."""
-    seconds: NDArray[np.float64]
+    seconds: Floats
     """(points,) wall seconds of training until then, evaluation excluded."""
-    cpu_seconds: NDArray[np.float64]
+    cpu_seconds: Floats
     """(points,) CPU seconds of training until then, evaluation excluded."""
-    returns: NDArray[np.float64]
+    returns: Floats
     """(points, episodes) undiscounted raw returns, in the environment's own units."""
     lengths: NDArray[np.int64]
     """(points, episodes) episode lengths in steps."""
-    training_returns: NDArray[np.float64]
+    training_returns: Floats
     """(points,) mean raw return of the last (at most) 100 training episodes, exploration on; NaN before the first."""
 
 
@@ -132,7 +133,7 @@ class Final:
 
     steps: int
     """Environment steps really taken; more than the budget is overshoot."""
-    returns: NDArray[np.float64]
+    returns: Floats
     """(final_episodes,) undiscounted raw returns."""
     lengths: NDArray[np.int64]
     """(final_episodes,) in steps."""
