@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any, TypeGuard
+
 MOST_BYTES = 1_000_000
 """Of a suite file; the longest, with ten thousand seeds written out, has a tenth of it."""
 MOST_SEEDS = 10_000
@@ -30,6 +33,17 @@ _OTHER_BYTES = 2**20
 _MOST_TRIALS = 100_000
 _MOST_DRAWS, _MOST_DRAWS_OF_A_CELL = 500_000_000, 50_000_000
 """Runs times resamples: about a gigabyte each."""
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Return whether a value is a number, NaN and infinities included; truth values are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_finite(value: Any) -> TypeGuard[float]:
+    """Return whether a value is a number that a float can hold."""
+    # Compared rather than converted: a whole number of 400 digits is no float.
+    return is_number(value) and abs(value) <= sys.float_info.max
 
 
 def unreadable(points: int, episodes: int, final_episodes: int) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.catalog import did_you_mean
 from bench.errors import BenchError, DivergedError, StoreError
+from bench.limits import is_finite
 from bench.records import LearnerRequest
 
 _BASELINES = ("none", "mean")
@@ -350,8 +351,7 @@ def _require_numbers(
         if field.type != "float":
             continue
         low, high = ranges.get(field.name, (0.0, 1.0))
-        number = isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
-        if not number or not low <= value <= high:
+        if not is_finite(value) or not low <= value <= high:
             raise BenchError(f"{name}: {field.name} must be a number from {low:g} to {high:g}, not {value!r}")
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import ast
 import math
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.catalog import SETTINGS, algorithms
-from bench.limits import MOST_STEPS
+from bench.limits import MOST_STEPS, is_finite, is_number
 
 
 def checked(algorithm: str, name: str, value: Any) -> Any:
@@ -90,16 +89,14 @@ def _dotted(node: ast.expr) -> str:
     raise ValueError("wants literals, dotted names or `dict(...)` only")
 
 
-def _is_number(value: Any) -> bool:
+def _holds(value: Any) -> bool:
     """Return whether a value is a number that a float can hold; infinities count."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= sys.float_info.max or value in {math.inf, -math.inf}
+    return is_finite(value) or (is_number(value) and value in {math.inf, -math.inf})
 
 
 def _whole(lowest: int, highest: int = MOST_STEPS) -> Callable[[Any], int]:
     def check(value: Any) -> int:
-        if not _is_number(value) or not math.isfinite(value) or value != int(value) or value < lowest:
+        if not is_finite(value) or value != int(value) or value < lowest:
             raise ValueError(f"wants a whole number of at least {lowest}, not {value!r}")
         if value > highest:
             raise ValueError(f"wants a whole number of at most {highest:,}, not {value!r}")
@@ -116,7 +113,7 @@ def _gradient_steps(value: Any) -> int:
 
 def _between(low: float, high: float) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
-        if not _is_number(value) or not low <= value <= high:
+        if not _holds(value) or not low <= value <= high:
             raise ValueError(f"wants a number from {low:g} to {high:g}, not {value!r}")
         return value
 
@@ -126,7 +123,7 @@ def _between(low: float, high: float) -> Callable[[Any], Any]:
 def _positive_or_schedule(value: Any) -> Any:
     if isinstance(value, str):
         schedule(value)
-    elif not _is_number(value) or value <= 0:
+    elif not _holds(value) or value <= 0:
         raise ValueError(f"wants a number above 0 or a schedule like 'lin_0.001', not {value!r}")
     return value
 
@@ -150,7 +147,7 @@ def _entropy(value: Any) -> Any:
             fits = False
         if fits:
             return value
-    if not _is_number(value) or not 0 <= value < math.inf:
+    if not _holds(value) or not 0 <= value < math.inf:
         raise ValueError(f"wants a number of at least 0, or 'auto' where the algorithm tunes it; not {value!r}")
     return value
 
@@ -191,7 +188,7 @@ def _one_of(*words: str) -> Callable[[Any], str]:
 
 
 def _positive(value: Any) -> Any:
-    if not _is_number(value) or not 0 < value < math.inf:
+    if not _holds(value) or not 0 < value < math.inf:
         raise ValueError(f"wants a number above 0, not {value!r}")
     return value
 

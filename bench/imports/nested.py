@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from bench.imports.found import Hints, RefusedError
 from bench.imports.names import natural, seed_in
 from bench.imports.series import Series, cleaned, number, whole
+from bench.limits import is_finite, is_number
 
 _METRICS = ("mean_episode_return", "episode_return", "return", "returns", "mean_return", "reward", "score")
 
@@ -21,7 +21,7 @@ def kind_of(data: Any) -> str:
     """Return which kind of JSON this is; empty for none that is known."""
     if not isinstance(data, dict) or not data:
         return ""
-    if all(isinstance(value, list) and value and all(map(_is_number, value)) for value in data.values()):
+    if all(isinstance(value, list) and value and all(map(_holds, value)) for value in data.values()):
         return "scores"
     return "marl-eval" if any(True for _ in _nested(data)) else ""
 
@@ -113,7 +113,6 @@ def _mean(value: Any) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def _is_number(value: Any) -> bool:
+def _holds(value: Any) -> bool:
     """Return whether JSON's value is a number that a float can hold, or NaN."""
-    number_like = isinstance(value, int | float) and not isinstance(value, bool)
-    return number_like and (abs(value) <= sys.float_info.max or math.isnan(value))
+    return is_finite(value) or (is_number(value) and math.isnan(value))

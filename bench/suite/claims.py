@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 from bench import catalog
 from bench.catalog import did_you_mean
-from bench.limits import MOST_CLAIMS
+from bench.limits import MOST_CLAIMS, is_number
 from bench.records import CLAIM_QUANTITIES
 from bench.suite.document import Document, Place
 
@@ -79,12 +79,12 @@ def _changed(entries: Sequence[Mapping[str, Any]], environments: Mapping[str, An
 
 def _budgets(environments: Mapping[str, Any]) -> dict[str, int | None]:
     given = {id_: value.get("steps") if isinstance(value, dict) else value for id_, value in environments.items()}
-    return {id_: int(steps) if _is_number(steps) and 1 <= steps < ENDLESS else None for id_, steps in given.items()}
+    return {id_: int(steps) if is_number(steps) and 1 <= steps < ENDLESS else None for id_, steps in given.items()}
 
 
 def _points(evaluation: Any) -> int:
     points = evaluation.get("points", 20) if isinstance(evaluation, dict) else 20
-    return int(points) if _is_number(points) and 1 <= points < ENDLESS else 1
+    return int(points) if is_number(points) and 1 <= points < ENDLESS else 1
 
 
 def _judge_repetition(document: Document, where: Place, claim: Mapping[str, Any], first: dict[str, Place]) -> None:
@@ -102,7 +102,7 @@ def _complaints(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
     yield from _about_margin(claim)
     yield from _about_moment(claim, known)
     right = claim.get("right")
-    if _is_number(right) and abs(right) < ENDLESS:
+    if is_number(right) and abs(right) < ENDLESS:
         yield from _about_number(claim, right, known)
 
 
@@ -158,7 +158,7 @@ def _about_environments(claim: Mapping[str, Any], known: _Known) -> Iterator[Com
 
 def _about_margin(claim: Mapping[str, Any]) -> Iterator[Complaint]:
     margin = claim.get("margin", 0)
-    if claim.get("direction") == "equivalent" and _is_number(margin) and margin == 0:
+    if claim.get("direction") == "equivalent" and is_number(margin) and margin == 0:
         hint = "no two algorithms are exactly equal: say which difference does not matter"
         yield (("margin",) if "margin" in claim else ()), "an equivalence needs a `margin` above 0", hint
 
@@ -170,7 +170,7 @@ def _about_moment(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint
     for key, value in (("steps", steps), ("seconds", seconds)):
         if value is not None and quantity != "score" and quantity in CLAIM_QUANTITIES:
             yield (key,), f"{quantity} is not read at one moment", f"`{key}` goes with `quantity: score`"
-    if quantity != "score" or not _is_number(steps) or not 1 <= steps < ENDLESS:
+    if quantity != "score" or not is_number(steps) or not 1 <= steps < ENDLESS:
         return
     for id_, budget in _meant(claim, known).items():
         if budget is not None and steps > budget:
@@ -218,7 +218,3 @@ def _mismatch(name: str, id_: str) -> str:
 def _learns(name: str) -> bool:
     algorithm = catalog.algorithms().get(name)
     return algorithm is None or algorithm.learns
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from difflib import SequenceMatcher
 from itertools import islice
-from typing import Any, TypeGuard
+from typing import Any
 
 from bench import catalog, hyperparameters
 from bench.catalog import algorithms, did_you_mean
@@ -20,6 +20,7 @@ from bench.limits import (
     MOST_POINTS,
     MOST_RESAMPLES,
     MOST_SEEDS,
+    is_number,
     too_large,
     unreadable,
 )
@@ -130,7 +131,7 @@ def _judge_environment(document: Document, id_: str, settings: Any) -> None:
         _judge_reference(document, (*where, "reference"), reference)
     points, *_ = _evaluation(document)
     steps = settings.get("steps") if isinstance(settings, dict) else settings
-    if _is_number(points) and _is_number(steps) and 1 <= steps < points <= MOST_POINTS:
+    if is_number(points) and is_number(steps) and 1 <= steps < points <= MOST_POINTS:
         document.complain(where, f"{steps} steps cannot hold {points} evaluation points", "lower `evaluation.points`")
 
 
@@ -144,12 +145,12 @@ def _evaluation(document: Document) -> tuple[Any, Any, Any]:
 def _judge_size(document: Document, cells: int) -> None:
     counts = _evaluation(document)
     # What is beyond its own limit is the schema's to refuse.
-    if all(_is_number(one) and 1 <= one <= MOST_EPISODES for one in counts) and (why := unreadable(*map(int, counts))):
+    if all(is_number(one) and 1 <= one <= MOST_EPISODES for one in counts) and (why := unreadable(*map(int, counts))):
         document.complain(("evaluation",), why, "lower `points`, `episodes` or `final_episodes`")
     seeds, analysis = document.value.get("seeds", 10), document.value.get("analysis")
     count = len(seeds) if isinstance(seeds, list) else seeds
     resamples = analysis.get("resamples", 5000) if isinstance(analysis, dict) else 5000
-    if not (_is_number(count) and 1 <= count <= MOST_SEEDS and _is_number(resamples) and resamples <= MOST_RESAMPLES):
+    if not (is_number(count) and 1 <= count <= MOST_SEEDS and is_number(resamples) and resamples <= MOST_RESAMPLES):
         return
     if why := too_large(int(count), cells, int(resamples)):
         document.complain(("analysis", "resamples") if "resamples" in why else ("seeds",), why)
@@ -157,10 +158,10 @@ def _judge_size(document: Document, cells: int) -> None:
 
 def _judge_reference(document: Document, where: Place, reference: Mapping[str, Any]) -> None:
     low, high = reference.get("random"), reference.get("target")
-    if _is_number(low) and _is_number(high) and not low < high:
+    if is_number(low) and is_number(high) and not low < high:
         message = f"target {high} must be above random {low}: they are the returns that score 1 and 0"
         document.complain(where, message)
-    elif _is_number(low) and _is_number(high) and high - low < _LEAST_APART:
+    elif is_number(low) and is_number(high) and high - low < _LEAST_APART:
         document.complain(where, f"target {high} and random {low} are too close to score by: at least {_LEAST_APART:g}")
 
 
@@ -224,7 +225,3 @@ def task_of(document: Document, entry: Mapping[str, Any], id_: str, settings: An
         (str(wrappers),) if wrappers else (),
         frames if isinstance(frames, int) else 1,
     )
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeGuard, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -29,6 +28,7 @@ from bench.limits import (
     MOST_RESAMPLES,
     MOST_SEEDS,
     MOST_STEPS,
+    is_finite,
 )
 from bench.plain import plain
 from bench.suite.document import Document, Place
@@ -46,7 +46,7 @@ def whole(lowest: int, highest: int) -> BeforeValidator:
     """Take a whole number from `lowest` to `highest`; `1e5` is one."""
 
     def check(value: Any) -> int:
-        if not _is_finite(value) or value != int(value):
+        if not is_finite(value) or value != int(value):
             raise ValueError(f"wants a whole number, not {shown(value)}")
         if value < lowest:
             raise ValueError(f"must be at least {lowest}, not {shown(value)}")
@@ -61,7 +61,7 @@ def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = 
     """Take a finite number above `above` and below `below`, or equal to `below` where `or_equal`."""
 
     def check(value: Any) -> float:
-        if not _is_finite(value):
+        if not is_finite(value):
             raise ValueError(f"wants a number, not {shown(value)}")
         if not (above < value < below or (or_equal and value == below)):
             upper = f" and {'at most' if or_equal else 'below'} {below:,.15g}" if below < math.inf else ""
@@ -73,7 +73,7 @@ def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = 
 
 def not_negative(value: Any) -> float:
     """Take a number from 0 to the largest that is still told apart from its neighbours."""
-    if not _is_finite(value):
+    if not is_finite(value):
         raise ValueError(f"wants a number, not {shown(value)}")
     if value < 0:
         raise ValueError(f"must be at least 0, not {shown(value)}")
@@ -82,7 +82,7 @@ def not_negative(value: Any) -> float:
 
 def measure(value: Any) -> float:
     """Take a return or a score."""
-    if not _is_finite(value):
+    if not is_finite(value):
         raise ValueError(f"wants a number, not {shown(value)}")
     if abs(value) > LARGEST:
         raise ValueError(f"must be from {-LARGEST:g} to {LARGEST:g}, not {shown(value)}")
@@ -110,19 +110,10 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - half a line
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_finite(value: Any) -> TypeGuard[float]:
-    # Compared rather than converted: a whole number of 400 digits is no float.
-    return _is_number(value) and abs(value) <= sys.float_info.max
-
-
 def _seeds(value: Any) -> tuple[int, ...]:
     if isinstance(value, list):
         return _listed_seeds(value)
-    if not _is_finite(value) or value != int(value):
+    if not is_finite(value) or value != int(value):
         raise ValueError(f"wants how many, or a list of seeds like [0, 1, 2], not {shown(value)}")
     if not 1 <= value <= MOST_SEEDS:
         raise ValueError(f"must be from 1 to {MOST_SEEDS:,}, not {shown(value)}")
@@ -189,7 +180,7 @@ def _at_most(letters: int) -> Callable[[T], T]:
 def _label_or_number(value: Any) -> str | float:
     if isinstance(value, str):
         return value
-    if not _is_finite(value):
+    if not is_finite(value):
         raise ValueError(f"wants a label of the suite, or a number, not {shown(value)}")
     return measure(value)
 
