@@ -17,7 +17,7 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
-from bench.hyperparameters.values import literal
+from bench.hyperparameters import values
 
 SCHEDULED = frozenset({"learning_rate", "clip_range", "clip_range_vf", "delta_std"})
 CLASS_ENDINGS = ("_class", "_fn")
@@ -44,16 +44,10 @@ def schedule(value: float | str) -> float | Callable[[float], float]:
     """
     if not isinstance(value, str):
         return value
-    kind, _, start = value.rpartition("_")
     try:
-        number = float(start)
-    except ValueError:
-        kind = "?"
-    if kind == "lin":
-        return LinearSchedule(number, 0.0, 1.0)
-    if kind == "":
-        return number
-    raise BenchError(f"schedule {value!r} is not known; write a number, or lin_0.001 for a linear decay to 0")
+        return LinearSchedule(values.schedule(value), 0.0, 1.0)
+    except ValueError as error:
+        raise BenchError(str(error)) from None
 
 
 def policy_keywords(value: Mapping[str, Any] | str | None) -> dict[str, Any]:
@@ -122,7 +116,7 @@ def _mapping(value: str | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(value, str):
         return dict(value)
     try:
-        found = literal(value)
+        found = values.literal(value)
     except ValueError as error:
         raise BenchError(f"{value!r} cannot be read: {error}; write a YAML mapping") from error
     if not isinstance(found, dict):

@@ -37,7 +37,7 @@ def schedule(text: str) -> float:
     try:
         value = float(start)
     except ValueError:
-        raise ValueError(f"schedule {text!r} has no number after 'lin_'") from None
+        raise ValueError(f"schedule {text!r} has no number after 'lin_'; write for instance 'lin_0.001'") from None
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"schedule {text!r} must start above 0")
     return value
