@@ -166,10 +166,8 @@ def test_no_estimate_is_ever_not_a_number() -> None:
         whole.changed(lambda old: Failure(old.trial, "exception", "no")),
         whole.changed(lambda old: Failure(old.trial, "killed", "no") if old.trial.label == "ppo" else old),
         whole.with_plan(failures="drop").changed(lambda old: Failure(old.trial, "timeout", "no")),
-        whole.changed(lambda old: record_of(old.trial, float("nan")) if old.trial.seed else old),
         whole.changed(lambda old: record_of(old.trial, 1.0, curve=())),
         whole.with_plan(metric="auc").changed(lambda old: record_of(old.trial, 1.0, curve=[1.0][: old.trial.seed])),
-        whole.changed(lambda old: record_of(old.trial, 1.0, final=Final(0, np.empty(0), np.empty(0, dtype=np.int64)))),
         replace(whole, references={}),
         replace(whole, references=dict.fromkeys(("env-0", "env-1"), Reference(1.0, 1.0))),
         results_of({("ppo", "env"): [1.0] * 5, ("dqn", "env"): [1.0] * 5}),
@@ -293,13 +291,6 @@ def test_dropped_failures_are_shown_and_not_counted() -> None:
     assert estimates.cells[0].failed == 2
     assert len(estimates.failures) == 2
     assert warned(estimates, "is not counted")
-
-
-def test_a_record_that_is_not_finite_is_a_failure() -> None:
-    case = results_of({("ppo", "env"): [0.5, float("nan"), 0.5, 0.6]})
-    estimates = case.analysed()
-    assert [line.kind for line in estimates.failures] == ["diverged"]
-    assert estimates.cells[0].scores == (0.5, 0.0, 0.5, 0.6)
 
 
 def test_a_record_goes_before_a_failure_and_a_later_attempt_before_an_earlier() -> None:

@@ -101,6 +101,11 @@ def nested(depth: int) -> Any:
     return value
 
 
+def without_end(data: Json) -> None:
+    data["trial"]["evaluation"]["final_episodes"] = 0
+    data["final"] |= {"returns": [], "lengths": []}
+
+
 WRONG: dict[str, tuple[Callable[[Json], object], str]] = {
     "no number": (put("final", "returns", value=["0.5", 1, 2]), r"final.returns.0: wants a number, not '0.5'"),
     "one number": (put("final", "returns", value=3.0), r"final.returns: wants a list, not 3.0"),
@@ -178,6 +183,7 @@ WRONG: dict[str, tuple[Callable[[Json], object], str]] = {
     "huge setting": (put("settings", "gamma", value=10**400), r"settings: holds a whole number .* every float"),
     "attempt a truth": (put("attempt", value=True), r"attempt: wants a whole number, not True"),
     "fingerprint": (put("fingerprint", value="0" * 12), r"says fingerprint '000000000000', which is not its trial's"),
+    "no final episode": (without_end, r"final.returns: wants at least one episode"),
     "another protocol": (
         put("protocol", value=2),
         r"has protocol 2, this version reads 1; use the version that wrote it",

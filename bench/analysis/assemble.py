@@ -41,10 +41,8 @@ from bench.analysis.scores import (
     compared,
     complete,
     enough,
-    failure_of,
     learns,
     seconds_of_one_more_run,
-    succeeded,
     taking_part,
     usable,
 )
@@ -59,6 +57,7 @@ from bench.records import (
     Conclusion,
     CurveEstimate,
     Estimates,
+    Failure,
     FailureLine,
     Floats,
     Interval,
@@ -133,7 +132,7 @@ def analyse(
         question=suite.question,
         analysis={**asdict(plan), "hash": _plan_hash(suite)},
         planned=len(book.entries),
-        done=sum(succeeded(entry.outcome) is not None for entry in book.entries),
+        done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
         warnings=(*caution(sequence), *cautions(book, cells, aggregates, known, suite)),
         verdicts=recommendation(told, aggregates, pairs, reliable, baselines, plan)
@@ -438,19 +437,19 @@ def _profiles(field: Field, plan: AnalysisPlan) -> tuple[Profile, ...]:
 
 
 def _failures(c: Cell) -> list[FailureLine]:
-    failed = [(entry, failure) for entry in c.entries if (failure := failure_of(entry)) is not None]
     return [
         FailureLine(
             label=c.label,
             environment=c.environment,
             seed=entry.trial.seed,
-            kind=failure.kind,
-            message=failure.message,
-            attempt=failure.attempt,
+            kind=entry.outcome.kind,
+            message=entry.outcome.message,
+            attempt=entry.outcome.attempt,
             name=entry.trial.name,
-            traceback=failure.traceback,
+            traceback=entry.outcome.traceback,
         )
-        for entry, failure in failed
+        for entry in c.entries
+        if isinstance(entry.outcome, Failure)
     ]
 
 
@@ -474,7 +473,7 @@ def _trials(c: Cell) -> list[TrialLine]:
 
 
 def _trial(entry: Entry, run: Run | None, metric: str) -> TrialLine:
-    record = succeeded(entry.outcome)
+    record = entry.outcome if isinstance(entry.outcome, Record) else None
     state = "done" if record is not None else "missing" if entry.outcome is None else "failed"
     return TrialLine(
         label=entry.label,
@@ -494,8 +493,8 @@ def _machines(book: Ledger) -> tuple[Mapping[str, Any], ...]:
     """Return the distinct provenances with how many trials ran under each, the most frequent first."""
     found: dict[str, dict[str, Any]] = {}
     for entry in book.entries:
-        record = succeeded(entry.outcome)
-        if record is not None:
+        record = entry.outcome
+        if isinstance(record, Record):
             place = _place(record)
             found.setdefault(digest(place), {**place, "trials": 0})["trials"] += 1
     return tuple(found[key] for key in sorted(found, key=lambda key: (-found[key]["trials"], key)))

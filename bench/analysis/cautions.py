@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
-from bench.analysis.scores import Cell, succeeded, taking_part
+from bench.analysis.scores import Cell, taking_part
 from bench.records import Aggregate, AnalysisPlan, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
@@ -189,7 +189,7 @@ def _overshoot(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _timings(book: Ledger) -> Iterator[str]:
-    records = [record for entry in book.entries if (record := succeeded(entry.outcome)) is not None]
+    records = [entry.outcome for entry in book.entries if isinstance(entry.outcome, Record)]
     packings = {_packing(record) for record in records}
     if len(packings) > 1:
         yield (

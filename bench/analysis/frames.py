@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.scores import area_under_curve, final_return, normalise, succeeded, usable
+from bench.analysis.scores import area_under_curve, final_return, normalise, usable
 from bench.records import Curve, Failure, Outcome, Record, Reference
 
 _TRIAL = {"label": "object", "algorithm": "object", "environment": "object", "seed": "int64", "fingerprint": "object"}
@@ -96,10 +96,7 @@ def _trial(outcome: Outcome, reference: Reference | None) -> dict[str, Any]:
         failed = {"state": "failed", "kind": outcome.kind, "message": outcome.message}
         # The wall seconds of a failure hold more than training: they are not in the same column.
         return {**shared, **failed, "steps": outcome.steps}
-    record = succeeded(outcome)
-    if record is None:
-        return {**shared, "state": "failed", "kind": "diverged", "message": "a return is not finite, or none is there"}
-    mean, area = final_return(record), area_under_curve(record.curve, trial.steps)
+    mean, area = final_return(outcome), area_under_curve(outcome.curve, trial.steps)
     return {
         **shared,
         "state": "done",
@@ -108,9 +105,9 @@ def _trial(outcome: Outcome, reference: Reference | None) -> dict[str, Any]:
         "final_return": mean,
         "score": nan if reference is None else float(normalise(mean, reference)),
         "auc": nan if reference is None or area is None else float(normalise(area, reference)),
-        "steps": record.final.steps,
-        "seconds": record.timings.get("train", nan),
-        "cpu_seconds": record.timings.get("train_cpu", nan),
+        "steps": outcome.final.steps,
+        "seconds": outcome.timings.get("train", nan),
+        "cpu_seconds": outcome.timings.get("train_cpu", nan),
     }
 
 

@@ -5,7 +5,7 @@ maximum of the compared runs, which would move with every algorithm added). Epis
 nothing later sees them: the unit of the statistics is the trained run.
 
 Failure rule. `random`: a failed trial counts as a run that scores as the random policy. `drop`: it is shown and not
-counted. A record with a number that is not finite, or without final episodes, is a failure like any other.
+counted. A record has every number the statistics need: what lacks one is none and is not read (`bench.store.schema`).
 """
 
 from __future__ import annotations
@@ -121,14 +121,6 @@ def usable(reference: Reference | None) -> Reference | None:
     return reference if reference.target > reference.random else None
 
 
-def succeeded(outcome: Outcome | None) -> Record | None:
-    """Return the record if every number the statistics need is there and finite, else None."""
-    if not isinstance(outcome, Record) or outcome.final.returns.size == 0:
-        return None
-    finite = np.isfinite(outcome.final.returns).all() and np.isfinite(outcome.curve.returns).all()
-    return outcome if finite else None
-
-
 def final_return(record: Record) -> float:
     """Return the mean raw return of the final evaluation: one number for the trained run."""
     return float(np.mean(record.final.returns))
@@ -172,7 +164,7 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
         metric=plan.metric,
         entries=tuple(ordered),
         runs=tuple(counted),
-        failed=sum(succeeded(entry.outcome) is None for entry in found),
+        failed=sum(isinstance(entry.outcome, Failure) for entry in found),
         missing=len(ordered) - len(found),
         curveless=len(runs) - len(counted),
     )
@@ -192,8 +184,8 @@ def cells_of(
 
 
 def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run | None:
-    record = succeeded(entry.outcome)
-    if record is None:
+    record = entry.outcome
+    if not isinstance(record, Record):
         counts = plan.failures == "random" and reference is not None
         return Run(entry, None, reference.random, 0.0, 0.0, np.empty(0)) if counts and reference is not None else None
     mean, area = final_return(record), area_under_curve(record.curve, entry.trial.steps)
@@ -229,16 +221,6 @@ def enough(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
     """
     found = {label: cells for label, cells in field.items() if min(len(one.runs) for one in cells) >= FEWEST_RUNS}
     return found if len(found) > 1 else field
-
-
-def failure_of(entry: Entry) -> Failure | None:
-    """Return why the entry's trial failed, None where it did not; unusable records fail as `diverged`."""
-    if entry.outcome is None or succeeded(entry.outcome) is not None:
-        return None
-    if isinstance(entry.outcome, Failure):
-        return entry.outcome
-    message = "the record holds a return that is not finite, or no final episode"
-    return Failure(entry.trial, "diverged", message, attempt=entry.outcome.attempt)
 
 
 def seconds_of_one_more_run(cells: Sequence[Cell]) -> float | None:

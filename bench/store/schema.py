@@ -206,6 +206,8 @@ class Record(Strict):
             _want(episodes, f"curve.{name}.{place}", rows[name][place])
         _want(last, "final.returns", final.returns)
         _want(last, "final.lengths", final.lengths)
+        if not final.returns:
+            raise ValueError("final.returns: wants at least one episode")
         if any(later < earlier for earlier, later in pairwise(curve.steps)):
             raise ValueError("curve.steps: they decrease")
         return self
