@@ -29,7 +29,7 @@ from bench.files import write_into
 from bench.runner.jobs import Progress
 from bench.runner.log import CappedLog
 from bench.runner.vigil import ADVICE, Vigil
-from bench.runner.worker import Done, Mishap, Order, adopt_orphans, run
+from bench.runner.worker import DONE, Order, Verdict, adopt_orphans, run
 
 STOP = "stop"
 """Sent to a keeper: end the trial with SIGTERM, then SIGKILL after the grace period."""
@@ -52,20 +52,6 @@ class Hatched:
     """The trial's process exists."""
 
     pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a trial ended."""
-
-    kind: str
-    """One of FAILURE_KINDS or HINDRANCES, `done`, or `stopped` (because we were told to end it)."""
-    message: str = ""
-    traceback: str = ""
-    steps: int = 0
-    seconds: float = 0.0
-    peak_memory_mb: float | None = None
-    """Largest resident memory of the trial and its descendants seen, in units of 2**20 bytes."""
 
 
 def keep(order: Order, line: Connection) -> None:
@@ -121,7 +107,7 @@ class _Watch:
         self._log = log
         self._status: int | None = None
         self._ending: Verdict | None = None
-        self._said: Done | Mishap | None = None
+        self._said: Verdict | None = None
         self._vigil = Vigil(order.limits, start)
         self._unsent: Progress | None = None
         self._kill_at = float("inf")
@@ -165,7 +151,7 @@ class _Watch:
         peak = max(self._peak_mb, _largest_child_mb())
         seconds = time.monotonic() - self._start
         steps = self._vigil.latest.steps
-        return Verdict(verdict.kind, verdict.message, verdict.traceback, steps, seconds, round(peak, 1))
+        return replace(verdict, steps=steps, seconds=seconds, peak_memory_mb=round(peak, 1))
 
     def _patience(self) -> float:
         until = min(self._deadline, self._hangs_at(), self._slow_at, self._kill_at, self._look_at)
@@ -248,7 +234,7 @@ class _Watch:
         if time.monotonic() >= self._kill_at:
             self._kill_at = float("inf")
             self._signal(signal.SIGKILL)
-            if isinstance(self._said, Done):
+            if self._said == DONE:
                 self._log.write(_UNCLOSED)
 
     def _end(self, ending: Verdict, grace_seconds: float | None = None) -> None:
@@ -297,13 +283,13 @@ class _Watch:
             time.sleep(0.005)
 
     def _judge(self) -> Verdict:
-        if isinstance(self._said, Done):
-            return Verdict("done")
+        if self._said == DONE:
+            return DONE
         if self._ending is not None:
             where = self._log.recent() if self._ending.kind == "timeout" else ""
             return replace(self._ending, traceback=where)
         if self._said is not None:
-            return Verdict(self._said.kind, self._said.message, self._said.traceback)
+            return self._said
         code = os.waitstatus_to_exitcode(self._status or 0)
         last = self._log.recent()
         if code < 0:

@@ -25,10 +25,10 @@ from bench.errors import HINDRANCES, HindranceError, hindrance
 from bench.records import Failure
 from bench.runner.devices import worker_environment
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
-from bench.runner.keeper import KILL, STOP, Hatched, Verdict, keep
+from bench.runner.keeper import KILL, STOP, Hatched, keep
 from bench.runner.orphans import end_orphans
 from bench.runner.vigil import Vigil
-from bench.runner.worker import Order, thread_environment
+from bench.runner.worker import Order, Verdict, thread_environment
 
 _FORKSERVER = get_context("forkserver")
 _OWN_MODULES = ("bench.runner.adoption", keep.__module__)

@@ -52,17 +52,21 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """The job's work has returned, its record is safe; whatever is still to be closed cannot take it back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mishap:
-    """The job's work has raised."""
+class Verdict:
+    """How a trial ended."""
 
     kind: str
-    message: str
-    traceback: str
+    """One of FAILURE_KINDS or HINDRANCES, `done`, or `stopped` (because we were told to end it)."""
+    message: str = ""
+    traceback: str = ""
+    steps: int = 0
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    """Largest resident memory of the trial and its descendants seen, in units of 2**20 bytes."""
+
+
+DONE = Verdict("done")
+"""The job's work has returned, its record is safe; whatever is still to be closed cannot take it back."""
 
 
 def thread_environment(threads: int) -> dict[str, str]:
@@ -88,7 +92,7 @@ def run(order: Order, log: int, keeper: int, pipe: Connection) -> NoReturn:
         order: what to do.
         log: file descriptor that takes everything written to stdout and stderr.
         keeper: process id of the parent, with which this process dies.
-        pipe: takes `Progress`, then one `Done` or `Mishap`.
+        pipe: takes `Progress`, then one `Verdict`: `DONE`, or what the work has raised.
     """
     code = 1
     try:
@@ -106,7 +110,7 @@ def _settled(order: Order, log: int, keeper: int, pipe: Connection) -> bool:
     try:
         _settle(order, log, keeper)
     except Exception as error:  # noqa: BLE001  # as above, whatever it is
-        _tell(pipe, Mishap("hindered", f"{order.log.parent}: the trial's process cannot be set up ({error!r})", ""))
+        _tell(pipe, Verdict("hindered", f"{order.log.parent}: the trial's process cannot be set up ({error!r})"))
         return False
     return True
 
@@ -145,7 +149,7 @@ def _work(payload: bytes, pipe: Connection) -> int:
         return 1
     # What is left shall be let finish for as long as the keeper waits, a polite stop notwithstanding.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _tell(pipe, Done())
+    _tell(pipe, DONE)
     if closing is not None:
         _close(closing)
     return 0
@@ -164,7 +168,7 @@ def _report(pipe: Connection, progress: Progress) -> None:
     _tell(pipe, Progress(int(progress.steps), float(progress.train_seconds), mean, str(progress.doing)))
 
 
-def _tell(pipe: Connection, message: Progress | Done | Mishap) -> None:
+def _tell(pipe: Connection, message: Progress | Verdict) -> None:
     with contextlib.suppress(OSError):
         pipe.send(message)
 
@@ -176,14 +180,14 @@ def _exit_code(error: SystemExit) -> int:
     return 1
 
 
-def _mishap(error: BaseException) -> Mishap:
+def _mishap(error: BaseException) -> Verdict:
     if isinstance(error, HindranceError):
         sys.stderr.write(f"{error}\n")
-        return Mishap(error.kind, str(error), "")
+        return Verdict(error.kind, str(error))
     text = "".join(traceback.format_exception(error))
     sys.stderr.write(shortened(text))
     message = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return Mishap(kind_of(error), shortened(message), shortened(text))
+    return Verdict(kind_of(error), shortened(message), shortened(text))
 
 
 def kind_of(error: BaseException) -> str:
