@@ -156,7 +156,7 @@ def released(record: Record) -> Record:
 
 def nameless(record: Record) -> Record:
     """The same trial of somebody who states no versions."""
-    return replace(record, trial=replace(record.trial, versions={}), provenance={"imported": {}})
+    return replace(record, trial=replace(record.trial, versions={}), provenance={})
 
 
 def test_versions_that_one_side_does_not_state_are_one_line_and_no_difference_each(tmp_path: Path) -> None:

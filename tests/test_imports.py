@@ -41,7 +41,7 @@ from bench.imports.source import each_line
 from bench.imports.table import read_table
 from bench.pipeline import open_experiment
 from bench.pipeline.results import estimates
-from bench.records import Failure, Record, imported
+from bench.records import Failure, Record
 from tests.making import run_suite, suite_file
 
 RAW = os.environ.get("BENCH_PUBLISHED_RAW", "")
@@ -125,7 +125,7 @@ def test_a_zoo_folder_gives_evaluations_settings_and_seed(tmp_path: Path) -> Non
 def test_provenance_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
     source = zoo(tmp_path, 1)
     brought(source, tmp_path)
-    origin = imported(kept(tmp_path)[0])
+    origin = kept(tmp_path)[0].trial.origin
     file = origin["files"][0]
     assert file["name"] == "logs/ppo/CartPole-v1_1/evaluations.npz"
     digest = subprocess.run(
@@ -181,7 +181,7 @@ def test_a_seed_stated_twice_is_an_error_that_names_both_places_unless_the_runs_
     assert "logs/ppo/CartPole-v1_1/evaluations.npz" in second.reason
     brought(tmp_path / "logs", tmp_path, separate=True)
     assert [record.trial.seed for record in kept(tmp_path)] == [0, 7]
-    assert "another run has" in imported(kept(tmp_path)[0])["seed"]
+    assert "another run has" in kept(tmp_path)[0].trial.origin["seed"]
 
 
 def test_a_run_that_ends_early_failed_and_is_not_dropped(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_parallel_monitor_files_are_one_run_in_the_order_of_the_clock(tmp_path: 
     assert record.curve.steps.tolist() == [10, 30, 40, 60]
     assert record.curve.returns[:, 0].tolist() == [1.0, 1.5, 2.0, 2.5]
     assert not record.trial.evaluation.deterministic
-    assert "exploration on" in imported(record)["evaluation"]
+    assert "exploration on" in record.trial.origin["evaluation"]
 
 
 def test_the_last_hundred_training_episodes_are_the_final_return(tmp_path: Path) -> None:

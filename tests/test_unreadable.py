@@ -175,8 +175,8 @@ WRONG: dict[str, tuple[Callable[[Json], object], str]] = {
     "seconds beyond all time": (put("curve", "seconds", value=[1.0, 1e300]), r"curve.seconds.1: .* not 1e\+300"),
     "resources null": (put("resources", value=None), r"resources: wants a mapping, not null"),
     "device a list": (put("resources", "device", value=["cpu"]), r"resources: device: wants a word or a number"),
-    "origin a list": (put("resources", "imported", value=[1]), r"resources: imported: wants a mapping, not a list"),
-    "files a number": (put("resources", "imported", value={"files": 1}), r"imported.files: wants a list of files"),
+    "origin a list": (put("trial", "origin", value=[1]), r"trial.origin: wants a mapping, not a list"),
+    "files a number": (put("trial", "origin", value={"files": 1}), r"trial.origin: files: wants a list of files"),
     "provenance null": (put("provenance", value=None), r"provenance: wants a mapping, not null"),
     "library a number": (put("provenance", "versions", value={"torch": 2}), r"provenance: torch: wants text, not 2"),
     "deep settings": (put("settings", "net", value=nested(40)), r"settings: is nested more than 32 deep"),
@@ -274,19 +274,40 @@ def test_a_link_to_a_record_is_a_record(tmp_path: Path) -> None:
     assert isinstance(read(folder), Record)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "place"),
+    [(record(small_trial()), "resources"), (Failure(small_trial(), "exited", "too soon"), "provenance")],
+)
+def test_an_origin_kept_where_earlier_versions_kept_it_is_the_trials(
+    tmp_path: Path, outcome: Outcome, place: str
+) -> None:
+    folder = kept(tmp_path, outcome)
+    changed(next(folder.glob("*.json")), put(place, "imported", value={"kind": "csv"}))
+    found = read(folder)
+    assert isinstance(found, Record | Failure)
+    assert found.trial.origin == {"kind": "csv"}
+    assert found.trial.fingerprint == outcome.trial.fingerprint
+    assert "imported" not in getattr(found, place)
+
+
+def test_an_own_trial_is_written_as_before_there_was_an_origin(tmp_path: Path) -> None:
+    folder = kept(tmp_path, record(small_trial()))
+    assert "origin" not in json.loads((folder / "trial.json").read_text())["trial"]
+
+
 def test_infinite_settings_and_imported_runs_of_any_length_are_read(tmp_path: Path) -> None:
     folder = kept(tmp_path, record(small_trial()))
     found = read(folder)
     assert isinstance(found, Record)
     assert found.settings["clip_range"] == float("inf")
-    foreign = replace(small_trial(), implementation="imported:csv as theirs")
+    origin = {"kind": "csv", "files": [{"name": "a.csv", "sha256": "0"}], "notes": ["a note"]}
+    foreign = replace(small_trial(), implementation="imported:csv as theirs", origin=origin)
     whole = record(foreign)
     short = replace(
         whole,
         trial=replace(foreign, seed=1),
         curve=Curve(**{field: array[:1] for field, array in (_shallow(whole.curve))}),
         final=Final(200, np.array([1.0]), np.array([0])),
-        resources={"imported": {"kind": "csv", "files": [{"name": "a.csv", "sha256": "0"}], "notes": ["a note"]}},
     )
     empty = np.empty(0)
     curveless = replace(

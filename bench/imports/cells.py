@@ -22,7 +22,7 @@ import numpy as np
 from bench.catalog import algorithms
 from bench.imports.found import NO_STEPS, ForeignRun, Hints, Refusal, gathered
 from bench.imports.names import natural, slug
-from bench.records import IMPORTED, Curve, EvaluationPlan, Failure, Final, Floats, Outcome, Record, Trial, imported
+from bench.records import IMPORTED, Curve, EvaluationPlan, Failure, Final, Floats, Outcome, Record, Trial
 
 _MACHINE = {"machine and versions": "not known: imported results of others"}
 _OVERSHOOT = 1.05
@@ -66,7 +66,7 @@ def outcomes(
     stated: set[tuple[str, str, int | None]] = set()
     for one in stored:
         taken[one.trial.label, one.trial.environment].add(one.trial.seed)
-        if origin := imported(one):
+        if origin := one.trial.origin:
             if str(origin.get("seed", "")).startswith(_STATED):
                 stated.add((one.trial.label, one.trial.environment, one.trial.seed))
             known[one.trial.label, str(origin.get("content"))] = one
@@ -132,7 +132,9 @@ def _cell(
             hyperparameters=run.hyperparameters,
             provenance=_settings(run),
         )
-        prepared.append(Prepared(noted, _outcome(run, trial, _origin(noted, trial, date), kept), new=True))
+        prepared.append(
+            Prepared(noted, _outcome(run, replace(trial, origin=_origin(noted, trial, date)), kept), new=True)
+        )
     return prepared, refused
 
 
@@ -206,7 +208,7 @@ def _final(run: ForeignRun, kept: int) -> Floats:
     return np.asarray(run.returns[kept - 1]) if kept else np.empty(0)
 
 
-def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any], kept: int) -> Outcome:
+def _outcome(run: ForeignRun, trial: Trial, kept: int) -> Outcome:
     """Return what a run becomes of which so many points lie within the budget."""
     final = _final(run, kept)
     end = run.end
@@ -218,7 +220,7 @@ def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any], kept: int) -
             if run.failed
             else f"the imported run ends at {end or 0:,} of {trial.steps:,} steps"
         )
-        return Failure(trial, "exited", message, steps=end or 0, provenance={"imported": origin})
+        return Failure(trial, "exited", message, steps=end or 0)
     unknown = np.full(kept, np.nan)
     whole = run.final is not None and kept == len(run.steps)
     step = (trial.steps if end is None else end) if whole else int(run.steps[kept - 1])
@@ -232,7 +234,7 @@ def _outcome(run: ForeignRun, trial: Trial, origin: dict[str, Any], kept: int) -
         training_returns=unknown if run.training is None else run.training[:kept],
     )
     lengths = np.zeros(len(final), dtype=np.int64) if ends is None else ends
-    return Record(trial, curve, Final(step, final, lengths), {}, {"imported": origin}, _MACHINE)
+    return Record(trial, curve, Final(step, final, lengths), {}, {}, _MACHINE)
 
 
 def _settings(run: ForeignRun) -> str:

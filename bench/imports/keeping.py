@@ -18,7 +18,7 @@ from bench.imports.detection import read_source
 from bench.imports.found import KINDS, Hints, Refusal
 from bench.pipeline.experiment import completed
 from bench.pipeline.naming import RESULTS, SUITE_COPY
-from bench.records import EvaluationPlan, Failure, Outcome, Record, Reference, Suite, SuiteEnvironment, imported
+from bench.records import EvaluationPlan, Failure, Outcome, Record, Reference, Suite, SuiteEnvironment
 from bench.store import Store
 
 
@@ -111,7 +111,7 @@ def import_source(
     reasons = [stored.doubts(one.outcome) if one.new else "" for one in prepared]
     refused += [Refusal(one.run.place, reason) for one, reason in zip(prepared, reasons, strict=True) if reason]
     prepared = [one for one, reason in zip(prepared, reasons, strict=True) if not reason]
-    if hints.label in {one.trial.label for one in existing if not imported(one)}:
+    if hints.label in {one.trial.label for one in existing if not one.trial.origin}:
         raise BenchError(f"--label {hints.label!r} is what own trials of {store.root} are called; choose another")
     environments = {run.environment for run in finding.runs}
     if unused := [name for name in hints.rename if name not in environments]:
@@ -155,7 +155,7 @@ def _keep(store: Store, prepared: Sequence[Prepared], existing: Sequence[Outcome
 
 
 def _told(one: Prepared) -> ImportedRun:
-    trial, run, origin = one.outcome.trial, one.run, imported(one.outcome)
+    trial, run, origin = one.outcome.trial, one.run, one.outcome.trial.origin
     failed = isinstance(one.outcome, Failure)
     return ImportedRun(
         label=trial.label,

@@ -17,7 +17,7 @@ from bench.pipeline.naming import REPORTS
 from bench.pipeline.sequential import course_of
 from bench.plan import references
 from bench.plan import unscored as unscored_of
-from bench.records import Estimates, imported
+from bench.records import Estimates
 from bench.report.folder import write
 from bench.report.formats import render
 
@@ -44,7 +44,7 @@ def estimates(experiment: Experiment, intervals: str = INTERVALS[0]) -> Estimate
     planned, outcomes = gather(experiment)
     if not experiment.imported:
         # Imported results in a suite's own folder were put there on purpose: they are no leftovers.
-        planned += [outcome.trial for outcome in outcomes if imported(outcome)]
+        planned += [outcome.trial for outcome in outcomes if outcome.trial.origin]
     known, rng = references(experiment.suite), np.random.default_rng(BOOTSTRAP_SEED)
     found = analyse(experiment.suite, planned, outcomes, known, rng, sequence, rliable=intervals == "rliable")
     # Nobody can declare a plan before data that others have published.

@@ -20,7 +20,7 @@ from bench.pipeline.inspection import environment_of, look_at
 from bench.pipeline.naming import SUITE_COPY
 from bench.pipeline.proposal import STEPS_IF_NONE, Proposal, Request, propose
 from bench.plan import expected_seconds, references
-from bench.records import Advice, EvaluationPlan, Option, Traits, Trial, imported
+from bench.records import Advice, EvaluationPlan, Option, Traits, Trial
 
 STEPS, SECONDS = 20_000, 10.0
 """Of random play, at most."""
@@ -74,7 +74,7 @@ def _sources(folder: Path) -> tuple[list[Source], dict[str, Traits], list[str]]:
             continue
         notes += unread(experiment)
         # How others evaluated, and with which versions, is not known: no ground for a recommendation.
-        outcomes = [outcome for outcome in outcomes if not imported(outcome)]
+        outcomes = [outcome for outcome in outcomes if not outcome.trial.origin]
         if experiment.imported:
             notes.append(f"{path.parent} is not used: it holds imported results of others")
             continue

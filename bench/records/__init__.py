@@ -56,7 +56,6 @@ from bench.records.trial import (
     Trial,
     Unreadable,
     digest,
-    imported,
 )
 
 __all__ = [
@@ -122,5 +121,4 @@ __all__ = [
     "Unreadable",
     "Wrapper",
     "digest",
-    "imported",
 ]

@@ -22,7 +22,7 @@ PROTOCOL = 1
 """Raised whenever the harness changes a number that an unchanged definition would give."""
 
 IMPORTED = "imported:"
-"""The implementation of every imported trial begins with it: its run was made elsewhere, to no plan of ours."""
+"""The implementation of every imported trial begins with it, so that it shares no fingerprint with an own one."""
 
 Floats = NDArray[np.float64]
 FAILURE_KINDS = ("exception", "killed", "exited", "timeout", "out_of_memory", "diverged", "lost_node")
@@ -57,6 +57,9 @@ class Trial:
     environment_kwargs: Mapping[str, Any] = field(default_factory=dict)
     provenance: str = ""
     """Where the hyperparameters come from, in words; no part of the identity."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """Of an imported run: its files, how it was evaluated, what is not known; empty for an own one. No part of the
+    identity, for which `implementation` begins with IMPORTED."""
 
     def definition(self) -> dict[str, Any]:
         """Return everything that can change the numbers, except the seed, as plain data."""
@@ -193,14 +196,6 @@ class Failure:
 
 
 Outcome = Record | Failure
-
-
-def imported(outcome: Outcome) -> Mapping[str, Any]:
-    """Return what is known of an imported outcome's origin; empty for an own one."""
-    # What a record's provenance holds is shown as its machine; where it comes from is another matter.
-    kept = outcome.resources if isinstance(outcome, Record) else outcome.provenance
-    found = kept.get("imported", {})
-    return found if isinstance(found, Mapping) else {}
 
 
 @dataclass(frozen=True, slots=True)

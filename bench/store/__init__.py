@@ -77,7 +77,7 @@ class Store:
         folder = self.folder(failure.trial)
         with hindering(folder / FAILED, "a failure cannot be recorded"):
             if not is_done(folder):
-                data = {"protocol": PROTOCOL, **asdict(failure)}
+                data = _failure_data(failure)
                 write_into(folder, partial(_write, folder / FAILED, data))
 
     def tidy(self, trial: Trial) -> None:
@@ -199,7 +199,7 @@ def doubts(outcome: Outcome) -> str:
         if isinstance(outcome, Record):
             schema.record(parsed(_text(_as_data(outcome)).encode()))
         else:
-            schema.failure(parsed(_text({"protocol": PROTOCOL, **asdict(outcome)}).encode()))
+            schema.failure(parsed(_text(_failure_data(outcome)).encode()))
     except ValueError as error:
         return str(error)
     return ""
@@ -225,7 +225,7 @@ def _as_data(record: Record) -> dict[str, Any]:
     return {
         "protocol": PROTOCOL,
         "fingerprint": record.trial.fingerprint,
-        "trial": asdict(record.trial),
+        "trial": _trial_data(record.trial),
         "attempt": record.attempt,
         "timings": dict(record.timings),
         "resources": dict(record.resources),
@@ -235,6 +235,15 @@ def _as_data(record: Record) -> dict[str, Any]:
         "final": final,
         "curve": curve,
     }
+
+
+def _failure_data(failure: Failure) -> dict[str, Any]:
+    return {"protocol": PROTOCOL, **asdict(failure), "trial": _trial_data(failure.trial)}
+
+
+def _trial_data(trial: Trial) -> dict[str, Any]:
+    # An own trial has no origin, and versions from before there was one read it all the same.
+    return {name: value for name, value in asdict(trial).items() if name != "origin" or value}
 
 
 def _listed(array: Any) -> Any:

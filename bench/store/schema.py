@@ -29,6 +29,7 @@ from bench.store.values import (
     Knowns,
     Name,
     Numbers,
+    Origin,
     Positive,
     WholeRows,
     Wholes,
@@ -139,6 +140,7 @@ class Trial(_Definition):
     hyperparameters: Free = {}
     environment_kwargs: Free = {}
     provenance: str = ""
+    origin: Origin = {}
 
     def built(self) -> records.Trial:
         """Return the trial as the other rooms know it."""
@@ -191,12 +193,17 @@ class Record(Strict):
     settings: Free
     cut_episodes: Counts = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_imports(cls, data: Any) -> Any:
+        return _with_origin(data, "resources")
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         """Take as many numbers as the evaluation plan says; of an imported run, as many as there are points."""
         curve, final, plan = self.curve, self.final, self.trial.evaluation
         points, episodes, last = plan.points, plan.episodes, plan.final_episodes
-        if self.trial.implementation.startswith(records.IMPORTED):
+        if self.trial.origin:
             points, last = len(curve.steps), len(final.returns)
             episodes = len(curve.returns[0]) if curve.returns else 0
         for name in Curve.model_fields:
@@ -226,11 +233,25 @@ class Failure(Strict):
     peak_memory_mb: Amount | None
     provenance: Facts
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_imports(cls, data: Any) -> Any:
+        return _with_origin(data, "provenance")
+
     @model_validator(mode="after")
     def _of_a_known_kind(self) -> Self:
         if self.kind not in FAILURE_KINDS:
             raise ValueError(f"kind: wants one of {', '.join(FAILURE_KINDS)}, not {shown(self.kind)}")
         return self
+
+
+def _with_origin(data: Any, place: str) -> Any:
+    """Return the data with the origin of an imported run in its trial; earlier versions kept it elsewhere."""
+    kept, trial = data.get(place), data.get("trial")
+    if not isinstance(kept, dict) or not isinstance(trial, dict) or "imported" not in kept:
+        return data
+    rest = {name: fact for name, fact in kept.items() if name != "imported"}
+    return {**data, place: rest, "trial": {"origin": kept["imported"], **trial}}
 
 
 def _want(count: int, name: str, values: Sequence[object]) -> None:

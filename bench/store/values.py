@@ -60,12 +60,10 @@ def counts(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def facts(value: dict[str, Any]) -> dict[str, Any]:
-    """Take a mapping from names to single words or numbers; `versions` and `imported` are mappings of their own."""
+    """Take a mapping from names to single words or numbers; `versions` are a mapping of their own."""
     for name, fact in value.items():
         if name == "versions":
             words(_mapping(name, fact))
-        elif name == "imported":
-            _origin(_mapping(name, fact))
         elif isinstance(fact, dict | list):
             _refuse("a word or a number", fact, name)
         else:
@@ -79,17 +77,18 @@ def _mapping(name: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def _origin(value: dict[str, Any]) -> None:
+def origin(value: dict[str, Any]) -> dict[str, Any]:
     """Take where an imported run comes from: words, the files with their hashes, and notes."""
     free(value)
     files, notes = value.get("files", []), value.get("notes", [])
     if not isinstance(files, list) or not all(isinstance(one, dict) and "name" in one for one in files):
-        _refuse("a list of files with their names", files, "imported.files")
+        _refuse("a list of files with their names", files, "files")
     for one in files:
         words(one)
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-        _refuse("a list of sentences", notes, "imported.notes")
+        _refuse("a list of sentences", notes, "notes")
     words({name: word for name, word in value.items() if name not in {"files", "notes"}})
+    return value
 
 
 def _refuse(wanted: str, value: Any, name: str = "") -> NoReturn:
@@ -105,6 +104,7 @@ Free = Annotated[dict[str, Any], AfterValidator(free)]
 Words = Annotated[dict[str, Any], AfterValidator(words)]
 Numbers = Annotated[dict[str, Any], AfterValidator(numbers)]
 Counts = Annotated[dict[str, Any], AfterValidator(counts)]
+Origin = Annotated[dict[str, Any], AfterValidator(origin)]
 Facts = Annotated[dict[str, Any], AfterValidator(facts)]
 # The first wrong number ends it: a complaint about each of a million takes gigabytes.
 Wholes = Annotated[list[Count], FailFast()]
