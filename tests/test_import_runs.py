@@ -357,7 +357,17 @@ def test_columns_of_exit_codes_and_crashes_are_obeyed(tmp_path: Path, column: st
     assert [bool(run.failed) for run in found(table(tmp_path / "x.csv", text)).runs] == [False, True]
 
 
-@pytest.mark.parametrize(("column", "words"), [("status", ("fine", "odd")), ("converged", ("True", "False"))])
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("status", ("fine", "odd")),
+        ("converged", ("True", "False")),
+        ("finished", ("True", "False")),
+        ("finished", ("True", "maybe")),
+        ("unfinished", ("False", "True")),
+        ("interrupted", ("no", "at night")),
+    ],
+)
 def test_a_qualifying_column_of_unknown_words_is_asked_about(
     tmp_path: Path, column: str, words: tuple[str, str]
 ) -> None:
@@ -365,6 +375,16 @@ def test_a_qualifying_column_of_unknown_words_is_asked_about(
     path = table(tmp_path / "x.csv", f"algo,env,seed,step,score,{column}\n{rows}")
     assert f"--columns status={column} obeys it" in found(path).refused[0].reason
     assert len(found(path, ignore=(column,)).runs) == 2
+
+
+def test_a_column_of_what_is_unfinished_or_running_is_obeyed_by_its_sense(tmp_path: Path) -> None:
+    text = "algo,env,seed,step,score,{}\nA,E-v0,0,10,1,false\nA,E-v0,1,10,2,true\n"
+    path = table(tmp_path / "x.csv", text.format("unfinished"))
+    runs = found(path, columns={"status": "unfinished"}).runs
+    assert [(run.seed, run.failed) for run in runs] == [(0, ""), (1, "unfinished: true")]
+    told = found(table(tmp_path / "y.csv", text.format("running")))
+    assert [run.seed for run in told.runs] == [0]
+    assert told.aside[0].reason == "1 run not finished yet, as the table says: left out"
 
 
 def test_a_run_whose_last_step_is_0_has_not_finished(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ from bench import pipeline
 from bench.environments.making import OutsideError, make
 from bench.errors import CatalogError, SuiteError
 from bench.pipeline import open_experiment, results, tidy
-from bench.pipeline.inspection import inspect, look_at, rehearse
+from bench.pipeline.inspection import inspect, look_at, patience_of, rehearse
 from bench.pipeline.proposal import Request
 from bench.pipeline.which import which
 from bench.records import Trial
+from bench.suite import parse
 from tests.making import TOY, run_suite, small_trial, suite_file
 
 HERE = "tests.which_environments:which"
@@ -108,6 +109,13 @@ def test_what_hangs_is_ended_and_told_with_how_far_it_came(tmp_path: Path) -> No
     assert closed.complaint == ""
     assert closed.traits is not None
     assert closed.traits.troubles[-1] == "close() has not returned after 5 s"
+
+
+@pytest.mark.parametrize(("limits", "seconds"), [("", 60), ("limits: {stall_minutes: 0.5}", 60),
+                                                 ("limits: {stall_minutes: 10}", 600)])  # fmt: skip
+def test_a_suite_whose_environments_are_heavy_lets_them_be_silent_for_longer(limits: str, seconds: float) -> None:
+    suite = parse(f"algorithms: [random]\nenvironments: {{heavy:World-v0: 100}}\n{limits}\n", "x.yaml")
+    assert patience_of(suite) == seconds
 
 
 SWELLING = """

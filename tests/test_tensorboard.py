@@ -74,3 +74,20 @@ def test_a_missing_package_is_told_by_validate_and_run_and_nobody_who_reads(tmp_
         assert done.returncode == code, done.stderr
         told = "small.yaml:11: tensorboard: the package tensorboard is not installed; install it with: pip install"
         assert (told in done.stderr) == bool(code)
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        ("environments: {FrozenLake-v1: 400}\nsedes: 3\n", "small.yaml:5: sedes: key 'sedes' is not known"),
+        ("environments: {nowhere:Gone-v0: 100}\n", "small.yaml:4: environments: environment 'nowhere:Gone-v0'"),
+    ],
+)
+def test_a_missing_package_is_told_together_with_whatever_else_is_wrong(tmp_path: Path, rest: str, told: str) -> None:
+    path = suite_file(tmp_path, f"name: small\nalgorithms: [random]\ntensorboard: true\n{rest}")
+    program = "import sys; sys.modules['tensorboard'] = None; from bench.cli import main\nmain()"
+    run = [sys.executable, "-c", program, "validate", str(path), "--results", str(tmp_path)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "small.yaml:3: tensorboard: the package tensorboard is not installed" in done.stderr
+    assert told in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 
 from bench.console import note, waiting
 from bench.errors import BenchError
@@ -64,7 +65,7 @@ def say_name(meant: Path | SuiteText, experiment: Experiment) -> None:
     if isinstance(meant, Path):
         return
     name, root = experiment.suite.name, experiment.store.root
-    known = name if root.parent == Path("results") else root
+    known = name if root.parent == Path("results") else quote(str(root))
     note(
         f"note: this suite is called {name} and kept in {root}; `bench status {known}` and `bench report {known}` read "
         "it, the same command goes on with it"

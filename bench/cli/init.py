@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -26,4 +27,4 @@ def init(
 ) -> None:
     """Write a suite of your own to begin with: it works as it is, and comments say what else there is."""
     file = start(name, Asked(algo or (), env or (), steps))
-    say(f"{file} is written; bench validate {file} tells what it costs", whole=True)
+    say(f"{file} is written; bench validate {quote(str(file))} tells what it costs", whole=True)

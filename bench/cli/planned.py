@@ -13,7 +13,6 @@ from bench.records import STALL_MINUTES, Limits
 
 def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     """Say what would run, and what it costs on so many workers."""
-    pipeline.require_extras(experiment.suite)
     survey = experiment.store.survey()
     measured = pipeline.measured_seconds(experiment, survey)
     cost = pipeline.cost_of(experiment, survey, measured)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
@@ -261,7 +262,7 @@ def _say_next(proposal: Proposal, workers: int) -> None:
         f"To settle it: {proposal.trials} trials, {duration(proposal.core_seconds)} of one core, about "
         f"{duration(wall)} on {workers} worker{'s' * (workers != 1)} (estimates){states[proposal.state]}:",
     )
-    say(f"  bench run {proposal.path}", "bold", whole=True)
+    say(f"  bench run {quote(str(proposal.path))}", "bold", whole=True)
 
 
 def _print_json(answer: Answer, workers: int) -> None:

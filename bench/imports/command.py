@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -222,5 +223,5 @@ def _summary(found: Imported) -> str:
         told.append(f"{len(found.refused)} refused")
     not_read = found.files - found.read - found.left
     told.append(f"of {found.files} files {found.read} read, {found.left} left aside, {not_read} refused")
-    again = f"; `bench report {found.into}` shows them" if found.runs and not found.dry_run else ""
+    again = f"; `bench report {quote(str(found.into))}` shows them" if found.runs and not found.dry_run else ""
     return ", ".join(told) + again

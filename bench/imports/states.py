@@ -20,8 +20,12 @@ _YES = {
     "completed": FINISHED,
     "complete": FINISHED,
     "done": FINISHED,
-} | dict.fromkeys(("crashed", "failed", "diverged", "killed", "timed_out", "oom", "aborted", "has_failed"), FAILED)
+}
+_YES |= dict.fromkeys(("crashed", "failed", "diverged", "killed", "timed_out", "oom", "aborted", "has_failed"), FAILED)
+_YES |= dict.fromkeys(("running", "is_running", "in_progress"), RUNNING)
 """Columns that are true or false -> what a true one means."""
+_UNFINISHED = ("unfinished", "incomplete", "interrupted", "preempted", "partial", "cancelled", "canceled", "stopped")
+"""Columns of which a true one says that a run did not finish, and not whether for a fault of its own."""
 _CODES = ("exit_code", "exitcode", "exit code", "returncode", "return_code", "exit_status")
 _DOUBTFUL = (
     "converged",
@@ -52,7 +56,7 @@ _ABSENT = {"", "nan", "none", "null", "-"}
 def qualifying(header: Sequence[str], rows: Sequence[Mapping[str, str]], hints: Hints) -> list[str]:
     """Return the columns that qualify runs."""
     asked = hints.columns.get("status")
-    known = [name for name in header if name.casefold() in {*STATES, *_YES, *_CODES} or name == asked]
+    known = [name for name in header if name.casefold() in {*STATES, *_YES, *_UNFINISHED, *_CODES} or name == asked]
     doubtful = [name for name in header if name.casefold() in _DOUBTFUL and name not in known and _differs(name, rows)]
     return [name for name in (*known, *doubtful) if name not in hints.ignore]
 
@@ -81,19 +85,25 @@ def _state(cell: str, column: str, hints: Hints) -> str:
         return FINISHED
     if name in _CODES and number(word) == number(word):
         return FINISHED if number(word) == 0 else FAILED
-    if name in _YES and word in _TRUE | _FALSE | _ABSENT:
-        yes = _YES[name]
-        if yes == FAILED:
-            return FAILED if word in _TRUE else FINISHED
-        if word in _TRUE or asked:
-            return FINISHED if word in _TRUE else FAILED
-    elif asked and word in _TRUE | _FALSE:
-        return FINISHED if word in _TRUE else FAILED
-    elif name in STATES or asked:
+    found = _of_yes_or_no(word, name, asked=asked) if word in _TRUE | _FALSE | _ABSENT else None
+    if found is None and (name in STATES or asked):
         found = _WORDS.get(word.replace(" ", "_").replace("-", "_"))
-        if found is not None:
-            return found
+    if found is not None:
+        return found
+    obeyed = "true is failed, false is finished" if name in _UNFINISHED else "true is finished, false is failed"
     raise RefusedError(
         f"column {column!r} says {cell.strip()[:40]!r}: did such a run finish? --columns status={column} obeys it "
-        f"(true is finished, false is failed), --ignore {column!r} passes it over"
+        f"({obeyed}), --ignore {column!r} passes it over"
     )
+
+
+def _of_yes_or_no(word: str, name: str, *, asked: bool) -> str | None:
+    """Return what a column's true, false or nothing says; None where it is not known."""
+    true = word in _TRUE
+    if name in _UNFINISHED:
+        return (FAILED if asked else None) if true else FINISHED
+    if _YES.get(name, FINISHED) != FINISHED:
+        return _YES[name] if true else FINISHED
+    if asked and (word in _FALSE or true or name in _YES):
+        return FINISHED if true else FAILED
+    return FINISHED if true and name in _YES else None

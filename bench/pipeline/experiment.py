@@ -6,19 +6,18 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
 from bench.catalog import Environment
-from bench.errors import BenchError, Complaint, SuiteError
+from bench.errors import BenchError, SuiteError
 from bench.pipeline.inspection import Met, as_kept, meet
 from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
 from bench.plain import shortened
 from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.store import Store, Survey
-from bench.suite import is_imported, parse, read_imported, text_of
+from bench.suite import is_imported, lacking, parse, read_imported, text_of
 
 _MOST_OF_A_REASON = 500
 """Characters of a failure's message in a list of failures; its record holds more."""
@@ -102,14 +101,14 @@ def open_experiment(
         return meet(suite, only=only, deep=deep) if met else Met()
 
     if isinstance(path, SuiteText):
-        suite = parse(path.text, path.place)
+        suite = parse(path.text, path.place, to_run=met)
         return _opened(suite, results / suite.name, path.text, seen(suite), only, seeds)
     file = path / SUITE_COPY if path.is_dir() else path
     if not file.is_file():
         raise BenchError(f"{path}: there is no suite; {what_it_holds(path) if path.is_dir() else guess(path, results)}")
     if is_imported(text := text_of(file)):
         return _imported(file, path if path.is_dir() else file.parent, text)
-    suite = parse(text, str(file))
+    suite = parse(text, str(file), to_run=met)
     root = path if path.is_dir() else results / suite.name
     return _opened(suite, root, text, seen(suite), only, seeds)
 
@@ -128,10 +127,8 @@ def require_extras(suite: Suite) -> None:
     Raises:
         SuiteError: one is missing.
     """
-    if suite.tensorboard and find_spec("tensorboard") is None:
-        place = f"{suite.path}:{suite.lines.get('tensorboard', 1)}: tensorboard"
-        hint = "install it with: pip install 'bench[tensorboard]'; or leave the key out, which changes no number"
-        raise SuiteError([Complaint(place, "the package tensorboard is not installed", hint)])
+    if complaints := lacking(suite):
+        raise SuiteError(complaints)
 
 
 def what_it_holds(folder: Path) -> str:

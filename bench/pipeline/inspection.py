@@ -30,12 +30,14 @@ from bench.runner.devices import default_workers
 from bench.runner.jobs import Ended, Job, Report, RetryPolicy, Work
 from bench.runner.local import LocalExecutor
 from bench.sources import loaded_since, unchanged
+from bench.suite import lacking
 
 STEPS, SECONDS = 5_000, 3.0
 """Of random play, at most."""
 SEED = 20_260_102
 PATIENCE_SECONDS = 60.0
-"""Beyond those of playing: for imports, for making the environment, for a slow step."""
+"""Beyond those of playing: for imports, for making the environment, for a slow step; `stall_minutes` may give more."""
+_MORE_TIME = "`limits: {stall_minutes: 10}` gives it ten minutes"
 _REHEARSAL_SECONDS = 120.0
 _CLOSE_SECONDS = 5.0
 _ANSWER = "inspection.json"
@@ -74,9 +76,9 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
     cells = {cell: task for cell, task in tasks(suite).items() if cell in first}
     unknown = {task.key: first[cell] for cell, task in cells.items() if not catalogued(task).actions}
     preloaded, memory = preload(*first.values()), suite.limits.memory_gb
-    looked = inspect(list(unknown.values()), memory_gb=memory, preloaded=preloaded)
+    looked = inspect(list(unknown.values()), patience=patience_of(suite), memory_gb=memory, preloaded=preloaded)
     found = dict(zip(unknown, looked, strict=True))
-    complaints = list(_complaints(suite, cells, found))
+    complaints = [*_complaints(suite, cells, found), *lacking(suite)]
     traits = {cell: known for cell, task in cells.items() if (known := _known(task, found.get(task.key))) is not None}
     possible, impossible = _planned(suite, traits, only)
     complaints += impossible
@@ -92,6 +94,11 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
     met = {task.key: (task, one.traits) for task in cells.values() if (one := found.get(task.key)) and one.traits}
     notes = [f"{trial.label} on {trial.environment}: {one.failure}" for trial, one in rehearsed if one.failure]
     return Met(traits, tuple(met.values()), tuple(dict.fromkeys((*_notes(suite, met, found), *notes))))
+
+
+def patience_of(suite: Suite) -> float:
+    """Return for how many seconds of silence a look at an environment waits: a minute, or as long as the suite says."""
+    return max(PATIENCE_SECONDS, 60 * (suite.limits.stall_minutes or 0.0))
 
 
 def inspect(
@@ -234,7 +241,7 @@ def _complaints(suite: Suite, cells: Mapping[Cell, Task], found: Mapping[str, In
     for (label, environment), task in cells.items():
         if (one := found.get(task.key)) and one.complaint:
             where = _entry(suite, label) if task.wrappers or task.frame_stack > 1 else environment
-            yield Complaint(_place(suite, where), one.complaint)
+            yield Complaint(_place(suite, where), one.complaint, _MORE_TIME if one.slow else "")
 
 
 def _entry(suite: Suite, label: str) -> int:

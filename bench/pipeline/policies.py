@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import gymnasium
@@ -89,8 +90,9 @@ def load_policy(folder: str | Path) -> TrainedPolicy:
 def train_again(folder: Path, trial: Trial) -> str:
     """Return the command that gives a finished trial its policy back, in words."""
     suite = folder.resolve().parent.parent / "suite.yaml"
-    named = folder.parent.parent / suite.name if suite.is_file() else "SUITE"
-    return f"train it again elsewhere: bench run {named} --only '{trial.label}@{trial.environment}' --results again"
+    named = quote(str(folder.parent.parent / suite.name)) if suite.is_file() else "SUITE"
+    cell = quote(f"{trial.label}@{trial.environment}")
+    return f"train it again elsewhere: bench run {named} --only {cell} --results again"
 
 
 def _why_no_policy(folder: Path, outcome: Failure | Unreadable | None) -> str:

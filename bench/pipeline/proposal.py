@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from bench import catalog, hyperparameters
 from bench.analysis.evidence import NEAREST, Source
@@ -247,7 +248,7 @@ def _borrowed(option: Option, advice: Advice, places: Sequence[str]) -> Mapping[
 
 
 def _comments(request: Request, advice: Advice, options: Sequence[Option], steps: int) -> Iterator[str]:
-    path = _path(request, advice)
+    path = quote(str(_path(request, advice)))
     yield f"Written by `bench which`, to settle what stored results could not. {advice.verdict}"
     yield f"  bench validate {path}"
     yield f"  bench run {path}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench.catalog import did_you_mean
@@ -12,7 +14,7 @@ from bench.limits import MOST_BYTES
 from bench.records import Suite
 from bench.suite import document, judgement, schema
 
-__all__ = ["is_imported", "parse", "read", "read_imported", "text_of"]
+__all__ = ["is_imported", "lacking", "parse", "read", "read_imported", "text_of"]
 
 
 def read(path: Path) -> Suite:
@@ -66,8 +68,14 @@ def text_of(path: Path) -> str:
         raise SuiteError([Complaint(str(path), f"is no text in UTF-8: {error}")]) from None
 
 
-def parse(text: str, place: str) -> Suite:
-    """Return the suite that `text` describes; `place` names the text in complaints and gives the default name.
+def parse(text: str, place: str, *, to_run: bool = False) -> Suite:
+    """Return the suite that `text` describes.
+
+    Args:
+        text: of the suite.
+        place: names the text in complaints, and gives the default name.
+        to_run: whether packages that only running takes are among the complaints; where there is nothing else to
+            complain about, `lacking` tells of them.
 
     Raises:
         SuiteError: anything is wrong; all complaints together, in the order of their lines.
@@ -79,9 +87,24 @@ def parse(text: str, place: str) -> Suite:
         raise SuiteError(loaded.complaints)
     described = schema.check(loaded)
     judgement.judge(loaded)
+    if to_run and loaded.complaints and loaded.value.get("tensorboard") is True:
+        for message, hint in _lacking_packages():
+            loaded.complain(("tensorboard",), message, hint)
     if described is None or loaded.complaints:
         raise SuiteError(sorted(loaded.complaints, key=loaded.line_of))
     return schema.suite(described, loaded)
+
+
+def lacking(suite: Suite) -> list[Complaint]:
+    """Return complaints about packages that running this suite takes and that are not installed; reading takes none."""
+    place = f"{suite.path}:{suite.lines.get('tensorboard', 1)}: tensorboard"
+    return [Complaint(place, *told) for told in _lacking_packages()] if suite.tensorboard else []
+
+
+def _lacking_packages() -> Iterator[tuple[str, str]]:
+    if find_spec("tensorboard") is None:
+        hint = "install it with: pip install 'bench[tensorboard]'; or leave the key out, which changes no number"
+        yield "the package tensorboard is not installed", hint
 
 
 def _neighbour(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -27,7 +28,7 @@ def starter(name: str, file: str, algorithms: Sequence[str], scored: Mapping[str
     return jinja.get_template("suite.yaml.j2").render(
         name=name,
         quoted_name=plain(name),
-        file=file,
+        file=quote(file),
         title=plain(f"{listed} on {named}"),
         question=plain(f"Which algorithm should I use for {named}?"),
         algorithms=algorithms,
