@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from bench import suite
 from bench.errors import SuiteError
 from bench.records import (
-    CLAIM_QUANTITIES,
+    QUANTITIES,
     AnalysisPlan,
     Claim,
     EvaluationPlan,
@@ -432,7 +432,7 @@ ENTRIES = st.fixed_dictionaries(
     optional={"hyperparameters": st.dictionaries(KEYS, VALUES, max_size=4) | VALUES, "label": VALUES},
 )
 CLAIMED = st.fixed_dictionaries(
-    {"claim": st.just("c"), "left": SCALARS, "quantity": st.sampled_from(list(CLAIM_QUANTITIES))},
+    {"claim": st.just("c"), "left": SCALARS, "quantity": st.sampled_from(list(QUANTITIES))},
     optional=dict.fromkeys(("right", "margin", "environments", "steps", "seconds", "direction"), VALUES),
 )
 NEAR_SUITES = st.fixed_dictionaries(

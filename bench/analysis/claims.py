@@ -17,15 +17,12 @@ from dataclasses import dataclass, replace
 
 from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
-from bench.analysis.quantities import SHARES, TIMES, Draws, Measured, measured, regret
+from bench.analysis.quantities import Draws, Measured, measured, regret
 from bench.analysis.scores import Cell, learns
-from bench.records import AnalysisPlan, Claim, ClaimVerdict, Interval, Suite
+from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict, Interval, Suite
 
 _MOST_RUNS = 200
 """More than this many further runs is no plan but a way to say that nothing was seen."""
-_UNITS = dict.fromkeys(SHARES, "share of runs") | dict.fromkeys(TIMES, "probability")
-_READ = {"seconds_to_threshold", "steps_per_second"}
-"""Quantities read off a clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +207,13 @@ def _statement(claim: Claim, plan: AnalysisPlan) -> str:
     what = _quantity(claim, plan)
     if claim.quantity == "regret":
         return f"best other algorithm minus {claim.left} in {what}, below {claim.margin:g}"
-    if claim.quantity in TIMES:
+    kind = QUANTITIES[claim.quantity].kind
+    if kind == "times":
         unit = "CPU seconds" if claim.quantity == "seconds_to_threshold" else "steps"
         than = f"a run of {claim.right}" if isinstance(claim.right, str) else f"{claim.right:,g} {unit}"
         return f"probability that a run of {claim.left} needs more {what} than {than}{_aim(claim)}"
     if isinstance(claim.right, str):
-        joined = "over" if claim.quantity == "steps_per_second" else "minus"
+        joined = "over" if kind == "speeds" else "minus"
         return f"{claim.left} {joined} {claim.right} in {what}{_aim(claim)}"
     return f"{claim.left} in {what}{_aim(claim)}"
 
@@ -223,18 +221,7 @@ def _statement(claim: Claim, plan: AnalysisPlan) -> str:
 def _quantity(claim: Claim, plan: AnalysisPlan) -> str:
     moment = f" after {claim.steps:,} steps" if claim.steps is not None else ""
     moment = f" after {claim.seconds:g} CPU seconds of training" if claim.seconds is not None else moment
-    return {
-        "score": f"interquartile mean score{moment}",
-        "auc": "interquartile mean score over training",
-        "spread": "mean distance of a run's score from its cell's median",
-        "failing": "share of runs that end below half of the target",
-        "reached": f"share of runs that reach a score of {plan.threshold:g} during training",
-        "collapse": f"share of runs that reach a score of {plan.threshold:g} and end below half of the target",
-        "steps_per_second": "environment steps per CPU second of training",
-        "steps_to_threshold": f"steps to a score of {plan.threshold:g}",
-        "seconds_to_threshold": f"CPU seconds to a score of {plan.threshold:g}",
-        "regret": "interquartile mean score",
-    }.get(claim.quantity, claim.quantity)
+    return QUANTITIES[claim.quantity].words.format(threshold=plan.threshold) + moment
 
 
 def _aim(claim: Claim) -> str:
@@ -246,21 +233,17 @@ def _aim(claim: Claim) -> str:
 
 def _bounds(claim: Claim) -> tuple[float, float]:
     """Return the two values, as shown, beyond which a claim of less or of more is supported."""
-    if claim.quantity in TIMES:
-        equal = 0.5
-    elif isinstance(claim.right, int | float):
-        equal = float(claim.right)
-    else:
-        equal = 1.0 if claim.quantity == "steps_per_second" else 0.0
-    if claim.quantity == "steps_per_second":
+    quantity = QUANTITIES[claim.quantity]
+    alone = isinstance(claim.right, int | float) and quantity.kind != "times"
+    equal = float(claim.right or 0.0) if alone else quantity.equal
+    if quantity.kind == "speeds":
         return equal / (1 + claim.margin), equal * (1 + claim.margin)
     return equal - claim.margin, equal + claim.margin
 
 
 def _unit(claim: Claim) -> str:
-    if claim.quantity == "steps_per_second":
-        return "times" if isinstance(claim.right, str) else "steps per second"
-    return _UNITS.get(claim.quantity, "score")
+    quantity = QUANTITIES[claim.quantity]
+    return "steps per second" if quantity.kind == "speeds" and not isinstance(claim.right, str) else quantity.unit
 
 
 def _reason(claim: Claim, found: Measured, verdict: str, more: int | None, field: _Field) -> str:
@@ -292,11 +275,11 @@ def _remarks(claim: Claim, cells: Sequence[Cell], plan: AnalysisPlan) -> list[st
     """Return what a reader of the verdict must know about the runs behind it."""
     missing, failed = sum(cell.missing for cell in cells), sum(cell.failed for cell in cells)
     counted = "counts as the random policy" if plan.failures == "random" else "is not counted"
-    if claim.quantity == "steps_per_second":
+    if QUANTITIES[claim.quantity].kind == "speeds":
         counted = "has no speed"
     said = [f"{missing} planned run{'s' * (missing != 1)} missing."] if missing else []
     said += [f"{failed} failed run{'s' * (failed != 1)}: each {counted}."] if failed else []
-    clocked = claim.quantity in _READ or claim.seconds is not None
+    clocked = QUANTITIES[claim.quantity].clock or claim.seconds is not None
     if clocked and len({_packing(cell, number) for cell in cells for number in range(len(cell.runs))} - {()}) > 1:
         said.append("The runs were timed on different machines, or with different numbers of them side by side.")
     return said

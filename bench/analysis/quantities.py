@@ -36,12 +36,10 @@ from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.scores import Cell, Run, learns
 from bench.analysis.threshold import first_at
-from bench.records import Claim, Floats, Interval
+from bench.records import QUANTITIES, Claim, Floats, Interval
 
 Draws = Mapping[tuple[str, str], NDArray[Any]]
 """(label, environment) -> (runs, resamples) how often each run was drawn."""
-SHARES = ("failing", "reached", "collapse")
-TIMES = ("steps_to_threshold", "seconds_to_threshold")
 HALF = 0.5
 
 
@@ -144,14 +142,15 @@ def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
 
     Spread: the distance from the median of the cell. Speed: its logarithm, of the runs that have one.
     """
-    if claim.quantity == "steps_per_second":
+    kind = QUANTITIES[claim.quantity].kind
+    if kind == "speeds":
         return _speeds(cell)
-    if claim.quantity in (*TIMES, "reached", "collapse"):
+    if kind == "times" or claim.quantity in ("reached", "collapse"):
         return _reaching(claim.quantity, cell, threshold)
     if claim.quantity == "failing":
         return np.array([failed_its_user(run) for run in cell.runs], dtype=np.float64)
     scores = _scores(claim, cell)
-    return scores if claim.quantity != "spread" or scores is None else np.abs(scores - np.median(scores))
+    return scores if kind != "spread" or scores is None else np.abs(scores - np.median(scores))
 
 
 def _scores(claim: Claim, cell: Cell) -> Floats | None:
@@ -171,13 +170,13 @@ def _speeds(cell: Cell) -> Floats:
 
 
 def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:
-    clock = "seconds" if quantity == "seconds_to_threshold" else "steps"
+    clock = "seconds" if QUANTITIES[quantity].clock else "steps"
     found = [_moment(run, cell, threshold, clock) for run in cell.runs]
     known = [moment for moment in found if moment is not None and not math.isnan(moment)]
     if len(known) < len(found):
         return None
     times = np.array(known, dtype=np.float64)
-    if quantity in TIMES:
+    if QUANTITIES[quantity].kind == "times":
         return times
     failing = np.array([failed_its_user(run) for run in cell.runs])
     reached = np.isfinite(times)
@@ -208,9 +207,8 @@ def _moment(run: Run, cell: Cell, threshold: float, clock: str) -> float | None:
 def _unreadable(claim: Claim) -> str:
     if claim.steps is not None:
         return f"some runs have no evaluation on both sides of {claim.steps:,} steps"
-    if claim.seconds is not None or claim.quantity in (*TIMES, "auc", "reached", "collapse"):
-        return "some runs have no learning curve"
-    return "some runs have no score"
+    of_curve = claim.seconds is not None or claim.quantity not in ("score", "spread")
+    return f"some runs have no {'learning curve' if of_curve else 'score'}"
 
 
 def _against(
@@ -220,13 +218,14 @@ def _against(
     draws: Draws,
     confidence: float,
 ) -> Measured:
-    if claim.quantity in TIMES:
-        return Measured(_later(*tasks, confidence), HALF)
-    if claim.quantity in SHARES:
+    kind, equal = QUANTITIES[claim.quantity].kind, QUANTITIES[claim.quantity].equal
+    if kind == "times":
+        return Measured(_later(*tasks, confidence), equal)
+    if kind == "shares":
         return Measured(share_difference(*tasks, confidence))
-    if claim.quantity == "steps_per_second":
-        return Measured(_ratio(*tasks, confidence), 1.0, ratio=True)
-    if claim.quantity == "spread":
+    if kind == "speeds":
+        return Measured(_ratio(*tasks, confidence), equal, ratio=True)
+    if kind == "spread":
         sides = [_spread(side, found, draws) for side, found in zip(cells, tasks, strict=True)]
         return Measured(_welch(sides, _fewest(*tasks), confidence))
     counts = [[_drawn(cell, draws) for cell in side] for side in cells]
@@ -236,15 +235,16 @@ def _against(
 def _alone(
     claim: Claim, cells: Sequence[Cell], tasks: Tasks, number: float, draws: Draws, confidence: float
 ) -> Measured:
-    if claim.quantity in TIMES:
+    kind = QUANTITIES[claim.quantity].kind
+    if kind == "times":
         later = [np.asarray(task > number, dtype=np.float64) for task in tasks]
-        return Measured(_share(later, confidence), HALF)
-    if claim.quantity in SHARES:
+        return Measured(_share(later, confidence), QUANTITIES[claim.quantity].equal)
+    if kind == "shares":
         return Measured(_share(tasks, confidence), number)
-    if claim.quantity == "steps_per_second":
+    if kind == "speeds":
         still = [np.zeros(len(task)) for task in tasks]
         return Measured(_ratio(tasks, still, confidence), number, ratio=True)
-    if claim.quantity == "spread":
+    if kind == "spread":
         return Measured(_welch([_spread(cells, tasks, draws)], _fewest(tasks), confidence), number)
     return Measured(iqm_interval(tasks, [_drawn(cell, draws) for cell in cells], confidence), number)
 

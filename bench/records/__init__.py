@@ -29,8 +29,8 @@ from bench.records.inspection import Inspection, Task, Wrapper
 from bench.records.interval import Interval
 from bench.records.learner import Actor, Learner, LearnerRequest, Policy
 from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict
+from bench.records.quantities import QUANTITIES, Quantity
 from bench.records.suite import (
-    CLAIM_QUANTITIES,
     STALL_GAPS,
     STALL_MINUTES,
     AnalysisPlan,
@@ -59,10 +59,10 @@ from bench.records.trial import (
 )
 
 __all__ = [
-    "CLAIM_QUANTITIES",
     "FAILURE_KINDS",
     "IMPORTED",
     "PROTOCOL",
+    "QUANTITIES",
     "STALL_GAPS",
     "STALL_MINUTES",
     "STATISTICS",
@@ -102,6 +102,7 @@ __all__ = [
     "PublishedCell",
     "PublishedTable",
     "PublishedVerdict",
+    "Quantity",
     "Record",
     "Reference",
     "ReferenceLine",

@@ -83,7 +83,7 @@ class Claim:
     right: str | float | None
     """Label of an algorithm, or a number; None for `regret`, which compares with all others."""
     quantity: str
-    """What is compared, one of `CLAIM_QUANTITIES`."""
+    """What is compared, one of `QUANTITIES`."""
     direction: str = "greater"
     """`greater` or `less`: left against right by more than `margin`; `equivalent`: within it."""
     margin: float = 0.0
@@ -94,21 +94,6 @@ class Claim:
     seconds: float | None = None
     """For `score`: after this many CPU seconds of training instead of at the end."""
     source: str = ""
-
-
-CLAIM_QUANTITIES = {
-    "score": "interquartile mean score, of the final policy or after `steps` or `seconds`",
-    "auc": "interquartile mean score over training (area under the learning curve)",
-    "spread": "mean distance of a run's score from the median of its cell",
-    "failing": "share of runs that end below half of the target",
-    "reached": "share of runs that reach the threshold during training",
-    "collapse": "share of runs that reach the threshold and end below half of the target",
-    "steps_to_threshold": "environment steps until a run reaches the threshold (never counts as longest)",
-    "seconds_to_threshold": "CPU seconds of training until a run reaches the threshold (never counts as longest)",
-    "steps_per_second": "environment steps per CPU second of training",
-    "regret": "by how much the best other algorithm's interquartile mean score exceeds it",
-}
-"""Quantity -> what it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,11 @@ from typing import Any
 from bench import catalog
 from bench.catalog import did_you_mean
 from bench.limits import MOST_CLAIMS, is_number
-from bench.records import CLAIM_QUANTITIES
+from bench.records import QUANTITIES
 from bench.suite.document import Document, Place
 
-SHARES = ("failing", "reached", "collapse")
 ENDLESS = 1e15
 """More steps than any budget; what lies beyond is left to the schema."""
-TIMED = ("seconds_to_threshold", "steps_per_second")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def _about_sides(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]
             yield (key,), f"{label} does not learn: {why}", "name an algorithm that does"
     if quantity == "regret":
         yield from _about_regret(claim)
-    elif right is None and quantity in CLAIM_QUANTITIES:
+    elif right is None and quantity in QUANTITIES:
         yield (), "key 'right' is missing", "it wants another label, or a number"
     elif isinstance(left, str) and left == right:
         yield ("right",), f"{left!r} is compared with itself", "name another label, or a number"
@@ -126,7 +124,8 @@ def _untimed(claim: Mapping[str, Any]) -> str:
     """Return why a policy that does not learn cannot take part; empty where it can."""
     if claim.get("quantity") == "regret":
         return "it is never recommended, so nothing is regretted"
-    timed = claim.get("quantity") in TIMED or claim.get("seconds") is not None
+    known = QUANTITIES.get(claim.get("quantity", ""))
+    timed = (known is not None and known.clock) or claim.get("seconds") is not None
     return "it spends no time on training" if timed else ""
 
 
@@ -164,11 +163,11 @@ def _about_margin(claim: Mapping[str, Any]) -> Iterator[Complaint]:
 
 
 def _about_moment(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
-    quantity, steps, seconds = (claim.get(key) for key in ("quantity", "steps", "seconds"))
+    quantity, steps, seconds = claim.get("quantity", ""), claim.get("steps"), claim.get("seconds")
     if steps is not None and seconds is not None:
         yield ("seconds",), "either `steps` or `seconds` says when the score is read, not both", "make it two claims"
     for key, value in (("steps", steps), ("seconds", seconds)):
-        if value is not None and quantity != "score" and quantity in CLAIM_QUANTITIES:
+        if value is not None and quantity in QUANTITIES and key not in QUANTITIES[quantity].keys:
             yield (key,), f"{quantity} is not read at one moment", f"`{key}` goes with `quantity: score`"
     if quantity != "score" or not is_number(steps) or not 1 <= steps < ENDLESS:
         return
@@ -181,10 +180,11 @@ def _about_moment(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint
 
 
 def _about_number(claim: Mapping[str, Any], number: float, known: _Known) -> Iterator[Complaint]:
-    quantity = claim.get("quantity")
-    if quantity in SHARES and not 0 <= number <= 1:
+    quantity = claim.get("quantity", "")
+    takes = QUANTITIES[quantity].numbers if quantity in QUANTITIES else ""
+    if takes == "share" and not 0 <= number <= 1:
         yield ("right",), f"{quantity} is a share of the runs, from 0 to 1, never {number:g}", ""
-    elif quantity in {"spread", *TIMED, "steps_to_threshold"} and number <= 0:
+    elif takes == "positive" and number <= 0:
         yield ("right",), f"{quantity} is compared with a number above 0, not {number:g}", ""
     elif quantity == "steps_to_threshold":
         for id_, budget in _meant(claim, known).items():

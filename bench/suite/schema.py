@@ -271,7 +271,7 @@ class Claim(_Strict):
     claim: Annotated[str, BeforeValidator(_sentence)]
     left: str
     right: Annotated[str | float, BeforeValidator(_label_or_number)] | None = None
-    quantity: Annotated[str, one_of(*records.CLAIM_QUANTITIES)]
+    quantity: Annotated[str, one_of(*records.QUANTITIES)]
     direction: Annotated[str, one_of("greater", "less", "equivalent")] = "greater"
     margin: Annotated[float, BeforeValidator(not_negative)] = 0.0
     environments: Annotated[list[str], _nonempty("environment")] = []

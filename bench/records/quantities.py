@@ -1,0 +1,51 @@
+"""What a claim can speak of: one table for those who check claims and those who judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_ALWAYS = frozenset({"right", "direction"})
+_MOMENTS = frozenset({"steps", "seconds"})
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One quantity of claims."""
+
+    words: str
+    """As a statement says it, with the plan's `{threshold}`."""
+    kind: str
+    """What its interval is made for: `scores`, `spread`, `shares`, `times`, `speeds` or `regret`."""
+    unit: str = "score"
+    numbers: str = ""
+    """With which numbers it is compared: `share`, from 0 to 1; `positive`; empty: any."""
+    clock: bool = False
+    """Whether it is read off a clock, and so takes the same machine and packing for both sides."""
+    keys: frozenset[str] = _ALWAYS
+    """Of a claim's optional keys those that it takes."""
+
+    @property
+    def equal(self) -> float:
+        """What it comes to where both sides are alike."""
+        return {"times": 0.5, "speeds": 1.0}.get(self.kind, 0.0)
+
+
+_SOLVED = "a score of {threshold:g}"
+QUANTITIES: Mapping[str, Quantity] = {
+    "score": Quantity("interquartile mean score", "scores", keys=_ALWAYS | _MOMENTS),
+    "auc": Quantity("interquartile mean score over training", "scores"),
+    "spread": Quantity("mean distance of a run's score from its cell's median", "spread", numbers="positive"),
+    "failing": Quantity("share of runs that end below half of the target", "shares", "share of runs", "share"),
+    "reached": Quantity(f"share of runs that reach {_SOLVED} during training", "shares", "share of runs", "share"),
+    "collapse": Quantity(
+        f"share of runs that reach {_SOLVED} and end below half of the target", "shares", "share of runs", "share"
+    ),
+    "steps_to_threshold": Quantity(f"steps to {_SOLVED}", "times", "probability", "positive"),
+    "seconds_to_threshold": Quantity(f"CPU seconds to {_SOLVED}", "times", "probability", "positive", clock=True),
+    "steps_per_second": Quantity(
+        "environment steps per CPU second of training", "speeds", "times", "positive", clock=True
+    ),
+    "regret": Quantity("interquartile mean score", "regret", keys=frozenset()),
+}
+"""Name, as a suite writes it -> what it is."""
