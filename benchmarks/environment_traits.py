@@ -1,4 +1,4 @@
-"""Environment ids in, `bench/environments/traits.yaml` out: the traits by which `bench which` tells what is near.
+"""Environment ids in, `bench/which/traits.yaml` out: the traits by which `bench which` tells what is near.
 
 Every environment is probed by the same random policy that `bench which` plays on a user's own. Those that cannot be
 made here (a missing extra) are named and left out. Run it on an idle machine: the steps a second depend on it.
@@ -15,11 +15,11 @@ from pathlib import Path
 from zlib import crc32
 
 from bench.catalog import environments, installed
-from bench.environments.traits import FILE, written
 from bench.errors import CatalogError
 from bench.pipeline.inspection import look_at
-from bench.pipeline.which import SECONDS, STEPS
 from bench.records import Traits
+from bench.which.answer import SECONDS, STEPS
+from bench.which.traits import FILE, written
 
 PLACE = Path(__file__).parents[1] / "bench" / "environments" / FILE
 HEADER = """What a random policy finds in each environment of the catalogue; fields as in bench/records/transfer.py.

@@ -19,10 +19,10 @@ from bench.environments.making import OutsideError, make
 from bench.errors import CatalogError, SuiteError
 from bench.pipeline import open_experiment, results, tidy
 from bench.pipeline.inspection import inspect, look_at, patience_of, rehearse
-from bench.pipeline.proposal import Request
-from bench.pipeline.which import which
 from bench.records import Trial
 from bench.suite import parse
+from bench.which.answer import which
+from bench.which.records import Request
 from tests.making import TOY, run_suite, small_trial, suite_file
 
 HERE = "tests.which_environments:which"

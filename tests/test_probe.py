@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 from bench.catalog import environments
 from bench.environments.inspection import inspections
 from bench.environments.probe import reward_kind
-from bench.environments.traits import shipped, written
 from bench.records import Inspection, Task, Traits
+from bench.which.traits import shipped, written
 
 HERE = "tests.which_environments:which"
 

@@ -31,7 +31,8 @@ from bench.analysis.sequential import (
 )
 from bench.errors import BenchError, StoreError
 from bench.pipeline import results
-from bench.pipeline.sequential import Listener, Sequential, open_sequential, run_until_decided
+from bench.pipeline.execution import Listener
+from bench.pipeline.sequential import Sequential, open_sequential, run_until_decided
 from bench.records import AnalysisPlan, Look, Pair, Reference, Suite, SuiteAlgorithm, SuiteEnvironment
 from bench.runner.jobs import Event
 from bench.store import claim

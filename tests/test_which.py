@@ -13,19 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.analysis.advice import advise
-from bench.analysis.evidence import Ground, Question, Source, grounds, race, scores
-from bench.analysis.transfer import CLOSE, likeness, same
 from bench.cli.app import main
-from bench.cli.which import count
-from bench.environments.traits import shipped
 from bench.errors import BenchError
 from bench.pipeline import open_experiment
-from bench.pipeline.proposal import Request, proposed
-from bench.pipeline.which import which
-from bench.records import Advice, Failure, Option, Reference, SuiteEnvironment, Traits
+from bench.records import Failure, Reference, SuiteEnvironment, Traits
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
+from bench.which.advice import advise
+from bench.which.answer import which
+from bench.which.command import count
+from bench.which.evidence import Ground, Question, Source, grounds, race, scores
+from bench.which.proposal import proposed
+from bench.which.records import Advice, Option, Request
+from bench.which.traits import shipped
+from bench.which.transfer import CLOSE, likeness, same
 from tests.making import TOY, run_suite, suite_file
 from tests.test_analysis_estimates import Results, record_of, results_of
 from tests.test_cli import HEAVY, bench

@@ -65,7 +65,7 @@ COMMANDS: dict[str, Command] = {
         "Compare two algorithms, or two sets of results cell by cell: effect, interval, verdict.",
     ),
     "which": Command(
-        "bench.cli.which:which",
+        "bench.which.command:which",
         "Recommend an algorithm for your environment from stored results, and write the suite that would settle it.",
     ),
     "import": Command(

@@ -42,7 +42,7 @@ from bench.records.suite import (
     SuiteAlgorithm,
     SuiteEnvironment,
 )
-from bench.records.transfer import Advice, Likeness, Option, Traits, Trust
+from bench.records.traits import Traits
 from bench.records.trial import (
     FAILURE_KINDS,
     IMPORTED,
@@ -68,7 +68,6 @@ __all__ = [
     "STATISTICS",
     "VERDICTS",
     "Actor",
-    "Advice",
     "Aggregate",
     "AnalysisPlan",
     "Candidate",
@@ -90,10 +89,8 @@ __all__ = [
     "Lead",
     "Learner",
     "LearnerRequest",
-    "Likeness",
     "Limits",
     "Look",
-    "Option",
     "Outcome",
     "Pair",
     "Phrase",
@@ -118,7 +115,6 @@ __all__ = [
     "Traits",
     "Trial",
     "TrialLine",
-    "Trust",
     "Unreadable",
     "Wrapper",
     "digest",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.records.transfer import Traits
+from bench.records.traits import Traits
 from bench.records.trial import digest
 
 Wrapper = str | Mapping[str, Mapping[str, Any] | None]

@@ -24,7 +24,7 @@ DIGITS = 4
 @cache
 def shipped() -> Mapping[str, Traits]:
     """Return the measured traits by environment."""
-    given = YAML(typ="safe", pure=True).load(files("bench.environments").joinpath(FILE).read_text(encoding="utf-8"))
+    given = YAML(typ="safe", pure=True).load(files("bench.which").joinpath(FILE).read_text(encoding="utf-8"))
     return MappingProxyType({name: _traits(name, entry) for name, entry in given["environments"].items()})
 
 

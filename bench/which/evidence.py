@@ -19,10 +19,10 @@ from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
 from bench.analysis.scores import Cell, cell, learns, usable
-from bench.analysis.transfer import likeness
-from bench.records import AnalysisPlan, Floats, Likeness, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
+from bench.records import AnalysisPlan, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
+from bench.which.records import NEAREST, Likeness
+from bench.which.transfer import likeness
 
-NEAREST = 3
 LEVELS = ("same", "close", "far", "none")
 _OWN_SHARE = 0.2
 """An algorithm takes at least this share of its measured time for itself, however slow the environment was."""

@@ -4,7 +4,7 @@ Kinds of actions and observations must be the same, or nothing carries over. Bey
 differs: sizes and horizons by the logarithm of their ratio (a factor of ten counts 1), shares by their difference, the
 spread of returns by half of its logarithm. What is not known counts as half a difference. Where the budget exceeds what
 the stored runs were trained for, its logarithm counts as well. The limit between close and far is a convention; how
-advice from this distance has fared is measured elsewhere (`bench/analysis/advice.py`).
+advice from this distance has fared is measured elsewhere (`bench/which/advice.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.records import Likeness, Traits
+from bench.records import Traits
+from bench.which.records import Likeness
 
 CLOSE = 2.0
 UNKNOWN = 0.5

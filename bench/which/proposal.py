@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
 from bench import catalog, hyperparameters
-from bench.analysis.evidence import NEAREST, Source
-from bench.analysis.transfer import bare, likeness
-from bench.environments.traits import shipped
 from bench.errors import BenchError, WriteError
 from bench.files import publish
 from bench.pipeline.inspection import environment_of
-from bench.pipeline.naming import RESULTS
 from bench.plan import cost, plan
-from bench.records import Advice, Option, Reference, Traits
+from bench.records import Reference, Traits
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
+from bench.which.evidence import Source
+from bench.which.records import Advice, Option, Proposal, Request
+from bench.which.traits import shipped
+from bench.which.transfer import bare, likeness
 
 SUITES = Path("suites")
 STEPS_IF_NONE = 100_000
@@ -34,39 +33,6 @@ _PLACEHOLDER = (
     "THE TARGET IS A PLACEHOLDER: put the return here that you would call solved. Who is better than whom does not "
     "depend on it; shares of the way, what counts as solved or failed, and the margin of equivalence do."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was typed."""
-
-    environment: str | None = None
-    """Gymnasium id, or `module:EnvId`."""
-    described: Traits | None = None
-    """Instead of an environment."""
-    steps: int | None = None
-    minutes: float | None = None
-    """Of training per run."""
-    target: float | None = None
-    """Return that counts as solved, where no catalogue knows it."""
-    nearest: int = NEAREST
-    results: Path = RESULTS
-    to: Path | None = None
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """The suite that would settle the question, and what it costs."""
-
-    path: Path
-    text: str
-    state: str
-    """`written`, `unchanged` (it was there already), or `kept` (another suite was there and stays)."""
-    trials: int
-    core_seconds: float
-    longest_seconds: float
-    """Of one trial."""
 
 
 def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> Proposal:

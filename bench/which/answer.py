@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from bench import catalog, hyperparameters
-from bench.analysis.advice import advise
-from bench.analysis.evidence import Question, Source, grounds
-from bench.analysis.transfer import same
 from bench.catalog import Algorithm, Environment
-from bench.environments.traits import shipped
 from bench.errors import BenchError
 from bench.pipeline.experiment import open_experiment, unread
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.inspection import environment_of, look_at
 from bench.pipeline.naming import SUITE_COPY
-from bench.pipeline.proposal import STEPS_IF_NONE, Proposal, Request, propose
 from bench.plan import expected_seconds, references
-from bench.records import Advice, EvaluationPlan, Option, Traits, Trial
+from bench.records import EvaluationPlan, Traits, Trial
+from bench.which.advice import advise
+from bench.which.evidence import Question, Source, grounds
+from bench.which.proposal import STEPS_IF_NONE, propose
+from bench.which.records import Answer, Option, Request
+from bench.which.traits import shipped
+from bench.which.transfer import same
 
 STEPS, SECONDS = 20_000, 10.0
 """Of random play, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Advice, the suite to run next, and what could not be used."""
-
-    advice: Advice
-    proposal: Proposal
-    notes: tuple[str, ...]
 
 
 def which(request: Request) -> Answer:
@@ -41,8 +35,6 @@ def which(request: Request) -> Answer:
     Raises:
         BenchError: the environment cannot be made, or fails.
     """
-    import numpy as np  # noqa: PLC0415 - see bench/pipeline/__init__.py
-
     target = request.described or look_at(request.environment or "", steps=STEPS, seconds=SECONDS)
     sources, kept, notes = _sources(request.results)
     traits, unknown = _traits(sources, kept, target)

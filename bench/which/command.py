@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from bench.catalog import ACTION_KINDS, OBSERVATION_KINDS, did_you_mean
 from bench.console import Terminal, duration, say, say_json, say_table, waiting
 from bench.errors import BenchError
 from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
+from bench.pipeline import default_workers
 from bench.plain import plain
-
-if TYPE_CHECKING:
-    from bench.pipeline.proposal import Proposal
-    from bench.pipeline.which import Answer
-    from bench.records import Advice, Candidate, Likeness, Traits
+from bench.records import Candidate, Traits
+from bench.which.records import Advice, Answer, Likeness, Proposal, Request
+from bench.which.transfer import reward_words
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _MOST_ROWS = 5
@@ -64,9 +65,7 @@ def which(
     _refuse_both(("--env", env), ("--actions", actions))
     budget, time = None if steps is None else count(steps), _positive(minutes)
     described = _described(actions, observations, horizon, sparse=sparse) if env is None else None
-    from bench.pipeline import default_workers  # noqa: PLC0415 - `bench --help` must be instant
-    from bench.pipeline.proposal import Request  # noqa: PLC0415 - as above
-    from bench.pipeline.which import which as answer_to  # noqa: PLC0415 - as above
+    from bench.which.answer import which as answer_to  # noqa: PLC0415 - seconds of scipy: not for help
 
     request = Request(
         environment=env,
@@ -124,9 +123,6 @@ def _refuse_both(one: tuple[str, object], other: tuple[str, object]) -> None:
 
 def _described(actions: str | None, observations: str | None, horizon: int | None, *, sparse: bool | None) -> Traits:
     """Return the traits that a description gives."""
-    from bench.catalog import ACTION_KINDS, OBSERVATION_KINDS  # noqa: PLC0415 - as above
-    from bench.records import Traits  # noqa: PLC0415 - as above
-
     if actions is None or observations is None:
         raise BenchError("say which environment, --env ID, or describe it, --actions discrete --observations 24")
     acts, act_size = _kind("--actions", actions, ACTION_KINDS, "continuous")
@@ -148,8 +144,6 @@ def _described(actions: str | None, observations: str | None, horizon: int | Non
 
 def _kind(option: str, text: str, kinds: frozenset[str], of_numbers: str) -> tuple[str, int | None]:
     """Return kind and size of `discrete:4`, `image` or, for `of_numbers`, a bare `24`."""
-    from bench.catalog import did_you_mean  # noqa: PLC0415 - as above
-
     word, _, size = (f"{of_numbers}:{text}" if text.isdigit() else text).partition(":")
     if word not in kinds:
         hint = did_you_mean(word, kinds) or f"write one of {', '.join(sorted(kinds))}, with its size as in discrete:4"
@@ -216,8 +210,6 @@ def _say_environment(target: Traits) -> None:
 
 
 def _facts(target: Traits) -> Iterator[str]:
-    from bench.analysis.transfer import reward_words  # noqa: PLC0415 - as above
-
     sizes = [f" ({size:,})" if size else "" for size in (target.action_size, target.observation_size)]
     yield f"{target.actions} actions{sizes[0]}, {target.observations} observations{sizes[1]}"
     if target.horizon or target.longest:
@@ -266,8 +258,6 @@ def _say_next(proposal: Proposal, workers: int) -> None:
 
 
 def _print_json(answer: Answer, workers: int) -> None:
-    from dataclasses import asdict  # noqa: PLC0415 - as above
-
     told = asdict(answer) | {"workers": workers}
     told["proposal"]["path"] = str(answer.proposal.path)
     say_json(told)

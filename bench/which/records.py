@@ -1,66 +1,15 @@
-"""What is known of an environment, how far stored evidence carries over to it, and the advice that comes of that."""
+"""How far stored evidence carries over to an environment, and the advice that comes of that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from bench.records.answers import Candidate
-from bench.records.estimates import Pair
+from bench.pipeline.naming import RESULTS
+from bench.records import Candidate, Pair, Traits
 
-
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """An environment as its spaces declare it and as a short random policy finds it; None: not known."""
-
-    environment: str
-    """Its id; of a mere description, that description in words."""
-    actions: str
-    """`discrete`, `continuous`, `multi-discrete` or `multi-binary`."""
-    observations: str
-    """`vector`, `discrete`, `image` or `dict`."""
-    action_size: int | None = None
-    """Choices of a discrete action; numbers in any other."""
-    observation_size: int | None = None
-    """States of a discrete observation; numbers in any other."""
-    horizon: int | None = None
-    """Time limit in steps, as registered; None: none, or not known."""
-    longest: int | None = None
-    """Steps of the longest random episode."""
-    masks: bool = False
-    """Whether it offers `action_masks()`."""
-    rewards: str | None = None
-    """`dense` (most steps tell something), `sparse` (few do) or `constant` (every step pays the same: only when the
-    episode ends matters)."""
-    steps: int = 0
-    """Random steps played; 0: nothing was measured."""
-    episodes: int = 0
-    """Whole episodes among them."""
-    mean_length: float | None = None
-    """Steps of a random episode."""
-    mean_return: float | None = None
-    """Of a random episode, undiscounted, raw."""
-    sd_return: float | None = None
-    """Over episodes; None with fewer than two."""
-    best_return: float | None = None
-    """Of the luckiest random episode."""
-    mean_reward: float | None = None
-    sd_reward: float | None = None
-    """Over steps."""
-    uncommon_rewards: float | None = None
-    """Share of steps whose reward differs from the most common one."""
-    last_rewards: float | None = None
-    """Share of those uncommon rewards that come with an episode's last step; None where there are none."""
-    uncommon_returns: float | None = None
-    """Share of episodes whose return differs from the most common one: how often chance shows that actions matter."""
-    terminated: float | None = None
-    """Share of episodes that the environment itself ended, rather than a time limit."""
-    steps_per_second: float | None = None
-    """Plain stepping, resets included, on one core of the machine that measured it."""
-    threshold: float | None = None
-    """Return at which Gymnasium's registry counts it as solved."""
-    troubles: tuple[str, ...] = ()
-    """What is wrong or needs care, in sentences."""
+NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +96,45 @@ class Advice:
     caveats: tuple[str, ...]
     trust: Trust | None = None
     """None where fewer than two environments could be asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was typed."""
+
+    environment: str | None = None
+    """Gymnasium id, or `module:EnvId`."""
+    described: Traits | None = None
+    """Instead of an environment."""
+    steps: int | None = None
+    minutes: float | None = None
+    """Of training per run."""
+    target: float | None = None
+    """Return that counts as solved, where no catalogue knows it."""
+    nearest: int = NEAREST
+    results: Path = RESULTS
+    to: Path | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The suite that would settle the question, and what it costs."""
+
+    path: Path
+    text: str
+    state: str
+    """`written`, `unchanged` (it was there already), or `kept` (another suite was there and stays)."""
+    trials: int
+    core_seconds: float
+    longest_seconds: float
+    """Of one trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Advice, the suite to run next, and what could not be used."""
+
+    advice: Advice
+    proposal: Proposal
+    notes: tuple[str, ...]
