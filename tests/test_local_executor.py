@@ -61,12 +61,19 @@ def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
 def assert_nothing_left(folders: Sequence[Path]) -> None:
     pids = [pid for folder in folders for pid in misbehaviour.pids(folder)]
     assert pids
-    assert [pid for pid in pids if alive(pid)] == []
+    # On a crowded machine what was killed takes its time to go; what was not lives for minutes.
+    assert until(lambda: not any(map(alive, pids)), misbehaviour.LONG / 5), [pid for pid in pids if alive(pid)]
     # The fork server idles; nothing of its keepers is left.
-    assert [child.children() for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline())] in (
-        [[]],
-        [],
-    )
+    assert until(lambda: not _kept(), misbehaviour.LONG / 5), _kept()
+
+
+def _kept() -> list[psutil.Process]:
+    """Return what the fork server has started."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += child.children() if "forkserver" in " ".join(child.cmdline()) else []
+    return found
 
 
 # --- One run with everything that can go wrong, beside trials that do nothing wrong.
