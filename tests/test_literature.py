@@ -121,4 +121,4 @@ def test_a_row_with_unequal_numbers_of_runs_says_why_it_has_none() -> None:
     table = tables.overall(results.analysed())
     rows = {row[0].value: row[-1] for row in table.rows}
     assert rows["a"].value == pytest.approx(0.15)
-    assert (rows["b"].value, "same number of runs" in rows["b"].note) == (None, True)
+    assert (rows["b"].value, "unequal numbers of runs" in rows["b"].note) == (None, True)

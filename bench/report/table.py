@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+
+import pandas as pd
 
 from bench.plain import plain, spreadsheet
 from bench.records import Interval
@@ -128,50 +128,39 @@ def letters(place: int) -> str:
 
 def to_csv(table: Table) -> str:
     """Return the table with numbers in full precision; an interval takes three columns."""
-    sheet = io.StringIO()
-    writer = csv.writer(sheet, lineterminator="\n")
-    writer.writerow([spreadsheet(name) for column in table.columns for name in _csv_names(column)])
-    for row in table.rows:
-        pairs = zip(row, table.columns, strict=True)
-        writer.writerow([value for cell, column in pairs for value in _csv_values(cell, column)])
-    return sheet.getvalue()
+    names = [spreadsheet(name) for column in table.columns for name in _csv_names(column)]
+    rows = [
+        [value for cell, column in zip(row, table.columns, strict=True) for value in _csv_values(cell, column)]
+        for row in table.rows
+    ]
+    return pd.DataFrame(rows, columns=names).to_csv(index=False, lineterminator="\n")
 
 
 def to_markdown(table: Table) -> str:
     """Return the table as GitHub-flavoured Markdown, caption above and footnotes below."""
-    head = [markdown_text(column.name) for column in table.columns]
-    rule = ["---:" if column.numeric else ":---" for column in table.columns]
-    body = _body(table, markdown_text, ("<sup>", "</sup>"))
-    lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
+    frame = _printed(table, markdown_text, ("<sup>", "</sup>"))
+    sides = ["right" if column.numeric else "left" for column in table.columns]
+    body = frame.to_markdown(index=False, disable_numparse=True, colalign=sides)
     notes = [f"{letters(place)}: {markdown_text(note)}" for place, note in enumerate(table.footnotes)]
-    return "\n".join([f"**{markdown_text(table.caption)}**", "", *lines, *_block(notes, "\n")]) + "\n"
+    return "\n".join([f"**{markdown_text(table.caption)}**", "", body, *_block(notes, "\n")]) + "\n"
 
 
 def to_latex(table: Table) -> str:
-    """Return the table as LaTeX for the package booktabs."""
-    shape = "".join("r" if column.numeric else "p{4cm}" if column.wraps else "l" for column in table.columns)
-    head = " & ".join(latex_text(column.name) for column in table.columns)
-    body = _body(table, latex_text, (r"\textsuperscript{", "}"))
+    """Return the table as LaTeX for the package booktabs, to be referred to as `tab:` and its name."""
+    frame = _printed(table, latex_text, (r"\textsuperscript{", "}"))
+    whole = frame.style.hide(axis="index").to_latex(
+        column_format="".join("r" if column.numeric else "p{4cm}" if column.wraps else "l" for column in table.columns),
+        hrules=True,
+        caption=latex_text(table.caption),
+        label=f"tab:{table.name}",
+        position_float="centering",
+    )
     notes = [
         rf"\par\footnotesize \textsuperscript{{{letters(place)}}} {latex_text(note)}"
         for place, note in enumerate(table.footnotes)
     ]
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{latex_text(table.caption)}}}",
-        rf"\begin{{tabular}}{{{shape}}}",
-        r"\toprule",
-        head + r" \\",
-        r"\midrule",
-        *(" & ".join(row) + r" \\" for row in body),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *notes,
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+    end = r"\end{tabular}"
+    return "% needs \\usepackage{booktabs}\n" + whole.replace(end, "\n".join([end, *notes]))
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
@@ -195,12 +184,13 @@ def _csv_values(cell: Cell, column: Column) -> list[str]:
     return [cell.key, *map(_exact, bounds)]
 
 
-def _body(table: Table, escape: Callable[[str], str], raised: tuple[str, str]) -> list[list[str]]:
+def _printed(table: Table, escape: Callable[[str], str], raised: tuple[str, str]) -> pd.DataFrame:
     """Return the cells as escaped text, each with its footnote's letter between the two halves of `raised`."""
-    return [
+    rows = [
         [escape(text) + (mark.join(raised) if mark else "") for text, mark in zip(*pair, strict=True)]
         for pair in zip(table.shown(), table.marks(), strict=True)
     ]
+    return pd.DataFrame(rows, columns=[escape(column.name) for column in table.columns])
 
 
 def _block(lines: list[str], gap: str) -> list[str]:

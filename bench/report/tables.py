@@ -325,7 +325,7 @@ def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
 
 def _rliable(value: Interval | None, *, asked: bool) -> Cell:
     if value is None:
-        return Cell(None, note="rliable takes the same number of runs on every environment only.")
+        return Cell(None, note="No estimate by rliable where environments have unequal numbers of runs.")
     return Cell(value if asked else value.estimate)
 
 
