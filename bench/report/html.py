@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.environment import TemplateModule
+from markupsafe import Markup
 
 from bench.plain import plain
 from bench.report import words
@@ -25,26 +30,43 @@ def quoted(name: str) -> str:
     return quote(name, safe="")
 
 
-def table(content: Table, places: Places, paths: Sequence[str] = (), *, css: str = "") -> str:
+def templates() -> Environment:
+    """Return the room's templates with the words they share."""
+    jinja = Environment(
+        loader=PackageLoader("bench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters["plain"] = plain
+    jinja.filters["prose"] = words.prose
+    jinja.filters["setting"] = words.setting
+    jinja.filters["number"] = words.number
+    jinja.globals |= {"dash": words.DASH, "letters": letters}
+    return jinja
+
+
+def table(content: Table, places: Places, paths: Sequence[str] = (), *, css: str = "") -> Markup:
     """Return the table with its caption, links to its files, and footnotes."""
-    content = content.on_page()
-    return _framed(content, "".join(_rows(content, places)), paths, f"sortable {css}".strip()) + _footnotes(content)
+    shown = content.on_page()
+    whole = _macro("table", shown, _rows(shown, places), paths, f"sortable {css}".strip())
+    return whole + _macro("footnotes", shown)
 
 
-def frame(content: Table, paths: Sequence[str] = (), *, css: str = "") -> str:
+def frame(content: Table, paths: Sequence[str] = (), *, css: str = "") -> Markup:
     """Return the table without rows, for a script to fill."""
-    return _framed(content, "", paths, f"sortable {css}".strip())
+    return _macro("table", content, (), paths, f"sortable {css}".strip())
 
 
-def files(paths: Sequence[str]) -> str:
+def files(paths: Sequence[str]) -> Markup:
     """Return links to files beside the page, by their endings."""
-    links = " · ".join(f'<a href="{escape(path)}">{path.rsplit(".", 1)[1].upper()}</a>' for path in paths)
-    return f'<span class="files">{links}</span>' if paths else ""
+    return _macro("files", paths)
 
 
-def swatch(look: Style) -> str:
+def swatch(look: Style) -> Markup:
     """Return the dot of an algorithm's colour."""
-    return f'<i class="swatch s{look.slot}"></i>'
+    return _macro("swatch", look.slot)
 
 
 def packed(content: Table, folders: Mapping[str, str], places: Places) -> str:
@@ -71,36 +93,39 @@ def packed(content: Table, folders: Mapping[str, str], places: Places) -> str:
     return text.replace("<", "\\u003c")
 
 
-def _framed(content: Table, body: str, paths: Sequence[str], css: str) -> str:
-    name = content.name
-    caption = f"<span>{escape(plain(content.caption))} {files(paths)}</span>"
-    head = "".join(map(_heading, content.columns))
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-labelledby="caption-{name}">\n'
-        f'<table id="table-{name}" class="{css}">\n<caption id="caption-{name}">{caption}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n"
-    )
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One cell as the template writes it."""
+
+    text: str
+    link: str
+    parts: tuple[tuple[str, str], ...]
+    css: str
+    slot: int | None
+    """Of the colour of the algorithm that it names."""
+    mark: str
+    note: str
 
 
-def _heading(column: Column) -> str:
-    hint = f' title="{escape(column.hint)}"' if column.hint else ""
-    return f'<th scope="col" class="{"number" if column.numeric else "word"}"{hint}>{escape(column.name)}</th>'
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    """Where links to it arrive."""
+    group: str
+    first: str
+    """Where links to all trials of its algorithm arrive."""
+    cells: tuple[_Shown, ...]
 
 
-def _rows(content: Table, places: Places) -> Iterator[str]:
+def _rows(content: Table, places: Places) -> Iterator[_Row]:
     before = ""
-    for number, (row, shown, marks) in enumerate(zip(content.rows, content.shown(), content.marks(), strict=True)):
+    for number, parts in enumerate(zip(content.rows, content.shown(), content.marks(), strict=True)):
         group = content.groups[number] if content.groups else ""
         named = content.anchors[number] if content.anchors else ""
-        cells = "".join(
-            _cell(*parts, places, head=place == 0)
-            for place, parts in enumerate(zip(row, content.columns, shown, marks, strict=True))
-        )
+        cells = (_shown(*cell, places) for cell in zip(content.columns, *parts, strict=True))
         # The first row of each cell, and of each algorithm, is where links to their trials arrive.
-        first = f'<i id="trials-{group.partition("-")[0]}"></i>' if _algorithm(group) != _algorithm(before) else ""
-        cells = cells.replace('<th scope="row">', f'<th scope="row">{first}', 1)
-        named = f"trials-{group}" if group != before else named
-        yield f"<tr{_attribute('id', named)}{_attribute('data-group', group)}>{cells}</tr>\n"
+        first = f"trials-{_algorithm(group)}" if _algorithm(group) != _algorithm(before) else ""
+        yield _Row(f"trials-{group}" if group != before else named, group, first, tuple(cells))
         before = group
 
 
@@ -108,35 +133,16 @@ def _algorithm(group: str) -> str:
     return group.partition("-")[0]
 
 
-def _attribute(name: str, value: str) -> str:
-    return f' {name}="{escape(value)}"' if value else ""
-
-
-def _cell(cell: Cell, column: Column, shown: str, mark: str, places: Places, *, head: bool) -> str:
+def _shown(column: Column, cell: Cell, text: str, mark: str, places: Places) -> _Shown:
     look = places.styles.get(str(cell.value)) if column.name in NAMES else None
-    dot = "" if look is None else swatch(look)
-    note = f'<sup title="{escape(cell.footnote)}">{mark}</sup>' if mark else ""
-    inner = dot + _content(cell, shown) + note
-    if head:
-        return f'<th scope="row">{inner}</th>'
     css = " ".join(name for name, holds in (("w", not column.numeric), ("wraps", column.wraps)) if holds)
-    return f"<td{_attribute('class', css)}>{inner}</td>"
+    return _Shown(text, cell.link, cell.parts, css, None if look is None else look.slot, mark, cell.footnote)
 
 
-def _content(cell: Cell, shown: str) -> str:
-    if cell.parts:
-        return "".join(f'<span class="part">{_linked(text, link)}</span>' for text, link in cell.parts)
-    return _linked(shown, cell.link)
+def _macro(name: str, *given: object) -> Markup:
+    return Markup(getattr(_tables(), name)(*given))  # noqa: S704 - the template has escaped it
 
 
-def _linked(text: str, link: str) -> str:
-    if not link or text == words.DASH:
-        return escape(text)
-    return f'<a href="{escape(link)}">{escape(text)}</a>'
-
-
-def _footnotes(content: Table) -> str:
-    notes = "".join(
-        f"<li><sup>{letters(place)}</sup> {escape(note)}</li>\n" for place, note in enumerate(content.footnotes)
-    )
-    return f'<ul class="footnotes">\n{notes}</ul>\n' if notes else ""
+@cache
+def _tables() -> TemplateModule:
+    return templates().get_template("table.html").module

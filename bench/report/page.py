@@ -11,7 +11,6 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.plain import plain
@@ -68,7 +67,7 @@ def render(
 ) -> str:
     """Return the page; `table_files` maps a table's name to its files' paths beside the page."""
     return (
-        templates()
+        html.templates()
         .get_template("page.html")
         .render(
             estimates=estimates,
@@ -86,29 +85,13 @@ def render(
             environments=tuple(_environments(estimates)),
             settings=tuple(_settings(estimates)),
             tables=_tables(estimates, table_files, stored),
-            files=defaultdict(str, {name: _markup(html.files(paths)) for name, paths in table_files.items()}),
+            files=defaultdict(str, {name: html.files(paths) for name, paths in table_files.items()}),
             plates=defaultdict(str, _by_section(estimates, plates)),
             trials=_trials(estimates, table_files, stored),
             css=style(),
             script=_asset("page.js"),
         )
     )
-
-
-def templates() -> Environment:
-    """Return the room's templates with the words they share."""
-    jinja = Environment(
-        loader=PackageLoader("bench.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    jinja.filters["plain"] = plain
-    jinja.filters["prose"] = words.prose
-    jinja.filters["setting"] = words.setting
-    jinja.filters["number"] = words.number
-    return jinja
 
 
 def style() -> Markup:
@@ -291,7 +274,7 @@ def _tables(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
         tables.machines(estimates),
         *(tables.environment(estimates, name, at) for name in at.environments),
     ]
-    return {one.name: _markup(html.table(one, at, paths.get(one.name, ()))) for one in found if one.rows}
+    return {one.name: html.table(one, at, paths.get(one.name, ())) for one in found if one.rows}
 
 
 def _trials(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: Stored) -> _Trials:
@@ -299,11 +282,11 @@ def _trials(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
     linked = bool(stored.letters)
     if count <= MOST_ROWS:
         content = tables.trials(estimates, {line.name: stored.links(line.name) for line in estimates.trials})
-        return _Trials(_markup(html.table(content, at, mine, css="audit")), count, linked=linked)
+        return _Trials(html.table(content, at, mine, css="audit"), count, linked=linked)
     content = tables.trials(estimates)
     csv = next((path for path in mine if path.endswith(".csv")), "")
     data = _markup(html.packed(content, stored.letters, at))
-    return _Trials(_markup(html.frame(content, mine, css="audit")), count, data, stored.root, csv, linked)
+    return _Trials(html.frame(content, mine, css="audit"), count, data, stored.root, csv, linked)
 
 
 def _by_section(estimates: Estimates, plates: Iterable[Plate]) -> dict[str, Markup]:
@@ -366,7 +349,7 @@ def _settings(estimates: Estimates) -> Iterator[_Settings]:
         if lines:
             caption = f"{label}: what the suite sets; everything else is the library's default"
             content = tables.settings(estimates, lines, f"settings-{place}", caption)
-            yield _Settings(label, _markup(html.table(content, at)), *_apart(lines))
+            yield _Settings(label, html.table(content, at), *_apart(lines))
 
 
 def _apart(lines: Sequence[SettingsLine]) -> tuple[dict[str, Any], tuple[tuple[str, dict[str, Any]], ...]]:

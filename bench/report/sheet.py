@@ -60,10 +60,9 @@ def _paths(table: Table) -> list[str]:
 
 
 def _page(sheet: Sheet) -> str:
-    jinja = page.templates()
-    # Our own renderers have escaped what they return.
+    jinja = html.templates()
     jinja.filters["code"] = lambda text: Markup(_code(text))  # noqa: S704
-    jinja.filters["table"] = lambda one: Markup(html.table(one, sheet.places, _paths(one)))  # noqa: S704
+    jinja.filters["table"] = lambda one: html.table(one, sheet.places, _paths(one))
     jinja.filters["drawn"] = lambda every: page.drawn(
         "sheet", [page.plate(one, sheet.places.styles, ()) for one in every], sheet.places.styles
     )
