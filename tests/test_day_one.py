@@ -1,6 +1,7 @@
 """The first day: an installed package in an empty folder, names instead of paths, suites without a file."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -200,6 +201,15 @@ def test_init_writes_a_suite_that_validates_for_any_kind_of_actions_and_never_ov
     with pytest.raises(SuiteError, match="--algo sac: sac wants continuous"):
         start(tmp_path / "third", Asked(["sac"]))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["123.yaml", "mine.yaml"]
+
+
+def test_the_next_step_that_is_told_can_be_pasted_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    (place := tmp_path / "my & suites").mkdir()
+    told = bench("init", str(place / "mine"))
+    command = told.stdout.partition("; ")[2].removesuffix(" tells what it costs\n")
+    assert shlex.split(command) == ["bench", "validate", str(place / "mine.yaml")]
+    shown = (place / "mine.yaml").read_text().splitlines()
+    assert any(shlex.split(line)[1:4] == ["bench", "run", str(place / "mine.yaml")] for line in shown[:6])
 
 
 def test_what_init_has_commented_out_works_once_the_comment_signs_are_gone(tmp_path: Path) -> None:
