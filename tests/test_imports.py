@@ -290,7 +290,7 @@ EVENTS = zlib.decompress(
 """What TensorBoard's SummaryWriter wrote: eval/mean_reward 1.5, 2.5, -3.25 at 100, 200, 300, and two more tags."""
 
 
-def test_a_real_event_file_is_read_without_tensorboard() -> None:
+def test_a_real_event_file_is_read() -> None:
     scalars = read_events(EVENTS)
     assert [(step, value) for step, _, value in scalars.series["eval/mean_reward"]] == [
         (100, 1.5),
@@ -300,6 +300,29 @@ def test_a_real_event_file_is_read_without_tensorboard() -> None:
     # A tensor, as the newer summaries are.
     assert [(step, value) for step, _, value in scalars.series["rollout/ep_rew_mean"]] == [(300, 9.0)]
     assert not scalars.cut
+
+
+def test_without_tensorboard_an_event_file_is_named_with_what_to_install_and_the_rest_is_read(tmp_path: Path) -> None:
+    (tmp_path / "events.out.tfevents.1").write_bytes(EVENTS)
+    np.savez(tmp_path / "evaluations.npz", timesteps=[50, 100], results=[[1.0], [2.0]])
+    words = ["import", str(tmp_path), "--algorithm", "ppo", "--environment", "CartPole-v1", "--dry-run"]
+    for gone, code in ((False, 0), (True, 2)):
+        if gone:
+            (tmp_path / "evaluations.npz").unlink()
+        program = f"import sys; sys.modules['tensorboard'] = None; sys.argv = ['bench', *{words!r}]\n"
+        run = [sys.executable, "-c", program + "from bench.cli import main\nmain()"]
+        done = subprocess.run(run, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert ("pip install 'bench[tensorboard]'" in " ".join((done.stdout + done.stderr).split())) == gone
+
+
+def test_a_length_beyond_all_memory_is_damage() -> None:
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c  # noqa: PLC0415 - only here
+
+    head = (2**61).to_bytes(8, "little")
+    scalars = read_events(EVENTS + head + masked_crc32c(head).to_bytes(4, "little") + b"x" * 20)
+    assert scalars.cut
+    assert len(scalars.series["eval/mean_reward"]) == 3
 
 
 def test_a_killed_run_s_event_file_is_read_up_to_its_end() -> None:

@@ -1,27 +1,20 @@
-"""The bytes of a TensorBoard event file in, its scalars out; read without TensorBoard.
-
-A file is a row of records (length, checksum of the length, content, checksum of the content), each content a protocol
-buffer of `tensorflow.Event`: field 1 the wall time, 2 the step, 5 the summary; of a summary field 1 its values; of a
-value field 1 the tag, 2 the number as a float, 8 the number as a tensor. All else is passed over.
-"""
+"""The bytes of a TensorBoard event file in, its scalars out; read by TensorBoard's own reader."""
 
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
 
 from bench.imports.found import RefusedError
 from bench.imports.limits import MOST_RECORD_BYTES, MOST_SCALARS
 
-_POLYNOMIAL = 0x82F63B78
-_MASK = 0xA282EAD8
-_WORD = 0xFFFFFFFF
-_TENSOR_FORMATS = {1: "f", 2: "d", 3: "i", 9: "q"}
-"""Type of a tensor -> how `struct` reads one number of it: float, double, int32, int64."""
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_LONGEST_VARINT = 70
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+_ABSENT = "an event file is read by the package tensorboard, which is not installed: pip install 'bench[tensorboard]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +43,13 @@ def read_events(content: bytes) -> Scalars:
     """Return every scalar of the file, those before a damaged end included.
 
     Raises:
-        RefusedError: it is no event file, or holds more numbers than any.
+        RefusedError: it is no event file, holds more numbers than any, or TensorBoard is not installed.
     """
     series: dict[str, list[tuple[int, float, float]]] = {}
-    records = _records(content)
-    cut, count, scalars = False, 0, 0
+    count = scalars = 0
+    cut = False
     try:
-        for record in records:
+        for record in _records(content):
             count += 1
             for tag, step, clock, value in _scalars(record):
                 series.setdefault(tag, []).append((step, clock, value))
@@ -75,117 +68,54 @@ class _DamagedError(Exception):
 
 
 def _records(content: bytes) -> Iterator[bytes]:
-    place, view = 0, memoryview(content)
-    while place < len(content):
-        head = view[place : place + 12]
-        if len(head) < 12:  # noqa: PLR2004 - eight bytes of length, four of checksum
-            raise _DamagedError
-        length, check = struct.unpack("<QI", head)
-        end = place + 12 + length
-        if _checksum(bytes(head[:8])) != check or end + 4 > len(content):
-            raise _DamagedError
-        if length > MOST_RECORD_BYTES:
-            yield b""
-            place = end + 4
-            continue
-        record = bytes(view[place + 12 : end])
-        if _checksum(record) != struct.unpack("<I", view[end : end + 4])[0]:
-            raise _DamagedError
-        yield record
-        place = end + 4
-
-
-def _table() -> list[int]:
-    table = []
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = (value >> 1) ^ (_POLYNOMIAL if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_TABLE = _table()
-
-
-def _checksum(content: bytes) -> int:
-    """Return the masked CRC-32C of the format (RFC 3720; rotated and shifted as TFRecord does)."""
-    value = _WORD
-    for byte in content:
-        value = _TABLE[(value ^ byte) & 0xFF] ^ (value >> 8)
-    value ^= _WORD
-    return (((value >> 15) | (value << 17)) + _MASK) & _WORD
+    try:
+        # Heavy, and few who import results have such files.
+        from tensorboard.compat.tensorflow_stub import errors  # noqa: PLC0415
+        from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New  # noqa: PLC0415
+    except ImportError:
+        raise RefusedError(_ABSENT) from None
+    # A copy, because the reader takes a path, and what lies there may still grow: content and hash belong together.
+    with NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        reader = PyRecordReader_New(file.name)
+        while True:
+            try:
+                reader.GetNext()
+            except errors.OutOfRangeError:
+                return
+            except (errors.DataLossError, MemoryError, OverflowError):
+                # A length beyond all memory is damage as well.
+                raise _DamagedError from None
+            yield reader.record()
 
 
 def _scalars(record: bytes) -> Iterator[tuple[str, int, float, float]]:
-    clock, step, summaries = 0.0, 0, []
-    for number, value in _fields(record):
-        if number == 1 and isinstance(value, bytes):
-            clock = struct.unpack("<d", value)[0]
-        elif number == 2 and isinstance(value, int):  # noqa: PLR2004 - fields as in the docstring of the module
-            step = value
-        elif number == 5 and isinstance(value, bytes):  # noqa: PLR2004 - as above
-            summaries.append(value)
-    for summary in summaries:
-        for number, value in _fields(summary):
-            if number == 1 and isinstance(value, bytes) and (found := _value(value)) is not None:
-                yield found[0], step, clock if math.isfinite(clock) else 0.0, found[1]
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - see above
+    from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415
+
+    if len(record) > MOST_RECORD_BYTES:
+        return
+    try:
+        event = Event.FromString(record)
+    except DecodeError:
+        raise _DamagedError from None
+    clock = event.wall_time if math.isfinite(event.wall_time) else 0.0
+    for value in event.summary.value:
+        if value.tag and (number := _number(value)) is not None:
+            yield value.tag, event.step, clock, number
 
 
-def _value(content: bytes) -> tuple[str, float] | None:
-    tag, scalar = "", None
-    for number, value in _fields(content):
-        if not isinstance(value, bytes):
-            continue
-        if number == 1:
-            tag = value.decode("utf-8", "replace")
-        elif number == 2 and len(value) == 4:  # noqa: PLR2004 - four bytes of a float
-            scalar = float(struct.unpack("<f", value)[0])
-        elif number == 8:  # noqa: PLR2004 - as above
-            scalar = _tensor(value)
-    return (tag, scalar) if tag and scalar is not None else None
+def _number(value: Summary.Value) -> float | None:
+    """Return the number of a summary or of a tensor that holds one, None for anything else."""
+    from tensorboard.util.tensor_util import make_ndarray  # noqa: PLC0415 - see above
 
-
-def _tensor(content: bytes) -> float | None:
-    """Return the number of a tensor that holds one, None for any other tensor."""
-    kind, raw = 0, b""
-    for number, value in _fields(content):
-        if number == 1 and isinstance(value, int):
-            kind = value
-        elif number in {4, 5, 6} and isinstance(value, bytes):
-            # Raw bytes, packed floats or packed doubles: one number has the same bytes in each.
-            raw = value
-    shape = _TENSOR_FORMATS.get(kind)
-    if shape is None or len(raw) != struct.calcsize(f"<{shape}"):
+    if value.HasField("simple_value"):
+        return float(value.simple_value)
+    if not value.HasField("tensor"):
         return None
-    return float(struct.unpack(f"<{shape}", raw)[0])
-
-
-def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield (number, value) of a protocol buffer: whole numbers as such, all else as bytes."""
-    place = 0
-    while place < len(content):
-        key, place = _varint(content, place)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            whole, place = _varint(content, place)
-            yield number, whole - (1 << 64) if whole >> 63 else whole
-            continue
-        length = {_FIXED64: 8, _FIXED32: 4}.get(kind)
-        if kind == _BYTES:
-            length, place = _varint(content, place)
-        if length is None or place + length > len(content):
-            raise _DamagedError
-        yield number, content[place : place + length]
-        place += length
-
-
-def _varint(content: bytes, place: int) -> tuple[int, int]:
-    value, shift = 0, 0
-    while place < len(content) and shift < _LONGEST_VARINT:
-        byte = content[place]
-        value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if not byte & 0x80:
-            return value & ((1 << 64) - 1), place
-    raise _DamagedError
+    try:
+        array = make_ndarray(value.tensor)
+    except (TypeError, ValueError):
+        return None
+    return float(array.item()) if array.size == 1 and array.dtype.kind in "fiu" else None
