@@ -10,7 +10,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -54,6 +54,11 @@ def spreadsheet(text: str) -> str:
     shown = plain(text)
     numbers = all(map(_is_number, shown.split("±")))
     return f"'{shown}" if shown.lstrip()[:1] in _FORMULA and not numbers else shown
+
+
+def joined(names: Sequence[str], word: str = "and") -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

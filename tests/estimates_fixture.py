@@ -437,15 +437,8 @@ def _situation(
         for place, label in enumerate(order)
     )
     as_good = tuple(order[1:2])
-    sentence = (
-        f"Not enough evidence {text}: {order[0]} leads, but no choice is supported yet."
-        if unclear
-        else f"{text[:1].upper()}{text[1:]} choose {order[0]}."
-    )
     measure = "share" if kind == "failures" else "score"
-    return Situation(
-        key, kind, text, measure, None if unclear else order[0], as_good, candidates, where, seeds, sentence
-    )
+    return Situation(key, kind, text, measure, None if unclear else order[0], as_good, candidates, where, seeds)
 
 
 def _lead(axis: str, algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> Lead:
@@ -466,11 +459,6 @@ def _lead(axis: str, algorithms: Sequence[str], environments: Sequence[str], see
         probability_best=tuple(tuple(map(float, line)) for line in shares),
         environments=tuple(environments),
         n=seeds,
-        sentences=(
-            f"Up to 30 % of the budget {algorithms[-1]} leads; from there on {algorithms[0]} does."
-            if axis == "share"
-            else f"{algorithms[0]} leads after any number of seconds, but is never told apart from {algorithms[-1]}.",
-        ),
     )
 
 

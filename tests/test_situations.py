@@ -29,6 +29,7 @@ from bench.records import (
     SuiteAlgorithm,
     Trial,
 )
+from bench.report import sentences
 from bench.suite import read
 from tests.test_analysis_estimates import (
     UNIT,
@@ -187,7 +188,7 @@ def test_the_crossover_says_who_leads_where() -> None:
     assert early + late == pytest.approx(np.ones(5))
     assert early[:3].min() > 0.95
     assert late[3:].min() > 0.95
-    assert share.sentences == (
+    assert sentences.lead(share) == (
         "early leads from 20 % of the step budget to 60 % of the step budget: best in at least 95 % of draws.",
         "late leads from 80 % of the step budget to 100 % of the step budget: best in at least 95 % of draws.",
     )
@@ -197,9 +198,9 @@ def test_equal_curves_leave_the_lead_open() -> None:
     curves = {"a": [0.1, 0.2, 0.3, 0.4, 0.5], "b": [0.1, 0.2, 0.3, 0.4, 0.5]}
     found = with_curves(random_results({"a": 0.5, "b": 0.5}, 2, 10), curves, 0.01).analysed()
     for lead in found.leads:
-        assert len(lead.sentences) == 1
-        assert "open" in lead.sentences[0]
-        assert "between a and b" in lead.sentences[0]
+        (told,) = sentences.lead(lead)
+        assert "open" in told
+        assert "between a and b" in told
 
 
 def test_where_failures_are_expensive_the_reliable_one_is_chosen() -> None:

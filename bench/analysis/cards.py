@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.ledger import Entry
-from bench.analysis.words import joined, verdict_on, verdicts_of
 from bench.catalog import algorithms as known_algorithms
-from bench.records import Card, CellEstimate, Interval, Pair, Phrase, Reliability, Situation
+from bench.plain import joined
+from bench.records import Card, CellEstimate, Interval, Pair, Phrase, Reliability, Situation, verdict_on, verdicts_of
 
 _OFTEN = 0.25
 """Share of failing runs above which an algorithm is unreliable, below which it is reliable: by the whole interval."""

@@ -6,8 +6,7 @@ whoever has finished training holds its policy, and before its first evaluation 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,9 +23,6 @@ from bench.records import Floats, Lead
 
 Field = Mapping[str, Sequence[Cell]]
 Streams = Callable[..., np.random.Generator]
-SURE = 0.95
-"""Share of draws from which a lead is called sure."""
-_MOST_STRETCHES = 6
 
 
 def leads(field: Field, draws: Mapping[tuple[str, str], Floats], streams: Streams, points: int) -> tuple[Lead, ...]:
@@ -75,7 +71,6 @@ def _lead(
         probability_best=tuple(tuple(share[label] for share in shares) for label in field),
         environments=tuple(cell.environment for cell in cells),
         n=min(len(cell.runs) for found in field.values() for cell in found),
-        sentences=tuple(_sentences(axis, places, shares)),
     )
 
 
@@ -102,33 +97,3 @@ def _seconds(field: Field, points: int) -> Floats:
     if not first or min(first) <= 0 or min(first) >= max(last):
         return np.empty(0)
     return np.geomspace(min(first), max(last), points)
-
-
-def _sentences(axis: str, x: Sequence[float], shares: Sequence[Mapping[str, float]]) -> Iterator[str]:
-    """Yield who surely leads where, and between whom the lead is open."""
-    sure = [next((label for label, share in found.items() if share >= SURE), None) for found in shares]
-    starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(sure)) if a != b)]
-    if len(starts) > _MOST_STRETCHES:
-        yield f"The lead changes {len(starts) - 1} times: nobody leads for long."
-        return
-    for start, end in zip(starts, [*starts[1:], len(x)], strict=True):
-        where = _stretch(axis, x[start], x[end - 1])
-        leader = sure[start]
-        if leader is not None:
-            yield f"{leader} leads {where}: best in at least {100 * SURE:.0f} % of draws."
-        else:
-            yield f"The lead is open {where}, between {_rivals(shares[start:end])}."
-
-
-def _rivals(shares: Sequence[Mapping[str, float]]) -> str:
-    """Return those who are best in more than 1 - SURE of the draws somewhere."""
-    names = [label for label in shares[0] if max(found[label] for found in shares) > 1 - SURE]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _stretch(axis: str, start: float, end: float) -> str:
-    return f"at {_place(axis, start)}" if start == end else f"from {_place(axis, start)} to {_place(axis, end)}"
-
-
-def _place(axis: str, value: float) -> str:
-    return f"{100 * value:.0f} % of the step budget" if axis == "share" else f"{value:,.3g} CPU seconds"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from bench.analysis.compare import price_in_words
-from bench.analysis.words import joined, verdict_on, verdicts_of
-from bench.records import Aggregate, AnalysisPlan, Interval, Pair, Reliability, Situation
+from bench.plain import joined
+from bench.records import Aggregate, AnalysisPlan, Interval, Pair, Reliability, Situation, verdict_on, verdicts_of
 
 
 def recommendation(

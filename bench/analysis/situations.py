@@ -38,9 +38,19 @@ from bench.analysis.ranking import (
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.resampling import fewer, thinned
 from bench.analysis.scores import Cell, complete, enough
-from bench.analysis.words import Verdicts, joined, verdict_on, verdicts_of
 from bench.catalog import environments as known_environments
-from bench.records import AnalysisPlan, Candidate, Floats, Interval, Pair, Situation, Suite
+from bench.records import (
+    AnalysisPlan,
+    Candidate,
+    Floats,
+    Interval,
+    Pair,
+    Situation,
+    Suite,
+    Verdicts,
+    verdict_on,
+    verdicts_of,
+)
 
 Field = Mapping[str, Sequence[Cell]]
 Draws = Mapping[tuple[str, str], Floats]
@@ -236,7 +246,6 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
         candidates=candidates,
         environments=one.environments,
         n=n,
-        sentence=_sentence(one, choose or candidates[0].label, as_good, n, decided=decided),
     )
 
 
@@ -250,16 +259,6 @@ def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPla
     values = {label: _value(one, tasks, counts[label], plan) for label, tasks in one.race.items()}
     ranked = order({label: value.estimate or 0.0 for label, value in values.items()})
     return tuple(Candidate(label, values[label], best.get(label), regret.get(label)) for label in ranked)
-
-
-def _sentence(one: _Setting, leader: str, as_good: Sequence[str], n: int, *, decided: bool) -> str:
-    several = len(one.environments) > 1
-    rests = f"{n} runs on " + (f"each of {len(one.environments)} environments" if several else one.environments[0])
-    place = one.text[:1].upper() + one.text[1:]
-    if not decided:
-        return f"{place}: not enough evidence; {leader} leads ({rests})."
-    equal = f" or {joined(as_good, 'or')}, which cannot be told apart from it" if as_good else ""
-    return f"{place}: choose {leader}{equal} ({rests})."
 
 
 def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> Interval:

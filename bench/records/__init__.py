@@ -1,6 +1,7 @@
 """The frozen records that the rooms trade."""
 
 from bench.records.answers import (
+    SURE,
     Candidate,
     Card,
     ClaimVerdict,
@@ -57,6 +58,7 @@ from bench.records.trial import (
     Unreadable,
     digest,
 )
+from bench.records.verdicts import Verdicts, verdict_on, verdicts_of
 
 __all__ = [
     "FAILURE_KINDS",
@@ -66,6 +68,7 @@ __all__ = [
     "STALL_GAPS",
     "STALL_MINUTES",
     "STATISTICS",
+    "SURE",
     "VERDICTS",
     "Actor",
     "Aggregate",
@@ -116,6 +119,9 @@ __all__ = [
     "Trial",
     "TrialLine",
     "Unreadable",
+    "Verdicts",
     "Wrapper",
     "digest",
+    "verdict_on",
+    "verdicts_of",
 ]

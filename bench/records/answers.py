@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from bench.records.interval import Interval
 
+SURE = 0.95
+"""Share of draws from which a lead is called sure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -43,8 +46,6 @@ class Situation:
     """The environments that this rests on."""
     n: int
     """Trained runs per algorithm and environment; the smallest where they differ."""
-    sentence: str
-    """The answer in words, with what it rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,6 @@ class Lead:
     """Per label the share of bootstrap draws in which it leads at each x; sums to 1 over labels."""
     environments: tuple[str, ...]
     n: int
-    sentences: tuple[str, ...] = ()
-    """Where the lead changes hands, and whether the evidence supports it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from bench.plain import json_text, plain
 from bench.records import Estimates
-from bench.report import answers, order, page, published, tables
+from bench.report import answers, order, page, published, sentences, tables
 from bench.report.table import Table, latex_text, markdown_text, to_latex, to_markdown
 
 Escape = Callable[[str], str]
@@ -48,9 +48,9 @@ def _markdown(estimates: Estimates) -> str:
     parts += [_bullets(others, say, "- {}")] if others else []
     if estimates.warnings:
         parts += ["**Before you rely on this**", _bullets(estimates.warnings, say, "- {}")]
-    for heading, sentences, found in _chapters(estimates):
+    for heading, told, found in _chapters(estimates):
         parts.append(f"## {say(heading)}")
-        parts += [_bullets(sentences, say, "- {}")] if sentences else []
+        parts += [_bullets(told, say, "- {}")] if told else []
         parts += [to_markdown(table.as_file()).rstrip() for table in found]
     return "\n\n".join(parts) + "\n"
 
@@ -68,9 +68,9 @@ def _latex(estimates: Estimates) -> str:
     parts += _itemised(others, say)
     if estimates.warnings:
         parts += [r"\paragraph{Before you rely on this}", *_itemised(estimates.warnings, say)]
-    for heading, sentences, found in _chapters(estimates):
+    for heading, told, found in _chapters(estimates):
         parts.append(rf"\subsection*{{{say(heading)}}}")
-        parts += _itemised(sentences, say)
+        parts += _itemised(told, say)
         parts += [to_latex(table.as_file()).rstrip() for table in found]
     return "\n\n".join(parts) + "\n"
 
@@ -93,12 +93,12 @@ def _answer(estimates: Estimates) -> list[str]:
 def _chapters(estimates: Estimates) -> Iterator[tuple[str, Sequence[str], Sequence[Table]]]:
     """Yield heading, sentences and tables of each part that has something to show, in the page's order."""
     at = order.places(estimates)
-    sentences = [sentence for lead in estimates.leads for sentence in lead.sentences]
+    leading = [said for line in estimates.leads for said in sentences.lead(line)]
     parts: list[tuple[str, Sequence[str], list[Table]]] = [
         ("Which algorithm when", (), [answers.situations(estimates), answers.candidates(estimates)]),
         ("The algorithms, by what was measured", (), [answers.cards(estimates)]),
         ("Overall", (), [tables.overall(estimates), tables.pairwise(estimates)]),
-        ("Efficiency", sentences, [tables.efficiency(estimates)]),
+        ("Efficiency", leading, [tables.efficiency(estimates)]),
         ("Reliability", (page.reliance(estimates),), [answers.reliability(estimates), tables.failures(estimates)]),
         ("Cost", (), [tables.cost(estimates)]),
         ("Environments", (), [tables.environment(estimates, name, at) for name in at.environments]),
@@ -114,10 +114,10 @@ def _chapters(estimates: Estimates) -> Iterator[tuple[str, Sequence[str], Sequen
             yield heading, [plain(sentence) for sentence in said if sentence], kept
 
 
-def _bullets(sentences: Sequence[str], say: Escape, shape: str) -> str:
-    return "\n".join(shape.format(say(plain(sentence))) for sentence in sentences)
+def _bullets(told: Sequence[str], say: Escape, shape: str) -> str:
+    return "\n".join(shape.format(say(plain(sentence))) for sentence in told)
 
 
-def _itemised(sentences: Sequence[str], say: Escape) -> list[str]:
-    items = _bullets(sentences, say, r"\item {}")
-    return ["\\begin{itemize}\n" + items + "\n\\end{itemize}"] if sentences else []
+def _itemised(told: Sequence[str], say: Escape) -> list[str]:
+    items = _bullets(told, say, r"\item {}")
+    return ["\\begin{itemize}\n" + items + "\n\\end{itemize}"] if told else []

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from bench.plain import plain
 from bench.records import Estimates, SettingsLine
-from bench.report import answers, drawing, figures, html, order, palette, published, tables, words
+from bench.report import answers, drawing, figures, html, order, palette, published, sentences, tables, words
 from bench.report.table import Table
 
 VISIBLE_WARNINGS = 3
@@ -73,6 +73,8 @@ def render(
             estimates=estimates,
             plan=order.plan(estimates),
             words=words,
+            sentences=sentences,
+            leads=[sentences.lead(line) for line in estimates.leads],
             facts=facts(estimates),
             sureness=sureness(estimates),
             headline=headline(estimates.verdicts[0]) if estimates.verdicts else ("", ""),

@@ -20,8 +20,8 @@ from bench.analysis.compare import contest, verdicts
 from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, iqm_interval, resample_counts
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
-from bench.analysis.words import joined, verdict_on, verdicts_of
-from bench.records import Candidate, Floats, Pair
+from bench.plain import joined
+from bench.records import Candidate, Floats, Pair, verdict_on, verdicts_of
 from bench.which.evidence import LEVELS, Ground, Question, Race, nearness, race, scores, seconds_per_step
 from bench.which.records import Advice, Likeness, Option, Trust
 from bench.which.transfer import same

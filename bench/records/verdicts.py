@@ -1,19 +1,14 @@
-"""Names and verdicts in, what is said of them in a sentence out."""
+"""Compared pairs in, the verdict on one algorithm against another out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from bench.records import Pair
+from bench.records.estimates import Pair
 
 Verdicts = Mapping[tuple[str, str], str]
 """(a, b) -> verdict on a; each pair stands there one way round."""
 _TURNED = {"better": "worse", "worse": "better"}
-
-
-def joined(names: Sequence[str], word: str = "and") -> str:
-    """Return `a`, `a and b` or `a, b and c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def verdicts_of(pairs: Iterable[Pair]) -> Verdicts:
