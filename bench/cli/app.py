@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from bench.cli.codes import INTERRUPTED
 from bench.cli.commands import COMMANDS
-from bench.cli.entry import INTERRUPTED
 from bench.console import complain, forgive_encodings
 from bench.errors import BenchError, HindranceError, SuiteError, WriteError, hindrance
 

@@ -11,13 +11,14 @@ import signal
 import sys
 from contextlib import suppress
 
+from bench.cli.codes import INTERRUPTED
+
 TYPE_CHECKING = False  # `typing` takes longer to import than everything here
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-INTERRUPTED = 130
 AGAIN_SECONDS = 1.0
 """Until an interrupt is raised again: a library in the midst of its import, or C code, may swallow it."""
 

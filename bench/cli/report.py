@@ -11,7 +11,7 @@ from bench.cli.asking import found
 from bench.cli.options import ResultsOption, results_at_hand
 from bench.console import say, say_document
 from bench.files import publish
-from bench.pipeline import RESULTS, Experiment, open_experiment
+from bench.pipeline import RESULTS, open_experiment
 
 
 def report(
@@ -38,25 +38,23 @@ def report(
     results: ResultsOption = RESULTS,
 ) -> None:
     """Analyse what there is, finished or not, and write the report."""
-    from bench.pipeline.results import report_document, write_report  # noqa: PLC0415 - seconds of seaborn: not for help
+    from bench.pipeline import results as made  # noqa: PLC0415 - seconds of seaborn: not for help
 
     for path in paths:
         experiment = open_experiment(found(path, results, reading=True), results=results)
         if kind != "html":
-            text = report_document(experiment, kind, intervals)
-            _say_document(text, _document_file(to, experiment, kind, len(paths)))
+            text = made.report_document(experiment, kind, intervals)
+            _say_document(text, _document_file(to, f"{experiment.suite.name}.{made.DOCUMENTS[kind]}", len(paths)))
             continue
         folder = to / experiment.suite.name if to and len(paths) > 1 else to
-        say(str(write_report(experiment, folder, intervals)), whole=True)
+        say(str(made.write_report(experiment, folder, intervals)), whole=True)
 
 
-def _document_file(to: Path | None, experiment: Experiment, kind: str, reports: int) -> Path | None:
+def _document_file(to: Path | None, name: str, reports: int) -> Path | None:
     """Return where a report that is one document goes; None: to standard output."""
-    from bench.pipeline.results import DOCUMENTS  # noqa: PLC0415 - see report
-
     if to is None or (reports == 1 and not to.is_dir()):
         return to
-    return to / f"{experiment.suite.name}.{DOCUMENTS[kind]}"
+    return to / name
 
 
 def _say_document(text: str, file: Path | None) -> None:

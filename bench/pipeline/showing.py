@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from bench.catalog import did_you_mean
 from bench.environments.watched import Watched
@@ -193,8 +194,6 @@ def _mp4(path: Path, fps: float) -> Generator[None, Frame, None]:
 
 def _gif(path: Path, fps: float) -> Generator[None, Frame, None]:
     """Write frames as an animation that repeats for ever."""
-    from PIL import Image  # noqa: PLC0415 - only here
-
     pictures: list[Image.Image] = []
     try:
         while True:

@@ -22,6 +22,7 @@ from shutil import rmtree
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import HindranceError, StoreError, hindering
 from bench.files import replace, sweep, write_into
@@ -131,8 +132,6 @@ class Store:
 
     def inspected(self) -> list[tuple[Task, Traits]]:
         """Return what was found when tasks were looked at; nothing where that was not kept, or cannot be read."""
-        from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only where there is something to check
-
         try:
             data = load(self.root / INSPECTED)
             return [

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
+import psutil
+
 from bench.errors import BusyError
 from bench.store.loading import load
 
@@ -65,8 +67,6 @@ def live(folder: Path) -> bool:
 
 
 def _owner() -> str:
-    import psutil  # noqa: PLC0415 - hardly any file system needs it
-
     return json.dumps(
         {"machine": _machine(), "process": os.getpid(), "started": psutil.Process().create_time(), "at": time.time_ns()}
     )
@@ -80,8 +80,6 @@ def _machine() -> str:
 
 
 def _runs(process: int, started: float) -> bool:
-    import psutil  # noqa: PLC0415 - see _owner
-
     try:
         found = psutil.Process(process)
         return abs(found.create_time() - started) < _SAME_START_SECONDS and found.status() != psutil.STATUS_ZOMBIE
