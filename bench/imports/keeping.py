@@ -109,7 +109,11 @@ def import_source(
     day = (today or date.today()).isoformat()  # noqa: DTZ011 - the day of whoever imports
     prepared, refused = outcomes(finding.runs, existing, hints, day, " (imported)" if own else "")
     reasons = [stored.doubts(one.outcome) if one.new else "" for one in prepared]
-    refused += [Refusal(one.run.place, reason) for one, reason in zip(prepared, reasons, strict=True) if reason]
+    refused += [
+        Refusal(one.run.place, f"its record could not be read again: {reason}")
+        for one, reason in zip(prepared, reasons, strict=True)
+        if reason
+    ]
     prepared = [one for one, reason in zip(prepared, reasons, strict=True) if not reason]
     if hints.label in {one.trial.label for one in existing if not one.trial.origin}:
         raise BenchError(f"--label {hints.label!r} is what own trials of {store.root} are called; choose another")
