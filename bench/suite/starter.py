@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from shlex import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from bench.records import EvaluationPlan
-from bench.suite.draft import plain
+from bench.suite.draft import templates, yaml
 
 
 def starter(name: str, file: str, algorithms: Sequence[str], scored: Mapping[str, bool], steps: int) -> str:
@@ -21,17 +19,18 @@ def starter(name: str, file: str, algorithms: Sequence[str], scored: Mapping[str
         scored: environment -> whether its reference returns are known.
         steps: budget of each run.
     """
-    jinja = Environment(  # noqa: S701 - YAML, not HTML: every name is quoted where it must be
-        loader=PackageLoader("bench.suite"), undefined=StrictUndefined, keep_trailing_newline=True
-    )
     listed, named = ", ".join(algorithms), ", ".join(scored)
-    return jinja.get_template("suite.yaml.j2").render(
-        name=name,
-        quoted_name=plain(name),
-        file=quote(file),
-        title=plain(f"{listed} on {named}"),
-        question=plain(f"Which algorithm should I use for {named}?"),
-        algorithms=algorithms,
-        environments=[{"id": plain(id_), "scored": known, "steps": f"{steps:_}"} for id_, known in scored.items()],
-        points=min(EvaluationPlan().points, steps),
+    return (
+        templates()
+        .get_template("suite.yaml.j2")
+        .render(
+            name=name,
+            quoted_name=yaml(name),
+            file=quote(file),
+            title=yaml(f"{listed} on {named}"),
+            question=yaml(f"Which algorithm should I use for {named}?"),
+            algorithms=algorithms,
+            environments=[{"id": yaml(id_), "scored": known, "steps": f"{steps:_}"} for id_, known in scored.items()],
+            points=min(EvaluationPlan().points, steps),
+        )
     )
