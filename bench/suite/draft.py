@@ -104,8 +104,10 @@ def _command(paragraph: str) -> bool:
 def yaml(value: object) -> str:
     """Return a value on one line, as YAML reads it back."""
     emitter = YAML(typ="safe", pure=True)
-    emitter.default_flow_style = True  # type: ignore[assignment] - as its documentation has it
-    emitter.width, emitter.sort_base_mapping_type_on_output = 2**31, False
+    emitter.width = 2**31
+    # Its annotations know only what these are before anyone sets them.
+    emitter.default_flow_style = True  # type: ignore[assignment]
+    emitter.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     stream = StringIO()
     # Within a list, so that a word is quoted where a comma would end it.
     emitter.dump([value], stream)
