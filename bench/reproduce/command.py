@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,17 +10,13 @@ from typing import Annotated
 import typer
 
 from bench import published
-from bench.console import Terminal, duration, grid, note, say, say_grid, say_hindrances, say_json, say_table
+from bench.console import Terminal, duration, note, say, say_json, say_table
 from bench.limits import MOST_SEEDS, MOST_WORKERS
-from bench.pipeline import RunOptions, Summary, default_workers, lock_note, unread
+from bench.pipeline import RunOptions, default_workers, lock_note, unread
 from bench.progress import display as displays
 from bench.progress.tally import Tally
-from bench.records import Interval, PublishedVerdict, Record
-from bench.report.published import judged, weak
-from bench.report.table import Cell
-from bench.reproduce.records import Leaning
+from bench.records import Record
 from bench.reproduce.reproduction import CellPlan, Reproduction, open_table, rerun
-from bench.reproduce.sentences import headline, leaning
 from bench.runner.jobs import Job
 
 
@@ -67,7 +62,7 @@ def reproduce(
     One published run: is it a plausible further draw from our runs? Several: the difference of means with its interval,
     and whether it is within the margin. Run it again to go on; trials of other suites count where they are the same.
     """
-    from bench.reproduce import judging  # noqa: PLC0415 - seconds of scipy and seaborn: not for help
+    from bench.reproduce import judging, telling  # noqa: PLC0415 - seconds of scipy and seaborn: not for help
 
     opened = open_table(table, only=only or (), seeds=seeds, results=results)
     for sentence in unread(opened.experiment):
@@ -92,7 +87,7 @@ def reproduce(
         for line, one in zip(lines, whole.cells, strict=True)
         if (one.cell.algorithm, one.cell.environment) in asked
     ]
-    _say(whole, told, together if len(told) == len(lines) else None, page, summary, as_json=as_json)
+    telling.say_verdicts(whole, told, together if len(told) == len(lines) else None, page, summary, as_json=as_json)
     raise typer.Exit(summary.exit_code if summary is not None else 0)
 
 
@@ -142,52 +137,3 @@ def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:
         f"to run: {opened.missing} trials, {duration(seconds)} of one core, about {duration(seconds / workers)} on "
         f"{workers} workers (reckon with a factor of 2)"
     )
-
-
-def _say(
-    opened: Reproduction,
-    lines: Sequence[PublishedVerdict],
-    together: Leaning | None,
-    page: Path,
-    summary: Summary | None,
-    *,
-    as_json: bool,
-) -> None:
-    if as_json:
-        say_json(
-            {
-                "table": opened.table.name,
-                "headline": headline(lines),
-                "together": together and asdict(together),
-                "numbers": [asdict(line) for line in lines],
-                "summary": summary and asdict(summary),
-                "report": str(page),
-            }
-        )
-        return
-    say(opened.table.title, "bold")
-    content = judged(lines)
-    last = "Rank" if any(line.rank is not None for line in lines) else "n"
-    wanted = ("Algorithm", "Environment", "Verdict", "Published", "Our mean", last)
-    places = [place for place, column in enumerate(content.columns) if column.name in wanted]
-    columns = [content.columns[place] for place in places]
-    table = grid([column.name for column in columns], right=[column.name for column in columns if column.numeric])
-    for row in content.rows:
-        # The interval stands on the page: here it would not fit beside the rest.
-        cells = (row[place] for place in places)
-        table.add_row(
-            *(Cell(cell.value.estimate).shown() if isinstance(cell.value, Interval) else cell.shown() for cell in cells)
-        )
-    if content.rows:
-        say_grid(table)
-    for told in filter(None, (headline(lines), weak(lines), leaning(together))):
-        say(told)
-    for root, count in opened.borrowed.items():
-        say(f"{count} trials of {root} are the very same and count here")
-    if summary is not None and summary.failed:
-        say(f"{summary.failed} trials failed; --retry-failed tries them again", "red")
-    if summary is not None and summary.hindered:
-        say_hindrances(summary.hindered, summary.hindrances)
-    if summary is not None and summary.interrupted:
-        say("interrupted; everything finished is kept, the same command goes on from here")
-    say(f"report: {page}", whole=True)
