@@ -106,7 +106,7 @@ def yaml(value: object) -> str:
     emitter = YAML(typ="safe", pure=True)
     emitter.width = 2**31
     # Its annotations know only what these are before anyone sets them.
-    emitter.default_flow_style = True  # type: ignore[assignment]
+    emitter.default_flow_style = True
     emitter.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     stream = StringIO()
     # Within a list, so that a word is quoted where a comma would end it.
