@@ -222,7 +222,7 @@ def test_values_as_rl_zoo_writes_them_pass(name: str, value: Any, read: Any) -> 
     ],
 )
 def test_values_that_cannot_be_meant_are_refused(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=r"wants|schedule|has no setting|literal|malformed"):
+    with pytest.raises(ValueError, match=r"must be|wants|schedule|has no setting|literal|malformed"):
         checked("ppo", name, value)
 
 

@@ -87,7 +87,7 @@ def test_names_that_readers_cannot_tell_apart_are_taken() -> None:
 
 def test_so_many_environments_side_by_side_fit_no_process() -> None:
     [told] = complaints(HEAD.replace("[random]", "[{name: ppo, hyperparameters: {n_envs: 1000000}}]"))
-    assert told.endswith("hyperparameters.n_envs: wants a whole number of at most 1,000, not 1000000")
+    assert told.endswith("hyperparameters.n_envs: must be at most 1,000, not 1000000")
 
 
 def test_what_a_suite_asks_for_together_must_fit() -> None:

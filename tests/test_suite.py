@@ -153,7 +153,7 @@ limits: {memory_gb: 0}
             "remove one of them, or set `skip_incompatible: true`"
         ),
         "x.yaml:10: algorithms.4.hyperparameters.gama: a2c has no hyperparameter 'gama'; did you mean 'gamma'?",
-        "x.yaml:10: algorithms.4.hyperparameters.n_envs: wants a whole number of at least 1, not 0",
+        "x.yaml:10: algorithms.4.hyperparameters.n_envs: must be at least 1, not 0",
         (
             "x.yaml:10: algorithms.4.hyperparameters.learning_rate: "
             "wants a number or a schedule like 'lin_0.001', not 'lon_3'"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.catalog import SETTINGS, algorithms
+from bench.hyperparameters.fields import one_of, shown, whole
 from bench.limits import MOST_STEPS, is_finite, is_number
 
 
@@ -94,27 +95,16 @@ def _holds(value: Any) -> bool:
     return is_finite(value) or (is_number(value) and value in {math.inf, -math.inf})
 
 
-def _whole(lowest: int, highest: int = MOST_STEPS) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if not is_finite(value) or value != int(value) or value < lowest:
-            raise ValueError(f"wants a whole number of at least {lowest}, not {value!r}")
-        if value > highest:
-            raise ValueError(f"wants a whole number of at most {highest:,}, not {value!r}")
-        return int(value)
-
-    return check
-
-
 def _gradient_steps(value: Any) -> int:
     if value == 0:
         raise ValueError("wants a whole number of at least 1, or -1 for as many as steps were collected; not 0")
-    return _whole(-1)(value)
+    return whole(-1, MOST_STEPS)(value)
 
 
 def _between(low: float, high: float) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if not _holds(value) or not low <= value <= high:
-            raise ValueError(f"wants a number from {low:g} to {high:g}, not {value!r}")
+            raise ValueError(f"wants a number from {low:g} to {high:g}, not {shown(value)}")
         return value
 
     return check
@@ -124,7 +114,7 @@ def _positive_or_schedule(value: Any) -> Any:
     if isinstance(value, str):
         schedule(value)
     elif not _holds(value) or value <= 0:
-        raise ValueError(f"wants a number above 0 or a schedule like 'lin_0.001', not {value!r}")
+        raise ValueError(f"wants a number above 0 or a schedule like 'lin_0.001', not {shown(value)}")
     return value
 
 
@@ -148,19 +138,19 @@ def _entropy(value: Any) -> Any:
         if fits:
             return value
     if not _holds(value) or not 0 <= value < math.inf:
-        raise ValueError(f"wants a number of at least 0, or 'auto' where the algorithm tunes it; not {value!r}")
+        raise ValueError(f"wants a number of at least 0, or 'auto' where the algorithm tunes it; not {shown(value)}")
     return value
 
 
 def _train_freq(value: Any) -> Any:
     if isinstance(value, list) and len(value) == 2 and value[1] in ("step", "episode"):  # noqa: PLR2004 - a pair
-        return [_whole(1)(value[0]), value[1]]
-    return _whole(1)(value)
+        return [whole(1, MOST_STEPS)(value[0]), value[1]]
+    return whole(1, MOST_STEPS)(value)
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"wants true or false, not {value!r}")  # noqa: TRY004 - one kind of error for every bad value
+        raise ValueError(f"wants true or false, not {shown(value)}")  # noqa: TRY004 - one kind of error for every bad value
     return value
 
 
@@ -170,7 +160,7 @@ def _normalize(value: Any) -> Any:
     given = literal(value) if isinstance(value, str) else value
     if not isinstance(given, Mapping):
         wanted = "true, false or a mapping like {norm_obs: true, norm_reward: false}"
-        raise ValueError(f"wants {wanted}, not {value!r}")  # noqa: TRY004 - as above
+        raise ValueError(f"wants {wanted}, not {shown(value)}")  # noqa: TRY004 - as above
     known = {"norm_obs", "norm_reward", "clip_obs", "clip_reward", "gamma", "epsilon", "norm_obs_keys"}
     for key in given:
         if key not in known:
@@ -178,31 +168,22 @@ def _normalize(value: Any) -> Any:
     return value
 
 
-def _one_of(*words: str) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if value not in words:
-            raise ValueError(f"wants {' or '.join(words)}, not {value!r}")
-        return str(value)
-
-    return check
-
-
 def _positive(value: Any) -> Any:
     if not _holds(value) or not 0 < value < math.inf:
-        raise ValueError(f"wants a number above 0, not {value!r}")
+        raise ValueError(f"wants a number above 0, not {shown(value)}")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"wants a name, not {value!r}")
+        raise ValueError(f"wants a name, not {shown(value)}")
     return value
 
 
 def _policy_kwargs(value: Any) -> Any:
     given = literal(value) if isinstance(value, str) else value
     if given is not None and not isinstance(given, Mapping):
-        raise ValueError(f"wants a mapping or a text like 'dict(net_arch=[64, 64])', not {value!r}")
+        raise ValueError(f"wants a mapping or a text like 'dict(net_arch=[64, 64])', not {shown(value)}")
     return value
 
 
@@ -210,7 +191,7 @@ def _replay_buffer_kwargs(value: Any) -> Any:
     if value is None:
         return value
     if not isinstance(value, Mapping) or not set(value) <= _BUFFER_FLAGS:
-        raise ValueError(f"wants a mapping with {' or '.join(sorted(_BUFFER_FLAGS))}, not {value!r}")
+        raise ValueError(f"wants a mapping with {' or '.join(sorted(_BUFFER_FLAGS))}, not {shown(value)}")
     return {name: _flag(flag) for name, flag in value.items()}
 
 
@@ -225,12 +206,12 @@ def _env_wrapper(value: Any) -> Any:
 _BUFFER_FLAGS = {"handle_timeout_termination"}
 """What stable-baselines3's replay buffer takes beyond arguments of its own in the algorithm's constructor."""
 CHECKS: Mapping[str, Callable[[Any], Any]] = {
-    "count": _whole(1),
-    "optional count": _optional(_whole(1)),
-    "count or none": _whole(0),
-    "count or -1": _whole(-1),
+    "count": whole(1, MOST_STEPS),
+    "optional count": _optional(whole(1, MOST_STEPS)),
+    "count or none": whole(0, MOST_STEPS),
+    "count or -1": whole(-1, MOST_STEPS),
     # Environments and frames that one process holds at the same time.
-    "copies": _whole(1, 1_000),
+    "copies": whole(1, 1_000),
     "gradient steps": _gradient_steps,
     "frequency": _train_freq,
     "share": _between(0, 1),
@@ -243,9 +224,9 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "optional schedule": _optional(_positive_or_schedule),
     "entropy": _entropy,
     "name": _text,
-    "noise": _one_of("normal", "ornstein-uhlenbeck"),
-    "none, mean or value": _one_of("none", "mean", "value"),
-    "none or mean": _one_of("none", "mean"),
+    "noise": one_of("normal", "ornstein-uhlenbeck"),
+    "none, mean or value": one_of("none", "mean", "value"),
+    "none or mean": one_of("none", "mean"),
     "normalisation": _normalize,
     "policy keywords": _policy_kwargs,
     "buffer keywords": _replay_buffer_kwargs,

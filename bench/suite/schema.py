@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from bench import records
 from bench.catalog import did_you_mean
+from bench.hyperparameters.fields import one_of, shown, whole
 from bench.hyperparameters.values import checked
 from bench.limits import (
     LARGEST,
@@ -37,24 +38,6 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt
 """Names that Windows keeps for devices, whatever their ending."""
 
 T = TypeVar("T")
-SHORT_LIST = 3
-SHOWN = 80
-"""Letters or values of something long that a message may need."""
-
-
-def whole(lowest: int, highest: int) -> BeforeValidator:
-    """Take a whole number from `lowest` to `highest`; `1e5` is one."""
-
-    def check(value: Any) -> int:
-        if not is_finite(value) or value != int(value):
-            raise ValueError(f"wants a whole number, not {shown(value)}")
-        if value < lowest:
-            raise ValueError(f"must be at least {lowest}, not {shown(value)}")
-        if value > highest:
-            raise ValueError(f"must be at most {highest:,}, not {shown(value)}")
-        return int(value)
-
-    return BeforeValidator(check)
 
 
 def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = False) -> BeforeValidator:
@@ -87,27 +70,6 @@ def measure(value: Any) -> float:
     if abs(value) > LARGEST:
         raise ValueError(f"must be from {-LARGEST:g} to {LARGEST:g}, not {shown(value)}")
     return float(value)
-
-
-def one_of(*words: str) -> BeforeValidator:
-    """Take one of the words."""
-
-    def check(value: Any) -> str:
-        if value not in words:
-            hint = did_you_mean(value, words) if isinstance(value, str) else ""
-            known = " or ".join(words) if len(words) <= SHORT_LIST else f"one of {', '.join(words)}"
-            raise ValueError(f"wants {known}, not {shown(value)}" + (f"; {hint}" if hint else ""))
-        return str(value)
-
-    return BeforeValidator(check)
-
-
-def shown(value: Any) -> str:
-    """Return the value for a message, shortened."""
-    # The beginning alone: thousands of values take their time to be written out.
-    value = value[:SHOWN] if isinstance(value, str | list) else value
-    text = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - half a line
 
 
 def _seeds(value: Any) -> tuple[int, ...]:
@@ -238,7 +200,7 @@ class Reference(_Strict):
 class Environment(_Strict):
     """One value of `environments`."""
 
-    steps: Annotated[int, whole(1, MOST_STEPS)]
+    steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))]
     kwargs: dict[str, Any] = {}
     reference: Reference | None = None
 
@@ -246,23 +208,23 @@ class Environment(_Strict):
 class Evaluation(_Strict):
     """How policies are evaluated."""
 
-    points: Annotated[int, whole(1, MOST_POINTS)] = 20
-    episodes: Annotated[int, whole(1, MOST_EPISODES)] = 10
-    final_episodes: Annotated[int, whole(1, MOST_EPISODES)] = 100
+    points: Annotated[int, BeforeValidator(whole(1, MOST_POINTS))] = 20
+    episodes: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] = 10
+    final_episodes: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] = 100
     deterministic: bool = True
-    environments: Annotated[int, whole(1, MOST_EPISODES)] | None = None
-    max_episode_steps: Annotated[int, whole(1, MOST_STEPS)] | None = None
+    environments: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] | None = None
+    max_episode_steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))] | None = None
 
 
 class Analysis(_Strict):
     """The analysis, declared before the data is seen."""
 
-    metric: Annotated[str, one_of("final", "auc")] = "final"
+    metric: Annotated[str, BeforeValidator(one_of("final", "auc"))] = "final"
     threshold: Annotated[float, real(0, 1, or_equal=True)] = 0.9
     margin: Annotated[float, real(0, 1)] = 0.05
-    failures: Annotated[str, one_of("random", "drop")] = "random"
+    failures: Annotated[str, BeforeValidator(one_of("random", "drop"))] = "random"
     confidence: Annotated[float, real(0.5, 0.9999, or_equal=True)] = 0.95
-    resamples: Annotated[int, whole(100, MOST_RESAMPLES)] = 5000
+    resamples: Annotated[int, BeforeValidator(whole(100, MOST_RESAMPLES))] = 5000
 
 
 class Claim(_Strict):
@@ -271,11 +233,11 @@ class Claim(_Strict):
     claim: Annotated[str, BeforeValidator(_sentence)]
     left: str
     right: Annotated[str | float, BeforeValidator(_label_or_number)] | None = None
-    quantity: Annotated[str, one_of(*records.QUANTITIES)]
-    direction: Annotated[str, one_of("greater", "less", "equivalent")] = "greater"
+    quantity: Annotated[str, BeforeValidator(one_of(*records.QUANTITIES))]
+    direction: Annotated[str, BeforeValidator(one_of("greater", "less", "equivalent"))] = "greater"
     margin: Annotated[float, BeforeValidator(not_negative)] = 0.0
     environments: Annotated[list[str], _nonempty("environment")] = []
-    steps: Annotated[int, whole(1, MOST_STEPS)] | None = None
+    steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))] | None = None
     seconds: Annotated[float, real(0, LARGEST)] | None = None
     source: Text = ""
 
