@@ -482,11 +482,14 @@ def _series(lines: Iterable[Series]) -> pd.DataFrame:
 
 
 def _single_runs(curves: Sequence[CurveEstimate]) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame({"label": curve.label, "run": run, "x": np.array(curve.x, float), "y": np.array(values, float)})
-        for curve in curves
-        for run, values in enumerate(curve.runs)
-    ]
+    parts = []
+    for curve in curves:
+        values, x = np.array(curve.runs, float), np.array(curve.x, float)
+        if values.size:
+            run = np.repeat(np.arange(len(values)), len(x))
+            parts.append(
+                pd.DataFrame({"label": curve.label, "run": run, "x": np.tile(x, len(values)), "y": values.ravel()})
+            )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["label", "run", "x", "y"])
 
 
