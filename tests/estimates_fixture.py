@@ -76,7 +76,6 @@ def synthetic(
         done=count["done"],
         failed=count["failed"],
         warnings=_warnings(seeds, failed, missing, environments),
-        verdicts=_verdicts(algorithms, seeds),
         labels=tuple(algorithms),
         references=tuple(_reference(name, known=references) for name in environments),
         aggregates=tuple(_aggregate(label, environments, seeds, rng) for label in algorithms) if references else (),
@@ -284,11 +283,6 @@ def _pair(a: str, b: str, environments: Sequence[str], seeds: int, rng: np.rando
     p = float(np.exp(-30 * abs(gap) - rng.uniform(0, 1)))
     few = seeds < 4
     verdict = "undecided" if few or p > 0.01 else "better" if gap > 0 else "worse"
-    sentence = {
-        "undecided": f"{a} and {b} cannot be told apart yet; about {3 * seeds + 4} more seeds.",
-        "better": f"{a} scores higher than {b}.",
-        "worse": f"{a} scores lower than {b}.",
-    }[verdict]
     probability = Interval(centre, max(0.0, centre - 0.11), min(1.0, centre + 0.11), seeds)
     return Pair(
         a,
@@ -300,10 +294,11 @@ def _pair(a: str, b: str, environments: Sequence[str], seeds: int, rng: np.rando
         None if few else p,
         None if few else min(1.0, 6 * p),
         verdict,
-        sentence,
         0.1 if few else 1e-5,
         more_runs=3 * seeds + 4 if verdict == "undecided" else None,
         more_hours=0.23 * (3 * seeds + 4) if verdict == "undecided" else None,
+        runs=(seeds, seeds),
+        family=6,
     )
 
 
@@ -371,18 +366,6 @@ def _warnings(seeds: int, failed: int, missing: int, environments: Sequence[str]
         lines.append("CartPole-v1 is saturated: every algorithm solves it, so it does not decide.")
     lines.append("DQN lacks environments that others have: its aggregate row is not comparable with theirs.")
     return tuple(lines)
-
-
-def _verdicts(algorithms: Sequence[str], seeds: int) -> tuple[str, ...]:
-    if len(algorithms) < 3:
-        return (f"{algorithms[0]} is the only contender: there is nothing to compare it with.",) if algorithms else ()
-    if seeds < 4:
-        return ("No verdict: with fewer than four seeds no interval is honest.",)
-    return (
-        f"{algorithms[2]} scores highest: IQM 0.93 [0.90, 0.96], above 3 of 4 others (5 % level, corrected).",
-        f"{algorithms[2]} and {algorithms[-1]} cannot be told apart yet: about 14 more seeds would decide.",
-        "The order holds in 23 of 26 stress tests (one environment or one seed left out, other metrics).",
-    )
 
 
 def _answers(algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> dict[str, Any]:

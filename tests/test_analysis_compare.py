@@ -24,6 +24,7 @@ from bench.analysis.compare import (
 )
 from bench.analysis.interval import resample_counts
 from bench.records import AnalysisPlan, Floats, Pair
+from bench.report import sentences
 
 PLAN = AnalysisPlan(resamples=400)
 
@@ -231,14 +232,14 @@ def test_three_runs_on_one_environment_say_that_no_claim_is_possible() -> None:
     found = compared(arrays([7, 8, 9]), arrays([1, 2, 3]))
     assert found.verdict == "undecided"
     assert found.probability.low is None
-    assert "cannot give a p-value below 0.1" in found.sentence
+    assert "cannot give a p-value below 0.1" in sentences.pair(found, AnalysisPlan())
 
 
 def test_sentence_gives_effect_interval_and_runs_before_the_verdict() -> None:
     rng = np.random.default_rng(0)
     found = compared([rng.normal(0.9, 0.05, 10)] * 2, [rng.normal(0.3, 0.05, 12)] * 2)
     order = ["probability 1.00", "95 % interval", "10 against 12 runs", "interquartile means", "A is better", "p = "]
-    places = [found.sentence.index(part) for part in order]
+    places = [sentences.pair(found, AnalysisPlan()).index(part) for part in order]
     assert places == sorted(places)
 
 
@@ -285,8 +286,8 @@ def test_the_price_has_hours_where_the_time_of_a_run_is_known() -> None:
     found = compared([base + 0.25], [base])
     assert found.more_runs is not None
     assert found.more_hours == pytest.approx(found.more_runs / 10)
-    assert f"about {found.more_runs} more seeds per environment, " in found.sentence
-    assert "cannot tell yet" in found.sentence
+    assert f"about {found.more_runs} more seeds per environment, " in sentences.pair(found, AnalysisPlan())
+    assert "cannot tell yet" in sentences.pair(found, AnalysisPlan())
 
 
 def test_many_runs_are_judged_by_the_wilson_p_alone_which_is_the_larger() -> None:

@@ -32,6 +32,7 @@ from bench.records import (
     SuiteEnvironment,
     Trial,
 )
+from bench.report.recommendation import recommendation
 
 POINTS, BUDGET = 5, 1000
 UNIT = Reference(0.0, 1.0, "made up")
@@ -176,7 +177,7 @@ def test_no_estimate_is_ever_not_a_number() -> None:
     for case in cases:
         estimates = case.analysed()
         assert np.isfinite(numbers(estimates)).all()
-        assert estimates.verdicts
+        assert recommendation(estimates).claim
 
 
 def test_reordering_outcomes_and_plan_changes_nothing() -> None:
@@ -425,7 +426,7 @@ def test_the_answer_without_references_names_whom_ranks_choose_or_leave_open() -
 
     def answer(**runs: list[float]) -> tuple[str, ...]:
         case = results_of({(label, "env"): values for label, values in runs.items()})
-        return replace(case, references={}).analysed().verdicts
+        return recommendation(replace(case, references={}).analysed()).lines
 
     told = "Ranked by return on this environment, choose sac: it is better than ppo and dqn (corrected over 3 pairs)."
     unit = "By how much cannot be told: no environment has reference returns to score by."
@@ -454,7 +455,7 @@ def test_an_algorithm_without_all_environments_is_not_ranked() -> None:
     assert estimates.aggregates[-1].label == "sac"
     assert pair_of(estimates, "ppo", "sac").environments == 1
     assert warned(estimates, "not comparable with the others, for want of runs on some environments: sac (1)")
-    assert estimates.verdicts[0].startswith("Within 1,000 steps choose ppo")
+    assert recommendation(estimates).lines[0].startswith("Within 1,000 steps choose ppo")
 
 
 def test_results_on_an_environment_outside_the_suite_are_shown_alone() -> None:
@@ -497,24 +498,26 @@ def test_saturated_environments_are_flagged_whatever_the_random_policy_does() ->
 def test_the_random_policy_is_shown_and_never_recommended() -> None:
     estimates = random_results({"ppo": 0.0, "random": 0.9}, 1, 10).analysed()
     assert {line.label for line in estimates.aggregates} == {"ppo", "random"}
-    assert not any(verdict.startswith("Best: random") for verdict in estimates.verdicts)
+    assert not any(verdict.startswith("Best: random") for verdict in recommendation(estimates).lines)
     beaten = random_results({"ppo": 0.9, "dqn": 0.0, "random": 0.0}, 1, 10).analysed()
-    assert any("Not shown to be better than random" in verdict and "dqn" in verdict for verdict in beaten.verdicts)
+    assert any(
+        "Not shown to be better than random" in verdict and "dqn" in verdict for verdict in recommendation(beaten).lines
+    )
 
 
 def test_a_clear_winner_is_named_with_whom_to_avoid() -> None:
     estimates = random_results({"ppo": 0.9, "dqn": 0.3}, 2, 10).analysed()
-    assert estimates.verdicts[0].startswith("Within 1,000 steps choose ppo")
-    assert "10 runs on each of 2 environments" in estimates.verdicts[1]
-    assert "Avoid dqn: 20 of 20 runs end below half of the target; ppo is better." in estimates.verdicts
+    assert recommendation(estimates).lines[0].startswith("Within 1,000 steps choose ppo")
+    assert "10 runs on each of 2 environments" in recommendation(estimates).lines[1]
+    assert "Avoid dqn: 20 of 20 runs end below half of the target; ppo is better." in recommendation(estimates).lines
     # Two environments, ten seeds, the other metric, the mean, extremes, ranks.
     assert (estimates.conclusions[0].holds, estimates.conclusions[0].of) == (16, 16)
 
 
 def test_equal_algorithms_give_not_enough_evidence() -> None:
     estimates = random_results({"ppo": 0.5, "dqn": 0.5}, 1, 5).analysed()
-    assert estimates.verdicts[0].startswith("Not enough evidence")
-    assert any("cannot be told apart" in verdict for verdict in estimates.verdicts)
+    assert recommendation(estimates).lines[0].startswith("Not enough evidence")
+    assert any("cannot be told apart" in verdict for verdict in recommendation(estimates).lines)
 
 
 def test_shares_of_being_best_add_up_to_one() -> None:

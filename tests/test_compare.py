@@ -17,7 +17,8 @@ from bench.compare.comparing import compare
 from bench.compare.records import Comparison, ComparisonRow
 from bench.errors import BenchError
 from bench.pipeline import open_experiment
-from bench.records import Curve, Failure, Final, Record, Trial
+from bench.records import AnalysisPlan, Curve, Failure, Final, Record, Trial
+from bench.report import sentences
 from bench.store import Store, keep
 
 SUITE = """
@@ -216,7 +217,8 @@ def test_two_sets_of_results_are_compared_cell_by_cell_with_what_differs(tmp_pat
     assert any(said.startswith("version of numpy: ") and said.endswith("against 99") for said in found.differences)
     assert "workers: 2 against 1" in found.differences
     assert "q_learning on bench/Corridor-v0, gamma: 0.99 against 0.9" in found.differences
-    assert row(found, None, "q_learning").pair.sentence.startswith(f"A run of q_learning of {before} scores above")
+    told = sentences.pair(row(found, None, "q_learning").pair, AnalysisPlan())
+    assert told.startswith(f"A run of q_learning of {before} scores above")
 
 
 def test_swapping_the_sides_swaps_the_verdicts(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from bench.records import Estimates, FailureLine, Interval, Pair, Phrase
 from bench.report import answers, drawing, figures, order, palette, tables, words
 from bench.report.folder import write
 from bench.report.formats import KINDS, render
-from bench.report.page import facts, headline, holds, sureness
+from bench.report.page import facts, holds, sureness
+from bench.report.recommendation import recommendation
 from bench.report.table import Cell, Column, Table, letters, to_csv, to_latex, to_markdown
 from tests.estimates_fixture import empty, synthetic
 
@@ -325,7 +326,12 @@ def test_the_page_answers_first_and_proves_later(page: Page, html: str) -> None:
     assert [name for name in sections if name in asked] == asked
     answer = html[html.index('id="answer"') : html.index('id="situations"')]
     answer = re.sub("<[^>]+>", "", answer)
-    for text in (*synthetic().verdicts, *synthetic().warnings, "Of 10 pairs of algorithms", "46 of 48 re-analyses"):
+    for text in (
+        *recommendation(synthetic()).lines,
+        *synthetic().warnings,
+        "Of 10 pairs of algorithms",
+        "46 of 48 re-analyses",
+    ):
         assert words.prose(text) in answer
 
 
@@ -334,10 +340,13 @@ def test_the_facts_count_trials_seeds_and_failures() -> None:
     assert facts(synthetic(missing=0))[2:] == ("2 failed", "suite 4f2a91")
 
 
-def test_the_numbers_that_carry_the_headline_stand_apart() -> None:
-    assert headline("Choose A or B (P(A better) 0.61, see (b)).") == ("Choose A or B", "(P(A better) 0.61, see (b)).")
-    assert headline("PPO (tuned) wins.") == ("PPO (tuned) wins.", "")
-    assert headline("smile :)") == ("smile :)", "")
+def test_the_numbers_that_carry_the_answer_stand_apart() -> None:
+    found = recommendation(synthetic())
+    assert found.claim.endswith("they are not to be told apart")
+    assert found.proof.startswith("(P(PPO scores above PPO without clipping) = 0.63, ")
+    assert found.lines[0] == f"{found.claim} {found.proof}"
+    # A name that ends in brackets carries nothing.
+    assert recommendation(synthetic(("DQN", "PPO (tuned)", "A2C"))).proof == ""
 
 
 def test_no_share_of_resamples_is_shown_as_certainty() -> None:
@@ -372,7 +381,7 @@ def test_strangers_words_are_shown_and_never_run(tmp_path: Path) -> None:
     failure = FailureLine(HOSTILE, HOSTILE, 0, "exception", HOSTILE, 1, HOSTILE, f"Traceback {HOSTILE}")
     base = synthetic((HOSTILE, "DQN"), (HOSTILE, "CartPole-v1"), 5)
     estimates = replace(
-        base, title=HOSTILE, question=HOSTILE, suite=HOSTILE, verdicts=(HOSTILE,), warnings=(HOSTILE,) * 5,
+        base, title=HOSTILE, question=HOSTILE, suite=HOSTILE, warnings=(HOSTILE,) * 5,
         failures=(failure,), machines=({HOSTILE: HOSTILE, "trials": 3},), analysis={"hash": HOSTILE},
     )  # fmt: skip
     page = _page(estimates, tmp_path)
@@ -418,7 +427,7 @@ def test_whatever_is_lacking_the_page_stands_and_says_so(case: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("case", "sentence"),
     [
-        ("empty", "No verdict. No trial has finished yet."),
+        ("empty", "Not enough evidence: no learning algorithm has a scored run yet."),
         ("one seed", "Fewer than four runs: no honest interval exists."),
         ("one algorithm", "No comparison. Fewer than two algorithms: there is nothing to compare."),
         ("no reference", "no normalised score without both references"),

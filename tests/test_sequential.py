@@ -33,7 +33,8 @@ from bench.errors import BenchError, StoreError
 from bench.pipeline import results
 from bench.pipeline.execution import Listener
 from bench.pipeline.sequential import Sequential, open_sequential, run_until_decided
-from bench.records import AnalysisPlan, Look, Pair, Reference, Suite, SuiteAlgorithm, SuiteEnvironment
+from bench.records import AnalysisPlan, Estimates, Look, Pair, Reference, Suite, SuiteAlgorithm, SuiteEnvironment
+from bench.report import sentences
 from bench.runner.jobs import Event
 from bench.store import claim
 from tests.making import TOY, suite_file
@@ -285,6 +286,10 @@ def pairs_of(found: Sequence[Pair]) -> dict[tuple[str, str], Pair]:
     return {(pair.a, pair.b): pair for pair in found}
 
 
+def told_of(pair: Pair, estimates: Estimates) -> str:
+    return sentences.pair(pair, AnalysisPlan(), estimates.sequence)
+
+
 def test_the_verdict_of_the_report_is_that_of_the_journal(finished: tuple[Path, Path, Sequential]) -> None:
     path, folder, ended = finished
     shown = results.estimates(pipeline.open_experiment(path, results=folder))
@@ -293,7 +298,7 @@ def test_the_verdict_of_the_report_is_that_of_the_journal(finished: tuple[Path, 
     a, b, p, _ = last.tested[0]
     assert pair.verdict == decisions(ended.looks).get((a, b), "undecided")
     assert pair.p_value == p
-    assert f"at {last.n} seeds" in pair.sentence
+    assert f"at {last.n} seeds" in told_of(pair, shown)
     assert pair.more_runs is None
     assert shown.sequence == ended.course
     assert any("followed from the results" in warning for warning in shown.warnings)
@@ -316,9 +321,10 @@ def test_before_the_first_look_the_report_decides_nothing(tmp_path: Path) -> Non
         run_until_decided(started, OPTIONS, stop)
     experiment = pipeline.open_experiment(path, results=tmp_path)
     pipeline.run(experiment, pipeline.prepare(experiment, OPTIONS), lambda _: None)
-    pair = pairs_of(results.estimates(experiment).pairs)["q_learning", "softmax_reinforce"]
+    shown = results.estimates(experiment)
+    pair = pairs_of(shown.pairs)["q_learning", "softmax_reinforce"]
     assert (pair.verdict, pair.p_value, pair.p_holm) == ("undecided", None, None)
-    assert "the first look comes at 5 seeds" in pair.sentence
+    assert "the first look comes at 5 seeds" in told_of(pair, shown)
 
 
 def test_no_look_is_taken_while_another_process_runs_a_trial_it_needs(tmp_path: Path) -> None:
@@ -337,15 +343,16 @@ def test_p_values_are_scaled_to_the_whole_error_and_pairs_outside_the_design_pay
     taken = (Look(5, 0.0125, (("ppo", "dqn", "better"),), 0, tested),)
     plan = Design((5, 10), (0.0125, 0.0375), (Rivals("ppo", "dqn", ("env-0", "env-1")),), (), (), AnalysisPlan())
     given = results.suite, results.planned, results.outcomes, results.references, np.random.default_rng(0)
-    shown = pairs_of(analyse(*given, course(plan, taken)).pairs)
+    found = analyse(*given, course(plan, taken))
+    shown = pairs_of(found.pairs)
     assert shown["ppo", "dqn"].verdict == "better"
-    assert "decided at the look at 5 seeds (p = 0.01 there" in shown["ppo", "dqn"].sentence
+    assert "decided at the look at 5 seeds (p = 0.01 there" in told_of(shown["ppo", "dqn"], found)
     # 0.01 of the 0.0125 that may be spent there is 0.04 of 0.05.
     assert shown["ppo", "dqn"].p_holm == pytest.approx(0.04)
     raw = pairs_of(results.analysed().pairs)["dqn", "random"].p_value
     assert raw is not None
     assert shown["dqn", "random"].p_value == pytest.approx(min(1.0, 2 * raw))
-    assert "multiplied by 2, the number of looks" in shown["dqn", "random"].sentence
+    assert "multiplied by 2, the number of looks" in told_of(shown["dqn", "random"], found)
 
 
 @pytest.mark.parametrize("words", [[], ["--json"], ["--dry-run"]])

@@ -30,7 +30,6 @@ from bench.analysis.ledger import Entry, Ledger, ledger
 from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.published import against
 from bench.analysis.ranking import race_draws, shares_best
-from bench.analysis.recommend import by_rank, recommendation
 from bench.analysis.reliability import reliability
 from bench.analysis.resampling import fewer
 from bench.analysis.robustness import claim_conclusions, conclusions
@@ -135,9 +134,6 @@ def analyse(
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
         warnings=(*caution(sequence), *cautions(book, cells, aggregates, known, suite)),
-        verdicts=recommendation(told, aggregates, pairs, reliable, baselines, plan)
-        if field or not rivals
-        else by_rank([label for label in complete(rivals) if label not in baselines], pairs, baselines),
         labels=labels,
         references=known,
         aggregates=aggregates,
@@ -157,6 +153,8 @@ def analyse(
         conclusions=_conclusions(suite, field, tuple(race), pairs, judged, draws, streams),
         claims=judged,
         sequence=sequence,
+        baselines=tuple(label for label in labels if label in baselines),
+        ranked=None if field or not rivals else tuple(label for label in complete(rivals) if label not in baselines),
         published=against(cells),
     )
 

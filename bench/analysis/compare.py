@@ -311,7 +311,6 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan, stream: 
     priced = verdict == "undecided" and stream is not None
     more = _more_runs(one, level / family, stream(one.a, one.b)) if priced and stream is not None else None
     hours = more * one.seconds / 3600 if more is not None and one.seconds is not None else None
-    conclusion = _conclusion(one, verdict, p_holm, family, price_in_words(more, hours), plan)
     return Pair(
         a=one.a,
         b=one.b,
@@ -322,10 +321,11 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan, stream: 
         p_value=one.p_value,
         p_holm=p_holm,
         verdict=verdict,
-        sentence=f"{_effect(one, probability, plan)}; {conclusion}.",
         smallest_p=one.smallest_p,
         more_runs=more,
         more_hours=hours,
+        runs=one.sizes,
+        family=family,
     )
 
 
@@ -411,51 +411,3 @@ def _simulated(x: Floats, y: Floats, n: int, m: int, rng: np.random.Generator) -
 def _weighted_variance(counts: Floats, values: Floats, mean: Floats, n: int) -> Floats:
     """(simulations,) sample variance of values drawn `counts` times each; `mean` is theirs."""
     return np.asarray(np.sum(counts * (values - mean[:, np.newaxis]) ** 2, axis=1) / (n - 1))
-
-
-def price_in_words(more: int | None, hours: float | None) -> str:
-    """Return what would decide an open pair as the end of a sentence; empty where that is not known."""
-    if more is None:
-        return ""
-    cost = "" if hours is None else f", {hours_in_words(hours)} of one core,"
-    seeds = f"about {more} more seed{'s' * (more != 1)} per environment{cost}"
-    return f"; {seeds} would decide, if the effect is what it looks like"
-
-
-def hours_in_words(hours: float) -> str:
-    """Return `2.1 h`, or minutes below one hour."""
-    return f"{hours:.1f} h" if hours >= 1 else f"{max(1, round(60 * hours))} min"
-
-
-def _effect(one: Contest, probability: Interval, plan: AnalysisPlan) -> str:
-    n, m = one.sizes
-    where = f"{n} against {m} runs" + (f" on each of {one.environments} environments" if one.environments > 1 else "")
-    limits = _limits(probability, plan)
-    told = f"A run of {one.a} scores above a run of {one.b} with probability {one.share:.2f} ({limits}{where})"
-    gap = one.difference.estimate
-    return told if gap is None else f"{told}; interquartile means differ by {gap:+.2f}{_signed_limits(one.difference)}"
-
-
-def _limits(interval: Interval, plan: AnalysisPlan) -> str:
-    if interval.low is None or interval.high is None:
-        return ""
-    return f"{100 * plan.confidence:g} % interval {interval.low:.2f} to {interval.high:.2f}; "
-
-
-def _signed_limits(interval: Interval) -> str:
-    if interval.low is None or interval.high is None:
-        return f" ({interval.note})"
-    return f" ({interval.low:+.2f} to {interval.high:+.2f})"
-
-
-def _conclusion(one: Contest, verdict: str, p_holm: float, family: int, price: str, plan: AnalysisPlan) -> str:
-    if verdict == "equivalent":
-        return f"equivalent: the difference lies within the margin of {plan.margin:g}"
-    tested = f"p = {one.p_value:.2g}" + (f", {p_holm:.2g} after Holm over {family} pairs" if family > 1 else "")
-    if verdict != "undecided":
-        return f"{one.a} is {verdict} ({tested})"
-    needed = (1 - plan.confidence) / family
-    if one.smallest_p > needed:
-        short = f"so few runs cannot give a p-value below {one.smallest_p:.2g}"
-        return f"cannot tell yet ({tested}): {short}; the smallest of {family} must be at most {needed:.2g}{price}"
-    return f"cannot tell yet ({tested}){price}"

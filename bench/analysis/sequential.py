@@ -31,7 +31,7 @@ from bench.analysis.interval import difference_interval, interquartile_mean, res
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.scores import cell, learns, usable
 from bench.errors import BenchError
-from bench.records import AnalysisPlan, Floats, Interval, Look, Outcome, Pair, Reference, SequentialRun, Suite, Trial
+from bench.records import AnalysisPlan, Floats, Look, Outcome, Pair, Reference, SequentialRun, Suite, Tested, Trial
 
 Place = tuple[str, str]
 """(label, environment)."""
@@ -307,8 +307,8 @@ def sequential_verdicts(contests: Sequence[Contest], run: SequentialRun, plan: A
     others = [one for one in contests if (one.a, one.b) not in known]
     looks = max(1, len(run.planned))
     rest = verdicts([replace(one, p_value=min(1.0, looks * one.p_value)) for one in others], plan)
-    found = {(pair.a, pair.b): _as_decided(pair, known[pair.a, pair.b], run, plan) for pair in ours}
-    found |= {(pair.a, pair.b): _beside(pair, looks) for pair in rest}
+    found = {(pair.a, pair.b): _as_decided(pair, known[pair.a, pair.b], plan) for pair in ours}
+    found |= {(pair.a, pair.b): replace(pair, looks=looks) for pair in rest}
     return tuple(found[one.a, one.b] for one in contests)
 
 
@@ -338,7 +338,7 @@ def _told(run: SequentialRun, a: str, b: str) -> _Told:
     return _Told(0, 0.0, 1.0, 1.0, "undecided")
 
 
-def _as_decided(pair: Pair, told: _Told, run: SequentialRun, plan: AnalysisPlan) -> Pair:
+def _as_decided(pair: Pair, told: _Told, plan: AnalysisPlan) -> Pair:
     # Scaled to the whole error, so that it can be read against the same level as every other p-value of the report.
     adjusted = min(1.0, told.p_holm * (1 - plan.confidence) / told.level) if told.n else None
     return replace(
@@ -346,49 +346,11 @@ def _as_decided(pair: Pair, told: _Told, run: SequentialRun, plan: AnalysisPlan)
         p_value=told.p if told.n else None,
         p_holm=adjusted,
         verdict=told.verdict,
-        sentence=f"{_effect(pair, plan)}; {_conclusion(pair, told, run, plan)}.",
         smallest_p=None,
         more_runs=None,
         more_hours=None,
+        look=Tested(told.n, told.level, told.p_holm),
     )
-
-
-def _conclusion(pair: Pair, told: _Told, run: SequentialRun, plan: AnalysisPlan) -> str:
-    if not told.n:
-        return f"cannot tell yet: the first look comes at {run.planned[0]} seeds"
-    tested = f"p = {told.p:.2g} there, {told.p_holm:.2g} after Holm; {told.level:.2g} may be spent at that look"
-    when = f"decided at the look at {told.n} seeds"
-    if told.verdict == "equivalent":
-        return f"equivalent, {when}: the difference lay within the margin of {plan.margin:g} at that look's confidence"
-    if told.verdict != "undecided":
-        return f"{pair.a} is {told.verdict}, {when} ({tested})"
-    if told.n == run.most:
-        return f"cannot tell: still open at the last look, at {told.n} seeds ({tested})"
-    return f"cannot tell yet: open after the look at {told.n} of at most {run.most} seeds ({tested})"
-
-
-def _effect(pair: Pair, plan: AnalysisPlan) -> str:
-    where = _counted(pair.n, "run") + (f" on each of {pair.environments} environments" if pair.environments > 1 else "")
-    stated = f"{100 * plan.confidence:.0f} % interval"
-    gap = pair.difference.estimate or 0.0
-    return (
-        f"A run of {pair.a} scores above a run of {pair.b} with probability {pair.probability.estimate or 0.0:.2f} "
-        f"({_limits(pair.probability, '{:.2f}', stated)}{where}); interquartile means differ by {gap:+.2f}"
-        + (f" ({limits})" if (limits := _limits(pair.difference, "{:+.2f}", "").strip(" ;")) else "")
-    )
-
-
-def _limits(interval: Interval, form: str, stated: str) -> str:
-    if interval.low is None or interval.high is None:
-        return ""
-    return f"{stated} {form.format(interval.low)} to {form.format(interval.high)}; "
-
-
-def _beside(pair: Pair, looks: int) -> Pair:
-    if looks == 1:
-        return pair
-    said = f"its p-value is multiplied by {looks}, the number of looks that decided how many runs there are"
-    return replace(pair, sentence=f"{pair.sentence.removesuffix('.')}; {said}.")
 
 
 def as_data(design: Design) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from rich.table import Table
 from bench.compare.records import Comparison, ComparisonRow
 from bench.console import duration, grid, say, say_grid, say_json
 from bench.plain import plain
-from bench.records import Interval, Pair
+from bench.records import AnalysisPlan, Interval, Pair
+from bench.report import sentences
 
 _METRICS = {"final": "final score", "auc": "score over training"}
 _SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder or suite file")
@@ -44,7 +45,7 @@ def compare(
     say(_method(found))
     if found.between == "algorithms":
         say("")
-        say(found.rows[0].pair.sentence)
+        say(sentences.pair(found.rows[0].pair, AnalysisPlan(confidence=found.confidence, margin=found.margin)))
     for label, rows in groupby(found.rows, key=lambda row: row.label):
         say("")
         if label:

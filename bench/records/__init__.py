@@ -23,6 +23,7 @@ from bench.records.estimates import (
     Profile,
     ReferenceLine,
     SettingsLine,
+    Tested,
     Threshold,
     TrialLine,
 )
@@ -114,6 +115,7 @@ __all__ = [
     "SuiteAlgorithm",
     "SuiteEnvironment",
     "Task",
+    "Tested",
     "Threshold",
     "Traits",
     "Trial",

@@ -125,8 +125,6 @@ class Pair:
     """Corrected over all pairs of the report (Holm)."""
     verdict: str
     """`better`, `worse`, `equivalent` or `undecided` (of `a` against `b`)."""
-    sentence: str
-    """The verdict in words."""
     smallest_p: float | None = None
     """The smallest p-value that this many runs can give: above the level, no claim is possible."""
     more_runs: int | None = None
@@ -134,6 +132,26 @@ class Pair:
     looks like; None where decided, or where the number has no sense (no effect seen, or above 200)."""
     more_hours: float | None = None
     """Hours on one core that these runs would take for both algorithms, by the median run time in hand."""
+    runs: tuple[int, int] = (0, 0)
+    """Of `a` and of `b`, per environment; the smallest where they differ."""
+    family: int = 1
+    """How many pairs were corrected together."""
+    look: Tested | None = None
+    """Of a pair that the looks of a sequential experiment decide."""
+    looks: int = 1
+    """By how many looks `p_value` was multiplied: of a pair that they do not decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The look of a sequential experiment that decided a pair, or else the last that tested it."""
+
+    n: int
+    """Runs per environment; 0: there was no look yet."""
+    level: float
+    """Of the family-wise error, spent at this look."""
+    p_holm: float
+    """Corrected within this look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +229,6 @@ class Estimates:
     warnings: tuple[str, ...]
     """Sentences the reader must see first: few seeds, missing trials, failures, saturated environments, two
     configurations under one label."""
-    verdicts: tuple[str, ...]
-    """The answer in sentences, most important first."""
     labels: tuple[str, ...]
     """Algorithms in the suite's order: fixes colours everywhere."""
     references: tuple[ReferenceLine, ...]
@@ -239,5 +255,9 @@ class Estimates:
     claims: tuple[ClaimVerdict, ...] = ()
     sequence: SequentialRun | None = None
     """How the number of seeds came about, where it was not fixed beforehand."""
+    baselines: tuple[str, ...] = ()
+    """Labels of what does not learn: shown and measured against, never recommended."""
+    ranked: tuple[str, ...] | None = None
+    """Where nothing has a score, those that learn and have runs everywhere: they are compared by rank alone."""
     published: tuple[PublishedVerdict, ...] = ()
     """The cells against what others published of the same."""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from bench.plain import json_text, plain
 from bench.records import Estimates
 from bench.report import answers, order, page, published, sentences, tables
+from bench.report.recommendation import recommendation
 from bench.report.table import Table, latex_text, markdown_text, to_latex, to_markdown
 
 Escape = Callable[[str], str]
@@ -33,8 +34,8 @@ def _html(estimates: Estimates) -> str:
 
 
 def _json(estimates: Estimates) -> str:
-    """Return every field of the estimates."""
-    return json_text(asdict(estimates), indent=1) + "\n"
+    """Return every field of the estimates, and the answer in words."""
+    return json_text({**asdict(estimates), "verdicts": recommendation(estimates).lines}, indent=1) + "\n"
 
 
 def _markdown(estimates: Estimates) -> str:
@@ -85,7 +86,7 @@ def _title(estimates: Estimates) -> str:
 
 def _answer(estimates: Estimates) -> list[str]:
     """Return the headline and what stands under it, as on the page."""
-    verdicts = [plain(verdict) for verdict in estimates.verdicts] or [page.absences(estimates)["answer"]]
+    verdicts = [plain(line) for line in recommendation(estimates).lines]
     holds = page.holds(estimates)
     return [*verdicts, *([f"{holds}."] if holds else []), *filter(None, [page.sureness(estimates)])]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from bench.records import AnalysisPlan, Estimates, TrialLine
@@ -98,6 +98,12 @@ def places(estimates: Estimates) -> Places:
 def plan(estimates: Estimates) -> dict[str, Any]:
     """Return the analysis plan, the defaults of its record where nothing is declared."""
     return {**asdict(AnalysisPlan()), "hash": "", "imported": False, **estimates.analysis}
+
+
+def analysis(estimates: Estimates) -> AnalysisPlan:
+    """Return the analysis plan, the defaults of its record where nothing is declared."""
+    known = {one.name for one in fields(AnalysisPlan)}
+    return AnalysisPlan(**{name: value for name, value in estimates.analysis.items() if name in known})
 
 
 def seeds(estimates: Estimates) -> int:

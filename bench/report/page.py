@@ -16,6 +16,7 @@ from markupsafe import Markup
 from bench.plain import plain
 from bench.records import Estimates, SettingsLine
 from bench.report import answers, drawing, figures, html, order, palette, published, sentences, tables, words
+from bench.report.recommendation import recommendation
 from bench.report.table import Table
 
 VISIBLE_WARNINGS = 3
@@ -74,10 +75,11 @@ def render(
             plan=order.plan(estimates),
             words=words,
             sentences=sentences,
+            analysis=order.analysis(estimates),
             leads=[sentences.lead(line) for line in estimates.leads],
             facts=facts(estimates),
             sureness=sureness(estimates),
-            headline=headline(estimates.verdicts[0]) if estimates.verdicts else ("", ""),
+            answer=recommendation(estimates),
             holds=holds(estimates),
             reliance=reliance(estimates),
             absences=absences(estimates),
@@ -138,20 +140,6 @@ def facts(estimates: Estimates) -> tuple[str, ...]:
     )
 
 
-def headline(verdict: str) -> tuple[str, str]:
-    """Return a verdict's claim, and the numbers in brackets at its end that carry it: these are set smaller."""
-    text = words.prose(verdict)
-    end = text.rstrip(".")
-    if not end.endswith(")"):
-        return text, ""
-    depth = 0
-    for place in range(len(end) - 1, 0, -1):
-        depth += (end[place] == ")") - (end[place] == "(")
-        if depth == 0:
-            return text[:place].rstrip(), text[place:]
-    return text, ""
-
-
 def sureness(estimates: Estimates) -> str:
     """Return in one sentence how many comparisons are decided, at which level."""
     if not estimates.pairs:
@@ -201,7 +189,6 @@ def absences(estimates: Estimates) -> dict[str, str]:
         why = "The analysis gives none for these results."
     alone = "Fewer than two algorithms: there is nothing to compare."
     return {
-        "answer": f"No verdict. {why if not estimates.done else 'The results do not allow one.'}",
         "situations": f"{'Nothing beyond the answer above' if estimates.pairs else 'No recommendation'}. {why}",
         "cards": f"Nothing measured to say of any algorithm. {why}",
         "overall": f"No aggregate. {why}",

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from bench.plain import joined
-from bench.records import SURE, Lead, Situation
+from bench.records import SURE, AnalysisPlan, Lead, Pair, SequentialRun, Situation, Tested
+from bench.report.words import counted
 
 _MOST_STRETCHES = 6
 
@@ -54,6 +55,77 @@ def _rivals(shares: Sequence[Mapping[str, float]]) -> list[str]:
 
 def _place(axis: str, value: float) -> str:
     return f"{100 * value:.0f} % of the step budget" if axis == "share" else f"{value:,.3g} CPU seconds"
+
+
+def pair(line: Pair, plan: AnalysisPlan, sequence: SequentialRun | None = None) -> str:
+    """Return effect, interval and runs of a comparison, then its verdict and what that rests on."""
+    if line.look is not None and sequence is not None:
+        return f"{_effect(line, plan, counted(line.n, 'run'))}; {_at_look(line, line.look, sequence, plan)}."
+    told = f"{_effect(line, plan, f'{line.runs[0]} against {line.runs[1]} runs')}; {_conclusion(line, plan)}"
+    if line.looks > 1:
+        told += f"; its p-value is multiplied by {line.looks}, the number of looks that decided how many runs there are"
+    return f"{told}."
+
+
+def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
+    where = runs + (f" on each of {line.environments} environments" if line.environments > 1 else "")
+    share, low, high = line.probability.estimate or 0.0, line.probability.low, line.probability.high
+    limits = "" if low is None or high is None else f"{limited(plan)} {low:.2f} to {high:.2f}; "
+    told = f"A run of {line.a} scores above a run of {line.b} with probability {share:.2f} ({limits}{where})"
+    gap, low, high = line.difference.estimate, line.difference.low, line.difference.high
+    if gap is None:
+        return told
+    between = line.difference.note if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
+    return f"{told}; interquartile means differ by {gap:+.2f}" + (f" ({between})" if between else "")
+
+
+def _conclusion(line: Pair, plan: AnalysisPlan) -> str:
+    if line.verdict == "equivalent":
+        return f"equivalent: the difference lies within the margin of {plan.margin:g}"
+    tested = "no p-value" if line.p_value is None else f"p = {line.p_value:.2g}"
+    if line.family > 1 and line.p_holm is not None:
+        tested += f", {line.p_holm:.2g} after Holm over {line.family} pairs"
+    if line.verdict != "undecided":
+        return f"{line.a} is {line.verdict} ({tested})"
+    needed, short = (1 - plan.confidence) / line.family, ""
+    if line.smallest_p is not None and line.smallest_p > needed:
+        least = f"so few runs cannot give a p-value below {line.smallest_p:.2g}"
+        short = f": {least}; the smallest of {line.family} must be at most {needed:.2g}"
+    return f"cannot tell yet ({tested}){short}{price(line)}"
+
+
+def _at_look(line: Pair, look: Tested, sequence: SequentialRun, plan: AnalysisPlan) -> str:
+    if not look.n:
+        return f"cannot tell yet: the first look comes at {sequence.planned[0]} seeds"
+    tested = f"p = {line.p_value or 0.0:.2g} there, {look.p_holm:.2g} after Holm"
+    tested += f"; {look.level:.2g} may be spent at that look"
+    when = f"decided at the look at {look.n} seeds"
+    if line.verdict == "equivalent":
+        return f"equivalent, {when}: the difference lay within the margin of {plan.margin:g} at that look's confidence"
+    if line.verdict != "undecided":
+        return f"{line.a} is {line.verdict}, {when} ({tested})"
+    if look.n == sequence.most:
+        return f"cannot tell: still open at the last look, at {look.n} seeds ({tested})"
+    return f"cannot tell yet: open after the look at {look.n} of at most {sequence.most} seeds ({tested})"
+
+
+def price(line: Pair) -> str:
+    """Return what would decide an open pair as the end of a sentence; empty where that is not known."""
+    if line.more_runs is None:
+        return ""
+    cost = "" if line.more_hours is None else f", {hours(line.more_hours)} of one core,"
+    seeds = f"about {counted(line.more_runs, 'more seed')} per environment{cost}"
+    return f"; {seeds} would decide, if the effect is what it looks like"
+
+
+def hours(value: float) -> str:
+    """Return `2.1 h`, or minutes below one hour."""
+    return f"{value:.1f} h" if value >= 1 else f"{max(1, round(60 * value))} min"
+
+
+def limited(plan: AnalysisPlan) -> str:
+    """Return `95 % interval`."""
+    return f"{100 * plan.confidence:g} % interval"
 
 
 def capital(text: str) -> str:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bench.records import Aggregate, CellEstimate, Estimates, Interval, Pair, SettingsLine, TrialLine
-from bench.report import order, words
+from bench.report import order, sentences, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
@@ -71,7 +71,7 @@ def pairwise(estimates: Estimates) -> Table:
             Column("p", hint="The larger of the rank permutation test's and the Wilson interval's"),
             Column("Environments"),
         ),
-        tuple(_pair_row(at, pair, level) for pair in estimates.pairs),
+        tuple(_pair_row(at, pair, level, estimates) for pair in estimates.pairs),
     )
 
 
@@ -329,7 +329,7 @@ def _rliable(value: Interval | None, *, asked: bool) -> Cell:
     return Cell(value if asked else value.estimate)
 
 
-def _pair_row(at: Places, pair: Pair, level: float) -> tuple[Cell, ...]:
+def _pair_row(at: Places, pair: Pair, level: float, estimates: Estimates) -> tuple[Cell, ...]:
     hopeless = pair.smallest_p is not None and pair.smallest_p > level
     note = f"With so few runs p cannot fall below {words.probability(pair.smallest_p)}: no claim is possible."
     return (
@@ -340,7 +340,7 @@ def _pair_row(at: Places, pair: Pair, level: float) -> tuple[Cell, ...]:
         Cell(pair.difference),
         Cell(pair.p_holm, text=words.probability(pair.p_holm), note=note if hopeless else ""),
         Cell(pair.n),
-        Cell(pair.sentence),
+        Cell(sentences.pair(pair, order.analysis(estimates), estimates.sequence)),
         Cell(pair.more_runs),
         Cell(pair.more_hours),
         Cell(pair.p_value, text=words.probability(pair.p_value)),

@@ -1,0 +1,194 @@
+"""Estimates in, the answer in sentences out: which algorithm, how sure, and what to avoid."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.plain import joined
+from bench.records import (
+    Aggregate,
+    AnalysisPlan,
+    Estimates,
+    Interval,
+    Pair,
+    Reliability,
+    Situation,
+    verdict_on,
+    verdicts_of,
+)
+from bench.report import order, sentences, words
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a reader learns first."""
+
+    claim: str
+    proof: str = ""
+    """The numbers in brackets that carry the claim, and end its sentence."""
+    more: tuple[str, ...] = ()
+    """Further sentences, most important first."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of its sentences."""
+        return f"{self.claim} {self.proof}".rstrip(), *self.more
+
+
+def recommendation(estimates: Estimates) -> Answer:
+    """Return the answer; algorithms that do not learn are never recommended, only measured against."""
+    plan, pairs, baselines = order.analysis(estimates), estimates.pairs, estimates.baselines
+    if estimates.ranked is not None:
+        return _by_rank(estimates.ranked, pairs, baselines, _decided(estimates, plan))
+    learners = [
+        line for line in estimates.aggregates if line.label not in baselines and words.finite(line.iqm.estimate)
+    ]
+    ranked = sorted((line for line in learners if line.complete), key=_iqm, reverse=True)
+    if not learners:
+        return Answer("Not enough evidence: no learning algorithm has a scored run yet.")
+    if not ranked:
+        short = "no algorithm has runs on every environment"
+        return Answer(f"Not enough evidence for an overall order: {short}.", more=tuple(_decided(estimates, plan)))
+    best, rest = ranked[0], ranked[1:]
+    score, proof = _score(best, plan)
+    if not rest or not estimates.situations:
+        claim = f"Only {best.label} has scores on every environment that has any: {score}"
+        return Answer(claim, f"{proof}.", tuple(_decided(estimates, plan)))
+    claim, why = _headline(estimates.situations[0], pairs, plan)
+    return Answer(
+        claim if why else f"{claim}.",
+        why and f"{why}.",
+        (
+            f"{best.label}: {score} {proof}.",
+            *_beaten(estimates, plan),
+            *_floor([line.label for line in ranked], pairs, baselines),
+        ),
+    )
+
+
+def _by_rank(
+    learners: Sequence[str], pairs: Sequence[Pair], baselines: Collection[str], decided: Iterator[str]
+) -> Answer:
+    """Return the answer where no environment has reference returns: who ranks above whom, and not by how much.
+
+    Args:
+        learners: those with runs on every environment; baselines left out.
+        pairs: with verdicts.
+        baselines: labels that do not learn: never chosen, only measured against.
+        decided: the pairs that are, in words.
+    """
+    known = verdicts_of(pairs)
+    beaten = {one: [other for other in learners if verdict_on(one, other, known) == "better"] for one in learners}
+    first = [one for one in learners if all(one not in found for found in beaten.values())]
+    unit = "By how much cannot be told: no environment has reference returns to score by."
+    if len(learners) < 2 or not pairs:  # noqa: PLR2004 - a choice
+        short = "no two algorithms have runs on every environment" if pairs else "there is nothing to compare"
+        return Answer(f"Not enough evidence for an overall order: {short}.", more=(unit, *decided))
+    place = "over all environments" if max(pair.environments for pair in pairs) > 1 else "on this environment"
+    corrected = _corrected(pairs)
+    if first and len(beaten[first[0]]) == len(learners) - 1:
+        claim = f"Ranked by return {place}, choose {first[0]}: it is better than {joined(beaten[first[0]])}"
+        more = (unit, *_floor(learners, pairs, baselines))
+        return Answer(claim, f"{corrected.lstrip()}.", more) if corrected else Answer(f"{claim}.", more=more)
+    told = f"nothing is shown to be better than {joined(first, 'or')}" if first else "each is worse than another"
+    return Answer(
+        f"Not enough evidence to name a best algorithm: ranked by return {place}, {told}.",
+        more=(
+            unit,
+            *(f"{one} is better than {joined(beaten[one])}{corrected}." for one in first if beaten[one]),
+            *_floor(learners, pairs, baselines),
+        ),
+    )
+
+
+def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tuple[str, str]:
+    """Return the claim, and the numbers in brackets that carry it; empty where there are none."""
+    leader, undecided = full.candidates[0].label, _open(full, pairs, plan)
+    if full.choose is None:
+        told = f"{leader} has the highest score {full.text}, and cannot be told apart from {joined(full.as_good, 'or')}"
+        return f"Not enough evidence to name a best algorithm: {told}", undecided
+    place = sentences.capital(full.text)
+    if not full.as_good:
+        others = [candidate.label for candidate in full.candidates[1:]]
+        return f"{place} choose {leader}: it is better than {joined(others)}", _corrected(pairs).lstrip()
+    names = joined([leader, *full.as_good], "or")
+    known = verdicts_of(pairs)
+    verdicts = {verdict_on(leader, other, known) for other in full.as_good}
+    told = f"equivalent within the margin of {plan.margin:g}" if verdicts == {"equivalent"} else "not to be told apart"
+    return f"{place} choose {names}: they are {told}", undecided
+
+
+def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
+    """Return the closest rival's effect and the price of telling, in brackets; nothing for equivalence."""
+    leader, known = full.candidates[0].label, verdicts_of(pairs)
+    rivals = [other for other in full.as_good if verdict_on(leader, other, known) == "undecided"]
+    pair = _of(leader, rivals[0], pairs) if rivals else None
+    if pair is None or pair.probability.estimate is None:
+        return ""
+    flip = pair.a != leader
+    share, low, high = pair.probability.estimate, pair.probability.low, pair.probability.high
+    told = f"P({leader} scores above {rivals[0]}) = {1 - share if flip else share:.2f}"
+    if low is not None and high is not None:
+        low, high = (1 - high, 1 - low) if flip else (low, high)
+        told += f", {100 * plan.confidence:.0f} % interval {low:.2f} to {high:.2f}"
+    return f"({told}{sentences.price(pair)})"
+
+
+def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
+    """Yield whom to avoid, and why: the measured failures where there are many, else the comparison."""
+    full, pairs = estimates.situations[0], estimates.pairs
+    failing: dict[str, Reliability] = {line.label: line for line in estimates.reliability}
+    leader, corrected = full.candidates[0].label, _corrected(pairs)
+    for candidate in reversed(full.candidates[1:]):
+        if verdict_on(leader, candidate.label, verdicts_of(pairs)) != "better":
+            continue
+        line = failing.get(candidate.label)
+        if line is not None and 2 * line.failing >= line.runs:
+            runs = f"{line.failing} of {line.runs} runs end below half of the target"
+            yield f"Avoid {candidate.label}: {runs}; {leader} is better{corrected}."
+        elif full.as_good:
+            pair = _of(leader, candidate.label, pairs)
+            told = sentences.pair(pair, plan, estimates.sequence) if pair else "They share no scored environment."
+            yield f"{leader} is better than {candidate.label}: {told[:1].lower()}{told[1:]}"
+
+
+def _corrected(pairs: Sequence[Pair]) -> str:
+    return f" (corrected over {len(pairs)} pairs)" if len(pairs) > 1 else ""
+
+
+def _floor(learners: Sequence[str], pairs: Sequence[Pair], baselines: Collection[str]) -> Iterator[str]:
+    for baseline in sorted(baselines):
+        met = [label for label in learners if _of(label, baseline, pairs) is not None]
+        below = [label for label in met if verdict_on(label, baseline, verdicts_of(pairs)) != "better"]
+        if below:
+            yield f"Not shown to be better than {baseline}, which does not learn: {joined(below)}."
+
+
+def _decided(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
+    for pair in estimates.pairs:
+        if pair.verdict != "undecided":
+            yield sentences.pair(pair, plan, estimates.sequence)
+
+
+def _of(label: str, other: str, pairs: Sequence[Pair]) -> Pair | None:
+    return next((pair for pair in pairs if {pair.a, pair.b} == {label, other}), None)
+
+
+def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
+    """Return the score, and in brackets its interval and runs."""
+    what = "final score" if plan.metric == "final" else "score over training"
+    runs = f"{line.n} run{'s' * (line.n != 1)}" + (
+        f" on each of {line.environments} environments" * (line.environments > 1)
+    )
+    return f"interquartile mean {what} {_iqm(line):.2f}", f"({_limits(line.iqm, plan)}; {runs})"
+
+
+def _limits(interval: Interval, plan: AnalysisPlan) -> str:
+    if interval.low is None or interval.high is None:
+        return interval.note or "no interval"
+    return f"{100 * plan.confidence:.0f} % interval {interval.low:.2f} to {interval.high:.2f}"
+
+
+def _iqm(line: Aggregate) -> float:
+    return line.iqm.estimate if line.iqm.estimate is not None else float("-inf")
