@@ -13,6 +13,7 @@ from bench.records import (
     Candidate,
     Card,
     CellEstimate,
+    Claim,
     ClaimVerdict,
     Conclusion,
     CurveEstimate,
@@ -500,24 +501,28 @@ def _conclusions(algorithms: Sequence[str]) -> tuple[Conclusion, ...]:
 
 def _claims(algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> tuple[ClaimVerdict, ...]:
     verdicts = (
-        ("supported", Interval(0.21, 0.12, 0.31, seeds), "The whole interval lies above 0."),
-        ("contradicted", Interval(-0.3, -0.41, -0.18, seeds), "The whole interval lies below 0."),
-        ("undecided", Interval(0.02, -0.06, 0.1, seeds), "The interval holds 0; about 12 more seeds would decide."),
+        ("supported", Interval(0.21, 0.12, 0.31, seeds)),
+        ("contradicted", Interval(-0.3, -0.41, -0.18, seeds)),
+        ("undecided", Interval(0.02, -0.06, 0.1, seeds)),
     )
     return tuple(
         ClaimVerdict(
-            text=f"{algorithms[-1]} beats {algorithms[0]} ({place})",
-            source="Example et al. 2017, section 5",
-            statement=f"score of {algorithms[-1]} minus score of {algorithms[0]}, more than 0",
+            claim=Claim(
+                f"{algorithms[-1]} beats {algorithms[0]} ({place})",
+                algorithms[-1],
+                algorithms[0],
+                "score",
+                source="Example et al. 2017, section 5",
+            ),
             verdict=verdict,
             estimate=estimate,
-            unit="normalised score",
+            confidence=0.99,
+            family=len(verdicts),
             environments=tuple(environments),
-            reason=reason,
             more_runs=12 if verdict == "undecided" else None,
             labels=tuple(dict.fromkeys((algorithms[-1], algorithms[0]))),
         )
-        for place, (verdict, estimate, reason) in enumerate(verdicts, start=1)
+        for place, (verdict, estimate) in enumerate(verdicts, start=1)
     )
 
 

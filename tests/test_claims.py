@@ -32,6 +32,7 @@ from bench.records import (
     SuiteEnvironment,
     Trial,
 )
+from bench.report import claims as wording
 
 BUDGET, POINTS = 1000, 4
 UNIT = Reference(0.0, 1.0, "made up")
@@ -126,6 +127,14 @@ def one_verdict(outcomes: Sequence[Outcome], said: Claim, **plan: Any) -> ClaimV
     return Results(outcomes, **plan).judged(said)[0]
 
 
+def reason_of(verdict: ClaimVerdict, **plan: Any) -> str:
+    return wording.reason(verdict, AnalysisPlan(**plan))
+
+
+def statement_of(verdict: ClaimVerdict) -> str:
+    return wording.statement(verdict.claim, AnalysisPlan())
+
+
 def limits(verdict: ClaimVerdict) -> tuple[float, float]:
     low, high = verdict.estimate.low, verdict.estimate.high
     assert low is not None
@@ -176,9 +185,9 @@ def test_the_interval_holds_over_all_claims_together() -> None:
     for found, confidence in ((alone, 0.95), (among, 0.99)):
         expected = difference_interval(tasks[0], tasks[1], counts[0], counts[1], confidence)
         assert limits(found) == pytest.approx((expected.low, expected.high), abs=0.02)
-    assert "95 % over" not in alone.reason
-    assert "The 99 % interval" in among.reason
-    assert "95 % over 5 claims together" in among.reason
+    assert "95 % over" not in reason_of(alone)
+    assert "The 99 % interval" in reason_of(among)
+    assert "95 % over 5 claims together" in reason_of(among)
 
 
 def test_a_score_is_compared_with_a_number() -> None:
@@ -189,7 +198,7 @@ def test_a_score_is_compared_with_a_number() -> None:
     rng = np.random.default_rng(0)
     expected = iqm_interval(tasks, [resample_counts(10, 100_000, rng) for _ in tasks], 0.95)
     assert limits(found) == pytest.approx((expected.low, expected.high), abs=0.01)
-    assert found.statement == "a in interquartile mean score, above 0.5"
+    assert statement_of(found) == "a in interquartile mean score, above 0.5"
     assert one_verdict(outcomes, claim(right=0.9)).verdict == "contradicted"
 
 
@@ -214,7 +223,7 @@ def test_a_run_that_ended_before_is_no_evidence_about_later_steps() -> None:
     short = [record_of(trial_of(label, "x", seed), 1.0, curve=(0.0, 1.0)) for label in "ab" for seed in range(4)]
     found = one_verdict(short, claim(steps=700))
     assert found.verdict == "undecided"
-    assert found.reason == "Not judged: some runs have no evaluation on both sides of 700 steps."
+    assert reason_of(found) == "Not judged: some runs have no evaluation on both sides of 700 steps."
 
 
 def test_spread_is_brown_and_forsythe_s_test_with_welch_s_interval() -> None:
@@ -320,8 +329,8 @@ def test_a_run_that_never_gets_there_takes_longest_and_two_of_them_tie() -> None
     found = one_verdict(outcomes, claim(quantity="steps_to_threshold", direction="less"))
     # Of 16 pairs: 2 x 1 tie early, 2 x 3 tie late, and `a` is later in 2 of never x soon.
     assert found.estimate.estimate == (2 + 0.5 * (2 + 6)) / 16
-    assert found.unit == "probability"
-    assert found.statement == (
+    assert wording.unit(found.claim) == "probability"
+    assert statement_of(found) == (
         "probability that a run of a needs more steps to a score of 0.9 than a run of b, below 0.5"
     )
 
@@ -348,8 +357,8 @@ def test_speed_is_a_ratio_with_a_t_interval_on_logarithms() -> None:
     logs = [np.log(BUDGET / np.array(seconds)) for seconds in (ours, theirs)]
     expected = stats.ttest_ind(*logs, equal_var=False).confidence_interval(0.95)
     assert limits(found) == pytest.approx((math.exp(expected.low), math.exp(expected.high)))
-    assert (found.verdict, found.unit) == ("supported", "times")
-    assert found.statement == "a over b in environment steps per CPU second of training, above 1.5"
+    assert (found.verdict, wording.unit(found.claim)) == ("supported", "times")
+    assert statement_of(found) == "a over b in environment steps per CPU second of training, above 1.5"
     # The mirror image: the other is slower by the same factor, and the claim turned round has the same verdict.
     mirrored = one_verdict(outcomes, claim("b", "a", "steps_per_second", direction="less", margin=0.5))
     assert mirrored.verdict == "supported"
@@ -369,7 +378,7 @@ def test_regret_is_the_lead_of_the_best_other_algorithm() -> None:
     }
     assert [one.estimate.estimate for one in found.values()] == pytest.approx([0.3, 0.6, -0.3])
     assert found["a"].labels == ("a", "b", "c")
-    assert found["a"].statement == "best other algorithm minus a in interquartile mean score, below 0.05"
+    assert statement_of(found["a"]) == "best other algorithm minus a in interquartile mean score, below 0.05"
 
 
 def test_regret_s_lower_limit_shares_its_error_among_the_rivals() -> None:
@@ -399,7 +408,7 @@ def test_regret_waits_for_every_rival_and_leaves_out_those_that_do_not_learn() -
     lacking = [one for one in some if one.trial.label != "dqn" or one.trial.seed < 3]
     found = one_verdict(lacking, claim("ppo", None, "regret"))
     assert (found.verdict, found.estimate.estimate) == ("undecided", None)
-    assert found.reason == "Not judged: dqn has 3 runs on x, where at least 4 are needed. 7 planned runs missing."
+    assert reason_of(found) == "Not judged: dqn has 3 runs on x, where at least 4 are needed. 7 planned runs missing."
 
 
 def test_a_claim_waits_for_all_of_its_environments() -> None:
@@ -407,20 +416,20 @@ def test_a_claim_waits_for_all_of_its_environments() -> None:
     gone = [one for one in outcomes if (one.trial.label, one.trial.environment) != ("b", "y") or one.trial.seed < 1]
     verdicts = Results(gone).judged(claim(), claim(environments=("x",)))
     assert [one.verdict for one in verdicts] == ["undecided", "supported"]
-    assert verdicts[0].reason.startswith("Not judged: b has 1 run on y, where at least 4 are needed.")
+    assert reason_of(verdicts[0]).startswith("Not judged: b has 1 run on y, where at least 4 are needed.")
     assert verdicts[0].environments == ("x", "y")
 
 
 def test_a_label_without_any_run_is_named() -> None:
     results = Results(FAR)
     results.labels.append("c")
-    assert results.judged(claim(right="c"))[0].reason == (
+    assert reason_of(results.judged(claim(right="c"))[0]) == (
         "Not judged: no environment has runs of all that are compared."
     )
     results.outcomes = [one for one in FAR if one.trial.label == "a"]
     planned = [trial_of(label, "x", seed) for label in "ab" for seed in range(10)]
     found = analyse(results.suite([claim()]), planned, results.outcomes, results.references, np.random.default_rng(0))
-    assert found.claims[0].reason == (
+    assert reason_of(found.claims[0]) == (
         "Not judged: b has no runs yet, where at least 4 are needed. 10 planned runs missing."
     )
 
@@ -428,7 +437,7 @@ def test_a_label_without_any_run_is_named() -> None:
 def test_without_references_there_is_no_verdict() -> None:
     results = Results(FAR)
     results.references["x"] = None
-    assert results.judged(claim())[0].reason == "Not judged: x has no reference returns, hence no scores."
+    assert reason_of(results.judged(claim())[0]) == "Not judged: x has no reference returns, hence no scores."
 
 
 def failing_trials(count: int) -> list[Outcome]:
@@ -441,13 +450,13 @@ def failing_trials(count: int) -> list[Outcome]:
 def test_failed_runs_count_by_the_plan_s_rule_and_are_told() -> None:
     found = one_verdict(failing_trials(6), claim(right=0.5, quantity="failing"))
     assert found.estimate.estimate == 0.6
-    assert found.reason.endswith("6 failed runs: each counts as the random policy.")
+    assert reason_of(found).endswith("6 failed runs: each counts as the random policy.")
     dropped = one_verdict(failing_trials(6), claim(right=0.5, quantity="failing"), failures="drop")
     assert (dropped.estimate.estimate, dropped.estimate.n) == (0.0, 4)
-    assert dropped.reason.endswith("6 failed runs: each is not counted.")
+    assert reason_of(dropped, failures="drop").endswith("6 failed runs: each is not counted.")
     speed = one_verdict(failing_trials(6), claim(quantity="steps_per_second"))
-    assert speed.reason.endswith("6 failed runs: each has no speed.")
-    assert one_verdict(failing_trials(7), claim(quantity="steps_per_second")).reason == (
+    assert reason_of(speed).endswith("6 failed runs: each has no speed.")
+    assert reason_of(one_verdict(failing_trials(7), claim(quantity="steps_per_second"))) == (
         "Not judged: fewer than 4 runs of a cell were timed. 7 failed runs: each has no speed."
     )
 
@@ -455,7 +464,7 @@ def test_failed_runs_count_by_the_plan_s_rule_and_are_told() -> None:
 def test_missing_runs_are_told() -> None:
     found = Results(FAR, planned=12).judged(claim())[0]
     assert found.verdict == "supported"
-    assert found.reason.endswith("4 planned runs missing.")
+    assert reason_of(found).endswith("4 planned runs missing.")
 
 
 def test_clocks_of_different_machines_are_told() -> None:
@@ -463,8 +472,8 @@ def test_clocks_of_different_machines_are_told() -> None:
     outcomes = [run(label, seed, curve, 1.0, workers=1 + (label == "b")) for label in "ab" for seed in range(5)]
     told = "The runs were timed on different machines, or with different numbers of them side by side."
     for quantity in ("steps_per_second", "seconds_to_threshold"):
-        assert told in one_verdict(outcomes, claim(quantity=quantity)).reason
-    assert told not in one_verdict(outcomes, claim(quantity="steps_to_threshold")).reason
+        assert told in reason_of(one_verdict(outcomes, claim(quantity=quantity)))
+    assert told not in reason_of(one_verdict(outcomes, claim(quantity="steps_to_threshold")))
 
 
 @pytest.mark.parametrize(
@@ -484,21 +493,21 @@ def test_the_price_is_what_shrinks_the_interval_to_the_nearest_bound(
     assert found.verdict == "undecided"
     assert found.more_runs == (needed if needed <= 200 else None)
     if needed <= 200:
-        assert f"about {needed} more runs per environment would decide" in found.reason
+        assert f"about {needed} more runs per environment would decide" in reason_of(found)
 
 
 def test_no_price_is_named_where_no_effect_is_seen() -> None:
     same = records_of({("a", "x"): around(0.6), ("b", "x"): around(0.6)})
     found = one_verdict(same, claim())
     assert (found.verdict, found.more_runs) == ("undecided", None)
-    assert "would decide" not in found.reason
+    assert "would decide" not in reason_of(found)
 
 
 def test_runs_that_are_all_alike_give_no_interval_and_no_verdict() -> None:
     solved = records_of({("a", "x"): [1.0] * 6, ("b", "x"): [1.0] * 6})
     found = one_verdict(solved, claim(direction="equivalent", margin=0.05))
     assert found.verdict == "undecided"
-    assert found.reason.startswith("Not judged: no interval: no variation")
+    assert reason_of(found).startswith("Not judged: no interval: no variation")
 
 
 EVERY = (

@@ -19,7 +19,7 @@ from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.quantities import Draws, Measured, measured, regret
 from bench.analysis.scores import Cell, learns
-from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict, Interval, Suite
+from bench.records import QUANTITIES, Claim, ClaimVerdict, Interval, Suite
 
 _MOST_RUNS = 200
 """More than this many further runs is no plan but a way to say that nothing was seen."""
@@ -70,16 +70,17 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
     verdict = _verdict(aim, found)
     more = _more_runs(aim, found) if verdict == "undecided" else None
     return ClaimVerdict(
-        text=claim.text,
-        source=claim.source,
-        statement=_statement(claim, field.suite.analysis),
+        claim=claim,
         verdict=verdict,
         estimate=found.value,
-        unit=_unit(claim),
+        confidence=field.confidence,
+        family=len(field.suite.claims),
         environments=environments,
-        reason=" ".join([_reason(aim, found, verdict, more, field), *_remarks(claim, cells, field.suite.analysis)]),
         more_runs=more,
         labels=tuple(labels),
+        missing=sum(cell.missing for cell in cells),
+        failed=sum(cell.failed for cell in cells),
+        clocks_differ=_clocks_differ(claim, cells),
     )
 
 
@@ -202,87 +203,10 @@ def _more_runs(claim: Claim, found: Measured) -> int | None:
     return more if more <= _MOST_RUNS else None
 
 
-def _statement(claim: Claim, plan: AnalysisPlan) -> str:
-    """Return what is compared, in words made from the declaration alone."""
-    what = _quantity(claim, plan)
-    if claim.quantity == "regret":
-        return f"best other algorithm minus {claim.left} in {what}, below {claim.margin:g}"
-    kind = QUANTITIES[claim.quantity].kind
-    if kind == "times":
-        unit = "CPU seconds" if claim.quantity == "seconds_to_threshold" else "steps"
-        than = f"a run of {claim.right}" if isinstance(claim.right, str) else f"{claim.right:,g} {unit}"
-        return f"probability that a run of {claim.left} needs more {what} than {than}{_aim(claim)}"
-    if isinstance(claim.right, str):
-        joined = "over" if kind == "speeds" else "minus"
-        return f"{claim.left} {joined} {claim.right} in {what}{_aim(claim)}"
-    return f"{claim.left} in {what}{_aim(claim)}"
-
-
-def _quantity(claim: Claim, plan: AnalysisPlan) -> str:
-    moment = f" after {claim.steps:,} steps" if claim.steps is not None else ""
-    moment = f" after {claim.seconds:g} CPU seconds of training" if claim.seconds is not None else moment
-    return QUANTITIES[claim.quantity].words.format(threshold=plan.threshold) + moment
-
-
-def _aim(claim: Claim) -> str:
-    low, high = _bounds(claim)
-    if claim.direction == "equivalent":
-        return f", between {low:,g} and {high:,g}"
-    return f", above {high:,g}" if claim.direction == "greater" else f", below {low:,g}"
-
-
-def _bounds(claim: Claim) -> tuple[float, float]:
-    """Return the two values, as shown, beyond which a claim of less or of more is supported."""
-    quantity = QUANTITIES[claim.quantity]
-    alone = isinstance(claim.right, int | float) and quantity.kind != "times"
-    equal = float(claim.right or 0.0) if alone else quantity.equal
-    if quantity.kind == "speeds":
-        return equal / (1 + claim.margin), equal * (1 + claim.margin)
-    return equal - claim.margin, equal + claim.margin
-
-
-def _unit(claim: Claim) -> str:
-    quantity = QUANTITIES[claim.quantity]
-    return "steps per second" if quantity.kind == "speeds" and not isinstance(claim.right, str) else quantity.unit
-
-
-def _reason(claim: Claim, found: Measured, verdict: str, more: int | None, field: _Field) -> str:
-    value = found.value
-    if value.low is None or value.high is None:
-        return f"Not judged: {value.note}."
-    low, high = _bounds(claim)
-    interval = f"the {_percent(field.confidence)} interval, {_number(value.low)} to {_number(value.high)},"
-    family = len(field.suite.claims)
-    over = f" ({_percent(field.suite.analysis.confidence)} over {family} claims together)" if family > 1 else ""
-    bound = high if claim.direction == "greater" or claim.quantity == "regret" else low
-    if claim.direction == "equivalent":
-        place = {"supported": "lies inside", "contradicted": "lies outside"}.get(
-            verdict, "is neither inside nor outside"
-        )
-        said = f"{place} {_number(low)} to {_number(high)}"
-    elif verdict == "undecided":
-        said = f"holds {_number(bound)}"
-    else:
-        said = f"lies {'above' if value.low > bound else 'below'} {_number(bound)}"
-    price = (
-        f"; about {more} more runs per environment would decide, if the effect is what it looks like" if more else ""
-    )
-    sentence = f"{interval} {said}{over}{price}."
-    return sentence[:1].upper() + sentence[1:]
-
-
-def _remarks(claim: Claim, cells: Sequence[Cell], plan: AnalysisPlan) -> list[str]:
-    """Return what a reader of the verdict must know about the runs behind it."""
-    missing, failed = sum(cell.missing for cell in cells), sum(cell.failed for cell in cells)
-    counted = "counts as the random policy" if plan.failures == "random" else "is not counted"
-    if QUANTITIES[claim.quantity].kind == "speeds":
-        counted = "has no speed"
-    said = [f"{missing} planned run{'s' * (missing != 1)} missing."] if missing else []
-    said += [f"{failed} failed run{'s' * (failed != 1)}: each {counted}."] if failed else []
-    clocked = QUANTITIES[claim.quantity].clock or claim.seconds is not None
-    if clocked and len({_packing(cell, number) for cell in cells for number in range(len(cell.runs))} - {()}) > 1:
-        said.append("The runs were timed on different machines, or with different numbers of them side by side.")
-    return said
+def _clocks_differ(claim: Claim, cells: Sequence[Cell]) -> bool:
+    if not QUANTITIES[claim.quantity].clock and claim.seconds is None:
+        return False
+    return len({_packing(cell, number) for cell in cells for number in range(len(cell.runs))} - {()}) > 1
 
 
 def _packing(cell: Cell, number: int) -> tuple[str, ...]:
@@ -291,11 +215,3 @@ def _packing(cell: Cell, number: int) -> tuple[str, ...]:
         return ()
     place = [record.provenance.get("processor"), record.provenance.get("cores")]
     return tuple(map(str, [*place, *(record.resources.get(key) for key in ("device", "threads", "workers"))]))
-
-
-def _percent(confidence: float) -> str:
-    return f"{100 * confidence:.3g} %" if confidence < 0.999 else f"{100 * confidence:.5g} %"  # noqa: PLR2004 - digits
-
-
-def _number(value: float) -> str:
-    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"  # noqa: PLR2004 - digits

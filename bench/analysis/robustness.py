@@ -72,7 +72,7 @@ def claim_conclusions(
 def _claim(told: ClaimVerdict, again: Sequence[tuple[str, ClaimVerdict]]) -> Conclusion:
     judged = [(name, found.verdict) for name, found in again if found.estimate.estimate is not None]
     fails = tuple(f"{name}: {verdict}" for name, verdict in judged if verdict != told.verdict)
-    text = f"{told.text.rstrip('.')}: {told.verdict}"
+    text = f"{told.claim.text.rstrip('.')}: {told.verdict}"
     return Conclusion(text, len(judged) - len(fails), len(judged), fails)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.records.interval import Interval
+from bench.records.suite import Claim
 
 SURE = 0.95
 """Share of draws from which a lead is called sure."""
@@ -128,22 +129,25 @@ class Conclusion:
 class ClaimVerdict:
     """A declared claim, judged."""
 
-    text: str
-    source: str
-    statement: str
-    """What was compared, in words made from the declaration: `score of dqn minus score of ppo, more than 0`."""
+    claim: Claim
     verdict: str
     """`supported`, `contradicted` or `undecided`."""
     estimate: Interval
-    """At the confidence that holds over all claims together."""
-    unit: str
-    """What the estimate is measured in."""
+    """At the confidence that holds over all claims together; without limits, and with the reason, if not judged."""
+    confidence: float
+    """Of this one interval."""
+    family: int
+    """Claims of the suite, which the intervals hold for together."""
     environments: tuple[str, ...]
-    reason: str
-    """Why this verdict, in words; for an undecided one the price of deciding, where it can be told."""
     more_runs: int | None = None
+    """About how many more runs per environment would decide an undecided claim, if the effect is what it looks like."""
     labels: tuple[str, ...] = ()
     """The algorithms it speaks of."""
+    missing: int = 0
+    """Planned runs that are not there yet."""
+    failed: int = 0
+    clocks_differ: bool = False
+    """Whether it reads a clock, and the runs were timed on different machines or packed differently."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bench.plain import plain
-from bench.records import Candidate, Card, ClaimVerdict, Estimates, Interval, Phrase, Reliability, Situation
+from bench.records import (
+    AnalysisPlan,
+    Candidate,
+    Card,
+    ClaimVerdict,
+    Estimates,
+    Interval,
+    Phrase,
+    Reliability,
+    Situation,
+)
+from bench.report import claims as wording
 from bench.report import order, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
@@ -133,7 +144,7 @@ def claims(estimates: Estimates) -> Table:
             Column("Source", numeric=False, wraps=True),
             Column("Trials", numeric=False, page_only=True),
         ),
-        tuple(_claim_row(at, line) for line in estimates.claims),
+        tuple(_claim_row(at, line, order.analysis(estimates)) for line in estimates.claims),
     )
 
 
@@ -335,20 +346,20 @@ def _reliability_row(at: Places, line: Reliability) -> tuple[Cell, ...]:
     )
 
 
-def _claim_row(at: Places, line: ClaimVerdict) -> tuple[Cell, ...]:
+def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan) -> tuple[Cell, ...]:
     where = line.environments[0] if len(line.environments) == 1 else None
     trials = tuple((label, at.anchor(label, where)) for label in line.labels)
     link = trials[0][1] if trials else ""
     return (
-        Cell(line.text),
+        Cell(line.claim.text),
         Cell(line.verdict),
         Cell(line.estimate, link=link),
-        Cell(line.unit),
+        Cell(wording.unit(line.claim)),
         Cell(line.estimate.n),
-        Cell(line.statement),
-        Cell(line.reason),
+        Cell(wording.statement(line.claim, plan)),
+        Cell(wording.reason(line, plan)),
         Cell(", ".join(line.environments)),
-        Cell(line.source),
+        Cell(line.claim.source),
         Cell(", ".join(line.labels), parts=trials),
     )
 

@@ -1,0 +1,103 @@
+"""A claim and its verdict in, what was compared and why it stands as it does, in words, out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict
+from bench.report.sentences import capital
+from bench.report.words import counted
+
+
+def statement(claim: Claim, plan: AnalysisPlan) -> str:
+    """Return what is compared, in words made from the declaration alone."""
+    what = _quantity(claim, plan)
+    if claim.quantity == "regret":
+        return f"best other algorithm minus {claim.left} in {what}, below {claim.margin:g}"
+    kind = QUANTITIES[claim.quantity].kind
+    if kind == "times":
+        unit = "CPU seconds" if claim.quantity == "seconds_to_threshold" else "steps"
+        than = f"a run of {claim.right}" if isinstance(claim.right, str) else f"{claim.right:,g} {unit}"
+        return f"probability that a run of {claim.left} needs more {what} than {than}{_aim(claim)}"
+    if isinstance(claim.right, str):
+        joined = "over" if kind == "speeds" else "minus"
+        return f"{claim.left} {joined} {claim.right} in {what}{_aim(claim)}"
+    return f"{claim.left} in {what}{_aim(claim)}"
+
+
+def _quantity(claim: Claim, plan: AnalysisPlan) -> str:
+    moment = f" after {claim.steps:,} steps" if claim.steps is not None else ""
+    moment = f" after {claim.seconds:g} CPU seconds of training" if claim.seconds is not None else moment
+    return QUANTITIES[claim.quantity].words.format(threshold=plan.threshold) + moment
+
+
+def _aim(claim: Claim) -> str:
+    low, high = _bounds(claim)
+    if claim.direction == "equivalent":
+        return f", between {low:,g} and {high:,g}"
+    return f", above {high:,g}" if claim.direction == "greater" else f", below {low:,g}"
+
+
+def _bounds(claim: Claim) -> tuple[float, float]:
+    """Return the two values, as shown, beyond which a claim of less or of more is supported."""
+    quantity = QUANTITIES[claim.quantity]
+    alone = isinstance(claim.right, int | float) and quantity.kind != "times"
+    equal = float(claim.right or 0.0) if alone else quantity.equal
+    if quantity.kind == "speeds":
+        return equal / (1 + claim.margin), equal * (1 + claim.margin)
+    return equal - claim.margin, equal + claim.margin
+
+
+def unit(claim: Claim) -> str:
+    """Return what the estimate is measured in."""
+    quantity = QUANTITIES[claim.quantity]
+    return "steps per second" if quantity.kind == "speeds" and not isinstance(claim.right, str) else quantity.unit
+
+
+def reason(line: ClaimVerdict, plan: AnalysisPlan) -> str:
+    """Return why this verdict; for an undecided one the price of deciding, where it can be told."""
+    return " ".join([_verdict(line, plan), *_remarks(line, plan)])
+
+
+def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
+    claim, value, verdict = line.claim, line.estimate, line.verdict
+    if value.low is None or value.high is None:
+        return f"Not judged: {value.note}."
+    low, high = _bounds(claim)
+    interval = f"the {_percent(line.confidence)} interval, {_number(value.low)} to {_number(value.high)},"
+    over = f" ({_percent(plan.confidence)} over {line.family} claims together)" if line.family > 1 else ""
+    bound = high if claim.direction == "greater" or claim.quantity == "regret" else low
+    if claim.direction == "equivalent":
+        place = {"supported": "lies inside", "contradicted": "lies outside"}.get(
+            verdict, "is neither inside nor outside"
+        )
+        said = f"{place} {_number(low)} to {_number(high)}"
+    elif verdict == "undecided":
+        said = f"holds {_number(bound)}"
+    else:
+        said = f"lies {'above' if value.low > bound else 'below'} {_number(bound)}"
+    price = ""
+    if line.more_runs:
+        price = f"; about {line.more_runs} more runs per environment would decide, if the effect is what it looks like"
+    return capital(f"{interval} {said}{over}{price}.")
+
+
+def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
+    """Yield what a reader of the verdict must know about the runs behind it."""
+    if line.missing:
+        yield f"{counted(line.missing, 'planned run')} missing."
+    if line.failed:
+        counts = "counts as the random policy" if plan.failures == "random" else "is not counted"
+        if QUANTITIES[line.claim.quantity].kind == "speeds":
+            counts = "has no speed"
+        yield f"{counted(line.failed, 'failed run')}: each {counts}."
+    if line.clocks_differ:
+        yield "The runs were timed on different machines, or with different numbers of them side by side."
+
+
+def _percent(confidence: float) -> str:
+    return f"{100 * confidence:.3g} %" if confidence < 0.999 else f"{100 * confidence:.5g} %"  # noqa: PLR2004 - digits
+
+
+def _number(value: float) -> str:
+    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"  # noqa: PLR2004 - digits
