@@ -22,7 +22,6 @@ from bench.analysis.sequential import (
     Scores,
     course,
     design,
-    in_words,
     look,
     over,
     schedule,
@@ -121,7 +120,8 @@ def test_decided_pairs_get_no_more_seeds_and_a_cell_only_what_an_open_pair_needs
     # 15 + 5 + 10 + 5 + 15 of five cells with 15 each; the random policy does not count.
     end = course(plan, [first, second, Look(15, 0.02, (("a", "c", "better"),), 0)])
     assert (end.trials, end.trials_fixed) == (50, 75)
-    assert in_words(end)[-1] == "50 of 75 trials of learning algorithms run, 25 saved against 15 seeds everywhere"
+    told = sentences.course(end)[-1]
+    assert told == "50 of 75 trials of learning algorithms run, 25 saved against 15 seeds everywhere"
 
 
 def test_a_decided_pair_is_not_tested_again_and_what_holm_multiplies_by_shrinks_only_with_claims() -> None:

@@ -253,31 +253,6 @@ def course(design: Design, taken: Sequence[Look]) -> SequentialRun:
     )
 
 
-def in_words(run: SequentialRun) -> tuple[str, ...]:
-    """Return what was decided when, and what it saved, as sentences."""
-    saved = run.trials_fixed - run.trials
-    state = "run" if _ended(run) else "asked for so far"
-    sum_up = (
-        f"{run.trials} of {run.trials_fixed} trials of learning algorithms {state}, "
-        f"{saved} {'saved against' if _ended(run) else 'fewer than'} {run.most} seeds everywhere"
-    )
-    return (*(look_in_words(one) for one in run.looks), sum_up)
-
-
-def look_in_words(one: Look) -> str:
-    """Return one look as a sentence."""
-    said = [f"{a} {_AGAINST[verdict]} {b}" for a, b, verdict in one.decided]
-    left = f"{_counted(one.open, 'pair')} still open" if one.open else "every pair is decided"
-    return f"look at {one.n} seeds (level {one.level:.2g}): {', '.join(said) or 'nothing decided'}; {left}"
-
-
-_AGAINST = {"better": "better than", "worse": "worse than", "equivalent": "equivalent to"}
-
-
-def _ended(run: SequentialRun) -> bool:
-    return bool(run.looks) and (run.looks[-1].open == 0 or run.looks[-1].n == run.most)
-
-
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 

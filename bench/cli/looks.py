@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.analysis.sequential import in_words, look_in_words
 from bench.console import say, say_event
 from bench.pipeline import Asked, Experiment, RunOptions, SuiteText, Summary
 from bench.pipeline.asking import in_terms_of_options
 from bench.pipeline.sequential import Show, open_sequential, run_until_decided
 from bench.records import Look
+from bench.report import sentences
 
 
 class Looks:
@@ -32,7 +32,7 @@ class Looks:
 
         def say_look(look: Look) -> None:
             if tell:
-                say(look_in_words(look), whole=True)
+                say(sentences.look(look), whole=True)
 
         self._sequential, summary = run_until_decided(self._sequential, options, show, say_look)
         return summary
@@ -42,5 +42,5 @@ class Looks:
         if as_json:
             say_event(asdict(self._sequential.course) | {"event": "looks"})
             return
-        for line in in_words(self._sequential.course):
+        for line in sentences.course(self._sequential.course):
             say(line, whole=True)

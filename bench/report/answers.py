@@ -17,7 +17,7 @@ from bench.records import (
     Situation,
 )
 from bench.report import claims as wording
-from bench.report import order, words
+from bench.report import order, sentences, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
@@ -213,16 +213,13 @@ def sequence(estimates: Estimates) -> Table:
             (
                 Cell(look.n),
                 Cell(look.level),
-                Cell("; ".join(f"{a} {_VERDICTS.get(verdict, verdict)} {b}" for a, b, verdict in look.decided)),
+                Cell("; ".join(f"{a} {sentences.BETTER.get(verdict, verdict)} {b}" for a, b, verdict in look.decided)),
                 Cell(look.open),
                 Cell("; ".join(f"{a} and {b}: {words.probability(p)}" for a, b, _, p in look.tested)),
             )
             for look in (run.looks if run else ())
         ),
     )
-
-
-_VERDICTS = {"better": "better than", "worse": "worse than", "equivalent": "equivalent to"}
 
 
 def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from bench.plain import joined
-from bench.records import SURE, AnalysisPlan, Lead, Pair, SequentialRun, Situation, Tested
+from bench.records import SURE, AnalysisPlan, Lead, Look, Pair, SequentialRun, Situation, Tested
 from bench.report.words import counted
 
 _MOST_STRETCHES = 6
@@ -94,19 +94,38 @@ def _conclusion(line: Pair, plan: AnalysisPlan) -> str:
     return f"cannot tell yet ({tested}){short}{price(line)}"
 
 
-def _at_look(line: Pair, look: Tested, sequence: SequentialRun, plan: AnalysisPlan) -> str:
-    if not look.n:
+def _at_look(line: Pair, at: Tested, sequence: SequentialRun, plan: AnalysisPlan) -> str:
+    if not at.n:
         return f"cannot tell yet: the first look comes at {sequence.planned[0]} seeds"
-    tested = f"p = {line.p_value or 0.0:.2g} there, {look.p_holm:.2g} after Holm"
-    tested += f"; {look.level:.2g} may be spent at that look"
-    when = f"decided at the look at {look.n} seeds"
+    tested = f"p = {line.p_value or 0.0:.2g} there, {at.p_holm:.2g} after Holm"
+    tested += f"; {at.level:.2g} may be spent at that look"
+    when = f"decided at the look at {at.n} seeds"
     if line.verdict == "equivalent":
         return f"equivalent, {when}: the difference lay within the margin of {plan.margin:g} at that look's confidence"
     if line.verdict != "undecided":
         return f"{line.a} is {line.verdict}, {when} ({tested})"
-    if look.n == sequence.most:
-        return f"cannot tell: still open at the last look, at {look.n} seeds ({tested})"
-    return f"cannot tell yet: open after the look at {look.n} of at most {sequence.most} seeds ({tested})"
+    if at.n == sequence.most:
+        return f"cannot tell: still open at the last look, at {at.n} seeds ({tested})"
+    return f"cannot tell yet: open after the look at {at.n} of at most {sequence.most} seeds ({tested})"
+
+
+BETTER = {"better": "better than", "worse": "worse than", "equivalent": "equivalent to"}
+"""A verdict -> its words between two names."""
+
+
+def course(run: SequentialRun) -> tuple[str, ...]:
+    """Return what was decided when, and what it saved."""
+    ended = bool(run.looks) and (run.looks[-1].open == 0 or run.looks[-1].n == run.most)
+    state, saved = "run" if ended else "asked for so far", run.trials_fixed - run.trials
+    against = f"{saved} {'saved against' if ended else 'fewer than'} {run.most} seeds everywhere"
+    return *map(look, run.looks), f"{run.trials} of {run.trials_fixed} trials of learning algorithms {state}, {against}"
+
+
+def look(one: Look) -> str:
+    """Return what one look at the data has decided."""
+    said = [f"{a} {BETTER[verdict]} {b}" for a, b, verdict in one.decided]
+    left = f"{counted(one.open, 'pair')} still open" if one.open else "every pair is decided"
+    return f"look at {one.n} seeds (level {one.level:.2g}): {', '.join(said) or 'nothing decided'}; {left}"
 
 
 def price(line: Pair) -> str:
