@@ -110,14 +110,6 @@ def say_event(value: object) -> None:
     sys.stdout.flush()
 
 
-def duration(seconds: float) -> str:
-    """Return a duration as people say it: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
-    for limit, unit, length in ((90, "s", 1), (90 * 60, "min", 60), (36 * 3600, "h", 3600)):
-        if seconds < limit:
-            return f"{seconds / length:.1f} {unit}" if unit == "h" else f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 86400:.1f} days"
-
-
 def say_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under their headings, numbers to the right; no word is broken, the first column never."""
     right = [

@@ -479,7 +479,7 @@ def test_a_phrase_about_something_unknown_leads_nowhere() -> None:
 def test_claims_come_with_estimate_n_and_reason(page: Page) -> None:
     shown = tables_shown(answers.claims(synthetic()))
     assert [row[1] for row in shown] == ["supported", "contradicted", "undecided"]
-    assert shown[0][2:5] == ["0.21 [0.12, 0.31]", "normalised score", "10"]
+    assert shown[0][2:5] == ["0.21 [0.12, 0.31]", "score", "10"]
     for row in shown:
         assert row[6] in page.texts
 

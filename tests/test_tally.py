@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from bench.cli.planned import limits_in_words
-from bench.console import duration
 from bench.progress.display import JsonDisplay, LiveDisplay, PlainDisplay
 from bench.progress.tally import Tally, at_work
 from bench.records import Failure, Limits
+from bench.report.sentences import duration
 from bench.runner.jobs import Ended, Job, Progress, Progressed, Slowed, Started
 from tests.making import nothing, small_trial
 

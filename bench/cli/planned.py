@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from bench import pipeline
-from bench.console import duration, note, say, say_json, say_table
+from bench.console import note, say, say_json, say_table
 from bench.pipeline import Experiment
 from bench.records import STALL_MINUTES, Limits
+from bench.report.sentences import duration
 
 
 def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:

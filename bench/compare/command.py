@@ -12,10 +12,11 @@ import typer
 from rich.table import Table
 
 from bench.compare.records import Comparison, ComparisonRow
-from bench.console import duration, grid, say, say_grid, say_json
+from bench.console import grid, say, say_grid, say_json
 from bench.plain import plain
 from bench.records import AnalysisPlan, Interval, Pair
 from bench.report import sentences
+from bench.report.sentences import duration
 
 _METRICS = {"final": "final score", "auc": "score over training"}
 _SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder or suite file")

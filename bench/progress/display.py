@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.console import duration
 from bench.plain import json_text, plain
 from bench.progress.tally import CellTally, Tally, at_work, cell_of
+from bench.report.sentences import duration
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progressed, Slowed
 
 BAR_WIDTH = 20

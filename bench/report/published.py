@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bench.records import VERDICTS, Estimates, Interval, PublishedVerdict
-from bench.report import order, words
+from bench.report import order, sentences, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
 JUDGED = ("reproduced", "above", "below", "undecided")
-_HOUR = 60
-_DAY = 48
 
 
 def every(estimates: Estimates) -> Iterator[Table]:
@@ -160,13 +158,4 @@ def price(line: PublishedVerdict) -> str:
     """Return what an undecided number still costs as the end of a sentence; empty where no number of runs would do."""
     if line.verdict != "undecided" or not line.more_runs:
         return ""
-    return f"; {words.counted(line.more_runs, 'more run')}{hours(line.hours)}"
-
-
-def hours(time: float | None) -> str:
-    """Return what something costs as the end of a sentence; empty where that is not known."""
-    if time is None:
-        return ""
-    if time < 1:
-        return f", {words.number(time * _HOUR, 0)} minutes of one core"
-    return f", {words.number(time, 0 if time > _DAY else 1)} hours of one core"
+    return f"; {words.counted(line.more_runs, 'more run')}{sentences.core_time(line.hours)}"

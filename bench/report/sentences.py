@@ -10,9 +10,10 @@ from itertools import pairwise
 
 from bench.plain import joined
 from bench.records import SURE, AnalysisPlan, Lead, Look, Pair, SequentialRun, Situation, Tested
-from bench.report.words import counted
+from bench.report.words import counted, number
 
 _MOST_STRETCHES = 6
+_TWO_DAYS = 48
 
 
 def situation(line: Situation) -> str:
@@ -137,9 +138,26 @@ def price(line: Pair) -> str:
     return f"; {seeds} would decide, if the effect is what it looks like"
 
 
+def duration(seconds: float) -> str:
+    """Return a duration as people say it: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
+    for limit, unit, length in ((90, "s", 1), (90 * 60, "min", 60), (36 * 3600, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / length:.1f} {unit}" if unit == "h" else f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86400:.1f} days"
+
+
 def hours(value: float) -> str:
-    """Return `2.1 h`, or minutes below one hour."""
+    """Return `2.1 h`, or minutes below one hour: prices, which stay in one unit to be compared."""
     return f"{value:.1f} h" if value >= 1 else f"{max(1, round(60 * value))} min"
+
+
+def core_time(value: float | None) -> str:
+    """Return what so many hours of one core are as the end of a sentence; empty where that is not known."""
+    if value is None:
+        return ""
+    if value < 1:
+        return f", {number(60 * value, 0)} minutes of one core"
+    return f", {number(value, 0 if value > _TWO_DAYS else 1)} hours of one core"
 
 
 def limited(plan: AnalysisPlan) -> str:

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from bench import published
-from bench.console import Terminal, duration, note, say, say_json, say_table
+from bench.console import Terminal, note, say, say_json, say_table
 from bench.limits import MOST_SEEDS, MOST_WORKERS
 from bench.pipeline import RunOptions, default_workers, lock_note, unread
 from bench.progress import display as displays
 from bench.progress.tally import Tally
 from bench.records import Record
+from bench.report.sentences import duration
 from bench.reproduce.reproduction import CellPlan, Reproduction, open_table, rerun
 from bench.runner.jobs import Job
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from bench.records import STATISTICS, EvaluationPlan, PublishedTable, PublishedVerdict
 from bench.report import figures, palette, sheet, words
 from bench.report.order import Places
-from bench.report.published import JUDGED, head, hours, judged, left_out, price, weak
+from bench.report.published import JUDGED, head, judged, left_out, price, weak
+from bench.report.sentences import core_time
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
 from bench.reproduce.records import Leaning
@@ -74,7 +75,9 @@ def _sections(
     )
     if open_.rows:
         wait = "waits" if len(open_.rows) == 1 else "wait"
-        told = f"{words.counted(len(open_.rows), 'number')} {wait}{hours(_to_go(lines))}. {command} goes on from here."
+        told = (
+            f"{words.counted(len(open_.rows), 'number')} {wait}{core_time(_to_go(lines))}. {command} goes on from here."
+        )
         lid = "Every number that waits, with its cost"
         yield Section("waiting", "Not yet run", (told,), tables=(open_,), folded=lid)
     if without.rows:

@@ -13,12 +13,13 @@ from typing import Annotated
 import typer
 
 from bench.catalog import ACTION_KINDS, OBSERVATION_KINDS, did_you_mean
-from bench.console import Terminal, duration, say, say_json, say_table, waiting
+from bench.console import Terminal, say, say_json, say_table, waiting
 from bench.errors import BenchError
 from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
 from bench.pipeline import default_workers
 from bench.plain import plain
 from bench.records import Candidate, Traits
+from bench.report.sentences import duration
 from bench.which.records import Advice, Answer, Likeness, Proposal, Request
 from bench.which.transfer import reward_words
 
