@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.errors import BenchError
-from bench.plain import json_text, plain, printable
+from bench.plain import and_more, json_text, plain, printable
 
 
 class Terminal(Console):
@@ -69,8 +69,8 @@ def say_hindrances(trials: int, reasons: Sequence[str]) -> None:
     say(f"{were} not run to the end for a reason outside of the trial; the same command tries again", "yellow")
     for reason in reasons[:_REASONS_SHOWN]:
         say(f"  {reason}", "yellow", whole=True)
-    if (more := len(reasons) - _REASONS_SHOWN) > 0:
-        say(f"  and {more} more", "yellow")
+    if more := and_more(len(reasons), _REASONS_SHOWN):
+        say(f"  {more}", "yellow")
 
 
 _REASONS_SHOWN = 3

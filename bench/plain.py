@@ -10,7 +10,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -59,6 +59,24 @@ def spreadsheet(text: str) -> str:
 def joined(names: Sequence[str], word: str = "and") -> str:
     """Return `a`, `a and b` or `a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+def listed(names: Iterable[str], most: int, between: str = ", ") -> str:
+    """Return the first names in a row, and how many more there are: `a, b and 3 more`, or `a; b; and 3 more`."""
+    found = list(names)
+    before = "; " if between == "; " else " "
+    more = and_more(len(found), most)
+    return between.join(found[:most]) + (more and f"{before}{more}")
+
+
+def and_more(count: int, most: int) -> str:
+    """Return `and 3 more` where only `most` of `count` things are told; nothing where all are."""
+    return f"and {count - most} more" if count > most else ""
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return `1 seed`, `10 seeds`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -13,6 +13,7 @@ from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
 from bench.limits import MOST_SEEDS, too_large
+from bench.plain import counted
 from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Trial
 
 SEEDS_FOR_CLAIMS = 10
@@ -320,7 +321,7 @@ _HARMLESS = frozenset(
 
 def _few_seeds(seeds: int) -> Iterable[str]:
     if seeds < SEEDS_FOR_INTERVALS:
-        yield f"{seeds} seed{'s' * (seeds > 1)} per cell: too few for any interval; {SEEDS_FOR_CLAIMS} are advised"
+        yield f"{counted(seeds, 'seed')} per cell: too few for any interval; {SEEDS_FOR_CLAIMS} are advised"
     elif seeds < SEEDS_FOR_CLAIMS:
         yield f"{seeds} seeds per cell: intervals will be wide; {SEEDS_FOR_CLAIMS} are advised"
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bench.catalog import environments
 from bench.cli import main
 from bench.console import say_table
-from bench.plain import json_text, plain, printable
+from bench.plain import json_text, listed, plain, printable
 from tests.making import TOY, run_suite, suite_file
 
 Bench = Callable[..., tuple[int, str, str]]
@@ -65,6 +65,19 @@ def test_whatever_comes_in_can_be_written_and_needs_no_second_cleaning(text: str
 def test_json_is_ascii_without_numbers_that_json_lacks() -> None:
     found = json_text({"a": math.nan, "b": [np.float64(1.5), np.int64(2), math.inf], "c": "\x1b é"})
     assert found == '{"a": null, "b": [1.5, 2, null], "c": "\\u001b \\u00e9"}'
+
+
+@pytest.mark.parametrize(
+    ("names", "between", "told"),
+    [
+        ([], ", ", ""),
+        (["a", "b"], ", ", "a, b"),
+        (["a", "b", "c", "d", "e"], ", ", "a, b and 3 more"),
+        (["a", "b", "c"], "; ", "a; b; and 1 more"),
+    ],
+)
+def test_what_is_left_untold_is_counted(names: list[str], between: str, told: str) -> None:
+    assert listed(names, 2, between) == told
 
 
 @pytest.mark.parametrize("columns", ["1", "30", "80", "110", "300", ""])

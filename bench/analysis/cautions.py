@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, taking_part
+from bench.plain import listed
 from bench.records import Aggregate, AnalysisPlan, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
@@ -54,7 +55,7 @@ def overshoot(cell: Cell) -> float:
 def _configurations(book: Ledger) -> Iterator[str]:
     if not book.split:
         return
-    named = _listed(f"{label} on {environment}" for label, environment in book.split)
+    named = ", ".join(f"{label} on {environment}" for label, environment in book.split)
     yield (
         f"Results of several configurations (settings, implementation, versions or budget) carry one label: {named}. "
         "They are not merged: all but the planned one carry the first digits of their configuration."
@@ -71,7 +72,7 @@ def _failed(book: Ledger, cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator
     failed = [cell for cell in cells if cell.failed]
     if not failed:
         return
-    where = _listed(f"{cell.label} on {cell.environment}: {cell.failed}" for cell in failed)
+    where = ", ".join(f"{cell.label} on {cell.environment}: {cell.failed}" for cell in failed)
     bare = all(cell.reference is None for cell in cells)
     rule = "is not counted"
     if plan.failures == "random":
@@ -101,7 +102,7 @@ def _few_runs(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _without_reference(cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator[str]:
-    bare = _listed(dict.fromkeys(cell.environment for cell in cells if cell.reference is None))
+    bare = ", ".join(dict.fromkeys(cell.environment for cell in cells if cell.reference is None))
     if bare and plan.metric == "final" and all(cell.reference is None for cell in cells):
         yield (
             "No environment has usable reference returns, so there is no score: raw returns are shown, and algorithms "
@@ -115,7 +116,7 @@ def _without_reference(cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator[st
 
 
 def _incomplete(aggregates: Sequence[Aggregate]) -> Iterator[str]:
-    partial = _listed(f"{line.label} ({line.environments})" for line in aggregates if not line.complete)
+    partial = ", ".join(f"{line.label} ({line.environments})" for line in aggregates if not line.complete)
     if partial:
         yield (
             f"Aggregates not comparable with the others, for want of runs on some environments: {partial}. "
@@ -124,7 +125,7 @@ def _incomplete(aggregates: Sequence[Aggregate]) -> Iterator[str]:
 
 
 def _saturated(references: Sequence[ReferenceLine]) -> Iterator[str]:
-    full = _listed(line.environment for line in references if line.saturated)
+    full = ", ".join(line.environment for line in references if line.saturated)
     if full:
         yield f"Every learning algorithm solves {full} in every run: only the time to the threshold tells them apart."
 
@@ -213,10 +214,5 @@ def _was_busy(resources: Mapping[str, object]) -> bool:
     return math.isfinite(load) and load > _BUSY * threads * workers + 1
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
 def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    return _listed(listed[:_MOST]) + (f" and {len(listed) - _MOST} more" if len(listed) > _MOST else "")
+    return listed(names, _MOST)

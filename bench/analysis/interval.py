@@ -24,6 +24,7 @@ from bench.analysis.resampling import (
     ranked,
     resample_counts,
 )
+from bench.plain import counted
 from bench.records import Floats, Interval
 
 __all__ = [
@@ -352,7 +353,7 @@ def _joined(*notes: str) -> str:
 
 def too_few(n: int) -> str:
     """Return why so few runs have no interval."""
-    return f"no interval: {n} run{'s' * (n != 1)}, at least {FEWEST_RUNS} are needed"
+    return f"no interval: {counted(n, 'run')}, at least {FEWEST_RUNS} are needed"
 
 
 def _all_equal(n: int, environments: int, confidence: float) -> str:

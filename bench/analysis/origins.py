@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from bench.plain import listed
 from bench.records import Outcome
 
 _MOST = 8
@@ -30,14 +31,14 @@ def _sentences(outcomes: Sequence[Outcome], foreign: Sequence[Outcome]) -> Itera
     renamed = {(str(one.trial.origin.get("environment")), one.trial.environment) for one in foreign}
     taken = sorted(f"{old} as {new}" for old, new in renamed if old != new)
     if taken:
-        yield f"Environments taken for another version: {_listed(taken)}."
+        yield f"Environments taken for another version: {listed(taken, _MOST)}."
     numbered = sum(not str(one.trial.origin.get("seed", "")).startswith("as its source states") for one in foreign)
     if numbered:
         yield f"{numbered} imported runs state no seed of their own: their numbers tell runs apart, no more."
     noted = [note for one in foreign for note in one.trial.origin.get("notes", ())]
     if noted:
         runs = sum(bool(one.trial.origin.get("notes")) for one in foreign)
-        told = _listed(dict.fromkeys(noted), 2)
+        told = listed(dict.fromkeys(noted), 2)
         yield f"Of {runs} imported runs something was left out or repaired, such as: {told}."
 
 
@@ -50,7 +51,7 @@ def _differing(what: str, outcomes: Sequence[Outcome], of: Callable[[Outcome], s
     if len(labels) == 1:
         yield f"{what}: {next(iter(labels))}."
     elif labels:
-        told = "; ".join(f"{_listed(sorted(names))}: {words}" for words, names in sorted(labels.items()))
+        told = "; ".join(f"{listed(sorted(names), _MOST)}: {words}" for words, names in sorted(labels.items()))
         yield f"{what} differs, which a difference between them may come from. {told}."
 
 
@@ -66,9 +67,3 @@ def _counting(outcome: Outcome) -> str:
     if found := outcome.trial.origin:
         return str(found.get("step_counting", ""))
     return "environment steps over all parallel environments"
-
-
-def _listed(names: Sequence[str] | dict[str, None], most: int = _MOST) -> str:
-    listed = list(names)
-    rest = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + rest

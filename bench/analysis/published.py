@@ -27,6 +27,7 @@ from scipy.special import stdtrit
 from bench import published
 from bench.analysis.interval import FEWEST_RUNS, mean_interval, welch_df
 from bench.analysis.scores import Cell, Run
+from bench.plain import counted
 from bench.published.protocol import budget, wanted
 from bench.records import (
     EvaluationPlan,
@@ -121,7 +122,9 @@ def against_one(value: float, ours: Floats, rounding: float = 0.0) -> Judgement:
     """
     n = len(ours)
     if n < 2:  # noqa: PLR2004 - one run predicts nothing
-        return Judgement("undecided", f"{_runs(n)} of ours", rank=_rank(value, ours), more_runs=FEWEST_AGAINST_ONE - n)
+        return Judgement(
+            "undecided", f"{counted(n, 'run')} of ours", rank=_rank(value, ours), more_runs=FEWEST_AGAINST_ONE - n
+        )
     plausible, beyond = _usual(ours), _far(ours)
     limits, rank = Interval(float(np.mean(ours)), *plausible, n, _equal(ours)), _rank(value, ours)
     if n < FEWEST_AGAINST_ONE:
@@ -147,7 +150,7 @@ def against_several(theirs: Summary, ours: Summary, margin: float | None, roundi
         rounding: half a unit of the last printed digit of their mean.
     """
     if ours.n < FEWEST_RUNS:
-        reason = f"{_runs(ours.n)} of ours, at least {FEWEST_RUNS} are needed"
+        reason = f"{counted(ours.n, 'run')} of ours, at least {FEWEST_RUNS} are needed"
         return Judgement("undecided", reason, more_runs=FEWEST_RUNS - ours.n)
     difference, half = ours.mean - theirs.mean, _half(theirs, ours)
     if half == 0:
@@ -375,7 +378,3 @@ def _price(theirs: Summary, ours: Summary, margin: float | None, rounding: float
     # The interval narrows but for a little, where ours spread less than theirs: what once decides keeps deciding.
     found = 1 + bisect_left(range(1, _MOST_RUNS + 1), True, key=decided)
     return found if found <= _MOST_RUNS else None
-
-
-def _runs(n: int) -> str:
-    return f"{n} run{'s' * (n != 1)}"

@@ -31,6 +31,7 @@ from bench.analysis.interval import difference_interval, interquartile_mean, res
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.scores import cell, learns, usable
 from bench.errors import BenchError
+from bench.plain import counted
 from bench.records import AnalysisPlan, Floats, Look, Outcome, Pair, Reference, SequentialRun, Suite, Tested, Trial
 
 Place = tuple[str, str]
@@ -135,8 +136,8 @@ def schedule(most: int, environments: Sequence[int], alpha: float) -> tuple[tupl
     if not hopeful:
         least = next(n for n in range(most + 1, 1000) if _hopeful(n, alpha, environments))
         raise BenchError(
-            f"{most} seeds can decide nothing, however clear the result: {_counted(len(environments), 'pair')} on "
-            f"{_counted(max(environments), 'environment')} {'need' if len(environments) > 1 else 'needs'} at least "
+            f"{most} seeds can decide nothing, however clear the result: {counted(len(environments), 'pair')} on "
+            f"{counted(max(environments), 'environment')} {'need' if len(environments) > 1 else 'needs'} at least "
             f"{least}; give --seeds {least} or more"
         )
     spent = [0.0, *(_spent(n / most, alpha) for n in hopeful)]
@@ -251,10 +252,6 @@ def course(design: Design, taken: Sequence[Look]) -> SequentialRun:
         planned=design.looks,
         pairs=tuple((pair.a, pair.b) for pair in design.pairs),
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def caution(run: SequentialRun | None) -> tuple[str, ...]:
@@ -378,4 +375,4 @@ def differences(then: Design, now: Design) -> list[str]:
 def _named(pairs: Sequence[Rivals]) -> str:
     places = math.fsum(len(pair.environments) for pair in pairs) / len(pairs)
     names = ", ".join(dict.fromkeys(label for pair in pairs for label in (pair.a, pair.b)))
-    return f"{names} ({_counted(len(pairs), 'pair')}, {places:g} environments each)"
+    return f"{names} ({counted(len(pairs), 'pair')}, {places:g} environments each)"

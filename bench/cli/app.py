@@ -17,6 +17,7 @@ from bench.cli.codes import INTERRUPTED
 from bench.cli.commands import COMMANDS
 from bench.console import complain, forgive_encodings
 from bench.errors import BenchError, HindranceError, SuiteError, WriteError, hindrance
+from bench.plain import counted
 
 _LOOKS: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
 
@@ -79,7 +80,7 @@ def main() -> None:
     except SuiteError as error:
         # One complaint a line, so that an editor can jump to each.
         complain(error)
-        complain(BenchError(f"{len(error.complaints)} complaint{'s' * (len(error.complaints) > 1)}; nothing was run"))
+        complain(BenchError(f"{counted(len(error.complaints), 'complaint')}; nothing was run"))
         sys.exit(2)
     except BenchError as error:
         complain(error, "bench: ")

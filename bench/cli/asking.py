@@ -76,8 +76,3 @@ def say_unread(experiment: Experiment) -> None:
     """Say which files of the results cannot be read."""
     for sentence in unread(experiment):
         note(f"note: {sentence}")
-
-
-def files_in_words(count: int) -> str:
-    """Return `1 file` or `2 files`."""
-    return "1 file" if count == 1 else f"{count} files"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.asking import files_in_words, opened, say_name, say_unread, source
+from bench.cli.asking import opened, say_name, say_unread, source
 from bench.cli.options import (
     AlgoOption,
     EnvOption,
@@ -40,6 +40,7 @@ from bench.pipeline import (
     status,
 )
 from bench.pipeline import run as carry_out_jobs
+from bench.plain import counted
 from bench.progress import display as displays
 from bench.progress.tally import Tally
 from bench.runner.jobs import Job
@@ -175,7 +176,7 @@ def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *,
     if summary.hindered:
         say_hindrances(summary.hindered, summary.hindrances)
     if summary.unreadable:
-        say(f"{files_in_words(summary.unreadable)} of results cannot be read; `bench status` says why", "yellow")
+        say(f"{counted(summary.unreadable, 'file')} of results cannot be read; `bench status` says why", "yellow")
     if summary.elsewhere:
         say(f"{summary.elsewhere} trials are being run by another `bench run` on this folder")
     if summary.interrupted:

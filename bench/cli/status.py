@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from bench.cli.asking import files_in_words, opened, source
+from bench.cli.asking import opened, source
 from bench.cli.options import (
     AlgoOption,
     EnvOption,
@@ -19,6 +19,7 @@ from bench.cli.options import (
 from bench.console import say, say_json, say_table
 from bench.pipeline import RESULTS, Asked
 from bench.pipeline import status as status_of
+from bench.plain import counted
 
 
 def status(
@@ -51,5 +52,5 @@ def status(
     for one in unreadable:
         say(f"cannot be read: {one}", "red", whole=True)
     total = {name: sum(getattr(cell, name) for cell in cells) for name in counts[:4]}
-    more = f"; {files_in_words(len(unreadable))} cannot be read" if unreadable else ""
+    more = f"; {counted(len(unreadable), 'file')} cannot be read" if unreadable else ""
     say(", ".join(f"{number} {name}" for name, number in total.items()) + more)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bench.compare.records import Comparison, ComparisonRow
 from bench.console import grid, say, say_grid, say_json
-from bench.plain import plain
+from bench.plain import and_more, plain
 from bench.records import AnalysisPlan, Interval, Pair
 from bench.report import sentences
 from bench.report.sentences import duration
@@ -182,5 +182,5 @@ def _listed(title: str, lines: Sequence[str]) -> Iterator[str]:
     yield from ("", f"{title}:")
     for line in lines[:_MOST_LINES]:
         yield f"  {line}"
-    if len(lines) > _MOST_LINES:
-        yield f"  and {len(lines) - _MOST_LINES} more; --json gives all"
+    if more := and_more(len(lines), _MOST_LINES):
+        yield f"  {more}; --json gives all"

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from bench import plain
 from bench.imports.found import Hints, RefusedError
 from bench.imports.rows import NAMELESS
 from bench.imports.series import is_number, number
@@ -209,5 +210,4 @@ def ask_steps(column: str, *, counted: bool) -> RefusedError:
 
 def listed(names: Sequence[str]) -> str:
     """Return names in a row, the first of them where they are many."""
-    shown = ", ".join(repr(name[:80]) for name in names[:_MOST_LISTED])
-    return f"{shown} and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else shown or "none"
+    return plain.listed((repr(name[:80]) for name in names), _MOST_LISTED) or "none"

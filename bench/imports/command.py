@@ -16,7 +16,7 @@ from bench.console import say, say_json, say_table
 from bench.errors import BenchError
 from bench.imports.found import Hints, Refusal
 from bench.imports.keeping import Imported, ImportedRun, import_source
-from bench.plain import plain
+from bench.plain import listed, plain
 
 _ROLES = ("algorithm", "environment", "seed", "steps", "return", "status")
 _MANY = 4
@@ -192,8 +192,7 @@ def _lines(left: Sequence[Refusal]) -> Iterator[str]:
     for one in left:
         reasons[one.reason].append(one.file)
     for reason, files in reasons.items():
-        more = f" and {len(files) - _MOST_NAMES} more; --json gives all" if len(files) > _MOST_NAMES else ""
-        named = ", ".join(files[:_MOST_NAMES]) + more
+        named = listed(files, _MOST_NAMES) + ("; --json gives all" if len(files) > _MOST_NAMES else "")
         yield from [f"{reason}: {named}"] if len(files) >= _MANY else [f"{file}: {reason}" for file in files]
 
 

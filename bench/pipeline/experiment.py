@@ -13,7 +13,7 @@ from bench.catalog import Environment
 from bench.errors import BenchError, SuiteError
 from bench.pipeline.inspection import Met, as_kept, meet
 from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
-from bench.plain import shortened
+from bench.plain import listed, shortened
 from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.store import Store, Survey
@@ -190,8 +190,7 @@ def unread(experiment: Experiment) -> tuple[str, ...]:
         if len(found) == 1
         else (f"{len(found)} files of results cannot be read, so their trials count")
     )
-    more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-    return (f"{what} as missing: {'; '.join(map(str, found[:_MOST_TOLD]))}{more}.",)
+    return (f"{what} as missing: {listed(map(str, found), _MOST_TOLD, '; ')}.",)
 
 
 def status(experiment: Experiment, survey: Survey | None = None) -> list[CellStatus]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench.plain import plain
+from bench.plain import counted, plain
 from bench.records import (
     AnalysisPlan,
     Candidate,
@@ -234,7 +234,7 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
         Cell(", ".join(line.as_good)),
         Cell(chosen.probability_best, words.chance(chosen.probability_best)) if chosen else Cell(None),
         Cell(chosen.regret, _regret(line, chosen)) if chosen else Cell(None),
-        Cell(f"n = {line.n}, {words.counted(len(line.environments), 'environment')}", link=link),
+        Cell(f"n = {line.n}, {counted(len(line.environments), 'environment')}", link=link),
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench.plain import counted
 from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict
 from bench.report.sentences import capital
-from bench.report.words import counted
 
 
 def statement(claim: Claim, plan: AnalysisPlan) -> str:

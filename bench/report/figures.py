@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from bench.plain import plain
+from bench.plain import counted, plain
 from bench.records import (
     Aggregate,
     CellEstimate,
@@ -325,7 +325,7 @@ def crossover(lead: Lead) -> Figure:
         "crossover",
         f"Who leads after how much of {'the time' if seconds else 'the budget'}: interquartile mean score (above), and "
         f"the share of bootstrap resamples in which each algorithm is best (below); "
-        f"{_runs([lead.n])} per environment, {words.counted(len(lead.environments), 'environment')}.",
+        f"{_runs([lead.n])} per environment, {counted(len(lead.environments), 'environment')}.",
         f"At the start {leaders[0]} leads most often, at the end {leaders[1]}.",
         (
             Panel("curves", scores, x, spanning("Score", scores.estimate), "Score (IQM)", _runs([lead.n])),

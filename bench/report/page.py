@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from bench.plain import plain
+from bench.plain import counted, plain
 from bench.records import Estimates, SettingsLine
 from bench.report import answers, drawing, figures, html, order, palette, published, sentences, tables, words
 from bench.report.recommendation import recommendation
@@ -74,6 +74,7 @@ def render(
             estimates=estimates,
             plan=order.plan(estimates),
             words=words,
+            counted=counted,
             sentences=sentences,
             analysis=order.analysis(estimates),
             leads=[sentences.lead(line) for line in estimates.leads],
@@ -132,8 +133,8 @@ def facts(estimates: Estimates) -> tuple[str, ...]:
     """Return what was run, in short phrases: the line beside the title."""
     missing = estimates.planned - estimates.done - estimates.failed
     return (
-        f"{estimates.done:,} of {words.counted(estimates.planned, 'trial')}",
-        words.counted(order.seeds(estimates), "seed"),
+        f"{estimates.done:,} of {counted(estimates.planned, 'trial')}",
+        counted(order.seeds(estimates), "seed"),
         f"{estimates.failed:,} failed",
         *([f"{missing:,} missing"] if missing else []),
         *([f"suite {estimates.suite_hash[:6]}"] if estimates.suite_hash else []),
@@ -146,12 +147,12 @@ def sureness(estimates: Estimates) -> str:
         return ""
     plan = order.plan(estimates)
     count = {verdict: sum(pair.verdict == verdict for pair in estimates.pairs) for verdict in _VERDICTS}
-    told = [f"{words.counted(count['better'] + count['worse'], 'is', 'are')} decided"]
+    told = [f"{counted(count['better'] + count['worse'], 'is', 'are')} decided"]
     if count["equivalent"]:
-        told.append(f"{words.counted(count['equivalent'], 'is', 'are')} equivalent within {plan['margin']:g}")
+        told.append(f"{counted(count['equivalent'], 'is', 'are')} equivalent within {plan['margin']:g}")
     if count["undecided"]:
         told.append(f"{count['undecided']:,} cannot be told apart yet")
-    pairs = words.counted(len(estimates.pairs), "pair")
+    pairs = counted(len(estimates.pairs), "pair")
     corrected = f", corrected for {pairs} by Holm's method" if len(estimates.pairs) > 1 else ""
     return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.percent(1 - plan['confidence'])}{corrected})."
 
@@ -161,7 +162,7 @@ def holds(estimates: Estimates) -> str:
     if not estimates.conclusions or not estimates.conclusions[0].of:
         return ""
     first = estimates.conclusions[0]
-    return f"Holds in {first.holds} of {words.counted(first.of, 're-analysis', 're-analyses')}"
+    return f"Holds in {first.holds} of {counted(first.of, 're-analysis', 're-analyses')}"
 
 
 def reliance(estimates: Estimates) -> str:
@@ -169,9 +170,7 @@ def reliance(estimates: Estimates) -> str:
     lines = [line for line in estimates.reliability if line.runs]
     if not lines:
         return ""
-    told = [
-        f"{lines[0].label}: {lines[0].failing} of {words.counted(lines[0].runs, 'run')} end below half of the target"
-    ]
+    told = [f"{lines[0].label}: {lines[0].failing} of {counted(lines[0].runs, 'run')} end below half of the target"]
     if len(lines) > 1:
         told.append(f"{lines[-1].label}: {lines[-1].failing} of {lines[-1].runs:,}")
     return f"{'; '.join(told)}."
@@ -322,7 +321,7 @@ def _environments(estimates: Estimates) -> Iterator[_Environment]:
 def _environment_facts(estimates: Estimates, name: str) -> Iterator[str]:
     for line in estimates.references:
         if line.environment == name:
-            yield f"budget {words.counted(line.steps, 'step')}"
+            yield f"budget {counted(line.steps, 'step')}"
             yield f"random policy {words.number(line.random)}"
             yield f"target {words.number(line.target)}"
             if not (words.finite(line.random) and words.finite(line.target)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from bench.plain import counted
 from bench.records import VERDICTS, Estimates, Interval, PublishedVerdict
 from bench.report import order, sentences, words
 from bench.report.order import Places
@@ -81,7 +82,7 @@ def summary(lines: Sequence[PublishedVerdict]) -> str:
     """Return in a sentence how many published numbers there are about a suite's cells, and how they compare."""
     if not lines:
         return ""
-    told = f"{words.counted(len(lines), 'published number')} about these cells: {counts(lines)}."
+    told = f"{counted(len(lines), 'published number')} about these cells: {counts(lines)}."
     return f"{told} {weak(lines)}".rstrip()
 
 
@@ -158,4 +159,4 @@ def price(line: PublishedVerdict) -> str:
     """Return what an undecided number still costs as the end of a sentence; empty where no number of runs would do."""
     if line.verdict != "undecided" or not line.more_runs:
         return ""
-    return f"; {words.counted(line.more_runs, 'more run')}{sentences.core_time(line.hours)}"
+    return f"; {counted(line.more_runs, 'more run')}{sentences.core_time(line.hours)}"

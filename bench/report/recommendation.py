@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.plain import joined
+from bench.plain import counted, joined
 from bench.records import (
     Aggregate,
     AnalysisPlan,
@@ -178,9 +178,7 @@ def _of(label: str, other: str, pairs: Sequence[Pair]) -> Pair | None:
 def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
     """Return the score, and in brackets its interval and runs."""
     what = "final score" if plan.metric == "final" else "score over training"
-    runs = f"{line.n} run{'s' * (line.n != 1)}" + (
-        f" on each of {line.environments} environments" * (line.environments > 1)
-    )
+    runs = f"{counted(line.n, 'run')}" + (f" on each of {line.environments} environments" * (line.environments > 1))
     return f"interquartile mean {what} {_iqm(line):.2f}", f"({_limits(line.iqm, plan)}; {runs})"
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from bench.plain import joined
+from bench.plain import counted, joined
 from bench.records import SURE, AnalysisPlan, Lead, Look, Pair, SequentialRun, Situation, Tested
-from bench.report.words import counted, number
+from bench.report.words import number
 
 _MOST_STRETCHES = 6
 _TWO_DAYS = 48

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from bench.plain import counted
 from bench.records import Aggregate, CellEstimate, Estimates, Interval, Pair, SettingsLine, TrialLine
 from bench.report import order, sentences, words
 from bench.report.order import Places
@@ -437,7 +438,7 @@ def _whole(value: float | None) -> int | None:
 
 
 def _ran(machine: Mapping[str, Any]) -> str:
-    return words.counted(machine["trials"], "trial") if isinstance(machine.get("trials"), int) else "trials not counted"
+    return counted(machine["trials"], "trial") if isinstance(machine.get("trials"), int) else "trials not counted"
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -81,11 +81,6 @@ def chance(value: float | None) -> str:
     return "<1 %" if value <= 0.005 else ">99 %" if value >= 0.995 else percent(value)  # noqa: PLR2004 - as rounded
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """Return `1 seed`, `10 seeds`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def sentence(text: str) -> str:
     """Return a note as a sentence: a capital first, a full stop last; nothing stays nothing."""
     text = plain(text).strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bench.plain import counted
 from bench.records import STATISTICS, EvaluationPlan, PublishedTable, PublishedVerdict
 from bench.report import figures, palette, sheet, words
 from bench.report.order import Places
@@ -38,7 +39,7 @@ def write(
         table.title,
         "Does a published table hold here?",
         headline(lines),
-        (f"commit {table.commit}", f"measured {table.date}", f"{words.counted(table.runs, 'run')} a number"),
+        (f"commit {table.commit}", f"measured {table.date}", f"{counted(table.runs, 'run')} a number"),
         tuple(_sections(table, lines, leaning(together), borrowed, made_with)),
         Places({}, {}, styles=palette.styles(_labels(lines))),
     )
@@ -64,7 +65,7 @@ def _sections(
         if found.rows
         else f"No number has been run yet; {command} does it, the cheapest first."
     )
-    same = [f"{words.counted(n, 'trial')} of {root} are the very same and count here." for root, n in borrowed.items()]
+    same = [f"{counted(n, 'trial')} of {root} are the very same and count here." for root, n in borrowed.items()]
     yield Section(
         "judged",
         "Verdicts",
@@ -75,9 +76,7 @@ def _sections(
     )
     if open_.rows:
         wait = "waits" if len(open_.rows) == 1 else "wait"
-        told = (
-            f"{words.counted(len(open_.rows), 'number')} {wait}{core_time(_to_go(lines))}. {command} goes on from here."
-        )
+        told = f"{counted(len(open_.rows), 'number')} {wait}{core_time(_to_go(lines))}. {command} goes on from here."
         lid = "Every number that waits, with its cost"
         yield Section("waiting", "Not yet run", (told,), tables=(open_,), folded=lid)
     if without.rows:
@@ -136,7 +135,7 @@ def _deviations(lines: Sequence[PublishedVerdict]) -> Iterator[str]:
             low, high = words.number(min(line.values)), words.number(max(line.values))
             yield (
                 f"{line.label} on {line.environment}, {line.verdict}: published {words.number(line.published)}, our "
-                f"{words.counted(line.n, 'run')} from {low} to {high}; {line.reason}{price(line)}.{_order(line)}"
+                f"{counted(line.n, 'run')} from {low} to {high}; {line.reason}{price(line)}.{_order(line)}"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.plain import counted
 from bench.records import PublishedVerdict
 from bench.report import words
 from bench.report.published import JUDGED, counts
@@ -17,7 +18,7 @@ def headline(lines: Sequence[PublishedVerdict]) -> str:
     comparable = [line for line in lines if line.verdict != "not comparable"]
     run = [line for line in comparable if line.verdict in JUDGED]
     seeds = f" ({words.span(line.n for line in run)})" if run else ""
-    told = [f"{len(run)} of {words.counted(len(comparable), 'comparable number')} run{seeds}"]
+    told = [f"{len(run)} of {counted(len(comparable), 'comparable number')} run{seeds}"]
     told[0] += f": {counts(run)}" if run else ""
     if waits := len(comparable) - len(run):
         told.append(f"{waits} not yet run")

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from bench import records
-from bench.plain import shortened
+from bench.plain import and_more, shortened
 from bench.records import FAILURE_KINDS, PROTOCOL
 from bench.store.values import (
     Amount,
@@ -269,8 +269,8 @@ def checked(shape: type[S], data: Any) -> S:
         return shape.model_validate(mapping(data))
     except ValidationError as error:
         told = [_told(details) for details in error.errors(include_url=False)]
-        more = f", and {len(told) - _MOST_REASONS} more" if len(told) > _MOST_REASONS else ""
-        raise ValueError(f"{'; '.join(told[:_MOST_REASONS])}{more}") from None
+        more = and_more(len(told), _MOST_REASONS)
+        raise ValueError("; ".join(told[:_MOST_REASONS]) + (more and f", {more}")) from None
 
 
 def _told(details: ErrorDetails) -> str:

@@ -20,7 +20,7 @@ from bench.analysis.compare import contest, verdicts
 from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, iqm_interval, resample_counts
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
-from bench.plain import joined
+from bench.plain import counted, joined
 from bench.records import Candidate, Floats, Pair, verdict_on, verdicts_of
 from bench.which.evidence import LEVELS, Ground, Question, Race, nearness, race, scores, seconds_per_step
 from bench.which.records import Advice, Likeness, Option, Trust
@@ -156,7 +156,7 @@ def _refusals(
     if asked > _REACH * budget:
         yield f"the stored runs end at {budget:,} of {asked:,} steps"
     if found.n < FEWEST_RUNS:
-        yield f"{found.n} run{'s' * (found.n != 1)} each, at least {FEWEST_RUNS} are needed"
+        yield f"{counted(found.n, 'run')} each, at least {FEWEST_RUNS} are needed"
     floors = [label for label in found.floors.values() if verdict_on(leader, label, verdicts_of(pairs)) != "better"]
     if floors:
         yield f"{leader} comes first, yet is not shown to be better than {joined(floors, 'or')}, which does not learn"
@@ -220,7 +220,7 @@ def _confidence(
 
 
 def _where(found: Race) -> str:
-    runs = f"{found.n} run{'s' * (found.n != 1)} each"
+    runs = f"{counted(found.n, 'run')} each"
     if found.level == "same":
         return f"Rests on {runs} on this environment"
     names = [one.environment for one in found.grounds]

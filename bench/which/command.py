@@ -17,7 +17,7 @@ from bench.console import Terminal, say, say_json, say_table, waiting
 from bench.errors import BenchError
 from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
 from bench.pipeline import default_workers
-from bench.plain import plain
+from bench.plain import counted, plain
 from bench.records import Candidate, Traits
 from bench.report.sentences import duration
 from bench.which.records import Advice, Answer, Likeness, Proposal, Request
@@ -253,7 +253,7 @@ def _say_next(proposal: Proposal, workers: int) -> None:
     wall = max(proposal.core_seconds / workers, proposal.longest_seconds)
     _line(
         f"To settle it: {proposal.trials} trials, {duration(proposal.core_seconds)} of one core, about "
-        f"{duration(wall)} on {workers} worker{'s' * (workers != 1)} (estimates){states[proposal.state]}:",
+        f"{duration(wall)} on {counted(workers, 'worker')} (estimates){states[proposal.state]}:",
     )
     say(f"  bench run {quote(str(proposal.path))}", "bold", whole=True)
 
