@@ -23,6 +23,7 @@ from bench.records import (
     Estimates,
     Failure,
     Outcome,
+    Phrase,
     Record,
     Reference,
     Situation,
@@ -62,6 +63,10 @@ def situation_of(estimates: Estimates, key: str) -> Situation:
 
 def card_of(estimates: Estimates, label: str) -> Card:
     return next(card for card in estimates.cards if card.label == label)
+
+
+def in_words(phrases: Sequence[Phrase]) -> list[str]:
+    return [sentences.strength(one) for one in phrases]
 
 
 def with_curves(case: Results, curves: Mapping[str, Sequence[float]], noise: float = 0.0) -> Results:
@@ -221,7 +226,7 @@ def test_where_failures_are_expensive_the_reliable_one_is_chosen() -> None:
     # Regret in share of runs: 0.4 more of them fail.
     assert expensive.candidates[1].regret == pytest.approx(0.4, abs=0.05)
     assert situation_of(found, "full").candidates[0].label == "high"
-    texts = [phrase.text for phrase in card_of(found, "high").weaknesses]
+    texts = in_words(card_of(found, "high").weaknesses)
     assert "20 of 50 runs end below half of the target" in texts
 
 
@@ -262,14 +267,11 @@ def test_a_single_algorithm_has_no_situations() -> None:
 def test_cards_say_only_what_was_measured_and_where() -> None:
     found = random_results({"ppo": 0.9, "dqn": 0.3, "random": 0.0}, 2, 10).analysed()
     ppo, dqn = card_of(found, "ppo"), card_of(found, "dqn")
-    assert [(phrase.text, phrase.anchor) for phrase in ppo.strengths] == [
-        ("scores above dqn", "pairwise"),
-        ("0 of 20 runs end below half of the target", "reliability"),
-    ]
+    assert in_words(ppo.strengths) == ["scores above dqn", "0 of 20 runs end below half of the target"]
     assert ppo.weaknesses == ()
-    assert ppo.use_when[0].text == "within 1,000 steps"
-    assert ppo.use_when[0].anchor == "situation:full"
-    assert [phrase.text for phrase in dqn.weaknesses] == [
+    assert ppo.use_when[0] == "full"
+    assert sentences.use("ppo", situation_of(found, "full")) == "within 1,000 steps"
+    assert in_words(dqn.weaknesses) == [
         "scores below ppo",
         "20 of 20 runs end below half of the target",
     ]
@@ -285,12 +287,8 @@ def test_a_speed_is_compared_with_the_typical_other() -> None:
 
     found = random_results({"ppo": 0.5, "dqn": 0.5, "a2c": 0.5}, 1, 10).changed(paced).analysed()
     # 100, 25 and 100 steps a second: dqn against a median of 100; ppo against the geometric middle of 25 and 100.
-    assert [phrase.text for phrase in card_of(found, "dqn").weaknesses] == [
-        "4.0 times slower per step than the typical other"
-    ]
-    assert [phrase.text for phrase in card_of(found, "ppo").strengths] == [
-        "2.0 times as many steps a second as the typical other"
-    ]
+    assert in_words(card_of(found, "dqn").weaknesses) == ["4.0 times slower per step than the typical other"]
+    assert in_words(card_of(found, "ppo").strengths) == ["2.0 times as many steps a second as the typical other"]
 
 
 def test_a_first_place_that_one_environment_carries_falls_without_it() -> None:
@@ -418,4 +416,4 @@ def test_a_step_budget_rests_on_the_environments_whose_own_budget_reaches_it() -
     found = replace(changed, planned=tuple(map(shorter, case.planned))).analysed()
     assert situation_of(found, "steps-500").environments == ("env-0", "env-1")
     assert situation_of(found, "steps-200").environments == ("env-0", "env-1", "env-2")
-    assert situation_of(found, "full").text == "within 400 to 1,000 steps"
+    assert sentences.circumstance(situation_of(found, "full")) == "within 400 to 1,000 steps"

@@ -1,7 +1,7 @@
 """Everything measured of the algorithms in, the table "Algorithm | Actions | Strengths | Weaknesses | Use when" out.
 
-Every phrase is made from one measurement by one rule, and says where that measurement stands. Nothing is said that
-the intervals or the corrected comparisons do not carry.
+Every phrase is one measurement taken by one rule. Nothing is said that the intervals or the corrected comparisons do
+not carry.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.ledger import Entry
 from bench.catalog import algorithms as known_algorithms
-from bench.plain import joined
 from bench.records import Card, CellEstimate, Interval, Pair, Phrase, Reliability, Situation, verdict_on, verdicts_of
 
 _OFTEN = 0.25
@@ -63,43 +62,43 @@ def _actions(algorithm: str) -> tuple[str, ...]:
 def _beats(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Phrase]:
     others = [other for other, verdict in _verdicts(label, pairs) if verdict == "better" and other in learners]
     if others:
-        yield Phrase(f"scores above {joined(others)}", "pairwise")
+        yield Phrase("above", tuple(others))
 
 
 def _loses(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Phrase]:
     verdicts = _verdicts(label, pairs)
     others = [other for other, verdict in verdicts if verdict == "worse" and other in learners]
     if others:
-        yield Phrase(f"scores below {joined(others)}", "pairwise")
+        yield Phrase("below", tuple(others))
     floor = [other for other, verdict in verdicts if verdict != "better" and other not in learners]
     if floor:
-        yield Phrase(f"not shown to beat {joined(floor)}, which does not learn", "pairwise")
+        yield Phrase("floor", tuple(floor))
 
 
 def _dependable(line: Reliability | None) -> Iterator[Phrase]:
     if line is not None and _below(line.failing_share, _OFTEN):
-        yield Phrase(f"{line.failing} of {line.runs} runs end below half of the target", "reliability")
+        yield Phrase("failing", numbers=(line.failing, line.runs))
 
 
 def _undependable(line: Reliability | None) -> Iterator[Phrase]:
     if line is None:
         return
     if _above(line.failing_share, _OFTEN):
-        yield Phrase(f"{line.failing} of {line.runs} runs end below half of the target", "reliability")
+        yield Phrase("failing", numbers=(line.failing, line.runs))
     if _above(line.collapsed_share, _COLLAPSES):
-        yield Phrase(f"{line.collapsed} of {line.reached} runs that had reached the threshold fell back", "reliability")
+        yield Phrase("collapsed", numbers=(line.collapsed, line.reached))
 
 
 def _fast(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Phrase]:
     ratio = _ratio(label, speeds)
     if ratio is not None and ratio >= _FASTER:
-        yield Phrase(f"{ratio:.1f} times as many steps a second as the typical other", "efficiency")
+        yield Phrase("faster", numbers=(ratio,))
 
 
 def _slow(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Phrase]:
     ratio = _ratio(label, speeds)
     if ratio is not None and ratio <= 1 / _FASTER:
-        yield Phrase(f"{1 / ratio:.1f} times slower per step than the typical other", "efficiency")
+        yield Phrase("slower", numbers=(1 / ratio,))
 
 
 def _speeds(labels: Sequence[str], cells: Sequence[CellEstimate]) -> dict[str, dict[str, float]]:
@@ -126,14 +125,11 @@ def _middle(values: Sequence[float]) -> float:
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
-def _uses(label: str, situations: Sequence[Situation]) -> Iterator[Phrase]:
+def _uses(label: str, situations: Sequence[Situation]) -> Iterator[str]:
     """Yield the situations whose answer is this algorithm, alone or with others; the widest first."""
     for situation in situations:
-        if situation.choose == label and not situation.as_good:
-            yield Phrase(situation.text, f"situation:{situation.key}")
-        elif situation.choose is not None and label in {situation.choose, *situation.as_good}:
-            others = [other for other in (situation.choose, *situation.as_good) if other != label]
-            yield Phrase(f"{situation.text} (as good: {', '.join(others)})", f"situation:{situation.key}")
+        if situation.choose is not None and label in {situation.choose, *situation.as_good}:
+            yield situation.key
 
 
 def _verdicts(label: str, pairs: Sequence[Pair]) -> list[tuple[str, str]]:

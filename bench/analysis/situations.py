@@ -69,7 +69,7 @@ class _Setting:
 
     key: str
     kind: str
-    text: str
+    about: tuple[str | int, ...]
     race: Race
     environments: tuple[str, ...]
     measure: str = "score"
@@ -107,15 +107,15 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
     if len(whole) <= 1:
         return
     names = _names(whole)
-    yield _Setting("full", "full", _budget_words(whole), _scores(whole), names)
+    yield _Setting("full", "full", _budgets(whole), _scores(whole), names)
     yield from _groups(suite, learners, names)
     yield from _sets(suite, whole)
     yield from _steps(whole)
     yield from _seconds(whole)
-    yield _Setting("failures", "failures", "if a failed run is expensive", _success(whole), names, "share")
+    yield _Setting("failures", "failures", (), _success(whole), names, "share")
     for name in names if 1 < len(names) <= _MOST_ALONE else ():
         alone = {label: [cell for cell in cells if cell.environment == name] for label, cells in whole.items()}
-        yield _Setting(f"environment-{name}", "environment", f"{name} alone", _scores(alone), (name,))
+        yield _Setting(f"environment-{name}", "environment", (name,), _scores(alone), (name,))
 
 
 def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
@@ -129,12 +129,8 @@ def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Itera
     for (actions, observations), names in kinds.items():
         here = enough(complete(_within(learners, names)))
         if len(here) > 1 and set(names) != set(everywhere):
-            text = f"{_kind_words(actions)} actions, {_kind_words(observations)} observations"
-            yield _Setting(f"group-{actions}-{observations}", "group", text, _scores(here), tuple(names))
-
-
-def _kind_words(kind: str) -> str:
-    return kind.replace("_", " ")
+            about = actions, observations
+            yield _Setting(f"group-{actions}-{observations}", "group", about, _scores(here), tuple(names))
 
 
 def _sets(suite: Suite, whole: Field) -> Iterator[_Setting]:
@@ -146,7 +142,7 @@ def _sets(suite: Suite, whole: Field) -> Iterator[_Setting]:
     for name, labels in sets.items() if len(sets) > 1 else ():
         if len(labels) > 1:
             here = {label: whole[label] for label in labels}
-            yield _Setting(f"set-{name}", "settings", f"with the settings of {name!r}", _scores(here), _names(here))
+            yield _Setting(f"set-{name}", "settings", (name,), _scores(here), _names(here))
 
 
 def _steps(whole: Field) -> Iterator[_Setting]:
@@ -159,7 +155,7 @@ def _steps(whole: Field) -> Iterator[_Setting]:
         names = tuple(name for name, budget in budgets.items() if budget >= steps)
         race = _at(_within(whole, names), partial(scores_at_steps, steps=steps))
         if race and not all(budget == steps for budget in budgets.values()):
-            yield _Setting(f"steps-{steps}", "steps", f"within {steps:,} steps", race, names)
+            yield _Setting(f"steps-{steps}", "steps", (steps,), race, names)
 
 
 def _wide(budgets: Mapping[str, int], steps: int) -> int:
@@ -177,8 +173,7 @@ def _seconds(whole: Field) -> Iterator[_Setting]:
     for seconds in fits[-_MOST_BUDGETS:]:
         race = _at(whole, partial(scores_at_seconds, seconds=seconds))
         if race:
-            text = f"within {_duration(seconds)} of training per run"
-            yield _Setting(f"seconds-{seconds}", "seconds", text, race, _names(whole))
+            yield _Setting(f"seconds-{seconds}", "seconds", (seconds,), race, _names(whole))
 
 
 def _at(field: Field, read: Callable[[Cell], Floats | None]) -> Race:
@@ -239,7 +234,7 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
     return Situation(
         key=one.key,
         kind=one.kind,
-        text=one.text,
+        about=one.about,
         measure=one.measure,
         choose=choose,
         as_good=as_good,
@@ -288,15 +283,6 @@ def _scores(field: Field) -> Race:
     return {label: [cell.scores for cell in cells] for label, cells in field.items()}
 
 
-def _budget_words(whole: Field) -> str:
-    budgets = sorted({cell.budget for cells in whole.values() for cell in cells})
-    steps = f"{budgets[0]:,}" + (f" to {budgets[-1]:,}" if len(budgets) > 1 else "")
-    return f"within {steps} steps"
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            count = seconds / length
-            return f"{count:g} {unit}{'s' * (count != 1)}"
-    return f"{seconds:g} second{'s' * (seconds != 1)}"
+def _budgets(whole: Field) -> tuple[int, int]:
+    budgets = [cell.budget for cells in whole.values() for cell in cells]
+    return min(budgets), max(budgets)

@@ -33,8 +33,10 @@ class Situation:
     kind: str
     """`full` (every environment, whole budget), `group` (one kind of actions and observations), `settings` (one named
     set of hyperparameters), `steps`, `seconds`, `failures` (failed runs are expensive), `environment`."""
-    text: str
-    """The circumstance in words, such as `within 25,000 steps`."""
+    about: tuple[str | int, ...]
+    """What the kind does not say of the circumstance: the smallest and the largest budget in steps (`full`), the kinds
+    of actions and of observations (`group`), the set's name (`settings`), steps, CPU seconds of training per run, the
+    environment; nothing (`failures`)."""
     measure: str
     """What is compared: `score` (interquartile mean) or `share` (of runs that do not fail)."""
     choose: str | None
@@ -93,12 +95,14 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A few words generated from a measurement, and where that measurement stands."""
+    """A measurement that speaks for an algorithm or against it."""
 
-    text: str
-    anchor: str
-    """Section of the report: `overall`, `reliability`, `efficiency`, `pairwise`, `situation:<key>`,
-    `environment:<id>`."""
+    kind: str
+    """`above`, `below` (whom its scores are above or below), `floor` (what does not learn, and is not shown to be
+    worse), `failing` (runs below half of the target, of all), `collapsed` (runs that fell back, of those that had
+    reached the threshold), `faster`, `slower` (times the steps a second of the typical other, or the inverse)."""
+    names: tuple[str, ...] = ()
+    numbers: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,8 @@ class Card:
     """Kinds of action space it takes: `discrete`, `continuous`, ..."""
     strengths: tuple[Phrase, ...]
     weaknesses: tuple[Phrase, ...]
-    use_when: tuple[Phrase, ...]
-    """Empty: nothing measured speaks for it."""
+    use_when: tuple[str, ...]
+    """Keys of the situations whose answer it is, alone or with others; empty: nothing measured speaks for it."""
 
 
 @dataclass(frozen=True, slots=True)

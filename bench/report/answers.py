@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 
 from bench.plain import counted, plain
 from bench.records import (
@@ -19,6 +19,7 @@ from bench.records import (
 from bench.report import claims as wording
 from bench.report import order, sentences, words
 from bench.report.order import Places
+from bench.report.sentences import capital
 from bench.report.table import Cell, Column, Table
 
 UNSETTLED = "Not enough evidence"
@@ -86,7 +87,6 @@ def candidates(estimates: Estimates) -> Table:
 
 def cards(estimates: Estimates) -> Table:
     """Return one row per algorithm: what was measured for and against it, each phrase with its place."""
-    go = _ways(estimates)
     return Table(
         "cards",
         f"What was measured for and against each algorithm ({_span(estimates)} runs per environment)",
@@ -97,7 +97,7 @@ def cards(estimates: Estimates) -> Table:
             Column("Weaknesses", numeric=False, wraps=True),
             Column("Use when", numeric=False, wraps=True),
         ),
-        tuple(_card_row(line, go) for line in estimates.cards),
+        tuple(_card_row(estimates, line) for line in estimates.cards),
     )
 
 
@@ -229,7 +229,7 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
     link = at.anchor(chosen.label, where) if chosen else ""
     choose = Cell(line.choose, link=link) if line.choose else Cell(UNSETTLED, text=_unsettled(leader), link=link)
     return (
-        Cell(_capital(line.text)),
+        Cell(capital(sentences.circumstance(line))),
         choose,
         Cell(", ".join(line.as_good)),
         Cell(chosen.probability_best, words.chance(chosen.probability_best)) if chosen else Cell(None),
@@ -249,7 +249,7 @@ def _regret(line: Situation, chosen: Candidate) -> str:
 def _candidate_row(at: Places, line: Situation, one: Candidate) -> tuple[Cell, ...]:
     where = line.environments[0] if len(line.environments) == 1 else None
     return (
-        Cell(_capital(line.text)),
+        Cell(capital(sentences.circumstance(line))),
         Cell(one.label, link=at.anchor(one.label, where)),
         Cell(one.value, link=at.anchor(one.label, where)),
         Cell("score" if line.measure == "score" else "share of runs"),
@@ -260,65 +260,36 @@ def _candidate_row(at: Places, line: Situation, one: Candidate) -> tuple[Cell, .
     )
 
 
-def _card_row(line: Card, go: Callable[[Phrase, str], str]) -> tuple[Cell, ...]:
+def _card_row(estimates: Estimates, line: Card) -> tuple[Cell, ...]:
     def phrases(found: tuple[Phrase, ...]) -> Cell:
-        parts = tuple((_capital(plain(phrase.text)), go(phrase, line.label)) for phrase in found)
-        return Cell("; ".join(text for text, _ in parts), parts=parts)
+        return _linked((sentences.strength(one), _measured_at(estimates, one, line.label)) for one in found)
 
+    said = {one.key: (place, one) for place, one in enumerate(estimates.situations, start=1)}
+    uses = (
+        (sentences.use(line.label, one), f"#situation-{place}") for place, one in map(said.__getitem__, line.use_when)
+    )
     return (
         Cell(line.label),
         Cell(", ".join(line.actions)),
         phrases(line.strengths),
         phrases(line.weaknesses),
-        phrases(line.use_when) if line.use_when else Cell("", text="nothing measured speaks for it"),
+        _linked(uses) if line.use_when else Cell("", text="nothing measured speaks for it"),
     )
 
 
-def _ways(estimates: Estimates) -> Callable[[Phrase, str], str]:
-    """Return a function that gives the link to where a phrase was measured: the algorithm's row, else the section."""
-    at = order.places(estimates)
-    keys = {line.key: place for place, line in enumerate(estimates.situations, start=1)}
-    # An environment on which nothing has finished has no table.
-    begun = {cell.environment for cell in estimates.cells if cell.n}
-    rows = {
-        *(f"overall-{at.algorithms[line.label]}" for line in estimates.aggregates),
-        *(f"reliability-{at.algorithms[line.label]}" for line in estimates.reliability),
-        *(
-            f"{at.section(cell.environment)}-{at.algorithms[cell.label]}"
-            for cell in estimates.cells
-            if cell.environment in begun
-        ),
-    }
-
-    def go(phrase: Phrase, label: str) -> str:
-        kind, _, name = phrase.anchor.partition(":")
-        section = kind
-        if kind == "situation":
-            return f"#situation-{keys[name]}" if name in keys else "#situations"
-        if kind == "environment":
-            section = at.section(name) if name in at.environments else "environments"
-        row = f"{section}-{at.algorithms[label]}"
-        return f"#{row if row in rows else section}" if section in SECTIONS or kind == "environment" else ""
-
-    return go
+def _linked(phrases: Iterable[tuple[str, str]]) -> Cell:
+    parts = tuple((capital(plain(text)), link) for text, link in phrases)
+    return Cell("; ".join(text for text, _ in parts), parts=parts)
 
 
-SECTIONS = frozenset(
-    (
-        "situations",
-        "cards",
-        "overall",
-        "pairwise",
-        "learning",
-        "efficiency",
-        "reliability",
-        "cost",
-        "environments",
-        "claims",
-        "robustness",
-    )
-)
-"""Ids on the page that a phrase may lead to."""
+def _measured_at(estimates: Estimates, phrase: Phrase, label: str) -> str:
+    """Return the link to where a phrase was measured: the algorithm's row, else the section."""
+    if phrase.kind in {"faster", "slower"}:
+        return "#efficiency"
+    if phrase.kind not in {"failing", "collapsed"}:
+        return "#pairwise"
+    there = any(line.label == label for line in estimates.reliability)
+    return f"#reliability-{order.places(estimates).algorithms[label]}" if there else "#reliability"
 
 
 def _reliability_row(at: Places, line: Reliability) -> tuple[Cell, ...]:
@@ -363,10 +334,6 @@ def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan) -> tuple[Cell
 
 def _span(estimates: Estimates) -> str:
     return words.span(line.n for line in estimates.cells if line.n)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _level(estimates: Estimates) -> str:

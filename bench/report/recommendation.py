@@ -105,10 +105,12 @@ def _by_rank(
 def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tuple[str, str]:
     """Return the claim, and the numbers in brackets that carry it; empty where there are none."""
     leader, undecided = full.candidates[0].label, _open(full, pairs, plan)
+    where = sentences.circumstance(full)
     if full.choose is None:
-        told = f"{leader} has the highest score {full.text}, and cannot be told apart from {joined(full.as_good, 'or')}"
+        apart = f"cannot be told apart from {joined(full.as_good, 'or')}"
+        told = f"{leader} has the highest score {where}, and {apart}"
         return f"Not enough evidence to name a best algorithm: {told}", undecided
-    place = sentences.capital(full.text)
+    place = sentences.capital(where)
     if not full.as_good:
         others = [candidate.label for candidate in full.candidates[1:]]
         return f"{place} choose {leader}: it is better than {joined(others)}", _corrected(pairs).lstrip()

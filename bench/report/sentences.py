@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from bench.plain import counted, joined
-from bench.records import SURE, AnalysisPlan, Lead, Look, Pair, SequentialRun, Situation, Tested
+from bench.records import SURE, AnalysisPlan, Lead, Look, Pair, Phrase, SequentialRun, Situation, Tested
 from bench.report.words import number
 
 _MOST_STRETCHES = 6
@@ -20,11 +20,66 @@ def situation(line: Situation) -> str:
     """Return the answer to one situation, with what it rests on."""
     several = len(line.environments) > 1
     where = f"each of {len(line.environments)} environments" if several else line.environments[0]
-    place, rests = capital(line.text), f"{line.n} runs on {where}"
+    place, rests = capital(circumstance(line)), f"{line.n} runs on {where}"
     if line.choose is None:
         return f"{place}: not enough evidence; {line.candidates[0].label} leads ({rests})."
     equal = f" or {joined(line.as_good, 'or')}, which cannot be told apart from it" if line.as_good else ""
     return f"{place}: choose {line.choose}{equal} ({rests})."
+
+
+def circumstance(line: Situation) -> str:
+    """Return the circumstance of a situation, such as `within 25,000 steps`."""
+    kind, about = line.kind, line.about
+    if kind == "full" and about[0] == about[1]:
+        return _CIRCUMSTANCES["steps"].format(about[0])
+    if kind == "seconds":
+        about = (_round(int(about[0])),)
+    if kind == "group":
+        about = tuple(str(one).replace("_", " ") for one in about)
+    return _CIRCUMSTANCES[kind].format(*about)
+
+
+_CIRCUMSTANCES = {
+    "full": "within {:,} to {:,} steps",
+    "group": "{} actions, {} observations",
+    "settings": "with the settings of {!r}",
+    "steps": "within {:,} steps",
+    "seconds": "within {} of training per run",
+    "failures": "if a failed run is expensive",
+    "environment": "{} alone",
+}
+"""Kind of situation -> its words, and where what it is about stands in them."""
+
+
+def _round(seconds: int) -> str:
+    """Return a round number of seconds in its largest unit: `30 seconds`, `1 minute`."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds / length
+            return f"{count:g} {unit}{'s' * (count != 1)}"
+    return counted(seconds, "second")
+
+
+def strength(found: Phrase) -> str:
+    """Return a measurement that speaks for an algorithm or against it, in words."""
+    match found.kind, found.numbers:
+        case "failing", (failing, runs):
+            return f"{failing} of {runs} runs end below half of the target"
+        case "collapsed", (collapsed, reached):
+            return f"{collapsed} of {reached} runs that had reached the threshold fell back"
+        case "faster", (times,):
+            return f"{times:.1f} times as many steps a second as the typical other"
+        case "slower", (times,):
+            return f"{times:.1f} times slower per step than the typical other"
+        case "floor", _:
+            return f"not shown to beat {joined(found.names)}, which does not learn"
+    return f"scores {found.kind} {joined(found.names)}"
+
+
+def use(label: str, line: Situation) -> str:
+    """Return the situation in which an algorithm is an answer, and who is as good there."""
+    others = [other for other in (line.choose, *line.as_good) if other is not None and other != label]
+    return circumstance(line) + (f" (as good: {', '.join(others)})" if others else "")
 
 
 def lead(line: Lead) -> tuple[str, ...]:
