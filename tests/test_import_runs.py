@@ -351,7 +351,19 @@ def test_a_crashed_run_fails_a_running_one_is_left_out_and_a_budget_is_no_step(t
     assert messages == {1: "its source says so (State: crashed)", 3: "its source says so (State: Killed)"}
 
 
-@pytest.mark.parametrize(("column", "good", "bad"), [("exit_code", "0", "137"), ("crashed", "False", "True")])
+@pytest.mark.parametrize(
+    ("column", "good", "bad"),
+    [
+        ("exit_code", "0", "137"),
+        ("Exit Status", "0", "1"),
+        ("crashed", "False", "True"),
+        ("crashed?", "no", "yes"),
+        ("outcome", "finished", "crashed"),
+        ("job status", "COMPLETED", "TIMEOUT"),
+        ("runState", "finished", "killed"),
+        ("slurm_state", "COMPLETED", "CANCELLED by 1000"),
+    ],
+)
 def test_columns_of_exit_codes_and_crashes_are_obeyed(tmp_path: Path, column: str, good: str, bad: str) -> None:
     text = f"algo,env,seed,step,score,{column}\nA,E-v0,0,10,1,{good}\nA,E-v0,1,10,2,{bad}\n"
     assert [bool(run.failed) for run in found(table(tmp_path / "x.csv", text)).runs] == [False, True]
@@ -366,6 +378,12 @@ def test_columns_of_exit_codes_and_crashes_are_obeyed(tmp_path: Path, column: st
         ("finished", ("True", "maybe")),
         ("unfinished", ("False", "True")),
         ("interrupted", ("no", "at night")),
+        ("result", ("success", "failure")),
+        ("is_valid", ("True", "False")),
+        ("Excluded?", ("0", "1")),
+        ("outlier", ("no", "yes")),
+        ("error_message", ("", "CUDA out of memory")),
+        ("comment", ("", "crashed: started again")),
     ],
 )
 def test_a_qualifying_column_of_unknown_words_is_asked_about(
@@ -385,6 +403,69 @@ def test_a_column_of_what_is_unfinished_or_running_is_obeyed_by_its_sense(tmp_pa
     told = found(table(tmp_path / "y.csv", text.format("running")))
     assert [run.seed for run in told.runs] == [0]
     assert told.aside[0].reason == "1 run not finished yet, as the table says: left out"
+
+
+def test_a_column_that_speaks_against_runs_is_obeyed_by_its_sense(tmp_path: Path) -> None:
+    path = table(tmp_path / "x.csv", "algo,env,seed,step,score,outlier\nA,E-v0,0,10,1,no\nA,E-v0,1,10,2,yes\n")
+    assert [run.failed for run in found(path, columns={"status": "outlier"}).runs] == ["", "outlier: yes"]
+
+
+def test_a_gap_in_a_column_of_words_qualifies_no_run(tmp_path: Path) -> None:
+    path = table(tmp_path / "x.csv", "algo,env,seed,step,score,host\nA,E-v0,0,10,1,one\nA,E-v0,1,10,2,nan\n")
+    assert [run.failed for run in found(path).runs] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("column", "words"), [("split", ("train", "eval")), ("deterministic", ("0", "1")), ("eval", ("True", "False"))]
+)
+def test_rows_of_two_kinds_in_one_run_are_asked_about(tmp_path: Path, column: str, words: tuple[str, str]) -> None:
+    # One policy's returns at 10 and 20 steps, another's at 15 and 25: together they are nobody's curve.
+    rows = "".join(f"A,E-v0,0,{step},{word},{step}\n" for step, word in zip((10, 15, 20, 25), words * 2, strict=True))
+    path = table(tmp_path / "x.csv", f"algo,env,seed,step,{column},score\n{rows}")
+    assert found(path).refused[0].reason.startswith(f"column {column!r} says {words[0]!r} and {words[1]!r} in rows of")
+    assert len(found(path, ignore=(column,)).runs) == 1
+
+
+def test_a_column_of_words_that_nobody_understood_is_named(tmp_path: Path) -> None:
+    rows = "".join(f"A,E-v0,{seed},10,{seed},{word}\n" for seed, word in enumerate(("adam", "adam", "sgd", "sgd")))
+    told = found(table(tmp_path / "x.csv", f"algo,env,seed,step,score,optimizer\n{rows}"))
+    assert len(told.runs) == 4
+    assert told.aside[0].reason == (
+        "columns of words of which nothing is known, and which tell no runs or variants apart: 'optimizer'"
+    )
+
+
+def test_variants_of_an_algorithm_that_no_column_names_are_asked_about(tmp_path: Path) -> None:
+    rows = "".join(f"{word},E-v0,{seed},10,{seed}\n" for seed, word in enumerate(("clip", "clip", "none", "none")))
+    path = table(tmp_path / "ppo.csv", f"variant,env,seed,step,score\n{rows}")
+    assert "--columns algorithm=variant" in found(path).refused[0].reason
+    assert [run.algorithm for run in found(path, columns={"algorithm": "variant"}).runs] == [
+        *("clip", "clip", "none", "none"),
+    ]
+
+
+def test_an_algorithm_in_two_spellings_is_one(tmp_path: Path) -> None:
+    text = "algo,env,seed,step,score\n" + "".join(
+        f"{name},E-v0,{seed},{step},{step + seed}\n"
+        for name, seed in (("PPO", 0), ("ppo", 0), ("ppo", 1))
+        for step in (10, 20, 30)
+    )
+    told = found(table(tmp_path / "x.csv", text))
+    assert [(run.algorithm, run.seed) for run in told.runs] == [("ppo", 0), ("ppo", 1)]
+    assert told.aside[0].reason.endswith(": a copy")
+
+
+@pytest.mark.parametrize("identifier", ["overall", "p25", "pooled", "75%"])
+def test_identifiers_of_sums_over_runs_are_no_runs(tmp_path: Path, identifier: str) -> None:
+    text = f"algo,env,seed,step,score\nA,E-v0,0,10,1\nA,E-v0,1,10,3\nA,E-v0,{identifier},10,2\n"
+    assert [run.seed for run in found(table(tmp_path / "x.csv", text)).runs] == [0, 1]
+
+
+def test_a_name_that_stands_twice_in_json_and_a_mean_over_environments_are_refused(tmp_path: Path) -> None:
+    twice = table(tmp_path / "ppo.json", '{"E-v0": [1, 2], "E-v0": [3, 4]}')
+    assert found(twice, steps=10).refused[0].reason == "JSON in which 'E-v0' stands twice in one mapping"
+    mean = table(tmp_path / "a2c.json", '{"E-v0": [1, 2], "mean": [1, 2]}')
+    assert found(mean, steps=10).refused[0].reason.startswith("'mean' sums up environments")
 
 
 def test_a_run_whose_last_step_is_0_has_not_finished(tmp_path: Path) -> None:
@@ -408,6 +489,9 @@ def test_rows_that_sum_up_runs_and_headers_once_more_are_no_runs(tmp_path: Path)
     ("text", "hints", "reason"),
     [
         ("step,r1,r2,mean\n1,2,4,3\n", {"wide": "run"}, "column 'mean' sums up other columns"),
+        ("step,r1,r2,avg return\n1,2,4,3\n", {"wide": "run"}, "column 'avg return' sums up other columns"),
+        ("step,episode,r1,r2\n1,2,4,3\n", {"wide": "run"}, "column 'episode' is none of a run or algorithm"),
+        ("step,r1,r2,n\n1,2,4,2\n", {"wide": "algorithm"}, "column 'n' is none of a run or algorithm"),
         ("algo,env,step,score,n_seeds\nA,E-v0,1,2,5\n", {}, "holds means and spreads over runs (column 'n_seeds')"),
         ("algo,env,episode,score\nA,E-v0,1,2\nA,E-v0,2,3\n", {"steps": 9}, "column 'episode' counts no environment"),
         ("algo,env,hour,score\nA,E-v0,1,2\nA,E-v0,2,3\nA,E-v0,4,3\n", {"steps": 9}, "what is column 'hour'?"),

@@ -577,7 +577,7 @@ def test_runs_that_differ_by_their_label_alone_lie_beside_each_other(tmp_path: P
         ("PPO, fast", 5.0),
     }
     # Names that a folder cannot tell apart.
-    rows = [[name, "E-v0", 0, 10, value] for value, name in enumerate(["PPO", "ppo", "DrQ", "DrQ(ε)", "算", "法"])]
+    rows = [[name, "E-v0", 0, 10, value] for value, name in enumerate(["A b", "A/b", "DrQ", "DrQ(ε)", "算", "法"])]
     brought(write(tmp_path / "x.csv", ["algo", "env", "seed", "step", "score"], *rows), tmp_path, into="names")
     assert len(folders(tmp_path, "names")) == 6
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 
 from bench import plain
 from bench.imports.found import Hints, RefusedError
@@ -58,7 +59,17 @@ _ALONE = re.compile(
 _INTERVAL = re.compile(r"lower|upper|ci|sem|stderr|iqr|lcb|ucb")
 _RUNS = {"n_seeds", "num_seeds", "n_runs", "num_runs", "seeds", "runs", "n", "nb_seeds", "nb_runs"}
 """Columns that say over how many runs a value is a mean."""
-_SUMS = {"mean", "average", "avg", "median", "iqm", "std", "stderr", "sem", "ci", "min", "max", "lower", "upper"}
+_SUMS = {"mean", "average", "avg", "median", "iqm", "std", "stderr", "sem", "ci", "min", "max", "lower", "upper"} | {
+    *("overall", "total", "aggregate", "aggregated", "variance", "iqr", "ci95", "ci_low", "ci_high", "q1", "q3"),
+}
+"""What columns are named after that sum up others."""
+_SUMS_OF_RUNS = {*_SUMS, "all", "sum", "pooled", "combined"}
+_QUANTILE = re.compile(r"(?:p|q|pct)_?(?:25|50|75)|(?:25|50|75)(?:%|th percentile)")
+_MIXED = {"deterministic", "stochastic", "exploration", "explore", "eval", "evaluation", "is_eval", "is_evaluation"} | {
+    *("train", "training", "is_train", "is_training", "test", "is_test", "greedy"),
+}
+"""Columns of which a true one and a false one tell of two policies, or two kinds of episodes."""
+_YES_NO = {"true", "false", "yes", "no", "0", "1", "t", "f", "y", "n"}
 _MOST_LISTED = 8
 
 
@@ -147,13 +158,31 @@ def _several(name: str, rows: Sequence[Mapping[str, str]]) -> bool:
 
 def refuse_wide_means(header: Sequence[str], hints: Hints) -> None:
     """Raise RefusedError where columns are bounds of other columns: such a table holds means, no runs."""
-    if summed := [name for name in header if name.casefold() in _SUMS and name not in hints.columns.values()]:
+    if summed := [name for name in header if _sums_up(name) and name not in hints.columns.values()]:
         told = f"column {summed[0]!r} sums up other columns, by its name, and is none of a run or algorithm"
         raise RefusedError(f"{told}; --ignore {summed[0]!r} passes it over")
+    known = _KNOWN | EPISODES | _RUNS
+    if other := [name for name in header if name.casefold() in known and name not in hints.columns.values()]:
+        told = f"column {other[0]!r} is none of a run or algorithm, by its name"
+        raise RefusedError(f"{told}; --ignore {other[0]!r} passes it over")
     if found := margins(header):
         name, base = next(iter(found.items()))
         told = f"holds means with bounds ({name!r} is one of {base!r}): aggregated over runs, and no runs"
         raise RefusedError(f"{told}; --ignore {name!r} for each column that is none of a run or algorithm")
+
+
+def sums_up_runs(identifier: str) -> bool:
+    """Return whether an identifier is named after what sums up runs, `mean` or `p25`, and after no run."""
+    folded = identifier.strip().casefold()
+    return folded in _SUMS_OF_RUNS or bool(_QUANTILE.fullmatch(folded))
+
+
+def _sums_up(column: str) -> bool:
+    """Return whether a column is named after what sums up others: `mean`, `p25`, `avg return`."""
+    folded = column.strip().casefold()
+    words = re.split(r"[ _./-]", folded, maxsplit=1)
+    of_returns = any(one in _SUMS and two in ROLES["return"] for one, two in permutations(words, 2))
+    return folded in _SUMS or bool(_QUANTILE.fullmatch(folded)) or of_returns
 
 
 def counts_in(header: Sequence[str], hints: Hints) -> list[str]:
@@ -165,10 +194,54 @@ def not_understood(
     header: Sequence[str], rows: Sequence[Mapping[str, str]], taken: Sequence[str], hints: Hints
 ) -> list[str]:
     """Return the columns of numbers of which nothing is known."""
-    known = {*taken, *hints.ignore, *margins(header)}
-    left = [name for name in header if name not in known and name.casefold() not in _KNOWN | EPISODES]
-    left = [name for name in left if not _ALONE.fullmatch(name.casefold())]
+    left = [name for name in _left(header, taken, hints) if not _ALONE.fullmatch(name.casefold())]
     return [name for name in left if _numbers(name, rows) and not is_index(name, rows)]
+
+
+def words_not_understood(
+    header: Sequence[str], rows: Sequence[Mapping[str, str]], taken: Sequence[str], hints: Hints
+) -> list[str]:
+    """Return the columns of words of which nothing is known, and that differ between rows: some word stands twice."""
+    found = []
+    for name in _left(header, taken, hints):
+        words = Counter(word for row in rows if (word := (row.get(name) or "").strip()))
+        if len(words) > 1 and max(words.values()) > 1 and not all(map(is_number, words)):
+            found.append(name)
+    return found
+
+
+def _left(header: Sequence[str], taken: Sequence[str], hints: Hints) -> list[str]:
+    known = {*taken, *hints.ignore, *margins(header)}
+    return [name for name in header if name not in known and name.casefold() not in _KNOWN | EPISODES]
+
+
+def ask_variants(column: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Raise RefusedError where a column tells variants apart of an algorithm that no column names."""
+    if len({row.get(column) for row in rows}) > 1:
+        raise RefusedError(
+            f"column {column!r} tells variants of an algorithm apart, and no column names that: --columns "
+            f"algorithm={column} calls the algorithms so; --ignore {column!r} takes all for one"
+        )
+
+
+def ask_mixed(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Raise RefusedError where a column tells two kinds of rows of one run apart: `train` and `eval` are no one curve.
+
+    Args:
+        columns: those of which nothing is known.
+        rows: of one run.
+    """
+    for name in columns:
+        words = Counter(word for row in rows if (word := (row.get(name) or "").strip()))
+        flags = {word.casefold() for word in words} <= _YES_NO
+        told = name.casefold() in _MIXED if flags else not all(map(is_number, words))
+        if told and len(words) > 1 and 2 * len(words) <= len(rows):
+            one, two = [repr(word[:40]) for word in list(words)[:2]]
+            raise RefusedError(
+                f"column {name!r} says {one} and {two} in rows of one run: two kinds of returns, or of runs? Keep the "
+                f"rows of one kind, or name it with --columns seed={name} or algorithm={name}; --ignore {name!r} takes "
+                "all rows as they come"
+            )
 
 
 def is_index(name: str, rows: Sequence[Mapping[str, str]]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -29,7 +30,7 @@ def one_each(runs: Sequence[ForeignRun], *, separate: bool) -> tuple[list[Foreig
         separate: take runs that repeat an identity for runs of their own.
     """
     cells: dict[tuple[str, str], list[ForeignRun]] = defaultdict(list)
-    for run in runs:
+    for run in _spelled_alike(runs):
         cells[run.algorithm, run.environment].append(run)
     kept: list[ForeignRun] = []
     refused: list[Refusal] = []
@@ -44,6 +45,20 @@ def one_each(runs: Sequence[ForeignRun], *, separate: bool) -> tuple[list[Foreig
             aside += told
         kept += mine
     return kept, refused, aside
+
+
+def _spelled_alike(runs: Sequence[ForeignRun]) -> list[ForeignRun]:
+    """Return the runs with one spelling of each algorithm: `PPO`, as stable-baselines3 names folders, is `ppo`."""
+    names = {run.algorithm for run in runs}
+    spelled = {name.casefold(): name for name in sorted(names)}
+    return [
+        run
+        if run.algorithm == (name := spelled[run.algorithm.casefold()])
+        else replace(
+            run, algorithm=name, notes=(*run.notes, f"{run.algorithm!r} is taken for {name!r}: another spelling")
+        )
+        for run in runs
+    ]
 
 
 def _rank(run: ForeignRun) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from bench.imports.columns import sums_up_runs
 from bench.imports.found import Hints, RefusedError
 from bench.imports.names import natural, seed_in
 from bench.imports.series import Series, cleaned, number, whole
@@ -33,9 +35,17 @@ def load(text: str) -> Any:
         RefusedError: it is none.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise RefusedError("no readable JSON") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a mapping; one in which a name stands twice would lose the runs of the first."""
+    names = Counter(name for name, _ in pairs)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise RefusedError(f"JSON in which {twice[0][:80]!r} stands twice in one mapping")
+    return dict(pairs)
 
 
 def read_nested(data: Any, kind: str, hints: Hints) -> list[Series]:
@@ -47,6 +57,8 @@ def read_nested(data: Any, kind: str, hints: Hints) -> list[Series]:
     if kind == "scores":
         if kind_of(data) != "scores":
             raise RefusedError("no mapping of environments to lists of scores")
+        if summed := [name for name in data if sums_up_runs(str(name))]:
+            raise RefusedError(f"{summed[0]!r} sums up environments, by its name, and is none: take it out of the file")
         return [one for environment, values in data.items() for one in _finals(str(environment), values)]
     found = [
         _run(f"{environment}/{task}", algorithm, run, steps, hints)

@@ -21,7 +21,9 @@ from bench.imports.columns import (
     ROLES,
     ROW,
     VARIANTS,
+    ask_mixed,
     ask_steps,
+    ask_variants,
     budget_of,
     counts_in,
     is_index,
@@ -30,7 +32,9 @@ from bench.imports.columns import (
     refuse_means,
     refuse_wide_means,
     roles_of,
+    sums_up_runs,
     told_apart_by,
+    words_not_understood,
 )
 from bench.imports.found import TRAINING, Hints, RefusedError
 from bench.imports.names import natural, seed_in
@@ -45,8 +49,6 @@ _FIRST_COLUMNS = {"step", "global_step", "_step", "relative time (process)", "re
 _RUN_PREFIX = "rew:"
 _GROUP = re.compile(r"[\w./]+: ")
 """How Weights & Biases names the means of a grouped plot: `Group: ppo`, `algo: ppo`."""
-_SUMMARIES = {"mean", "avg", "average", "median", "std", "stderr", "all", "total", "iqm", "min", "max"}
-"""What stands for a run identifier in rows that sum up those of runs."""
 _Rows = Sequence[Mapping[str, str]]
 
 
@@ -106,27 +108,18 @@ def _long(table: Table, hints: Hints, *, own: bool) -> Read:
     budget = budget_of(header, at, rows, hints)
     if budget == at.get("steps"):
         del at["steps"]
-    variant = next((name for name in header if name.casefold() in VARIANTS and name not in hints.ignore), "")
-    states = qualifying(header, rows, hints)
-    groups: dict[tuple[str, str, str], list[Mapping[str, str]]] = defaultdict(list)
-    nameless, summed, seed = 0, 0, at.get("seed")
-    for row in rows:
-        run = _cell(row, at, "seed")
-        if seed and not run:
-            nameless += 1
-            continue
-        if run.casefold() in _SUMMARIES:
-            summed += 1
-            continue
-        groups[_labelled(row, at, variant), _cell(row, at, "environment"), run].append(row)
-    if not groups:
-        raise RefusedError(f"every row lacks its run identifier (column {seed!r})")
-    notes = (
-        *([f"{nameless} rows have no run identifier: left out"] * (nameless > 0)),
-        *([f"{summed} rows sum up other rows, by their run identifier: left out"] * (summed > 0)),
+    variant = next(
+        (name for name in header if name.casefold() in VARIANTS and name not in {*at.values(), *hints.ignore}), ""
     )
-    unknown = not_understood(header, rows, [*at.values(), budget, variant, *states, *counts_in(header, hints)], hints)
+    if variant and "algorithm" not in at:
+        ask_variants(variant, rows)
+    states = qualifying(header, rows, [*at.values(), budget, variant], hints)
+    groups, notes = _groups(rows, at, variant)
+    taken = [*at.values(), budget, variant, *states, *counts_in(header, hints)]
+    unknown, words = not_understood(header, rows, taken, hints), words_not_understood(header, rows, taken, hints)
     _ask(header, groups, at, unknown, hints)
+    for mine in groups.values():
+        ask_mixed([*words, *unknown], mine)
     runs: list[Series] = []
     running = 0
     for (algorithm, environment, run), mine in groups.items():
@@ -142,14 +135,44 @@ def _long(table: Table, hints: Hints, *, own: bool) -> Read:
             found = _series(algorithm, environment, name, part, remarks, stepped="steps" in at)
             stated = whole(mine[-1].get(budget, "")) if budget else None
             runs += [replace(one, budget=stated or None, failed=said) for one in found]
-    return Read(tuple(runs), tuple(_asides(unknown, running)))
+    return Read(tuple(runs), tuple(_asides(unknown, words, running)))
 
 
-def _asides(unknown: Sequence[str], running: int) -> Iterator[str]:
+def _groups(
+    rows: _Rows, at: Mapping[str, str], variant: str
+) -> tuple[dict[tuple[str, str, str], list[Mapping[str, str]]], tuple[str, ...]]:
+    """Return the rows of each algorithm, environment and run identifier, with notes on what was left out.
+
+    Raises:
+        RefusedError: no row is of a run.
+    """
+    groups: dict[tuple[str, str, str], list[Mapping[str, str]]] = defaultdict(list)
+    nameless, summed, seed = 0, 0, at.get("seed")
+    for row in rows:
+        run = _cell(row, at, "seed")
+        if seed and not run:
+            nameless += 1
+        elif sums_up_runs(run):
+            summed += 1
+        else:
+            groups[_labelled(row, at, variant), _cell(row, at, "environment"), run].append(row)
+    if not groups:
+        told = "every row lacks its run identifier" if nameless else "every row sums up runs, by its run identifier"
+        raise RefusedError(f"{told} (column {seed!r})")
+    return groups, (
+        *([f"{nameless} rows have no run identifier: left out"] * (nameless > 0)),
+        *([f"{summed} rows sum up other rows, by their run identifier: left out"] * (summed > 0)),
+    )
+
+
+def _asides(unknown: Sequence[str], words: Sequence[str], running: int) -> Iterator[str]:
     if running:
         yield f"{running} {'run' if running == 1 else 'runs'} not finished yet, as the table says: left out"
     if unknown:
         yield f"columns of numbers of which nothing is known, and which count for nothing: {listed(unknown)}"
+    if words:
+        told = "columns of words of which nothing is known, and which tell no runs or variants apart"
+        yield f"{told}: {listed(words)}"
 
 
 def _numbered(rows: _Rows, hints: Hints) -> _Rows:
