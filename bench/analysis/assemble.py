@@ -45,7 +45,7 @@ from bench.analysis.scores import (
     taking_part,
     usable,
 )
-from bench.analysis.sequential import caution, sequential_verdicts
+from bench.analysis.sequential import sequential_verdicts
 from bench.analysis.situations import situations
 from bench.analysis.threshold import time_to_threshold
 from bench.records import (
@@ -133,7 +133,7 @@ def analyse(
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
-        warnings=(*caution(sequence), *cautions(book, cells, aggregates, known, suite)),
+        warnings=cautions(book, cells, aggregates, known, suite),
         labels=labels,
         references=known,
         aggregates=aggregates,

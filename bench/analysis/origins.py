@@ -1,69 +1,44 @@
-"""Outcomes in, the sentences that say which are results of others, and what differs between them, out."""
+"""Outcomes in, which are results of others and what differs between them out."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from bench.plain import listed
-from bench.records import Outcome
-
-_MOST = 8
+from bench.records import Answers, EvaluationPlan, Origins, Outcome
 
 
-def origins(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """Return what a reader must know of imported results; nothing where there are none."""
-    foreign = [one for one in outcomes if one.trial.origin]
+def origins(outcomes: Sequence[Outcome]) -> Origins | None:
+    """Return what a reader must know of imported results; None where there are none."""
+    foreign = [one.trial for one in outcomes if one.trial.origin]
     if not foreign:
-        return ()
-    return tuple(_sentences(outcomes, foreign))
-
-
-def _sentences(outcomes: Sequence[Outcome], foreign: Sequence[Outcome]) -> Iterator[str]:
-    kinds = ", ".join(sorted({str(one.trial.origin.get("kind")) for one in foreign}))
-    yield (
-        f"{len(foreign)} of {len(outcomes)} trials are results of others, imported ({kinds}): the versions of their "
-        "libraries, environments and machines are not known."
+        return None
+    renamed = {(str(one.origin.get("environment")), one.environment) for one in foreign}
+    return Origins(
+        trials=len(outcomes),
+        imported=len(foreign),
+        kinds=tuple(sorted({str(one.origin.get("kind")) for one in foreign})),
+        evaluation=_answers(outcomes, _evaluation),
+        counting=_answers(outcomes, _counting),
+        renamed=tuple(sorted((old, new) for old, new in renamed if old != new)),
+        unnumbered=sum(not str(one.origin.get("seed", "")).startswith("as its source states") for one in foreign),
+        repaired=sum(bool(one.origin.get("notes")) for one in foreign),
+        repairs=tuple(dict.fromkeys(note for one in foreign for note in one.origin.get("notes", ()))),
     )
-    yield from _differing("How policies were evaluated", outcomes, _evaluation)
-    yield from _differing("How steps are counted", outcomes, _counting)
-    renamed = {(str(one.trial.origin.get("environment")), one.trial.environment) for one in foreign}
-    taken = sorted(f"{old} as {new}" for old, new in renamed if old != new)
-    if taken:
-        yield f"Environments taken for another version: {listed(taken, _MOST)}."
-    numbered = sum(not str(one.trial.origin.get("seed", "")).startswith("as its source states") for one in foreign)
-    if numbered:
-        yield f"{numbered} imported runs state no seed of their own: their numbers tell runs apart, no more."
-    noted = [note for one in foreign for note in one.trial.origin.get("notes", ())]
-    if noted:
-        runs = sum(bool(one.trial.origin.get("notes")) for one in foreign)
-        told = listed(dict.fromkeys(noted), 2)
-        yield f"Of {runs} imported runs something was left out or repaired, such as: {told}."
 
 
-def _differing(what: str, outcomes: Sequence[Outcome], of: Callable[[Outcome], str]) -> Iterator[str]:
-    """Yield one sentence: the one answer, or every answer with the labels it holds for."""
-    labels: dict[str, dict[str, Any]] = defaultdict(dict)
+def _answers(outcomes: Sequence[Outcome], of: Callable[[Outcome], str | EvaluationPlan | None]) -> Answers:
+    labels: dict[str | EvaluationPlan | None, set[str]] = defaultdict(set)
     for one in outcomes:
-        if told := of(one):
-            labels[told][one.trial.label] = None
-    if len(labels) == 1:
-        yield f"{what}: {next(iter(labels))}."
-    elif labels:
-        told = "; ".join(f"{listed(sorted(names), _MOST)}: {words}" for words, names in sorted(labels.items()))
-        yield f"{what} differs, which a difference between them may come from. {told}."
+        labels[of(one)].add(one.trial.label)
+    return tuple((answer, tuple(sorted(names))) for answer, names in labels.items() if answer != "")
 
 
-def _evaluation(outcome: Outcome) -> str:
-    if found := outcome.trial.origin:
-        return str(found.get("evaluation", ""))
-    plan = outcome.trial.evaluation
-    mode = "deterministic" if plan.deterministic else "with samples of the policy"
-    return f"{plan.final_episodes} fresh episodes of the final policy, {mode} (own trials)"
+def _evaluation(outcome: Outcome) -> str | EvaluationPlan:
+    found = outcome.trial.origin
+    return str(found.get("evaluation", "")) if found else outcome.trial.evaluation
 
 
-def _counting(outcome: Outcome) -> str:
-    if found := outcome.trial.origin:
-        return str(found.get("step_counting", ""))
-    return "environment steps over all parallel environments"
+def _counting(outcome: Outcome) -> str | None:
+    found = outcome.trial.origin
+    return str(found.get("step_counting", "")) if found else None

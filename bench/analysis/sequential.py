@@ -254,20 +254,6 @@ def course(design: Design, taken: Sequence[Look]) -> SequentialRun:
     )
 
 
-def caution(run: SequentialRun | None) -> tuple[str, ...]:
-    """Return what a reader of a sequential experiment's report must know first."""
-    if run is None:
-        return ()
-    taken = ", ".join(str(one.n) for one in run.looks) or "none yet"
-    said = (
-        f"The number of seeds followed from the results (looks at {taken} seeds, at most {run.most}). Verdicts on "
-        "pairs are those of the looks, which hold the error over all of them; intervals, the situations after the "
-        "first, claims and re-analyses are computed as if the number had been fixed, and those of pairs decided early "
-        "tend to overstate the difference."
-    )
-    return (said,)
-
-
 def sequential_verdicts(contests: Sequence[Contest], run: SequentialRun, plan: AnalysisPlan) -> tuple[Pair, ...]:
     """Return the pairs with the verdicts of the looks.
 

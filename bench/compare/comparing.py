@@ -21,6 +21,7 @@ from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.naming import RESULTS, SUITE_COPY, located
 from bench.plan import references
 from bench.records import AnalysisPlan, Reference
+from bench.report.origins import remarks
 
 Cells = Mapping[tuple[str, str], Cell]
 """(label, environment) -> cell."""
@@ -271,7 +272,8 @@ def _comparison(
 ) -> Comparison:
     ours, theirs = ([found for match in matches for found in match.cells[side]] for side in (0, 1))
     twice = repeated(ours, theirs)
-    foreign = origins([run.record for found in (*ours, *theirs) for run in found.runs if run.record is not None])
+    records = [run.record for found in (*ours, *theirs) for run in found.runs if run.record is not None]
+    foreign = remarks(origins(records))
     others = differences(ours, theirs, settings=between == "results")
     unknown = ("what is known of imported results is in the notes above; versions and machines are not",)
     warning = f"{twice} runs are the same on both sides, definition, seed and returns: a copy is no new evidence"

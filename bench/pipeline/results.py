@@ -20,6 +20,8 @@ from bench.plan import unscored as unscored_of
 from bench.records import Estimates
 from bench.report.folder import write
 from bench.report.formats import render
+from bench.report.origins import remarks
+from bench.report.sentences import caution
 
 DOCUMENTS = {"md": "md", "latex": "tex", "json": "json"}
 """Format of a report that is one document -> ending of its file."""
@@ -51,7 +53,7 @@ def estimates(experiment: Experiment, intervals: str = INTERVALS[0]) -> Estimate
     plan = {**found.analysis, "imported": True} if experiment.imported else found.analysis
     # Where the catalogue has a reference that does not hold here, a reader would look for scores in vain.
     unscored = [said for said in unscored_of(experiment.suite, known) if "catalogue" in said]
-    notes = (*unread(experiment), *origins(outcomes), *unscored, *found.warnings)
+    notes = (*unread(experiment), *remarks(origins(outcomes)), *unscored, *caution(sequence), *found.warnings)
     return replace(found, analysis=plan, warnings=notes)
 
 

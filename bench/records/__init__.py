@@ -30,6 +30,7 @@ from bench.records.estimates import (
 from bench.records.inspection import Inspection, Task, Wrapper
 from bench.records.interval import Interval
 from bench.records.learner import Actor, Learner, LearnerRequest, Policy
+from bench.records.origins import Answers, Origins
 from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict
 from bench.records.quantities import QUANTITIES, Quantity
 from bench.records.suite import (
@@ -74,6 +75,7 @@ __all__ = [
     "Actor",
     "Aggregate",
     "AnalysisPlan",
+    "Answers",
     "Candidate",
     "Card",
     "CellEstimate",
@@ -95,6 +97,7 @@ __all__ = [
     "LearnerRequest",
     "Limits",
     "Look",
+    "Origins",
     "Outcome",
     "Pair",
     "Phrase",

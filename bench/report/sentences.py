@@ -184,6 +184,20 @@ def look(one: Look) -> str:
     return f"look at {one.n} seeds (level {one.level:.2g}): {', '.join(said) or 'nothing decided'}; {left}"
 
 
+def caution(run: SequentialRun | None) -> tuple[str, ...]:
+    """Return what a reader of a sequential experiment's report must know first."""
+    if run is None:
+        return ()
+    taken = ", ".join(str(one.n) for one in run.looks) or "none yet"
+    said = (
+        f"The number of seeds followed from the results (looks at {taken} seeds, at most {run.most}). Verdicts on "
+        "pairs are those of the looks, which hold the error over all of them; intervals, the situations after the "
+        "first, claims and re-analyses are computed as if the number had been fixed, and those of pairs decided early "
+        "tend to overstate the difference."
+    )
+    return (said,)
+
+
 def price(line: Pair) -> str:
     """Return what would decide an open pair as the end of a sentence; empty where that is not known."""
     if line.more_runs is None:
