@@ -43,13 +43,14 @@ from bench.records import (
     PublishedCell,
     PublishedTable,
     PublishedVerdict,
+    Reason,
     Record,
     Reference,
     Trial,
 )
 from bench.report import drawing, figures, palette
 from bench.report.formats import render
-from bench.report.published import weak
+from bench.report.published import reason, weak
 from bench.report.words import MINUS
 from bench.reproduce.judging import judge, write_page
 from bench.reproduce.leaning import leaning
@@ -236,7 +237,7 @@ def _judged(published: float, values: Floats, runs: int = 1, place: str = "E-v0"
         published_runs=runs,
         published_sd=None,
         verdict="reproduced",
-        reason="",
+        reason=Reason(),
         n=len(values),
         values=tuple(values),
         seeds=tuple(range(len(values))),
@@ -437,11 +438,11 @@ def test_another_budget_settings_or_evaluation_is_not_compared() -> None:
     table, entry = _table(), _entry()
     found = _cell()
     assert compare(table, entry, found).verdict != "not comparable"
-    assert compare(table, replace(entry, steps=300), found).reason == "budget 200 against 300 steps"
-    assert compare(table, replace(entry, settings={"gamma": 0.5}), found).reason == "other settings: gamma"
-    reason = compare(replace(table, deterministic=False), entry, found).reason
-    assert reason == "evaluated deterministically against with exploration"
-    assert compare(table, replace(entry, not_comparable="gone"), found).reason == "gone"
+    assert reason(compare(table, replace(entry, steps=300), found)) == "budget 200 against 300 steps"
+    assert reason(compare(table, replace(entry, settings={"gamma": 0.5}), found)) == "other settings: gamma"
+    told = reason(compare(replace(table, deterministic=False), entry, found))
+    assert told == "evaluated deterministically against with exploration"
+    assert reason(compare(table, replace(entry, not_comparable="gone"), found)) == "gone"
 
 
 def test_numbers_run_in_one_go_the_cheapest_first_and_failed_trials_only_when_asked(tmp_path: Path) -> None:
@@ -528,7 +529,7 @@ def test_a_suites_report_shows_published_counterparts_and_folds_the_others(tmp_p
     found = analyse(experiment.suite, experiment.plan.trials, outcomes, known, np.random.default_rng(1))
     lines = {(line.table, line.environment): line for line in found.published}
     assert lines["rl-zoo", "CartPole-v1"].verdict == "undecided"
-    assert lines["rl-zoo", "Acrobot-v1"].reason == "budget 200,000 against 1,000,000 steps"
+    assert reason(lines["rl-zoo", "Acrobot-v1"]) == "budget 200,000 against 1,000,000 steps"
     page = render(found, "html")
     assert page.index("Against published results") < page.index("budget 200,000 against 1,000,000 steps")
     assert "4 published numbers about these cells: 1 undecided, 3 not comparable." in page

@@ -27,7 +27,6 @@ from scipy.special import stdtrit
 from bench import published
 from bench.analysis.interval import FEWEST_RUNS, mean_interval, welch_df
 from bench.analysis.scores import Cell, Run
-from bench.plain import counted
 from bench.published.protocol import budget, wanted
 from bench.records import (
     EvaluationPlan,
@@ -36,6 +35,7 @@ from bench.records import (
     PublishedCell,
     PublishedTable,
     PublishedVerdict,
+    Reason,
     Reference,
     Trial,
 )
@@ -65,7 +65,7 @@ class Judgement:
     """A verdict with what carries it."""
 
     verdict: str
-    reason: str
+    reason: Reason
     limits: Interval | None = None
     rank: int | None = None
     more_runs: int | None = None
@@ -122,22 +122,19 @@ def against_one(value: float, ours: Floats, rounding: float = 0.0) -> Judgement:
     """
     n = len(ours)
     if n < 2:  # noqa: PLR2004 - one run predicts nothing
-        return Judgement(
-            "undecided", f"{counted(n, 'run')} of ours", rank=_rank(value, ours), more_runs=FEWEST_AGAINST_ONE - n
-        )
+        return Judgement("undecided", Reason("few", (n,)), rank=_rank(value, ours), more_runs=FEWEST_AGAINST_ONE - n)
     plausible, beyond = _usual(ours), _far(ours)
     limits, rank = Interval(float(np.mean(ours)), *plausible, n, _equal(ours)), _rank(value, ours)
     if n < FEWEST_AGAINST_ONE:
-        reason = f"{n} runs of ours; from {FEWEST_AGAINST_ONE} on a single published run is judged"
+        reason = Reason("few against one", (n, FEWEST_AGAINST_ONE))
         return Judgement("undecided", reason, limits, rank, FEWEST_AGAINST_ONE - n)
     if plausible[0] - rounding <= value <= plausible[1] + rounding:
-        return Judgement("reproduced", "not implausible as one more run of ours", limits, rank)
+        return Judgement("reproduced", Reason("plausible"), limits, rank)
     if value + rounding < beyond[0]:
-        return Judgement("above", "our runs end above the published one, further than one more run would", limits, rank)
+        return Judgement("above", Reason("runs above"), limits, rank)
     if value - rounding > beyond[1]:
-        return Judgement("below", "our runs end below the published one, further than one more run would", limits, rank)
-    reason = f"outside the usual limits, not far enough to be sure of it; with {ENOUGH_FOR_RANKS} runs ranks decide"
-    return Judgement("undecided", reason, limits, rank, max(1, ENOUGH_FOR_RANKS - n))
+        return Judgement("below", Reason("runs below"), limits, rank)
+    return Judgement("undecided", Reason("unusual", (ENOUGH_FOR_RANKS,)), limits, rank, max(1, ENOUGH_FOR_RANKS - n))
 
 
 def against_several(theirs: Summary, ours: Summary, margin: float | None, rounding: float = 0.0) -> Judgement:
@@ -150,7 +147,7 @@ def against_several(theirs: Summary, ours: Summary, margin: float | None, roundi
         rounding: half a unit of the last printed digit of their mean.
     """
     if ours.n < FEWEST_RUNS:
-        reason = f"{counted(ours.n, 'run')} of ours, at least {FEWEST_RUNS} are needed"
+        reason = Reason("few against several", (ours.n, FEWEST_RUNS))
         return Judgement("undecided", reason, more_runs=FEWEST_RUNS - ours.n)
     difference, half = ours.mean - theirs.mean, _half(theirs, ours)
     if half == 0:
@@ -158,14 +155,16 @@ def against_several(theirs: Summary, ours: Summary, margin: float | None, roundi
     half += rounding
     limits = Interval(difference, difference - half, difference + half, ours.n)
     verdict = _verdict(difference, half, margin)
+    if verdict == "reproduced":
+        return Judgement(verdict, Reason("within", (margin or 0.0,)), limits)
     if verdict != "undecided":
-        return Judgement(verdict, _SEVERAL[verdict].format(margin=margin or 0.0), limits)
+        return Judgement(verdict, Reason(f"mean {verdict}"), limits)
     more = _price(theirs, ours, margin, rounding)
-    reason = "the difference is neither sure nor sure to be within the margin"
+    reason = Reason("open")
     if margin is None:
-        reason = "the difference is not sure, and without reference returns there is no margin"
+        reason = Reason("open without margin")
     elif more is None:
-        reason += f"; of {theirs.n} published runs too little is known for any number of ours to tell"
+        reason = Reason("open for good", (theirs.n,))
     return Judgement("undecided", reason, limits, more_runs=more)
 
 
@@ -185,19 +184,19 @@ def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> P
         published_runs=table.runs,
         published_sd=theirs,
         verdict="not yet run",
-        reason="",
+        reason=Reason(),
     )
     if cell.not_comparable:
-        return replace(bare, verdict="not comparable", reason=cell.not_comparable)
+        return replace(bare, verdict="not comparable", reason=Reason("said", names=(cell.not_comparable,)))
     if found is None or not found.runs:
         return bare
     if reason := _mismatch(table, cell, found.entries[0].trial):
         return replace(bare, verdict="not comparable", reason=reason, n=len(found.runs))
     ours = statistic(found.runs, table.statistic)
     if ours is None:
-        return replace(bare, verdict="not comparable", reason="a run here lacks the statistic", n=len(found.runs))
+        return replace(bare, verdict="not comparable", reason=Reason("no statistic"), n=len(found.runs))
     told = replace(_judged(bare, table, ours, found.reference), seeds=tuple(run.entry.trial.seed for run in found.runs))
-    return replace(told, reason=f"{told.reason}; {cell.note}") if cell.note else told
+    return replace(told, note=cell.note)
 
 
 def against(cells: Sequence[Cell]) -> tuple[PublishedVerdict, ...]:
@@ -227,7 +226,7 @@ def _judged(
         told = against_one(bare.published, ours, table.rounding)
         seen = replace(seen, level=(n - 1) / (n + 1))
     elif bare.published_sd is None:
-        told = Judgement("not comparable", "the source prints no spread over its runs")
+        told = Judgement("not comparable", Reason("no spread"))
     else:
         theirs = Summary(bare.published, bare.published_sd, table.runs)
         told = against_several(theirs, Summary(float(np.mean(ours)), sd or 0.0, n), margin, table.rounding)
@@ -245,32 +244,28 @@ def _judged(
     )
 
 
-def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> str:
-    """Return why the trial is no rerun of the cell; empty where it is one."""
+def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> Reason | None:
+    """Return why the trial is no rerun of the cell; None where it is one."""
     if trial.steps != cell.steps and trial.steps != budget(table, cell):
-        return f"budget {trial.steps:,} against {cell.steps:,} steps"
+        return Reason("budget", (trial.steps, cell.steps))
     if trial.environment_kwargs:
-        return "the environment is changed here"
+        return Reason("changed environment")
     if table.statistic != "training" and trial.evaluation.deterministic != table.deterministic:
-        return f"evaluated {_mode(trial.evaluation.deterministic)} against {_mode(table.deterministic)}"
+        return Reason("deterministic here" if trial.evaluation.deterministic else "exploring here")
     if few := _few_episodes(table, trial.evaluation):
         return few
     differing = _differing(wanted(table, cell), trial.hyperparameters)
-    return f"other settings: {', '.join(differing)}" if differing else ""
+    return Reason("settings", names=tuple(differing)) if differing else None
 
 
-def _few_episodes(table: PublishedTable, evaluation: EvaluationPlan) -> str:
-    """Return how an evaluation is too short to stand for the table's; empty where it is not."""
+def _few_episodes(table: PublishedTable, evaluation: EvaluationPlan) -> Reason | None:
+    """Return how an evaluation is too short to stand for the table's; None where it is not."""
     asked = EvaluationPlan()
     if table.statistic == "final" and 2 * evaluation.final_episodes < asked.final_episodes:
-        return f"final evaluation of {evaluation.final_episodes} episodes against {asked.final_episodes}"
+        return Reason("final episodes", (evaluation.final_episodes, asked.final_episodes))
     if table.statistic in {"last", "maximum"} and 2 * evaluation.episodes < asked.episodes:
-        return f"evaluations of {evaluation.episodes} episodes against {asked.episodes}"
-    return ""
-
-
-def _mode(deterministic: bool) -> str:
-    return "deterministically" if deterministic else "with exploration"
+        return Reason("episodes", (evaluation.episodes, asked.episodes))
+    return None
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -339,13 +334,6 @@ def _t(df: float, confidence: float) -> float:
     return float(stdtrit(df, (1 + confidence) / 2))
 
 
-_SEVERAL = {
-    "reproduced": "the difference lies within the margin of {margin:.3g}",
-    "above": "our mean lies above the published one",
-    "below": "our mean lies below the published one",
-}
-
-
 def _verdict(difference: float, half: float, margin: float | None) -> str:
     if margin is not None and abs(difference) + half <= margin:
         return "reproduced"
@@ -359,12 +347,12 @@ def _without_spread(theirs: Summary, ours: Summary, rounding: float) -> Judgemen
     difference = ours.mean - theirs.mean
     limits = Interval(difference, n=ours.n, note=f"all {ours.n} runs here and all {theirs.n} there have one value")
     if abs(difference) <= rounding:
-        return Judgement("reproduced", "every run on both sides has the same value", limits)
+        return Judgement("reproduced", Reason("all alike"), limits)
     # Of all ways to tell the two groups apart, this is one of two that separate them wholly.
     if 2 / math.comb(theirs.n + ours.n, ours.n) <= 1 - _CONFIDENCE:
         verdict = "above" if difference > 0 else "below"
-        return Judgement(verdict, _SEVERAL[verdict], limits)
-    return Judgement("undecided", "too few runs that are all alike", limits, more_runs=1)
+        return Judgement(verdict, Reason(f"mean {verdict}"), limits)
+    return Judgement("undecided", Reason("few alike"), limits, more_runs=1)
 
 
 def _price(theirs: Summary, ours: Summary, margin: float | None, rounding: float) -> int | None:

@@ -31,7 +31,7 @@ from bench.records.inspection import Inspection, Task, Wrapper
 from bench.records.interval import Interval
 from bench.records.learner import Actor, Learner, LearnerRequest, Policy
 from bench.records.origins import Answers, Origins
-from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict
+from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict, Reason
 from bench.records.quantities import QUANTITIES, Quantity
 from bench.records.suite import (
     STALL_GAPS,
@@ -107,6 +107,7 @@ __all__ = [
     "PublishedTable",
     "PublishedVerdict",
     "Quantity",
+    "Reason",
     "Record",
     "Reference",
     "ReferenceLine",

@@ -99,6 +99,16 @@ VERDICTS = ("reproduced", "above", "below", "undecided", "not comparable", "not 
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a verdict on a published number stands as it does."""
+
+    kind: str = ""
+    """As `bench.report.published` words it; empty: there is nothing to say."""
+    numbers: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedVerdict:
     """One published number against our runs."""
 
@@ -116,8 +126,10 @@ class PublishedVerdict:
     """Sample standard deviation over runs, converted from what was printed; None where the source has none."""
     verdict: str
     """One of `VERDICTS`."""
-    reason: str
-    """In a sentence; for what has not been run, its cost."""
+    reason: Reason
+    """For what has not been run, its cost."""
+    note: str = ""
+    """What the table says of the number."""
     theirs: Interval | None = None
     """Mean of several published runs with its 95 % t interval; None for a single one."""
     n: int = 0

@@ -67,7 +67,9 @@ def left_out(lines: Sequence[PublishedVerdict]) -> Table:
             Column("Why", numeric=False, wraps=True),
         ),
         tuple(
-            (*head(line), Cell(line.published), Cell(line.reason)) for line in lines if line.verdict == "not comparable"
+            (*head(line), Cell(line.published), Cell(reason(line)))
+            for line in lines
+            if line.verdict == "not comparable"
         ),
     )
 
@@ -108,7 +110,7 @@ def head(line: PublishedVerdict) -> tuple[Cell, ...]:
 
 def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
     label, environment, steps, source = head(line)
-    why = line.reason + price(line)
+    why = reason(line) + price(line)
     if line.weak:
         why += "; proves little, so wide are the limits"
     known = line.label in at.algorithms and line.environment in at.environments
@@ -153,6 +155,47 @@ def _level(line: PublishedVerdict) -> str:
     if line.rank is None or line.level is None:
         return ""
     return f"With n = {line.n}, a further run lies within our lowest and highest in {words.percent(line.level)}"
+
+
+def reason(line: PublishedVerdict) -> str:
+    """Return why the verdict stands as it does, and what the table says of the number."""
+    found = line.reason
+    runs = counted(int(found.numbers[0]), "run") if found.numbers else ""
+    told = _REASONS[found.kind].format(*found.numbers, runs=runs, names=", ".join(found.names))
+    return f"{told}; {line.note}" if line.note else told
+
+
+_REASONS = {
+    "": "",
+    "cost": "{0} runs",
+    "said": "{names}",
+    "budget": "budget {0:,} against {1:,} steps",
+    "changed environment": "the environment is changed here",
+    "deterministic here": "evaluated deterministically against with exploration",
+    "exploring here": "evaluated with exploration against deterministically",
+    "final episodes": "final evaluation of {0} episodes against {1}",
+    "episodes": "evaluations of {0} episodes against {1}",
+    "settings": "other settings: {names}",
+    "no statistic": "a run here lacks the statistic",
+    "no spread": "the source prints no spread over its runs",
+    "few": "{runs} of ours",
+    "few against one": "{0} runs of ours; from {1} on a single published run is judged",
+    "few against several": "{runs} of ours, at least {1} are needed",
+    "plausible": "not implausible as one more run of ours",
+    "runs above": "our runs end above the published one, further than one more run would",
+    "runs below": "our runs end below the published one, further than one more run would",
+    "unusual": "outside the usual limits, not far enough to be sure of it; with {0} runs ranks decide",
+    "within": "the difference lies within the margin of {0:.3g}",
+    "mean above": "our mean lies above the published one",
+    "mean below": "our mean lies below the published one",
+    "open": "the difference is neither sure nor sure to be within the margin",
+    "open without margin": "the difference is not sure, and without reference returns there is no margin",
+    "open for good": "the difference is neither sure nor sure to be within the margin; of {0} published runs too "
+    "little is known for any number of ours to tell",
+    "all alike": "every run on both sides has the same value",
+    "few alike": "too few runs that are all alike",
+}
+"""Kind of a reason -> its words, and where its numbers and names stand in them."""
 
 
 def price(line: PublishedVerdict) -> str:

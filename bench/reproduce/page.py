@@ -9,7 +9,7 @@ from bench.plain import counted
 from bench.records import STATISTICS, EvaluationPlan, PublishedTable, PublishedVerdict
 from bench.report import figures, palette, sheet, words
 from bench.report.order import Places
-from bench.report.published import JUDGED, head, judged, left_out, price, weak
+from bench.report.published import JUDGED, head, judged, left_out, price, reason, weak
 from bench.report.sentences import core_time
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
@@ -135,7 +135,7 @@ def _deviations(lines: Sequence[PublishedVerdict]) -> Iterator[str]:
             low, high = words.number(min(line.values)), words.number(max(line.values))
             yield (
                 f"{line.label} on {line.environment}, {line.verdict}: published {words.number(line.published)}, our "
-                f"{counted(line.n, 'run')} from {low} to {high}; {line.reason}{price(line)}.{_order(line)}"
+                f"{counted(line.n, 'run')} from {low} to {high}; {reason(line)}{price(line)}.{_order(line)}"
             )
 
 
