@@ -212,6 +212,27 @@ def test_the_next_step_that_is_told_can_be_pasted_whatever_its_folder_is_called(
     assert any(shlex.split(line)[1:4] == ["bench", "run", str(place / "mine.yaml")] for line in shown[:6])
 
 
+@pytest.mark.parametrize("name", ["", "..", "/"])
+def test_init_wants_a_name(name: str) -> None:
+    with pytest.raises(BenchError, match="names no suite: wants a name"):
+        start(Path(name), Asked())
+
+
+@pytest.mark.parametrize("name", ["a\nseeds: 3", "a\x1b]0;x\x07", "a\u2028b", "a: b #c", "- {a", "*a"])
+def test_names_that_are_no_yaml_are_complained_of_as_names(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SuiteError) as caught:
+        start(tmp_path / name, Asked())
+    assert all("wants letters, digits, dots" in complaint.message for complaint in caught.value.complaints)
+
+
+@pytest.mark.parametrize("name", ["a\nseeds: 3", "a\x1b]0;x\x07", "a\u2028b", "a: b #c", "- {a", "*a"])
+def test_options_that_are_no_yaml_are_complained_of_as_options(name: str) -> None:
+    asked = Asked([name], ["CartPole-v1"], "1k", set_name=name)
+    with pytest.raises(SuiteError) as caught:
+        in_terms_of_options(asked, lambda: open_experiment(suite_text(asked)))
+    assert [complaint.place for complaint in caught.value.complaints][1:] == ["--hyperparameters", f"--algo {name}"]
+
+
 def test_what_init_has_commented_out_works_once_the_comment_signs_are_gone(tmp_path: Path) -> None:
     file = start(tmp_path / "mine", Asked())
     lines = [line.replace("# - {", "- {").replace("#   - {", "  - {") for line in file.read_text().splitlines()]

@@ -23,8 +23,10 @@ def start(path: Path, asked: Asked) -> Path:
 
     Raises:
         SuiteError: what was asked for makes no suite; all complaints together.
-        BenchError: there is such a file, or it cannot be written.
+        BenchError: the path names no file, there is such a file, or it cannot be written.
     """
+    if path.name in {"", ".."}:
+        raise BenchError(f"{str(path)!r} names no suite: wants a name, as in `bench init my-suite`")
     file = path if path.suffix in {".yaml", ".yml"} else path.with_name(f"{path.name}.yaml")
     wanted = replace(asked, environments=asked.environments or (ENVIRONMENT,), steps=asked.steps or STEPS)
     written = in_terms_of_options(wanted, lambda: _text(file, wanted))

@@ -11,6 +11,7 @@ from textwrap import wrap
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from ruamel.yaml import YAML
 
+from bench.plain import plain
 from bench.records import EvaluationPlan, Reference
 
 _WIDTH = 110
@@ -78,7 +79,7 @@ def text(draft: Draft) -> str:
 
 
 def templates() -> Environment:
-    """Return the room's templates; the filter `yaml` writes a value as YAML reads it back."""
+    """Return the room's templates; the filter `yaml` writes a value as YAML reads it back, `plain` what a comment can hold."""
     jinja = Environment(  # noqa: S701 - YAML, not HTML: the filter quotes what must be
         loader=PackageLoader("bench.suite"),
         undefined=StrictUndefined,
@@ -86,7 +87,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    jinja.filters |= {"yaml": yaml, "lines": _lines}
+    jinja.filters |= {"yaml": yaml, "plain": plain, "lines": _lines}
     jinja.tests["command"] = _command
     return jinja
 

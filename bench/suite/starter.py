@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from bench.records import EvaluationPlan
-from bench.suite.draft import templates, yaml
+from bench.suite.draft import templates
 
 
 def starter(name: str, file: str, algorithms: Sequence[str], scored: Mapping[str, bool], steps: int) -> str:
@@ -25,12 +25,11 @@ def starter(name: str, file: str, algorithms: Sequence[str], scored: Mapping[str
         .get_template("suite.yaml.j2")
         .render(
             name=name,
-            quoted_name=yaml(name),
             file=quote(file),
-            title=yaml(f"{listed} on {named}"),
-            question=yaml(f"Which algorithm should I use for {named}?"),
+            title=f"{listed} on {named}",
+            question=f"Which algorithm should I use for {named}?",
             algorithms=algorithms,
-            environments=[{"id": yaml(id_), "scored": known, "steps": f"{steps:_}"} for id_, known in scored.items()],
+            environments=[{"id": id_, "scored": known, "steps": f"{steps:_}"} for id_, known in scored.items()],
             points=min(EvaluationPlan().points, steps),
         )
     )
