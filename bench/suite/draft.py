@@ -79,7 +79,7 @@ def text(draft: Draft) -> str:
 
 
 def templates() -> Environment:
-    """Return the room's templates; the filter `yaml` writes a value as YAML reads it back, `plain` what a comment can hold."""
+    """Return the room's templates; the filter `yaml` writes a value as YAML reads it back, `plain` a comment."""
     jinja = Environment(  # noqa: S701 - YAML, not HTML: the filter quotes what must be
         loader=PackageLoader("bench.suite"),
         undefined=StrictUndefined,
