@@ -146,6 +146,23 @@ def test_a_suite_without_a_file_runs_is_kept_and_goes_on(tmp_path: Path) -> None
     assert bench("report", name, cwd=tmp_path).stdout == f"reports/{name}/index.html\n"
 
 
+def test_an_environment_that_changes_the_working_directory_loses_no_trial(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "wandering.py").write_text(
+        "import os, gymnasium\n"
+        "from bench.environments.conformance import TwoLength\n"
+        "class Wandering(TwoLength):\n"
+        "    def __init__(self):\n"
+        f"        super().__init__(); os.chdir({str(elsewhere)!r})\n"
+        "gymnasium.register('Wandering-v0', Wandering, max_episode_steps=20)\n"
+    )
+    words = ["--algo", "random", "--env", "wandering:Wandering-v0", "--steps", "200", "--seeds", "1", "--no-report"]
+    done = bench("run", *words, cwd=tmp_path)
+    assert "1 of 1 trials done" in done.stdout, done.stdout + done.stderr
+    assert not list(elsewhere.iterdir())
+
+
 def test_options_and_a_suite_exclude_each_other_and_nothing_at_all_is_told_what_there_is(tmp_path: Path) -> None:
     done = bench("run", "toy", "--algo", "ppo", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -623,6 +623,21 @@ def test_an_archive_that_unpacks_to_more_than_is_read_is_refused_by_its_headers(
         read_evaluations(content)
 
 
+@pytest.mark.parametrize(
+    ("steps", "results", "reason"),
+    [
+        # Two rewards an episode are no two episodes.
+        ([50, 100], np.zeros((2, 3, 2)), r"do not fit: timesteps \(2,\), results \(2, 3, 2\)"),
+        ([50.5, 100], np.zeros((2, 3)), "no counts of steps"),
+    ],
+)
+def test_evaluations_of_other_shapes_are_refused(steps: list[float], results: Any, reason: str) -> None:
+    content = io.BytesIO()
+    np.savez(content, timesteps=steps, results=results)
+    with pytest.raises(RefusedError, match=reason):
+        read_evaluations(content.getvalue())
+
+
 def test_a_file_larger_than_is_read_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "0.monitor.csv"
     with path.open("wb") as file:

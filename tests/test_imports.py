@@ -299,7 +299,7 @@ def test_a_real_event_file_is_read() -> None:
     ]
     # A tensor, as the newer summaries are.
     assert [(step, value) for step, _, value in scalars.series["rollout/ep_rew_mean"]] == [(300, 9.0)]
-    assert not scalars.cut
+    assert scalars.lost == 0
 
 
 def test_without_tensorboard_an_event_file_is_named_with_what_to_install_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -321,13 +321,13 @@ def test_a_length_beyond_all_memory_is_damage() -> None:
 
     head = (2**61).to_bytes(8, "little")
     scalars = read_events(EVENTS + head + masked_crc32c(head).to_bytes(4, "little") + b"x" * 20)
-    assert scalars.cut
+    assert scalars.lost == pytest.approx(32 / (len(EVENTS) + 32))
     assert len(scalars.series["eval/mean_reward"]) == 3
 
 
 def test_a_killed_run_s_event_file_is_read_up_to_its_end() -> None:
     scalars = read_events(EVENTS[:-10])
-    assert scalars.cut
+    assert 0 < scalars.lost < 1
     assert len(scalars.series["eval/mean_reward"]) == 3
 
 
@@ -337,8 +337,16 @@ def test_a_changed_number_is_noticed_by_its_checksum() -> None:
     place = EVENTS.index(b"\x00\x00\x20\x40")
     broken[place + 2] = 0x60
     scalars = read_events(bytes(broken))
-    assert scalars.cut
+    assert 0 < scalars.lost < 1
     assert [value for _, _, value in scalars.series["eval/mean_reward"]] == [1.5]
+
+
+def test_a_damaged_event_file_tells_how_much_of_it_is_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "ppo_CartPole-v1_seed1"
+    folder.mkdir()
+    (folder / "events.out.tfevents.1").write_bytes(EVENTS + b"x" * len(EVENTS))
+    (run,) = read_source(tmp_path, Hints()).runs
+    assert "an event file is damaged: its last 50% is not read" in run.notes
 
 
 def test_event_files_of_one_folder_are_one_run(tmp_path: Path) -> None:

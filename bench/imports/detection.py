@@ -292,11 +292,11 @@ def _events(source: Source, home: Home, files: Sequence[Path], found: _Gathering
     how = TRAINING if training else "evaluations; how many episodes, and how it acted, the file does not say"
     how += f": {LAST}" * (final is not None)
     where = source.name(files[0].parent)
-    cut = sum(one.cut for one in read.values())
+    lost = [f"{one.lost:.0%}" for one in read.values() if one.lost]
     remarks = (
         *joints,
         *notes,
-        *([f"{cut} event files end within a record: what stands before is read"] * (cut > 0)),
+        *(f"an event file is damaged: its last {share} is not read" for share in lost),
         *(["two event files were written at one time: taken for one training"] * any(overlap)),
     )
     name, seed = PurePosixPath(where).name, seed_of(source.name(home.place))

@@ -33,10 +33,12 @@ def read_evaluations(content: bytes) -> tuple[Integers, Floats, Integers | None]
     steps, returns = arrays["timesteps"], arrays["results"]
     if steps.dtype.kind not in "iuf" or returns.dtype.kind not in "iuf":
         raise RefusedError("its arrays hold no numbers")
-    returns = returns.reshape(len(returns), -1) if returns.size else returns
+    # stable-baselines before 3 wrote every return as an array of one.
+    flat = returns.size and returns.shape[2:] in {(), (1,)}
+    returns = returns.reshape(len(returns), -1) if flat else returns
     if steps.ndim != 1 or returns.ndim != 2 or len(steps) != len(returns) or not returns.size:  # noqa: PLR2004 - points, episodes
         raise RefusedError(f"its arrays do not fit: timesteps {steps.shape}, results {arrays['results'].shape}")
-    if not np.isfinite(steps).all() or (steps < 0).any() or (steps > _MOST_STEPS).any():
+    if not np.isfinite(steps).all() or (steps < 0).any() or (steps > _MOST_STEPS).any() or (steps % 1).any():
         raise RefusedError("its timesteps are no counts of steps")
     lengths = arrays.get("ep_lengths")
     fits = lengths is not None and lengths.shape == arrays["results"].shape and lengths.dtype.kind in "iu"

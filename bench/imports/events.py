@@ -14,6 +14,8 @@ from bench.imports.limits import MOST_RECORD_BYTES, MOST_SCALARS
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
+_FRAME_BYTES = 16
+"""Of a record, beside its content: its length, and a checksum of either."""
 _ABSENT = "an event file is read by the package tensorboard, which is not installed: pip install 'bench[tensorboard]'"
 
 
@@ -23,8 +25,8 @@ class Scalars:
 
     series: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
     """Tag -> (step, wall time, value), in the order of the file."""
-    cut: bool = False
-    """Whether the file ends within a record, as that of a killed run does."""
+    lost: float = 0.0
+    """Share of the file, 0 to 1, from its first damaged record on: a killed run's ends within one."""
 
     def rows(self, tag: str) -> list[tuple[float, float]]:
         """Return (step, value) of a tag, in the order of the file."""
@@ -46,21 +48,22 @@ def read_events(content: bytes) -> Scalars:
         RefusedError: it is no event file, holds more numbers than any, or TensorBoard is not installed.
     """
     series: dict[str, list[tuple[int, float, float]]] = {}
-    count = scalars = 0
-    cut = False
+    count = scalars = taken = 0
+    lost = 0.0
     try:
         for record in _records(content):
             count += 1
+            taken += _FRAME_BYTES + len(record)
             for tag, step, clock, value in _scalars(record):
                 series.setdefault(tag, []).append((step, clock, value))
                 scalars += 1
                 if scalars > MOST_SCALARS:
                     raise RefusedError(f"holds more than {MOST_SCALARS:,} numbers, the most that are read of a file")
     except _DamagedError:
-        cut = True
+        lost = 1 - taken / len(content)
     if not count:
         raise RefusedError("no readable event file: its first record is damaged" if content else "empty")
-    return Scalars(series, cut)
+    return Scalars(series, lost)
 
 
 class _DamagedError(Exception):

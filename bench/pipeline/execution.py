@@ -169,7 +169,8 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
         jobs.append(
             Job(
                 trial=trial,
-                folder=store.folder(trial),
+                # An environment may change the working directory of the process that keeps its record.
+                folder=store.folder(trial).absolute(),
                 work=carry_out,
                 limits=experiment.suite.limits,
                 device=device,
