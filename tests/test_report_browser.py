@@ -377,7 +377,7 @@ def test_arrow_keys_walk_along_a_curve_and_to_the_next(tab: Open) -> None:
 
 def test_a_phrase_opens_the_place_where_it_was_measured(tab: Open) -> None:
     page = tab("usual")
-    page.ask("document.querySelector('#table-cards tbody tr:nth-child(2) td:nth-child(3) a').click()")
+    page.ask("document.querySelector('#table-cards tbody tr:nth-child(2) td:nth-child(4) a').click()")
     page.ask("new Promise((done) => setTimeout(done, 100))")
     assert page.ask("document.querySelector(':target').cells[0].textContent") == "A2C"
 
