@@ -440,6 +440,14 @@ def test_what_the_data_lack_is_said(case: str, sentence: str, tmp_path: Path) ->
     assert any(sentence in text for text in _page(CASES[case](), tmp_path).texts)
 
 
+@pytest.mark.parametrize("imported", [False, True])
+def test_a_plan_is_told_as_declared_beforehand_of_own_results_alone(tmp_path: Path, *, imported: bool) -> None:
+    analysis = {**_small().analysis, **({"imported": True} if imported else {})}
+    told = " ".join(_page(_small(analysis=analysis), tmp_path).texts)
+    assert ("Declared in the suite before the data was seen" in told) == (not imported)
+    assert ("The data are imported, and were there before the plan" in told) == imported
+
+
 # Which algorithm when.
 
 
