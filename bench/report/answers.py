@@ -68,7 +68,7 @@ def candidates(estimates: Estimates) -> Table:
     at = order.places(estimates)
     return Table(
         "candidates",
-        f"Every candidate in every situation, with {_level(estimates)} intervals",
+        f"Every candidate in every situation, with {order.level(estimates)} intervals",
         (
             Column("Situation", numeric=False),
             Column("Algorithm", numeric=False),
@@ -104,10 +104,10 @@ def cards(estimates: Estimates) -> Table:
 def reliability(estimates: Estimates) -> Table:
     """Return one row per algorithm: how often its runs fail, and how."""
     at = order.places(estimates)
-    threshold = words.percent(order.plan(estimates)["threshold"])
+    threshold = words.percent(order.analysis(estimates).threshold)
     return Table(
         "reliability",
-        f"How far one can rely on a single run, with {_level(estimates)} intervals",
+        f"How far one can rely on a single run, with {order.level(estimates)} intervals",
         (
             Column("Algorithm", numeric=False),
             Column("Failing", hint="Runs that end below half of the target, failed trials included"),
@@ -334,7 +334,3 @@ def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan) -> tuple[Cell
 
 def _span(estimates: Estimates) -> str:
     return words.span(line.n for line in estimates.cells if line.n)
-
-
-def _level(estimates: Estimates) -> str:
-    return words.percent(order.plan(estimates)["confidence"])

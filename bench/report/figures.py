@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -105,7 +106,7 @@ class Figure:
 
 def every(estimates: Estimates) -> Iterator[Figure]:
     """Yield each figure for which there is data, in reading order."""
-    level = words.percent(order.plan(estimates)["confidence"])
+    level = order.level(estimates)
     yield from _overall(estimates, level)
     yield from (crossover(lead) for lead in estimates.leads if lead.x and lead.labels)
     if estimates.reliability:
@@ -176,7 +177,7 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
                 "IQM": [line.iqm for line in lines],
                 "Mean": [line.mean for line in lines],
                 "Median": [line.median for line in lines],
-                "Optimality gap (lower is better)": [line.optimality_gap for line in lines],
+                _GAP: [line.optimality_gap for line in lines],
             },
             [line.label for line in lines],
             [short(line.label) + ("" if line.complete else " †") for line in lines],
@@ -188,10 +189,21 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
     )
 
 
-def _rliable(lines: Sequence[Aggregate]) -> list[list[Interval]]:
+def _rliable(lines: Sequence[Aggregate]) -> dict[str, list[Interval]]:
     """Return rliable's estimates per plot and algorithm, where their intervals were asked for."""
-    names = next((list(line.rliable) for line in lines if any(v.low is not None for v in line.rliable.values())), [])
-    return [[line.rliable.get(name, Interval(None)) for line in lines] for name in names]
+    if not order.with_rliable(lines):
+        return {}
+    return {title: [line.rliable.get(name, Interval(None)) for line in lines] for title, name in _THEIRS.items()}
+
+
+_GAP = "Optimality gap (lower is better)"
+_THEIRS = {
+    "IQM": "aggregate_iqm",
+    "Mean": "aggregate_mean",
+    "Median": "aggregate_median",
+    _GAP: "aggregate_optimality_gap",
+}
+"""Title of a plot -> what rliable calls the same."""
 
 
 def only(figure: Figure, place: int) -> Figure:
@@ -516,7 +528,7 @@ def _whiskers(
     labels: Sequence[str],
     names: Sequence[str],
     runs: Sequence[int],
-    beside: Sequence[Sequence[Interval]] = (),
+    beside: Mapping[str, Sequence[Interval]] = MappingProxyType({}),
 ) -> tuple[Panel, ...]:
     """Return a plot per column, with a row per algorithm in each; `beside`: what stands hollow in a row below it."""
     tips = [
@@ -524,17 +536,15 @@ def _whiskers(
         for place, name in enumerate(names)
     ]
     panels = []
-    for column, (title, values) in enumerate(columns.items()):
-        rows = list(zip(labels, names, values, runs, tips, strict=True))
-        if beside:
-            others = zip(labels, beside[column], runs, strict=True)
-            below = [(label, "rliable", value, n, f"rliable: {words.interval(value, 2)}") for label, value, n in others]
-            rows = [row for pair in zip(rows, below, strict=True) for row in pair]
-        frame = pd.DataFrame(
-            {"row": place, "name": name, "label": label, **_ends(value), "n": n, "open": hollow, "tip": tip}
-            for place, (label, name, value, n, tip) in enumerate(rows)
-            for hollow in [bool(beside) and place % 2 == 1]
-        )
+    for title, values in columns.items():
+        rows = []
+        for place, (label, name, value, n, tip) in enumerate(zip(labels, names, values, runs, tips, strict=True)):
+            rows.append({"name": name, "label": label, **_ends(value), "n": n, "open": False, "tip": tip})
+            if title in beside:
+                other = beside[title][place]
+                tip_below = f"rliable: {words.interval(other, 2)}"
+                rows.append({**rows[-1], "name": "rliable", **_ends(other), "open": True, "tip": tip_below})
+        frame = pd.DataFrame({"row": row, **line} for row, line in enumerate(rows))
         axis = spanning("", [*frame.estimate, *frame.low, *frame.high], pad=0.06)
         panels.append(Panel("intervals", frame, axis, ROWS, title))
     return tuple(panels)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from bench.records import AnalysisPlan, Estimates, TrialLine
-from bench.report import palette
+from bench.records import Aggregate, AnalysisPlan, Estimates, TrialLine
+from bench.report import palette, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,24 @@ def places(estimates: Estimates) -> Places:
 
 
 def plan(estimates: Estimates) -> dict[str, Any]:
-    """Return the analysis plan, the defaults of its record where nothing is declared."""
+    """Return the analysis plan for a template, with its hash and whether the data are imported."""
     return {**asdict(AnalysisPlan()), "hash": "", "imported": False, **estimates.analysis}
+
+
+def level(estimates: Estimates) -> str:
+    """Return the confidence of the plan's intervals, such as `95 %`."""
+    return words.percent(analysis(estimates).confidence)
 
 
 def analysis(estimates: Estimates) -> AnalysisPlan:
     """Return the analysis plan, the defaults of its record where nothing is declared."""
     known = {one.name for one in fields(AnalysisPlan)}
     return AnalysisPlan(**{name: value for name, value in estimates.analysis.items() if name in known})
+
+
+def with_rliable(lines: Iterable[Aggregate]) -> bool:
+    """Return whether rliable's intervals were asked for."""
+    return any(value.low is not None for line in lines for value in line.rliable.values())
 
 
 def seeds(estimates: Estimates) -> int:

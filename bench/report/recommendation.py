@@ -147,7 +147,7 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
             continue
         line = failing.get(candidate.label)
         if line is not None and 2 * line.failing >= line.runs:
-            runs = f"{line.failing} of {line.runs} runs end below half of the target"
+            runs = sentences.failed_its_user(line.failing, line.runs)
             yield f"Avoid {candidate.label}: {runs}; {leader} is better{corrected}."
         elif full.as_good:
             pair = _of(leader, candidate.label, pairs)

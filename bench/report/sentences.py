@@ -64,7 +64,7 @@ def strength(found: Phrase) -> str:
     """Return a measurement that speaks for an algorithm or against it, in words."""
     match found.kind, found.numbers:
         case "failing", (failing, runs):
-            return f"{failing} of {runs} runs end below half of the target"
+            return failed_its_user(int(failing), int(runs))
         case "collapsed", (collapsed, reached):
             return f"{collapsed} of {reached} runs that had reached the threshold fell back"
         case "faster", (times,):
@@ -74,6 +74,11 @@ def strength(found: Phrase) -> str:
         case "floor", _:
             return f"not shown to beat {joined(found.names)}, which does not learn"
     return f"scores {found.kind} {joined(found.names)}"
+
+
+def failed_its_user(failing: int, runs: int) -> str:
+    """Return how many runs end so low that whoever counted on them was let down."""
+    return f"{failing} of {runs} runs end below half of the target"
 
 
 def use(label: str, line: Situation) -> str:

@@ -22,9 +22,9 @@ _RLIABLE = "As rliable.metrics gives it, which trims whole runs and takes plain 
 def overall(estimates: Estimates) -> Table:
     """Return one row per algorithm: the aggregates over environments, best first as the analysis orders them."""
     at = order.places(estimates)
-    level = _level(estimates)
+    level = order.level(estimates)
     known = dict.fromkeys(name for line in estimates.aggregates for name in line.rliable)
-    asked = any(value.low is not None for line in estimates.aggregates for value in line.rliable.values())
+    asked = order.with_rliable(estimates.aggregates)
     # Its other estimates are ours: the columns before.
     theirs = [name for name in known if asked or name == "aggregate_iqm"]
     return Table(
@@ -52,10 +52,11 @@ def overall(estimates: Estimates) -> Table:
 def pairwise(estimates: Estimates) -> Table:
     """Return one row per pair of algorithms: effect, interval, p-values, verdict."""
     at = order.places(estimates)
-    level = 1 - order.plan(estimates)["confidence"]
+    level = 1 - order.analysis(estimates).confidence
     return Table(
         "pairwise",
-        f"Every pair compared: A against B, effects with {_level(estimates)} intervals, p-values corrected by Holm",
+        f"Every pair compared: A against B, effects with {order.level(estimates)} intervals, "
+        "p-values corrected by Holm",
         (
             Column("A", numeric=False),
             Column("B", numeric=False),
@@ -80,8 +81,8 @@ def environment(estimates: Estimates, name: str, at: Places | None = None) -> Ta
     """Return one row per algorithm on the environment `name`: results, cost, failures."""
     at = at or order.places(estimates)
     section = at.section(name)
-    share = words.percent(order.plan(estimates)["threshold"])
-    level = _level(estimates)
+    share = words.percent(order.analysis(estimates).threshold)
+    level = order.level(estimates)
     cells = [cell for cell in estimates.cells if cell.environment == name]
     places = _places(value for cell in cells for value in (cell.iqm_return, cell.mean_return))
     return Table(
@@ -115,7 +116,7 @@ def efficiency(estimates: Estimates) -> Table:
     at = order.places(estimates)
     return Table(
         "efficiency",
-        f"How fast they learn: until a score of {words.percent(order.plan(estimates)['threshold'])} is first reached "
+        f"How fast they learn: until a score of {words.percent(order.analysis(estimates).threshold)} is first reached "
         "in an evaluation, and over the whole of training",
         (
             Column("Algorithm", numeric=False),
@@ -303,10 +304,6 @@ def every(estimates: Estimates) -> Iterator[Table]:
 
 def _places(values: Iterable[Interval]) -> int:
     return words.decimals(bound for value in values for bound in (value.estimate, value.low, value.high))
-
-
-def _level(estimates: Estimates) -> str:
-    return words.percent(order.plan(estimates)["confidence"])
 
 
 def _trace(at: Places, label: str, where: str | None, value: Any, *, text: str = "", note: str = "") -> Cell:
