@@ -204,10 +204,15 @@ def words_not_understood(
     """Return the columns of words of which nothing is known, and that differ between rows: some word stands twice."""
     found = []
     for name in _left(header, taken, hints):
-        words = Counter(word for row in rows if (word := (row.get(name) or "").strip()))
+        words = _words(name, rows)
         if len(words) > 1 and max(words.values()) > 1 and not all(map(is_number, words)):
             found.append(name)
     return found
+
+
+def _words(column: str, rows: Sequence[Mapping[str, str]]) -> Counter[str]:
+    """Return how often each word stands in a column."""
+    return Counter(word for row in rows if (word := (row.get(column) or "").strip()))
 
 
 def _left(header: Sequence[str], taken: Sequence[str], hints: Hints) -> list[str]:
@@ -232,7 +237,7 @@ def ask_mixed(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None
         rows: of one run.
     """
     for name in columns:
-        words = Counter(word for row in rows if (word := (row.get(name) or "").strip()))
+        words = _words(name, rows)
         flags = {word.casefold() for word in words} <= _YES_NO
         told = name.casefold() in _MIXED if flags else not all(map(is_number, words))
         if told and len(words) > 1 and 2 * len(words) <= len(rows):
