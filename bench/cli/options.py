@@ -32,12 +32,11 @@ SuiteArgument = Annotated[
         autocompletion=suites_at_hand,
     ),
 ]
-OptionalPathArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="PATH", help="a suite file, a results folder, or the name of either", autocompletion=results_at_hand
-    ),
-]
+_PATH = typer.Argument(
+    metavar="PATH", help="a suite file, a results folder, or the name of either", autocompletion=results_at_hand
+)
+PathArgument = Annotated[Path, _PATH]
+OptionalPathArgument = Annotated[Path | None, _PATH]
 AlgoOption = Annotated[list[str] | None, typer.Option("--algo", help="without SUITE: an algorithm; may be repeated")]
 EnvOption = Annotated[list[str] | None, typer.Option("--env", help="without SUITE: an environment; may be repeated")]
 StepsOption = Annotated[
@@ -45,12 +44,6 @@ StepsOption = Annotated[
 ]
 SetOption = Annotated[
     str | None, typer.Option("--hyperparameters", help="without SUITE: a named set, default (the default) or rl-zoo")
-]
-PathArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="PATH", help="a suite file, a results folder, or the name of either", autocompletion=results_at_hand
-    ),
 ]
 SeedsOption = Annotated[
     int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="this many seeds instead of the suite's")
