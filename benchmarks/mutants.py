@@ -58,6 +58,7 @@ TESTS = (
     "analysis_interval",
     "claims",
     "drawing",
+    "imports",
     "leases",
     "literature",
     "oracles",

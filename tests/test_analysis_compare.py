@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, norm, rankdata
 
 from bench.analysis.compare import (
+    _simulated,
     claim_p_value,
     contest,
     holm,
@@ -278,6 +279,19 @@ def test_the_price_does_not_depend_on_the_order_of_names_environments_or_runs() 
     reordered = [[x[::-1] for x in side[::-1]] for side in (ours, theirs)]
     counts = [side[::-1] for side in counts]
     assert priced(("A", "B"), *reordered, turned=False) == price
+
+
+def test_a_simulated_experiment_has_the_share_and_the_variances_of_its_runs() -> None:
+    # Whatever is drawn, three runs at 1 are above two at 0. Ties of 3 and of 2 runs take (24 + 6) / 120 from the null
+    # variance of ranks, 6 / (12 x 3 x 2) = 1/12.
+    share, variance, null = _simulated(np.ones(1), np.zeros(1), 3, 2, np.random.default_rng(0))
+    assert set(share) == {1.0}
+    assert set(variance) == {0.0}
+    assert null == pytest.approx(np.full(len(null), 1 / 12 * 3 / 4))
+    # All five alike: no ranks, no variance.
+    share, _, null = _simulated(np.ones(1), np.ones(1), 3, 2, np.random.default_rng(0))
+    assert set(share) == {0.5}
+    assert null == pytest.approx(np.zeros(len(null)))
 
 
 def test_the_price_has_hours_where_the_time_of_a_run_is_known() -> None:

@@ -458,6 +458,16 @@ def test_an_algorithm_without_all_environments_is_not_ranked() -> None:
     assert recommendation(estimates).lines[0].startswith("Within 1,000 steps choose ppo")
 
 
+def test_aggregates_come_best_first_and_what_is_not_comparable_last() -> None:
+    # In the suite: middle, the best there is but on one environment alone, below zero, best.
+    scores = {"middle": 0.5, "partial": 3.0, "low": -0.4, "best": 0.9}
+    case = random_results(scores, 2, 6)
+    partial = case.changed(
+        lambda old: None if (old.trial.label, old.trial.environment) == ("partial", "env-1") else old
+    )
+    assert [line.label for line in partial.analysed().aggregates] == ["best", "middle", "low", "partial"]
+
+
 def test_results_on_an_environment_outside_the_suite_are_shown_alone() -> None:
     case = random_results({"ppo": 0.9, "dqn": 0.2}, 2, 5)
     narrow = replace(

@@ -13,7 +13,7 @@ from bench.analysis import analyse
 from bench.analysis.claims import judge
 from bench.analysis.interval import difference_interval, iqm_interval, resample_counts
 from bench.analysis.ledger import ledger
-from bench.analysis.quantities import runs_of, share_difference, spread_draws
+from bench.analysis.quantities import measured, runs_of, share_difference, spread_draws
 from bench.analysis.scores import Cell, cell
 from bench.records import (
     AnalysisPlan,
@@ -147,6 +147,24 @@ NEAR = records_of({("a", "x"): around(0.61), ("b", "x"): around(0.6)})
 
 
 @pytest.mark.parametrize(
+    ("said", "bounds"),
+    [
+        (claim(right=0.5, margin=0.2), "above 0.7"),
+        (claim(right=0.5, margin=0.2, direction="less"), "below 0.3"),
+        (claim(right=0.5, margin=0.2, direction="equivalent"), "between 0.3 and 0.7"),
+        (claim(margin=0.2, direction="equivalent"), "between -0.2 and 0.2"),
+        # Of a speed the margin is a share: 100 / 1.25 and 100 x 1.25.
+        (claim(right=100.0, quantity="steps_per_second", margin=0.25, direction="equivalent"), "between 80 and 125"),
+        (claim(quantity="steps_per_second", margin=0.25, direction="less"), "below 0.8"),
+        # A number of steps is what the run is set against; the probability is judged around one half.
+        (claim(right=500.0, quantity="steps_to_threshold", margin=0.1, direction="less"), "500 steps, below 0.4"),
+    ],
+)
+def test_the_bounds_of_a_claim_are_equality_and_the_margin_on_either_side(said: Claim, bounds: str) -> None:
+    assert wording.statement(said, AnalysisPlan()).endswith(bounds)
+
+
+@pytest.mark.parametrize(
     ("outcomes", "direction", "margin", "verdict"),
     [
         (FAR, "greater", 0.0, "supported"),
@@ -249,6 +267,18 @@ def test_two_equal_heaps_of_runs_do_not_make_the_spread_certain() -> None:
     low, high = limits(found)
     assert found.estimate.estimate == 0.5
     assert high - low > 0.3
+
+
+def test_the_spread_over_environments_is_known_as_well_as_a_mean_of_them() -> None:
+    # Every run lies one half from its median, so the variance is the bootstrap's alone. One resample has all four runs,
+    # a spread of 1/2, the other one of them four times, a spread of 0: variance 1/16, as a sample's of four runs 1/12,
+    # and a quarter of that in the mean of two environments. Twice 1/48 with 3 + 3 degrees of freedom, t 2.44691.
+    cells = Results(records_of({("a", "x"): [0.0, 0.0, 1.0, 1.0], ("a", "y"): [0.0, 0.0, 1.0, 1.0]})).cells()
+    drawn = {(one.label, one.environment): np.array([[1, 4], [1, 0], [1, 0], [1, 0]]) for one in cells}
+    found = measured(claim(right=0.1, quantity="spread"), cells, 0.1, drawn, 0.9, 0.95).value
+    assert found.estimate == 0.5
+    half = 2.44691 * math.sqrt(2 / 48)
+    assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
 
 
 @pytest.mark.parametrize("n", [4, 7])

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gymnasium.wrappers
 import pytest
 
 from bench import catalog
 from bench.catalog import Environment, installed
 from bench.errors import SuiteError
-from bench.plan import Plan, Skip, cost, expected_seconds, plan, references, slow_after, tasks, unscored
+from bench.plan import _HARMLESS, Plan, Skip, cost, expected_seconds, plan, references, slow_after, tasks, unscored
 from bench.records import EvaluationPlan, Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
 
 TRAITS: Mapping[str, Environment] = {
@@ -246,6 +247,13 @@ def test_every_algorithm_of_the_catalogue_has_an_estimate_that_grows_with_the_bu
     assert 0 < expected_seconds(short) < expected_seconds(replace(short, steps=20_000))
 
 
+def test_an_algorithm_and_an_environment_that_nobody_knows_cost_what_is_guessed_of_them() -> None:
+    trial = Trial("mine", "mine", "Unheard-v0", 0, 1000, EvaluationPlan(4, 5, 30), "mine:Mine", {}, {"n_envs": 3})
+    # 0.3 s to start. 1,000 steps of 0.1 ms, of 0.3 ms to act in three environments at a time and of an update of 1 ms.
+    # (4 x 5 + 30) episodes of 200 steps, of 0.1 ms and of 0.3 ms to act in five at a time.
+    assert expected_seconds(trial) == pytest.approx(0.3 + (0.1 + 0.1 + 1.0) + 10 * (0.1 + 0.06))
+
+
 def test_steps_that_only_fill_the_replay_buffer_cost_no_updates() -> None:
     suite = a_suite(entry("sac", chosen="default", learning_starts=9_000), Pendulum_v1=10_000)
     whole = planned(suite).trials[0]
@@ -310,6 +318,11 @@ def test_a_task_has_the_wrappers_of_the_named_set_and_of_the_suite() -> None:
     ]
     assert found["ppo", "CarRacing-v3"].frame_stack == 2
     assert (found["bare", "CarRacing-v3"].wrappers, found["bare", "CarRacing-v3"].plain) == ((), True)
+
+
+def test_every_wrapper_said_to_be_harmless_is_one_of_gymnasiums() -> None:
+    assert {name.rpartition(".")[0] for name in _HARMLESS} == {"gymnasium.wrappers"}
+    assert {name.rpartition(".")[2] for name in _HARMLESS} <= set(gymnasium.wrappers.__all__)
 
 
 def with_kwargs(**kwargs: Any) -> Suite:

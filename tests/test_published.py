@@ -147,6 +147,7 @@ def test_the_limits_of_one_more_run_by_hand() -> None:
     judged = against_one(11.0, np.arange(10.0))
     assert judged.limits is not None
     assert (judged.limits.low, judged.limits.high) == pytest.approx((4.5 - 7.18338, 4.5 + 7.18338), abs=1e-4)
+    assert (judged.limits.estimate, judged.limits.n, judged.limits.note) == (4.5, 10, "")
     assert judged.verdict == "reproduced"
     assert judged.rank == 11
 
@@ -178,10 +179,17 @@ def test_fewer_than_ten_runs_do_not_judge_a_single_one_and_say_what_that_costs()
     assert judged.more_runs == FEWEST_AGAINST_ONE - 4
 
 
+def test_fewer_than_four_runs_do_not_judge_a_mean_and_say_what_that_costs() -> None:
+    judged = against_several(Summary(0, 1, 5), Summary(9, 1, 3), None)
+    assert (judged.verdict, judged.more_runs) == ("undecided", 1)
+    assert judged.reason == Reason("few against several", (3, 4))
+
+
 def test_a_standard_error_becomes_a_sample_standard_deviation() -> None:
     # 64 = population SD / sqrt(5): SD 143.108, as a sample's 160.
     assert sample_sd(64, "stderr", 5) == pytest.approx(160)
     assert sample_sd(3, "std", 10) == pytest.approx(math.sqrt(10))
+    assert sample_sd(3, "std", 2) == pytest.approx(3 * math.sqrt(2))
     assert sample_sd(3, "std", 1) is None
 
 
@@ -332,6 +340,11 @@ def test_the_last_rollout_is_finished_where_it_is_more_than_one_in_a_hundred() -
 def test_the_random_policys_return_comes_from_the_reference() -> None:
     entry, found = replace(_entry(), mean=0.7), _cell()
     assert compare(_table(), entry, found).random == 0.5
+
+
+def test_a_verdict_holds_the_target_and_the_return_of_every_run_it_rests_on() -> None:
+    told = compare(_table(), _entry(), _cell())
+    assert (told.target, told.values, told.n, told.seeds) == (0.9, (10.0, 10.0), 2, (0, 1))
 
 
 def test_few_numbers_few_runs_and_means_of_several_runs_say_nothing_about_a_leaning() -> None:

@@ -230,6 +230,16 @@ def test_where_failures_are_expensive_the_reliable_one_is_chosen() -> None:
     assert "20 of 50 runs end below half of the target" in texts
 
 
+def test_three_runs_have_a_share_of_failures_without_an_interval_and_with_the_reason() -> None:
+    # Two of three runs of ppo end at or above half of the target.
+    found = results_of({("ppo", "a"): [0.9, 0.8, 0.1], ("dqn", "a"): [0.2, 0.1, 0.3]}).analysed()
+    first, second = situation_of(found, "failures").candidates
+    assert (first.label, first.value.n, second.value.estimate) == ("ppo", 3, 0.0)
+    assert first.value.estimate == pytest.approx(2 / 3)
+    assert (first.value.low, first.value.high) == (None, None)
+    assert first.value.note
+
+
 def test_named_sets_of_hyperparameters_are_situations_of_their_own() -> None:
     case = random_results({"ppo": 0.9, "dqn": 0.5, "ppo default": 0.3, "dqn default": 0.6}, 2, 10)
     sets = {

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bench.errors import BusyError
+from bench.errors import BusyError, HindranceError
 from bench.pipeline import open_experiment, status
 from bench.records import Curve, Failure, Final, Record
 from bench.store import Store, claim, keep, read
@@ -77,6 +77,15 @@ def test_a_failure_comes_back_and_a_later_success_replaces_it(tmp_path: Path) ->
     assert store.state(failure.trial) == "done"
     store.keep_failure(failure)
     assert isinstance(store.outcome(failure.trial), Record)
+
+
+def test_a_failure_that_cannot_be_written_is_told_with_its_file(tmp_path: Path) -> None:
+    store, failure = Store(tmp_path), Failure(record().trial, "timeout", "took longer than 1 minute")
+    # A file stands where the folder of trials would be.
+    (tmp_path / "trials").write_text("")
+    with pytest.raises(HindranceError) as caught:
+        store.keep_failure(failure)
+    assert str(caught.value).startswith(f"{store.folder(failure.trial) / 'failure.json'}: ")
 
 
 def test_a_record_from_before_episodes_were_cut_has_none_cut(tmp_path: Path) -> None:
