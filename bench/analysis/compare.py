@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bench.analysis.interval import (
@@ -29,6 +30,7 @@ from bench.analysis.interval import (
 from bench.analysis.resampling import thinned
 from bench.records import AnalysisPlan, Floats, Interval, Pair
 
+Places = NDArray[np.intp]
 Stream = Callable[[str, str], np.random.Generator]
 """The two names of a pair -> its own generator."""
 _POWER = 0.8
@@ -209,14 +211,45 @@ def _placements(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
         y: (environments, m).
     """
     n, m = x.shape[1], y.shape[1]
-    ours = np.stack([_count_below(values, others) for values, others in zip(x, y, strict=True)]) / m
-    theirs = 1 - np.stack([_count_below(values, others) for values, others in zip(y, x, strict=True)]) / n
+    below, ties = _others_below(x, y)
+    ours, theirs = below[:, :n] / m, 1 - below[:, n:] / n
     variance = _sample_variance(ours) / n + _sample_variance(theirs) / m
-    # c^3 - c summed over groups of c equal runs.
-    groups = [np.unique(pooled, return_counts=True)[1].astype(np.float64) for pooled in np.concatenate([x, y], axis=1)]
     size = n + m
-    tied = np.array([np.sum(counts**3 - counts) for counts in groups]) / (size**3 - size)
-    return ours.mean(axis=1), variance, (size + 1) / (12 * n * m) * (1 - tied)
+    return ours.mean(axis=1), variance, (size + 1) / (12 * n * m) * (1 - ties / (size**3 - size))
+
+
+def _others_below(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return how many of the other side's runs lie below each run, those that equal it half, and the ties.
+
+    One sort for all environments: every re-analysis of a report compares every pair again.
+
+    Returns:
+        (environments, n + m) counts, those of `x` first; (environments,) c^3 - c summed over groups of c equal runs.
+    """
+    pooled, runs = np.concatenate([x, y], axis=1), x.shape[1] + y.shape[1]
+    order = np.argsort(pooled, axis=1)
+    first, stop = _groups_of_equals(np.take_along_axis(pooled, order, axis=1))
+    of_y = order >= x.shape[1]
+    # How many runs of `y` are among the lowest 0, 1, ...
+    lowest = np.zeros((len(pooled), runs + 1), dtype=np.intp)
+    np.cumsum(of_y, axis=1, out=lowest[:, 1:])
+    twice = np.take_along_axis(lowest, first, axis=1) + np.take_along_axis(lowest, stop, axis=1)
+    below = np.empty(pooled.shape)
+    np.put_along_axis(below, order, np.where(of_y, first + stop - twice, twice) / 2, axis=1)
+    # Each of c equal runs adds c^2 - 1.
+    return below, np.sum((stop - first) ** 2.0 - 1, axis=1)
+
+
+def _groups_of_equals(ordered: Floats) -> tuple[Places, Places]:
+    """Return at which place each sorted value's group of equals begins and before which it stops; same shape."""
+    place, same = np.arange(ordered.shape[1])[np.newaxis], ordered[:, 1:] == ordered[:, :-1]
+    first, stop = np.repeat(place, len(ordered), axis=0), np.repeat(place + 1, len(ordered), axis=0)
+    if same.any():
+        first[:, 1:][same] = 0
+        stop[:, :-1][same] = ordered.shape[1]
+        first = np.maximum.accumulate(first, axis=1)
+        stop = np.minimum.accumulate(stop[:, ::-1], axis=1)[:, ::-1]
+    return first, stop
 
 
 def _count_below(values: Floats, others: Floats) -> Floats:
