@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -671,6 +672,51 @@ def test_frames_hold_one_row_per_trial_point_and_episode() -> None:
     assert (trials.loc[1, "state"], trials.loc[1, "kind"]) == ("failed", "diverged")
     assert tables["points"]["mean_return"].iloc[-1] == 0.5
     assert tables["episodes"].query("final")["episode_return"].tolist() == [0.5] * 4
+
+
+def test_a_row_of_each_frame_by_hand() -> None:
+    trial = trial_of("ppo", "env", 7)
+    done, failed = record_of(trial, 0.5), Failure(replace(trial, seed=8), "diverged", "gone", attempt=2, steps=300)
+    tables = frames([done, failed], {"env": Reference(0.0, 2.0)})
+    ours = {"label": "ppo", "algorithm": "ppo", "environment": "env", "seed": 7, "fingerprint": trial.fingerprint}
+    whole = {"configuration": trial.configuration, "implementation": "made_up:ppo", "budget": BUDGET}
+    # 0, 0.125, ..., 0.5 at 200, 400, ..., 1,000 steps: the mean is 0.25 in each of four stretches; half of it a score.
+    first, second = tables["trials"].to_dict("records")
+    assert first == {
+        **ours,
+        **whole,
+        "state": "done",
+        "kind": "",
+        "message": "",
+        "attempt": 1,
+        "final_return": 0.5,
+        "score": 0.25,
+        "auc": pytest.approx(0.125),
+        "steps": BUDGET,
+        "seconds": 20.0,
+        "cpu_seconds": 10.0,
+    }
+    assert {name: second[name] for name in ("seed", "state", "kind", "message", "attempt", "steps")} == {
+        "seed": 8,
+        "state": "failed",
+        "kind": "diverged",
+        "message": "gone",
+        "attempt": 2,
+        "steps": 300,
+    }
+    assert tables["points"].to_dict("records")[2] == {
+        **ours,
+        "point": 2,
+        "steps": 600,
+        "seconds": 12.0,
+        "cpu_seconds": 6.0,
+        "mean_return": 0.25,
+        "score": 0.125,
+    }
+    shared = {**ours, "final": False, "point": 2, "steps": 600, "episode": 1, "episode_return": 0.25, "length": 1}
+    assert tables["episodes"].to_dict("records")[5] == shared
+    last = tables["episodes"].iloc[-1]
+    assert (last.final, last.point is pd.NA, last.steps, last.episode) == (True, True, BUDGET, 3)
 
 
 def test_frames_of_nothing_are_empty_and_keep_their_columns() -> None:

@@ -398,6 +398,24 @@ def test_speed_is_a_ratio_with_a_t_interval_on_logarithms() -> None:
     assert alone.estimate.estimate == pytest.approx(stats.gmean([BUDGET / one for one in ours]))
 
 
+def test_a_run_whose_training_was_not_timed_has_no_speed() -> None:
+    timed = Results([record_of(trial_of("a", "x", seed), 1.0, seconds=10.0) for seed in range(5)]).cells()[0]
+    untimed = [
+        replace(record_of(trial_of("a", "x", seed), 1.0), timings={} if seed else {"train_cpu": 10.0})
+        for seed in range(5)
+    ]
+    speed = claim(right=100.0, quantity="steps_per_second")
+    some = runs_of(speed, Results(untimed).cells()[0], 0.9)
+    assert some is not None
+    assert some.tolist() == [math.log(BUDGET / 10.0)]
+    found = measured(speed, [Results(untimed).cells()[0]], 100.0, {}, 0.9, 0.95).value
+    assert (found.estimate, bool(found.note)) == (None, True)
+    # All alike: an estimate without an interval.
+    found = measured(speed, [timed], 100.0, {}, 0.9, 0.95).value
+    assert found.estimate == pytest.approx(100.0)
+    assert (found.low, bool(found.note)) == (None, True)
+
+
 def test_regret_is_the_lead_of_the_best_other_algorithm() -> None:
     outcomes = records_of({(label, "x"): around(level) for label, level in (("a", 0.6), ("b", 0.3), ("c", 0.9))})
     found = {label: one_verdict(outcomes, claim(label, None, "regret", margin=0.05)) for label in "abc"}

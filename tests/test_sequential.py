@@ -355,6 +355,24 @@ def test_p_values_are_scaled_to_the_whole_error_and_pairs_outside_the_design_pay
     assert "multiplied by 2, the number of looks" in told_of(shown["dqn", "random"], found)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"), [("better", "worse"), ("worse", "better"), ("equivalent", "equivalent"), (None, "undecided")]
+)
+def test_a_pair_that_the_looks_name_the_other_way_round_has_its_verdict_turned(said: str | None, shown: str) -> None:
+    results = random_results({"ppo": 0.6, "dqn": 0.5}, 2, 10)
+    decided = (("dqn", "ppo", said),) if said else ()
+    taken = (Look(5, 0.0125, decided, 0, (("dqn", "ppo", 0.01, 0.01),)),)
+    plan = Design((5, 10), (0.0125, 0.0375), (Rivals("dqn", "ppo", ("env-0", "env-1")),), (), (), AnalysisPlan())
+    given = results.suite, results.planned, results.outcomes, results.references, np.random.default_rng(0)
+    (pair,) = analyse(*given, course(plan, taken)).pairs
+    assert (pair.a, pair.b, pair.verdict) == ("ppo", "dqn", shown)
+    assert pair.look is not None
+    assert (pair.look.n, pair.p_value) == (5, 0.01)
+    (before,) = analyse(*given, course(plan, ())).pairs
+    assert before.look is not None
+    assert (before.verdict, before.look.n, before.p_value, before.p_holm) == ("undecided", 0, None, None)
+
+
 @pytest.mark.parametrize("words", [[], ["--json"], ["--dry-run"]])
 def test_the_command_tells_the_looks_and_what_they_saved(
     finished: tuple[Path, Path, Sequential], words: list[str]

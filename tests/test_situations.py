@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.analysis.assemble import _suite_hash
+from bench.analysis.assemble import _plan_hash, _suite_hash
 from bench.analysis.ledger import Entry
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.ranking import inflated_draws, race_draws, regrets, shares_best
@@ -396,6 +396,7 @@ def test_a_suite_keeps_its_hash_when_suites_learn_new_settings() -> None:
     # As printed in reports/discrete, before there were `environments`, `max_episode_steps` and `stall_minutes`.
     suite = read(Path(__file__).parents[1] / "results" / "discrete" / "suite.yaml")
     assert _suite_hash(suite) == "e25ba2c995e2"
+    assert _plan_hash(suite) == "5ced1186b9ab"
     assert _suite_hash(replace(suite, evaluation=replace(suite.evaluation, environments=4))) != "e25ba2c995e2"
 
 

@@ -22,7 +22,7 @@ from hypothesis.extra.numpy import arrays
 
 from bench.errors import BusyError, HindranceError
 from bench.pipeline import open_experiment, status
-from bench.records import Curve, Failure, Final, Record
+from bench.records import Curve, Failure, Final, Record, Task, Traits
 from bench.store import Store, claim, keep, read
 from tests.making import small_trial, suite_file
 
@@ -209,6 +209,35 @@ def test_a_policy_that_was_cut_short_in_the_folder_of_a_done_trial_goes_with_the
     (half / "policy.zip").touch()
     assert Store(tmp_path).prepare()
     assert list(folder.iterdir()) == []
+
+
+def test_a_survey_tells_what_is_done_at_work_failed_and_not_there(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    trials = [replace(small_trial(), seed=seed) for seed in range(4)]
+    keep(replace(record(), trial=trials[0]), store.folder(trials[0]))
+    store.keep_failure(Failure(trials[1], "timeout", "took longer than 1 minute"))
+    with claim(store.folder(trials[2])):
+        found = store.survey()
+        assert [found.state(one) for one in trials] == ["done", "failed", "running", "missing"]
+        assert [store.state(one) for one in trials] == ["done", "failed", "running", "missing"]
+    assert found.state(trials[2]) == store.state(trials[2]) == "missing"
+    # One file of a second attempt stands in nobody's way: what it did not write is not looked for.
+    (store.folder(trials[2]) / "log.txt").touch()
+    store.tidy(trials[2])
+    assert not store.folder(trials[2]).exists()
+    store.tidy(trials[1])
+    assert store.survey().state(trials[1]) == "failed"
+
+
+def test_what_was_found_in_environments_comes_back_and_a_later_look_replaces_an_earlier_one(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    wrapped = Task("Mine-v0", {"size": 3}, ("mine.Wrapper", {"mine.Other": {"skip": 2}}), 4)
+    first, other = Traits("Mine-v0", "discrete", "vector", 2, 4, 100), Traits("Mine-v0", "continuous", "image")
+    store.keep_inspected([])
+    assert store.inspected() == []
+    store.keep_inspected([(Task("Mine-v0"), first), (wrapped, first)])
+    store.keep_inspected([(wrapped, other)])
+    assert store.inspected() == [(Task("Mine-v0"), first), (wrapped, other)]
 
 
 def test_a_killed_owner_leaves_the_trial_free_at_once(tmp_path: Path) -> None:
