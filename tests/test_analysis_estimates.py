@@ -23,6 +23,7 @@ from bench.records import (
     Estimates,
     EvaluationPlan,
     Failure,
+    FailureLine,
     Final,
     Outcome,
     Pair,
@@ -32,6 +33,7 @@ from bench.records import (
     SuiteAlgorithm,
     SuiteEnvironment,
     Trial,
+    TrialLine,
 )
 from bench.report.recommendation import recommendation
 
@@ -646,7 +648,29 @@ def test_every_number_leads_to_its_trial() -> None:
     for one in estimates.cells:
         assert one.scores == tuple(lines[one.label, seed].score for seed in one.seeds)
     assert (lines["dqn", 1].state, lines["dqn", 1].final_return) == ("failed", None)
-    assert lines["ppo", 0].name == trial_of("ppo", "env-0", 0).name
+    trial = trial_of("ppo", "env", 0)
+    (line,) = results_of({("ppo", "env"): [0.5]}).analysed().trials
+    assert line == TrialLine("ppo", "env", 0, "done", 0.5, 0.5, BUDGET, 10.0, trial.fingerprint, trial.name)
+
+
+def test_a_failure_is_told_with_its_trial_and_counted_in_its_cell() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.5}, 1, 4)
+    gone = trial_of("dqn", "env-0", 1)
+    failed = case.changed(
+        lambda old: (
+            Failure(gone, "timeout", "too long", "trace", attempt=3)
+            if old.trial == gone
+            else None
+            if old.trial == replace(gone, seed=3)
+            else old
+        )
+    )
+    estimates = failed.analysed()
+    assert estimates.failures == (FailureLine("dqn", "env-0", 1, "timeout", "too long", 3, gone.name, "trace"),)
+    cell = next(one for one in estimates.cells if one.label == "dqn")
+    assert (cell.n, cell.planned, cell.failed, cell.missing) == (3, 4, 1, 1)
+    states = {line.seed: line.state for line in estimates.trials if line.label == "dqn"}
+    assert states == {0: "done", 1: "failed", 2: "done", 3: "missing"}
 
 
 def test_the_area_under_a_curve_ends_at_the_budget() -> None:

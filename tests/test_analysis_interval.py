@@ -295,6 +295,20 @@ def test_no_interval_has_zero_width_when_one_run_of_twenty_differs() -> None:
     assert "every resample" in found.note
 
 
+def test_a_difference_that_no_resample_moves_has_no_interval_and_the_reason() -> None:
+    ours, theirs = arrays([0.0] + [1.0] * 19), arrays([0.5] * 20)
+    found = difference_interval(ours, theirs, counts_for(ours, 200), counts_for(theirs, 200))
+    assert (found.estimate, found.low, found.high, found.n) == (0.5, None, None, 20)
+    assert found.note
+
+
+def test_four_runs_are_enough_for_the_interval_of_a_difference_and_three_are_not() -> None:
+    for n, enough in ((3, False), (4, True)):
+        ours, theirs = arrays([0.1, 0.2, 0.4, 0.8][:n]), arrays([0.3, 0.5, 0.6, 0.9][:n])
+        found = difference_interval(ours, theirs, counts_for(ours), counts_for(theirs))
+        assert (found.low is not None, found.high is not None) == (enough, enough)
+
+
 def test_difference_of_two_constant_algorithms_has_no_interval() -> None:
     ours, theirs = arrays([1, 1, 1, 1]), arrays([0, 0, 0, 0])
     found = difference_interval(ours, theirs, counts_for(ours), counts_for(theirs))

@@ -195,6 +195,8 @@ def test_a_standard_error_becomes_a_sample_standard_deviation() -> None:
     assert sample_sd(3, "std", 10) == pytest.approx(math.sqrt(10))
     assert sample_sd(3, "std", 2) == pytest.approx(3 * math.sqrt(2))
     assert sample_sd(3, "std", 1) is None
+    with pytest.raises(ValueError, match="spread kind 'iqr' is not known; std or stderr"):
+        sample_sd(3, "iqr", 5)
 
 
 def test_earlier_measurements_of_the_same_scripts_are_not_called_different() -> None:

@@ -159,6 +159,12 @@ def test_each_environment_alone_may_have_another_answer() -> None:
     assert {full.candidates[0].label, *full.as_good} == {"ppo", "dqn"}
 
 
+@pytest.mark.parametrize(("environments", "rows"), [(1, 0), (2, 2), (20, 20), (21, 0)])
+def test_two_to_twenty_environments_have_a_row_each(environments: int, rows: int) -> None:
+    found = random_results({"ppo": 0.9, "dqn": 0.3}, environments, 4, resamples=100).analysed()
+    assert sum(one.kind == "environment" for one in found.situations) == rows
+
+
 def test_what_is_decided_alone_is_not_where_several_situations_are_asked() -> None:
     # Four runs against four, all above: p = 2 / 70 by ranks, which is below 0.05 until Holm doubles it for two.
     apart = {("ppo", "a"): [0.9, 0.91, 0.92, 0.93], ("dqn", "a"): [0.1, 0.11, 0.12, 0.13]}
@@ -288,6 +294,12 @@ def test_cards_say_only_what_was_measured_and_where() -> None:
     assert (dqn.strengths, dqn.use_when) == ((), ())
     assert ppo.actions == ("continuous", "discrete", "multi-binary", "multi-discrete")
     assert dqn.actions == ("discrete",)
+    # Of two alone, each has the other; what does not learn and is not clearly beaten is the floor.
+    two = random_results({"ppo": 0.9, "dqn": 0.3}, 2, 10).analysed()
+    assert in_words(card_of(two, "ppo").strengths)[0] == "scores above dqn"
+    assert in_words(card_of(two, "dqn").weaknesses)[0] == "scores below ppo"
+    low = random_results({"random": 0.9, "ppo": 0.9, "dqn": 0.3}, 2, 10).analysed()
+    assert [phrase for phrase in card_of(low, "ppo").weaknesses if phrase.names == ("random",)]
 
 
 def test_a_speed_is_compared_with_the_typical_other() -> None:
