@@ -41,6 +41,7 @@ from bench.records import (
     Trial,
 )
 from bench.report.folder import write
+from bench.runner.devices import default_workers
 
 SIZES = {100: (5, 2, 10), 1_000: (10, 10, 10), 10_000: (10, 50, 20)}
 """Trials -> algorithms, environments, seeds."""
@@ -149,7 +150,9 @@ def measure(trials: int, profiled: str) -> dict[str, float]:
     )
     middle = _peak()
     with tempfile.TemporaryDirectory() as folder:
-        index, report = timed(_watched(lambda: write(estimates, Path(folder)), profiled == "report"))
+        index, report = timed(
+            _watched(lambda: write(estimates, Path(folder), processes=default_workers()), profiled == "report")
+        )
         sizes = [file.stat().st_size for file in Path(folder).rglob("*.*")]
         page = index.stat().st_size
     return {

@@ -22,6 +22,7 @@ from bench.report.folder import write
 from bench.report.formats import render
 from bench.report.origins import remarks
 from bench.report.sentences import caution
+from bench.runner.devices import default_workers
 
 DOCUMENTS = {"md": "md", "latex": "tex", "json": "json"}
 """Format of a report that is one document -> ending of its file."""
@@ -60,7 +61,8 @@ def estimates(experiment: Experiment, intervals: str = INTERVALS[0]) -> Estimate
 def write_report(experiment: Experiment, folder: Path | None = None, intervals: str = INTERVALS[0]) -> Path:
     """Analyse, with intervals as `estimates` takes them, and write the report; return the page."""
     trials = experiment.store.root / "trials"
-    return write(estimates(experiment, intervals), folder or REPORTS / experiment.suite.name, trials=trials)
+    found, to = estimates(experiment, intervals), folder or REPORTS / experiment.suite.name
+    return write(found, to, trials=trials, processes=default_workers())
 
 
 def report_document(experiment: Experiment, kind: str, intervals: str = INTERVALS[0]) -> str:

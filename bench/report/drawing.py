@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import matplotlib as mpl
@@ -84,6 +84,13 @@ def style() -> Iterator[None]:
         # A label may hold signs that the font lacks; the SVG keeps them as text all the same.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         yield
+
+
+def settled() -> Callable[[], None]:
+    """Return what gives another process this one's settings of matplotlib, so that it draws the same."""
+    # A reader of `backend` would have matplotlib choose one.
+    mine = {name: mpl.rcParams[name] for name in mpl.rcParams if not name.startswith("backend")}
+    return partial(mpl.rcParams.update, mine)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

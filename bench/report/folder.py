@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
@@ -12,6 +13,8 @@ from bench.files import publish
 from bench.records import Estimates
 from bench.report import answers, drawing, figures, order, page, published, tables
 from bench.report.html import FILES
+from bench.report.palette import Style
+from bench.report.parallel import spread
 from bench.report.table import FORMATS
 
 MOST_FILES = 60
@@ -28,6 +31,7 @@ def write(
     trials: Path | None = None,
     figure_formats: Sequence[str] = ("svg", "png"),
     table_formats: Sequence[str] = ("csv", "md", "tex"),
+    processes: int = 1,
 ) -> Path:
     """Write the report into `folder` (made where missing) and return the path of its `index.html`.
 
@@ -40,6 +44,7 @@ def write(
         trials: the folder that holds the trials' own folders; the page links to what lies there.
         figure_formats: of svg, png, pdf (dear for its fonts; `bench plot` writes single ones).
         table_formats: of csv, md, tex.
+        processes: at most so many draw figures side by side, where there are many; the files are the same.
 
     Raises:
         ValueError: a format that is not one of these.
@@ -48,7 +53,7 @@ def write(
     _check(figure_formats, drawing.FORMATS)
     _check(table_formats, tuple(FORMATS))
     written = {name: tuple(paths) for name, paths in _write_tables(estimates, folder, table_formats)}
-    plates = tuple(_write_figures(estimates, folder, figure_formats))
+    plates = tuple(_write_figures(estimates, folder, figure_formats, processes))
     index = folder / "index.html"
     publish(index, page.render(estimates, plates, written, stored(estimates, folder, trials)))
     return index
@@ -86,14 +91,26 @@ def _write_tables(estimates: Estimates, folder: Path, formats: Sequence[str]) ->
         yield table.name, paths
 
 
-def _write_figures(estimates: Estimates, folder: Path, formats: Sequence[str]) -> Iterator[page.Plate]:
-    every, styles = list(figures.every(estimates)), order.styles(estimates)
+def _write_figures(estimates: Estimates, folder: Path, formats: Sequence[str], processes: int) -> Iterator[page.Plate]:
+    every = list(figures.every(estimates))
     many = len(every) > MOST_FILES
-    for figure in every:
-        wanted = () if many and figure.section.startswith("environment-") else formats
-        paths = tuple(f"figures/{figure.name}.{ending}" for ending in wanted)
-        if wanted:
-            alone = drawing.draw(figure, styles, legend=True)
-            for path, ending in zip(paths, wanted, strict=True):
-                publish(folder / path, drawing.to_bytes(alone, ending))
-        yield page.plate(figure, styles, paths)
+    sketches = [
+        (figure, () if many and figure.section.startswith("environment-") else tuple(formats)) for figure in every
+    ]
+    drawn = spread(partial(_drawn, order.styles(estimates)), sketches, processes, drawing.settled())
+    for plate, files in drawn:
+        for path, content in zip(plate.files, files, strict=True):
+            publish(folder / path, content)
+        yield plate
+
+
+def _drawn(
+    styles: Mapping[str, Style], sketch: tuple[figures.Figure, tuple[str, ...]]
+) -> tuple[page.Plate, tuple[bytes, ...]]:
+    """Return a figure as the page needs it, and the content of its files."""
+    figure, formats = sketch
+    files: tuple[bytes, ...] = ()
+    if formats:
+        alone = drawing.draw(figure, styles, legend=True)
+        files = tuple(drawing.to_bytes(alone, ending) for ending in formats)
+    return page.plate(figure, styles, [f"figures/{figure.name}.{ending}" for ending in formats]), files
