@@ -18,12 +18,12 @@ from bench.records import (
     Conclusion,
     CurveEstimate,
     Estimates,
+    Fact,
     FailureLine,
     Interval,
     Lead,
     Look,
     Pair,
-    Phrase,
     Profile,
     ReferenceLine,
     Reliability,
@@ -76,7 +76,7 @@ def synthetic(
         planned=len(trials),
         done=count["done"],
         failed=count["failed"],
-        warnings=_warnings(seeds, failed, missing, environments),
+        cautions=tuple(_cautions(seeds, failed, missing, environments)),
         labels=tuple(algorithms),
         references=tuple(_reference(name, known=references) for name in environments),
         aggregates=tuple(_aggregate(label, environments, seeds, rng) for label in algorithms) if references else (),
@@ -355,18 +355,16 @@ def _machines(trials: int) -> tuple[Mapping[str, object], ...]:
     return machine, {**machine, "cpu": "Example CPU at 3.1 GHz", "gpu": "Example GPU, 24 GB", "trials": 0}
 
 
-def _warnings(seeds: int, failed: int, missing: int, environments: Sequence[str]) -> tuple[str, ...]:
-    lines = []
-    if seeds < 10:
-        lines.append(f"Only {seeds} seeds per cell: intervals are wide and verdicts fragile; ten is the default.")
-    if failed:
-        lines.append(f"{failed} trials failed and count as the random policy: REINFORCE on CartPole-v1.")
+def _cautions(seeds: int, failed: int, missing: int, environments: Sequence[str]) -> Iterator[Fact]:
     if missing:
-        lines.append(f"{missing} of the planned trials is not finished.")
+        yield Fact("missing", (missing, 200))
+    if failed:
+        yield Fact("failed, as random", (failed, 200), rows=(("REINFORCE", "CartPole-v1", failed),))
+    if seeds < 10:
+        yield Fact("few runs", (20, 20, 10, seeds))
+    yield Fact("incomplete", rows=(("DQN", len(environments)),))
     if "CartPole-v1" in environments:
-        lines.append("CartPole-v1 is saturated: every algorithm solves it, so it does not decide.")
-    lines.append("DQN lacks environments that others have: its aggregate row is not comparable with theirs.")
-    return tuple(lines)
+        yield Fact("saturated", rows=(("CartPole-v1",),))
 
 
 def _answers(algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> dict[str, Any]:
@@ -478,18 +476,18 @@ def _reliability(label: str, environments: Sequence[str], seeds: int) -> Reliabi
 def _card(label: str, place: int) -> Card:
     if place == 0:
         weak = (
-            Phrase("below", ("DQN", "PPO")),
-            Phrase("failing", numbers=(31, 40)),
+            Fact("below", names=("DQN", "PPO")),
+            Fact("failing", numbers=(31, 40)),
         )
         return Card(label, ("discrete", "continuous"), (), weak, ())
     return Card(
         label,
         ("discrete",) if label == "DQN" else ("discrete", "continuous"),
         (
-            Phrase("above", ("REINFORCE",)),
-            Phrase("faster", numbers=(2.04,)),
+            Fact("above", names=("REINFORCE",)),
+            Fact("faster", numbers=(2.04,)),
         ),
-        (Phrase("collapsed", numbers=(4, 40)),),
+        (Fact("collapsed", numbers=(4, 40)),),
         ("full", "seconds-60"),
     )
 

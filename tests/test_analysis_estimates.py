@@ -35,6 +35,7 @@ from bench.records import (
     Trial,
     TrialLine,
 )
+from bench.report.cautions import warnings
 from bench.report.recommendation import recommendation
 
 POINTS, BUDGET = 5, 1000
@@ -136,7 +137,7 @@ def pair_of(estimates: Estimates, a: str, b: str) -> Pair:
 
 
 def warned(estimates: Estimates, words: str) -> bool:
-    return any(words in warning for warning in estimates.warnings)
+    return any(words in warning for warning in warnings(estimates))
 
 
 def test_everything_is_estimated_for_a_finished_suite() -> None:
@@ -155,7 +156,7 @@ def test_everything_is_estimated_for_a_finished_suite() -> None:
         ("env-1", "steps"),
         ("env-1", "seconds"),
     }
-    assert estimates.warnings == ()
+    assert estimates.cautions == ()
     assert estimates.analysis["metric"] == "final"
     assert len(estimates.analysis["hash"]) == 12
 

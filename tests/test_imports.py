@@ -42,6 +42,7 @@ from bench.imports.table import read_table
 from bench.pipeline import open_experiment
 from bench.pipeline.results import estimates
 from bench.records import Failure, Record
+from bench.report.cautions import warnings
 from tests.making import run_suite, suite_file
 
 RAW = os.environ.get("BENCH_PUBLISHED_RAW", "")
@@ -718,7 +719,7 @@ def test_pooled_runs_never_take_an_own_algorithms_name_nor_its_verdict_at_anothe
     told = (
         "Shown, but neither aggregated nor compared, for their budgets: random (imported) on bench/Bandit-v0 (20 steps"
     )
-    assert any(warning.startswith(told) for warning in found.warnings)
+    assert any(warning.startswith(told) for warning in warnings(found))
     assert "random (imported)" not in {line.label for line in found.aggregates}
 
 
@@ -728,7 +729,7 @@ def test_imported_runs_of_unlike_budgets_are_reported_with_a_caution_and_not_com
     rows = [["a", "E-v0", seed, 100, seed] for seed in range(4)] + [["b", "E-v0", seed, 300, 9] for seed in range(4)]
     brought(write(tmp_path / "x.csv", ["algo", "env", "seed", "step", "score"], *rows), tmp_path)
     found = estimates(open_experiment(tmp_path / "results" / "theirs"))
-    assert any("no fair comparison" in warning for warning in found.warnings)
+    assert any("no fair comparison" in warning for warning in warnings(found))
     with pytest.raises(BenchError, match="budgets differ, 100 against 300 steps"):
         compare("a", "b", within=tmp_path / "results" / "theirs")
 
@@ -1002,8 +1003,8 @@ def test_the_report_of_an_imported_set_stands_alone_and_says_what_it_is(tmp_path
     brought(zoo(tmp_path, 4), tmp_path)
     found = estimates(open_experiment(tmp_path / "results" / "theirs"))
     assert (found.labels, found.planned, found.done) == (("ppo",), 4, 4)
-    assert "4 of 4 trials are results of others" in found.warnings[0]
-    assert not any("not in the suite's plan" in warning for warning in found.warnings)
+    assert "4 of 4 trials are results of others" in warnings(found)[0]
+    assert not any("not in the suite's plan" in warning for warning in warnings(found))
 
 
 def test_title_and_references_written_into_the_set_survive_the_next_import(tmp_path: Path) -> None:
@@ -1042,7 +1043,7 @@ def test_own_results_take_imported_ones_only_when_told_to_and_under_labels_of_th
 def test_an_environment_taken_for_another_is_told(tmp_path: Path) -> None:
     brought(zoo(tmp_path), tmp_path, rename={"CartPole-v1": "CartPole-v2"})
     found = estimates(open_experiment(tmp_path / "results" / "theirs"))
-    assert any("CartPole-v1 as CartPole-v2" in warning for warning in found.warnings)
+    assert any("CartPole-v1 as CartPole-v2" in warning for warning in warnings(found))
 
 
 def test_the_command_tells_runs_refusals_and_rules(tmp_path: Path) -> None:

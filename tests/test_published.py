@@ -35,6 +35,7 @@ from bench.records import (
     AnalysisPlan,
     Curve,
     EvaluationPlan,
+    Fact,
     Failure,
     Final,
     Floats,
@@ -43,7 +44,6 @@ from bench.records import (
     PublishedCell,
     PublishedTable,
     PublishedVerdict,
-    Reason,
     Record,
     Reference,
     Trial,
@@ -186,7 +186,7 @@ def test_fewer_than_ten_runs_do_not_judge_a_single_one_and_say_what_that_costs()
 def test_fewer_than_four_runs_do_not_judge_a_mean_and_say_what_that_costs() -> None:
     judged = against_several(Summary(0, 1, 5), Summary(9, 1, 3), None)
     assert (judged.verdict, judged.more_runs) == ("undecided", 1)
-    assert judged.reason == Reason("few against several", (3, 4))
+    assert judged.reason == Fact("few against several", (3, 4))
 
 
 def test_a_standard_error_becomes_a_sample_standard_deviation() -> None:
@@ -251,7 +251,7 @@ def _judged(published: float, values: Floats, runs: int = 1, place: str = "E-v0"
         published_runs=runs,
         published_sd=None,
         verdict="reproduced",
-        reason=Reason(),
+        reason=Fact(),
         n=len(values),
         values=tuple(values),
         seeds=tuple(range(len(values))),

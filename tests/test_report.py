@@ -23,8 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.plain import plain, spreadsheet
-from bench.records import Estimates, FailureLine, Interval, Pair
+from bench.records import Estimates, Fact, FailureLine, Interval, Pair
 from bench.report import answers, drawing, figures, order, palette, tables, words
+from bench.report.cautions import warnings
 from bench.report.folder import write
 from bench.report.formats import KINDS, render
 from bench.report.page import facts, holds, sureness
@@ -328,7 +329,7 @@ def test_the_page_answers_first_and_proves_later(page: Page, html: str) -> None:
     answer = re.sub("<[^>]+>", "", answer)
     for text in (
         *recommendation(synthetic()).lines,
-        *synthetic().warnings,
+        *warnings(synthetic()),
         "Of 10 pairs of algorithms",
         "46 of 48 re-analyses",
     ):
@@ -377,11 +378,30 @@ def test_one_pair_alone_needs_no_correction() -> None:
     )
 
 
+@pytest.mark.parametrize(("confidence", "told", "left"), [(0.975, "97.5 %", "2.5 %"), (0.9995, "99.95 %", "0.05 %")])
+def test_a_confidence_is_never_rounded_to_another(confidence: float, told: str, left: str) -> None:
+    base = synthetic()
+    estimates = replace(base, analysis={**base.analysis, "confidence": confidence})
+    for kind in ("md", "html"):
+        text = render(estimates, kind).replace("\N{NO-BREAK SPACE}", " ")
+        assert f"{told} interval" in text
+        assert f"(level {left}," in text
+        for wrong in ("98 %", "100 % interval", "100 % confidence", "level 2 %", "level 0 %"):
+            assert wrong not in text
+
+
+def test_a_long_list_in_a_warning_says_how_many_more_there_are() -> None:
+    split = tuple((f"a{place}", "E-v0") for place in range(10))
+    (told,) = warnings(replace(empty(), cautions=(Fact("configurations", rows=split),)))
+    assert "one label: a0 on E-v0, a1 on E-v0," in told
+    assert "a7 on E-v0 and 2 more. They are not merged" in told
+
+
 def test_strangers_words_are_shown_and_never_run(tmp_path: Path) -> None:
     failure = FailureLine(HOSTILE, HOSTILE, 0, "exception", HOSTILE, 1, HOSTILE, f"Traceback {HOSTILE}")
     base = synthetic((HOSTILE, "DQN"), (HOSTILE, "CartPole-v1"), 5)
     estimates = replace(
-        base, title=HOSTILE, question=HOSTILE, suite=HOSTILE, warnings=(HOSTILE,) * 5,
+        base, title=HOSTILE, question=HOSTILE, suite=HOSTILE, notes=(HOSTILE,) * 5,
         failures=(failure,), machines=({HOSTILE: HOSTILE, "trials": 3},), analysis={"hash": HOSTILE},
     )  # fmt: skip
     page = _page(estimates, tmp_path)
@@ -525,7 +545,7 @@ def test_a_document_has_the_whole_answer(kind: str) -> None:
 def test_json_holds_every_field_and_no_number_that_is_none() -> None:
     estimates = _small(aggregates=(replace(_small().aggregates[0], iqm=Interval(math.nan, 0.5, math.inf, 5)),))
     told = json.loads(render(estimates, "json"), parse_constant=pytest.fail)
-    assert set(told) == {field.name for field in fields(Estimates)} | {"verdicts"}
+    assert set(told) == {field.name for field in fields(Estimates)} | {"verdicts", "warnings"}
     assert told["aggregates"][0]["iqm"] == {"estimate": None, "low": 0.5, "high": None, "n": 5, "note": ""}
     assert told["settings"][0]["settings"]["clip_range"] is None
     assert told["situations"][0]["candidates"][0]["label"] == "PPO"

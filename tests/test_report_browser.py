@@ -69,7 +69,7 @@ def _long() -> Estimates:
     """Return estimates in which every text is one long word, for the widths."""
     word = "x" * 180
     base = synthetic((word, f"{word}-2"), (f"{word}-v0", "CartPole-v1"), 4)
-    return replace(base, title=word, question=word, warnings=(word,) * 5)
+    return replace(base, title=word, question=word, notes=(word,) * 5)
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ from bench.pipeline.execution import Listener
 from bench.pipeline.sequential import Sequential, open_sequential, run_until_decided
 from bench.records import AnalysisPlan, Estimates, Look, Pair, Reference, Suite, SuiteAlgorithm, SuiteEnvironment
 from bench.report import sentences
+from bench.report.cautions import warnings
 from bench.runner.jobs import Event
 from bench.store import claim
 from tests.making import TOY, suite_file
@@ -301,9 +302,9 @@ def test_the_verdict_of_the_report_is_that_of_the_journal(finished: tuple[Path, 
     assert f"at {last.n} seeds" in told_of(pair, shown)
     assert pair.more_runs is None
     assert shown.sequence == ended.course
-    assert any("followed from the results" in warning for warning in shown.warnings)
+    assert any("followed from the results" in warning for warning in warnings(shown))
     # What the looks did not ask for is not missing.
-    assert not any("missing" in warning for warning in shown.warnings)
+    assert not any("missing" in warning for warning in warnings(shown))
     assert shown.planned == shown.done
 
 

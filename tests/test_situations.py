@@ -21,9 +21,9 @@ from bench.records import (
     Card,
     Claim,
     Estimates,
+    Fact,
     Failure,
     Outcome,
-    Phrase,
     Record,
     Reference,
     Situation,
@@ -65,7 +65,7 @@ def card_of(estimates: Estimates, label: str) -> Card:
     return next(card for card in estimates.cards if card.label == label)
 
 
-def in_words(phrases: Sequence[Phrase]) -> list[str]:
+def in_words(phrases: Sequence[Fact]) -> list[str]:
     return [sentences.strength(one) for one in phrases]
 
 

@@ -375,7 +375,7 @@ def counts(small: Path) -> dict[str, tuple[int, int, int]]:
         "report": (
             sum(line.state == "done" for line in there),
             sum(line.state == "missing" for line in there),
-            int(found[1]) if found and unread in estimates.warnings else 0,
+            int(found[1]) if found and unread in estimates.notes else 0,
         ),
     }
 

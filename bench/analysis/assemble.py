@@ -27,6 +27,7 @@ from bench.analysis.interval import (
 )
 from bench.analysis.leads import leads
 from bench.analysis.ledger import Entry, Ledger, ledger
+from bench.analysis.origins import origins
 from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.published import against
 from bench.analysis.ranking import race_draws, shares_best
@@ -91,7 +92,7 @@ def analyse(
     *,
     rliable: bool = False,
 ) -> Estimates:
-    """Return every estimate, comparison, warning and verdict of a suite, finished or not.
+    """Return every estimate, comparison, caution and verdict of a suite, finished or not.
 
     Neither the order of trials and outcomes nor other algorithms in the suite move an estimate or a pair's
     statistics; only Holm's correction and the probability of being best depend on who else takes part.
@@ -133,7 +134,7 @@ def analyse(
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
-        warnings=cautions(book, cells, aggregates, known, suite),
+        cautions=cautions(book, cells, aggregates, known, suite),
         labels=labels,
         references=known,
         aggregates=aggregates,
@@ -156,6 +157,7 @@ def analyse(
         baselines=tuple(label for label in labels if label in baselines),
         ranked=None if field or not rivals else tuple(label for label in complete(rivals) if label not in baselines),
         published=against(cells),
+        origins=origins(outcomes),
     )
 
 

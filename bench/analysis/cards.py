@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.ledger import Entry
 from bench.catalog import algorithms as known_algorithms
-from bench.records import Card, CellEstimate, Interval, Pair, Phrase, Reliability, Situation, verdict_on, verdicts_of
+from bench.records import Card, CellEstimate, Fact, Interval, Pair, Reliability, Situation, verdict_on, verdicts_of
 
 _OFTEN = 0.25
 """Share of failing runs above which an algorithm is unreliable, below which it is reliable: by the whole interval."""
@@ -59,46 +59,46 @@ def _actions(algorithm: str) -> tuple[str, ...]:
     return tuple(sorted(known.actions)) if known else ()
 
 
-def _beats(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Phrase]:
+def _beats(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Fact]:
     others = [other for other, verdict in _verdicts(label, pairs) if verdict == "better" and other in learners]
     if others:
-        yield Phrase("above", tuple(others))
+        yield Fact("above", names=tuple(others))
 
 
-def _loses(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Phrase]:
+def _loses(label: str, pairs: Sequence[Pair], learners: Sequence[str]) -> Iterator[Fact]:
     verdicts = _verdicts(label, pairs)
     others = [other for other, verdict in verdicts if verdict == "worse" and other in learners]
     if others:
-        yield Phrase("below", tuple(others))
+        yield Fact("below", names=tuple(others))
     floor = [other for other, verdict in verdicts if verdict != "better" and other not in learners]
     if floor:
-        yield Phrase("floor", tuple(floor))
+        yield Fact("floor", names=tuple(floor))
 
 
-def _dependable(line: Reliability | None) -> Iterator[Phrase]:
+def _dependable(line: Reliability | None) -> Iterator[Fact]:
     if line is not None and _below(line.failing_share, _OFTEN):
-        yield Phrase("failing", numbers=(line.failing, line.runs))
+        yield Fact("failing", numbers=(line.failing, line.runs))
 
 
-def _undependable(line: Reliability | None) -> Iterator[Phrase]:
+def _undependable(line: Reliability | None) -> Iterator[Fact]:
     if line is None:
         return
     if _above(line.failing_share, _OFTEN):
-        yield Phrase("failing", numbers=(line.failing, line.runs))
+        yield Fact("failing", numbers=(line.failing, line.runs))
     if _above(line.collapsed_share, _COLLAPSES):
-        yield Phrase("collapsed", numbers=(line.collapsed, line.reached))
+        yield Fact("collapsed", numbers=(line.collapsed, line.reached))
 
 
-def _fast(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Phrase]:
+def _fast(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Fact]:
     ratio = _ratio(label, speeds)
     if ratio is not None and ratio >= _FASTER:
-        yield Phrase("faster", numbers=(ratio,))
+        yield Fact("faster", numbers=(ratio,))
 
 
-def _slow(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Phrase]:
+def _slow(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Fact]:
     ratio = _ratio(label, speeds)
     if ratio is not None and ratio <= 1 / _FASTER:
-        yield Phrase("slower", numbers=(1 / ratio,))
+        yield Fact("slower", numbers=(1 / ratio,))
 
 
 def _speeds(labels: Sequence[str], cells: Sequence[CellEstimate]) -> dict[str, dict[str, float]]:

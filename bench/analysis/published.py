@@ -30,12 +30,12 @@ from bench.analysis.scores import Cell, Run
 from bench.published.protocol import budget, wanted
 from bench.records import (
     EvaluationPlan,
+    Fact,
     Floats,
     Interval,
     PublishedCell,
     PublishedTable,
     PublishedVerdict,
-    Reason,
     Reference,
     Trial,
 )
@@ -65,7 +65,7 @@ class Judgement:
     """A verdict with what carries it."""
 
     verdict: str
-    reason: Reason
+    reason: Fact
     limits: Interval | None = None
     rank: int | None = None
     more_runs: int | None = None
@@ -122,19 +122,19 @@ def against_one(value: float, ours: Floats, rounding: float = 0.0) -> Judgement:
     """
     n = len(ours)
     if n < 2:  # noqa: PLR2004 - one run predicts nothing
-        return Judgement("undecided", Reason("few", (n,)), rank=_rank(value, ours), more_runs=FEWEST_AGAINST_ONE - n)
+        return Judgement("undecided", Fact("few", (n,)), rank=_rank(value, ours), more_runs=FEWEST_AGAINST_ONE - n)
     plausible, beyond = _usual(ours), _far(ours)
     limits, rank = Interval(float(np.mean(ours)), *plausible, n, _equal(ours)), _rank(value, ours)
     if n < FEWEST_AGAINST_ONE:
-        reason = Reason("few against one", (n, FEWEST_AGAINST_ONE))
+        reason = Fact("few against one", (n, FEWEST_AGAINST_ONE))
         return Judgement("undecided", reason, limits, rank, FEWEST_AGAINST_ONE - n)
     if plausible[0] - rounding <= value <= plausible[1] + rounding:
-        return Judgement("reproduced", Reason("plausible"), limits, rank)
+        return Judgement("reproduced", Fact("plausible"), limits, rank)
     if value + rounding < beyond[0]:
-        return Judgement("above", Reason("runs above"), limits, rank)
+        return Judgement("above", Fact("runs above"), limits, rank)
     if value - rounding > beyond[1]:
-        return Judgement("below", Reason("runs below"), limits, rank)
-    return Judgement("undecided", Reason("unusual", (ENOUGH_FOR_RANKS,)), limits, rank, max(1, ENOUGH_FOR_RANKS - n))
+        return Judgement("below", Fact("runs below"), limits, rank)
+    return Judgement("undecided", Fact("unusual", (ENOUGH_FOR_RANKS,)), limits, rank, max(1, ENOUGH_FOR_RANKS - n))
 
 
 def against_several(theirs: Summary, ours: Summary, margin: float | None, rounding: float = 0.0) -> Judgement:
@@ -147,7 +147,7 @@ def against_several(theirs: Summary, ours: Summary, margin: float | None, roundi
         rounding: half a unit of the last printed digit of their mean.
     """
     if ours.n < FEWEST_RUNS:
-        reason = Reason("few against several", (ours.n, FEWEST_RUNS))
+        reason = Fact("few against several", (ours.n, FEWEST_RUNS))
         return Judgement("undecided", reason, more_runs=FEWEST_RUNS - ours.n)
     difference, half = ours.mean - theirs.mean, _half(theirs, ours)
     if half == 0:
@@ -156,15 +156,15 @@ def against_several(theirs: Summary, ours: Summary, margin: float | None, roundi
     limits = Interval(difference, difference - half, difference + half, ours.n)
     verdict = _verdict(difference, half, margin)
     if verdict == "reproduced":
-        return Judgement(verdict, Reason("within", (margin or 0.0,)), limits)
+        return Judgement(verdict, Fact("within", (margin or 0.0,)), limits)
     if verdict != "undecided":
-        return Judgement(verdict, Reason(f"mean {verdict}"), limits)
+        return Judgement(verdict, Fact(f"mean {verdict}"), limits)
     more = _price(theirs, ours, margin, rounding)
-    reason = Reason("open")
+    reason = Fact("open")
     if margin is None:
-        reason = Reason("open without margin")
+        reason = Fact("open without margin")
     elif more is None:
-        reason = Reason("open for good", (theirs.n,))
+        reason = Fact("open for good", (theirs.n,))
     return Judgement("undecided", reason, limits, more_runs=more)
 
 
@@ -184,17 +184,17 @@ def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> P
         published_runs=table.runs,
         published_sd=theirs,
         verdict="not yet run",
-        reason=Reason(),
+        reason=Fact(),
     )
     if cell.not_comparable:
-        return replace(bare, verdict="not comparable", reason=Reason("said", names=(cell.not_comparable,)))
+        return replace(bare, verdict="not comparable", reason=Fact("said", names=(cell.not_comparable,)))
     if found is None or not found.runs:
         return bare
     if reason := _mismatch(table, cell, found.entries[0].trial):
         return replace(bare, verdict="not comparable", reason=reason, n=len(found.runs))
     ours = statistic(found.runs, table.statistic)
     if ours is None:
-        return replace(bare, verdict="not comparable", reason=Reason("no statistic"), n=len(found.runs))
+        return replace(bare, verdict="not comparable", reason=Fact("no statistic"), n=len(found.runs))
     told = replace(_judged(bare, table, ours, found.reference), seeds=tuple(run.entry.trial.seed for run in found.runs))
     return replace(told, note=cell.note)
 
@@ -226,7 +226,7 @@ def _judged(
         told = against_one(bare.published, ours, table.rounding)
         seen = replace(seen, level=(n - 1) / (n + 1))
     elif bare.published_sd is None:
-        told = Judgement("not comparable", Reason("no spread"))
+        told = Judgement("not comparable", Fact("no spread"))
     else:
         theirs = Summary(bare.published, bare.published_sd, table.runs)
         told = against_several(theirs, Summary(float(np.mean(ours)), sd or 0.0, n), margin, table.rounding)
@@ -244,27 +244,27 @@ def _judged(
     )
 
 
-def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> Reason | None:
+def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> Fact | None:
     """Return why the trial is no rerun of the cell; None where it is one."""
     if trial.steps != cell.steps and trial.steps != budget(table, cell):
-        return Reason("budget", (trial.steps, cell.steps))
+        return Fact("budget", (trial.steps, cell.steps))
     if trial.environment_kwargs:
-        return Reason("changed environment")
+        return Fact("changed environment")
     if table.statistic != "training" and trial.evaluation.deterministic != table.deterministic:
-        return Reason("deterministic here" if trial.evaluation.deterministic else "exploring here")
+        return Fact("deterministic here" if trial.evaluation.deterministic else "exploring here")
     if few := _few_episodes(table, trial.evaluation):
         return few
     differing = _differing(wanted(table, cell), trial.hyperparameters)
-    return Reason("settings", names=tuple(differing)) if differing else None
+    return Fact("settings", names=tuple(differing)) if differing else None
 
 
-def _few_episodes(table: PublishedTable, evaluation: EvaluationPlan) -> Reason | None:
+def _few_episodes(table: PublishedTable, evaluation: EvaluationPlan) -> Fact | None:
     """Return how an evaluation is too short to stand for the table's; None where it is not."""
     asked = EvaluationPlan()
     if table.statistic == "final" and 2 * evaluation.final_episodes < asked.final_episodes:
-        return Reason("final episodes", (evaluation.final_episodes, asked.final_episodes))
+        return Fact("final episodes", (evaluation.final_episodes, asked.final_episodes))
     if table.statistic in {"last", "maximum"} and 2 * evaluation.episodes < asked.episodes:
-        return Reason("episodes", (evaluation.episodes, asked.episodes))
+        return Fact("episodes", (evaluation.episodes, asked.episodes))
     return None
 
 
@@ -347,12 +347,12 @@ def _without_spread(theirs: Summary, ours: Summary, rounding: float) -> Judgemen
     difference = ours.mean - theirs.mean
     limits = Interval(difference, n=ours.n, note=f"all {ours.n} runs here and all {theirs.n} there have one value")
     if abs(difference) <= rounding:
-        return Judgement("reproduced", Reason("all alike"), limits)
+        return Judgement("reproduced", Fact("all alike"), limits)
     # Of all ways to tell the two groups apart, this is one of two that separate them wholly.
     if 2 / math.comb(theirs.n + ours.n, ours.n) <= 1 - _CONFIDENCE:
         verdict = "above" if difference > 0 else "below"
-        return Judgement(verdict, Reason(f"mean {verdict}"), limits)
-    return Judgement("undecided", Reason("few alike"), limits, more_runs=1)
+        return Judgement(verdict, Fact(f"mean {verdict}"), limits)
+    return Judgement("undecided", Fact("few alike"), limits, more_runs=1)
 
 
 def _price(theirs: Summary, ours: Summary, margin: float | None, rounding: float) -> int | None:

@@ -17,6 +17,7 @@ from bench.plain import and_more, plain
 from bench.records import AnalysisPlan, Interval, Pair
 from bench.report import sentences
 from bench.report.sentences import duration
+from bench.report.words import level
 
 _METRICS = {"final": "final score", "auc": "score over training"}
 _SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder or suite file")
@@ -65,7 +66,7 @@ def _method(found: Comparison) -> str:
         what = "final returns by rank, for want of references to score by"
     else:
         what = f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target"
-    return f"{what}; {100 * found.confidence:g} % intervals{corrected}"
+    return f"{what}; {level(found.confidence)} intervals{corrected}"
 
 
 def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from bench.analysis import analyse
-from bench.analysis.origins import origins
 from bench.catalog import did_you_mean
 from bench.errors import BenchError
 from bench.pipeline.experiment import Experiment, unread
@@ -20,8 +19,6 @@ from bench.plan import unscored as unscored_of
 from bench.records import Estimates
 from bench.report.folder import write
 from bench.report.formats import render
-from bench.report.origins import remarks
-from bench.report.sentences import caution
 from bench.runner.devices import default_workers
 
 DOCUMENTS = {"md": "md", "latex": "tex", "json": "json"}
@@ -54,8 +51,7 @@ def estimates(experiment: Experiment, intervals: str = INTERVALS[0]) -> Estimate
     plan = {**found.analysis, "imported": True} if experiment.imported else found.analysis
     # Where the catalogue has a reference that does not hold here, a reader would look for scores in vain.
     unscored = [said for said in unscored_of(experiment.suite, known) if "catalogue" in said]
-    notes = (*unread(experiment), *remarks(origins(outcomes)), *unscored, *caution(sequence), *found.warnings)
-    return replace(found, analysis=plan, warnings=notes)
+    return replace(found, analysis=plan, notes=(*unread(experiment), *unscored))
 
 
 def write_report(experiment: Experiment, folder: Path | None = None, intervals: str = INTERVALS[0]) -> Path:

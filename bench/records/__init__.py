@@ -8,7 +8,6 @@ from bench.records.answers import (
     Conclusion,
     Lead,
     Look,
-    Phrase,
     Reliability,
     SequentialRun,
     Situation,
@@ -27,11 +26,12 @@ from bench.records.estimates import (
     Threshold,
     TrialLine,
 )
+from bench.records.facts import Fact
 from bench.records.inspection import Inspection, Task, Wrapper
 from bench.records.interval import Interval
 from bench.records.learner import Actor, Learner, LearnerRequest, Policy
 from bench.records.origins import Answers, Origins
-from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict, Reason
+from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict
 from bench.records.quantities import QUANTITIES, Quantity
 from bench.records.suite import (
     STALL_GAPS,
@@ -86,6 +86,7 @@ __all__ = [
     "CurveEstimate",
     "Estimates",
     "EvaluationPlan",
+    "Fact",
     "Failure",
     "FailureLine",
     "Final",
@@ -100,14 +101,12 @@ __all__ = [
     "Origins",
     "Outcome",
     "Pair",
-    "Phrase",
     "Policy",
     "Profile",
     "PublishedCell",
     "PublishedTable",
     "PublishedVerdict",
     "Quantity",
-    "Reason",
     "Record",
     "Reference",
     "ReferenceLine",

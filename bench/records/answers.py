@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.records.facts import Fact
 from bench.records.interval import Interval
 from bench.records.suite import Claim
 
@@ -94,26 +95,18 @@ class Reliability:
 
 
 @dataclass(frozen=True, slots=True)
-class Phrase:
-    """A measurement that speaks for an algorithm or against it."""
-
-    kind: str
-    """`above`, `below` (whom its scores are above or below), `floor` (what does not learn, and is not shown to be
-    worse), `failing` (runs below half of the target, of all), `collapsed` (runs that fell back, of those that had
-    reached the threshold), `faster`, `slower` (times the steps a second of the typical other, or the inverse)."""
-    names: tuple[str, ...] = ()
-    numbers: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Card:
     """One line of the table "Algorithm | Actions | Strengths | Weaknesses | Use when"."""
 
     label: str
     actions: tuple[str, ...]
     """Kinds of action space it takes: `discrete`, `continuous`, ..."""
-    strengths: tuple[Phrase, ...]
-    weaknesses: tuple[Phrase, ...]
+    strengths: tuple[Fact, ...]
+    """Measurements that speak for it: `above` (whom its scores are above), `failing` (runs below half of the target, of
+    all), `faster` (times the steps a second of the typical other)."""
+    weaknesses: tuple[Fact, ...]
+    """Against it: `below`, `floor` (what does not learn, and is not shown to be worse), `failing`, `collapsed` (runs
+    that fell back, of those that had reached the threshold), `slower`."""
     use_when: tuple[str, ...]
     """Keys of the situations whose answer it is, alone or with others; empty: nothing measured speaks for it."""
 

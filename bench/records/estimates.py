@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.records.answers import Card, ClaimVerdict, Conclusion, Lead, Reliability, SequentialRun, Situation
+from bench.records.facts import Fact
 from bench.records.interval import Interval
+from bench.records.origins import Origins
 from bench.records.published import PublishedVerdict
 
 
@@ -226,9 +228,9 @@ class Estimates:
     planned: int
     done: int
     failed: int
-    warnings: tuple[str, ...]
-    """Sentences the reader must see first: few seeds, missing trials, failures, saturated environments, two
-    configurations under one label."""
+    cautions: tuple[Fact, ...]
+    """What the reader must know first: few seeds, missing trials, failures, saturated environments, two configurations
+    under one label."""
     labels: tuple[str, ...]
     """Algorithms in the suite's order: fixes colours everywhere."""
     references: tuple[ReferenceLine, ...]
@@ -261,3 +263,7 @@ class Estimates:
     """Where nothing has a score, those that learn and have runs everywhere: they are compared by rank alone."""
     published: tuple[PublishedVerdict, ...] = ()
     """The cells against what others published of the same."""
+    origins: Origins | None = None
+    """What is known of those of its trials that are results of others."""
+    notes: tuple[str, ...] = ()
+    """What must be known of files and references besides, in sentences."""

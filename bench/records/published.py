@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.records.facts import Fact
 from bench.records.interval import Interval
 
 
@@ -99,16 +100,6 @@ VERDICTS = ("reproduced", "above", "below", "undecided", "not comparable", "not 
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a verdict on a published number stands as it does."""
-
-    kind: str = ""
-    """As `bench.report.published` words it; empty: there is nothing to say."""
-    numbers: tuple[float, ...] = ()
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class PublishedVerdict:
     """One published number against our runs."""
 
@@ -126,7 +117,7 @@ class PublishedVerdict:
     """Sample standard deviation over runs, converted from what was printed; None where the source has none."""
     verdict: str
     """One of `VERDICTS`."""
-    reason: Reason
+    reason: Fact
     """For what has not been run, its cost."""
     note: str = ""
     """What the table says of the number."""

@@ -11,8 +11,8 @@ from bench.records import (
     Card,
     ClaimVerdict,
     Estimates,
+    Fact,
     Interval,
-    Phrase,
     Reliability,
     Situation,
 )
@@ -261,7 +261,7 @@ def _candidate_row(at: Places, line: Situation, one: Candidate) -> tuple[Cell, .
 
 
 def _card_row(estimates: Estimates, line: Card) -> tuple[Cell, ...]:
-    def phrases(found: tuple[Phrase, ...]) -> Cell:
+    def phrases(found: tuple[Fact, ...]) -> Cell:
         return _linked((sentences.strength(one), _measured_at(estimates, one, line.label)) for one in found)
 
     said = {one.key: (place, one) for place, one in enumerate(estimates.situations, start=1)}
@@ -282,7 +282,7 @@ def _linked(phrases: Iterable[tuple[str, str]]) -> Cell:
     return Cell("; ".join(text for text, _ in parts), parts=parts)
 
 
-def _measured_at(estimates: Estimates, phrase: Phrase, label: str) -> str:
+def _measured_at(estimates: Estimates, phrase: Fact, label: str) -> str:
     """Return the link to where a phrase was measured: the algorithm's row, else the section."""
     if phrase.kind in {"faster", "slower"}:
         return "#efficiency"

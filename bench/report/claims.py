@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bench.plain import counted
 from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict
 from bench.report.sentences import capital
+from bench.report.words import level
 
 
 def statement(claim: Claim, plan: AnalysisPlan) -> str:
@@ -64,8 +65,8 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
     if value.low is None or value.high is None:
         return f"Not judged: {value.note}."
     low, high = _bounds(claim)
-    interval = f"the {_percent(line.confidence)} interval, {_number(value.low)} to {_number(value.high)},"
-    over = f" ({_percent(plan.confidence)} over {line.family} claims together)" if line.family > 1 else ""
+    interval = f"the {level(line.confidence)} interval, {_number(value.low)} to {_number(value.high)},"
+    over = f" ({level(plan.confidence)} over {line.family} claims together)" if line.family > 1 else ""
     bound = high if claim.direction == "greater" or claim.quantity == "regret" else low
     if claim.direction == "equivalent":
         place = {"supported": "lies inside", "contradicted": "lies outside"}.get(
@@ -93,10 +94,6 @@ def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
         yield f"{counted(line.failed, 'failed run')}: each {counts}."
     if line.clocks_differ:
         yield "The runs were timed on different machines, or with different numbers of them side by side."
-
-
-def _percent(confidence: float) -> str:
-    return f"{100 * confidence:.3g} %" if confidence < 0.999 else f"{100 * confidence:.5g} %"  # noqa: PLR2004 - digits
 
 
 def _number(value: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from bench.plain import json_text, plain
 from bench.records import Estimates
-from bench.report import answers, order, page, published, sentences, tables
+from bench.report import answers, cautions, order, page, published, sentences, tables
 from bench.report.recommendation import recommendation
 from bench.report.table import Table, latex_text, markdown_text, to_latex, to_markdown
 
@@ -34,8 +34,9 @@ def _html(estimates: Estimates) -> str:
 
 
 def _json(estimates: Estimates) -> str:
-    """Return every field of the estimates, and the answer in words."""
-    return json_text({**asdict(estimates), "verdicts": recommendation(estimates).lines}, indent=1) + "\n"
+    """Return every field of the estimates, and in words the answer and what must be known first."""
+    told = {"verdicts": recommendation(estimates).lines, "warnings": cautions.warnings(estimates)}
+    return json_text({**asdict(estimates), **told}, indent=1) + "\n"
 
 
 def _markdown(estimates: Estimates) -> str:
@@ -47,8 +48,8 @@ def _markdown(estimates: Estimates) -> str:
     first, *others = _answer(estimates)
     parts.append(f"**{say(first)}**")
     parts += [_bullets(others, say, "- {}")] if others else []
-    if estimates.warnings:
-        parts += ["**Before you rely on this**", _bullets(estimates.warnings, say, "- {}")]
+    if warnings := cautions.warnings(estimates):
+        parts += ["**Before you rely on this**", _bullets(warnings, say, "- {}")]
     for heading, told, found in _chapters(estimates):
         parts.append(f"## {say(heading)}")
         parts += [_bullets(told, say, "- {}")] if told else []
@@ -67,8 +68,8 @@ def _latex(estimates: Estimates) -> str:
     first, *others = _answer(estimates)
     parts.append(rf"\textbf{{{say(first)}}}\par")
     parts += _itemised(others, say)
-    if estimates.warnings:
-        parts += [r"\paragraph{Before you rely on this}", *_itemised(estimates.warnings, say)]
+    if warnings := cautions.warnings(estimates):
+        parts += [r"\paragraph{Before you rely on this}", *_itemised(warnings, say)]
     for heading, told, found in _chapters(estimates):
         parts.append(rf"\subsection*{{{say(heading)}}}")
         parts += _itemised(told, say)

@@ -102,7 +102,7 @@ def plan(estimates: Estimates) -> dict[str, Any]:
 
 def level(estimates: Estimates) -> str:
     """Return the confidence of the plan's intervals, such as `95 %`."""
-    return words.percent(analysis(estimates).confidence)
+    return words.level(analysis(estimates).confidence)
 
 
 def analysis(estimates: Estimates) -> AnalysisPlan:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from bench.plain import counted, plain
 from bench.records import Estimates, SettingsLine
-from bench.report import answers, drawing, figures, html, order, palette, published, sentences, tables, words
+from bench.report import answers, cautions, drawing, figures, html, order, palette, published, sentences, tables, words
 from bench.report.recommendation import recommendation
 from bench.report.table import Table
 
@@ -85,6 +85,7 @@ def render(
             reliance=reliance(estimates),
             absences=absences(estimates),
             published=published.summary(estimates.published),
+            warnings=cautions.warnings(estimates),
             visible_warnings=VISIBLE_WARNINGS,
             folded=len(order.environments(estimates)) > MOST_OPEN,
             environments=tuple(_environments(estimates)),
@@ -154,7 +155,7 @@ def sureness(estimates: Estimates) -> str:
         told.append(f"{count['undecided']:,} cannot be told apart yet")
     pairs = counted(len(estimates.pairs), "pair")
     corrected = f", corrected for {pairs} by Holm's method" if len(estimates.pairs) > 1 else ""
-    return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.percent(1 - plan['confidence'])}{corrected})."
+    return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.level(1 - plan['confidence'])}{corrected})."
 
 
 def holds(estimates: Estimates) -> str:

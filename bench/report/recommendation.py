@@ -133,7 +133,7 @@ def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     told = f"P({leader} scores above {rivals[0]}) = {1 - share if flip else share:.2f}"
     if low is not None and high is not None:
         low, high = (1 - high, 1 - low) if flip else (low, high)
-        told += f", {100 * plan.confidence:.0f} % interval {low:.2f} to {high:.2f}"
+        told += f", {sentences.limited(plan)} {low:.2f} to {high:.2f}"
     return f"({told}{sentences.price(pair)})"
 
 
@@ -187,7 +187,7 @@ def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
 def _limits(interval: Interval, plan: AnalysisPlan) -> str:
     if interval.low is None or interval.high is None:
         return interval.note or "no interval"
-    return f"{100 * plan.confidence:.0f} % interval {interval.low:.2f} to {interval.high:.2f}"
+    return f"{sentences.limited(plan)} {interval.low:.2f} to {interval.high:.2f}"
 
 
 def _iqm(line: Aggregate) -> float:

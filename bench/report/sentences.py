@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from bench.plain import counted, joined
-from bench.records import SURE, AnalysisPlan, Lead, Look, Pair, Phrase, SequentialRun, Situation, Tested
-from bench.report.words import number
+from bench.records import SURE, AnalysisPlan, Fact, Lead, Look, Pair, SequentialRun, Situation, Tested
+from bench.report.words import level, number
 
 _MOST_STRETCHES = 6
 _TWO_DAYS = 48
@@ -60,7 +60,7 @@ def _round(seconds: int) -> str:
     return counted(seconds, "second")
 
 
-def strength(found: Phrase) -> str:
+def strength(found: Fact) -> str:
     """Return a measurement that speaks for an algorithm or against it, in words."""
     match found.kind, found.numbers:
         case "failing", (failing, runs):
@@ -189,20 +189,6 @@ def look(one: Look) -> str:
     return f"look at {one.n} seeds (level {one.level:.2g}): {', '.join(said) or 'nothing decided'}; {left}"
 
 
-def caution(run: SequentialRun | None) -> tuple[str, ...]:
-    """Return what a reader of a sequential experiment's report must know first."""
-    if run is None:
-        return ()
-    taken = ", ".join(str(one.n) for one in run.looks) or "none yet"
-    said = (
-        f"The number of seeds followed from the results (looks at {taken} seeds, at most {run.most}). Verdicts on "
-        "pairs are those of the looks, which hold the error over all of them; intervals, the situations after the "
-        "first, claims and re-analyses are computed as if the number had been fixed, and those of pairs decided early "
-        "tend to overstate the difference."
-    )
-    return (said,)
-
-
 def price(line: Pair) -> str:
     """Return what would decide an open pair as the end of a sentence; empty where that is not known."""
     if line.more_runs is None:
@@ -236,7 +222,7 @@ def core_time(value: float | None) -> str:
 
 def limited(plan: AnalysisPlan) -> str:
     """Return `95 % interval`."""
-    return f"{100 * plan.confidence:g} % interval"
+    return f"{level(plan.confidence)} interval"
 
 
 def capital(text: str) -> str:

@@ -74,6 +74,11 @@ def percent(value: float | None, places: int = 0) -> str:
     return DASH if value is None or not math.isfinite(value) else f"{number(100 * value, places)} %"
 
 
+def level(value: float) -> str:
+    """Return a confidence, or the error that it leaves, as `95 %`, `97.5 %` or `99.95 %`."""
+    return f"{100 * value:.{5 if value >= 0.999 else 3}g} %"  # noqa: PLR2004 - digits that tell it from certainty
+
+
 def chance(value: float | None) -> str:
     """Return a share of resamples as `58 %`; never as certainty, which no number of resamples can show."""
     if value is None or not math.isfinite(value):

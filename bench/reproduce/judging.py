@@ -12,7 +12,7 @@ import numpy as np
 from bench.analysis.published import compare
 from bench.analysis.scores import cells_of
 from bench.pipeline import REPORTS, references
-from bench.records import AnalysisPlan, PublishedVerdict, Reason, Record
+from bench.records import AnalysisPlan, Fact, PublishedVerdict, Record
 from bench.reproduce.leaning import leaning
 from bench.reproduce.page import write
 from bench.reproduce.records import Leaning
@@ -54,7 +54,7 @@ def _priced(line: PublishedVerdict, one: CellPlan) -> PublishedVerdict:
     """Return the verdict with its hours of one core."""
     if line.verdict == "not yet run":
         runs = len(one.missing)
-        return replace(line, reason=Reason("cost", (runs,)), more_runs=runs, hours=one.cost / SECONDS_PER_HOUR)
+        return replace(line, reason=Fact("cost", (runs,)), more_runs=runs, hours=one.cost / SECONDS_PER_HOUR)
     if line.verdict == "undecided" and line.more_runs:
         return replace(line, hours=line.more_runs * one.seconds / SECONDS_PER_HOUR)
     return line

@@ -1,0 +1,86 @@
+"""Estimates in, the sentences that the reader must see first out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bench.plain import listed
+from bench.records import Estimates, Fact, SequentialRun
+from bench.report.origins import remarks
+
+_MOST = 8
+
+
+def warnings(estimates: Estimates) -> tuple[str, ...]:
+    """Return every warning, what weighs most first."""
+    followed = [] if estimates.sequence is None else [_followed(estimates.sequence)]
+    return *estimates.notes, *remarks(estimates.origins), *followed, *map(_sentence, estimates.cautions)
+
+
+def _followed(run: SequentialRun) -> str:
+    taken = ", ".join(str(one.n) for one in run.looks) or "none yet"
+    return (
+        f"The number of seeds followed from the results (looks at {taken} seeds, at most {run.most}). Verdicts on "
+        "pairs are those of the looks, which hold the error over all of them; intervals, the situations after the "
+        "first, claims and re-analyses are computed as if the number had been fixed, and those of pairs decided early "
+        "tend to overstate the difference."
+    )
+
+
+def _sentence(found: Fact) -> str:
+    row = _ROWS.get(found.kind, "{}".format)
+    return _SENTENCES[found.kind].format(*found.numbers, rows=listed((row(*one) for one in found.rows), _MOST))
+
+
+_FAILED = "{0} of {1} trials failed ({rows}). By the plan, a failed trial "
+_SENTENCES = {
+    "configurations": "Results of several configurations (settings, implementation, versions or budget) carry one "
+    "label: {rows}. They are not merged: all but the planned one carry the first digits of their configuration.",
+    "missing": "{0} of {1} trials are missing: the suite is not finished.",
+    "failed, left out": _FAILED + "is not counted.",
+    "failed, as random": _FAILED + "counts as a run that scores as the random policy.",
+    "failed, as last": _FAILED + "counts as below every run.",
+    "failed, no reference": _FAILED + "is not counted without references.",
+    "failed somewhere unscored": "On environments without a reference a failed trial cannot be scored and is not "
+    "counted.",
+    "few runs": "{0} of {1} cells have fewer than {2} runs (the smallest has {3}): intervals are wide, and small "
+    "differences cannot be seen.",
+    "too few runs": "Cells with fewer than {0} runs have no intervals: no method covers what it states there. Where "
+    "others have more, their algorithms have no part in which algorithm when.",
+    "no reference": "No environment has usable reference returns, so there is no score: raw returns are shown, and "
+    "algorithms are compared by the ranks of their runs alone. `reference` in the suite file makes scores.",
+    "some without reference": "No usable reference returns for {rows}: no scores there; the raw returns are shown, and "
+    "enter neither aggregates nor comparisons.",
+    "incomplete": "Aggregates not comparable with the others, for want of runs on some environments: {rows}. Pairs are "
+    "compared on the environments both have.",
+    "saturated": "Every learning algorithm solves {rows} in every run: only the time to the threshold tells them "
+    "apart.",
+    "curveless": "{0} finished trials have no learning curve, hence no area under it, and are left out.",
+    "unplanned": "{0} results are not in the suite's plan (other seeds, settings or versions); they are shown too. "
+    "Environments outside the suite enter neither aggregates nor comparisons.",
+    "unequal": "Budgets or evaluation plans differ between the algorithms on {rows}: no fair comparison.",
+    "apart": "Shown, but neither aggregated nor compared, for their budgets: {rows}.",
+    "cut": "Evaluation episodes that had not ended were cut by the harness, and count with their return until then: "
+    "{rows}.",
+    "overshoot": "Training went past the budget: {rows}.",
+    "packings": "Timings come from {0} different settings of hardware, threads or trials side by side: speeds and "
+    "seconds are not comparable throughout.",
+    "busy": "{0} of {1} trials ran beside other load on their machine: their timings are too long.",
+}
+"""Kind of a caution -> its words, and where its numbers and rows stand in them."""
+
+
+def _cut(label: str, environment: str, final: int, *steps: int) -> str:
+    after = ", ".join(f"{one:,}" for one in steps)
+    return f"{label} on {environment} after {after} steps: {final} of the final evaluations'"
+
+
+_ROWS: Mapping[str, Callable[..., str]] = {
+    "configurations": "{} on {}".format,
+    **{kind: "{} on {}: {}".format for kind, told in _SENTENCES.items() if told.startswith(_FAILED)},
+    "incomplete": "{} ({})".format,
+    "apart": "{} on {} ({:,} steps, the suite has {:,})".format,
+    "cut": _cut,
+    "overshoot": "{} on {} by {:.0f} %".format,
+}
+"""Kind of a caution -> how each of its rows is told, where that is no name alone."""
