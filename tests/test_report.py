@@ -536,7 +536,7 @@ def test_where_the_seeds_were_fixed_no_looks_are_spoken_of(tmp_path: Path) -> No
 def test_a_document_has_the_whole_answer(kind: str) -> None:
     text = render(synthetic(), kind)
     first = ("they are not to be told apart", "Holds in 46 of 48 re", "Before you rely on this", "Not enough evidence")
-    later = ("Use when", "Optimality gap", "Verdict on A", "Worst tenth", "contradicted", "leaving out CartPole")
+    later = ("Use when", "Optimality gap", "Verdict on A", "Worst tenth", "contradicted", "without CartPole")
     for part in (*first, *later):
         assert part in text, part
     assert not re.search(r"\b(nan|None|inf)\b", text)

@@ -20,6 +20,7 @@ from bench.records import (
     AnalysisPlan,
     Card,
     Claim,
+    Conclusion,
     Estimates,
     Fact,
     Failure,
@@ -318,8 +319,8 @@ def test_a_first_place_that_one_environment_carries_falls_without_it() -> None:
     levels = {("ppo", "a"): 3.0, ("ppo", "b"): 0.5, ("dqn", "a"): 0.4, ("dqn", "b"): 0.6}
     case = results_of({key: (level + 0.02 * rng.normal(size=10)).tolist() for key, level in levels.items()})
     first = case.analysed().conclusions[0]
-    assert first.text == "ppo comes first"
-    assert "without a: dqn comes first" in first.fails_when
+    assert first.about == Fact("first", names=("ppo",))
+    assert (Fact("environments", names=("a",)), "dqn") in first.fails_when
     assert first.of == 2 + 10 + 1 + 3
     assert first.holds == first.of - len(first.fails_when)
 
@@ -330,12 +331,12 @@ def test_of_more_than_twenty_seeds_a_tenth_is_left_out_at_a_time() -> None:
     ppo = [0.65, *others[:9], 0.7, *others[9:], 0.75]
     first = results_of({("ppo", "a"): ppo, ("dqn", "a"): [0.49] * 21}).analysed().conclusions[0]
     assert first.of == 10 + 1 + 3
-    assert "without 3 seeds, 0, 10 and so on: dqn comes first" in first.fails_when
+    assert (Fact("seeds", (0, 10, 20)), "dqn") in first.fails_when
 
 
 def test_every_decided_difference_is_a_conclusion_with_its_own_re_analyses() -> None:
     found = random_results({"ppo": 0.9, "dqn": 0.3, "a2c": 0.3}, 2, 10).changed(failing("dqn", [0])).analysed()
-    told = {one.text: one for one in found.conclusions[1:]}
+    told = {sentences.conclusion(one): one for one in found.conclusions[1:]}
     assert set(told) == {"ppo is better than dqn", "ppo is better than a2c"}
     # Two environments, ten seeds, failed trials dropped, the other metric.
     assert (told["ppo is better than dqn"].holds, told["ppo is better than dqn"].of) == (14, 14)
@@ -345,8 +346,30 @@ def test_a_difference_that_one_environment_carries_does_not_hold_without_it() ->
     rng = np.random.default_rng(3)
     levels = {("ppo", "a"): 0.9, ("ppo", "b"): 0.5, ("dqn", "a"): 0.3, ("dqn", "b"): 0.5}
     case = results_of({key: (level + 0.05 * rng.normal(size=10)).tolist() for key, level in levels.items()})
-    told = {one.text: one for one in case.analysed().conclusions}
-    assert told["ppo is better than dqn"].fails_when == ("without a: cannot be told apart",)
+    told = {one.about.names: one for one in case.analysed().conclusions}
+    assert told["ppo", "dqn"].fails_when == ((Fact("environments", names=("a",)), "undecided"),)
+
+
+@pytest.mark.parametrize(
+    ("about", "told", "again", "found", "failing"),
+    [
+        (("first", "ppo"), "ppo comes first", Fact("environments", names=("a", "b")), "dqn",
+         "without a, b: dqn comes first"),
+        (("first", "ppo"), "ppo comes first", Fact("seeds", (3,)), "dqn", "without seed 3: dqn comes first"),
+        (("better", "ppo", "dqn"), "ppo is better than dqn", Fact("seeds", (0, 10, 20)), "undecided",
+         "without 3 seeds, 0, 10 and so on: cannot be told apart"),
+        (("better", "ppo", "dqn"), "ppo is better than dqn", Fact("auc"), "worse",
+         "score over training as the metric: dqn is better"),
+        (("claim", "It learns.", "supported"), "It learns: supported", Fact("failed"), "undecided",
+         "failed trials dropped: undecided"),
+    ],
+)  # fmt: skip
+def test_a_conclusion_and_where_it_fails_are_told_in_words(
+    about: tuple[str, ...], told: str, again: Fact, found: str, failing: str
+) -> None:
+    line = Conclusion(Fact(about[0], names=about[1:]), 11, 12, ((again, found),))
+    assert sentences.conclusion(line) == told
+    assert sentences.failures(line) == [failing]
 
 
 def conclusions_of(estimates: Estimates) -> dict[str, Any]:
@@ -422,10 +445,14 @@ def test_a_decided_claim_is_judged_again_without_each_environment_and_each_seed(
     )
     found = replace(case, suite=replace(case.suite, claims=claims)).analysed()
     assert [claim.verdict for claim in found.claims] == ["supported", "undecided"]
-    told = {one.text: one for one in found.conclusions}
+    told = {sentences.conclusion(one): one for one in found.conclusions}
     # Two environments and ten seeds; an undecided claim is no conclusion.
     claim = told["PPO ends above DQN: supported"]
-    assert (claim.holds, claim.of, claim.fails_when) == (11, 12, ("without a: undecided",))
+    assert (claim.holds, claim.of, claim.fails_when) == (
+        11,
+        12,
+        ((Fact("environments", names=("a",)), "undecided"),),
+    )
     assert "PPO ends far above DQN: undecided" not in told
 
 

@@ -22,7 +22,7 @@ from bench.analysis.interval import Tasks, interquartile_mean, resample_counts
 from bench.analysis.quantities import Draws
 from bench.analysis.resampling import thinned
 from bench.analysis.scores import Cell, Run
-from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Floats, Pair, Suite
+from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Fact, Floats, Pair, Suite, Verdicts, verdict_on
 
 Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
@@ -37,7 +37,7 @@ _Scores = Mapping[str, Mapping[str, Floats]]
 class Variation:
     """One other way to do the analysis."""
 
-    name: str
+    about: Fact
     scores: _Scores
     estimator: Callable[[Tasks], float] = interquartile_mean
 
@@ -61,19 +61,22 @@ def claim_conclusions(
     spoken = {label for _, told in decided for label in told.labels}
     field = {label: cells for label, cells in field.items() if label in spoken}
     again = [
-        (name, judge(_only(suite, other), _all_cells(other), _redrawn(name, other, draws, streams), claims))
-        for name, other in _other_runs(field)
+        (about, judge(_only(suite, other), _all_cells(other), _redrawn(about, other, draws, streams), claims))
+        for about, other in _other_runs(field)
     ]
     return tuple(
-        _claim(told, [(name, found[place]) for name, found in again]) for place, (_, told) in enumerate(decided)
+        _claim(told, [(about, found[place]) for about, found in again]) for place, (_, told) in enumerate(decided)
     )
 
 
-def _claim(told: ClaimVerdict, again: Sequence[tuple[str, ClaimVerdict]]) -> Conclusion:
-    judged = [(name, found.verdict) for name, found in again if found.estimate.estimate is not None]
-    fails = tuple(f"{name}: {verdict}" for name, verdict in judged if verdict != told.verdict)
-    text = f"{told.claim.text.rstrip('.')}: {told.verdict}"
-    return Conclusion(text, len(judged) - len(fails), len(judged), fails)
+def _claim(told: ClaimVerdict, again: Sequence[tuple[Fact, ClaimVerdict]]) -> Conclusion:
+    judged = [(about, found.verdict) for about, found in again if found.estimate.estimate is not None]
+    return _conclusion(Fact("claim", names=(told.claim.text, told.verdict)), judged, told.verdict)
+
+
+def _conclusion(about: Fact, again: Sequence[tuple[Fact, str]], expected: str) -> Conclusion:
+    fails = tuple((other, found) for other, found in again if found != expected)
+    return Conclusion(about, len(again) - len(fails), len(again), fails)
 
 
 def _only(suite: Suite, field: Field) -> Suite:
@@ -86,16 +89,24 @@ def _all_cells(field: Field) -> list[Cell]:
     return [cell for cells in field.values() for cell in cells]
 
 
-def _redrawn(name: str, field: Field, draws: Draws, streams: Streams) -> Draws:
+def _redrawn(about: Fact, field: Field, draws: Draws, streams: Streams) -> Draws:
     """Return the resamples of the main analysis, drawn anew for cells that have lost a run."""
     cells = _all_cells(field)
     known = thinned([draws[cell.label, cell.environment] for cell in cells])
     return {
         (cell.label, cell.environment): before
         if len(before) == len(cell.runs)
-        else resample_counts(len(cell.runs), before.shape[1], streams(cell.label, cell.environment, name))
+        else resample_counts(len(cell.runs), before.shape[1], streams(cell.label, cell.environment, _seeded(about)))
         for cell, before in zip(cells, known, strict=True)
     }
+
+
+def _seeded(about: Fact) -> str:
+    """Return the name of a re-analysis' own resamples: nobody reads it, but another would move limits of claims."""
+    if about.kind != "seeds":
+        return "failed trials dropped"
+    first, *others = about.numbers
+    return f"without {1 + len(others)} seeds, {first}, {others[0]} and so on" if others else f"without seed {first}"
 
 
 def conclusions(field: Field, race: Sequence[str], pairs: Sequence[Pair], plan: AnalysisPlan) -> tuple[Conclusion, ...]:
@@ -110,7 +121,7 @@ def conclusions(field: Field, race: Sequence[str], pairs: Sequence[Pair], plan: 
     other_data = list(_other_data(field))
     first = _first_place(field, race, [*other_data, *_other_scales(field)])
     decided = [pair for pair in pairs if pair.verdict in {"better", "worse"}]
-    again = [(variation.name, _verdicts(variation.scores, plan)) for variation in other_data] if decided else []
+    again = [(variation.about, _verdicts(variation.scores, plan)) for variation in other_data] if decided else []
     return (*([first] if first else []), *(_difference(pair, again) for pair in decided))
 
 
@@ -118,10 +129,11 @@ def _first_place(field: Field, race: Sequence[str], variations: Sequence[Variati
     if len(race) <= 1:
         return None
     first = _leader(_of(race, _scores(field)), interquartile_mean)
-    found = [(one.name, _leader(_of(race, one.scores), one.estimator)) for one in variations]
-    fails = tuple(f"{name}: {leader} comes first" for name, leader in found if leader not in {first, None})
-    judged = sum(leader is not None for _, leader in found)
-    return Conclusion(f"{first} comes first", judged - len(fails), judged, fails) if judged else None
+    if first is None:
+        return None
+    found = [(one.about, _leader(_of(race, one.scores), one.estimator)) for one in variations]
+    judged = [(about, leader) for about, leader in found if leader is not None]
+    return _conclusion(Fact("first", names=(first,)), judged, first) if judged else None
 
 
 def _of(labels: Sequence[str], scores: _Scores) -> _Scores:
@@ -138,12 +150,10 @@ def _leader(scores: _Scores, estimator: Callable[[Tasks], float]) -> str | None:
     return max(values, key=values.__getitem__)
 
 
-def _difference(pair: Pair, again: Sequence[tuple[str, Mapping[tuple[str, str], str]]]) -> Conclusion:
-    better, worse = (pair.a, pair.b) if pair.verdict == "better" else (pair.b, pair.a)
-    found = [(name, verdicts[pair.a, pair.b]) for name, verdicts in again if (pair.a, pair.b) in verdicts]
-    turned = {"undecided": "cannot be told apart", "better": f"{pair.a} is better", "worse": f"{pair.b} is better"}
-    fails = tuple(f"{name}: {turned[verdict]}" for name, verdict in found if verdict != pair.verdict)
-    return Conclusion(f"{better} is better than {worse}", len(found) - len(fails), len(found), fails)
+def _difference(pair: Pair, again: Sequence[tuple[Fact, Verdicts]]) -> Conclusion:
+    names = (pair.a, pair.b) if pair.verdict == "better" else (pair.b, pair.a)
+    found = [(about, verdict_on(*names, verdicts)) for about, verdicts in again if (pair.a, pair.b) in verdicts]
+    return _conclusion(Fact("better", names=names), found, "better")
 
 
 def _verdicts(scores: _Scores, plan: AnalysisPlan) -> dict[tuple[str, str], str]:
@@ -170,33 +180,32 @@ def _scores(field: Field) -> _Scores:
 
 def _other_data(field: Field) -> Iterator[Variation]:
     """Yield the re-analyses that change which numbers are compared."""
-    for name, other in _other_runs(field):
-        yield Variation(name, _scores(other))
+    for about, other in _other_runs(field):
+        yield Variation(about, _scores(other))
     metric = "auc" if next(cell for cells in field.values() for cell in cells).metric == "final" else "final"
     if all(len(cell.values(metric)) for cells in field.values() for cell in cells):
-        name = "score over training" if metric == "auc" else "final score"
         measured = {label: [replace(cell, metric=metric) for cell in cells] for label, cells in field.items()}
-        yield Variation(f"{name} as the metric", _scores(measured))
+        yield Variation(Fact(metric), _scores(measured))
 
 
-def _other_runs(field: Field) -> Iterator[tuple[str, Field]]:
+def _other_runs(field: Field) -> Iterator[tuple[Fact, Field]]:
     """Yield the re-analyses that leave something out."""
     environments = list(dict.fromkeys(cell.environment for cells in field.values() for cell in cells))
     for left_out in _groups(environments) if len(environments) > 1 else ():
-        yield f"without {', '.join(left_out)}", _cells(field, partial(_is_elsewhere, left_out))
+        yield Fact("environments", names=tuple(left_out)), _cells(field, partial(_is_elsewhere, left_out))
     seeds = sorted({run.entry.trial.seed for cells in field.values() for cell in cells for run in cell.runs})
     for some in _groups(seeds):
-        yield _without_seeds(some), _runs(field, partial(_has_other_seed, frozenset(some)))
+        yield Fact("seeds", tuple(some)), _runs(field, partial(_has_other_seed, frozenset(some)))
     if any(run.record is None for cells in field.values() for cell in cells for run in cell.runs):
-        yield "failed trials dropped", _runs(field, lambda run: run.record is not None)
+        yield Fact("failed"), _runs(field, lambda run: run.record is not None)
 
 
 def _other_scales(field: Field) -> Iterator[Variation]:
     """Yield the re-analyses that change the scale or the average; comparisons run by run do not notice."""
     scores = _scores(field)
-    yield Variation("mean for interquartile mean", scores, _mean)
-    yield Variation("scores from worst to best run", _rescaled(scores, _between_extremes))
-    yield Variation("ranks for scores", _rescaled(scores, mid_ranks))
+    yield Variation(Fact("mean"), scores, _mean)
+    yield Variation(Fact("range"), _rescaled(scores, _between_extremes))
+    yield Variation(Fact("ranks"), _rescaled(scores, mid_ranks))
 
 
 def _rescaled(scores: _Scores, scale: Callable[[Floats], Floats]) -> _Scores:
@@ -225,12 +234,6 @@ def _groups(everything: Sequence[T]) -> list[Sequence[T]]:
     if len(everything) <= _MANY:
         return [[one] for one in everything]
     return [everything[first::_GROUPS] for first in range(_GROUPS)]
-
-
-def _without_seeds(seeds: Sequence[int]) -> str:
-    if len(seeds) == 1:
-        return f"without seed {seeds[0]}"
-    return f"without {len(seeds)} seeds, {seeds[0]}, {seeds[1]} and so on"
 
 
 def _is_elsewhere(environments: Sequence[str], cell: Cell) -> bool:

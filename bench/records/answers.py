@@ -115,11 +115,14 @@ class Card:
 class Conclusion:
     """One conclusion and how it fares when the analysis is done otherwise."""
 
-    text: str
+    about: Fact
+    """`first` (who comes first), `better` (than whom) or `claim` (its text, and its verdict)."""
     holds: int
     of: int
-    fails_when: tuple[str, ...] = ()
-    """The re-analyses in which it does not hold, in words."""
+    fails_when: tuple[tuple[Fact, str], ...] = ()
+    """(a re-analysis in which it does not hold, what that finds: who comes first, or another verdict). Re-analyses:
+    `environments` or `seeds` left out, `failed` (trials dropped), `auc` or `final` (as the metric), `mean` (for the
+    interquartile mean), `range` (scores from worst to best run), `ranks` (for scores)."""
 
 
 @dataclass(frozen=True, slots=True)

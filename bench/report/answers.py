@@ -161,7 +161,12 @@ def conclusions(estimates: Estimates) -> Table:
             Column("Fails when", numeric=False, wraps=True),
         ),
         tuple(
-            (Cell(line.text), Cell(line.holds), Cell(line.of), Cell("; ".join(line.fails_when)))
+            (
+                Cell(sentences.conclusion(line)),
+                Cell(line.holds),
+                Cell(line.of),
+                Cell("; ".join(sentences.failures(line))),
+            )
             for line in estimates.conclusions
         ),
     )

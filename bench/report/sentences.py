@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from bench.plain import counted, joined
-from bench.records import SURE, AnalysisPlan, Fact, Lead, Look, Pair, SequentialRun, Situation, Tested
+from bench.records import SURE, AnalysisPlan, Conclusion, Fact, Lead, Look, Pair, SequentialRun, Situation, Tested
 from bench.report.words import level, number
 
 _MOST_STRETCHES = 6
@@ -187,6 +187,42 @@ def look(one: Look) -> str:
     said = [f"{a} {BETTER[verdict]} {b}" for a, b, verdict in one.decided]
     left = f"{counted(one.open, 'pair')} still open" if one.open else "every pair is decided"
     return f"look at {one.n} seeds (level {one.level:.2g}): {', '.join(said) or 'nothing decided'}; {left}"
+
+
+def conclusion(line: Conclusion) -> str:
+    """Return what was concluded."""
+    kind, (first, *others) = line.about.kind, line.about.names
+    if kind == "first":
+        return f"{first} comes first"
+    return f"{first} is better than {others[0]}" if kind == "better" else f"{first.rstrip('.')}: {others[0]}"
+
+
+def failures(line: Conclusion) -> list[str]:
+    """Return every re-analysis in which a conclusion does not hold, and what that finds."""
+    kind, other = line.about.kind, line.about.names[-1]
+    told = {"first": "{} comes first", "claim": "{}"}.get(kind)
+    turned = {"undecided": "cannot be told apart", "worse": f"{other} is better"}
+    return [f"{_otherwise(again)}: {told.format(found) if told else turned[found]}" for again, found in line.fails_when]
+
+
+def _otherwise(again: Fact) -> str:
+    """Return how a re-analysis was done."""
+    if again.kind == "environments":
+        return f"without {', '.join(again.names)}"
+    if again.kind == "seeds":
+        first, *others = map(int, again.numbers)
+        return f"without {1 + len(others)} seeds, {first}, {others[0]} and so on" if others else f"without seed {first}"
+    return _OTHERWISE[again.kind]
+
+
+_OTHERWISE = {
+    "failed": "failed trials dropped",
+    "auc": "score over training as the metric",
+    "final": "final score as the metric",
+    "mean": "mean for interquartile mean",
+    "range": "scores from worst to best run",
+    "ranks": "ranks for scores",
+}
 
 
 def price(line: Pair) -> str:
