@@ -317,7 +317,7 @@ def warned(interval: Callable[[list[Floats], list[NDArray[np.uint8]]], Interval]
     tasks = [np.arange(n, dtype=np.float64) for n in sizes]
     rng = np.random.default_rng(0)
     drawn = [resample_counts(n, 100, rng) for n in sizes]
-    return bool(interval(tasks, drawn).note)
+    return bool(interval(tasks, drawn).notes)
 
 
 def _difference(tasks: list[Floats], drawn: list[NDArray[np.uint8]]) -> Interval:

@@ -38,7 +38,7 @@ ALGORITHMS = ("REINFORCE", "A2C", "PPO", "DQN", "PPO without clipping")
 ENVIRONMENTS = ("CartPole-v1", "Acrobot-v1", "LunarLander-v3", "FrozenLake-v1")
 _SCALE = {"CartPole-v1": (22.3, 475.0), "Acrobot-v1": (-499.0, -100.0), "LunarLander-v3": (-180.0, 200.0)}
 _SHARES = np.linspace(0.05, 1.0, 20)
-_FEW = "Fewer than four runs: no honest interval exists."
+_FEW = (Fact("too few", (1, 4)),)
 _TRACEBACK = """Traceback (most recent call last):
   File "sb3.py", line 212, in learn
     self.model.learn(steps, callback=bridge)
@@ -145,19 +145,19 @@ def _trials(
     return tuple(lines)
 
 
-def _interval(values: Sequence[float], width: float = 0.15, note: str = "") -> Interval:
+def _interval(values: Sequence[float], width: float = 0.15, notes: tuple[Fact, ...] = ()) -> Interval:
     if not values:
-        return Interval(None, note="No finished runs.")
+        return Interval(None, notes=(Fact("no runs"),))
     centre = float(np.mean(values))
     spread = width * (float(np.std(values)) + 0.02 * abs(centre)) * 4
     if len(values) < 4:
-        return Interval(centre, n=len(values), note=_FEW)
-    return Interval(centre, centre - spread, centre + spread, len(values), note)
+        return Interval(centre, n=len(values), notes=_FEW)
+    return Interval(centre, centre - spread, centre + spread, len(values), notes)
 
 
 def _share(count: int, n: int) -> Interval:
     if n == 0:
-        return Interval(None, note="No finished runs.")
+        return Interval(None, notes=(Fact("no runs"),))
     return Interval(count / n, max(0.0, count / n - 0.25), min(1.0, count / n + 0.25), n)
 
 
@@ -290,8 +290,8 @@ def _pair(a: str, b: str, environments: Sequence[str], seeds: int, rng: np.rando
         b,
         len(environments),
         seeds,
-        Interval(centre, n=seeds, note=_FEW) if few else probability,
-        Interval(gap, n=seeds, note=_FEW) if few else Interval(gap, gap - 0.08, gap + 0.08, seeds),
+        Interval(centre, n=seeds, notes=_FEW) if few else probability,
+        Interval(gap, n=seeds, notes=_FEW) if few else Interval(gap, gap - 0.08, gap + 0.08, seeds),
         None if few else p,
         None if few else min(1.0, 6 * p),
         verdict,
@@ -417,7 +417,7 @@ def _situation(
     candidates = tuple(
         Candidate(
             label,
-            Interval(0.95 - 0.12 * place, n=seeds, note=_FEW)
+            Interval(0.95 - 0.12 * place, n=seeds, notes=_FEW)
             if few
             else Interval(0.95 - 0.12 * place, 0.9 - 0.12 * place, 1.0 - 0.12 * place, seeds),
             None if few else (0.58 if place == 0 else 0.42 / (len(order) - 1)),

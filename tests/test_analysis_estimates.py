@@ -22,6 +22,7 @@ from bench.records import (
     Curve,
     Estimates,
     EvaluationPlan,
+    Fact,
     Failure,
     FailureLine,
     Final,
@@ -490,7 +491,7 @@ def test_runs_without_a_learning_curve_say_nothing_about_the_threshold() -> None
     case = results_of({("ppo", "env"): [1.0] * 5}).changed(lambda old: record_of(old.trial, 1.0, curve=()))
     cell = case.analysed().cells[0]
     assert cell.threshold.share.estimate is None
-    assert cell.auc_score.note == "runs without a learning curve"
+    assert cell.auc_score.notes == (Fact("no curve"),)
     assert cell.iqm_score.estimate == 1.0
 
 

@@ -28,6 +28,7 @@ from bench.analysis.interval import (
 )
 from bench.analysis.resampling import Drawn, deviations, ranked
 from bench.records import Floats, Interval
+from bench.report.notes import note
 
 
 def counts_for(tasks: list[Floats], resamples: int = 1000, seed: int = 0) -> list[Floats]:
@@ -275,7 +276,7 @@ def test_fewer_than_four_runs_have_no_interval_and_the_note_says_why(n: int) -> 
     ):
         assert found.estimate is not None
         assert (found.low, found.high) == (None, None)
-        assert "at least 4" in found.note
+        assert "at least 4" in note(found)
 
 
 def test_equal_runs_have_no_interval_but_a_bound_on_the_unseen() -> None:
@@ -283,8 +284,8 @@ def test_equal_runs_have_no_interval_but_a_bound_on_the_unseen() -> None:
     found = iqm_interval(scores, counts_for(scores))
     assert (found.estimate, found.low, found.high) == (1.0, None, None)
     # One minus the fifth root of 0.025 is 0.52.
-    assert "5 of 5 runs have the same value" in found.note
-    assert "52 %" in found.note
+    assert "5 of 5 runs have the same value" in note(found)
+    assert "52 %" in note(found)
 
 
 def test_no_interval_has_zero_width_when_one_run_of_twenty_differs() -> None:
@@ -292,14 +293,14 @@ def test_no_interval_has_zero_width_when_one_run_of_twenty_differs() -> None:
     found = iqm_interval(scores, counts_for(scores, 200))
     assert found.estimate == 1.0
     assert found.low is None
-    assert "every resample" in found.note
+    assert "every resample" in note(found)
 
 
 def test_a_difference_that_no_resample_moves_has_no_interval_and_the_reason() -> None:
     ours, theirs = arrays([0.0] + [1.0] * 19), arrays([0.5] * 20)
     found = difference_interval(ours, theirs, counts_for(ours, 200), counts_for(theirs, 200))
     assert (found.estimate, found.low, found.high, found.n) == (0.5, None, None, 20)
-    assert found.note
+    assert note(found)
 
 
 def test_four_runs_are_enough_for_the_interval_of_a_difference_and_three_are_not() -> None:
@@ -314,21 +315,21 @@ def test_difference_of_two_constant_algorithms_has_no_interval() -> None:
     found = difference_interval(ours, theirs, counts_for(ours), counts_for(theirs))
     assert found.estimate == 1.0
     assert found.low is None
-    assert "no variation" in found.note
+    assert "no variation" in note(found)
 
 
 def test_an_environment_without_variation_is_told() -> None:
     scores = arrays([1, 1, 1, 1, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.1, 0.2, 0.4, 0.4, 0.5, 0.6])
     found = iqm_interval(scores, counts_for(scores))
     assert found.low is not None
-    assert "1 of 3 environments without observed variation" in found.note
+    assert "1 of 3 environments without observed variation" in note(found)
 
 
 def test_the_bound_on_the_unseen_follows_the_confidence_asked_for() -> None:
     scores = arrays([1, 1, 1, 1, 1])
     # One minus the fifth root of 0.05 is 0.45.
-    assert (
-        "with 90 % confidence fewer than 45 % of all runs differ" in iqm_interval(scores, counts_for(scores), 0.9).note
+    assert "with 90 % confidence fewer than 45 % of all runs differ" in note(
+        iqm_interval(scores, counts_for(scores), 0.9)
     )
 
 
@@ -341,17 +342,17 @@ def test_unequal_numbers_of_runs_are_told_and_n_is_the_smallest() -> None:
         difference_interval(scores, scores, counts, counts_for(scores, seed=1)),
     ):
         assert found.n == 6
-        assert "6 to 7" in found.note
+        assert "6 to 7" in note(found)
 
 
 @pytest.mark.parametrize(("environments", "enough"), [(1, 10), (2, 6), (3, 8), (4, 5), (9, 5)])
 def test_the_cells_that_were_measured_to_fall_short_are_told(environments: int, enough: int) -> None:
-    def note(n: int) -> str:
+    def told(n: int) -> str:
         scores = [np.arange(n, dtype=np.float64)] * environments
-        return iqm_interval(scores, counts_for(scores, 100)).note
+        return note(iqm_interval(scores, counts_for(scores, 100)))
 
-    assert "may cover less" in note(enough - 1)
-    assert note(enough) == ""
+    assert "may cover less" in told(enough - 1)
+    assert told(enough) == ""
 
 
 def test_band_equals_the_interval_of_each_point() -> None:
@@ -414,7 +415,7 @@ def test_no_interval_is_empty_or_undefined_whatever_the_runs(name: str, data: st
     assert math.isfinite(found.estimate)
     if found.low is None or found.high is None:
         assert (found.low, found.high) == (None, None)
-        assert found.note.startswith("no interval: ")
+        assert note(found).startswith("no interval: ")
     else:
         assert found.low <= found.estimate <= found.high
         assert found.low < found.high
@@ -464,7 +465,7 @@ def test_the_order_of_runs_and_of_environments_does_not_matter(name: str, data: 
     after = ESTIMATORS[name](shuffled, [counts[place][orders[place]] for place in places])
     assert before.estimate is not None
     assert agrees(after, before.estimate, before.low, before.high)
-    assert after.note == before.note
+    assert after.notes == before.notes
 
 
 Shape = Callable[[np.random.Generator, int], Floats]

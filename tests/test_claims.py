@@ -409,11 +409,11 @@ def test_a_run_whose_training_was_not_timed_has_no_speed() -> None:
     assert some is not None
     assert some.tolist() == [math.log(BUDGET / 10.0)]
     found = measured(speed, [Results(untimed).cells()[0]], 100.0, {}, 0.9, 0.95).value
-    assert (found.estimate, bool(found.note)) == (None, True)
+    assert (found.estimate, bool(found.notes)) == (None, True)
     # All alike: an estimate without an interval.
     found = measured(speed, [timed], 100.0, {}, 0.9, 0.95).value
     assert found.estimate == pytest.approx(100.0)
-    assert (found.low, bool(found.note)) == (None, True)
+    assert (found.low, bool(found.notes)) == (None, True)
 
 
 def test_regret_is_the_lead_of_the_best_other_algorithm() -> None:

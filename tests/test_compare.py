@@ -17,7 +17,7 @@ from bench.compare.comparing import compare
 from bench.compare.records import Comparison, ComparisonRow
 from bench.errors import BenchError
 from bench.pipeline import open_experiment
-from bench.records import AnalysisPlan, Curve, Failure, Final, Record, Trial
+from bench.records import AnalysisPlan, Curve, Fact, Failure, Final, Record, Trial
 from bench.report import sentences
 from bench.store import Store, keep
 
@@ -128,7 +128,7 @@ def test_speed_is_a_ratio_and_failing_runs_are_counted(tmp_path: Path) -> None:
     assert found.speed.high is not None
     assert found.speed.low < 2.0 < found.speed.high
     assert (found.failing, found.of) == ((2, 0), (6, 6))
-    assert compare("q_learning", "random", within=folder).rows[0].speed.note == "no timed runs"
+    assert compare("q_learning", "random", within=folder).rows[0].speed.notes == (Fact("no timed runs"),)
 
 
 def test_an_undecided_row_has_a_price_in_runs_and_hours(tmp_path: Path) -> None:

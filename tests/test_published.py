@@ -147,8 +147,8 @@ def test_the_limits_of_one_more_run_by_hand() -> None:
     judged = against_one(11.0, np.arange(10.0))
     assert judged.limits is not None
     assert (judged.limits.low, judged.limits.high) == pytest.approx((4.5 - 7.18338, 4.5 + 7.18338), abs=1e-4)
-    assert (judged.limits.estimate, judged.limits.n, judged.limits.note) == (4.5, 10, "")
-    assert (judged.verdict, judged.reason, judged.rank) == ("reproduced", Reason("plausible"), 11)
+    assert (judged.limits.estimate, judged.limits.n, judged.limits.notes) == (4.5, 10, ())
+    assert (judged.verdict, judged.reason, judged.rank) == ("reproduced", Fact("plausible"), 11)
     # Equal to the sixth: five are below it.
     assert against_one(5.0, np.arange(10.0)).rank == 6
 
@@ -157,10 +157,10 @@ def test_between_the_usual_and_the_wide_limits_ranks_would_have_to_decide() -> N
     # The usual limits end at 11.68; the wide ones at 4.5 + 2.8214 * 3.02765 * 1.04881 = 13.46, or 9 + 9 / 2 = 13.5.
     assert against_one(13.4, np.arange(10.0)).verdict == "undecided"
     assert against_one(13.4, np.arange(10.0)).more_runs == 29
-    assert against_one(13.4, np.arange(10.0)).reason == Reason("unusual", (39,))
+    assert against_one(13.4, np.arange(10.0)).reason == Fact("unusual", (39,))
     assert against_one(13.6, np.arange(10.0)).verdict == "below"
-    assert against_one(13.6, np.arange(10.0)).reason == Reason("runs below")
-    assert against_one(-4.6, np.arange(10.0)).reason == Reason("runs above")
+    assert against_one(13.6, np.arange(10.0)).reason == Fact("runs below")
+    assert against_one(-4.6, np.arange(10.0)).reason == Fact("runs above")
 
 
 def test_from_39_runs_on_the_lowest_and_highest_are_the_limits() -> None:
@@ -211,9 +211,9 @@ def test_earlier_measurements_of_the_same_scripts_are_not_called_different() -> 
 
 def test_means_within_the_margin_are_reproduced_and_a_wide_interval_has_its_price() -> None:
     same = against_several(Summary(100, 1, 10), Summary(100.5, 1, 10), margin=2)
-    assert (same.verdict, same.reason) == ("reproduced", Reason("within", (2,)))
+    assert (same.verdict, same.reason) == ("reproduced", Fact("within", (2,)))
     open_ = against_several(Summary(100, 1, 10), Summary(100.5, 1, 4), margin=1.5)
-    assert (open_.verdict, open_.reason) == ("undecided", Reason("open"))
+    assert (open_.verdict, open_.reason) == ("undecided", Fact("open"))
     assert open_.more_runs is not None
     assert (
         against_several(Summary(100, 1, 10), Summary(100.5, 1, 4 + open_.more_runs), margin=1.5).verdict == "reproduced"
@@ -222,8 +222,8 @@ def test_means_within_the_margin_are_reproduced_and_a_wide_interval_has_its_pric
 
 def test_no_number_of_our_runs_makes_up_for_too_few_published_ones() -> None:
     judged = against_several(Summary(0, 10, 3), Summary(1, 1, 10), margin=2)
-    assert (judged.verdict, judged.reason, judged.more_runs) == ("undecided", Reason("open for good", (3,)), None)
-    assert against_several(Summary(0, 10, 3), Summary(1, 1, 10), None).reason == Reason("open without margin")
+    assert (judged.verdict, judged.reason, judged.more_runs) == ("undecided", Fact("open for good", (3,)), None)
+    assert against_several(Summary(0, 10, 3), Summary(1, 1, 10), None).reason == Fact("open without margin")
 
 
 def test_groups_without_any_spread_are_told_apart_only_where_chance_cannot_do_it() -> None:
@@ -463,10 +463,10 @@ def test_another_budget_settings_or_evaluation_is_not_compared() -> None:
     assert told == "evaluated deterministically against with exploration"
     here = replace(found.entries[0].trial, evaluation=EvaluationPlan(20, 4, 49, deterministic=False))
     other = replace(found, entries=(replace(found.entries[0], trial=here),))
-    assert compare(table, entry, other).reason == Reason("exploring here")
-    assert compare(replace(table, deterministic=False), entry, other).reason == Reason("final episodes", (49, 100))
+    assert compare(table, entry, other).reason == Fact("exploring here")
+    assert compare(replace(table, deterministic=False), entry, other).reason == Fact("final episodes", (49, 100))
     last = replace(table, deterministic=False, statistic="last")
-    assert compare(last, entry, other).reason == Reason("episodes", (4, 10))
+    assert compare(last, entry, other).reason == Fact("episodes", (4, 10))
     # Half of what is asked for is enough.
     half = replace(here, evaluation=EvaluationPlan(20, 5, 50, deterministic=False))
     enough = replace(found, entries=(replace(found.entries[0], trial=half),))
@@ -489,7 +489,7 @@ def test_a_mean_of_several_runs_is_set_against_the_mean_of_ours_with_both_interv
     assert told.limits is not None
     assert (told.limits.low, told.limits.high) == pytest.approx((-3.18983, 3.18983), abs=1e-4)
     # A fifth of the way from 0 to 20.
-    assert (told.margin, told.verdict, told.reason) == (4.0, "reproduced", Reason("within", (4.0,)))
+    assert (told.margin, told.verdict, told.reason) == (4.0, "reproduced", Fact("within", (4.0,)))
     assert told.sd == pytest.approx(math.sqrt(8 / 3))
 
 

@@ -28,6 +28,7 @@ from bench.report import answers, drawing, figures, order, palette, tables, word
 from bench.report.cautions import warnings
 from bench.report.folder import write
 from bench.report.formats import KINDS, render
+from bench.report.notes import note
 from bench.report.page import facts, holds, sureness
 from bench.report.recommendation import recommendation
 from bench.report.table import Cell, Column, Table, letters, to_csv, to_latex, to_markdown
@@ -145,6 +146,27 @@ def test_text_loses_what_xml_forbids_or_what_turns_it_around() -> None:
     assert plain("PPO\n\x00\x1b[31m\u202e!") == "PPO !"
 
 
+@pytest.mark.parametrize(
+    ("facts_found", "told"),
+    [
+        ((), ""),
+        ((Fact("too few", (1, 4)),), "no interval: 1 run, at least 4 are needed"),
+        ((Fact("all alike", (5, 0.975, 58.4)),),
+         "no interval: 5 of 5 runs have the same value; with 97.5 % confidence fewer than 58 % of all runs differ"),
+        ((Fact("may not cover"), Fact("unequal", (6, 7))),
+         ("few runs: may cover less than it states where some runs fail; "
+          "unequal numbers of runs (6 to 7): each environment weighs the same")),
+        ((Fact("against", names=("dqn",)), Fact("unmoved")),
+         "against dqn: no interval: the middle half of the runs is the same in every resample"),
+        ((Fact("not evaluated around", (25_000,)),), "some runs have no evaluation on both sides of 25,000 steps"),
+        ((Fact("short of runs", (4,), rows=(("b",), ("a", "x", 1), ("a", "y", 0), ("a", "z", 3))),),
+         "b has no runs yet, a has 1 run on x and 2 more cells like it, where at least 4 are needed"),
+    ],
+)  # fmt: skip
+def test_why_there_is_no_interval_is_told_in_words(facts_found: tuple[Fact, ...], told: str) -> None:
+    assert note(Interval(None, notes=facts_found)) == told
+
+
 def test_a_note_becomes_a_sentence() -> None:
     assert [words.sentence(note) for note in ("no runs", "Too few.", "")] == ["No runs.", "Too few.", ""]
 
@@ -171,13 +193,13 @@ def test_csv_keeps_full_precision_and_spreads_an_interval_over_three_columns() -
 
 
 def test_the_reason_for_a_missing_number_is_a_footnote_in_every_format() -> None:
-    table = _table(Cell("PPO"), Cell(Interval(None, note="Too few runs.")), interval=True)
+    table = _table(Cell("PPO"), Cell(Interval(None, notes=(Fact("few runs"),))), interval=True)
     assert table.shown() == (("PPO", "\N{EN DASH}"),)
-    assert table.footnotes == ("Too few runs.",)
+    assert table.footnotes == ("Few runs.",)
     assert "\N{EN DASH}<sup>a</sup>" in to_markdown(table)
-    assert "a: Too few runs." in to_markdown(table)
+    assert "a: Few runs." in to_markdown(table)
     assert r"--\textsuperscript{a}" in to_latex(table)
-    assert r"\textsuperscript{a} Too few runs." in to_latex(table)
+    assert r"\textsuperscript{a} Few runs." in to_latex(table)
 
 
 def test_equal_reasons_share_a_letter() -> None:
@@ -448,7 +470,7 @@ def test_whatever_is_lacking_the_page_stands_and_says_so(case: str, tmp_path: Pa
     ("case", "sentence"),
     [
         ("empty", "Not enough evidence: no learning algorithm has a scored run yet."),
-        ("one seed", "Fewer than four runs: no honest interval exists."),
+        ("one seed", "No interval: 1 run, at least 4 are needed."),
         ("one algorithm", "No comparison. Fewer than two algorithms: there is nothing to compare."),
         ("no reference", "no normalised score without both references"),
         ("all failed", "the loss is not finite after 41,216 steps"),
@@ -511,7 +533,7 @@ def test_claims_come_with_estimate_n_and_reason(page: Page) -> None:
 
 def test_reanalyses_in_which_a_conclusion_fails_are_named(page: Page) -> None:
     assert "holds in 46 of 48 re-analyses" in page.texts
-    assert "leaving out CartPole-v1" in page.texts
+    assert "without CartPole-v1: REINFORCE comes first" in page.texts
 
 
 def test_the_course_of_a_sequential_experiment_is_told_look_by_look(page: Page) -> None:
@@ -546,7 +568,7 @@ def test_json_holds_every_field_and_no_number_that_is_none() -> None:
     estimates = _small(aggregates=(replace(_small().aggregates[0], iqm=Interval(math.nan, 0.5, math.inf, 5)),))
     told = json.loads(render(estimates, "json"), parse_constant=pytest.fail)
     assert set(told) == {field.name for field in fields(Estimates)} | {"verdicts", "warnings"}
-    assert told["aggregates"][0]["iqm"] == {"estimate": None, "low": 0.5, "high": None, "n": 5, "note": ""}
+    assert told["aggregates"][0]["iqm"] == {"estimate": None, "low": 0.5, "high": None, "n": 5, "notes": []}
     assert told["settings"][0]["settings"]["clip_range"] is None
     assert told["situations"][0]["candidates"][0]["label"] == "PPO"
 

@@ -244,7 +244,7 @@ def test_three_runs_have_a_share_of_failures_without_an_interval_and_with_the_re
     assert (first.label, first.value.n, second.value.estimate) == ("ppo", 3, 0.0)
     assert first.value.estimate == pytest.approx(2 / 3)
     assert (first.value.low, first.value.high) == (None, None)
-    assert first.value.note
+    assert first.value.notes
 
 
 def test_named_sets_of_hyperparameters_are_situations_of_their_own() -> None:

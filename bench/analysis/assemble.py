@@ -57,6 +57,7 @@ from bench.records import (
     Conclusion,
     CurveEstimate,
     Estimates,
+    Fact,
     Failure,
     FailureLine,
     Floats,
@@ -369,7 +370,7 @@ def _saturated(c: Cell, plan: AnalysisPlan) -> bool:
 
 
 def _cell_estimate(c: Cell, draws: Draws, plan: AnalysisPlan) -> CellEstimate:
-    nothing = Interval(None, note="no runs")
+    nothing = Interval(None, notes=(Fact("no runs"),))
     counts, confidence = [draws[_key(c)]] if c.runs else [], plan.confidence
     areas = c.values("auc")
     return CellEstimate(
@@ -396,10 +397,8 @@ def _cell_estimate(c: Cell, draws: Draws, plan: AnalysisPlan) -> CellEstimate:
 
 def _no_score(c: Cell) -> Interval:
     if not c.runs:
-        return Interval(None, note="no runs")
-    return Interval(
-        None, n=len(c.runs), note="no reference" if c.reference is None else "runs without a learning curve"
-    )
+        return Interval(None, notes=(Fact("no runs"),))
+    return Interval(None, n=len(c.runs), notes=(Fact("no reference" if c.reference is None else "no curve"),))
 
 
 def _training(c: Cell) -> list[tuple[Run, float]]:

@@ -19,7 +19,7 @@ from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.quantities import Draws, Measured, measured, regret
 from bench.analysis.scores import Cell, learns
-from bench.records import QUANTITIES, Claim, ClaimVerdict, Interval, Suite
+from bench.records import QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
 
 _MOST_RUNS = 200
 """More than this many further runs is no plan but a way to say that nothing was seen."""
@@ -65,7 +65,7 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
     environments = _environments(claim, labels[:1] if claim.quantity == "regret" else labels, field)
     cells = [cell for label in labels for name in environments if (cell := field.cells.get((label, name)))]
     missing = _missing(labels, environments, field)
-    found = Measured(Interval(None, note=missing)) if missing else _measured(claim, environments, others, field)
+    found = Measured(Interval(None, notes=(missing,))) if missing else _measured(claim, environments, others, field)
     aim = replace(claim, direction="less") if claim.quantity == "regret" else claim
     verdict = _verdict(aim, found)
     more = _more_runs(aim, found) if verdict == "undecided" else None
@@ -118,27 +118,27 @@ def _runs(label: str, environment: str, field: _Field) -> bool:
     return not catalog.mismatch(algorithm, place)
 
 
-def _missing(labels: Iterable[str], environments: Sequence[str], field: _Field) -> str:
-    """Return which cells have too few runs to judge by; empty where none has."""
+def _missing(labels: Iterable[str], environments: Sequence[str], field: _Field) -> Fact | None:
+    """Return which cells have too few runs to judge by; None where none has."""
     if not environments:
-        return "no environment has runs of all that are compared"
+        return Fact("nowhere")
     for name in environments:
         if any(cell.reference is None for label in labels if (cell := field.cells.get((label, name))) is not None):
-            return f"{name} has no reference returns, hence no scores"
-    short = [said for label in labels for said in _short(label, environments, field)]
-    more = f" and {len(short) - 2} more cells like it" if len(short) > 2 else ""  # noqa: PLR2004 - a readable few
-    return f"{', '.join(short[:2])}{more}, where at least {FEWEST_RUNS} are needed" if short else ""
+            return Fact("unscored", names=(name,))
+    short = tuple(row for label in labels for row in _short(label, environments, field))
+    return Fact("short of runs", (FEWEST_RUNS,), rows=short) if short else None
 
 
-def _short(label: str, environments: Sequence[str], field: _Field) -> list[str]:
+def _short(label: str, environments: Sequence[str], field: _Field) -> list[tuple[str | int, ...]]:
+    """Return (label, environment, runs) where these are too few; the label alone where it has no run at all."""
     counts = {}
     for name in environments:
         cell = field.cells.get((label, name))
         if cell is not None or _runs(label, name, field):
             counts[name] = len(cell.runs) if cell else 0
     if not any(counts.values()):
-        return [f"{label} has no runs yet"]
-    return [f"{label} has {n or 'no'} run{'s' * (n != 1)} on {name}" for name, n in counts.items() if n < FEWEST_RUNS]
+        return [(label,)]
+    return [(label, name, n) for name, n in counts.items() if n < FEWEST_RUNS]
 
 
 def _measured(claim: Claim, environments: Sequence[str], others: Sequence[str], field: _Field) -> Measured:
@@ -149,7 +149,7 @@ def _measured(claim: Claim, environments: Sequence[str], others: Sequence[str], 
         theirs = cells(claim.right) if isinstance(claim.right, str) else float(claim.right or 0.0)
         return measured(claim, cells(claim.left), theirs, field.draws, field.threshold, field.confidence)
     if not others:
-        return Measured(Interval(None, note="no other algorithm of the suite learns on these environments"))
+        return Measured(Interval(None, notes=(Fact("no rival"),)))
     shared = {label: _environments(claim, [claim.left, label], field) for label in others}
     ours = {label: cells(claim.left, names) for label, names in shared.items()}
     return regret(ours, {label: cells(label, names) for label, names in shared.items()}, field.draws, field.confidence)

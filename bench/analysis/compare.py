@@ -28,7 +28,7 @@ from bench.analysis.interval import (
     wilson_limits,
 )
 from bench.analysis.resampling import thinned
-from bench.records import AnalysisPlan, Floats, Interval, Pair
+from bench.records import AnalysisPlan, Fact, Floats, Interval, Pair
 
 Places = NDArray[np.intp]
 Stream = Callable[[str, str], np.random.Generator]
@@ -97,7 +97,7 @@ def contest(
         smallest_p=smallest_p([(len(x), len(y)) for x, y in zip(ours, theirs, strict=True)]),
         difference=difference_interval(ours, theirs, thinned(counts[0]), thinned(counts[1]), plan.confidence)
         if counts
-        else Interval(None, note="no reference returns to score by, hence no common unit"),
+        else Interval(None, notes=(Fact("no common unit"),)),
         ours=ours,
         theirs=theirs,
         seconds=seconds,
@@ -365,7 +365,7 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan, stream: 
 def _probability(one: Contest, plan: AnalysisPlan) -> Interval:
     n = min(one.sizes)
     if n < FEWEST_RUNS:
-        return Interval(one.share, n=n, note=too_few(n))
+        return Interval(one.share, n=n, notes=too_few(n))
     lower, upper = wilson_limits(one.share, one.effective, plan.confidence)
     low, high = float(lower), float(upper)
     if one.p_value > 1 - plan.confidence:

@@ -9,6 +9,7 @@ measures it again. No interval is given for fewer than four runs, nor one of zer
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtrit
@@ -24,8 +25,7 @@ from bench.analysis.resampling import (
     ranked,
     resample_counts,
 )
-from bench.plain import counted
-from bench.records import Floats, Interval
+from bench.records import Fact, Floats, Interval
 
 __all__ = [
     "FEWEST_RUNS",
@@ -62,7 +62,6 @@ ENOUGH_RUNS = {"iqm": (10, 6, 8, 5), "mean": (10, 6, 6, 5), "median": (30, 30, 3
 
 Measured (docs/coverage.md), on scores of which three in ten fail among others: samples without a failure cannot tell.
 """
-_UNMOVED = "no interval: the middle half of the runs is the same in every resample"
 
 
 def interquartile_mean(tasks: Tasks) -> float:
@@ -178,14 +177,13 @@ def difference_interval(
     both = [*ours, *theirs]
     n = _fewest(both)
     if n < FEWEST_RUNS:
-        return Interval(estimate, n=n, note=too_few(n))
+        return Interval(estimate, n=n, notes=too_few(n))
     if all(np.ptp(task) == 0 for task in both):
-        return Interval(estimate, n=n, note="no interval: no variation between the runs of either algorithm")
+        return Interval(estimate, n=n, notes=(Fact("no variation on either side"),))
     if math.isnan(low):
-        return Interval(estimate, n=n, note=_UNMOVED)
-    return Interval(
-        estimate, low, high, n, _joined(_few_runs("difference", n, len(ours)), _unequal(ours), _unequal(theirs))
-    )
+        return Interval(estimate, n=n, notes=(Fact("unmoved"),))
+    notes = dict.fromkeys((*_few_runs("difference", n, len(ours)), *_unequal(ours), *_unequal(theirs)))
+    return Interval(estimate, low, high, n, tuple(notes))
 
 
 def difference_band(
@@ -215,10 +213,10 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interva
     That of `scipy.stats.binomtest`, which takes a thousand times as long: it computes a p-value first.
     """
     if n == 0:
-        return Interval(None, note="no runs")
+        return Interval(None, notes=(Fact("no runs"),))
     share = successes / n
     if n < FEWEST_RUNS:
-        return Interval(share, n=n, note=too_few(n))
+        return Interval(share, n=n, notes=too_few(n))
     tail, other = (1 - confidence) / 2, (1 + confidence) / 2
     low = float(betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
     high = float(betaincinv(successes + 1, n - successes, other)) if successes < n else 1.0
@@ -338,46 +336,38 @@ def _interval(band: Band, tasks: Tasks, confidence: float, quantity: str) -> Int
     estimate, low, high = (float(values[0]) for values in band)
     n = _fewest(tasks)
     if n < FEWEST_RUNS:
-        return Interval(estimate, n=n, note=too_few(n))
+        return Interval(estimate, n=n, notes=too_few(n))
     if all(np.ptp(task) == 0 for task in tasks):
-        return Interval(estimate, n=n, note=_all_equal(n, len(tasks), confidence))
+        return Interval(estimate, n=n, notes=(_all_equal(n, len(tasks), confidence),))
     if math.isnan(low):
-        return Interval(estimate, n=n, note=_UNMOVED)
-    notes = _joined(_few_runs(quantity, n, len(tasks)), _unequal(tasks), _constant(tasks))
+        return Interval(estimate, n=n, notes=(Fact("unmoved"),))
+    notes = *_few_runs(quantity, n, len(tasks)), *_unequal(tasks), *_constant(tasks)
     return Interval(estimate, low, high, n, notes)
 
 
-def _joined(*notes: str) -> str:
-    return "; ".join(dict.fromkeys(note for note in notes if note))
-
-
-def too_few(n: int) -> str:
+def too_few(n: int) -> tuple[Fact]:
     """Return why so few runs have no interval."""
-    return f"no interval: {counted(n, 'run')}, at least {FEWEST_RUNS} are needed"
+    return (Fact("too few", (n, FEWEST_RUNS)),)
 
 
-def _all_equal(n: int, environments: int, confidence: float) -> str:
+def _all_equal(n: int, environments: int, confidence: float) -> Fact:
+    """Return the number of runs, the confidence, and fewer than how many per cent of all runs then differ."""
     unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
-    where = "" if environments == 1 else " on each environment"
-    known = f"with {100 * confidence:g} % confidence fewer than {100 * unseen:.0f} % of all runs differ"
-    return f"no interval: {n} of {n} runs{where} have the same value; {known}"
+    return Fact("all alike" if environments == 1 else "all alike everywhere", (n, confidence, 100 * unseen))
 
 
-def _few_runs(quantity: str, n: int, environments: int) -> str:
+def _few_runs(quantity: str, n: int, environments: int) -> Iterator[Fact]:
     enough = ENOUGH_RUNS[quantity]
-    few = n < enough[min(environments, len(enough)) - 1]
-    return "few runs: may cover less than it states where some runs fail" if few else ""
+    if n < enough[min(environments, len(enough)) - 1]:
+        yield Fact("may not cover")
 
 
-def _unequal(tasks: Tasks) -> str:
-    sizes = sorted({len(task) for task in tasks})
-    return (
-        ""
-        if len(sizes) == 1
-        else f"unequal numbers of runs ({sizes[0]} to {sizes[-1]}): each environment weighs the same"
-    )
+def _unequal(tasks: Tasks) -> Iterator[Fact]:
+    sizes = {len(task) for task in tasks}
+    if len(sizes) > 1:
+        yield Fact("unequal", (min(sizes), max(sizes)))
 
 
-def _constant(tasks: Tasks) -> str:
-    still = sum(bool(np.ptp(task) == 0) for task in tasks)
-    return f"{still} of {len(tasks)} environments without observed variation are treated as known" if still else ""
+def _constant(tasks: Tasks) -> Iterator[Fact]:
+    if still := sum(bool(np.ptp(task) == 0) for task in tasks):
+        yield Fact("constant", (still, len(tasks)))

@@ -314,8 +314,8 @@ def _rank(value: float, ours: Floats) -> int:
     return 1 + int(np.sum(ours < value))
 
 
-def _equal(ours: Floats) -> str:
-    return f"all {len(ours)} runs have the same value" if np.ptp(ours) == 0 else ""
+def _equal(ours: Floats) -> tuple[Fact, ...]:
+    return (Fact("one value", (len(ours),)),) if np.ptp(ours) == 0 else ()
 
 
 def _half(theirs: Summary, ours: Summary) -> float:
@@ -345,7 +345,7 @@ def _verdict(difference: float, half: float, margin: float | None) -> str:
 def _without_spread(theirs: Summary, ours: Summary, rounding: float) -> Judgement:
     """Judge where all runs on each side have one value."""
     difference = ours.mean - theirs.mean
-    limits = Interval(difference, n=ours.n, note=f"all {ours.n} runs here and all {theirs.n} there have one value")
+    limits = Interval(difference, n=ours.n, notes=(Fact("one value each", (ours.n, theirs.n)),))
     if abs(difference) <= rounding:
         return Judgement("reproduced", Fact("all alike"), limits)
     # Of all ways to tell the two groups apart, this is one of two that separate them wholly.

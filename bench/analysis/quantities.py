@@ -36,7 +36,7 @@ from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.scores import Cell, Run, learns
 from bench.analysis.threshold import first_at
-from bench.records import QUANTITIES, Claim, Floats, Interval
+from bench.records import QUANTITIES, Claim, Fact, Floats, Interval
 
 Draws = Mapping[tuple[str, str], NDArray[Any]]
 """(label, environment) -> (runs, resamples) how often each run was drawn."""
@@ -86,9 +86,9 @@ def measured(
     found = [[runs_of(claim, cell, threshold) for cell in cells] for cells in sides]
     tasks = [[task for task in side if task is not None] for side in found]
     if any(len(kept) < len(side) for kept, side in zip(tasks, found, strict=True)):
-        return Measured(Interval(None, note=_unreadable(claim)))
+        return Measured(Interval(None, notes=(_unreadable(claim),)))
     if min(len(task) for side in tasks for task in side) < FEWEST_RUNS:
-        return Measured(Interval(None, note=f"fewer than {FEWEST_RUNS} runs of a cell were timed"))
+        return Measured(Interval(None, notes=(Fact("untimed", (FEWEST_RUNS,)),)))
     if isinstance(theirs, int | float):
         return _alone(claim, ours, tasks[0], float(theirs), draws, confidence)
     return _against(claim, (ours, theirs), (tasks[0], tasks[1]), draws, confidence)
@@ -113,7 +113,7 @@ def regret(
     lower = {label: _gap(cells, ours[label], draws, shared) for label, cells in others.items()}
     for label, one in found.items():
         if one.high is None:
-            return Measured(Interval(None, n=one.n, note=f"against {label}: {one.note}"))
+            return Measured(Interval(None, n=one.n, notes=(Fact("against", names=(label,)), *one.notes)))
     lows = [one.low for one in lower.values() if one.low is not None]
     highs = [one.high for one in found.values() if one.high is not None]
     worst = max(found.values(), key=lambda one: one.estimate or 0.0)
@@ -124,9 +124,9 @@ def speed_ratio(ours: Sequence[Cell], theirs: Sequence[Cell], confidence: float)
     """Return environment steps per CPU second of training, ours over theirs; geometric means over the same cells."""
     tasks = [[_speeds(cell) for cell in side] for side in (ours, theirs)]
     if not (n := _fewest(*tasks)):
-        return Interval(None, note="no timed runs")
+        return Interval(None, notes=(Fact("no timed runs"),))
     if n < FEWEST_RUNS:
-        return Interval(math.exp(_average(tasks[0]) - _average(tasks[1])), n=n, note="too few timed runs")
+        return Interval(math.exp(_average(tasks[0]) - _average(tasks[1])), n=n, notes=(Fact("few timed runs"),))
     return _ratio(tasks[0], tasks[1], confidence)
 
 
@@ -134,7 +134,7 @@ def _ratio(ours: Tasks, theirs: Tasks, confidence: float) -> Interval:
     """Return the ratio of geometric means of runs given by their logarithms."""
     logs = _welch([_mean(ours), _mean(theirs)], _fewest(ours, theirs), confidence)
     estimate, low, high = (None if value is None else math.exp(value) for value in (logs.estimate, logs.low, logs.high))
-    return Interval(estimate, low, high, logs.n, logs.note)
+    return Interval(estimate, low, high, logs.n, logs.notes)
 
 
 def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
@@ -204,11 +204,11 @@ def _moment(run: Run, cell: Cell, threshold: float, clock: str) -> float | None:
     return cell.budget * passed / points
 
 
-def _unreadable(claim: Claim) -> str:
+def _unreadable(claim: Claim) -> Fact:
     if claim.steps is not None:
-        return f"some runs have no evaluation on both sides of {claim.steps:,} steps"
+        return Fact("not evaluated around", (claim.steps,))
     of_curve = claim.seconds is not None or claim.quantity not in ("score", "spread")
-    return f"some runs have no {'learning curve' if of_curve else 'score'}"
+    return Fact("curve lacking" if of_curve else "score lacking")
 
 
 def _against(
@@ -332,7 +332,7 @@ def _welch(sides: Sequence[_Mean], n: int, confidence: float) -> Interval:
     parts = [part for side in sides for part in side.parts]
     largest = max(variance for variance, _ in parts)
     if largest <= 0:
-        return Interval(estimate, n=n, note="no interval: no variation between the runs")
+        return Interval(estimate, n=n, notes=(Fact("no variation"),))
     total = sum(variance / largest for variance, _ in parts)
     variances, freedom = np.transpose(parts)
     df = float(welch_df(variances, freedom, otherwise=math.nan))

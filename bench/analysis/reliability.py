@@ -10,7 +10,7 @@ import numpy as np
 from bench.analysis.interval import FEWEST_RUNS, clopper_pearson
 from bench.analysis.scores import Cell, Run
 from bench.analysis.threshold import first_at, median_of_reached
-from bench.records import Floats, Interval, Reliability
+from bench.records import Fact, Floats, Interval, Reliability
 
 FAILING = 0.5
 """A run that ends below half of the way from the random policy to the target has failed its user."""
@@ -43,7 +43,7 @@ def reliability(label: str, cells: Sequence[Cell], threshold: float, confidence:
         collapsed=collapsed,
         collapsed_share=clopper_pearson(collapsed, len(solved), confidence)
         if solved
-        else Interval(None, note="no run reaches the threshold"),
+        else Interval(None, notes=(Fact("never reached"),)),
         median_budget_share=median_of_reached([moment for _, moment in solved], len(runs)),
     )
 

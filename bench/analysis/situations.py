@@ -42,6 +42,7 @@ from bench.catalog import environments as known_environments
 from bench.records import (
     AnalysisPlan,
     Candidate,
+    Fact,
     Floats,
     Interval,
     Pair,
@@ -261,7 +262,7 @@ def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> I
         return iqm_interval(tasks, counts, plan.confidence)
     share, n = float(np.mean([np.mean(task) for task in tasks])), min(len(task) for task in tasks)
     if n < FEWEST_RUNS:
-        return Interval(share, n=n, note="few runs")
+        return Interval(share, n=n, notes=(Fact("few runs"),))
     low, high = wilson_limits(share, sum(len(task) for task in tasks), plan.confidence)
     return Interval(share, float(low), float(high), n)
 

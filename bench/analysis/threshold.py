@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.analysis.interval import clopper_pearson
 from bench.analysis.scores import Cell, Run, normalise
-from bench.records import Interval, Threshold
+from bench.records import Fact, Interval, Threshold
 
 
 def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) -> Threshold:
@@ -18,9 +18,9 @@ def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) ->
     A failed run that counts as the random policy never reaches it.
     """
     if cell.reference is None:
-        return _unknown(cell, "no reference, hence no score")
+        return _unknown(cell, "no score")
     if any(run.record is not None and not run.record.curve.returns.size for run in cell.runs):
-        return _unknown(cell, "runs without a learning curve")
+        return _unknown(cell, "no curve")
     when = [_first(run, cell, threshold) for run in cell.runs]
     reached = [moment for moment in when if moment is not None]
     return Threshold(
@@ -34,7 +34,7 @@ def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) ->
 
 
 def _unknown(cell: Cell, why: str) -> Threshold:
-    return Threshold(0, len(cell.runs), Interval(None, n=len(cell.runs), note=why), None, None)
+    return Threshold(0, len(cell.runs), Interval(None, n=len(cell.runs), notes=(Fact(why),)), None, None)
 
 
 def first_at(run: Run, cell: Cell, threshold: float) -> int | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.records.facts import Fact
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -14,5 +16,5 @@ class Interval:
     high: float | None = None
     n: int = 0
     """Trained runs behind it (per environment, where several are pooled: the smallest)."""
-    note: str = ""
-    """Why there is no interval, or why to trust it less, in words; empty when all is well."""
+    notes: tuple[Fact, ...] = ()
+    """Why there is no interval, or why to trust it less; none when all is well."""

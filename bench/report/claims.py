@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bench.plain import counted
 from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict
+from bench.report.notes import note
 from bench.report.sentences import capital
 from bench.report.words import level
 
@@ -63,7 +64,7 @@ def reason(line: ClaimVerdict, plan: AnalysisPlan) -> str:
 def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
     claim, value, verdict = line.claim, line.estimate, line.verdict
     if value.low is None or value.high is None:
-        return f"Not judged: {value.note}."
+        return f"Not judged: {note(value)}."
     low, high = _bounds(claim)
     interval = f"the {level(line.confidence)} interval, {_number(value.low)} to {_number(value.high)},"
     over = f" ({level(plan.confidence)} over {line.family} claims together)" if line.family > 1 else ""

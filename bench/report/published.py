@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.plain import counted
 from bench.records import VERDICTS, Estimates, Interval, PublishedVerdict
-from bench.report import order, sentences, words
+from bench.report import notes, order, sentences, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
@@ -134,13 +134,15 @@ def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
 def _allowed(line: PublishedVerdict) -> Cell:
     limits = line.limits
     if limits is None or limits.low is None or limits.high is None:
-        return Cell(None, note="" if limits is None else limits.note)
+        return Cell(None, note="" if limits is None else notes.note(limits))
     places = words.decimals((limits.low, limits.high))
     span = f"{words.number(limits.low, places)} to {words.number(limits.high, places)}"
     if line.published_runs == 1:
-        return Cell(span, note=limits.note)
+        return Cell(span, note=notes.note(limits))
     within = "no margin" if line.margin is None else f"margin ±{words.number(line.margin)}"
-    return Cell(f"{words.number(limits.estimate, places)} [{span.replace(' to ', ', ')}], {within}", note=limits.note)
+    return Cell(
+        f"{words.number(limits.estimate, places)} [{span.replace(' to ', ', ')}], {within}", note=notes.note(limits)
+    )
 
 
 def _rank(line: PublishedVerdict) -> str | None:

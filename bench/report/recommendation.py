@@ -18,6 +18,7 @@ from bench.records import (
     verdicts_of,
 )
 from bench.report import order, sentences, words
+from bench.report.notes import note
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
 
 def _limits(interval: Interval, plan: AnalysisPlan) -> str:
     if interval.low is None or interval.high is None:
-        return interval.note or "no interval"
+        return note(interval) or "no interval"
     return f"{sentences.limited(plan)} {interval.low:.2f} to {interval.high:.2f}"
 
 

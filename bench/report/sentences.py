@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from bench.plain import counted, joined
 from bench.records import SURE, AnalysisPlan, Conclusion, Fact, Lead, Look, Pair, SequentialRun, Situation, Tested
+from bench.report.notes import note
 from bench.report.words import level, number
 
 _MOST_STRETCHES = 6
@@ -136,7 +137,7 @@ def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
     gap, low, high = line.difference.estimate, line.difference.low, line.difference.high
     if gap is None:
         return told
-    between = line.difference.note if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
+    between = note(line.difference) if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
     return f"{told}; interquartile means differ by {gap:+.2f}" + (f" ({between})" if between else "")
 
 

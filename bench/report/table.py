@@ -11,6 +11,7 @@ import pandas as pd
 from bench.plain import plain, spreadsheet
 from bench.records import Interval
 from bench.report import words
+from bench.report.notes import note
 
 Value = str | int | float | Interval | None
 
@@ -62,8 +63,8 @@ class Cell:
     @property
     def footnote(self) -> str:
         """The cell's own note, else its interval's."""
-        note = self.note or (self.value.note if isinstance(self.value, Interval) else "")
-        return words.sentence(note) if note else ""
+        told = self.note or (note(self.value) if isinstance(self.value, Interval) else "")
+        return words.sentence(told) if told else ""
 
     @property
     def key(self) -> str:

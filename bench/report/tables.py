@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.plain import counted
 from bench.records import Aggregate, CellEstimate, Estimates, Interval, Pair, SettingsLine, TrialLine
-from bench.report import order, sentences, words
+from bench.report import notes, order, sentences, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
@@ -374,7 +374,7 @@ def _efficiency_row(at: Places, cell: CellEstimate) -> tuple[Cell, ...]:
     return (
         trace(cell.label),
         Cell(cell.environment),
-        trace(None, note=reached.share.note)
+        trace(None, note=notes.note(reached.share))
         if reached.share.estimate is None
         else trace(reached.reached, f"{reached.reached} of {reached.n}"),
         trace(_whole(reached.median_steps), note=_unreached(cell, reached.median_steps)),
@@ -419,7 +419,7 @@ def _unreached(cell: CellEstimate, median: float | None) -> str:
     if median is not None:
         return ""
     known = cell.threshold.n and cell.threshold.share.estimate is not None
-    return NOT_REACHED if known else cell.threshold.share.note or "No runs."
+    return NOT_REACHED if known else notes.note(cell.threshold.share) or "No runs."
 
 
 def _overshoot(cell: CellEstimate) -> str:
