@@ -22,7 +22,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
-from bench.algorithms import vocabulary
+from bench.algorithms import acting, vocabulary
 from bench.catalog import find_algorithm, load
 from bench.errors import BenchError, DivergedError, StoreError
 from bench.records import LearnerRequest
@@ -101,6 +101,7 @@ class SB3Policy:
     def __init__(self, model: BaseAlgorithm, normalisation: VecNormalize | None) -> None:
         self.model = model
         self._normalise = normalisation
+        self._plain = acting.plain(model)
 
     @property
     def observation_space(self) -> spaces.Space[Any]:
@@ -120,6 +121,11 @@ class SB3Policy:
         batch = _stacked(observations)
         if self._normalise is not None:
             batch = self._normalise.normalize_obs(batch)
+        if acting.is_plain(self.model, deterministic=deterministic):
+            chosen = self._plain(batch) if self._plain is not None and deterministic else None
+            if chosen is None:
+                chosen = acting.predict(self.model, batch, deterministic=deterministic)
+            return list(chosen), None
         masked = {} if masks is None or not self._takes_masks else {"action_masks": np.stack(list(masks))}
         with nullcontext() if deterministic else self._own_exploration():
             actions, memory = self.model.predict(
@@ -252,6 +258,9 @@ def _default_policy(model_class: type[BaseAlgorithm], space: spaces.Space[Any], 
 def _stacked(observations: Sequence[Any]) -> Any:
     if isinstance(observations[0], dict):
         return {key: np.stack([observation[key] for observation in observations]) for key in observations[0]}
+    if all(type(observation) is np.ndarray and observation.ndim == 1 for observation in observations):
+        # Several times as fast as `stack`, which matters at every step of an evaluation.
+        return np.concatenate(observations).reshape(len(observations), -1)
     return np.stack(list(observations))
 
 

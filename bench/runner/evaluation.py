@@ -92,40 +92,41 @@ class Evaluator:
             raise DivergedError("an evaluation return is not finite")
         return Episodes(returns, lengths, cut)
 
-    def _play(self, learner: Actor, seeds: Sequence[int], *, deterministic: bool) -> Iterator[Played]:
+    def _play(self, actor: Actor, seeds: Sequence[int], *, deterministic: bool) -> Iterator[Played]:
         observations = self._begin(seeds)
-        count = len(observations)
-        longest = self.longest_episode()
+        count, longest = len(observations), self.longest_episode()
         waiting = iter(range(count, len(seeds)))
         playing, taken = list(range(count)), [0] * count
         starts, memory = [True] * count, None
-        active = list(range(count))
+        everyone, active = tuple(range(count)), tuple(range(count))
+        step = [env.step for env, _ in self.slots[:count]]
+        masked = self.slots[0][0].has_wrapper_attr("action_masks")
         while active:
             self.alive()
             # A recurrent policy's memory has a row per slot, so it needs all of them, the idle ones too.
-            rows = active if memory is None else list(range(count))
-            actions, memory = learner.act(
+            rows = active if memory is None else everyone
+            actions, memory = actor.act(
                 [observations[slot] for slot in rows],
                 memory,
                 [starts[slot] for slot in rows],
                 deterministic=deterministic,
-                masks=_masks([self.slots[slot][0] for slot in rows]),
+                masks=[self.slots[slot][0].get_wrapper_attr("action_masks")() for slot in rows] if masked else None,
             )
-            by_slot = dict(zip(rows, actions, strict=True))
-            for slot in tuple(active):
-                env, totals = self.slots[slot]
-                observations[slot], _, terminated, truncated, _ = env.step(by_slot[slot])
+            chosen = actions if rows is active else [actions[slot] for slot in active]
+            starts = [False] * count
+            for slot, action in zip(active, chosen, strict=True):
+                observations[slot], _, terminated, truncated, _ = step[slot](action)
                 taken[slot] += 1
                 ended = bool(terminated or truncated)
-                starts[slot] = ended or taken[slot] >= longest
-                if not starts[slot]:
+                if not (ended or taken[slot] >= longest):
                     continue
-                yield Played(playing[slot], totals, cut=not ended)
+                starts[slot] = True
+                yield Played(playing[slot], self.slots[slot][1], cut=not ended)
                 if (following := next(waiting, None)) is None:
-                    active.remove(slot)
+                    active = tuple(other for other in active if other != slot)
                 else:
                     playing[slot], taken[slot] = following, 0
-                    observations[slot] = env.reset(seed=seeds[following])[0]
+                    observations[slot] = self.slots[slot][0].reset(seed=seeds[following])[0]
 
     def longest_episode(self) -> int:
         """Return after how many steps an episode is cut, once there is an environment to be asked."""
@@ -178,12 +179,6 @@ class Evaluator:
                 errors.append(error)
         if errors:
             raise ExceptionGroup(f"{len(errors)} evaluation environments could not be closed", errors[:1])
-
-
-def _masks(environments: Sequence[Any]) -> list[Any] | None:
-    if not environments[0].has_wrapper_attr("action_masks"):
-        return None
-    return [env.get_wrapper_attr("action_masks")() for env in environments]
 
 
 @contextmanager
