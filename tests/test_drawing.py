@@ -74,6 +74,19 @@ def test_a_curves_frame_holds_the_estimates_curve_point_by_point(estimates: Esti
     assert set(frame.label) == {curve.label for curve in curves}
 
 
+def test_the_cost_of_an_algorithm_is_told_from_its_own_cells_alone(estimates: Estimates) -> None:
+    cheap, dear = estimates.cells[0], next(one for one in estimates.cells if one.label != estimates.cells[0].label)
+    cells = [replace(cheap, train_seconds=10.0), replace(cheap, train_seconds=20.0), replace(dear, train_seconds=90.0)]
+    figure = figures.cost(cells)
+    assert (
+        figure.description == f"{cheap.label}: 10.0 to 20.0 CPU seconds per run; {dear.label}: 90.0 CPU seconds per run"
+    )
+    tips = figure.panels[0].frame.tip
+    assert [tip.partition(": ")[2] for tip in tips] == ["10.0 to 20.0 CPU seconds per run"] * 2 + [
+        "90.0 CPU seconds per run"
+    ]
+
+
 def test_a_staircase_rises_by_one_run_where_each_run_arrives() -> None:
     # Of four runs one never arrives: steps at 300, 100 and 200 are climbed in order, up to three quarters.
     cell = replace(
@@ -121,6 +134,14 @@ def test_any_values_find_room_on_an_axis(values: list[float], log: bool) -> None
 
 
 # What was drawn.
+
+
+def test_every_axis_has_a_name_in_words_or_a_heading_that_tells_it(estimates: Estimates) -> None:
+    panels = [panel for figure in figures.every(estimates) for panel in figure.panels]
+    assert len(panels) > 10
+    for panel in panels:
+        assert isinstance(panel.x.name, str)
+        assert panel.x.name or panel.title
 
 
 def test_every_line_goes_through_its_frames_points(drawn: dict[str, Drawn], estimates: Estimates) -> None:

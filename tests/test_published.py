@@ -348,9 +348,15 @@ def test_the_random_policys_return_comes_from_the_reference() -> None:
     assert compare(_table(), entry, found).random == 0.5
 
 
-def test_a_verdict_holds_the_target_and_the_return_of_every_run_it_rests_on() -> None:
+def test_a_verdict_holds_what_it_rests_on_and_what_a_clearer_one_costs() -> None:
     told = compare(_table(), _entry(), _cell())
     assert (told.target, told.values, told.n, told.seeds) == (0.9, (10.0, 10.0), 2, (0, 1))
+    # 9 is the lowest of three; ten runs are asked for; two span their next with (2 - 1) / (2 + 1).
+    assert (told.verdict, told.reason) == ("undecided", Fact("few against one", (2, 10)))
+    assert (told.rank, told.more_runs) == (1, 8)
+    assert told.level == pytest.approx(1 / 3)
+    assert told.limits is not None
+    assert (told.limits.low, told.limits.high, told.limits.n) == (10.0, 10.0, 2)
 
 
 def test_few_numbers_few_runs_and_means_of_several_runs_say_nothing_about_a_leaning() -> None:

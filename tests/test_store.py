@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bench import store as store_room
 from bench.errors import BusyError, HindranceError
 from bench.pipeline import open_experiment, status
 from bench.records import Curve, Failure, Final, Record, Task, Traits
@@ -114,6 +115,10 @@ def test_a_message_of_any_length_is_read_and_told_in_brief(tmp_path: Path) -> No
     assert failure.message[:6] + failure.message[-4:] == "beginxxend"
     assert len(failure.message) + len(failure.traceback) < 41_000
     assert len(str(status(experiment))) < 3_000
+
+
+def test_what_the_store_says_it_offers_is_there() -> None:
+    assert set(store_room.__all__) <= set(vars(store_room))
 
 
 def test_nothing_but_the_whole_file_is_ever_seen(tmp_path: Path) -> None:
@@ -250,6 +255,13 @@ def test_a_killed_owner_leaves_the_trial_free_at_once(tmp_path: Path) -> None:
         assert store.state(record().trial) == "running"
     store.tidy(record().trial)
     assert not folder.exists()
+
+
+def test_a_root_that_cannot_be_made_is_told_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HindranceError) as caught:
+        Store(tmp_path / "file" / "results").prepare()
+    assert str(caught.value).startswith(f"{tmp_path / 'file' / 'results'}: ")
 
 
 def test_a_label_is_no_part_of_the_identity_and_everything_else_is() -> None:

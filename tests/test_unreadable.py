@@ -177,7 +177,28 @@ WRONG: dict[str, tuple[Callable[[Json], object], str]] = {
     "device a list": (put("resources", "device", value=["cpu"]), r"resources: device: wants a word or a number"),
     "origin a list": (put("trial", "origin", value=[1]), r"trial.origin: wants a mapping, not a list"),
     "files a number": (put("trial", "origin", value={"files": 1}), r"trial.origin: files: wants a list of files"),
+    "a file without a name": (
+        put("trial", "origin", value={"files": [{"name": "a.csv"}, {"sha256": "0"}]}),
+        r"trial.origin: files: wants a list of files with their names, not a list of 2$",
+    ),
+    "a file's hash a number": (
+        put("trial", "origin", value={"files": [{"name": "a.csv", "sha256": 0}]}),
+        r"trial.origin: sha256: wants text, not 0$",
+    ),
+    "a note alone": (
+        put("trial", "origin", value={"notes": "a note"}),
+        r"trial.origin: notes: wants a list of sentences, not 'a note'$",
+    ),
+    "a note that is a number": (
+        put("trial", "origin", value={"notes": ["a note", 2]}),
+        r"trial.origin: notes: wants a list of sentences, not a list of 2$",
+    ),
+    "kind a number": (put("trial", "origin", value={"kind": 1}), r"trial.origin: kind: wants text, not 1$"),
     "provenance null": (put("provenance", value=None), r"provenance: wants a mapping, not null"),
+    "libraries a list": (
+        put("provenance", "versions", value=["torch"]),
+        r"provenance: versions: wants a mapping, not a list of 1$",
+    ),
     "library a number": (put("provenance", "versions", value={"torch": 2}), r"provenance: torch: wants text, not 2"),
     "deep settings": (put("settings", "net", value=nested(40)), r"settings: is nested more than 32 deep"),
     "huge setting": (put("settings", "gamma", value=10**400), r"settings: holds a whole number .* every float"),
