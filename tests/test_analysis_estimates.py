@@ -586,6 +586,17 @@ def test_curves_cover_only_what_every_run_covers() -> None:
     assert curves["seconds"].runs[1][-1] == 0.25
 
 
+def test_what_does_not_learn_and_what_was_not_timed_throughout_has_no_curve_over_seconds() -> None:
+    def untimed(old: Outcome) -> Outcome:
+        if not isinstance(old, Record) or (old.trial.label, old.trial.seed) != ("dqn", 2):
+            return old
+        return replace(old, curve=replace(old.curve, cpu_seconds=np.full(POINTS, np.nan)))
+
+    found = random_results({"ppo": 0.5, "dqn": 0.4, "random": 0.0}, 1, 4).changed(untimed).analysed()
+    assert {curve.label for curve in found.curves if curve.axis == "seconds"} == {"ppo"}
+    assert {curve.label for curve in found.curves if curve.axis == "steps"} == {"ppo", "dqn", "random"}
+
+
 def test_aggregate_curve_ends_at_the_aggregate() -> None:
     estimates = random_results({"ppo": 0.9}, 3, 6).analysed()
     share = next(curve for curve in estimates.curves if curve.axis == "share")

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from bench.errors import BusyError
-from bench.store import leases
+from bench.store import claim, leases
 from tests.making import suite_file
 
 # What Lustre without `-o flock` (ENOSYS), some NFS (ENOLCK) and some others say to every lock.
@@ -87,6 +88,20 @@ def test_an_owner_that_was_taken_for_gone_does_not_remove_its_successor_s_lease(
     with leases.hold(tmp_path):
         elsewhere(tmp_path)
     assert leases.live(tmp_path)
+
+
+def test_where_the_file_system_has_locks_a_claim_needs_no_lease(tmp_path: Path) -> None:
+    with claim(tmp_path / "trial"):
+        assert {path.name for path in (tmp_path / "trial").iterdir()} == {"lock"}
+
+
+def test_a_system_that_starts_no_more_threads_refuses_a_lease_in_its_own_words() -> None:
+    class Refused(Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with pytest.raises(BlockingIOError, match="can't start new thread"):
+        leases._start(Refused())
 
 
 def test_a_file_that_its_owner_is_just_writing_counts(tmp_path: Path) -> None:

@@ -323,6 +323,8 @@ def test_a_task_has_the_wrappers_of_the_named_set_and_of_the_suite() -> None:
 def test_every_wrapper_said_to_be_harmless_is_one_of_gymnasiums() -> None:
     assert {name.rpartition(".")[0] for name in _HARMLESS} == {"gymnasium.wrappers"}
     assert {name.rpartition(".")[2] for name in _HARMLESS} <= set(gymnasium.wrappers.__all__)
+    under = a_suite(*(entry("ppo", name, env_wrapper=name) for name in sorted(_HARMLESS)), CartPole_v1=100_000)
+    assert references(under) == {"CartPole-v1": catalog.environments()["CartPole-v1"].reference}
 
 
 def with_kwargs(**kwargs: Any) -> Suite:

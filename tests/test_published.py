@@ -220,6 +220,14 @@ def test_means_within_the_margin_are_reproduced_and_a_wide_interval_has_its_pric
     )
 
 
+def test_few_runs_that_differ_little_do_not_narrow_the_interval_of_means_beyond_the_pooled_one() -> None:
+    # Pooled over 2 + 9 degrees of freedom: (2 x 1 + 9 x 9) / 11 = 7.5455, t 2.20099; Welch's would end at 2.46.
+    limits = against_several(Summary(0, 1, 3), Summary(0, 3, 10), None).limits
+    assert limits is not None
+    half = 2.20099 * math.sqrt(83 / 11 * (1 / 3 + 1 / 10))
+    assert (limits.low, limits.high) == pytest.approx((-half, half), abs=1e-4)
+
+
 def test_no_number_of_our_runs_makes_up_for_too_few_published_ones() -> None:
     judged = against_several(Summary(0, 10, 3), Summary(1, 1, 10), margin=2)
     assert (judged.verdict, judged.reason, judged.more_runs) == ("undecided", Fact("open for good", (3,)), None)
