@@ -63,6 +63,10 @@ class DivergedError(Exception):
     """Training produced a number that is not finite; the trial is recorded as diverged."""
 
 
+class OutsideError(Exception):
+    """An action that the environment's action space does not hold: what it does there nobody has defined."""
+
+
 class OverrunError(Exception):
     """Training goes on far beyond its budget; the trial is recorded as a timeout."""
 

@@ -15,8 +15,8 @@ import pytest
 from gymnasium import spaces
 
 from bench import pipeline
-from bench.environments.making import OutsideError, make
-from bench.errors import CatalogError, SuiteError
+from bench.environments.making import make
+from bench.errors import CatalogError, OutsideError, SuiteError
 from bench.pipeline import open_experiment, results, tidy
 from bench.pipeline.inspection import inspect, look_at, patience_of, rehearse
 from bench.records import Trial

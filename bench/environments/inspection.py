@@ -14,9 +14,9 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
-from bench.environments.making import OutsideError, in_words, make
+from bench.environments.making import in_words, make
 from bench.environments.probe import Diary, play, traits_of
-from bench.errors import BenchError
+from bench.errors import BenchError, OutsideError
 from bench.records import Inspection, Task, Traits
 from bench.sources import loaded_since
 

@@ -13,17 +13,13 @@ import numpy as np
 from gymnasium import spaces
 
 from bench.catalog import did_you_mean, environments
-from bench.errors import BenchError, CatalogError
+from bench.errors import BenchError, CatalogError, OutsideError
 from bench.records import Wrapper
 
 IMAGE_DIMENSIONS = 3
 _SLACK = 1e-4
 """Share of a Box's width by which rounding may carry an action beyond its bounds."""
 _LONGEST_MESSAGE = 500
-
-
-class OutsideError(Exception):
-    """An action that the environment's action space does not hold: what it does there nobody has defined."""
 
 
 class SeededReset(gym.Wrapper[Any, Any, Any, Any]):
