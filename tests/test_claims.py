@@ -13,7 +13,7 @@ from bench.analysis import analyse
 from bench.analysis.claims import judge
 from bench.analysis.interval import difference_interval, iqm_interval, resample_counts
 from bench.analysis.ledger import ledger
-from bench.analysis.quantities import measured, runs_of, share_difference, spread_draws
+from bench.analysis.quantities import measured, runs_of, share_difference, speed_ratio, spread_draws
 from bench.analysis.scores import Cell, cell
 from bench.records import (
     AnalysisPlan,
@@ -21,6 +21,7 @@ from bench.records import (
     ClaimVerdict,
     Curve,
     EvaluationPlan,
+    Fact,
     Failure,
     Final,
     Floats,
@@ -396,6 +397,22 @@ def test_speed_is_a_ratio_with_a_t_interval_on_logarithms() -> None:
     alone = one_verdict(outcomes, claim(right=100.0, quantity="steps_per_second"))
     assert alone.verdict == "supported"
     assert alone.estimate.estimate == pytest.approx(stats.gmean([BUDGET / one for one in ours]))
+
+
+def test_the_ratio_of_two_speeds_is_that_of_a_claim_about_them() -> None:
+    seconds = {"a": [5.0, 6.0, 5.5, 5.2, 6.1], "b": [10.0, 12.5, 11.0, 12.0, 9.5]}
+    outcomes = [
+        record_of(trial_of(label, "x", seed), 1.0, seconds=one)
+        for label, found in seconds.items()
+        for seed, one in enumerate(found)
+    ]
+    ours, theirs = Results(outcomes).cells()
+    found = one_verdict(outcomes, claim(quantity="steps_per_second")).estimate
+    assert speed_ratio([ours], [theirs], 0.95) == found
+    few = Results([one for one in outcomes if one.trial.seed < 3]).cells()
+    told = speed_ratio(few[:1], few[1:], 0.95)
+    assert told.estimate == pytest.approx(stats.gmean(seconds["b"][:3]) / stats.gmean(seconds["a"][:3]))
+    assert (told.n, told.low, told.notes) == (3, None, (Fact("few timed runs"),))
 
 
 def test_a_run_whose_training_was_not_timed_has_no_speed() -> None:

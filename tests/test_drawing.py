@@ -87,6 +87,12 @@ def test_the_cost_of_an_algorithm_is_told_from_its_own_cells_alone(estimates: Es
     ]
 
 
+def test_who_leads_is_told_after_the_time_or_the_budget(estimates: Estimates) -> None:
+    captions = {figure.name: figure.caption for figure in figures.every(estimates)}
+    assert "how much of the time:" in captions["crossover-seconds"]
+    assert "how much of the budget:" in captions["crossover-share"]
+
+
 def test_a_staircase_rises_by_one_run_where_each_run_arrives() -> None:
     # Of four runs one never arrives: steps at 300, 100 and 200 are climbed in order, up to three quarters.
     cell = replace(

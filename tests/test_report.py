@@ -293,6 +293,10 @@ def test_of_many_pairs_the_figure_shows_the_clearest_and_says_so() -> None:
     assert max(map(p, shown)) <= min(map(p, left_out))
     caption = next(picture.caption for picture in figures.every(estimates) if picture.name == "pairwise")
     assert "The 36 pairs of 45" in caption
+    whole = next(
+        one.caption for one in figures.every(synthetic(names[:3], ("CartPole-v1",), 5)) if one.name == "pairwise"
+    )
+    assert "smallest p-values" not in whole
 
 
 # The page.
