@@ -82,7 +82,8 @@ def _line(label: str, rliable: dict[str, Interval]) -> Aggregate:
 
 def test_the_figure_shows_rliables_limits_hollow_below_ours_where_they_were_asked_for() -> None:
     theirs = {name: Interval(0.5, 0.45, 0.5 + place / 10) for place, name in enumerate(NAMES, start=1)}
-    frame = figures.aggregates([_line("a", theirs), _line("b", {})], "95 %").panels[1].frame
+    panels = figures.aggregates([_line("a", theirs), _line("b", {})], "95 %").panels
+    frame = panels[1].frame
     assert frame[["row", "name", "label", "open"]].to_numpy().tolist() == [
         [0, "a", "a", False],
         [1, "rliable", "a", True],
@@ -91,6 +92,8 @@ def test_the_figure_shows_rliables_limits_hollow_below_ours_where_they_were_aske
     ]
     assert frame.high.tolist()[:3] == pytest.approx([0.6, 0.7, 0.6])
     assert np.isnan(frame.estimate[3])
+    # Each plot has the aggregate of its own name.
+    assert [panel.frame.high[1] for panel in panels] == pytest.approx([0.6, 0.7, 0.8, 0.9])
 
 
 def test_the_figure_shows_ours_alone_where_they_were_not() -> None:

@@ -252,6 +252,8 @@ def test_an_algorithm_and_an_environment_that_nobody_knows_cost_what_is_guessed_
     # 0.3 s to start. 1,000 steps of 0.1 ms, of 0.3 ms to act in three environments at a time and of an update of 1 ms.
     # (4 x 5 + 30) episodes of 200 steps, of 0.1 ms and of 0.3 ms to act in five at a time.
     assert expected_seconds(trial) == pytest.approx(0.3 + (0.1 + 0.1 + 1.0) + 10 * (0.1 + 0.06))
+    # 0.05 MB of a record and 0.2 MB of a policy.
+    assert cost([trial, trial]).disk_mb == pytest.approx(0.5)
 
 
 def test_steps_that_only_fill_the_replay_buffer_cost_no_updates() -> None:

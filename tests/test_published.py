@@ -425,6 +425,9 @@ def test_each_statistic_reads_its_own_number_of_a_run() -> None:
         pytest.approx([4.0, 4.0]),
         pytest.approx([7.0, 7.0]),
     ]
+    # One run alone has a maximum of its own: 2, 4, 3, 2, ... at its evaluations.
+    assert statistic(runs[:1], "maximum") == pytest.approx([4.0])
+    assert statistic([], "maximum") is None
 
 
 @pytest.mark.parametrize("name", published.names())

@@ -635,7 +635,16 @@ def test_what_was_whole_is_remembered_until_it_changes_and_never_reported_from_m
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"checks": 1}', '{"checks": "CHECKS", "whole": [1]}', '{"checks": "CHECKS", "whole": {"a": 1}}'],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"checks": 1}',
+        '{"checks": "CHECKS"}',
+        '{"checks": "CHECKS", "whole": [1]}',
+        '{"checks": "CHECKS", "whole": {"a": 1}}',
+    ],
 )
 def test_a_damaged_memory_costs_time_and_nothing_else(many: Path, text: str) -> None:
     file = remembered(many)
