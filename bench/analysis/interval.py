@@ -20,6 +20,7 @@ from bench.analysis.resampling import (
     Drawn,
     Ranked,
     Tasks,
+    alike,
     deviations,
     iqm_draws,
     ranked,
@@ -260,7 +261,10 @@ def _satterthwaite(columns: Columns, scores: Ranked) -> Floats:
     """(columns,) degrees of freedom from the variances of the scores winsorised to their middle half."""
     cut = len(scores.ordered) // 4
     bounds = scores.ordered[cut], scores.ordered[len(scores.ordered) - cut - 1]
-    spread = np.stack([np.var(np.clip(column, *bounds), axis=0, ddof=1) / len(column) for column in columns])
+    spread = np.empty((len(columns), len(bounds[0])))
+    for places in alike(map(len, columns)):
+        clipped = np.clip(np.stack([columns[place] for place in places]), *bounds)
+        spread[places] = np.var(clipped, axis=1, ddof=1) / clipped.shape[1]
     return welch_df(spread, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
 
 
@@ -314,7 +318,7 @@ def _bare(estimates: Floats) -> Band:
 
 def _band(estimates: Floats, below: Floats, above: Floats, columns: Columns) -> Band:
     # Rounding leaves a width of some 1e-16 of the largest number where there is none.
-    largest = np.max([np.max(np.abs(column), axis=0) for column in columns], axis=0)
+    largest = np.max(np.abs(np.concatenate(columns)), axis=0)
     known = below + above > 1e-12 * largest
     return estimates, np.where(known, estimates - below, np.nan), np.where(known, estimates + above, np.nan)
 

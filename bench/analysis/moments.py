@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.analysis.scores import Cell, Run, normalise
-from bench.records import Curve, Floats, Reference
+from bench.records import Floats, Reference
 
 
 def scores_at_steps(cell: Cell, steps: float) -> Floats | None:
@@ -50,42 +50,36 @@ def _column(curves: Floats | None) -> Floats | None:
     return None if curves is None else curves[:, 0]
 
 
-def _read(cell: Cell, x: Floats, over: Callable[[Curve, Floats, Floats], Floats | None]) -> Floats | None:
+def _read(cell: Cell, x: Floats, over: Callable[[Run, Reference, Floats], Floats | None]) -> Floats | None:
     reference = cell.reference
     if reference is None or not cell.runs:
         return None
-    found = [_run(run, reference, x, over) for run in cell.runs]
-    known = [curve for curve in found if curve is not None]
-    return normalise(np.stack(known), reference) if len(known) == len(found) else None
+    known = []
+    for run in cell.runs:
+        found = np.full(len(x), reference.random) if run.record is None else over(run, reference, x)
+        if found is None:
+            return None
+        known.append(found)
+    return normalise(np.stack(known), reference)
 
 
-def _run(
-    run: Run, reference: Reference, x: Floats, over: Callable[[Curve, Floats, Floats], Floats | None]
-) -> Floats | None:
-    """(points,) raw returns of one run; the random reference is what it has before its first evaluation."""
-    if run.record is None:
-        return np.full(len(x), reference.random)
-    return over(run.record.curve, np.concatenate([[reference.random], run.means]), x)
-
-
-def _over_steps(curve: Curve, means: Floats, steps: Floats) -> Floats | None:
-    at = curve.steps
+def _over_steps(run: Run, _: Reference, steps: Floats) -> Floats | None:
+    at, returns = run.knots
     if not len(at) or not (at[0] <= steps.min() and steps.max() <= at[-1]):
         return None
-    # Where a long rollout ran past several evaluation points, they share one step: the last of them counts.
-    last = np.append(np.diff(at) > 0, True)
-    return np.asarray(np.interp(steps, at[last], means[1:][last]), dtype=np.float64)
+    return np.asarray(np.interp(steps, at, returns), dtype=np.float64)
 
 
-def _over_seconds(curve: Curve, means: Floats, seconds: Floats) -> Floats | None:
-    at = curve.cpu_seconds
-    if not len(at) or not np.isfinite(at).all():
+def _over_seconds(run: Run, reference: Reference, seconds: Floats) -> Floats | None:
+    """(points,) raw returns of one run; the random reference is what it has before its first evaluation."""
+    if run.seconds is None:
         return None
-    return np.asarray(means[np.searchsorted(at, seconds, side="right")], dtype=np.float64)
+    done = run.seconds.searchsorted(seconds, side="right")
+    return np.where(done > 0, run.means[done - 1], reference.random)
 
 
 def _ends(cell: Cell, clock: str, place: int) -> list[float]:
-    curves = [run.record.curve for run in cell.runs if run.record is not None]
-    clocks = [curve.steps if clock == "steps" else curve.cpu_seconds for curve in curves]
-    known = [float(at[place]) for at in clocks if len(at) and np.isfinite(at).all()]
-    return known if len(known) == len(curves) else []
+    runs = [run for run in cell.runs if run.record is not None]
+    clocks = [run.knots[0] if clock == "steps" else run.seconds for run in runs]
+    known = [float(at[place]) for at in clocks if at is not None and len(at)]
+    return known if len(known) == len(runs) else []

@@ -8,7 +8,7 @@ product, so that outliers, however large, leave no rounding error where they are
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,14 @@ about a line's width."""
 _FEW = 400
 """Where there are so many cells that nobody measures a band: 6 %."""
 _MANY_RUNS, _MANY_CELLS = 200, 100
+
+
+def alike(sizes: Iterable[object]) -> list[list[int]]:
+    """Return the places of equal sizes together: environments of as many runs are worked on at once."""
+    groups: dict[object, list[int]] = {}
+    for place, size in enumerate(sizes):
+        groups.setdefault(size, []).append(place)
+    return list(groups.values())
 
 
 @dataclass(frozen=True, slots=True)

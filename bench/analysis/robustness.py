@@ -249,7 +249,11 @@ def _cells(field: Field, keep: Callable[[Cell], bool]) -> Field:
 
 
 def _runs(field: Field, keep: Callable[[Run], bool]) -> Field:
-    kept = {
-        label: [replace(cell, runs=tuple(filter(keep, cell.runs))) for cell in cells] for label, cells in field.items()
-    }
+    kept = {label: [_with_runs(cell, keep) for cell in cells] for label, cells in field.items()}
     return _cells(kept, lambda cell: bool(cell.runs))
+
+
+def _with_runs(cell: Cell, keep: Callable[[Run], bool]) -> Cell:
+    runs = tuple(filter(keep, cell.runs))
+    # What loses nothing stays itself, and keeps what was worked out for it.
+    return cell if len(runs) == len(cell.runs) else replace(cell, runs=runs)

@@ -14,6 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +27,7 @@ _LIKE_BUDGETS = 0.05
 """Budgets further apart are no common ground, as an overshoot of as much is told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One trained run as the statistics see it."""
 
@@ -42,12 +43,31 @@ class Run:
     means: Floats
     """(points,) raw return per evaluation of the learning curve, averaged over its episodes; empty without one."""
 
+    @cached_property
+    def knots(self) -> tuple[Floats, Floats]:
+        """(points,) environment steps of the learning curve's evaluations and (points,) raw returns there.
+
+        Where a long rollout ran past several evaluation points, they share one step: the last of them counts. A failed
+        trial has none.
+        """
+        if self.record is None:
+            return np.empty(0), np.empty(0)
+        steps = self.record.curve.steps.astype(np.float64)
+        last = np.append(np.diff(steps) > 0, True) if len(steps) else np.empty(0, dtype=bool)
+        return steps[last], self.means[last]
+
+    @cached_property
+    def seconds(self) -> Floats | None:
+        """(points,) CPU seconds of training before each evaluation; None without a curve, or where one is not known."""
+        at = None if self.record is None else self.record.curve.cpu_seconds
+        return None if at is None or not len(at) or not np.isfinite(at).all() else at.astype(np.float64)
+
     def metric(self, name: str) -> float | None:
         """Return the score that the metric `final` or `auc` names."""
         return self.auc if name == "auc" else self.final
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cell:
     """One algorithm on one environment: the runs that count, and how many do not."""
 
@@ -66,25 +86,32 @@ class Cell:
     curveless: int
     """Records left out because the metric is `auc` and they have no learning curve."""
 
-    @property
+    @cached_property
     def returns(self) -> Floats:
         """(runs,) mean raw return of the final evaluation."""
         return np.array([run.final_return for run in self.runs], dtype=np.float64)
 
-    @property
+    @cached_property
     def scores(self) -> Floats:
         """(runs,) the plan's metric, normalised; empty without a reference."""
         return self.values(self.metric)
 
     def values(self, metric: str) -> Floats:
         """(runs,) the score of a metric; empty where a run lacks it."""
-        found = [value for run in self.runs if (value := run.metric(metric)) is not None]
-        return np.array(found if len(found) == len(self.runs) else [], dtype=np.float64)
+        found = [run.metric(metric) for run in self.runs]
+        return np.array([] if None in found else found, dtype=np.float64)
 
     @property
     def scored(self) -> bool:
         """Whether this cell can enter aggregates and comparisons."""
         return self.reference is not None and bool(self.runs)
+
+    @cached_property
+    def core_seconds(self) -> float | None:
+        """Seconds of one core that a run takes, the median; None where it is not known."""
+        taken = [run.record.core_seconds for run in self.runs if run.record is not None]
+        known = [seconds for seconds in taken if seconds is not None]
+        return float(np.median(known)) if known else None
 
 
 def like_budgets(one: int, other: int) -> bool:
@@ -131,16 +158,21 @@ def mean_curve(curve: Curve) -> Floats:
     return np.asarray(np.mean(curve.returns, axis=1), dtype=np.float64) if curve.returns.size else np.empty(0)
 
 
-def area_under_curve(curve: Curve, budget: int) -> float | None:
+def area_under_curve(curve: Curve, budget: int, means: Floats | None = None) -> float | None:
     """Return the mean raw return over training, weighted by steps; None without a point.
 
     Trapezoid rule over environment steps between the first evaluation and the budget (the last evaluation if that
     comes earlier), divided by that span, so that the area has the unit of a return. What is trained past the budget
     does not count; nothing is assumed about the time before the first evaluation.
+
+    Args:
+        curve: raw.
+        budget: environment steps.
+        means: what `mean_curve` gives for it, where that is known.
     """
     if curve.returns.size == 0:
         return None
-    means = mean_curve(curve)
+    means = mean_curve(curve) if means is None else means
     steps = np.minimum(curve.steps, budget).astype(np.float64)
     heights = np.interp(steps, curve.steps, means)
     span = steps[-1] - steps[0]
@@ -188,8 +220,8 @@ def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run |
     if not isinstance(record, Record):
         counts = plan.failures == "random" and reference is not None
         return Run(entry, None, reference.random, 0.0, 0.0, np.empty(0)) if counts and reference is not None else None
-    mean, area = final_return(record), area_under_curve(record.curve, entry.trial.steps)
-    means = mean_curve(record.curve)
+    mean, means = final_return(record), mean_curve(record.curve)
+    area = area_under_curve(record.curve, entry.trial.steps, means)
     if reference is None:
         return Run(entry, record, mean, None, None, means)
     auc = None if area is None else float(normalise(area, reference))
@@ -225,6 +257,5 @@ def enough(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
 
 def seconds_of_one_more_run(cells: Sequence[Cell]) -> float | None:
     """Return the seconds of one core that one more run of every cell takes, by medians; None where one is not known."""
-    taken = [[run.record.core_seconds for run in one.runs if run.record is not None] for one in cells]
-    known = [seconds for found in taken if (seconds := [value for value in found if value is not None])]
-    return sum(float(np.median(found)) for found in known) if len(known) == len(taken) else None
+    known = [seconds for one in cells if (seconds := one.core_seconds) is not None]
+    return sum(known) if len(known) == len(cells) else None

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def digest(value: object) -> str:
     return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trial:
     """One algorithm on one environment with one seed: the unit of storing and of statistics."""
 
@@ -81,12 +81,12 @@ class Trial:
             return self.evaluation.max_episode_steps
         return max(min(max(self.steps, SHORTEST_CUT), LONGEST_CUT), time_limit or 0)
 
-    @property
+    @cached_property
     def configuration(self) -> str:
         """The hash that all seeds of one cell share."""
         return digest(self.definition())
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """The hash of everything that can change this trial's numbers, the seed included."""
         return digest({**self.definition(), "seed": self.seed})
