@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -110,7 +112,26 @@ def _drawn(
     """Return a figure as the page needs it, and the content of its files."""
     figure, formats = sketch
     files: tuple[bytes, ...] = ()
-    if formats:
-        alone = drawing.draw(figure, styles, legend=True)
-        files = tuple(drawing.to_bytes(alone, ending) for ending in formats)
-    return page.plate(figure, styles, [f"figures/{figure.name}.{ending}" for ending in formats]), files
+    with _garbage_at_the_end():
+        if formats:
+            alone = drawing.draw(figure, styles, legend=True)
+            files = tuple(drawing.to_bytes(alone, ending) for ending in formats)
+            del alone
+        return page.plate(figure, styles, [f"figures/{figure.name}.{ending}" for ending in formats]), files
+
+
+@contextmanager
+def _garbage_at_the_end() -> Iterator[None]:
+    """Collect garbage once, after the block.
+
+    A figure is ten thousands of objects that live until it is written. To look among them again and again, and ever so
+    often through all estimates as well, takes a seventh of the time.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(1)
+        if running:
+            gc.enable()
