@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -54,8 +54,12 @@ def write(
     """
     _check(figure_formats, drawing.FORMATS)
     _check(table_formats, tuple(FORMATS))
-    written = {name: tuple(paths) for name, paths in _write_tables(estimates, folder, table_formats)}
-    plates = tuple(_write_figures(estimates, folder, figure_formats, processes))
+    written: dict[str, tuple[str, ...]] = {}
+
+    def write_tables() -> None:
+        written.update((name, tuple(paths)) for name, paths in _write_tables(estimates, folder, table_formats))
+
+    plates = tuple(_write_figures(estimates, folder, figure_formats, processes, write_tables))
     index = folder / "index.html"
     publish(index, page.render(estimates, plates, written, stored(estimates, folder, trials)))
     return index
@@ -93,13 +97,15 @@ def _write_tables(estimates: Estimates, folder: Path, formats: Sequence[str]) ->
         yield table.name, paths
 
 
-def _write_figures(estimates: Estimates, folder: Path, formats: Sequence[str], processes: int) -> Iterator[page.Plate]:
+def _write_figures(
+    estimates: Estimates, folder: Path, formats: Sequence[str], processes: int, meanwhile: Callable[[], None]
+) -> Iterator[page.Plate]:
     every = list(figures.every(estimates))
     many = len(every) > MOST_FILES
     sketches = [
         (figure, () if many and figure.section.startswith("environment-") else tuple(formats)) for figure in every
     ]
-    drawn = spread(partial(_drawn, order.styles(estimates)), sketches, processes, drawing.settled())
+    drawn = spread(partial(_drawn, order.styles(estimates)), sketches, processes, drawing.settled(), meanwhile)
     for plate, files in drawn:
         for path, content in zip(plate.files, files, strict=True):
             publish(folder / path, content)

@@ -28,7 +28,11 @@ PATIENCE_SECONDS = 10.0
 
 
 def spread(
-    work: Callable[[T], R], pieces: Sequence[T], processes: int, settle: Callable[[], object] | None = None
+    work: Callable[[T], R],
+    pieces: Sequence[T],
+    processes: int,
+    settle: Callable[[], object] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> list[R]:
     """Return `work` of every piece.
 
@@ -41,6 +45,7 @@ def spread(
         pieces: what to do.
         processes: at most so many, this one included.
         settle: what a helper does first.
+        meanwhile: what this process does first, while helpers begin.
     """
     left, found = deque(range(len(pieces))), dict[int, R]()
     with ExitStack() as stack:
@@ -51,6 +56,8 @@ def spread(
         ]
         for feed in feeds:
             feed.start()
+        if meanwhile is not None:
+            meanwhile()
         for place in _taken(left):
             found[place] = work(pieces[place])
         patient = time.monotonic() + PATIENCE_SECONDS
