@@ -16,26 +16,9 @@ import pytest
 from bench.report.folder import write
 from bench.report.parallel import FEWEST_PIECES, spread
 from tests.estimates_fixture import synthetic
+from tests.marked_work import work
 
 PIECES = list(range(2 * FEWEST_PIECES))
-
-
-def work(here: int, mark: Path, fault: str, piece: int) -> tuple[int, bool]:
-    """Return the piece and whether a helper did it; a helper leaves a mark and has the fault, and we wait for one."""
-    helping = os.getpid() != here
-    if helping:
-        mark.touch()
-    until = time.monotonic() + 60
-    while not mark.exists() and time.monotonic() < until:
-        time.sleep(0.01)
-    if helping and fault == "dies":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if helping and fault == "fails":
-        raise ValueError("as asked")
-    if helping and fault == "prints":
-        sys.stdout.write("not a result")
-        sys.stdout.flush()
-    return piece, helping
 
 
 @pytest.mark.parametrize(("fault", "helped"), [("", True), ("prints", True), ("dies", False), ("fails", False)])
@@ -47,6 +30,13 @@ def test_results_come_in_order_whatever_a_helper_does_and_it_is_gone(
     assert (tmp_path / "mark").exists()
     assert any(helping for _, helping in found) == helped
     assert psutil.Process().children() == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_is_done_meanwhile_is_done_once_and_before_any_piece_here(processes: int) -> None:
+    told: list[int] = []
+    found = spread(lambda _: len(told), PIECES, processes, meanwhile=lambda: told.append(1))
+    assert found == [1] * len(PIECES)
 
 
 def test_an_error_here_leaves_no_helper() -> None:
