@@ -150,7 +150,7 @@ def _pair(algorithm: SuiteAlgorithm, environment: SuiteEnvironment, traits: Mapp
     name = environment.environment
     settings, provenance = settings_of(algorithm, name)
     known = traits.get((algorithm.label, name)) or catalogued(Task.of(name, environment.kwargs, settings))
-    entry = catalog.find_algorithm(algorithm.algorithm)
+    entry = catalog.find_algorithm(algorithm.algorithm, algorithm.implementation)
     return _Pair(algorithm, environment, entry, known, settings, provenance)
 
 
@@ -158,7 +158,7 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
     """Return the possible pairs, and the others as skips where the suite allows that."""
     possible, skips, complaints = [], [], []
     for pair in pairs:
-        if not (reason := catalog.mismatch(pair.entry, pair.traits)):
+        if not (reason := catalog.mismatch(pair.entry, pair.traits) or _unknown_settings(pair)):
             possible.append(pair)
         elif suite.skip_incompatible:
             skips.append(Skip(*pair.cell, reason))
@@ -168,6 +168,13 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
     if complaints:
         raise SuiteError(complaints)
     return possible, skips
+
+
+def _unknown_settings(pair: _Pair) -> str:
+    """Return which of a named set's settings another implementation than the first does not take, in words."""
+    accepted = pair.entry.settings
+    unknown = [] if accepted is None or not pair.entry.extra else sorted(pair.settings.keys() - accepted.keys())
+    return f"{pair.entry.full_name} has no {' or '.join(unknown)}" if unknown else ""
 
 
 def _place(suite: Suite, dotted: str) -> str:
@@ -348,7 +355,7 @@ def _unfit(trial: Trial) -> Iterable[str]:
     """Yield what in the settings defeats the budget."""
     cell, settings = f"{trial.label} on {trial.environment}", trial.hyperparameters
     environments = settings.get("n_envs", 1)
-    known = catalog.algorithms().get(trial.algorithm)
+    known = _entry(trial)
     if known and known.rollout:
         rollout = settings.get("n_steps", known.rollout) * environments
         if rollout > trial.steps:
@@ -387,7 +394,7 @@ def expected_seconds(trial: Trial, environment: Environment | None = None) -> fl
     """
     traits = environment or catalog.environments().get(trial.environment)
     stepping = 1 / (traits.steps_per_second if traits else _UNKNOWN_STEPPING)
-    known = catalog.algorithms().get(trial.algorithm)
+    known = _entry(trial)
     speed, settings = _speed(known), {**(known.defaults if known else {}), **trial.hyperparameters}
     training = stepping + speed.act / settings.get("n_envs", 1)
     learning = max(0, trial.steps - _warm_up(known, settings)) if known and known.replays else trial.steps
@@ -395,6 +402,10 @@ def expected_seconds(trial: Trial, environment: Environment | None = None) -> fl
     evaluating = stepping + speed.act / min(trial.evaluation.episodes, 10)
     updating = learning * speed.updates(settings) * speed.update
     return float(_START_SECONDS + trial.steps * training + updating + _evaluation_steps(trial, traits) * evaluating)
+
+
+def _entry(trial: Trial) -> Algorithm | None:
+    return catalog.algorithm_of(trial) if trial.algorithm in catalog.algorithms() else None
 
 
 def slow_after(expected: float) -> float:
@@ -443,5 +454,5 @@ def cost(
         steps += number * trial.steps
         evaluation_steps += number * _evaluation_steps(trial, traits)
         seconds[cell] = number * (measured.get(cell) or correction * expected_seconds(trial, traits))
-        disk += number * (_RECORD_MB + _speed(catalog.algorithms().get(trial.algorithm)).policy_mb)
+        disk += number * (_RECORD_MB + _speed(_entry(trial)).policy_mb)
     return Cost(steps, evaluation_steps, seconds, disk)

@@ -11,9 +11,12 @@ from bench.environments.making import action_kind, make, observation_kind
 from bench.errors import CatalogError
 
 
-@pytest.mark.parametrize("name", algorithms())
-def test_every_algorithm_leads_to_code(name: str) -> None:
-    entry = algorithms()[name]
+@pytest.mark.parametrize(
+    ("name", "implementation"),
+    [(name, other) for name, entry in algorithms().items() for other in entry.implementations],
+)
+def test_every_algorithm_leads_to_code_in_every_implementation(name: str, implementation: str) -> None:
+    entry = find_algorithm(name, implementation)
     assert callable(load(entry.maker))
     assert isinstance(load(entry.implementation), type)
     assert "absent" not in installed(entry.distributions).values()

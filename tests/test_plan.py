@@ -365,3 +365,32 @@ def test_the_catalogues_reference_holds_where_episodes_and_rewards_are_those_of_
     given = replace(suite, environments=(replace(suite.environments[0], reference=Reference(0.0, 50.0)),))
     assert references(given) == {"CartPole-v1": Reference(0.0, 50.0)}
     assert list(unscored(given, ["CartPole-v1"])) == []
+
+
+def with_implementation(one: SuiteAlgorithm, implementation: str) -> SuiteAlgorithm:
+    return replace(one, implementation=implementation)
+
+
+def test_another_implementation_is_another_trial_with_the_versions_of_what_it_runs_on() -> None:
+    usual, fast = entry("ppo"), with_implementation(entry("ppo", "fast"), "jax")
+    trials = {one.label: one for one in planned(a_suite(usual, fast, CartPole_v1=1000), seeds=1).trials}
+    assert trials["fast"].implementation == "bench.algorithms.jitted:PPO"
+    assert set(trials["fast"].versions) == {"jax", "jaxlib", "optax", "stable-baselines3", "torch", "gymnasium"}
+    assert trials["fast"].hyperparameters == trials["ppo"].hyperparameters
+    assert trials["fast"].fingerprint != trials["ppo"].fingerprint
+    assert catalog.algorithm_of(trials["fast"]).own == "jax"
+    assert catalog.algorithm_of(trials["ppo"]).own == "sb3"
+    assert expected_seconds(trials["fast"]) < expected_seconds(trials["ppo"])
+
+
+def test_settings_of_a_named_set_that_an_implementation_does_not_take_are_complained_of() -> None:
+    sde = with_implementation(entry("a2c", "sde", chosen="rl-zoo"), "jax")
+    with pytest.raises(SuiteError, match=r"a2c \(jax\) has no use_sde"):
+        planned(a_suite(sde, Pendulum_v1=1000))
+
+
+def test_what_is_not_installed_is_named_by_its_command() -> None:
+    there = catalog.find_algorithm("ppo", "jax")
+    assert catalog.missing(there) == ""
+    assert catalog.missing(replace(there, distributions=("nowhere",))) == "pip install 'bench[jax]'"
+    assert catalog.missing(replace(there, distributions=("nowhere",), extra="")) == ""

@@ -222,7 +222,7 @@ def test_sixty_levels_of_lists_are_read_and_one_more_is_not(depth: int, *, told:
         ("claims: &a [*a]", "x.yaml:3: claims.0: alias *a stands inside the value it repeats"),
         ("title: {a: b}", "x.yaml:3: title: wants text, not {'a': 'b'}"),
         ("foo: 1", ("x.yaml:3: foo: key 'foo' is not known; known here: name, title, question, seeds, evaluation, "
-         "hyperparameters, algorithms, environments, analysis, claims, skip_incompatible, tensorboard, limits")),
+         "hyperparameters, implementation, algorithms, environments, analysis, claims, skip_incompatible, tensorboard, limits")),
         (f"seeds: 1{'0' * 400}",
          f"x.yaml:3: seeds: wants how many, or a list of seeds like [0, 1, 2], not 1{'0' * 56}..."),
     ],
@@ -453,3 +453,38 @@ def test_any_structure_is_a_suite_or_a_complaint(structure: Any) -> None:
     out = StringIO()
     YAML(typ="safe", pure=True).dump(structure, out)
     accepts_or_complains(out.getvalue())
+
+
+# --- Implementations.
+
+
+def test_an_entrys_implementation_stands_above_the_suites_which_holds_where_there_is_one() -> None:
+    text = """
+implementation: jax
+algorithms: [ppo, dqn, {name: ppo, label: usual, implementation: sb3}]
+environments: {CartPole-v1: 1000}
+"""
+    found = suite.parse(text, "x.yaml").algorithms
+    assert {one.label: one.implementation for one in found} == {"ppo": "jax", "dqn": "", "usual": "sb3"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "implementation: jx\nalgorithms: [ppo]",
+            "x.yaml:1: implementation: implementation 'jx' is not known here; did",
+        ),
+        (
+            "implementation: sb3\nalgorithms: [{name: sac, implementation: jax}]",
+            "x.yaml:2: algorithms.0.implementation: implementation 'jax' is not known here; one of sb3",
+        ),
+        (
+            "algorithms: [{name: ppo, implementation: jax, hyperparameters: {use_sde: true}}]",
+            "x.yaml:1: algorithms.0.hyperparameters.use_sde: ppo (jax) has no hyperparameter 'use_sde'",
+        ),
+    ],
+)
+def test_an_implementation_that_is_not_there_and_what_it_does_not_take_are_told_by_name(lines: str, said: str) -> None:
+    told = complaints(f"{lines}\nenvironments: {{Pendulum-v1: 1000}}")
+    assert [one for one in told if one.startswith(said)], told

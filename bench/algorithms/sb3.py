@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 from torch.distributions import Distribution
 
 from bench.algorithms import acting, vocabulary
-from bench.catalog import find_algorithm, load
+from bench.algorithms.side_by_side import SideBySide
+from bench.catalog import algorithm_of, load
 from bench.errors import BenchError, DivergedError, OutsideError, StoreError
 from bench.records import LearnerRequest
 
@@ -58,7 +60,7 @@ def make(request: LearnerRequest) -> SB3Learner:
     """Build the model with its vector environment, seeded and on its device."""
     trial = request.trial
     settings = dict(trial.hyperparameters)
-    model_class: type[BaseAlgorithm] = load(find_algorithm(trial.algorithm).implementation)
+    model_class: type[BaseAlgorithm] = load(algorithm_of(trial).implementation)
     env = _vector_environment(request, settings)
     keywords = {name: value for name, value in settings.items() if name not in HARNESS_KEYS}
     for name in vocabulary.SCHEDULED & keywords.keys():
@@ -98,7 +100,7 @@ def load_policy(request: LearnerRequest, folder: Path) -> SB3Policy:
                 f"{folder / POLICY}: was written by an earlier version, which kept the normalisation of observations "
                 "where stable-baselines3 does not look for it"
             )
-    model_class: type[BaseAlgorithm] = load(find_algorithm(request.trial.algorithm).implementation)
+    model_class: type[BaseAlgorithm] = load(algorithm_of(request.trial).implementation)
     model = model_class.load(folder / POLICY, device=request.device)
     normalisation: VecNormalize | None = None
     if (folder / NORMALISATION).exists():
@@ -278,9 +280,15 @@ class _StepCallback(BaseCallback):
 def _vector_environment(request: LearnerRequest, settings: Mapping[str, Any]) -> VecEnv:
     count = int(settings.get("n_envs", 1))
     # Monitor is outside the harness's totals and inside every normalisation: it sees raw rewards.
-    env: VecEnv = DummyVecEnv([lambda index=index: Monitor(request.make_environment(index)) for index in range(count)])  # type: ignore[misc]
+    env: VecEnv = _stepped([partial(request.make_environment, index) for index in range(count)], request)
     keywords = vocabulary.normalisation(settings.get("normalize", False), settings.get("gamma"))
     return env if keywords is None else VecNormalize(env, **keywords)
+
+
+def _stepped(makers: Sequence[Callable[[], Any]], request: LearnerRequest) -> VecEnv:
+    if algorithm_of(request.trial).own == "jax":
+        return SideBySide(makers)
+    return DummyVecEnv([lambda make=make: Monitor(make()) for make in makers])  # type: ignore[misc]
 
 
 def _default_policy(model_class: type[BaseAlgorithm], space: spaces.Space[Any], keywords: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from bench.catalog.algorithms import ALGORITHMS, SETTINGS
 from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Environment, Speed
 from bench.catalog.environments import ENVIRONMENTS
 from bench.errors import CatalogError
-from bench.records import Task
+from bench.records import Task, Trial
 
 __all__ = [
     "ACTION_KINDS",
@@ -28,6 +28,7 @@ __all__ = [
     "Algorithm",
     "Environment",
     "Speed",
+    "algorithm_of",
     "algorithms",
     "catalogued",
     "did_you_mean",
@@ -36,6 +37,7 @@ __all__ = [
     "installed",
     "load",
     "mismatch",
+    "missing",
     "suggest",
 ]
 
@@ -101,17 +103,42 @@ def environments() -> Mapping[str, Environment]:
     return _with_plugins("bench.environments", Environment, {entry.id: entry for entry in ENVIRONMENTS})
 
 
-def find_algorithm(name: str) -> Algorithm:
+def find_algorithm(name: str, implementation: str = "") -> Algorithm:
     """Return the algorithm called `name`.
 
+    Args:
+        name: of the algorithm.
+        implementation: whose; empty means the first.
+
     Raises:
-        CatalogError: no such algorithm; the message suggests one.
+        CatalogError: no such algorithm, or nobody of that name has implemented it; the message suggests one.
     """
     known = algorithms()
     if name not in known:
         hint = did_you_mean(name, known) or "`bench list algorithms` shows all"
         raise CatalogError(f"algorithm {name!r} is not known; {hint}")
-    return known[name]
+    found = known[name]
+    if implementation and implementation not in found.implementations:
+        raise CatalogError(
+            f"algorithm {name!r} has no implementation {implementation!r}; it has {', '.join(found.implementations)}"
+        )
+    return found.implementations[implementation] if implementation else found
+
+
+def algorithm_of(trial: Trial) -> Algorithm:
+    """Return the entry of the trial's algorithm, in the implementation that the trial names.
+
+    Raises:
+        CatalogError: no such algorithm.
+    """
+    found = find_algorithm(trial.algorithm)
+    return next((one for one in found.others.values() if one.identity == trial.implementation), found)
+
+
+def missing(algorithm: Algorithm) -> str:
+    """Return the command that installs what the implementation lacks here; empty where it lacks nothing."""
+    absent = algorithm.extra and "absent" in installed(algorithm.distributions).values()
+    return f"pip install 'bench[{algorithm.extra}]'" if absent else ""
 
 
 def catalogued(task: Task) -> Environment:
@@ -134,12 +161,13 @@ def mismatch(algorithm: Algorithm, environment: Environment) -> str:
         ("observations", algorithm.observations, environment.observations),
     ):
         if offered == "composite" and offered not in accepted:
-            wants = f"{algorithm.name} wants arrays, or a flat dictionary of them"
+            wants = f"{algorithm.full_name} wants arrays, or a flat dictionary of them"
             return f"{wants}, {environment.id} has {_COMPOSITE}"
         if offered not in accepted:
-            return f"{algorithm.name} wants {' or '.join(sorted(accepted))} {what}, {environment.id} has {offered} ones"
+            wants = f"{algorithm.full_name} wants {' or '.join(sorted(accepted))} {what}"
+            return f"{wants}, {environment.id} has {offered} ones"
     if algorithm.needs_masks and not environment.masks:
-        return f"{algorithm.name} wants action masks, {environment.id} offers none"
+        return f"{algorithm.full_name} wants action masks, {environment.id} offers none"
     return ""
 
 

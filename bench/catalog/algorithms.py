@@ -6,6 +6,7 @@ Tests hold names and defaults of the settings against the constructors of the in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Speed
@@ -112,6 +113,7 @@ def _sb3(name: str, title: str, cls: str, *, contrib: bool = False, **more: Any)
         "actions": _EVERY_ACTION,
         "observations": _ARRAYS,
         "distributions": ("sb3-contrib", *_SB3) if contrib else _SB3,
+        "own": "sb3",
     }
     return Algorithm(name=name, title=title, **{**known, **more})
 
@@ -119,7 +121,28 @@ def _sb3(name: str, title: str, cls: str, *, contrib: bool = False, **more: Any)
 # Speeds are orders of magnitude from one pinned core of a 2020s server (stable-baselines3 2.9, torch on the CPU):
 # acting takes a fraction of a millisecond, a small update a millisecond or two, an update of two 256x256 critics over
 # ten. Measured records replace them wherever there are any.
-ALGORITHMS = (
+_JAX = ("jax", "jaxlib", "optax", *_SB3)
+
+
+def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
+    """Return an algorithm of stable-baselines3 with its update compiled, which takes fewer settings."""
+    left = {name: kind for name, kind in (entry.settings or {}).items() if name not in without}
+    speed = entry.speed and replace(entry.speed, act=entry.speed.act / 8, update=entry.speed.update / 10)
+    return replace(
+        entry,
+        own="jax",
+        extra="jax",
+        implementation=f"bench.algorithms.jitted:{cls}",
+        distributions=_JAX,
+        actions=_EVERY_ACTION - {"multi-binary"},
+        observations=frozenset({"vector"}),
+        settings=left,
+        speed=speed,
+        others={},
+    )
+
+
+_FIRST = (
     _sb3(
         "reinforce",
         "REINFORCE",
@@ -342,3 +365,17 @@ ALGORITHMS = (
         speed=Speed(4.5e-5, 0.0, policy_mb=0.01),
     ),
 )
+
+_OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
+    "ppo": lambda entry: (_compiled(entry, "PPO", *_EXPLORING.split()),),
+    "a2c": lambda entry: (_compiled(entry, "A2C", *_EXPLORING.split()),),
+}
+"""Name of an algorithm -> what other implementations there are of it."""
+
+
+def _with_others(entry: Algorithm) -> Algorithm:
+    others = _OTHERS[entry.name](entry) if entry.name in _OTHERS else ()
+    return replace(entry, others={other.own: other for other in others})
+
+
+ALGORITHMS = tuple(map(_with_others, _FIRST))

@@ -54,6 +54,23 @@ class Algorithm:
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """The constructor's own values of what cost and rollouts depend on, for settings that do not say."""
     speed: Speed | None = field(default=None, hash=False)
+    own: str = "own"
+    """What this implementation is called where there are others: `sb3` of what stable-baselines3's libraries have."""
+    others: Mapping[str, Algorithm] = field(default_factory=dict, hash=False)
+    """The same algorithm as others implement it, by the name that a suite's `implementation` takes: another entry each,
+    of the same name, with what that implementation takes and can."""
+    extra: str = ""
+    """The optional dependency without which it does not run."""
+
+    @property
+    def implementations(self) -> Mapping[str, Algorithm]:
+        """Return this entry and the others by name."""
+        return {self.own: self, **self.others}
+
+    @property
+    def full_name(self) -> str:
+        """Return the name, with the implementation where it is not the first."""
+        return self.name if not self.extra else f"{self.name} ({self.own})"
 
     @property
     def identity(self) -> str:

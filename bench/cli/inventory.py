@@ -46,6 +46,7 @@ def algorithms() -> list[Row]:
             "title": entry.title,
             "actions": ", ".join(sorted(entry.actions)),
             "observations": ", ".join(sorted(entry.observations)),
+            "implementations": ", ".join(entry.implementations),
             "what it is": entry.summary,
         }
         for entry in catalog.algorithms().values()

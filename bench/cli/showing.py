@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.catalog import find_algorithm
+from bench.catalog import algorithm_of
 from bench.cli.asking import found
 from bench.cli.options import results_at_hand
 from bench.console import note, say
@@ -84,7 +84,7 @@ def _policy(name: str, within: Path | None, seed: int | None) -> TrainedPolicy:
     policy = load_policy(trial_folder(name, results, seed))
     trial = policy.trial
     say(f"{trial.label} on {trial.environment}, seed {trial.seed}, trained for {policy.record.final.steps:,} steps")
-    if not (trial.evaluation.deterministic and find_algorithm(trial.algorithm).learns):
+    if not (trial.evaluation.deterministic and algorithm_of(trial).learns):
         note("note: this policy draws its actions, so the returns are other samples than the recorded ones")
     return policy
 

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from bench import store as stored
-from bench.catalog import Environment, find_algorithm
+from bench.catalog import Environment, algorithm_of
 from bench.errors import BenchError, HindranceError
 from bench.pipeline.experiment import (
     Experiment,
@@ -193,7 +193,7 @@ def _wanted(state: str, *, retry_failed: bool) -> bool:
 
 
 def _device_traits(trial: Trial, environment: Environment) -> Any:
-    algorithm = find_algorithm(trial.algorithm)
+    algorithm = algorithm_of(trial)
     return Traits("torch" in algorithm.distributions, algorithm.on_policy, environment.observations)
 
 

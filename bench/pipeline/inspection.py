@@ -184,7 +184,7 @@ def preload(*trials: Trial) -> tuple[str, ...]:
     """Return the modules worth importing once for all of the trials; nobody's environment is among them."""
     modules = ["bench.pipeline", "bench.runner.trial", "bench.runner.rehearsal", "bench.environments.inspection"]
     for trial in trials:
-        algorithm = catalog.find_algorithm(trial.algorithm)
+        algorithm = catalog.algorithm_of(trial)
         modules += [name.partition(":")[0] for name in (algorithm.maker, algorithm.implementation)]
         if "torch" in algorithm.distributions:
             # torch imports its compiler with the first optimiser: 1.5 s of every trial, unless it is there already.

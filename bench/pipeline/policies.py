@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from bench.catalog import find_algorithm, load
+from bench.catalog import algorithm_of, load
 from bench.errors import BenchError, CatalogError, StoreError
 from bench.records import Failure, Policy, Record, Trial, Unreadable
 from bench.runner.trial import evaluation_environment, learner_request
@@ -106,7 +106,7 @@ def _why_no_policy(folder: Path, outcome: Failure | Unreadable | None) -> str:
 
 
 def _read(trial: Trial, folder: Path) -> Policy:
-    module = find_algorithm(trial.algorithm).maker.partition(":")[0]
+    module = algorithm_of(trial).maker.partition(":")[0]
     try:
         read_back = load(f"{module}:load_policy")
     except CatalogError as error:

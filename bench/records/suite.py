@@ -43,6 +43,8 @@ class SuiteAlgorithm:
     hyperparameter_set: str
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     """Overrides given in the suite file; they win over the named set."""
+    implementation: str = ""
+    """Whose implementation; empty: the catalogue's first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.catalog import find_algorithm, load
+from bench.catalog import algorithm_of, load
 from bench.records import Learner, Trial
 from bench.runner.trial import evaluation_environment, learner_request
 
@@ -30,7 +30,7 @@ def rehearse(trial: Trial, folder: Path) -> Exception | None:
     Raises:
         Exception: whatever the trial itself would raise.
     """
-    learner: Learner = load(find_algorithm(trial.algorithm).maker)(learner_request(trial))
+    learner: Learner = load(algorithm_of(trial).maker)(learner_request(trial))
     env, _ = evaluation_environment(trial)
     learner.learn(trial.steps, _Moment(learner))
     _act(learner, env, trial)

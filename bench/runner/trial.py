@@ -17,7 +17,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from bench.catalog import find_algorithm, load
+from bench.catalog import algorithm_of, load
 from bench.errors import OverrunError
 from bench.files import mine
 from bench.records import Curve, Final, Learner, LearnerRequest, Record, Task, Trial
@@ -57,7 +57,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
     device = "cpu" if job.device == "cpu" else "cuda"
     events = Events(job.folder / EVENTS) if job.tensorboard else None
     request = replace(learner_request(trial, device, pulse), events=None if events is None else events.training)
-    learner: Learner = load(find_algorithm(trial.algorithm).maker)(request)
+    learner: Learner = load(algorithm_of(trial).maker)(request)
     setup, setup_cpu = clock.wall(), clock.cpu()
     course = _Course(trial, learner, evaluator, pulse, events)
     course.run()
@@ -133,7 +133,7 @@ def _side_by_side(trial: Trial, env: gym.Env[Any, Any]) -> int:
         return trial.evaluation.environments
     if env.metadata.get("heavy"):
         return 1
-    draws = not (trial.evaluation.deterministic and find_algorithm(trial.algorithm).learns)
+    draws = not (trial.evaluation.deterministic and algorithm_of(trial).learns)
     continuous = isinstance(env.action_space, spaces.Box)
     pixels = len(env.observation_space.shape or ()) >= IMAGE_DIMENSIONS
     return FEW if draws or continuous or pixels else MANY

@@ -6,13 +6,13 @@ Works on the plain values, whatever their shape, so that one mistake in the shap
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
 
 from bench import catalog, hyperparameters
-from bench.catalog import algorithms, did_you_mean
+from bench.catalog import Algorithm, algorithms, did_you_mean
 from bench.hyperparameters.values import checked
 from bench.limits import (
     MOST_CELLS,
@@ -38,8 +38,10 @@ def judge(document: Document) -> None:
     given = document.value.get("environments")
     environments = dict(islice(given.items(), MOST_CELLS)) if isinstance(given, dict) else {}
     _judge_set(document, ("hyperparameters",), document.value.get("hyperparameters"))
+    _judge_implementation(document, ("implementation",), document.value.get("implementation"), _implementations())
     for where, entry in entries.items():
         _judge_algorithm(document, where, entry)
+        _judge_own_implementation(document, where, entry)
     _judge_labels(document, entries)
     for id_, settings in environments.items():
         _judge_environment(document, id_, settings)
@@ -69,7 +71,7 @@ def _judge_algorithm(document: Document, where: Place, entry: Mapping[str, Any])
     given = entry.get("hyperparameters")
     if isinstance(given, dict):
         _judge_set(document, (*where, "hyperparameters", "set"), given.get("set"))
-        _judge_overrides(document, (*where, "hyperparameters"), name, given)
+        _judge_overrides(document, (*where, "hyperparameters"), _entry(document, entry), given)
     else:
         _judge_set(document, (*where, "hyperparameters"), given)
 
@@ -85,9 +87,40 @@ def _judge_set(document: Document, where: Place, name: Any) -> None:
     document.complain(where, f"hyperparameter set {name!r} is not known", hint)
 
 
-def _judge_overrides(document: Document, where: Place, algorithm: str, given: Mapping[str, Any]) -> None:
-    known = algorithms().get(algorithm)
-    accepted = known.settings if known else None
+def _judge_own_implementation(document: Document, where: Place, entry: Mapping[str, Any]) -> None:
+    """Judge what an entry says of its implementation, and whether what it or the suite asks for is installed."""
+    known = algorithms().get(entry["name"]) if isinstance(entry.get("name"), str) else None
+    if known is None:
+        return
+    _judge_implementation(document, (*where, "implementation"), entry.get("implementation"), known.implementations)
+    chosen = _entry(document, entry)
+    if chosen and (command := catalog.missing(chosen)):
+        document.complain(where, f"the implementation {chosen.own} of {chosen.name} is not installed", command)
+
+
+def _judge_implementation(document: Document, where: Place, given: Any, known: Iterable[str]) -> None:
+    if isinstance(given, str) and given and given not in known:
+        hint = did_you_mean(given, known) or f"one of {', '.join(known)}"
+        document.complain(where, f"implementation {given!r} is not known here", hint)
+
+
+def _implementations() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for one in algorithms().values() for name in one.implementations))
+
+
+def _entry(document: Document, entry: Mapping[str, Any]) -> Algorithm | None:
+    """Return the catalogue's entry in the implementation that is asked for, as far as there is one."""
+    name = entry.get("name")
+    known = algorithms().get(name) if isinstance(name, str) else None
+    asked = (entry.get("implementation"), document.value.get("implementation"))
+    if known is None:
+        return None
+    named = (known.implementations.get(one) for one in asked if isinstance(one, str))
+    return next((one for one in named if one), known)
+
+
+def _judge_overrides(document: Document, where: Place, known: Algorithm | None, given: Mapping[str, Any]) -> None:
+    accepted, algorithm = (known.settings, known.full_name) if known else (None, "")
     for name, value in given.items():
         if name == "set":
             continue
@@ -96,7 +129,7 @@ def _judge_overrides(document: Document, where: Place, algorithm: str, given: Ma
             document.complain((*where, name), f"{algorithm} has no hyperparameter {name!r}", hint)
             continue
         try:
-            checked(algorithm, name, value)
+            checked(known.name if known else "", name, value)
         except ValueError as error:
             document.complain((*where, name), str(error))
 
@@ -197,10 +230,8 @@ def _few_letters_apart(one: str, other: str) -> bool:
 def _judge_pairs(
     document: Document, entries: Mapping[Place, Mapping[str, Any]], environments: Mapping[str, Any]
 ) -> None:
-    algorithms = catalog.algorithms()
     for where, entry in entries.items():
-        name = entry.get("name")
-        algorithm = algorithms.get(name) if isinstance(name, str) else None
+        algorithm = _entry(document, entry)
         for id_, settings in environments.items() if algorithm else ():
             task = task_of(document, entry, id_, settings)
             if algorithm and (reason := catalog.mismatch(algorithm, catalog.catalogued(task))):

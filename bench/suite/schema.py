@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from bench import records
-from bench.catalog import did_you_mean
+from bench.catalog import did_you_mean, find_algorithm
 from bench.hyperparameters.fields import one_of, shown, whole
 from bench.hyperparameters.values import checked
 from bench.limits import (
@@ -187,6 +187,7 @@ class Algorithm(_Strict):
     name: str
     label: Annotated[str, BeforeValidator(_label)] | None = None
     hyperparameters: Annotated[str | dict[str, Any], BeforeValidator(_set_or_overrides)] | None = None
+    implementation: str | None = None
 
 
 class Reference(_Strict):
@@ -259,6 +260,7 @@ class Description(_Strict):
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = tuple(range(10))
     evaluation: Evaluation = Evaluation()
     hyperparameters: str = "default"
+    implementation: str = ""
     algorithms: Annotated[list[Annotated[Algorithm, _short_form("name", str)]], _nonempty("algorithm")]
     environments: Annotated[
         dict[Annotated[str, BeforeValidator(_id)], Annotated[Environment, _short_form("steps", (int, float))]],
@@ -330,7 +332,7 @@ def suite(described: Description, document: Document) -> records.Suite:
         title=described.title or described.name,
         question=described.question,
         seeds=described.seeds,
-        algorithms=tuple(_algorithm(entry, described.hyperparameters) for entry in described.algorithms),
+        algorithms=tuple(_algorithm(entry, described) for entry in described.algorithms),
         environments=tuple(_environment(id_, entry) for id_, entry in described.environments.items()),
         evaluation=records.EvaluationPlan(**described.evaluation.model_dump()),
         analysis=records.AnalysisPlan(**described.analysis.model_dump()),
@@ -343,8 +345,8 @@ def suite(described: Description, document: Document) -> records.Suite:
     )
 
 
-def _algorithm(entry: Algorithm, set_name: str) -> records.SuiteAlgorithm:
-    given = entry.hyperparameters
+def _algorithm(entry: Algorithm, described: Description) -> records.SuiteAlgorithm:
+    given, set_name = entry.hyperparameters, described.hyperparameters
     if isinstance(given, str):
         set_name, given = given, None
     overrides = dict(given or {})
@@ -354,7 +356,13 @@ def _algorithm(entry: Algorithm, set_name: str) -> records.SuiteAlgorithm:
         algorithm=entry.name,
         hyperparameter_set=set_name,
         hyperparameters={name: checked(entry.name, name, value) for name, value in overrides.items()},
+        implementation=entry.implementation or _where_there_is(described.implementation, entry.name),
     )
+
+
+def _where_there_is(implementation: str, algorithm: str) -> str:
+    """Return the suite's implementation for those algorithms that have it; the others keep their first."""
+    return implementation if implementation in find_algorithm(algorithm).implementations else ""
 
 
 def _environment(id_: str, entry: Environment) -> records.SuiteEnvironment:

@@ -1,0 +1,278 @@
+"""The compiled update against stable-baselines3's own: same weights and rollout, same weights after it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import jax
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from bench import load_policy
+from bench.algorithms import jitted, sb3
+from bench.algorithms.side_by_side import SideBySide
+from bench.catalog import find_algorithm
+from bench.environments.making import make
+from bench.errors import BenchError, DivergedError
+from bench.records import LearnerRequest
+from tests.making import carry_out, played_again, small_trial
+
+ENVIRONMENTS = ("CartPole-v1", "Acrobot-v1", "LunarLander-v3", "Pendulum-v1", "LunarLanderContinuous-v3")
+
+
+def learner(
+    name: str, environment: str, implementation: str = "jax", kwargs: dict[str, Any] | None = None, **settings: Any
+) -> Any:
+    trial = replace(
+        small_trial(name, environment, hyperparameters=settings),
+        implementation=find_algorithm(name, implementation).identity,
+    )
+    return sb3.make(LearnerRequest(trial, lambda index: make(environment, kwargs or {}, seed=index)[0], seed=3))
+
+
+def collected(model: Any) -> jitted.Rollout:
+    """Let the learner collect one rollout, and return it."""
+    model._setup_learn(10**6, callback=None)
+    callback = model._init_callback(None)
+    assert model.collect_rollouts(model.env, callback, model.rollout_buffer, model.n_steps)
+    rollout: jitted.Rollout = model._course.rollout
+    return rollout
+
+
+def given(model: OnPolicyAlgorithm, rollout: jitted.Rollout) -> None:
+    """Put a rollout into the library's buffer, with values and log-probabilities as its policy says."""
+    buffer = model.rollout_buffer
+    buffer.reset()
+    with torch.no_grad():
+        for observations, actions, rewards, starts in zip(*rollout[:4], strict=True):
+            taken = torch.as_tensor(actions)
+            flat = taken.flatten() if isinstance(model.action_space, spaces.Discrete) else taken
+            values, log_probs, _ = model.policy.evaluate_actions(torch.as_tensor(observations), flat)
+            buffer.add(observations, actions, rewards, starts, values, log_probs)
+        last = model.policy.predict_values(torch.as_tensor(rollout.last_observations))
+    buffer.compute_returns_and_advantage(last, rollout.last_dones)
+
+
+def orders(model: Any, epochs: int) -> Any:
+    """Return the orders that the library will draw after `np.random.seed(7)`."""
+    random = np.random.RandomState(7)
+    return np.array([random.permutation(model.n_steps * model.n_envs) for _ in range(epochs)], dtype=np.int32)
+
+
+def weights(model: Any) -> Any:
+    return torch.cat([one.detach().ravel() for one in model.policy.parameters()]).numpy().copy()
+
+
+CASES: list[tuple[str, str, dict[str, Any]]] = [
+    *(("ppo", environment, {}) for environment in ENVIRONMENTS),
+    *(("a2c", environment, {}) for environment in ENVIRONMENTS),
+    ("ppo", "CartPole-v1", {"batch_size": 24}),
+    ("ppo", "CartPole-v1", {"batch_size": 500}),
+    ("ppo", "CartPole-v1", {"clip_range_vf": 0.05, "ent_coef": 0.01, "vf_coef": 0.7}),
+    ("ppo", "CartPole-v1", {"normalize_advantage": False, "max_grad_norm": 0.01}),
+    ("ppo", "CartPole-v1", {"policy_kwargs": {"net_arch": [], "activation_fn": "torch.nn.ReLU"}}),
+    ("ppo", "Pendulum-v1", {"policy_kwargs": {"net_arch": {"pi": [32], "vf": [16, 16]}, "log_std_init": -1.0}}),
+    ("ppo", "tests/Grid-v0", {"ent_coef": 0.1}),
+    ("ppo", "CartPole-v1", {"target_kl": 1e-4, "learning_rate": 0.003}),
+    ("a2c", "CartPole-v1", {"normalize_advantage": True, "ent_coef": 0.01, "gae_lambda": 0.9}),
+    ("a2c", "CartPole-v1", {"use_rms_prop": False}),
+    ("a2c", "Pendulum-v1", {"learning_rate": "lin_0.001", "max_grad_norm": 0.1}),
+]
+
+
+class Grid(gym.Env[Any, Any]):
+    """Two decisions at once; pays for both being right."""
+
+    observation_space = spaces.Box(-1, 1, (3,), dtype=np.float64)
+    action_space = spaces.MultiDiscrete([2, 3])
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        del options
+        return self.np_random.uniform(-1, 1, 3), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        right = float(action[0] == 1 and action[1] == 2)
+        return self.np_random.uniform(-1, 1, 3), right, bool(self.np_random.random() < 0.2), False, {}
+
+
+gym.register("tests/Grid-v0", entry_point="tests.test_jitted:Grid")
+
+
+@pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
+@pytest.mark.parametrize(("name", "environment", "settings"), CASES)
+def test_an_update_is_the_librarys_to_rounding(name: str, environment: str, settings: dict[str, Any]) -> None:
+    size = {"n_envs": 4, "n_steps": 16, **({"batch_size": 32, "n_epochs": 3} if name == "ppo" else {}), **settings}
+    ours, theirs = learner(name, environment, **size).model, learner(name, environment, "sb3", **size).model
+    np.testing.assert_array_equal(weights(ours), weights(theirs))
+    before = weights(ours)
+    for _ in range(3):
+        rollout = collected(ours)
+        given(theirs, rollout)
+        theirs._logger = Logger(folder=None, output_formats=[])
+        theirs._current_progress_remaining = ours._current_progress_remaining
+        drawn = orders(ours, ours.epochs)
+        settings_now = ours.present_settings()
+        found, ours._course._optimiser, _ = ours._course._update(rollout, drawn, settings_now)
+        ours._course.weights[:] = found
+        np.random.seed(7)  # noqa: NPY002 - what the library draws from
+        theirs.train()
+        np.testing.assert_allclose(weights(ours), weights(theirs), rtol=2e-4, atol=2e-5)
+        # So that what rounding has made of one update is not what the next one begins with.
+        ours._course.weights[:] = weights(theirs)
+    assert np.abs(weights(ours) - before).max() > 1e-3
+
+
+def test_loss_and_gradient_are_the_librarys_to_rounding() -> None:
+    ours = learner("ppo", "LunarLander-v3", n_envs=2, n_steps=32, batch_size=64, ent_coef=0.01).model
+    rollout, course = collected(ours), ours._course
+    arrays = jitted.network(course.layout, course.weights)
+    samples = jitted.prepared(course.shape, arrays, rollout, ours.present_settings())
+    gains = torch.as_tensor(np.array(samples.advantages))
+    gains = (gains - gains.mean()) / (gains.std() + 1e-8)
+    actions = torch.as_tensor(np.array(samples.actions)).flatten()
+    values, log_prob, entropy = ours.policy.evaluate_actions(torch.as_tensor(np.array(samples.observations)), actions)
+    ratio = torch.exp(log_prob - torch.as_tensor(np.array(samples.log_probs)))
+    policy = -torch.min(gains * ratio, gains * ratio.clamp(0.8, 1.2)).mean()
+    value = torch.nn.functional.mse_loss(torch.as_tensor(np.array(samples.returns)), values.flatten())
+    expected = policy - 0.01 * entropy.mean() + 0.5 * value
+    ours.policy.zero_grad()
+    expected.backward()
+    gradient = torch.cat([one.grad.ravel() for one in ours.policy.parameters()]).numpy()
+    found, by = jax.value_and_grad(lambda one: jitted.loss(one, course.shape, samples, ours.present_settings())[0])(
+        arrays
+    )
+    assert float(found) == pytest.approx(expected.item(), rel=1e-5)
+    np.testing.assert_allclose(jitted.vector(course.layout, by), gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_a_time_limit_adds_the_value_of_what_comes_after_it() -> None:
+    model = learner("ppo", "Pendulum-v1", n_envs=2, n_steps=250, batch_size=50, gamma=0.9).model
+    rollout = collected(model)
+    ended = [step for step in range(250) if step and rollout.starts[step].any()]
+    assert ended == [200]
+    env = SideBySide(makers("Pendulum-v1", 2))
+    env.reset()
+    for step in range(200):
+        _, rewards, _, infos = env.step(np.clip(rollout.actions[step], -2, 2))
+    last = torch.as_tensor(np.stack([info["terminal_observation"] for info in infos]))
+    with torch.no_grad():
+        value = model.policy.predict_values(last).numpy().ravel()
+    np.testing.assert_allclose(rollout.rewards[199], rewards + 0.9 * value, rtol=1e-4, atol=1e-4)
+
+
+def test_actions_are_drawn_from_the_policy() -> None:
+    model = learner("ppo", "tests/Grid-v0", n_steps=8, batch_size=8).model
+    with torch.no_grad():
+        model.policy.action_net.bias.copy_(torch.tensor([0.0, 1.0, 2.0, 0.0, 1.0]))
+        model.policy.action_net.weight.zero_()
+    drawn = np.array([model._course.act(np.zeros((1, 3), dtype=np.float32))[0] for _ in range(4000)])
+    e = np.exp
+    assert np.mean(drawn[:, 0] == 1) == pytest.approx(e(1) / (1 + e(1)), abs=0.03)
+    assert np.mean(drawn[:, 1] == 0) == pytest.approx(e(2) / (e(2) + 1 + e(1)), abs=0.03)
+    assert np.mean(drawn[:, 1] == 2) == pytest.approx(e(1) / (e(2) + 1 + e(1)), abs=0.03)
+
+
+def test_gaussian_actions_have_the_policys_mean_and_deviation() -> None:
+    model = learner("ppo", "Pendulum-v1", n_steps=8, batch_size=8, policy_kwargs={"log_std_init": -0.5}).model
+    observation = np.array([[0.3, -0.2, 0.7]], dtype=np.float32)
+    drawn = np.array([model._course.act(observation)[0, 0] for _ in range(4000)])
+    with torch.no_grad():
+        mean = float(model.policy.get_distribution(torch.as_tensor(observation)).distribution.mean)
+    assert drawn.mean() == pytest.approx(mean, abs=0.04)
+    assert drawn.std() == pytest.approx(np.exp(-0.5), rel=0.05)
+
+
+def makers(environment: str, count: int) -> Sequence[Any]:
+    def one(index: int) -> Any:
+        return make(environment, {}, seed=index)[0]
+
+    return [partial(one, index) for index in range(count)]
+
+
+def monitored(maker: Any) -> Any:
+    return Monitor(maker())
+
+
+@pytest.mark.parametrize("environment", ["CartPole-v1", "Pendulum-v1"])
+def test_environments_side_by_side_give_what_the_librarys_give(environment: str) -> None:
+    ours = SideBySide(makers(environment, 3))
+    theirs = DummyVecEnv([partial(monitored, one) for one in makers(environment, 3)])
+    np.testing.assert_array_equal(ours.reset(), theirs.reset())
+    ours.action_space.seed(1)
+    for _ in range(450):
+        actions = np.array([ours.action_space.sample() for _ in range(3)])
+        found, expected = ours.step(actions), theirs.step(actions)
+        for one, other in zip(found[:3], expected[:3], strict=True):
+            np.testing.assert_array_equal(one, other)
+        for one, other in zip(found[3], expected[3], strict=True):
+            assert (
+                {key: one["episode"][key] for key in "rl"} == {key: other["episode"][key] for key in "rl"}
+                if ("episode" in other)
+                else "episode" not in one
+            )
+            assert one.get("TimeLimit.truncated", False) == other["TimeLimit.truncated"]
+            np.testing.assert_array_equal(one.get("terminal_observation"), other.get("terminal_observation"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ppo", "a2c"])
+def test_a_trial_is_trained_saved_and_read_back_as_it_was(tmp_path: Path, name: str) -> None:
+    trial = replace(
+        small_trial(name, "CartPole-v1", steps=512, hyperparameters={"n_steps": 64, "normalize": True}),
+        implementation=find_algorithm(name, "jax").identity,
+    )
+    record = carry_out(trial, tmp_path)
+    policy = load_policy(tmp_path / trial.name)
+    assert played_again(policy) == record.final.returns.tolist()
+    assert record.settings["n_steps"] == 64
+
+
+def test_equal_seeds_give_equal_weights() -> None:
+    one, other = (learner("ppo", "CartPole-v1", n_steps=32, batch_size=32) for _ in range(2))
+    for made in (one, other):
+        made.learn(96, lambda steps: steps < 96)
+    np.testing.assert_array_equal(weights(one.model), weights(other.model))
+
+
+@pytest.mark.slow
+def test_ppo_learns_cartpole() -> None:
+    made = learner(
+        "ppo", "CartPole-v1", n_envs=8, n_steps=32, batch_size=256, n_epochs=20, gae_lambda=0.8, gamma=0.98,
+        learning_rate="lin_0.001", clip_range="lin_0.2",
+    )  # fmt: skip
+    made.learn(60_000, lambda steps: steps < 60_000)
+    assert made.recent_training_return() > 350
+
+
+@pytest.mark.parametrize("environment", ["CartPole-v1", "Pendulum-v1"])
+def test_weights_that_are_no_numbers_are_divergence(environment: str) -> None:
+    made = learner("ppo", environment, n_steps=32, batch_size=32, learning_rate=1e30)
+    with pytest.raises(DivergedError):
+        made.learn(2_000, lambda steps: steps < 2_000)
+
+
+@pytest.mark.parametrize(
+    ("environment", "settings", "said"),
+    [
+        (
+            "CartPole-v1",
+            {"policy_kwargs": {"activation_fn": "torch.nn.GELU"}},
+            "activations torch.nn.Tanh and torch.nn.ReLU",
+        ),
+        ("CartPole-v1", {"policy_kwargs": {"optimizer_class": "torch.optim.SGD"}}, "not SGD"),
+        ("FrozenLake-v1", {}, "wants MlpPolicy on observations that are arrays"),
+    ],
+)
+def test_what_it_does_not_know_is_refused_by_name(environment: str, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(BenchError, match=said):
+        learner("ppo", environment, **settings)
