@@ -8,8 +8,8 @@ imported.
 
     pip install mutmut
     export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-    python benchmarks/mutants.py --count 500 --seed 0                # draws, tries, tells
-    python benchmarks/mutants.py --count 500 --seed 0 --minutes 50   # the beginning of the same draw
+    python -P benchmarks/mutants.py --count 500 --seed 0                # draws, tries, tells
+    python -P benchmarks/mutants.py --count 500 --seed 0 --minutes 50   # the beginning of the same draw
 
 Once more with the same seed, it tries those that were not noticed, against whatever tests there are by then; after a
 change to the code, give it another folder.
@@ -39,12 +39,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import libcst
 import numpy as np
 import pytest
+from coverage import Coverage  # type: ignore[attr-defined] # benchmarks/coverage.py is taken for it
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
@@ -58,6 +58,8 @@ TESTS = (
     "analysis_interval",
     "claims",
     "drawing",
+    "figures",
+    "findings",
     "imports",
     "leases",
     "literature",
@@ -88,8 +90,8 @@ LIBRARIES = (
     "typer",
 )
 """Imported once, before the forks; nothing of the harness itself."""
-MOST_SECONDS = 5.0
-"""Of processor time that a test may take to be asked (under watch: tracing makes it two to three times as slow)."""
+MOST_SECONDS = 3.0
+"""Of processor time that a test may take to be asked (under watch)."""
 MEMORY = 8 * 2**30
 """Bytes of address space per mutant: a changed size must not take the machine's memory."""
 SLOTS = 2
@@ -203,35 +205,28 @@ def copied(to: Path) -> Path:
 
 
 class Watch:
-    """Which lines each test runs: pytest's hooks, and Python's own tracing of the files that are changed."""
+    """Which lines each test runs: pytest's hooks, and coverage's contexts."""
 
     def __init__(self, tree: Path) -> None:
         self.files = {str(tree / path): path for path in _sources()}
-        self.imported: Lines = set()
-        self.now = self.imported
-        self.tests: dict[str, Lines] = defaultdict(set)
-        self.shared: dict[str, Lines] = defaultdict(set)
-        """What a fixture of a module runs counts for every test that uses it."""
+        self.coverage = Coverage(data_file=None, config_file=False, include=list(self.files))
+        self.context = ""
+        """The test that is running, the fixture shared by several, or nothing yet."""
         self.uses: dict[str, list[str]] = {}
         self.seconds: dict[str, float] = {}
         self.unfit: set[str] = set()
         """Tests that start processes, which nobody watches, or that fail under watch without any change."""
 
-    def trace(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        """Follow the frames of the files watched, and no other."""
-        del event, argument
-        return self._line if frame.f_code.co_filename in self.files else None
-
-    def _line(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
-        del argument
-        if event == "line":
-            self.now.add((self.files[frame.f_code.co_filename], frame.f_lineno))
-        return self._line
+    def switch(self, context: str) -> None:
+        """Count what runs from here on for this."""
+        self.context = context
+        self.coverage.switch_context(context)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Measure a test."""
-        self.now, began, others = self.tests[item.nodeid], time.process_time(), _children()
+        self.switch(item.nodeid)
+        began, others = time.process_time(), _children()
         self.uses[item.nodeid] = list(getattr(item, "fixturenames", []))
         result = yield
         self.seconds[item.nodeid] = time.process_time() - began
@@ -242,11 +237,12 @@ class Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
         """Count what a shared fixture runs for itself."""
-        before = self.now
+        before = self.context
         if fixturedef.scope != "function":
-            self.now = self.shared[fixturedef.argname]
+            self.switch(fixturedef.argname)
         result = yield
-        self.now = before
+        if fixturedef.scope != "function":
+            self.switch(before)
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -255,13 +251,20 @@ class Watch:
             self.unfit.add(report.nodeid)
 
     def found(self) -> dict[str, Any]:
-        """Return lines and seconds per test, and the lines that run when the file of tests is imported."""
-        lines = {test: own.union(*(self.shared[name] for name in self.uses[test])) for test, own in self.tests.items()}
+        """Return lines and seconds per test, and the lines that run when the file of tests is imported.
+
+        What a fixture of a module runs counts for every test that uses it.
+        """
+        lines: dict[str, Lines] = defaultdict(set)
+        for file, path in self.files.items():
+            for line, contexts in self.coverage.get_data().contexts_by_lineno(file).items():
+                for context in contexts:
+                    lines[context].add((path, line))
         return {
-            "imported": sorted(self.imported),
+            "imported": sorted(lines[""]),
             "tests": {
-                test: {"seconds": self.seconds[test], "lines": sorted(own)}
-                for test, own in lines.items()
+                test: {"seconds": seconds, "lines": sorted(lines[test].union(*(lines[one] for one in self.uses[test])))}
+                for test, seconds in self.seconds.items()
                 if test not in self.unfit
             },
         }
@@ -288,9 +291,8 @@ def watched(folder: Path, trees: Sequence[Path]) -> list[dict[str, Any]]:
 
 def _watch(tree: Path, path: str, to: Path) -> int:
     watch = Watch(tree)
-    sys.settrace(watch.trace)
-    pytest.main([*WORDS, "-m", "not slow", path], plugins=[watch])
-    sys.settrace(None)
+    with watch.coverage.collect():
+        pytest.main([*WORDS, "-m", "not slow", path], plugins=[watch])
     to.write_text(json.dumps(watch.found()), encoding="utf-8")
     return len(watch.unfit)
 

@@ -26,10 +26,13 @@ from bench.records import (
     Failure,
     FailureLine,
     Final,
+    Interval,
     Outcome,
     Pair,
     Record,
     Reference,
+    ReferenceLine,
+    SettingsLine,
     Suite,
     SuiteAlgorithm,
     SuiteEnvironment,
@@ -664,6 +667,56 @@ def test_every_number_leads_to_its_trial() -> None:
     trial = trial_of("ppo", "env", 0)
     (line,) = results_of({("ppo", "env"): [0.5]}).analysed().trials
     assert line == TrialLine("ppo", "env", 0, "done", 0.5, 0.5, BUDGET, 10.0, trial.fingerprint, trial.name)
+
+
+def test_what_is_told_of_a_cell_by_hand() -> None:
+    case = results_of({("ppo", "env"): [0.2, 0.4, 0.6, 0.8]})
+    references: dict[str, Reference | None] = {"env": Reference(0.0, 2.0, "somebody")}
+    found = replace(case, references=references).analysed()
+    (one,) = found.cells
+    assert (one.label, one.environment, one.seeds, one.n, one.planned) == ("ppo", "env", (0, 1, 2, 3), 4, 4)
+    assert one.returns == pytest.approx((0.2, 0.4, 0.6, 0.8))
+    assert one.scores == pytest.approx((0.1, 0.2, 0.3, 0.4))
+    # t with three degrees of freedom, 3.18245, times the root of 0.2 / 3 over two; symmetric runs have no skewness.
+    half = 3.18245 * math.sqrt(0.2 / 3) / 2
+    assert (one.mean_return.low, one.mean_return.high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
+    assert (one.iqm_return.estimate, one.iqm_score.estimate) == pytest.approx((0.5, 0.25))
+    # A straight line from 0: half of the end.
+    assert one.auc_score.estimate == pytest.approx(0.125)
+    assert (one.threshold.reached, one.threshold.n, one.saturated, one.overshoot) == (0, 4, False, 0.0)
+    assert found.references == (ReferenceLine("env", BUDGET, 0.0, 2.0, "somebody"),)
+    trial = trial_of("ppo", "env", 0)
+    assert found.settings == (
+        SettingsLine("ppo", "ppo", "made_up:ppo", "env", trial.configuration, "", {"name": "ppo"}, {}),
+    )
+    assert found.analysis["resamples"] == 400
+    (line,) = found.aggregates
+    assert (line.environments, line.n, line.complete, line.probability_best) == (1, 4, True, None)
+    # The gap to 1 of a mean of 0.25.
+    assert [part.estimate for part in (line.iqm, line.mean, line.median, line.optimality_gap)] == pytest.approx(
+        [0.25, 0.25, 0.25, 0.75]
+    )
+    (profile,) = found.profiles
+    assert (profile.label, profile.n) == ("ppo", 4)
+
+
+def test_settings_and_references_that_are_not_known_are_told_as_such() -> None:
+    case = results_of({("ppo", "env"): [0.5] * 4})
+    (empty,) = replace(case, outcomes=(), references={"env": None}).analysed().cells
+    nothing = Interval(None, notes=(Fact("no runs"),))
+    assert (empty.n, empty.missing, empty.mean_return, empty.iqm_return, empty.iqm_score, empty.auc_score) == (
+        *(0, 4, nothing, nothing, nothing, nothing),
+    )
+    assert (empty.steps_per_second, empty.train_seconds) == (None, None)
+    bare = replace(case, references={"env": None}).changed(
+        lambda old: replace(old, settings={"gamma": 0.9}) if isinstance(old, Record) else old
+    )
+    found = bare.analysed()
+    assert found.cells[0].iqm_score == Interval(None, n=4, notes=(Fact("no reference"),))
+    assert found.references == (ReferenceLine("env", BUDGET, None, None, ""),)
+    assert found.settings[0].settings == {"gamma": 0.9}
+    curveless = case.changed(lambda old: record_of(old.trial, 0.5, curve=[])).analysed()
+    assert curveless.cells[0].auc_score == Interval(None, n=4, notes=(Fact("no curve"),))
 
 
 def test_a_failure_is_told_with_its_trial_and_counted_in_its_cell() -> None:

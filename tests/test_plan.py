@@ -256,6 +256,36 @@ def test_an_algorithm_and_an_environment_that_nobody_knows_cost_what_is_guessed_
     assert cost([trial, trial]).disk_mb == pytest.approx(0.5)
 
 
+def test_the_seconds_of_a_trial_by_hand() -> None:
+    speed = catalog.find_algorithm("dqn").speed
+    assert speed is not None
+    settings = {"n_envs": 2, "learning_starts": 300, "train_freq": 4, "gradient_steps": 1}
+    trial = Trial("dqn", "dqn", "Mine-v0", 0, 1000, EvaluationPlan(4, 20, 30), "", {}, settings)
+    place = replace(TRAITS["Mine-v0"], steps_per_second=2000.0)
+    # 1,000 steps of 0.5 ms and of half of what acting in two environments takes; 700 of them with updates; 110 episodes
+    # of 100 steps, of 0.5 ms and of a tenth of what acting takes.
+    training, updates = 1000 * (0.0005 + speed.act / 2), 700 * speed.updates(settings) * speed.update
+    expected = 0.3 + training + updates + 110 * 100 * (0.0005 + speed.act / 10)
+    assert expected_seconds(trial, place) == pytest.approx(expected)
+    found = cost([trial, replace(trial, seed=1)], environments={("dqn", "Mine-v0"): place})
+    assert found.seconds == {("dqn", "Mine-v0"): pytest.approx(2 * expected)}
+    assert (found.steps, found.evaluation_steps) == (2000, 2 * 110 * 100)
+
+
+def test_more_than_a_machine_can_hold_is_refused_where_it_was_asked_for() -> None:
+    suite = replace(a_suite(entry("random"), CartPole_v1=100), seeds=tuple(range(1000)))
+    large = replace(suite, analysis=replace(suite.analysis, resamples=100_000))
+    with pytest.raises(SuiteError) as caught:
+        plan(large)
+    assert [one.place for one in caught.value.complaints] == ["s.yaml"]
+    with pytest.raises(SuiteError) as caught:
+        plan(replace(large, path="", seeds=(0,)), seeds=1000)
+    assert [one.place for one in caught.value.complaints] == ["--seeds"]
+    with pytest.raises(SuiteError) as caught:
+        plan(replace(large, path=""))
+    assert [one.place for one in caught.value.complaints] == ["s"]
+
+
 def test_steps_that_only_fill_the_replay_buffer_cost_no_updates() -> None:
     suite = a_suite(entry("sac", chosen="default", learning_starts=9_000), Pendulum_v1=10_000)
     whole = planned(suite).trials[0]

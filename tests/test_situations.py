@@ -215,6 +215,81 @@ def test_equal_curves_leave_the_lead_open() -> None:
         assert "between a and b" in told
 
 
+@pytest.mark.parametrize(
+    ("end", "seconds"),
+    [
+        (6.0, [1, 2, 5]),
+        (60.1, [10, 30, 60]),
+        (60.0, [5, 10, 30]),
+        (601.0, [120, 300, 600]),
+        (7201.0, [1800, 3600, 7200]),
+        (86_401.0, [18_000, 36_000, 86_400]),
+    ],
+)
+def test_budgets_of_seconds_are_the_three_largest_round_ones_before_the_end(end: float, seconds: list[int]) -> None:
+    # The first evaluation is over after a hundredth of a second, all others at the end.
+    def timed(old: Outcome) -> Outcome:
+        assert isinstance(old, Record)
+        return replace(old, curve=replace(old.curve, cpu_seconds=np.array([0.01, end, end, end, end])))
+
+    found = random_results({"ppo": 0.9, "dqn": 0.5}, 1, 4).changed(timed).analysed().situations
+    assert [one.about for one in found if one.kind == "seconds"] == [(one,) for one in seconds]
+    assert [one.key for one in found if one.kind == "seconds"] == [f"seconds-{one}" for one in seconds]
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps"),
+    [
+        (501, [100, 200, 500]),
+        (500, [100, 200]),
+        (10_001, [2000, 5000, 10_000]),
+        (6_000_000, [1_000_000, 2_000_000, 5_000_000]),
+        (9_000_000_000, [1_000_000_000, 2_000_000_000, 5_000_000_000]),
+    ],
+)
+def test_budgets_of_steps_are_the_three_largest_round_ones_below_the_whole(budget: int, steps: list[int]) -> None:
+    def longer(trial: Trial) -> Trial:
+        return replace(trial, steps=budget)
+
+    def changed(old: Outcome) -> Outcome:
+        assert isinstance(old, Record)
+        at = np.array([100, budget // 2, budget // 2, budget, budget])
+        final = replace(old.final, steps=budget)
+        return replace(old, trial=longer(old.trial), curve=replace(old.curve, steps=at), final=final)
+
+    case = random_results({"ppo": 0.9, "dqn": 0.5}, 1, 4).changed(changed)
+    suite = replace(case.suite, environments=(replace(case.suite.environments[0], steps=budget),))
+    found = replace(case, suite=suite, planned=tuple(map(longer, case.planned))).analysed().situations
+    assert [one.about for one in found if one.kind == "steps"] == [(one,) for one in steps]
+    assert [one.key for one in found if one.kind == "steps"] == [f"steps-{one}" for one in steps]
+
+
+def test_a_situation_by_hand() -> None:
+    case = results_of({("ppo", "a"): [0.6, 0.7, 0.8, 0.9], ("dqn", "a"): [0.1, 0.2, 0.3, 0.6]})
+    found = case.analysed()
+    full = situation_of(found, "full")
+    assert (full.kind, full.about, full.measure, full.environments, full.n) == (
+        *("full", (1000, 1000), "score", ("a",), 4),
+    )
+    # The mean of the middle two; of four runs against four nothing is decided.
+    assert [one.label for one in full.candidates] == ["ppo", "dqn"]
+    assert [one.value.estimate for one in full.candidates] == pytest.approx([0.75, 0.25])
+    assert (full.choose, full.as_good) == (None, ("dqn",))
+    first, second = full.candidates
+    assert first.probability_best is not None
+    assert first.probability_best + (second.probability_best or 0.0) == pytest.approx(1.0)
+    # Three of four of dqn's end below one half: a quarter succeeds, with Wilson's limits, k = 1.95996^2 / 4 = 0.960365.
+    failures = situation_of(found, "failures")
+    assert (failures.kind, failures.about, failures.measure, failures.n) == ("failures", (), "share", 4)
+    good, bad = failures.candidates
+    assert (good.label, good.value.estimate, good.value.high, good.value.n) == ("ppo", 1.0, 1.0, 4)
+    assert good.value.low == pytest.approx(1 / 1.960365, abs=1e-5)
+    centre, half = 0.25 + 0.960365 / 2, (0.960365 * 0.1875 + 0.960365**2 / 4) ** 0.5
+    assert (bad.value.low, bad.value.estimate, bad.value.high) == pytest.approx(
+        ((centre - half) / 1.960365, 0.25, (centre + half) / 1.960365), abs=1e-5
+    )
+
+
 def test_where_failures_are_expensive_the_reliable_one_is_chosen() -> None:
     # `high` ends at 1.2 in six of ten runs and at 0 in four; `steady` always at 0.8.
     risky = [1.2] * 6 + [0.0] * 4
