@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -47,6 +47,8 @@ _ACTIVATIONS: Mapping[type[nn.Module], tuple[Callable[[Floats], Floats], Callabl
     nn.Tanh: (np.tanh, jnp.tanh),
     nn.ReLU: (lambda numbers: np.maximum(numbers, 0), jax.nn.relu),
 }
+TOLD = ("policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction")
+"""What is logged of an update, by the library's names."""
 _KL_TOLERANCE = 1.5
 """Times `target_kl` beyond which stable-baselines3's PPO ends an update."""
 
@@ -276,13 +278,9 @@ def loss(arrays: Network, shape: Shape, batch: Samples, settings: Settings) -> t
         values = batch.values + change
     value_loss = ((batch.returns - values) ** 2).mean()
     entropy_loss = -entropy.mean()
-    told = {
-        "policy_gradient_loss": policy_loss,
-        "value_loss": value_loss,
-        "entropy_loss": entropy_loss,
-        "approx_kl": (ratio - 1 - log_ratio).mean(),
-        "clip_fraction": (jnp.abs(ratio - 1) > settings.clip_range).mean(),
-    }
+    divergence = (ratio - 1 - log_ratio).mean()
+    outside = (jnp.abs(ratio - 1) > settings.clip_range).mean()
+    told = dict(zip(TOLD, (policy_loss, value_loss, entropy_loss, divergence, outside), strict=True))
     return policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss, told
 
 
@@ -305,8 +303,8 @@ def step(state: State, shape: Shape, batch: Samples, settings: Settings) -> tupl
 
 def update(
     shape: Shape, weights: jax.Array, optimiser: Any, rollout: Rollout, orders: jax.Array, settings: Settings
-) -> tuple[jax.Array, Any, dict[str, jax.Array]]:
-    """Return weights and optimiser after every epoch over the rollout, and the means of what is logged.
+) -> tuple[jax.Array, Any, jax.Array]:
+    """Return weights and optimiser after every epoch over the rollout, and the means of what is TOLD.
 
     `orders` is (epochs, T x N): in which order the steps of each epoch are taken.
     """
@@ -326,13 +324,20 @@ def update(
         return state, told
 
     state, told = jax.lax.scan(epoch, State(arrays, optimiser, jnp.array(True)), orders)
-    return vector(shape.layout, state.network), state.optimiser, {name: values.mean() for name, values in told.items()}
+    means = jnp.stack([told[name].mean() for name in TOLD])
+    return vector(shape.layout, state.network), state.optimiser, means
 
 
-@partial(jax.jit, static_argnums=0)
-def _compiled(shape: Shape, weights: Any, optimiser: Any, rollout: Rollout, orders: Any, numbers: Any) -> Any:
-    # The settings are one array: a call with a dozen separate numbers costs more than a small network.
-    return update(shape, weights, optimiser, rollout, orders, Settings(*numbers))
+@cache
+def _compiled(shape: Shape) -> Callable[..., Any]:
+    """Return the update of this shape: learners of the same shape in one process share what is compiled."""
+
+    def run(weights: Any, optimiser: Any, rollout: Rollout, orders: Any, numbers: Any) -> Any:
+        # The settings are one array: a call with a dozen separate numbers costs more than a small network.
+        return update(shape, weights, optimiser, rollout, orders, Settings(*numbers))
+
+    compiled: Callable[..., Any] = jax.jit(run)
+    return compiled
 
 
 # --- The learners.
@@ -347,6 +352,7 @@ class _Course:
         self._network = network(self.layout, self.weights)
         self._optimiser = self.shape.optimiser.transformation().init(jax.tree.map(jnp.zeros_like, self._network))
         self._activation = _ACTIVATIONS[self.layout.activation][0]
+        self._compiled = _compiled(self.shape)
         self._random = np.random.default_rng(model.seed)
         self.rollout: Rollout | None = None
 
@@ -375,10 +381,12 @@ class _Course:
         """Learn from the rollout and return what is to be logged."""
         assert self.rollout is not None, "there is a rollout before it is learned from"  # noqa: S101
         steps = self.rollout.rewards.size
-        orders = self._random.permuted(np.tile(np.arange(steps, dtype=np.int32), (epochs, 1)), axis=1)
+        orders = np.tile(np.arange(steps, dtype=np.int32), (epochs, 1))
+        if self.shape.batch_size < steps:
+            orders = self._random.permuted(orders, axis=1)
         weights, self._optimiser, told = self._update(self.rollout, orders, settings)
         self.weights[:] = weights
-        return {name: float(value) for name, value in told.items()}
+        return dict(zip(TOLD, np.asarray(told).tolist(), strict=True))
 
     def compile(self, environments: int, steps: int, width: int, epochs: int) -> float:
         """Compile the update for rollouts of so many steps; return the seconds it took."""
@@ -397,7 +405,7 @@ class _Course:
 
     def _update(self, rollout: Rollout, orders: NDArray[np.int32], settings: Settings) -> Any:
         numbers = np.array(settings, dtype=np.float32)
-        return _compiled(self.shape, self.weights, self._optimiser, rollout, orders, numbers)
+        return self._compiled(self.weights, self._optimiser, rollout, orders, numbers)
 
 
 def blank(steps: int, environments: int, width: int, actions: int, kind: type) -> Rollout:
