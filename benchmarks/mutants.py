@@ -396,12 +396,13 @@ def _try(tree: Path, mutant: Mutant, asked: Asked) -> int:
 
 
 def outcome(code: int | None) -> str:
-    """Name what a mutant came to: a process that dies of it, and tests that cannot be collected, have noticed it."""
+    """Name what a mutant came to: a process that dies of it, and tests that cannot be found, have noticed it."""
     if code is None:
         return "timed out"
     if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return "survived"
-    return "killed" if code < 0 or code in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED) else "not tried"
+    noticed = pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR
+    return "killed" if code < 0 or code in noticed else "not tried"
 
 
 def main() -> None:

@@ -146,6 +146,7 @@ def warned(estimates: Estimates, words: str) -> bool:
 
 def test_everything_is_estimated_for_a_finished_suite() -> None:
     estimates = random_results({"ppo": 0.9, "dqn": 0.5, "random": 0.0}, 2, 10).analysed()
+    assert (estimates.suite, estimates.title, estimates.question) == ("made-up", "Made up", "Which?")
     assert (estimates.planned, estimates.done, estimates.failed) == (60, 60, 0)
     assert estimates.labels == ("ppo", "dqn", "random")
     assert [line.label for line in estimates.aggregates] == ["ppo", "dqn", "random"]
@@ -583,6 +584,9 @@ def test_curves_cover_only_what_every_run_covers() -> None:
     curves = {curve.axis: curve for curve in case.analysed().curves if curve.environment == "env"}
     assert curves["steps"].x == (250.0, 450.0, 650.0, 850.0, 1000.0)
     assert curves["steps"].runs[0] == pytest.approx((0.0, 0.25, 0.5, 0.75, 0.9375))
+    # Fifths of the budget, the first of which comes before the first evaluation of seed 0.
+    (share,) = [curve for curve in case.analysed().curves if curve.axis == "share"]
+    assert share.x == (0.25, 0.4, 0.6, 0.8, 1.0)
     assert curves["steps"].runs[1] == pytest.approx((0.0625, 0.3125, 0.5625, 0.8125, 1.0))
     assert (curves["seconds"].x[0], curves["seconds"].x[-1]) == (2.0, 5.0)
     # At 5 seconds the others have last been evaluated at 4.

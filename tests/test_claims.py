@@ -375,6 +375,9 @@ def test_who_is_always_later_is_later() -> None:
     # All eight take longer than 500 steps, and none longer than 1000.
     assert one_verdict(outcomes, claim(right=500.0, quantity="steps_to_threshold")).verdict == "supported"
     assert one_verdict(outcomes, claim(right=1000.0, quantity="steps_to_threshold")).verdict == "contradicted"
+    # At 1,000 steps ten seconds have passed.
+    assert one_verdict(outcomes, claim(right=9.9, quantity="seconds_to_threshold")).verdict == "supported"
+    assert one_verdict(outcomes, claim(right=10.0, quantity="seconds_to_threshold")).verdict == "contradicted"
 
 
 def test_speed_is_a_ratio_with_a_t_interval_on_logarithms() -> None:
@@ -539,6 +542,26 @@ def test_clocks_of_different_machines_are_told() -> None:
     for quantity in ("steps_per_second", "seconds_to_threshold"):
         assert told in reason_of(one_verdict(outcomes, claim(quantity=quantity)))
     assert told not in reason_of(one_verdict(outcomes, claim(quantity="steps_to_threshold")))
+
+
+@pytest.mark.parametrize(
+    ("more", "differ"),
+    [
+        ({}, False),
+        ({"resources": {"workers": 1, "load": 9.0}}, False),
+        ({"resources": {"workers": 1, "device": "cuda"}}, True),
+        ({"resources": {"workers": 1, "threads": 2}}, True),
+        ({"resources": {"workers": 2}}, True),
+        ({"provenance": {"processor": "another"}}, True),
+        ({"provenance": {"processor": "made up", "cores": 8}}, True),
+        ({"provenance": {"processor": "made up", "started": "later"}}, False),
+    ],
+)
+def test_a_run_was_timed_elsewhere_if_machine_device_or_packing_differ(more: dict[str, Any], differ: bool) -> None:
+    first, *others = FAR
+    assert isinstance(first, Record)
+    found = one_verdict([replace(first, **more), *others], claim(quantity="steps_per_second"))
+    assert found.clocks_differ is differ
 
 
 @pytest.mark.parametrize(

@@ -503,6 +503,7 @@ def test_a_mean_of_several_runs_is_set_against_the_mean_of_ours_with_both_interv
     assert told.published_sd == pytest.approx(2)
     assert told.theirs is not None
     assert (told.theirs.low, told.theirs.high) == pytest.approx((10 - 3.18245, 10 + 3.18245), abs=1e-5)
+    assert (told.theirs.estimate, told.theirs.n) == (10.0, 4)
     assert told.limits is not None
     assert (told.limits.low, told.limits.high) == pytest.approx((-3.18983, 3.18983), abs=1e-4)
     # A fifth of the way from 0 to 20.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.analysis.assemble import _plan_hash, _suite_hash
 from bench.analysis.ledger import Entry
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
-from bench.analysis.ranking import inflated_draws, race_draws, regrets, shares_best
+from bench.analysis.ranking import inflated_draws, inflated_mean_draws, race_draws, regrets, shares_best
 from bench.analysis.reliability import reliability
 from bench.analysis.scores import Cell, cell
 from bench.records import (
@@ -112,6 +112,13 @@ def test_regret_and_share_of_being_best_by_hand() -> None:
     assert regrets(draws) == {"a": 0.25, "b": 0.375}
 
 
+def test_a_resample_of_the_best_runs_lies_above_the_estimate_however_far_it_is_stretched() -> None:
+    counts = np.array([[0, 4], [0, 0], [0, 0], [4, 0]])
+    for draws in (inflated_draws, inflated_mean_draws):
+        best, worst = draws([np.arange(4.0)], [counts], np.random.default_rng(0))
+        assert best > 1.5 > worst
+
+
 def test_expected_regret_and_share_of_best_are_those_of_the_true_sampling_distribution() -> None:
     # Twenty runs each, SD 0.1, interquartile means 0.05 apart. The IQM of normal runs has an SD of about
     # 1.1 * 0.1 / sqrt(20), the difference one of 0.035: b is best with Phi(-1.44) = 0.075, choosing a costs
@@ -158,6 +165,8 @@ def test_each_environment_alone_may_have_another_answer() -> None:
     assert situation_of(found, "environment-b").choose == "dqn"
     full = situation_of(found, "full")
     assert {full.candidates[0].label, *full.as_good} == {"ppo", "dqn"}
+    # Whoever is told apart is not as good, whichever of the two the suite names first.
+    assert [situation_of(found, f"environment-{name}").as_good for name in "ab"] == [(), ()]
 
 
 @pytest.mark.parametrize(("environments", "rows"), [(1, 0), (2, 2), (20, 20), (21, 0)])
@@ -171,7 +180,7 @@ def test_what_is_decided_alone_is_not_where_several_situations_are_asked() -> No
     apart = {("ppo", "a"): [0.9, 0.91, 0.92, 0.93], ("dqn", "a"): [0.1, 0.11, 0.12, 0.13]}
     (alone,) = results_of(apart).analysed().pairs
     assert alone.p_value == pytest.approx(2 / 70)
-    assert alone.verdict == "worse" if alone.a == "dqn" else "better"
+    assert (alone.a, alone.verdict) == ("ppo", "better")
     twice = results_of({**apart, **{(label, "b"): values for (label, _), values in apart.items()}}).analysed()
     assert [situation_of(twice, f"environment-{name}").choose for name in "ab"] == [None, None]
 
@@ -204,6 +213,17 @@ def test_the_crossover_says_who_leads_where() -> None:
         "early leads from 20 % of the step budget to 60 % of the step budget: best in at least 95 % of draws.",
         "late leads from 80 % of the step budget to 100 % of the step budget: best in at least 95 % of draws.",
     )
+
+
+def test_the_lead_is_told_at_shares_of_the_budget_that_all_evaluations_cover() -> None:
+    def shifted(old: Outcome) -> Outcome:
+        assert isinstance(old, Record)
+        return replace(old, curve=replace(old.curve, steps=np.array([100, 300, 500, 700, 900])))
+
+    found = random_results({"early": 0.6, "late": 0.9}, 1, 4).changed(shifted).analysed()
+    (share,) = [lead for lead in found.leads if lead.axis == "share"]
+    # Fifths of it, the last of which is cut to where the evaluations end.
+    assert share.x == (0.2, 0.4, 0.6, 0.8, 0.9)
 
 
 def test_equal_curves_leave_the_lead_open() -> None:
