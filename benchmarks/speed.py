@@ -52,6 +52,7 @@ TASKS = (
     Task("ppo", "Acrobot-v1", 20_480),
     Task("ppo", "LunarLander-v3", 32_768),
     Task("a2c", "CartPole-v1", 30_000),
+    Task("reinforce", "CartPole-v1", 30_000),
     Task("dqn", "CartPole-v1", 4_096),
     Task("sac", "Pendulum-v1", 600),
 )

@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from bench import load_policy
 from bench.algorithms import jitted, sb3
+from bench.algorithms.jitted_reinforce import drawn
 from bench.algorithms.side_by_side import SideBySide
 from bench.catalog import find_algorithm
 from bench.environments.making import make
@@ -26,6 +27,7 @@ from bench.errors import BenchError, DivergedError
 from bench.records import LearnerRequest
 from tests.making import carry_out, played_again, small_trial
 
+SMALL: dict[str, dict[str, Any]] = {"ppo": {"n_steps": 64}, "a2c": {"n_steps": 64}, "reinforce": {"n_envs": 2}}
 ENVIRONMENTS = ("CartPole-v1", "Acrobot-v1", "LunarLander-v3", "Pendulum-v1", "LunarLanderContinuous-v3")
 
 
@@ -225,16 +227,16 @@ def test_environments_side_by_side_give_what_the_librarys_give(environment: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ppo", "a2c"])
+@pytest.mark.parametrize("name", ["ppo", "a2c", "reinforce"])
 def test_a_trial_is_trained_saved_and_read_back_as_it_was(tmp_path: Path, name: str) -> None:
     trial = replace(
-        small_trial(name, "CartPole-v1", steps=512, hyperparameters={"n_steps": 64, "normalize": True}),
+        small_trial(name, "CartPole-v1", steps=512, hyperparameters={"normalize": True, **SMALL[name]}),
         implementation=find_algorithm(name, "jax").identity,
     )
     record = carry_out(trial, tmp_path)
     policy = load_policy(tmp_path / trial.name)
     assert played_again(policy) == record.final.returns.tolist()
-    assert record.settings["n_steps"] == 64
+    assert record.settings.items() >= SMALL[name].items()
 
 
 def test_equal_seeds_give_equal_weights() -> None:
@@ -276,3 +278,64 @@ def test_weights_that_are_no_numbers_are_divergence(environment: str) -> None:
 def test_what_it_does_not_know_is_refused_by_name(environment: str, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(BenchError, match=said):
         learner("ppo", environment, **settings)
+
+
+REINFORCED: list[tuple[str, dict[str, Any]]] = [
+    ("CartPole-v1", {}),
+    ("CartPole-v1", {"baseline": "value", "max_grad_norm": 0.5, "value_learning_rate": 0.01}),
+    ("CartPole-v1", {"baseline": "mean", "normalize_returns": True, "gamma_power": True, "ent_coef": 0.05}),
+    ("Pendulum-v1", {"baseline": "value", "bootstrap_truncated": True, "normalize_returns": True}),
+    ("tests/Grid-v0", {"policy_kwargs": {"activation_fn": "torch.nn.ReLU", "net_arch": [16]}}),
+]
+
+
+@pytest.mark.parametrize(("environment", "settings"), REINFORCED)
+def test_an_update_of_reinforce_is_the_harness_own_to_rounding(environment: str, settings: dict[str, Any]) -> None:
+    # In one minibatch, so that the order in which steps are drawn changes nothing but rounding.
+    size = {"n_envs": 2, "episodes_per_update": 4, "value_batch_size": 4096, "value_epochs": 3, **settings}
+    ours = learner("reinforce", environment, **size).model
+    theirs = learner("reinforce", environment, "sb3", **size).model
+    ours._setup_learn(10**6, callback=None)
+    theirs._logger = Logger(folder=None, output_formats=[])
+    before = weights(ours)
+    np.testing.assert_array_equal(before, weights(theirs))
+    for _ in range(3):
+        episodes = ours.collect_episodes(ours._init_callback(None))
+        assert episodes is not None
+        theirs._current_progress_remaining = ours._current_progress_remaining
+        ours.train(episodes)
+        theirs.train(episodes)
+        np.testing.assert_allclose(weights(ours), weights(theirs), rtol=2e-4, atol=5e-5)
+        ours._player.weights[:] = weights(theirs)
+    assert np.abs(weights(ours) - before).max() > 1e-3
+
+
+def test_minibatches_of_a_fit_are_each_step_once_an_epoch() -> None:
+    orders = drawn(np.random.default_rng(0), steps=5, size=8, epochs=2, batch=2)
+    assert orders.shape == (2 * 4, 2)
+    for epoch in (orders[:4], orders[4:]):
+        assert sorted(epoch.ravel().tolist()) == [-1, -1, -1, 0, 1, 2, 3, 4]
+        assert (epoch[3] == -1).all()
+
+
+def test_a_fit_in_minibatches_is_torchs_with_the_same_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    size: dict[str, Any] = {
+        "n_envs": 1,
+        "episodes_per_update": 3,
+        "value_batch_size": 16,
+        "value_epochs": 2,
+        "baseline": "value",
+    }
+    ours = learner("reinforce", "CartPole-v1", **size).model
+    theirs = learner("reinforce", "CartPole-v1", "sb3", **size).model
+    ours._setup_learn(10**6, callback=None)
+    theirs._logger = Logger(folder=None, output_formats=[])
+    episodes = ours.collect_episodes(ours._init_callback(None))
+    steps = sum(len(episode.rewards) for episode in episodes)
+    ours._player.random = np.random.default_rng(9)
+    same = np.random.default_rng(9)
+    monkeypatch.setattr(torch, "randperm", lambda count, **_: torch.as_tensor(same.permutation(count)))
+    assert steps % 16
+    ours.train(episodes)
+    theirs.train(episodes)
+    np.testing.assert_allclose(weights(ours), weights(theirs), rtol=2e-4, atol=2e-5)

@@ -43,7 +43,7 @@ Span = tuple[int, int, tuple[int, ...]]
 Dense = tuple[Span, Span]
 """Weights (out, in) and bias (out,) of a layer."""
 
-_ACTIVATIONS: Mapping[type[nn.Module], tuple[Callable[[Floats], Floats], Callable[[jax.Array], jax.Array]]] = {
+ACTIVATIONS: Mapping[type[nn.Module], tuple[Callable[[Floats], Floats], Callable[[jax.Array], jax.Array]]] = {
     nn.Tanh: (np.tanh, jnp.tanh),
     nn.ReLU: (lambda numbers: np.maximum(numbers, 0), jax.nn.relu),
 }
@@ -238,7 +238,7 @@ def advantages(
 
 def prepared(shape: Shape, arrays: Network, rollout: Rollout, settings: Settings) -> Samples:
     """Return the rollout's steps with values, log-probabilities, advantages and returns, in the library's order."""
-    layout, activation = shape.layout, _ACTIVATIONS[shape.layout.activation][1]
+    layout, activation = shape.layout, ACTIVATIONS[shape.layout.activation][1]
     everything = jnp.concatenate([rollout.observations, rollout.last_observations[None]])
     values = forward(arrays.value, activation, everything)[..., 0]
     outputs = forward(arrays.policy, activation, rollout.observations)
@@ -259,7 +259,7 @@ def prepared(shape: Shape, arrays: Network, rollout: Rollout, settings: Settings
 
 def loss(arrays: Network, shape: Shape, batch: Samples, settings: Settings) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Return the loss of a minibatch and what it is made of: PPO's (Schulman et al. 2017, eq. 9), or A2C's."""
-    layout, activation = shape.layout, _ACTIVATIONS[shape.layout.activation][1]
+    layout, activation = shape.layout, ACTIVATIONS[shape.layout.activation][1]
     outputs = forward(arrays.policy, activation, batch.observations)
     values = forward(arrays.value, activation, batch.observations)[..., 0]
     log_prob, entropy = log_prob_and_entropy(layout, arrays.log_std, outputs, batch.actions)
@@ -284,13 +284,18 @@ def loss(arrays: Network, shape: Shape, batch: Samples, settings: Settings) -> t
     return policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss, told
 
 
+def clipped(gradient: Any, limit: Any) -> Any:
+    """Return the gradient, shortened to the limit where it is longer, as torch shortens it."""
+    norm = jnp.sqrt(sum((part**2).sum() for part in jax.tree.leaves(gradient)))
+    share = jnp.minimum(limit / (norm + 1e-6), 1.0)
+    return jax.tree.map(lambda part: share * part, gradient)
+
+
 def step(state: State, shape: Shape, batch: Samples, settings: Settings) -> tuple[State, dict[str, jax.Array]]:
     """Return the state after one minibatch."""
     (_, told), gradient = jax.value_and_grad(loss, has_aux=True)(state.network, shape, batch, settings)
     if shape.clips_gradient:
-        norm = jnp.sqrt(sum((part**2).sum() for part in jax.tree.leaves(gradient)))
-        share = jnp.minimum(settings.max_grad_norm / (norm + 1e-6), 1.0)
-        gradient = jax.tree.map(lambda part: share * part, gradient)
+        gradient = clipped(gradient, settings.max_grad_norm)
     direction, optimiser = shape.optimiser.transformation().update(gradient, state.optimiser)
     moved = jax.tree.map(lambda part, by: part - settings.learning_rate * by, state.network, direction)
     after = State(moved, optimiser, state.going)
@@ -343,28 +348,29 @@ def _compiled(shape: Shape) -> Callable[..., Any]:
 # --- The learners.
 
 
-class _Course:
-    """What a learner keeps beside what stable-baselines3 knows of: none of it is saved."""
+class Player:
+    """The policy of a model by NumPy, and its weights as one vector that the model's parameters are views of."""
 
-    def __init__(self, model: PPO | A2C) -> None:
-        self.layout, self.weights = _laid_out(model.policy)
-        self.shape = Shape(self.layout, _optimiser(model.policy), **model.compiled_settings())
-        self._network = network(self.layout, self.weights)
-        self._optimiser = self.shape.optimiser.transformation().init(jax.tree.map(jnp.zeros_like, self._network))
-        self._activation = _ACTIVATIONS[self.layout.activation][0]
-        self._compiled = _compiled(self.shape)
-        self._random = np.random.default_rng(model.seed)
-        self.rollout: Rollout | None = None
+    def __init__(self, policy: ActorCriticPolicy, seed: int | None) -> None:
+        self.layout, self.weights = _laid_out(policy)
+        self.optimiser = _optimiser(policy)
+        self.network = network(self.layout, self.weights)
+        self.activation = ACTIVATIONS[self.layout.activation][0]
+        self.random = np.random.default_rng(seed)
 
     def act(self, observations: Floats) -> NDArray[Any]:
-        """Return (N, dimensions) samples of the policy for (N, dimensions) observations."""
-        outputs = forward(self._network.policy, self._activation, observations)
-        if self._network.log_std is not None:
-            noise = self._random.standard_normal(outputs.shape, dtype=np.float32)
-            sampled: NDArray[Any] = outputs + np.exp(self._network.log_std) * noise
+        """Return (N, dimensions) samples of the policy for (N, dimensions) observations.
+
+        Raises:
+            ValueError: an output is not finite.
+        """
+        outputs = forward(self.network.policy, self.activation, observations)
+        if self.network.log_std is not None:
+            noise = self.random.standard_normal(outputs.shape, dtype=np.float32)
+            sampled: NDArray[Any] = outputs + np.exp(self.network.log_std) * noise
             return sampled
         # The largest of logits with Gumbel noise is a sample of their softmax, and its noise -log of an exponential's.
-        noisy = outputs - np.log(self._random.standard_exponential(outputs.shape, dtype=np.float32))
+        noisy = outputs - np.log(self.random.standard_exponential(outputs.shape, dtype=np.float32))
         if not np.isfinite(noisy).all():
             raise ValueError("found invalid values: a logit is not finite")
         if len(self.layout.choices) == 1:
@@ -372,10 +378,22 @@ class _Course:
         ends = np.cumsum(self.layout.choices)
         return np.stack([part.argmax(axis=1) for part in np.split(noisy, ends[:-1], axis=1)], axis=1)
 
-    def value(self, observation: NDArray[Any]) -> float:
-        """Return the value of one observation."""
-        flat = np.asarray(observation, dtype=np.float32).reshape(1, -1)
-        return float(forward(self._network.value, self._activation, flat)[0, 0])
+    def values(self, observations: NDArray[Any]) -> Floats:
+        """Return the (N,) values of N observations."""
+        flat = np.asarray(observations, dtype=np.float32).reshape(len(observations), -1)
+        found: Floats = forward(self.network.value, self.activation, flat)[:, 0]
+        return found
+
+
+class _Course(Player):
+    """What a learner keeps beside what stable-baselines3 knows of: none of it is saved."""
+
+    def __init__(self, model: PPO | A2C) -> None:
+        super().__init__(model.policy, model.seed)
+        self.shape = Shape(self.layout, self.optimiser, **model.compiled_settings())
+        self._optimiser = self.optimiser.transformation().init(jax.tree.map(jnp.zeros_like, self.network))
+        self._compiled = _compiled(self.shape)
+        self.rollout: Rollout | None = None
 
     def learn(self, epochs: int, settings: Settings) -> dict[str, float]:
         """Learn from the rollout and return what is to be logged."""
@@ -383,7 +401,7 @@ class _Course:
         steps = self.rollout.rewards.size
         orders = np.tile(np.arange(steps, dtype=np.int32), (epochs, 1))
         if self.shape.batch_size < steps:
-            orders = self._random.permuted(orders, axis=1)
+            orders = self.random.permuted(orders, axis=1)
         weights, self._optimiser, told = self._update(self.rollout, orders, settings)
         self.weights[:] = weights
         return dict(zip(TOLD, np.asarray(told).tolist(), strict=True))
@@ -499,7 +517,7 @@ class _Jitted(OnPolicyAlgorithm):
         rewards = rewards.copy()
         for place in dones.nonzero()[0]:
             if infos[place].get("TimeLimit.truncated"):
-                rewards[place] += self.gamma * self._course.value(infos[place]["terminal_observation"])
+                rewards[place] += self.gamma * float(self._course.values(infos[place]["terminal_observation"][None])[0])
         return rewards
 
     def train(self) -> None:
@@ -620,8 +638,8 @@ def _refuse_what_is_not_plain(policy: BasePolicy) -> type[nn.Module]:
             "`implementation: sb3` takes the others"
         )
     activation: Any = policy.activation_fn
-    if activation not in _ACTIVATIONS:
-        known = " and ".join(f"torch.nn.{one.__name__}" for one in _ACTIVATIONS)
+    if activation not in ACTIVATIONS:
+        known = " and ".join(f"torch.nn.{one.__name__}" for one in ACTIVATIONS)
         raise BenchError(f"implementation jax: knows the activations {known}, not {activation.__name__}")
     found: type[nn.Module] = activation
     return found

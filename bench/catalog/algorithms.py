@@ -132,7 +132,7 @@ def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
         entry,
         own="jax",
         extra="jax",
-        implementation=f"bench.algorithms.jitted:{cls}",
+        implementation=cls,
         distributions=_JAX,
         actions=_EVERY_ACTION - {"multi-binary"},
         observations=frozenset({"vector"}),
@@ -367,8 +367,9 @@ _FIRST = (
 )
 
 _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
-    "ppo": lambda entry: (_compiled(entry, "PPO", *_EXPLORING.split()),),
-    "a2c": lambda entry: (_compiled(entry, "A2C", *_EXPLORING.split()),),
+    "reinforce": lambda entry: (_compiled(entry, "bench.algorithms.jitted_reinforce:REINFORCE", "steps_per_pass"),),
+    "ppo": lambda entry: (_compiled(entry, "bench.algorithms.jitted:PPO", *_EXPLORING.split()),),
+    "a2c": lambda entry: (_compiled(entry, "bench.algorithms.jitted:A2C", *_EXPLORING.split()),),
 }
 """Name of an algorithm -> what other implementations there are of it."""
 
