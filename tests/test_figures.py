@@ -292,6 +292,11 @@ def test_the_lead_is_told_for_the_start_and_the_end() -> None:
     assert rows(above)[5] == {"label": "dqn", "x": 1.0, "estimate": 0.4, "low": None, "high": None, "n": 5}
 
 
+def test_a_lead_at_one_moment_stands_in_the_middle_of_its_axis() -> None:
+    lead = Lead("share", (0.5,), ("ppo", "dqn"), ((0.1,), (0.2,)), ((0.3,), (0.7,)), ("E",), 5)
+    assert figures.crossover(lead).panels[0].x == Axis("Share of the step budget", 0.0, 1.0)
+
+
 def _cell(label: str = "ppo", environment: str = "E", **more: Any) -> CellEstimate:
     nothing = Interval(None)
     return CellEstimate(

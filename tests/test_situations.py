@@ -226,6 +226,28 @@ def test_the_lead_is_told_at_shares_of_the_budget_that_all_evaluations_cover() -
     assert share.x == (0.2, 0.4, 0.6, 0.8, 0.9)
 
 
+@pytest.mark.parametrize(
+    ("clock", "axes"),
+    [
+        ([0.0, 1.0, 2.0, 3.0, 4.0], ["share"]),
+        ([2.0, 2.0, 2.0, 2.0, 2.0], ["share"]),
+        ([np.nan, 1.0, 2.0, 3.0, 4.0], ["share"]),
+        ([0.1, 1.0, 2.0, 3.0, 4.0], ["share", "seconds"]),
+    ],
+)
+def test_nobody_leads_over_seconds_where_no_time_had_passed_or_none_was_taken(
+    clock: list[float], axes: list[str]
+) -> None:
+    def timed(old: Outcome) -> Outcome:
+        assert isinstance(old, Record)
+        return replace(old, curve=replace(old.curve, cpu_seconds=np.array(clock)))
+
+    found = random_results({"early": 0.6, "late": 0.9}, 1, 4).changed(timed).analysed()
+    assert [lead.axis for lead in found.leads] == axes
+    assert all(lead.n == 4 and lead.environments == ("env-0",) for lead in found.leads)
+    assert not axes[1:] or (found.leads[1].x[0], found.leads[1].x[-1]) == pytest.approx((0.1, 4.0))
+
+
 def test_equal_curves_leave_the_lead_open() -> None:
     curves = {"a": [0.1, 0.2, 0.3, 0.4, 0.5], "b": [0.1, 0.2, 0.3, 0.4, 0.5]}
     found = with_curves(random_results({"a": 0.5, "b": 0.5}, 2, 10), curves, 0.01).analysed()
