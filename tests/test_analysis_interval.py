@@ -345,14 +345,30 @@ def test_unequal_numbers_of_runs_are_told_and_n_is_the_smallest() -> None:
         assert "6 to 7" in note(found)
 
 
-@pytest.mark.parametrize(("environments", "enough"), [(1, 10), (2, 6), (3, 8), (4, 5), (9, 5)])
-def test_the_cells_that_were_measured_to_fall_short_are_told(environments: int, enough: int) -> None:
-    def told(n: int) -> str:
+@pytest.mark.parametrize(
+    ("quantity", "enough"),
+    [
+        ("iqm", (10, 6, 8, 5, 5)),
+        ("mean", (10, 6, 6, 5, 5)),
+        ("median", (30, 30, 30, 20, 20)),
+        ("difference", (5, 5, 5, 5, 5)),
+    ],
+)
+def test_the_cells_that_were_measured_to_fall_short_are_told(quantity: str, enough: tuple[int, ...]) -> None:
+    def told(n: int, environments: int) -> str:
         scores = [np.arange(n, dtype=np.float64)] * environments
-        return note(iqm_interval(scores, counts_for(scores, 100)))
+        counts, others = counts_for(scores, 100), counts_for(scores, 100, seed=1)
+        found = {
+            "iqm": lambda: iqm_interval(scores, counts),
+            "mean": lambda: mean_interval(scores),
+            "median": lambda: median_interval(scores, counts),
+            "difference": lambda: difference_interval(scores, scores, counts, others),
+        }
+        return note(found[quantity]())
 
-    assert "may cover less" in told(enough - 1)
-    assert told(enough) == ""
+    for environments, fewest in enumerate(enough, start=1):
+        assert "may cover less" in told(fewest - 1, environments)
+        assert told(fewest, environments) == ""
 
 
 def test_band_equals_the_interval_of_each_point() -> None:

@@ -18,6 +18,7 @@ from bench.analysis import analyse
 from bench.analysis.published import (
     FEWEST_AGAINST_ONE,
     Summary,
+    against,
     against_one,
     against_several,
     compare,
@@ -490,6 +491,17 @@ def test_another_budget_settings_or_evaluation_is_not_compared() -> None:
     for one in (replace(table, deterministic=False), last):
         assert compare(one, entry, enough).verdict != "not comparable"
     assert reason(compare(table, replace(entry, not_comparable="gone"), found)) == "gone"
+
+
+def test_numbers_that_nothing_can_be_compared_with_come_last() -> None:
+    cells = [one for one in open_table("rl-zoo", results=Path("nowhere")).cells if one.trials]
+    order = [(entry.algorithm, entry.place) for entry in published.table("rl-zoo").cells]
+    first, second = sorted(cells, key=lambda one: order.index(one.key))[:2]
+    trials = [replace(first.trials[0], steps=7), second.trials[0]]
+    ours = cells_of(trials, [_record(trial) for trial in trials], {}, AnalysisPlan())
+    told = against(tuple(ours.values()))
+    assert [(line.label, line.environment) for line in told] == [second.key, first.key]
+    assert [line.verdict for line in told] == ["undecided", "not comparable"]
 
 
 def test_a_mean_of_several_runs_is_set_against_the_mean_of_ours_with_both_intervals() -> None:
