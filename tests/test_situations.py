@@ -548,6 +548,9 @@ def test_a_suite_keeps_its_hash_when_suites_learn_new_settings() -> None:
     # As printed in reports/discrete, before there were `environments`, `max_episode_steps` and `stall_minutes`.
     suite = read(Path(__file__).parents[1] / "results" / "discrete" / "suite.yaml")
     assert _suite_hash(suite) == "e25ba2c995e2"
+    first, *others = suite.algorithms
+    other = replace(suite, algorithms=(replace(first, implementation="jax"), *others))
+    assert _suite_hash(other) != _suite_hash(suite)
     assert _plan_hash(suite) == "5ced1186b9ab"
     assert _suite_hash(replace(suite, evaluation=replace(suite.evaluation, environments=4))) != "e25ba2c995e2"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
 from typing import Any
@@ -271,8 +271,12 @@ def _suite_hash(suite: Suite) -> str:
     """
     said = {key: value for key, value in asdict(suite).items() if key not in _NO_DECLARATION}
     for part, names in _SINCE.items():
-        said[part] = {key: value for key, value in said[part].items() if key not in names or value is not None}
-    return digest(said)
+        said[part] = _given(said[part], names)
+    return digest({**said, "algorithms": [_given(one, {"implementation"}) for one in said["algorithms"]]})
+
+
+def _given(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in names or value not in (None, "")}
 
 
 def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:
