@@ -12,6 +12,7 @@ from typing import Any
 from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
+from bench.hyperparameters.values import checked
 from bench.limits import MOST_SEEDS, too_large
 from bench.plain import counted
 from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Trial
@@ -172,9 +173,17 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
 
 def _unknown_settings(pair: _Pair) -> str:
     """Return which of a named set's settings another implementation than the first does not take, in words."""
-    accepted = pair.entry.settings
-    unknown = [] if accepted is None or not pair.entry.extra else sorted(pair.settings.keys() - accepted.keys())
-    return f"{pair.entry.full_name} has no {' or '.join(unknown)}" if unknown else ""
+    entry = pair.entry
+    if entry.settings is None or not entry.extra:
+        return ""
+    if unknown := sorted(pair.settings.keys() - entry.settings.keys()):
+        return f"{entry.full_name} has no {' or '.join(unknown)}"
+    for name, value in pair.settings.items():
+        try:
+            checked(entry.name, name, value, entry.own)
+        except ValueError as error:
+            return f"{entry.full_name}: {name} {error}"
+    return ""
 
 
 def _place(suite: Suite, dotted: str) -> str:

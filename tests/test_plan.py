@@ -419,6 +419,21 @@ def test_settings_of_a_named_set_that_an_implementation_does_not_take_are_compla
         planned(a_suite(sde, Pendulum_v1=1000))
 
 
+@pytest.mark.parametrize(
+    ("name", "environment", "said"),
+    [
+        ("sac", "MountainCarContinuous_v0", r"sac \(sbx\) has no use_sde"),
+        ("td3", "BipedalWalkerHardcore_v3", r"td3 \(sbx\): learning_rate wants a number"),
+    ],
+)
+def test_values_of_a_named_set_that_an_implementation_does_not_follow_are_complained_of(
+    name: str, environment: str, said: str
+) -> None:
+    one = with_implementation(entry(name, chosen="rl-zoo"), "sbx")
+    with pytest.raises(SuiteError, match=said):
+        planned(a_suite(one, **{environment: 1000}))
+
+
 def test_what_is_not_installed_is_named_by_its_command() -> None:
     there = catalog.find_algorithm("ppo", "jax")
     assert catalog.missing(there) == ""

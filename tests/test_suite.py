@@ -484,6 +484,20 @@ environments: {CartPole-v1: 1000}
             "algorithms: [{name: ppo, implementation: jax, hyperparameters: {use_sde: true}}]",
             "x.yaml:1: algorithms.0.hyperparameters.use_sde: ppo (jax) has no hyperparameter 'use_sde'",
         ),
+        *(
+            (
+                f"algorithms: [{{name: {name}, implementation: sbx, hyperparameters: {{{given}}}}}]",
+                f"x.yaml:1: algorithms.0.hyperparameters.{said}",
+            )
+            for name, given, said in [
+                ("dqn", "max_grad_norm: 10", "max_grad_norm: dqn (sbx) has no hyperparameter 'max_grad_norm'"),
+                ("ppo", "clip_range_vf: 0.2", "clip_range_vf: ppo (sbx) has no hyperparameter 'clip_range_vf'"),
+                ("td3", "learning_rate: lin_0.001", "learning_rate: wants a number: this implementation keeps its"),
+                ("sac", "policy_kwargs: {log_std_init: -2}", "policy_kwargs: has no 'log_std_init' in this"),
+                ("dqn", "policy_kwargs: {net_arch: [64]}", "policy_kwargs: net_arch: this implementation has two"),
+                ("sac", "param_resets: 5", "param_resets: wants a list of steps"),
+            ]
+        ),
     ],
 )
 def test_an_implementation_that_is_not_there_and_what_it_does_not_take_are_told_by_name(lines: str, said: str) -> None:

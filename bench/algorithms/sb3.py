@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 from sb3_contrib import TRPO
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -57,7 +58,12 @@ _NOT_SETTINGS = frozenset(
 
 
 def make(request: LearnerRequest) -> SB3Learner:
-    """Build the model with its vector environment, seeded and on its device."""
+    """Build the learner with its vector environment, seeded and on its device."""
+    return SB3Learner(model(request, vocabulary.policy_keywords), request.trial.hyperparameters)
+
+
+def model(request: LearnerRequest, read: Callable[[Any], dict[str, Any]]) -> BaseAlgorithm:
+    """Return the model that learns; `read` makes keywords of what `policy_kwargs` holds."""
     trial = request.trial
     settings = dict(trial.hyperparameters)
     model_class: type[BaseAlgorithm] = load(algorithm_of(trial).implementation)
@@ -72,10 +78,10 @@ def make(request: LearnerRequest) -> SB3Learner:
         keywords["action_noise"] = vocabulary.action_noise(
             settings["noise_type"], settings.get("noise_std", 0.1), int(np.prod(env.action_space.shape))
         )
-    if policy_keywords := vocabulary.policy_keywords(settings.get("policy_kwargs")):
+    if policy_keywords := read(settings.get("policy_kwargs")):
         keywords["policy_kwargs"] = policy_keywords
     policy = settings.get("policy") or _default_policy(model_class, env.observation_space, policy_keywords)
-    model = model_class(
+    made = model_class(
         # One with a dot is somebody's own class; the others are the library's names.
         vocabulary.named_class(policy) if "." in policy else policy,
         env,
@@ -84,12 +90,21 @@ def make(request: LearnerRequest) -> SB3Learner:
         **vocabulary.with_classes(keywords),
     )
     if request.events is not None:
-        model.set_logger(configure(str(request.events), ["tensorboard"]))
-    return SB3Learner(model, trial.hyperparameters)
+        made.set_logger(configure(str(request.events), ["tensorboard"]))
+    return made
 
 
 def load_policy(request: LearnerRequest, folder: Path) -> SB3Policy:
     """Read back what `save` has written. Both files hold pickles, and reading them can run what somebody put there.
+
+    Raises:
+        StoreError: an earlier version wrote the archive, with the normalisation inside.
+    """
+    return SB3Policy(*read_back(request, folder))
+
+
+def read_back(request: LearnerRequest, folder: Path) -> tuple[BaseAlgorithm, VecNormalize | None]:
+    """Return the model that was saved, and the normalisation that its observations want.
 
     Raises:
         StoreError: an earlier version wrote the archive, with the normalisation inside.
@@ -101,12 +116,12 @@ def load_policy(request: LearnerRequest, folder: Path) -> SB3Policy:
                 "where stable-baselines3 does not look for it"
             )
     model_class: type[BaseAlgorithm] = load(algorithm_of(request.trial).implementation)
-    model = model_class.load(folder / POLICY, device=request.device)
+    saved = model_class.load(folder / POLICY, device=request.device)
     normalisation: VecNormalize | None = None
     if (folder / NORMALISATION).exists():
         # As VecNormalize.load does, which wants an environment that a mere policy has no use for.
         normalisation = pickle.loads((folder / NORMALISATION).read_bytes())  # noqa: S301 - see the docstring
-    return SB3Policy(model, normalisation)
+    return saved, normalisation
 
 
 class SB3Policy:
@@ -141,14 +156,14 @@ class SB3Policy:
                 chosen = acting.predict(self.model, batch, deterministic=deterministic)
             return list(chosen), None
         masked = {} if masks is None or not self._takes_masks else {"action_masks": np.stack(list(masks))}
-        with nullcontext() if deterministic else self._own_exploration():
+        with nullcontext() if deterministic else self.own_exploration():
             actions, memory = self.model.predict(
                 batch, state=memory, episode_start=np.asarray(starts), deterministic=deterministic, **masked
             )
         return list(actions), memory
 
     @contextmanager
-    def _own_exploration(self) -> Iterator[None]:
+    def own_exploration(self) -> Iterator[None]:
         """Let epsilon-greedy policies sample from a copy of the action space: the model's own belongs to training."""
         trained_on = self.model.action_space
         self.model.action_space = deepcopy(trained_on)
@@ -202,12 +217,22 @@ class SB3Learner(SB3Policy):
     def settings(self) -> Mapping[str, Any]:
         """Return every constructor argument as the model has it, with what the harness built around it."""
         names = [name for name in inspect.signature(type(self.model).__init__).parameters if name not in _NOT_SETTINGS]
-        found = {name: _plain(getattr(self.model, name)) for name in names if hasattr(self.model, name)}
+        found = {name: _plain(self.setting(name)) for name in names if hasattr(self.model, name)}
         found["policy"] = type(self.model.policy).__name__
         found["n_envs"] = self.model.n_envs
         given = {name: _plain(value) for name, value in self._given.items()}
         # As given where given: `lin_0.001` says more than the object that became of it.
         return {**found, **given}
+
+    def setting(self, name: str) -> Any:
+        """Return a constructor's argument as the model has it."""
+        return getattr(self.model, name)
+
+    def weights(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield every array of numbers that is learned, by name."""
+        for name, weights in self.model.policy.state_dict().items():
+            if weights.is_floating_point():
+                yield name, weights.cpu().numpy()
 
     def save(self, folder: Path) -> None:
         """Write `policy.zip` and, where there is a normalisation, `vecnormalize.pkl`, as stable-baselines3 does."""
@@ -216,8 +241,8 @@ class SB3Learner(SB3Policy):
             self._normalise.save(str(folder / NORMALISATION))
 
     def _require_finite(self, cause: Exception | None = None) -> None:
-        for name, weights in self.model.policy.state_dict().items():
-            if weights.is_floating_point() and not torch.isfinite(weights).all():
+        for name, weights in self.weights():
+            if not np.isfinite(weights).all():
                 raise DivergedError(f"weights {name} are not finite after {self.model.num_timesteps} steps") from cause
 
 

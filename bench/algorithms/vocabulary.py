@@ -56,7 +56,7 @@ def policy_keywords(value: Mapping[str, Any] | str | None) -> dict[str, Any]:
     Raises:
         BenchError: the text is no `dict(...)` of literals, or a class is not found.
     """
-    keywords = with_classes(_mapping(value or {}))
+    keywords = with_classes(mapping(value or {}))
     if isinstance(keywords.get("net_arch"), Mapping):
         keywords["net_arch"] = dict(keywords["net_arch"])
     return keywords
@@ -66,7 +66,7 @@ def normalisation(value: bool | str | Mapping[str, Any], gamma: float | None) ->
     """Return the keywords of VecNormalize for RL Zoo's `normalize`, or None for no normalisation."""
     if value is False:
         return None
-    keywords: dict[str, Any] = {} if value is True else _mapping(value)
+    keywords: dict[str, Any] = {} if value is True else mapping(value)
     return keywords if gamma is None else {"gamma": gamma, **keywords}
 
 
@@ -112,7 +112,12 @@ def named_class(name: str) -> type:
     raise BenchError(f"there is no class {name!r}; write for instance nn.ReLU, or module.Class for one of your own")
 
 
-def _mapping(value: str | Mapping[str, Any]) -> dict[str, Any]:
+def mapping(value: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords from a mapping, or from RL Zoo's `dict(...)` text.
+
+    Raises:
+        BenchError: the text is no `dict(...)` of literals.
+    """
     if not isinstance(value, str):
         return dict(value)
     try:

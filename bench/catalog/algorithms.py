@@ -31,7 +31,8 @@ KINDS: Mapping[str, str] = {
     "share": "gamma gae_lambda tau exploration_fraction exploration_initial_eps exploration_final_eps",
     "amount": "vf_coef noise_std target_policy_noise target_noise_clip",
     "optional amount": "target_kl max_grad_norm",
-    "optional step size": "value_learning_rate",
+    "optional step size": "value_learning_rate qf_learning_rate",
+    "steps": "param_resets",
     "flag": "use_sde use_sde_at_warmup use_rms_prop normalize_advantage optimize_memory_usage zero_policy "
     "normalize_returns gamma_power bootstrap_truncated",
     "schedule": "clip_range delta_std",
@@ -48,6 +49,8 @@ KINDS: Mapping[str, str] = {
 """Kind of value -> names of settings that mean it wherever they occur; any other name's value is passed on as it is."""
 SETTINGS: Mapping[str, str] = {name: kind for kind, names in KINDS.items() for name in names.split()}
 """Name of a setting -> kind of its value (see `bench.hyperparameters.values`)."""
+NETWORK = "net_arch activation_fn optimizer_class optimizer_kwargs"
+"""Policy keywords that all of SBX's policies follow."""
 
 
 def _settings(*names: str, **own: str) -> dict[str, str]:
@@ -141,6 +144,43 @@ def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
         others={},
     )
 
+
+_SBX = ("sbx-rl", "jax", "jaxlib", "flax", "optax", "tfp-nightly", "stable-baselines3")
+# What some of SBX's constructors take and nothing follows: state-dependent exploration, PPO's clipped values.
+_UNFOLLOWED = f"{_EXPLORING} use_sde_at_warmup optimize_memory_usage target_update_interval clip_range_vf"
+
+
+def _sbx(entry: Algorithm, cls: str, *, own: str = "", without: str = _UNFOLLOWED, **more: Any) -> Algorithm:
+    """Return SBX's implementation of an algorithm of stable-baselines3.
+
+    Args:
+        entry: stable-baselines3's.
+        cls: SBX's class.
+        own: settings and policy keywords that SBX has beside those; policy keywords follow a colon.
+        without: settings of stable-baselines3's that SBX has not, or takes and ignores.
+        more: fields, and `kinds` of settings that mean less than elsewhere.
+    """
+    names, _, keywords = own.partition(":")
+    kept = {name: kind for name, kind in (entry.settings or {}).items() if name not in without.split()}
+    kinds = {"policy_kwargs": f"policy keywords: {NETWORK} {keywords}".strip(), **more.pop("kinds", {})}
+    speed = entry.speed and replace(entry.speed, update=entry.speed.update / 4)
+    fields = {"observations": frozenset({"vector"}), "speed": speed, **more}
+    return replace(
+        entry,
+        own="sbx",
+        extra="jax",
+        implementation=f"sbx:{cls}",
+        maker="bench.algorithms.sbx:make",
+        distributions=_SBX,
+        settings={**kept, **_settings(names), **kinds},
+        others={},
+        **fields,
+    )
+
+
+# Their optimisers are made with the schedule's first value and never told another.
+_UNSCHEDULED = {"learning_rate": "constant step size"}
+_PIXELS = frozenset({"vector", "image"})
 
 _FIRST = (
     _sb3(
@@ -368,8 +408,46 @@ _FIRST = (
 
 _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
     "reinforce": lambda entry: (_compiled(entry, "bench.algorithms.jitted_reinforce:REINFORCE", "steps_per_pass"),),
-    "ppo": lambda entry: (_compiled(entry, "bench.algorithms.jitted:PPO", *_EXPLORING.split()),),
     "a2c": lambda entry: (_compiled(entry, "bench.algorithms.jitted:A2C", *_EXPLORING.split()),),
+    "ppo": lambda entry: (
+        _compiled(entry, "bench.algorithms.jitted:PPO", *_EXPLORING.split()),
+        _sbx(entry, "PPO", own=":ortho_init log_std_init", observations=_PIXELS, kinds={"max_grad_norm": "amount"}),
+    ),
+    "dqn": lambda entry: (
+        _sbx(
+            entry,
+            "DQN",
+            without="max_grad_norm",
+            observations=_PIXELS,
+            kinds={**_UNSCHEDULED, "policy_kwargs": f"policy keywords, two equal layers: {NETWORK}"},
+        ),
+    ),
+    "sac": lambda entry: (
+        _sbx(entry, "SAC", own="qf_learning_rate policy_delay param_resets: n_critics dropout_rate layer_norm"),
+    ),
+    "td3": lambda entry: (
+        _sbx(
+            entry,
+            "TD3",
+            own="qf_learning_rate param_resets: n_critics dropout_rate layer_norm",
+            kinds=_UNSCHEDULED,
+        ),
+    ),
+    "ddpg": lambda entry: (
+        _sbx(entry, "DDPG", own="qf_learning_rate: n_critics dropout_rate layer_norm", kinds=_UNSCHEDULED),
+    ),
+    "tqc": lambda entry: (
+        _sbx(entry, "TQC", own="qf_learning_rate policy_delay param_resets: n_quantiles dropout_rate layer_norm"),
+    ),
+    "crossq": lambda entry: (
+        _sbx(
+            entry,
+            "CrossQ",
+            own="qf_learning_rate param_resets: n_critics dropout_rate layer_norm batch_norm batch_norm_actor "
+            "batch_norm_momentum renorm_warmup_steps",
+            kinds=_UNSCHEDULED,
+        ),
+    ),
 }
 """Name of an algorithm -> what other implementations there are of it."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.catalog import SETTINGS, algorithms
@@ -15,15 +15,24 @@ from bench.hyperparameters.fields import one_of, shown, whole
 from bench.limits import MOST_STEPS, is_finite, is_number
 
 
-def checked(algorithm: str, name: str, value: Any) -> Any:
+def checked(algorithm: str, name: str, value: Any, implementation: str = "") -> Any:
     """Return `value`, whole numbers written as `1e5` made integers.
+
+    Args:
+        algorithm: whose setting it is; one that is not known takes what anybody means by the name.
+        name: of the setting.
+        value: as it was written.
+        implementation: of the algorithm; empty: the first.
 
     Raises:
         ValueError: the value cannot be meant; the message says what is wanted.
     """
-    entry = algorithms().get(algorithm)
+    first = algorithms().get(algorithm)
+    entry = first and first.implementations.get(implementation, first)
     kinds = entry.settings if entry and entry.settings else SETTINGS
-    return CHECKS[kinds.get(name, SETTINGS.get(name, ""))](value)
+    kind, _, keywords = kinds.get(name, SETTINGS.get(name, "")).partition(": ")
+    found = CHECKS[kind](value)
+    return _only(keywords.split(), found) if keywords else found
 
 
 def schedule(text: str) -> float:
@@ -187,6 +196,39 @@ def _policy_kwargs(value: Any) -> Any:
     return value
 
 
+def _only(known: Sequence[str], value: Any) -> Any:
+    """Return keywords, as a mapping or as text, that are all among those that are known."""
+    given = literal(value) if isinstance(value, str) else value
+    for name in given or ():
+        if name not in known:
+            raise ValueError(f"has no {name!r} in this implementation; it takes {', '.join(sorted(known))}")
+    return value
+
+
+def _two_equal_layers(value: Any) -> Any:
+    given = literal(value) if isinstance(value, str) else value
+    layers = given.get("net_arch") if isinstance(given, Mapping) else None
+    if layers is not None and not (isinstance(layers, list) and len(layers) == 2 and layers[0] == layers[1]):  # noqa: PLR2004 - two layers
+        raise ValueError(
+            f"net_arch: this implementation has two layers of one width, [64, 64] say, not {shown(layers)}"
+        )
+    return _policy_kwargs(value)
+
+
+def _constant(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f"wants a number: this implementation keeps its step size and follows no schedule {value!r}")  # noqa: TRY004 - one kind of error for every bad value
+    return _learning_rate(value)
+
+
+def _steps(value: Any) -> Any:
+    if value is None:
+        return value
+    if not isinstance(value, list):
+        raise ValueError(f"wants a list of steps, [100000, 200000] say, not {shown(value)}")  # noqa: TRY004 - as above
+    return [whole(1, MOST_STEPS)(step) for step in value]
+
+
 def _replay_buffer_kwargs(value: Any) -> Any:
     if value is None:
         return value
@@ -218,6 +260,8 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "amount": _between(0, math.inf),
     "optional amount": _optional(_between(0, math.inf)),
     "optional step size": _optional(_positive),
+    "constant step size": _constant,
+    "steps": _steps,
     "flag": _flag,
     "schedule": _positive_or_schedule,
     "finite schedule": _learning_rate,
@@ -229,8 +273,9 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "none or mean": one_of("none", "mean"),
     "normalisation": _normalize,
     "policy keywords": _policy_kwargs,
+    "policy keywords, two equal layers": _two_equal_layers,
     "buffer keywords": _replay_buffer_kwargs,
     "wrappers": _env_wrapper,
     "": lambda value: value,
 }
-"""Kind of value, as the catalogue names it -> what reads it."""
+"""Kind of value, as the catalogue names it -> what reads it; after a colon a kind names the keywords that it takes."""

@@ -129,7 +129,7 @@ def _judge_overrides(document: Document, where: Place, known: Algorithm | None, 
             document.complain((*where, name), f"{algorithm} has no hyperparameter {name!r}", hint)
             continue
         try:
-            checked(known.name if known else "", name, value)
+            checked(known.name if known else "", name, value, known.own if known else "")
         except ValueError as error:
             document.complain((*where, name), str(error))
 

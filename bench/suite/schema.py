@@ -351,12 +351,13 @@ def _algorithm(entry: Algorithm, described: Description) -> records.SuiteAlgorit
         set_name, given = given, None
     overrides = dict(given or {})
     set_name = overrides.pop("set", set_name)
+    implementation = entry.implementation or _where_there_is(described.implementation, entry.name)
     return records.SuiteAlgorithm(
         label=entry.label or entry.name,
         algorithm=entry.name,
         hyperparameter_set=set_name,
-        hyperparameters={name: checked(entry.name, name, value) for name, value in overrides.items()},
-        implementation=entry.implementation or _where_there_is(described.implementation, entry.name),
+        hyperparameters={name: checked(entry.name, name, value, implementation) for name, value in overrides.items()},
+        implementation=implementation,
     )
 
 
