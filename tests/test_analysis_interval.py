@@ -40,6 +40,10 @@ def arrays(*rows: list[float]) -> list[Floats]:
     return [np.array(row, dtype=np.float64) for row in rows]
 
 
+def test_what_the_room_says_it_offers_is_there() -> None:
+    assert [name for name in interval.__all__ if not hasattr(interval, name)] == []
+
+
 def test_interquartile_mean_by_hand() -> None:
     # The lowest two and the highest two of eight go; the mean of 3, 4, 5, 6 stays.
     assert interquartile_mean(arrays([1, 2, 3, 4], [5, 6, 7, 800])) == 4.5
@@ -275,7 +279,7 @@ def test_fewer_than_four_runs_have_no_interval_and_the_note_says_why(n: int) -> 
         clopper_pearson(n, n),
     ):
         assert found.estimate is not None
-        assert (found.low, found.high) == (None, None)
+        assert (found.low, found.high, found.n) == (None, None, n)
         assert "at least 4" in note(found)
 
 
@@ -308,6 +312,7 @@ def test_four_runs_are_enough_for_the_interval_of_a_difference_and_three_are_not
         ours, theirs = arrays([0.1, 0.2, 0.4, 0.8][:n]), arrays([0.3, 0.5, 0.6, 0.9][:n])
         found = difference_interval(ours, theirs, counts_for(ours), counts_for(theirs))
         assert (found.low is not None, found.high is not None) == (enough, enough)
+        assert found.n == n
 
 
 def test_difference_of_two_constant_algorithms_has_no_interval() -> None:
