@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, norm, rankdata
 
 from bench.analysis.compare import (
+    _power,
     _simulated,
     claim_p_value,
     contest,
@@ -292,6 +293,15 @@ def test_a_simulated_experiment_has_the_share_and_the_variances_of_its_runs() ->
     share, _, null = _simulated(np.ones(1), np.ones(1), 3, 2, np.random.default_rng(0))
     assert set(share) == {0.5}
     assert null == pytest.approx(np.zeros(len(null)))
+
+
+@pytest.mark.parametrize(("more", "p"), [(0, 0.0026998), (1, 0.0009111)])
+def test_what_is_certain_in_every_experiment_is_found_from_its_own_p_value_on(more: int, p: float) -> None:
+    # Five runs at 1 against five at 0: Wilcoxon's null variance is 11 / 300 (1 - 240 / 990) = 1/36, so Wilson's
+    # interval is that of 9 runs and its p-value that of three standard deviations. With six of each it is that of 11.
+    one = contest(("a", "b"), [np.ones(5)], [np.zeros(5)], None, PLAN)
+    found = [_power(one, more, level, np.random.default_rng(0)) for level in (0.99 * p, 1.01 * p)]
+    assert found == [0.0, 1.0]
 
 
 def test_the_price_has_hours_where_the_time_of_a_run_is_known() -> None:

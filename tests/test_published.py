@@ -17,6 +17,7 @@ from bench import catalog, published
 from bench.analysis import analyse
 from bench.analysis.published import (
     FEWEST_AGAINST_ONE,
+    Judgement,
     Summary,
     against,
     against_one,
@@ -219,6 +220,16 @@ def test_means_within_the_margin_are_reproduced_and_a_wide_interval_has_its_pric
     assert (
         against_several(Summary(100, 1, 10), Summary(100.5, 1, 4 + open_.more_runs), margin=1.5).verdict == "reproduced"
     )
+
+
+@pytest.mark.parametrize("rounding", [0.0, 0.2])
+def test_the_price_of_a_mean_is_the_smallest_number_that_decides(rounding: float) -> None:
+    def judged(n: int) -> Judgement:
+        return against_several(Summary(100, 1, 10), Summary(100.5, 1, n), 1.5, rounding)
+
+    more = judged(4).more_runs
+    assert more is not None
+    assert [judged(4 + n).verdict for n in (more - 1, more)] == ["undecided", "reproduced"]
 
 
 def test_few_runs_that_differ_little_do_not_narrow_the_interval_of_means_beyond_the_pooled_one() -> None:
