@@ -373,6 +373,8 @@ def test_named_sets_of_hyperparameters_are_situations_of_their_own() -> None:
     found = replace(case, suite=replace(case.suite, algorithms=algorithms)).analysed()
     assert situation_of(found, "set-rl-zoo").choose == "ppo"
     assert situation_of(found, "set-default").choose == "dqn default"
+    told = [(one.key, one.about, one.environments) for one in found.situations if one.kind == "settings"]
+    assert told == [(f"set-{name}", (name,), ("env-0", "env-1")) for name in ("rl-zoo", "default")]
     alone = random_results({"ppo": 0.9, "dqn": 0.5}, 2, 10).analysed()
     assert not any(one.kind == "settings" for one in alone.situations)
 
@@ -390,6 +392,10 @@ def test_kinds_of_environments_are_situations_of_their_own() -> None:
     found = {one.key: one for one in case.analysed().situations if one.kind == "group"}
     assert found["group-discrete-vector"].choose == "ppo"
     assert found["group-discrete-discrete"].choose == "q"
+    assert [(one.about, one.environments, one.measure, one.n) for one in found.values()] == [
+        (("discrete", "vector"), ("CartPole-v1",), "score", 10),
+        (("discrete", "discrete"), ("FrozenLake-v1",), "score", 10),
+    ]
 
 
 def test_a_single_algorithm_has_no_situations() -> None:
