@@ -20,6 +20,7 @@ from bench.analysis.scores import area_under_curve, cell, seconds_of_one_more_ru
 from bench.records import (
     AnalysisPlan,
     Curve,
+    CurveEstimate,
     Estimates,
     EvaluationPlan,
     Fact,
@@ -29,6 +30,7 @@ from bench.records import (
     Interval,
     Outcome,
     Pair,
+    Profile,
     Record,
     Reference,
     ReferenceLine,
@@ -704,6 +706,31 @@ def test_what_is_told_of_a_cell_by_hand() -> None:
     assert (profile.label, profile.n) == ("ppo", 4)
 
 
+def test_less_confidence_narrows_every_interval() -> None:
+    def widths(confidence: float) -> list[float]:
+        found = random_results({"ppo": 0.8, "dqn": 0.7}, 2, 6, confidence=confidence).analysed()
+        intervals = [
+            *(one for line in found.aggregates for one in (line.iqm, line.mean, line.median, line.optimality_gap)),
+            *(one for cell in found.cells for one in (cell.mean_return, cell.iqm_return, cell.iqm_score)),
+            *(one for cell in found.cells for one in (cell.auc_score, cell.threshold.share)),
+            *(one for pair in found.pairs for one in (pair.probability, pair.difference)),
+            *(line.failing_share for line in found.reliability),
+            *(one.value for situation in found.situations for one in situation.candidates),
+        ]
+        bands: list[CurveEstimate | Profile] = [*found.curves, *found.profiles]
+        return [
+            *(one.high - one.low for one in intervals if one.low is not None and one.high is not None),
+            *(
+                high - low
+                for band in bands
+                for low, high in [(band.low[-2], band.high[-2])]
+                if low is not None and high is not None
+            ),
+        ]
+
+    assert [narrow < wide for narrow, wide in zip(widths(0.8), widths(0.95), strict=True)].count(False) == 0
+
+
 def test_settings_and_references_that_are_not_known_are_told_as_such() -> None:
     case = results_of({("ppo", "env"): [0.5] * 4})
     (empty,) = replace(case, outcomes=(), references={"env": None}).analysed().cells
@@ -721,6 +748,8 @@ def test_settings_and_references_that_are_not_known_are_told_as_such() -> None:
     assert found.settings[0].settings == {"gamma": 0.9}
     curveless = case.changed(lambda old: record_of(old.trial, 0.5, curve=[])).analysed()
     assert curveless.cells[0].auc_score == Interval(None, n=4, notes=(Fact("no curve"),))
+    assert curveless.cells[0].threshold.share.notes == (Fact("no curve"),)
+    assert found.cells[0].threshold.share.notes == (Fact("no score"),)
 
 
 def test_a_failure_is_told_with_its_trial_and_counted_in_its_cell() -> None:

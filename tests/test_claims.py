@@ -449,6 +449,12 @@ def test_regret_is_the_lead_of_the_best_other_algorithm() -> None:
     assert statement_of(found["a"]) == "best other algorithm minus a in interquartile mean score, below 0.05"
 
 
+def test_a_regret_smaller_than_the_margin_is_supported_though_another_is_ahead() -> None:
+    outcomes = records_of({("a", "x"): around(0.6, width=0.01), ("b", "x"): around(0.62, width=0.01)})
+    assert one_verdict(outcomes, claim("a", None, "regret", margin=0.05)).verdict == "supported"
+    assert one_verdict(outcomes, claim("a", None, "regret")).verdict == "contradicted"
+
+
 def test_regret_s_lower_limit_shares_its_error_among_the_rivals() -> None:
     outcomes = records_of({(label, "x"): around(level) for label, level in (("a", 0.6), ("b", 0.3), ("c", 0.7))})
     results = Results(outcomes)

@@ -488,6 +488,10 @@ def test_another_budget_settings_or_evaluation_is_not_compared() -> None:
     assert compare(table, entry, found).verdict != "not comparable"
     assert reason(compare(table, replace(entry, steps=300), found)) == "budget 200 against 300 steps"
     assert reason(compare(table, replace(entry, settings={"gamma": 0.5}), found)) == "other settings: gamma"
+    same = replace(found.entries[0].trial, hyperparameters={"gamma": 0.5})
+    equal = replace(found, entries=(replace(found.entries[0], trial=same),))
+    assert compare(table, replace(entry, settings={"gamma": 0.5}), equal).verdict != "not comparable"
+    assert reason(compare(table, replace(entry, settings={"lr": 0.5, "gamma": 0.5}), equal)) == "other settings: lr"
     told = reason(compare(replace(table, deterministic=False), entry, found))
     assert told == "evaluated deterministically against with exploration"
     here = replace(found.entries[0].trial, evaluation=EvaluationPlan(20, 4, 49, deterministic=False))

@@ -119,6 +119,14 @@ def test_a_resample_of_the_best_runs_lies_above_the_estimate_however_far_it_is_s
         assert best > 1.5 > worst
 
 
+def test_draws_are_stretched_as_far_as_four_runs_are_unsure_of_their_spread() -> None:
+    # 1.5 above the mean in every resample, times the root of 4/3, times the mean of the root of 3 over a chi-squared
+    # variable with three degrees of freedom: the root of 3/2 over the gamma function of 3/2, 1.38198.
+    counts = np.repeat(np.array([[0], [0], [0], [4]]), 20_000, axis=1)
+    drawn = inflated_mean_draws([np.arange(4.0)], [counts], np.random.default_rng(0))
+    assert np.mean(drawn) == pytest.approx(1.5 + 1.5 * (4 / 3) ** 0.5 * 1.38198, abs=0.05)
+
+
 def test_expected_regret_and_share_of_best_are_those_of_the_true_sampling_distribution() -> None:
     # Twenty runs each, SD 0.1, interquartile means 0.05 apart. The IQM of normal runs has an SD of about
     # 1.1 * 0.1 / sqrt(20), the difference one of 0.035: b is best with Phi(-1.44) = 0.075, choosing a costs
