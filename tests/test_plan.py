@@ -404,7 +404,7 @@ def with_implementation(one: SuiteAlgorithm, implementation: str) -> SuiteAlgori
 def test_another_implementation_is_another_trial_with_the_versions_of_what_it_runs_on() -> None:
     usual, fast = entry("ppo"), with_implementation(entry("ppo", "fast"), "jax")
     trials = {one.label: one for one in planned(a_suite(usual, fast, CartPole_v1=1000), seeds=1).trials}
-    assert trials["fast"].implementation == "bench.algorithms.jitted:PPO"
+    assert trials["fast"].implementation == "bench.algorithms.compiled.actor_critic:PPO"
     assert set(trials["fast"].versions) == {"jax", "jaxlib", "optax", "stable-baselines3", "torch", "gymnasium"}
     assert trials["fast"].hyperparameters == trials["ppo"].hyperparameters
     assert trials["fast"].fingerprint != trials["ppo"].fingerprint

@@ -407,10 +407,10 @@ _FIRST = (
 )
 
 _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
-    "reinforce": lambda entry: (_compiled(entry, "bench.algorithms.jitted_reinforce:REINFORCE", "steps_per_pass"),),
-    "a2c": lambda entry: (_compiled(entry, "bench.algorithms.jitted:A2C", *_EXPLORING.split()),),
+    "reinforce": lambda entry: (_compiled(entry, "bench.algorithms.compiled.reinforce:REINFORCE", "steps_per_pass"),),
+    "a2c": lambda entry: (_compiled(entry, "bench.algorithms.compiled.actor_critic:A2C", *_EXPLORING.split()),),
     "ppo": lambda entry: (
-        _compiled(entry, "bench.algorithms.jitted:PPO", *_EXPLORING.split()),
+        _compiled(entry, "bench.algorithms.compiled.actor_critic:PPO", *_EXPLORING.split()),
         _sbx(entry, "PPO", own=":ortho_init log_std_init", observations=_PIXELS, kinds={"max_grad_norm": "amount"}),
     ),
     "dqn": lambda entry: (

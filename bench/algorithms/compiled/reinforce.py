@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.algorithms import reinforce
-from bench.algorithms.jitted import (
+from bench.algorithms.compiled.network import (
     ACTIVATIONS,
     Floats,
     Layout,

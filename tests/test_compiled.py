@@ -18,8 +18,9 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from bench import load_policy
-from bench.algorithms import jitted, sb3
-from bench.algorithms.jitted_reinforce import drawn
+from bench.algorithms import sb3
+from bench.algorithms.compiled import network, update
+from bench.algorithms.compiled.reinforce import drawn
 from bench.algorithms.side_by_side import SideBySide
 from bench.catalog import find_algorithm
 from bench.environments.making import make
@@ -41,16 +42,16 @@ def learner(
     return sb3.make(LearnerRequest(trial, lambda index: make(environment, kwargs or {}, seed=index)[0], seed=3))
 
 
-def collected(model: Any) -> jitted.Rollout:
+def collected(model: Any) -> update.Rollout:
     """Let the learner collect one rollout, and return it."""
     model._setup_learn(10**6, callback=None)
     callback = model._init_callback(None)
     assert model.collect_rollouts(model.env, callback, model.rollout_buffer, model.n_steps)
-    rollout: jitted.Rollout = model._course.rollout
+    rollout: update.Rollout = model._course.rollout
     return rollout
 
 
-def given(model: OnPolicyAlgorithm, rollout: jitted.Rollout) -> None:
+def given(model: OnPolicyAlgorithm, rollout: update.Rollout) -> None:
     """Put a rollout into the library's buffer, with values and log-probabilities as its policy says."""
     buffer = model.rollout_buffer
     buffer.reset()
@@ -107,7 +108,7 @@ class Grid(gym.Env[Any, Any]):
         return self.np_random.uniform(-1, 1, 3), right, bool(self.np_random.random() < 0.2), False, {}
 
 
-gym.register("tests/Grid-v0", entry_point="tests.test_jitted:Grid")
+gym.register("tests/Grid-v0", entry_point="tests.test_compiled:Grid")
 
 
 @pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
@@ -137,8 +138,8 @@ def test_an_update_is_the_librarys_to_rounding(name: str, environment: str, sett
 def test_loss_and_gradient_are_the_librarys_to_rounding() -> None:
     ours = learner("ppo", "LunarLander-v3", n_envs=2, n_steps=32, batch_size=64, ent_coef=0.01).model
     rollout, course = collected(ours), ours._course
-    arrays = jitted.network(course.layout, course.weights)
-    samples = jitted.prepared(course.shape, arrays, rollout, ours.present_settings())
+    arrays = network.network(course.layout, course.weights)
+    samples = update.prepared(course.shape, arrays, rollout, ours.present_settings())
     gains = torch.as_tensor(np.array(samples.advantages))
     gains = (gains - gains.mean()) / (gains.std() + 1e-8)
     actions = torch.as_tensor(np.array(samples.actions)).flatten()
@@ -150,11 +151,11 @@ def test_loss_and_gradient_are_the_librarys_to_rounding() -> None:
     ours.policy.zero_grad()
     expected.backward()
     gradient = torch.cat([one.grad.ravel() for one in ours.policy.parameters()]).numpy()
-    found, by = jax.value_and_grad(lambda one: jitted.loss(one, course.shape, samples, ours.present_settings())[0])(
+    found, by = jax.value_and_grad(lambda one: update.loss(one, course.shape, samples, ours.present_settings())[0])(
         arrays
     )
     assert float(found) == pytest.approx(expected.item(), rel=1e-5)
-    np.testing.assert_allclose(jitted.vector(course.layout, by), gradient, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(network.vector(course.layout, by), gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_a_time_limit_adds_the_value_of_what_comes_after_it() -> None:
