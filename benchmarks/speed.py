@@ -3,7 +3,7 @@
 Each task is the settings of RL Zoo for an algorithm and an environment. In every round each way trains the same number
 of steps in turn: stable-baselines3 as its documentation shows; the harness with its adapter to it; and the other
 implementations of the algorithm. The environment alone, stepped with random actions, is what no training that steps
-the environments of Gymnasium in Python exceeds. One thread; what is compiled is compiled before; medians, and between
+the environments of Gymnasium in Python exceeds. One thread; without what is spent on compiling; medians, and between
 which ratios the rounds lay.
 
     pip install 'bench[jax]'
@@ -29,7 +29,7 @@ import torch
 
 from bench import hyperparameters
 from bench.algorithms import sb3
-from bench.catalog import find_algorithm, installed, missing
+from bench.catalog import find_algorithm, installed, load, missing
 from bench.environments.making import make
 from bench.records import EvaluationPlan, LearnerRequest, Trial
 
@@ -119,14 +119,19 @@ def _plain(task: Task) -> float:
 
 
 def _harness(task: Task, implementation: str) -> float:
-    learner = sb3.make(_request(task, implementation))
-    return _rate(lambda: learner.learn(task.steps, lambda steps: steps < task.steps), learner.model)
+    learner = load(find_algorithm(task.algorithm, implementation).maker)(_request(task, implementation))
+    return _rate(
+        lambda: learner.learn(task.steps, lambda steps: steps < task.steps),
+        learner.model,
+        lambda: learner.compile_seconds,
+    )
 
 
-def _rate(learn: Callable[[], object], model: Any) -> float:
-    began = time.process_time()
+def _rate(learn: Callable[[], object], model: Any, compiled: Callable[[], float] = lambda: 0.0) -> float:
+    began, wall, before = time.process_time(), time.perf_counter(), compiled()
     learn()
-    return float(model.num_timesteps / (time.process_time() - began))
+    share = (compiled() - before) / (time.perf_counter() - wall)
+    return float(model.num_timesteps / ((time.process_time() - began) * (1 - share)))
 
 
 def _alone(task: Task) -> float:

@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 
 from bench import load_policy
 from bench.algorithms import acting, sbx
+from bench.algorithms.compilation import compile_seconds
 from bench.catalog import algorithms, find_algorithm, installed, load
 from bench.environments.making import make
 from bench.errors import BenchError, DivergedError
@@ -59,6 +61,10 @@ def test_every_algorithm_trains_is_evaluated_and_read_back_as_it_was(tmp_path: P
     assert np.isfinite(record.final.returns).all()
     assert record.settings["gamma"] == 0.99
     assert "0x" not in str(record.settings)
+    seconds = record.timings
+    assert seconds["compile"] > 0
+    parts = ("setup", "train", "compile", "evaluation")
+    assert sum(seconds[part] for part in parts) == pytest.approx(seconds["wall"])
     assert played_again(load_policy(tmp_path / record.trial.name)) == record.final.returns.tolist()
 
 
@@ -195,6 +201,17 @@ def test_whole_numbers_are_taken_where_sbx_wants_floats() -> None:
     made = learner("sac", ent_coef=1, qf_learning_rate=1)
     assert made.settings()["ent_coef"] == 1
     assert learner("sac").settings()["ent_coef"] == "auto"
+
+
+def test_what_is_compiled_inside_something_compiled_is_timed_once() -> None:
+    inner = jax.jit(lambda numbers: numbers * 3.25)
+    outer = jax.jit(lambda numbers: inner(numbers) + inner(numbers + 1.0))
+    before, began = compile_seconds(), time.perf_counter()
+    outer(np.zeros(7))
+    compiled, passed = compile_seconds() - before, time.perf_counter() - began
+    assert 0 < compiled <= passed
+    outer(np.zeros(7))
+    assert compile_seconds() - before == compiled
 
 
 WITHOUT_JAX = """

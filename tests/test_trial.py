@@ -24,7 +24,7 @@ from bench.records import EvaluationPlan, LearnerRequest, Record
 from bench.runner.evaluation import Evaluator, _isolated_randomness
 from bench.runner.jobs import Job
 from bench.runner.seeds import evaluation_seeds
-from bench.runner.trial import evaluation_environment, learner_request, run_trial
+from bench.runner.trial import _Clock, _Seconds, evaluation_environment, learner_request, run_trial
 from bench.runner.worker import kind_of
 from bench.store import keep, read
 from tests import troubled_environments
@@ -368,3 +368,28 @@ def test_an_evaluation_gives_training_every_random_stream_back(*, fails: bool) -
             raise ZeroDivisionError
     assert drawn() == expected
     assert all(one != other for one, other in zip(inside, expected, strict=True))
+
+
+class Stopped(_Clock):
+    """A clock that has run for ten seconds, eight of them on the processor."""
+
+    def wall(self) -> float:
+        return 10.0
+
+    def cpu(self) -> float:
+        return 8.0
+
+
+def test_what_was_compiled_counts_as_no_training_and_had_its_share_of_the_processor() -> None:
+    seconds = _Seconds()
+    seconds.add(Stopped(), 2.5)
+    assert seconds == _Seconds(wall=7.5, cpu=6.0, compile=2.5, compile_cpu=2.0)
+    seconds.add(Stopped(), 0.0)
+    assert seconds == _Seconds(wall=17.5, cpu=14.0, compile=2.5, compile_cpu=2.0)
+
+
+def test_a_trial_that_compiles_nothing_says_nothing_of_it(tmp_path: Path) -> None:
+    timings = carry_out(small_trial(), tmp_path).timings
+    assert "compile" not in timings
+    parts = ("setup", "train", "evaluation")
+    assert sum(timings[part] for part in parts) == pytest.approx(timings["wall"])

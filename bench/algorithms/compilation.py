@@ -1,11 +1,17 @@
-"""JAX's compiled code kept between processes: a second trial of a cell reads what the first has compiled."""
+"""JAX's compiled code kept between processes, so that a second trial reads what the first has compiled, and timed."""
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import Any
 
 import jax
+
+_EVENTS = "/jax/core/compile/"
+_spans: list[tuple[float, float]] = []
+"""When this process was compiling, from and to; none overlap."""
 
 
 def keep_compiled() -> None:
@@ -18,3 +24,22 @@ def keep_compiled() -> None:
     }
     for name, value in settings.items():
         jax.config.update(name, value)  # type: ignore[no-untyped-call]
+
+
+def compile_seconds() -> float:
+    """Return how long this process has traced, lowered, compiled and read what was kept, in wall seconds."""
+    return sum(end - begin for begin, end in _spans)
+
+
+def _note(event: str, duration_secs: float, **_: Any) -> None:
+    if not event.startswith(_EVENTS):
+        return
+    end = time.perf_counter()
+    begin = end - duration_secs
+    # What is told now may have held what was told before: a function is traced with those that it calls.
+    while _spans and _spans[-1][0] >= begin:
+        _spans.pop()
+    _spans.append((max(begin, _spans[-1][1]) if _spans else begin, end))
+
+
+jax.monitoring.register_event_duration_secs_listener(_note)

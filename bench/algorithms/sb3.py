@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -190,6 +191,13 @@ class SB3Learner(SB3Policy):
     def updates(self) -> int:
         """How often the weights have been updated."""
         return int(getattr(self.model, "_n_updates", 0))
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long this process has compiled, in wall seconds."""
+        # Read only where something has been compiled: whoever compiles imports it, and with it JAX.
+        compilation = sys.modules.get("bench.algorithms.compilation")
+        return compilation.compile_seconds() if compilation else 0.0
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
         """Train for `steps` environment steps; see `bench.records.Learner`.

@@ -150,7 +150,14 @@ _SBX = ("sbx-rl", "jax", "jaxlib", "flax", "optax", "tfp-nightly", "stable-basel
 _UNFOLLOWED = f"{_EXPLORING} use_sde_at_warmup optimize_memory_usage target_update_interval clip_range_vf"
 
 
-def _sbx(entry: Algorithm, cls: str, *, own: str = "", without: str = _UNFOLLOWED, **more: Any) -> Algorithm:
+def _sbx(
+    entry: Algorithm,
+    cls: str,
+    *,
+    own: str = "",
+    without: str = _UNFOLLOWED,
+    kinds: Mapping[str, str] | None = None,
+) -> Algorithm:
     """Return SBX's implementation of an algorithm of stable-baselines3.
 
     Args:
@@ -158,13 +165,12 @@ def _sbx(entry: Algorithm, cls: str, *, own: str = "", without: str = _UNFOLLOWE
         cls: SBX's class.
         own: settings and policy keywords that SBX has beside those; policy keywords follow a colon.
         without: settings of stable-baselines3's that SBX has not, or takes and ignores.
-        more: fields, and `kinds` of settings that mean less than elsewhere.
+        kinds: of settings that take less than elsewhere.
     """
     names, _, keywords = own.partition(":")
     kept = {name: kind for name, kind in (entry.settings or {}).items() if name not in without.split()}
-    kinds = {"policy_kwargs": f"policy keywords: {NETWORK} {keywords}".strip(), **more.pop("kinds", {})}
-    speed = entry.speed and replace(entry.speed, update=entry.speed.update / 4)
-    fields = {"observations": frozenset({"vector"}), "speed": speed, **more}
+    own_kinds = {"policy_kwargs": f"policy keywords: {NETWORK} {keywords}".strip(), **(kinds or {})}
+    speed = entry.speed and replace(entry.speed, update=entry.speed.update / 2)
     return replace(
         entry,
         own="sbx",
@@ -172,15 +178,16 @@ def _sbx(entry: Algorithm, cls: str, *, own: str = "", without: str = _UNFOLLOWE
         implementation=f"sbx:{cls}",
         maker="bench.algorithms.sbx:make",
         distributions=_SBX,
-        settings={**kept, **_settings(names), **kinds},
+        observations=frozenset({"vector"}),
+        settings={**kept, **_settings(names), **own_kinds},
+        speed=speed,
         others={},
-        **fields,
     )
 
 
 # Their optimisers are made with the schedule's first value and never told another.
 _UNSCHEDULED = {"learning_rate": "constant step size"}
-_PIXELS = frozenset({"vector", "image"})
+
 
 _FIRST = (
     _sb3(
@@ -411,14 +418,13 @@ _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
     "a2c": lambda entry: (_compiled(entry, "bench.algorithms.compiled.actor_critic:A2C", *_EXPLORING.split()),),
     "ppo": lambda entry: (
         _compiled(entry, "bench.algorithms.compiled.actor_critic:PPO", *_EXPLORING.split()),
-        _sbx(entry, "PPO", own=":ortho_init log_std_init", observations=_PIXELS, kinds={"max_grad_norm": "amount"}),
+        _sbx(entry, "PPO", own=":ortho_init log_std_init", kinds={"max_grad_norm": "amount"}),
     ),
     "dqn": lambda entry: (
         _sbx(
             entry,
             "DQN",
             without="max_grad_norm",
-            observations=_PIXELS,
             kinds={**_UNSCHEDULED, "policy_kwargs": f"policy keywords, two equal layers: {NETWORK}"},
         ),
     ),

@@ -52,7 +52,10 @@ class Policy(Actor, Protocol):
 
 
 class Learner(Actor, Protocol):
-    """An algorithm at work on one trial."""
+    """An algorithm at work on one trial.
+
+    One that compiles while it trains may have `compile_seconds`, wall seconds so far: they count as no training.
+    """
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
         """Train until `steps` environment steps are taken.

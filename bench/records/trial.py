@@ -150,7 +150,8 @@ class Record:
     curve: Curve
     final: Final
     timings: Mapping[str, float]
-    """Seconds: `wall` (whole trial), `setup`, `train`, `train_cpu`, `evaluation`, `evaluation_cpu`."""
+    """Seconds: `wall` (whole trial), `setup`, `train`, `train_cpu`, `evaluation`, `evaluation_cpu`; `compile` where
+    code was compiled between training steps, which is in none of the others but `wall`."""
     resources: Mapping[str, Any]
     """`device`, `threads`, `workers` (trials side by side), `peak_memory_mb`, `load` (1-minute average at the end),
     `evaluation_environments` (made and stepped side by side)."""
@@ -165,12 +166,12 @@ class Record:
 
     @property
     def core_seconds(self) -> float | None:
-        """What the trial cost: CPU seconds of training and evaluation, wall seconds where those were not kept."""
+        """What the trial cost: CPU seconds of training, evaluation and compiling; wall seconds where not kept."""
         told = {name: value for name, value in self.timings.items() if math.isfinite(value)}
         evaluation = told.get("evaluation_cpu", told.get("evaluation"))
         if "train_cpu" not in told or evaluation is None:
             return told.get("wall")
-        return told["train_cpu"] + evaluation
+        return told["train_cpu"] + evaluation + told.get("compile", 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,9 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
             "setup": setup,
             "train": course.train.wall,
             "train_cpu": course.train.cpu,
-            "evaluation": wall - setup - course.train.wall,
-            "evaluation_cpu": cpu - setup_cpu - course.train.cpu,
+            "evaluation": wall - setup - course.train.wall - course.train.compile,
+            "evaluation_cpu": cpu - setup_cpu - course.train.cpu - course.train.compile_cpu,
+            **({"compile": course.train.compile} if course.train.compile else {}),
         },
         resources={
             "device": provenance.device_name(job.device),
@@ -159,14 +160,23 @@ class _Clock:
 
 @dataclass(slots=True)
 class _Seconds:
-    """Training time, evaluations excluded."""
+    """Training time, evaluations and compiling excluded."""
 
     wall: float = 0.0
     cpu: float = 0.0
+    compile: float = 0.0
+    """Wall seconds between training steps in which code was compiled."""
+    compile_cpu: float = 0.0
 
-    def add(self, clock: _Clock) -> None:
-        self.wall += clock.wall()
-        self.cpu += clock.cpu()
+    def add(self, clock: _Clock, compiled: float) -> None:
+        """Add a stretch of training, of whose wall seconds so many went into compiling."""
+        wall, cpu = clock.wall(), clock.cpu()
+        # How much of the processor compiling had is not told: it is taken to be as much as the rest had.
+        share = min(compiled / wall, 1.0) if wall else 0.0
+        self.wall += wall * (1 - share)
+        self.cpu += cpu * (1 - share)
+        self.compile += wall * share
+        self.compile_cpu += cpu * share
 
 
 class _Course:
@@ -180,7 +190,7 @@ class _Course:
         points = trial.evaluation.points
         self._planned = [-(-trial.steps * (point + 1) // points) for point in range(points)]
         self._rows: list[dict[str, Any]] = []
-        self._clock = _Clock()
+        self._clock, self._compiled = _Clock(), 0.0
         self.train = _Seconds()
         self.steps = 0
         self.cut = 0
@@ -188,10 +198,9 @@ class _Course:
 
     def run(self) -> None:
         """Train to the budget; take every point that training itself did not pass, the last one always."""
-        self._pulse.tell(doing=TRAINING)
-        self._clock = _Clock()
+        self._go_on()
         self._learner.learn(self._trial.steps, self._on_step)
-        self.train.add(self._clock)
+        self._pause()
         if len(self._rows) < len(self._planned):
             self._evaluate(len(self._planned))
 
@@ -200,10 +209,9 @@ class _Course:
         if steps >= self._planned[min(len(self._rows), len(self._planned) - 1)] and len(self._rows) < len(
             self._planned
         ):
-            self.train.add(self._clock)
+            self._pause()
             self._evaluate(sum(planned <= steps for planned in self._planned))
-            self._pulse.tell(doing=TRAINING)
-            self._clock = _Clock()
+            self._go_on()
         if self._pulse.due():
             self._pulse.tell(steps=steps, train_seconds=self.train.wall + self._clock.wall())
         if steps > FURTHEST_OVERSHOOT * self._trial.steps + FURTHEST_STEPS:
@@ -212,6 +220,13 @@ class _Course:
                 "that finishes its episodes needs an environment with a time limit"
             )
         return steps < self._trial.steps
+
+    def _go_on(self) -> None:
+        self._pulse.tell(doing=TRAINING)
+        self._clock, self._compiled = _Clock(), _compiled(self._learner)
+
+    def _pause(self) -> None:
+        self.train.add(self._clock, _compiled(self._learner) - self._compiled)
 
     def _evaluate(self, passed: int) -> None:
         """Evaluate once and fill the rows of all planned points that are passed."""
@@ -237,6 +252,10 @@ class _Course:
     def curve(self) -> Curve:
         """Return the points as arrays."""
         return Curve(**{name: np.array([row[name] for row in self._rows]) for name in self._rows[0]})
+
+
+def _compiled(learner: Learner) -> float:
+    return float(getattr(learner, "compile_seconds", 0.0))
 
 
 def learner_request(trial: Trial, device: str = "cpu", pulse: Pulse | None = None) -> LearnerRequest:
