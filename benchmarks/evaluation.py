@@ -63,7 +63,7 @@ def _measured(model: PPO, environment: str, episodes: int, rounds: int) -> tuple
     ways: tuple[Callable[[], int], ...] = (
         partial(_theirs, model, vector, episodes),
         lambda: int(evaluator.evaluate(SB3Policy(model, None), range(episodes), deterministic=True).lengths.sum()),
-        partial(_alone, make(environment, {})[0]),
+        _alone(make(environment, {})[0]),
     )
     found: list[list[float]] = [[], [], []]
     for way in ways:
@@ -83,15 +83,20 @@ def _theirs(model: PPO, vector: DummyVecEnv, episodes: int) -> int:
     return int(sum(lengths))
 
 
-def _alone(env: Any) -> int:
-    env.reset(seed=0)
+def _alone(env: Any) -> Callable[[], int]:
+    """Return what steps the environment with actions drawn beforehand, for drawing one can cost more than a step."""
     env.action_space.seed(0)
     actions = [env.action_space.sample() for _ in range(STEPS_ALONE)]
-    for action in actions:
-        _, _, terminated, truncated, _ = env.step(action)
-        if terminated or truncated:
-            env.reset()
-    return STEPS_ALONE
+
+    def run() -> int:
+        env.reset(seed=0)
+        for action in actions:
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                env.reset()
+        return STEPS_ALONE
+
+    return run
 
 
 if __name__ == "__main__":

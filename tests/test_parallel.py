@@ -25,11 +25,13 @@ PIECES = list(range(2 * FEWEST_PIECES))
 def test_results_come_in_order_whatever_a_helper_does_and_it_is_gone(
     fault: str, *, helped: bool, tmp_path: Path
 ) -> None:
+    before = psutil.Process().children()
     found = spread(partial(work, os.getpid(), tmp_path / "mark", fault), PIECES, 2)
     assert [piece for piece, _ in found] == PIECES
     assert (tmp_path / "mark").exists()
     assert any(helping for _, helping in found) == helped
-    assert psutil.Process().children() == []
+    # Other tests of this process may have left a fork server.
+    assert psutil.Process().children() == before
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -40,9 +42,10 @@ def test_what_is_done_meanwhile_is_done_once_and_before_any_piece_here(processes
 
 
 def test_an_error_here_leaves_no_helper() -> None:
+    before = psutil.Process().children()
     with pytest.raises(ZeroDivisionError):
         spread(partial(divmod, 1), [0] * len(PIECES), 2)
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == before
 
 
 def test_work_that_cannot_be_sent_is_done_here() -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from bench import records
-from bench.catalog import did_you_mean, find_algorithm
+from bench.catalog import algorithms, did_you_mean
 from bench.hyperparameters.fields import one_of, shown, whole
 from bench.hyperparameters.values import checked
 from bench.limits import (
@@ -363,7 +363,9 @@ def _algorithm(entry: Algorithm, described: Description) -> records.SuiteAlgorit
 
 def _where_there_is(implementation: str, algorithm: str) -> str:
     """Return the suite's implementation for those algorithms that have it; the others keep their first."""
-    return implementation if implementation in find_algorithm(algorithm).implementations else ""
+    # Suites of imported results hold names that the catalogue does not know.
+    known = algorithms().get(algorithm)
+    return implementation if known and implementation in known.implementations else ""
 
 
 def _environment(id_: str, entry: Environment) -> records.SuiteEnvironment:
