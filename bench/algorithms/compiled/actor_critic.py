@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import stable_baselines3
 import torch
@@ -29,7 +28,7 @@ class _Course(Player):
     def __init__(self, model: PPO | A2C) -> None:
         super().__init__(model.policy, model.seed)
         self.shape = Shape(self.layout, self.optimiser, **model.compiled_settings())
-        self._optimiser = self.optimiser.transformation().init(jax.tree.map(jnp.zeros_like, self.network))
+        self._optimiser = self.optimiser.begun(self.network)
         self._compiled = compiled_update(self.shape)
         self.rollout: Rollout | None = None
 

@@ -71,6 +71,15 @@ class Optimiser:
         as_tf = self.kind == "rmsprop-tf"
         return optax.scale_by_rms(self.decay[0], self.eps, initial_scale=float(as_tf), eps_in_sqrt=as_tf)
 
+    def begun(self, parameters: Any) -> Any:
+        """Return the memory with which the first step of these parameters is made."""
+        return self.transformation().init(jax.tree.map(jnp.zeros_like, parameters))
+
+    def descended(self, parameters: Any, memory: Any, gradient: Any, rate: Any) -> tuple[Any, Any]:
+        """Return parameters and memory after a step against the gradient."""
+        direction, memory = self.transformation().update(gradient, memory)
+        return jax.tree.map(lambda part, by: part - rate * by, parameters, direction), memory
+
 
 def _part(weights: Any, span: Span) -> Any:
     begin, end, shape = span

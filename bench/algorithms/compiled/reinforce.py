@@ -63,8 +63,7 @@ class Part(NamedTuple):
 
 def moved(part: Part, gradient: Any, optimiser: Optimiser, rate: Any, limit: Any) -> Part:
     """Return the part after a step against the gradient."""
-    direction, memory = optimiser.transformation().update(clipped(gradient, limit), part.optimiser)
-    return Part(jax.tree.map(lambda one, by: one - rate * by, part.parameters, direction), memory)
+    return Part(*optimiser.descended(part.parameters, part.optimiser, clipped(gradient, limit), rate))
 
 
 def policy_loss(parameters: Any, layout: Layout, steps: Steps, numbers: Numbers) -> tuple[jax.Array, jax.Array]:
@@ -97,10 +96,10 @@ def _compiled(layout: Layout, optimiser: Optimiser) -> Callable[..., Any]:
         gradient, told = jax.grad(policy_loss, has_aux=True)(policy.parameters, layout, steps, numbers)
         policy = moved(policy, gradient, optimiser, numbers.learning_rate, numbers.max_grad_norm)
 
-        def fitted(part: Part, chosen: jax.Array) -> tuple[Part, jax.Array]:
-            error, gradient = jax.value_and_grad(value_loss)(part.parameters, layout, steps, chosen, numbers)
+        def fitted(part: Part, chosen: jax.Array) -> tuple[Part, None]:
+            gradient = jax.grad(value_loss)(part.parameters, layout, steps, chosen, numbers)
             after = moved(part, gradient, optimiser, numbers.value_learning_rate, numbers.max_grad_norm)
-            return jax.tree.map(lambda new, old: jnp.where(chosen[0] >= 0, new, old), after, part), error
+            return jax.tree.map(lambda new, old: jnp.where(chosen[0] >= 0, new, old), after, part), None
 
         value, _ = jax.lax.scan(fitted, Part(arrays.value, memories[1]), orders)
         layers, log_std = policy.parameters
@@ -122,9 +121,9 @@ class REINFORCE(reinforce.REINFORCE):
         self.device = torch.device("cpu")
         super()._setup_model()
         self._player = Player(self.policy, self.seed)
-        arrays, fresh = self._player.network, self._player.optimiser.transformation().init
+        arrays, begun = self._player.network, self._player.optimiser.begun
         parts = (arrays.policy, arrays.log_std), arrays.value
-        self._memories = tuple(fresh(jax.tree.map(jnp.zeros_like, part)) for part in parts)
+        self._memories = tuple(map(begun, parts))
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "_player", "_memories"]

@@ -163,9 +163,8 @@ def step(state: State, shape: Shape, batch: Samples, settings: Settings) -> tupl
     (_, told), gradient = jax.value_and_grad(loss, has_aux=True)(state.network, shape, batch, settings)
     if shape.clips_gradient:
         gradient = clipped(gradient, settings.max_grad_norm)
-    direction, optimiser = shape.optimiser.transformation().update(gradient, state.optimiser)
-    moved = jax.tree.map(lambda part, by: part - settings.learning_rate * by, state.network, direction)
-    after = State(moved, optimiser, state.going)
+    moved = shape.optimiser.descended(state.network, state.optimiser, gradient, settings.learning_rate)
+    after = State(*moved, state.going)
     if not shape.stops:
         return after, told
     going = state.going & (told["approx_kl"] <= _KL_TOLERANCE * settings.target_kl)
