@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -43,16 +43,14 @@ class _Course(Player):
         self.weights[:] = weights
         return dict(zip(TOLD, np.asarray(told).tolist(), strict=True))
 
-    def compile(self, environments: int, steps: int, width: int, epochs: int) -> float:
-        """Compile the update for rollouts of so many steps; return the seconds it took."""
-        began = time.perf_counter()
+    def compile(self, environments: int, steps: int, width: int, epochs: int) -> None:
+        """Compile the update for rollouts of so many steps, before training begins."""
         kind = np.float32 if self.layout.log_std is not None else np.int64
         rollout = blank(steps, environments, width, len(self.layout.choices) or self._actions(), kind)
         orders = np.zeros((epochs, steps * environments), dtype=np.int32)
         jax.block_until_ready(  # type: ignore[no-untyped-call]
             self._update(rollout, orders, Settings(*(1.0,) * len(Settings._fields)))
         )
-        return time.perf_counter() - began
 
     def _actions(self) -> int:
         assert self.layout.log_std is not None, "what is not discrete is Gaussian"  # noqa: S101
@@ -79,8 +77,6 @@ def blank(steps: int, environments: int, width: int, actions: int, kind: type) -
 class _Compiled(OnPolicyAlgorithm):
     """What PPO and A2C have in common; to be named before the library's class."""
 
-    compile_seconds: float = 0.0
-    """What compiling took, which happens before training."""
     _course: _Course
 
     def _setup_model(self) -> None:
@@ -90,7 +86,7 @@ class _Compiled(OnPolicyAlgorithm):
         self._course = _Course(self)  # type: ignore[arg-type]  # it is mixed into one of the two
         if self.env is not None:
             width = int(np.prod(self.observation_space.shape or ()))
-            self.compile_seconds = self._course.compile(self.n_envs, self.n_steps, width, self.epochs)
+            self._course.compile(self.n_envs, self.n_steps, width, self.epochs)
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "_course"]
@@ -101,17 +97,17 @@ class _Compiled(OnPolicyAlgorithm):
         return limit is not None
 
     @property
+    @abstractmethod
     def epochs(self) -> int:
         """How often each sample is learned from."""
-        raise NotImplementedError
 
+    @abstractmethod
     def compiled_settings(self) -> dict[str, Any]:
         """Return the fields of `Shape` that are the algorithm's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def present_settings(self) -> Settings:
         """Return the numbers of the next update."""
-        raise NotImplementedError
 
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
