@@ -209,6 +209,21 @@ def test_the_interval_holds_over_all_claims_together() -> None:
     assert "95 % over 5 claims together" in reason_of(among)
 
 
+def test_claims_that_must_all_hold_are_each_judged_at_the_plans_confidence() -> None:
+    results = Results(NEAR, conjunction=True)
+    extra = [claim(quantity="failing", margin=step / 10) for step in range(4)]
+    alone, among = results.judged(claim())[0], results.judged(claim(), *extra)[0]
+    assert among.confidence == pytest.approx(0.95)
+    assert limits(among) == pytest.approx(limits(alone), abs=0.02)
+    assert "together" not in reason_of(among)
+
+
+def test_a_plan_says_that_it_is_a_conjunction_only_where_it_is_one() -> None:
+    # So that reports made before there was such a word keep their hash.
+    assert "conjunction" not in AnalysisPlan().declared()
+    assert AnalysisPlan(conjunction=True).declared()["conjunction"] is True
+
+
 def test_a_score_is_compared_with_a_number() -> None:
     outcomes = records_of({("a", "x"): around(0.7), ("a", "y"): around(0.8)})
     found = one_verdict(outcomes, claim(right=0.5))

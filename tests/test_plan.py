@@ -415,14 +415,14 @@ def test_another_implementation_is_another_trial_with_the_versions_of_what_it_ru
 
 def test_settings_of_a_named_set_that_an_implementation_does_not_take_are_complained_of() -> None:
     sde = with_implementation(entry("a2c", "sde", chosen="rl-zoo"), "jax")
-    with pytest.raises(SuiteError, match=r"a2c \(jax\) has no use_sde"):
+    with pytest.raises(SuiteError, match=r"a2c \(jax\): use_sde wants false"):
         planned(a_suite(sde, Pendulum_v1=1000))
 
 
 @pytest.mark.parametrize(
     ("name", "environment", "said"),
     [
-        ("sac", "MountainCarContinuous_v0", r"sac \(sbx\) has no use_sde"),
+        ("sac", "MountainCarContinuous_v0", r"sac \(sbx\): use_sde wants false"),
         ("td3", "BipedalWalkerHardcore_v3", r"td3 \(sbx\): learning_rate wants a number"),
     ],
 )

@@ -154,7 +154,7 @@ THE_HARNESS_SETS = {
     *("self", "env", "seed", "device", "verbose", "tensorboard_log", "stats_window_size", "_init_setup_model"),
     *("rollout_buffer_class", "rollout_buffer_kwargs", "action_noise"),
 }
-UNFOLLOWED = {"use_sde", "sde_sample_freq", "use_sde_at_warmup", "clip_range_vf"}
+UNFOLLOWED = {"use_sde_at_warmup", "clip_range_vf"}
 """What a constructor takes and the algorithm does not follow."""
 
 

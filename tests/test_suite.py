@@ -482,7 +482,7 @@ environments: {CartPole-v1: 1000}
         ),
         (
             "algorithms: [{name: ppo, implementation: jax, hyperparameters: {use_sde: true}}]",
-            "x.yaml:1: algorithms.0.hyperparameters.use_sde: ppo (jax) has no hyperparameter 'use_sde'",
+            "x.yaml:1: algorithms.0.hyperparameters.use_sde: wants false: this implementation has no such thing",
         ),
         *(
             (

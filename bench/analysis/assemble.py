@@ -132,7 +132,7 @@ def analyse(
         suite=suite.name,
         title=suite.title,
         question=suite.question,
-        analysis={**asdict(plan), "hash": _plan_hash(suite)},
+        analysis={**plan.declared(), "hash": _plan_hash(suite)},
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
@@ -239,7 +239,8 @@ def _plan_hash(suite: Suite) -> str:
     tested = [
         {key: value for key, value in asdict(claim).items() if key not in {"text", "source"}} for claim in suite.claims
     ]
-    return digest({**asdict(suite.analysis), "claims": tested} if tested else asdict(suite.analysis))
+    plan = suite.analysis.declared()
+    return digest({**plan, "claims": tested} if tested else plan)
 
 
 def _conclusions(

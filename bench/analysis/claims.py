@@ -3,7 +3,9 @@
 One rule for all of them. A claim of more is supported where the whole interval lies above the margin, and contradicted
 where it lies wholly below; a claim of less is its mirror image; a claim of equivalence is supported where the interval
 lies inside the margins, and contradicted where it lies wholly outside. Everything else is undecided. The intervals are
-so wide that all of the suite's claims together err as rarely as the plan's confidence says (Bonferroni).
+so wide that all of the suite's claims together err as rarely as the plan's confidence says (Bonferroni); a suite that
+concludes something only if all of its claims hold needs no wider ones for that conclusion (an intersection-union test:
+Berger 1982).
 
 A claim is judged on the environments it names, or on all that both sides can run on; if runs lack there it waits for
 them, for a claim about four environments is not settled by two.
@@ -34,6 +36,8 @@ class _Field:
     draws: Draws
     confidence: float
     """Of each claim's interval."""
+    family: int
+    """How many claims it is corrected for."""
 
     @property
     def threshold(self) -> float:
@@ -53,9 +57,9 @@ def judge(
         draws: the resamples of every cell that has runs.
         claims: those to judge, if not all; they are corrected for all of the suite's.
     """
-    family = max(1, len(suite.claims))
+    family = 1 if suite.analysis.conjunction else max(1, len(suite.claims))
     confidence = 1 - (1 - suite.analysis.confidence) / family
-    field = _Field(suite, {(cell.label, cell.environment): cell for cell in cells}, draws, confidence)
+    field = _Field(suite, {(cell.label, cell.environment): cell for cell in cells}, draws, confidence, family)
     return tuple(_judged(claim, field) for claim in (suite.claims if claims is None else claims))
 
 
@@ -74,7 +78,7 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
         verdict=verdict,
         estimate=found.value,
         confidence=field.confidence,
-        family=len(field.suite.claims),
+        family=field.family,
         environments=environments,
         more_runs=more,
         labels=tuple(labels),

@@ -127,9 +127,14 @@ def _sb3(name: str, title: str, cls: str, *, contrib: bool = False, **more: Any)
 _JAX = ("jax", "jaxlib", "optax", *_SB3)
 
 
+def _unexploring(entry: Algorithm) -> dict[str, str]:
+    """Return the kind of `use_sde` where an implementation cannot: a suite may still say that it is off."""
+    return {"use_sde": "off"} if "use_sde" in (entry.settings or {}) else {}
+
+
 def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
     """Return an algorithm of stable-baselines3 with its update compiled, which takes fewer settings."""
-    left = {name: kind for name, kind in (entry.settings or {}).items() if name not in without}
+    left = {name: kind for name, kind in (entry.settings or {}).items() if name not in without} | _unexploring(entry)
     speed = entry.speed and replace(entry.speed, act=entry.speed.act / 8, update=entry.speed.update / 10)
     return replace(
         entry,
@@ -146,8 +151,8 @@ def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
 
 
 _SBX = ("sbx-rl", "jax", "jaxlib", "flax", "optax", "tfp-nightly", "stable-baselines3")
-# What some of SBX's constructors take and nothing follows: state-dependent exploration, PPO's clipped values.
-_UNFOLLOWED = f"{_EXPLORING} use_sde_at_warmup optimize_memory_usage target_update_interval clip_range_vf"
+# What some of SBX's constructors take and nothing follows, beside state-dependent exploration.
+_UNFOLLOWED = "use_sde_at_warmup optimize_memory_usage target_update_interval clip_range_vf"
 
 
 def _sbx(
@@ -179,7 +184,7 @@ def _sbx(
         maker="bench.algorithms.sbx:make",
         distributions=_SBX,
         observations=frozenset({"vector"}),
-        settings={**kept, **_settings(names), **own_kinds},
+        settings={**kept, **_settings(names), **_unexploring(entry), **own_kinds},
         speed=speed,
         others={},
     )
@@ -415,9 +420,9 @@ _FIRST = (
 
 _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
     "reinforce": lambda entry: (_compiled(entry, "bench.algorithms.compiled.reinforce:REINFORCE", "steps_per_pass"),),
-    "a2c": lambda entry: (_compiled(entry, "bench.algorithms.compiled.actor_critic:A2C", *_EXPLORING.split()),),
+    "a2c": lambda entry: (_compiled(entry, "bench.algorithms.compiled.actor_critic:A2C"),),
     "ppo": lambda entry: (
-        _compiled(entry, "bench.algorithms.compiled.actor_critic:PPO", *_EXPLORING.split()),
+        _compiled(entry, "bench.algorithms.compiled.actor_critic:PPO"),
         _sbx(entry, "PPO", own=":ortho_init log_std_init", kinds={"max_grad_norm": "amount"}),
     ),
     "dqn": lambda entry: (

@@ -163,6 +163,12 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _off(value: Any) -> bool:
+    if value is not False:
+        raise ValueError(f"wants false: this implementation has no such thing; not {shown(value)}")
+    return value
+
+
 def _normalize(value: Any) -> Any:
     if isinstance(value, bool):
         return value
@@ -263,6 +269,7 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "constant step size": _constant,
     "steps": _steps,
     "flag": _flag,
+    "off": _off,
     "schedule": _positive_or_schedule,
     "finite schedule": _learning_rate,
     "optional schedule": _optional(_positive_or_schedule),

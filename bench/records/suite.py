@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -72,6 +72,12 @@ class AnalysisPlan:
     """How a failed trial enters the statistics: `random` (scores 0, as the random policy) or `drop` (not counted)."""
     confidence: float = 0.95
     resamples: int = 5000
+    conjunction: bool = False
+    """Whether the suite concludes something only if all of its claims hold; each is then judged at `confidence` alone."""
+
+    def declared(self) -> dict[str, Any]:
+        """Return the plan as it is hashed and told; `conjunction` only where it is one, for older plans lack it."""
+        return {name: value for name, value in asdict(self).items() if name != "conjunction" or value}
 
 
 @dataclass(frozen=True, slots=True)

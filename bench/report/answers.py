@@ -128,10 +128,12 @@ def reliability(estimates: Estimates) -> Table:
 
 def claims(estimates: Estimates) -> Table:
     """Return one row per claim that the suite declares, with its verdict."""
-    at = order.places(estimates)
+    at, plan = order.places(estimates), order.analysis(estimates)
+    alone = "the suite concludes only if all hold, so each is judged alone"
+    together = "the intervals hold for all claims together"
     return Table(
         "claims",
-        "Claims declared in the suite, judged; the intervals hold for all claims together",
+        f"Claims declared in the suite, judged; {alone if plan.conjunction else together}",
         (
             Column("Claim", numeric=False, wraps=True),
             Column("Verdict", numeric=False),
@@ -144,7 +146,7 @@ def claims(estimates: Estimates) -> Table:
             Column("Source", numeric=False, wraps=True),
             Column("Trials", numeric=False, page_only=True),
         ),
-        tuple(_claim_row(at, line, order.analysis(estimates)) for line in estimates.claims),
+        tuple(_claim_row(at, line, plan) for line in estimates.claims),
     )
 
 

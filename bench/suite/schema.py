@@ -226,6 +226,7 @@ class Analysis(_Strict):
     failures: Annotated[str, BeforeValidator(one_of("random", "drop"))] = "random"
     confidence: Annotated[float, real(0.5, 0.9999, or_equal=True)] = 0.95
     resamples: Annotated[int, BeforeValidator(whole(100, MOST_RESAMPLES))] = 5000
+    conjunction: bool = False
 
 
 class Claim(_Strict):
