@@ -73,7 +73,7 @@ class AnalysisPlan:
     confidence: float = 0.95
     resamples: int = 5000
     conjunction: bool = False
-    """Whether the suite concludes something only if all of its claims hold; each is then judged at `confidence` alone."""
+    """Whether the suite concludes something only if all its claims hold; each is then judged at `confidence` alone."""
 
     def declared(self) -> dict[str, Any]:
         """Return the plan as it is hashed and told; `conjunction` only where it is one, for older plans lack it."""
