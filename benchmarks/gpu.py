@@ -1,7 +1,7 @@
 """Trainings on one GPU in, several side by side, their throughput, memory and equal results out, as a table.
 
 Each task is trained by `bench run` itself: on the CPU, one trial and as many as there are cores up to eight, then on
-the GPU with 1, 2, 4 and 8 trials side by side. Steps per second are those of all trials together while they train, without
+the GPU with 1, 2, 4 and 8 side by side. Steps per second are those of all trials together while they train, without
 compiling and evaluating. Memory and utilisation are NVML's, of the whole GPU while the trials ran. Results are equal
 where every episode of a seed's final policy returned the same, to the last bit, as with another packing.
 
