@@ -44,6 +44,14 @@ def test_every_environment_is_as_the_catalogue_says(name: str) -> None:
     env.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "implementation", "tensors"),
+    [("sac", "", True), ("sac", "sbx", True), ("ppo", "jax", True), ("random", "", False), ("q_learning", "", False)],
+)
+def test_what_computes_with_torch_or_jax_can_use_a_gpu(name: str, implementation: str, tensors: bool) -> None:
+    assert find_algorithm(name, implementation).tensors is tensors
+
+
 def test_a_wrong_name_gets_a_suggestion() -> None:
     with pytest.raises(CatalogError, match="did you mean 'ppo'"):
         find_algorithm("pppo")

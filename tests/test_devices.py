@@ -160,13 +160,17 @@ def test_without_a_gpu_all_is_on_the_cpu() -> None:
     assert place("auto", ("cpu",), [SMALL, REPLAY]) == ("cpu", "cpu")
 
 
+SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+"""A JAX program leaves the memory that it does not need to the trials beside it."""
+
+
 @pytest.mark.parametrize(
     ("device", "visible", "expected"),
     [
         ("cpu", "0,1", {"CUDA_VISIBLE_DEVICES": ""}),
-        ("cuda:1", None, {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}),
-        ("cuda:1", "3,5", {"CUDA_VISIBLE_DEVICES": "5"}),
-        ("cuda:0", "MIG-5,GPU-11aa", {"CUDA_VISIBLE_DEVICES": "MIG-5"}),
+        ("cuda:1", None, {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **SHARED}),
+        ("cuda:1", "3,5", {"CUDA_VISIBLE_DEVICES": "5", **SHARED}),
+        ("cuda:0", "MIG-5,GPU-11aa", {"CUDA_VISIBLE_DEVICES": "MIG-5", **SHARED}),
     ],
 )
 def test_a_worker_sees_its_device_alone(device: str, visible: str | None, expected: dict[str, str]) -> None:

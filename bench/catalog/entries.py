@@ -78,6 +78,11 @@ class Algorithm:
         return self.implementation if self.revision == 1 else f"{self.implementation}@{self.revision}"
 
     @property
+    def tensors(self) -> bool:
+        """Whether it computes with a library that can use a GPU; tabular methods and the random policy do not."""
+        return not {"torch", "jax"}.isdisjoint(self.distributions)
+
+    @property
     def rollout(self) -> int | None:
         """Steps of one environment between updates where the settings do not say; None: not of fixed length."""
         return self.defaults.get("n_steps") if self.on_policy else None

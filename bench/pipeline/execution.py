@@ -194,7 +194,7 @@ def _wanted(state: str, *, retry_failed: bool) -> bool:
 
 def _device_traits(trial: Trial, environment: Environment) -> Any:
     algorithm = algorithm_of(trial)
-    return Traits("torch" in algorithm.distributions, algorithm.on_policy, environment.observations)
+    return Traits(algorithm.tensors, algorithm.on_policy, environment.observations)
 
 
 class _Course:
