@@ -182,7 +182,7 @@ def _measured(task: Task, device: str, packed: int, gpus: tuple[devices.Gpu, ...
 
 def _returns(episodes: pd.DataFrame) -> dict[int, tuple[float, ...]]:
     last = episodes[episodes["final"]]
-    return {int(seed): tuple(group["episode_return"]) for seed, group in last.groupby("seed")}
+    return {int(str(seed)): tuple(group["episode_return"]) for seed, group in last.groupby("seed")}
 
 
 def _watched(gpus: tuple[devices.Gpu, ...]) -> Watch:

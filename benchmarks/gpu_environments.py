@@ -48,4 +48,4 @@ class Catch(gym.Env[NDArray[np.uint8], np.int64]):
         return frame
 
 
-gym.register("gpu/Catch-v0", Catch)
+gym.register("gpu/Catch-v0", "gpu_environments:Catch")
