@@ -34,6 +34,16 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Which implementation a pair takes that asks for the fastest one proven, and why."""
+
+    label: str
+    environment: str
+    implementation: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a suite comes to.
 
@@ -45,6 +55,8 @@ class Plan:
     """Longest expected first."""
     skips: tuple[Skip, ...]
     warnings: tuple[str, ...]
+    choices: tuple[Choice, ...] = ()
+    """Of all pairs that ask for it, those too that are not among the trials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,8 @@ class _Pair:
     traits: Environment
     settings: Mapping[str, Any]
     provenance: str
+    why: str = ""
+    """Why this implementation, where the suite leaves that open."""
 
     @property
     def cell(self) -> Cell:
@@ -97,6 +111,7 @@ def plan(
     """
     numbers = _seeds(suite.seeds, seeds)
     pairs, skips = _split(_pairs(suite, traits or {}), suite)
+    choices = tuple(Choice(*pair.cell, pair.entry.own, pair.why) for pair in pairs if pair.why)
     chosen, skips = _chosen(pairs, skips, only)
     if not chosen:
         raise SuiteError([Complaint(suite.path or suite.name, "no trial is left to run", _reasons(skips))])
@@ -109,7 +124,7 @@ def plan(
         (replace(one, seed=seed) for one in first.values() for seed in numbers),
         key=lambda trial: (-expected[trial.label, trial.environment], trial.seed, trial.label),
     )
-    return Plan(tuple(trials), tuple(skips), tuple(_warnings(suite, chosen, trials, len(numbers))))
+    return Plan(tuple(trials), tuple(skips), tuple(_warnings(suite, chosen, trials, len(numbers))), choices)
 
 
 def _seeds(given: tuple[int, ...], wanted: int | None) -> tuple[int, ...]:
@@ -143,23 +158,40 @@ def settings_of(algorithm: SuiteAlgorithm, environment: str) -> tuple[dict[str, 
 
 def _pairs(suite: Suite, traits: Mapping[Cell, Environment]) -> list[_Pair]:
     return [
-        _pair(algorithm, environment, traits) for algorithm in suite.algorithms for environment in suite.environments
+        _pair(algorithm, environment, traits, suite.chosen.get(algorithm.label, {}))
+        for algorithm in suite.algorithms
+        for environment in suite.environments
     ]
 
 
-def _pair(algorithm: SuiteAlgorithm, environment: SuiteEnvironment, traits: Mapping[Cell, Environment]) -> _Pair:
+def _pair(
+    algorithm: SuiteAlgorithm,
+    environment: SuiteEnvironment,
+    traits: Mapping[Cell, Environment],
+    chosen: Mapping[str, str],
+) -> _Pair:
     name = environment.environment
     settings, provenance = settings_of(algorithm, name)
     known = traits.get((algorithm.label, name)) or catalogued(Task.of(name, environment.kwargs, settings))
-    entry = catalog.find_algorithm(algorithm.algorithm, algorithm.implementation)
-    return _Pair(algorithm, environment, entry, known, settings, provenance)
+    if algorithm.implementation != catalog.AUTO:
+        entry = catalog.find_algorithm(algorithm.algorithm, algorithm.implementation)
+        return _Pair(algorithm, environment, entry, known, settings, provenance)
+    first = catalog.find_algorithm(algorithm.algorithm)
+    choice = catalog.fastest(
+        first,
+        known,
+        settings,
+        lambda entry: catalog.mismatch(entry, known) or _unknown_settings(entry, settings),
+        chosen.get(name, ""),
+    )
+    return _Pair(algorithm, environment, choice.entry, known, settings, provenance, choice.why)
 
 
 def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip]]:
     """Return the possible pairs, and the others as skips where the suite allows that."""
     possible, skips, complaints = [], [], []
     for pair in pairs:
-        if not (reason := catalog.mismatch(pair.entry, pair.traits) or _unknown_settings(pair)):
+        if not (reason := catalog.mismatch(pair.entry, pair.traits) or _unknown_settings(pair.entry, pair.settings)):
             possible.append(pair)
         elif suite.skip_incompatible:
             skips.append(Skip(*pair.cell, reason))
@@ -171,14 +203,13 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
     return possible, skips
 
 
-def _unknown_settings(pair: _Pair) -> str:
+def _unknown_settings(entry: Algorithm, settings: Mapping[str, Any]) -> str:
     """Return which of a named set's settings another implementation than the first does not take, in words."""
-    entry = pair.entry
     if entry.settings is None or not entry.extra:
         return ""
-    if unknown := sorted(pair.settings.keys() - entry.settings.keys()):
+    if unknown := sorted(settings.keys() - entry.settings.keys()):
         return f"{entry.full_name} has no {' or '.join(unknown)}"
-    for name, value in pair.settings.items():
+    for name, value in settings.items():
         try:
             checked(entry.name, name, value, entry.own)
         except ValueError as error:

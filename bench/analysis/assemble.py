@@ -260,8 +260,12 @@ def _conclusions(
     )
 
 
-_NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard"}
-_SINCE = {"evaluation": {"environments", "max_episode_steps"}, "limits": {"stall_minutes"}}
+_NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen"}
+_SINCE = {
+    "evaluation": {"environments", "max_episode_steps"},
+    "limits": {"stall_minutes"},
+    "analysis": {"conjunction"},
+}
 
 
 def _suite_hash(suite: Suite) -> str:
@@ -277,7 +281,7 @@ def _suite_hash(suite: Suite) -> str:
 
 
 def _given(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in names or value not in (None, "")}
+    return {key: value for key, value in values.items() if key not in names or value}
 
 
 def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:

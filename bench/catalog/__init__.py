@@ -18,26 +18,32 @@ from typing import Any, TypeVar
 from bench.catalog.algorithms import ALGORITHMS, SETTINGS
 from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Environment, Speed
 from bench.catalog.environments import ENVIRONMENTS
+from bench.catalog.proofs import AUTO, Choice, Proof, fastest, proofs
 from bench.errors import CatalogError
 from bench.records import Task, Trial
 
 __all__ = [
     "ACTION_KINDS",
+    "AUTO",
     "OBSERVATION_KINDS",
     "SETTINGS",
     "Algorithm",
+    "Choice",
     "Environment",
+    "Proof",
     "Speed",
     "algorithm_of",
     "algorithms",
     "catalogued",
     "did_you_mean",
     "environments",
+    "fastest",
     "find_algorithm",
     "installed",
     "load",
     "mismatch",
     "missing",
+    "proofs",
     "suggest",
 ]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from bench import pipeline
 from bench.console import note, say, say_json, say_table
 from bench.pipeline import Experiment
+from bench.plan import Choice
 from bench.records import STALL_MINUTES, Limits
 from bench.report.sentences import duration
 
@@ -34,6 +35,7 @@ def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
                     for cell in cells
                 ],
                 "skips": [asdict(skip) for skip in plan.skips],
+                "choices": [asdict(choice) for choice in plan.choices],
                 "warnings": list(plan.warnings),
                 "limits": asdict(experiment.suite.limits),
                 "cost": {"core_seconds": seconds, "steps": cost.steps, "disk_mb": cost.disk_mb, "workers": workers},
@@ -54,6 +56,8 @@ def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
             for cell in cells
         ],
     )
+    for line in _choices(plan.choices):
+        say(line)
     for skip in plan.skips:
         say(f"skipped: {skip.label} on {skip.environment}: {skip.reason}")
     say_warnings(experiment)
@@ -81,6 +85,15 @@ def limits_in_words(limits: Limits, slow_after: Iterable[float]) -> str:
     first, *more = sorted(set(slow_after))
     after = duration(first) + (f" to {duration(more[-1])}" if more else "")
     return f"{told}; one that is at work for longer than {after} is told of and goes on"
+
+
+def _choices(choices: Iterable[Choice]) -> Iterator[str]:
+    """Yield which implementations were taken where the suite leaves that open, and why."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for one in choices:
+        places.setdefault((one.label, one.implementation, one.why), []).append(one.environment)
+    for (label, implementation, why), environments in places.items():
+        yield f"implementation: {label} by {implementation} on {', '.join(environments)}: {why}"
 
 
 def _core_time(seconds: float) -> str:

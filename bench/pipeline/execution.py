@@ -89,7 +89,7 @@ def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
     """
     if experiment.imported:
         raise BenchError(f"{experiment.store.root} holds results of others: there is nothing to run; `bench report` it")
-    require_extras(experiment.suite)
+    require_extras(experiment)
     return _jobs(experiment, replace(options, workers=options.workers or default_workers(options.threads)))
 
 

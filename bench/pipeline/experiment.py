@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from bench.catalog import Environment
+from bench.catalog import AUTO, Environment
 from bench.errors import BenchError, SuiteError
-from bench.pipeline.inspection import Met, as_kept, meet
+from bench.pipeline.inspection import Met, as_kept, meet, not_installed
 from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
 from bench.plain import listed, shortened
 from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.store import Store, Survey
-from bench.suite import is_imported, lacking, parse, read_imported, text_of
+from bench.suite import choices_of, is_imported, lacking, parse, read_imported, text_of, with_choices
 
 _MOST_OF_A_REASON = 500
 """Characters of a failure's message in a list of failures; its record holds more."""
@@ -102,7 +102,9 @@ def open_experiment(
 
     if isinstance(path, SuiteText):
         suite = parse(path.text, path.place, to_run=met)
-        return _opened(suite, results / suite.name, path.text, seen(suite), only, seeds)
+        root = results / suite.name
+        suite = _as_begun(suite, root)
+        return _opened(suite, root, path.text, seen(suite), only, seeds)
     file = path / SUITE_COPY if path.is_dir() else path
     if not file.is_file():
         raise BenchError(f"{path}: there is no suite; {what_it_holds(path) if path.is_dir() else guess(path, results)}")
@@ -110,6 +112,7 @@ def open_experiment(
         return _imported(file, path if path.is_dir() else file.parent, text)
     suite = parse(text, str(file), to_run=met)
     root = path if path.is_dir() else results / suite.name
+    suite = _as_begun(suite, root)
     return _opened(suite, root, text, seen(suite), only, seeds)
 
 
@@ -118,16 +121,33 @@ def _opened(suite: Suite, root: Path, text: str, seen: Met, only: Sequence[str],
     traits = {**as_kept(suite, store.inspected()), **seen.traits}
     planned = plan(suite, traits, only=only, seeds=seeds)
     planned = replace(planned, warnings=(*planned.warnings, *seen.notes))
+    text = with_choices(text, _chosen_now(suite, planned))
     return Experiment(suite, planned, store, text, traits, seen.inspected)
 
 
-def require_extras(suite: Suite) -> None:
+def _as_begun(suite: Suite, root: Path) -> Suite:
+    """Return the suite with the implementations that were chosen when its results were begun."""
+    copy = root / SUITE_COPY
+    leaves_open = any(entry.implementation == AUTO for entry in suite.algorithms)
+    if suite.chosen or not leaves_open or not copy.is_file():
+        return suite
+    return replace(suite, chosen=choices_of(text_of(copy)))
+
+
+def _chosen_now(suite: Suite, planned: Plan) -> dict[str, dict[str, str]]:
+    found = {label: dict(places) for label, places in suite.chosen.items()}
+    for choice in planned.choices:
+        found.setdefault(choice.label, {})[choice.environment] = choice.implementation
+    return found
+
+
+def require_extras(experiment: Experiment) -> None:
     """Complain about packages that running this suite takes and that are not installed; reading it takes none.
 
     Raises:
-        SuiteError: one is missing.
+        SuiteError: one is missing; all complaints together.
     """
-    if complaints := lacking(suite):
+    if complaints := [*lacking(experiment.suite), *not_installed(experiment.suite, experiment.plan.trials)]:
         raise SuiteError(complaints)
 
 

@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -82,6 +82,8 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
     traits = {cell: known for cell, task in cells.items() if (known := _known(task, found.get(task.key))) is not None}
     possible, impossible = _planned(suite, traits, only)
     complaints += impossible
+    if absent := not_installed(suite, possible):
+        raise SuiteError(list(dict.fromkeys((*complaints, *absent))))
     tried = [trial for trial in possible if _to_try(suite, trial, found, deep=deep)]
     rehearsed = list(zip(tried, rehearse(tried, memory_gb=memory, preloaded=preloaded), strict=True))
     complaints += [
@@ -94,6 +96,20 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
     met = {task.key: (task, one.traits) for task in cells.values() if (one := found.get(task.key)) and one.traits}
     notes = [f"{trial.label} on {trial.environment}: {one.failure}" for trial, one in rehearsed if one.failure]
     return Met(traits, tuple(met.values()), tuple(dict.fromkeys((*_notes(suite, met, found), *notes))))
+
+
+def not_installed(suite: Suite, trials: Iterable[Trial]) -> list[Complaint]:
+    """Return a complaint, with the command that mends it, for every algorithm whose implementation is not installed."""
+    entries = {trial.label: entry for trial in trials if catalog.missing(entry := catalog.algorithm_of(trial))}
+    found = []
+    for algorithm in suite.algorithms:
+        if algorithm.label in entries:
+            entry = entries[algorithm.label]
+            command = catalog.missing(entry)
+            hint = f"{command}, or say `implementation: sb3`" if algorithm.implementation == catalog.AUTO else command
+            message = f"the implementation {entry.own} of {entry.name} is not installed"
+            found.append(Complaint(_place(suite, _entry(suite, algorithm.label)), message, hint))
+    return found
 
 
 def patience_of(suite: Suite) -> float:

@@ -44,7 +44,7 @@ class SuiteAlgorithm:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     """Overrides given in the suite file; they win over the named set."""
     implementation: str = ""
-    """Whose implementation; empty: the catalogue's first."""
+    """Whose implementation; empty: the catalogue's first; `auto`: the fastest proven to learn the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,8 @@ class Suite:
     tensorboard: bool = False
     """Whether trials also write TensorBoard's event files; changes no number."""
     claims: tuple[Claim, ...] = ()
+    chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Label -> environment -> the implementation that `auto` came to when results were begun: they stay of one kind."""
     path: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Line numbers in the file, by dotted place (`algorithms.2`, `environments.CartPole-v1`), for later complaints."""

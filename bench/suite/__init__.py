@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from bench.limits import MOST_BYTES
 from bench.records import Suite
 from bench.suite import document, judgement, schema
 
-__all__ = ["is_imported", "lacking", "parse", "read", "read_imported", "text_of"]
+__all__ = ["choices_of", "is_imported", "lacking", "parse", "read", "read_imported", "text_of", "with_choices"]
+
+_CHOSEN = "# What `implementation: auto` came to when these results were begun: they stay of one kind."
 
 
 def read(path: Path) -> Suite:
@@ -99,6 +102,21 @@ def lacking(suite: Suite) -> list[Complaint]:
     """Return complaints about packages that running this suite takes and that are not installed; reading takes none."""
     place = f"{suite.path}:{suite.lines.get('tensorboard', 1)}: tensorboard"
     return [Complaint(place, *told) for told in _lacking_packages()] if suite.tensorboard else []
+
+
+def choices_of(text: str) -> dict[str, dict[str, str]]:
+    """Return which implementations a kept suite says that `auto` came to: label -> environment -> implementation."""
+    found = document.load(text, "").value
+    chosen = found.get("chosen") if isinstance(found, dict) else None
+    if not isinstance(chosen, dict):
+        return {}
+    return {label: dict(places) for label, places in chosen.items() if isinstance(places, dict)}
+
+
+def with_choices(text: str, chosen: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a suite's text to be kept beside its results, with what `auto` came to at its end."""
+    begun = text.partition(_CHOSEN)[0].rstrip("\n")
+    return f"{begun}\n\n{_CHOSEN}\nchosen: {json.dumps(chosen, ensure_ascii=False)}\n" if chosen else text
 
 
 def _lacking_packages() -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from bench import catalog, hyperparameters
-from bench.catalog import Algorithm, algorithms, did_you_mean
+from bench.catalog import AUTO, Algorithm, algorithms, did_you_mean
 from bench.hyperparameters.values import checked
 from bench.limits import (
     MOST_CELLS,
@@ -88,17 +88,15 @@ def _judge_set(document: Document, where: Place, name: Any) -> None:
 
 
 def _judge_own_implementation(document: Document, where: Place, entry: Mapping[str, Any]) -> None:
-    """Judge what an entry says of its implementation, and whether what it or the suite asks for is installed."""
+    """Judge what an entry says of its implementation."""
     known = algorithms().get(entry["name"]) if isinstance(entry.get("name"), str) else None
     if known is None:
         return
     _judge_implementation(document, (*where, "implementation"), entry.get("implementation"), known.implementations)
-    chosen = _entry(document, entry)
-    if chosen and (command := catalog.missing(chosen)):
-        document.complain(where, f"the implementation {chosen.own} of {chosen.name} is not installed", command)
 
 
 def _judge_implementation(document: Document, where: Place, given: Any, known: Iterable[str]) -> None:
+    known = (*known, AUTO)
     if isinstance(given, str) and given and given not in known:
         hint = did_you_mean(given, known) or f"one of {', '.join(known)}"
         document.complain(where, f"implementation {given!r} is not known here", hint)
@@ -113,8 +111,8 @@ def _entry(document: Document, entry: Mapping[str, Any]) -> Algorithm | None:
     name = entry.get("name")
     known = algorithms().get(name) if isinstance(name, str) else None
     asked = (entry.get("implementation"), document.value.get("implementation"))
-    if known is None:
-        return None
+    if known is None or asked[0] == AUTO:
+        return known
     named = (known.implementations.get(one) for one in asked if isinstance(one, str))
     return next((one for one in named if one), known)
 

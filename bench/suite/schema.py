@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from bench import records
-from bench.catalog import algorithms, did_you_mean
+from bench.catalog import AUTO, algorithms, did_you_mean
 from bench.hyperparameters.fields import one_of, shown, whole
 from bench.hyperparameters.values import checked
 from bench.limits import (
@@ -272,6 +272,7 @@ class Description(_Strict):
     skip_incompatible: bool = False
     tensorboard: bool = False
     limits: Limits = Limits()
+    chosen: dict[str, dict[str, str]] = {}
 
 
 _WANTED = {
@@ -341,6 +342,7 @@ def suite(described: Description, document: Document) -> records.Suite:
         skip_incompatible=described.skip_incompatible,
         tensorboard=described.tensorboard,
         claims=tuple(map(_claim, described.claims)),
+        chosen=described.chosen,
         path=document.place,
         lines=_dotted(document.lines.items()),
     )
@@ -366,7 +368,7 @@ def _where_there_is(implementation: str, algorithm: str) -> str:
     """Return the suite's implementation for those algorithms that have it; the others keep their first."""
     # Suites of imported results hold names that the catalogue does not know.
     known = algorithms().get(algorithm)
-    return implementation if known and implementation in known.implementations else ""
+    return implementation if known and implementation in (AUTO, *known.implementations) else ""
 
 
 def _environment(id_: str, entry: Environment) -> records.SuiteEnvironment:

@@ -1,0 +1,163 @@
+"""Results of suites that compare implementations in, the proofs that `implementation: auto` rests on out.
+
+An implementation is proven where the suite's own claims about it all hold (equivalent on average within 0.05, and on
+every environment within the margin declared there) and it is worse than the algorithm's first one on no environment
+(exact rank permutation test, Holm over the environments). How much faster it is: the first one's processor seconds of
+training over its own, medians of a cell, the geometric mean of the cells. What of settings the proof covers: for the
+compiled learners, which are equal step by step (tests/test_compiled.py), all that they take but wrappers; for SBX what
+was set in these very runs, and only where it is set whatever the two have different defaults for.
+
+    python benchmarks/proofs.py                  # says what holds
+    python benchmarks/proofs.py --write          # and writes bench/catalog/proofs.yaml
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import geometric_mean, median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+import bench
+from bench.analysis.compare import holm, permutation_p, superiority
+from bench.catalog import environments, find_algorithm
+from bench.pipeline import Experiment, open_experiment
+from bench.pipeline.results import estimates
+from bench.records import ClaimVerdict, SuiteAlgorithm
+
+SUITES = ("implementations", "implementations-off-policy")
+WRITTEN = Path(__file__).resolve().parent.parent / "bench" / "catalog" / "proofs.yaml"
+LEVEL, HALF = 0.05, 0.5
+WRAPPERS = {"env_wrapper", "frame_stack"}
+SCHEDULES = {"jax": {"learning_rate", "clip_range"}, "sbx": set[str]()}
+SAID: Mapping[tuple[str, str], set[str]] = {
+    ("dqn", "sbx"): {"policy_kwargs"},
+}
+"""What must be set, because SBX has another default (docs/implementations.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a suite's results say of one implementation."""
+
+    first: SuiteAlgorithm
+    other: SuiteAlgorithm
+    claims: tuple[ClaimVerdict, ...]
+    worse: dict[str, float]
+    """Environment -> p after Holm, where the other's runs rank below the first's."""
+    speed: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the implementation is proven."""
+        decided = bool(self.claims) and all(line.verdict == "supported" for line in self.claims)
+        return decided and all(p > LEVEL for p in self.worse.values())
+
+
+def main() -> None:
+    """Judge every suite's implementations; say and write what is proven."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--write", action="store_true")
+    chosen = parser.parse_args()
+    listed = []
+    for name in SUITES:
+        if not (chosen.results / name).is_dir():
+            print(f"{name}: there are no results")
+            continue
+        experiment = open_experiment(chosen.results / name)
+        for found in judged(experiment):
+            _tell(found)
+            if found.holds:
+                listed.append(proof(experiment, found))
+    if chosen.write:
+        _write(listed)
+
+
+def judged(experiment: Experiment) -> Iterator[Found]:
+    """Yield what the results say of every implementation that is not an algorithm's first."""
+    verdicts = estimates(experiment).claims
+    trials = bench.load(experiment.store.root)["trials"]
+    suite = experiment.suite
+    for other in suite.algorithms:
+        for first in suite.algorithms:
+            if (
+                first.algorithm == other.algorithm
+                and find_algorithm(other.algorithm, other.implementation).extra
+                and (not find_algorithm(first.algorithm, first.implementation).extra)
+            ):
+                about = tuple(
+                    line for line in verdicts if {line.claim.left, line.claim.right} == {first.label, other.label}
+                )
+                ours, theirs = (trials[trials["label"] == one.label] for one in (other, first))
+                yield Found(first, other, about, _worse(ours, theirs), _speed(ours, theirs))
+
+
+def proof(experiment: Experiment, found: Found) -> dict[str, Any]:
+    """Return the proof as it is written."""
+    other = found.other
+    entry = find_algorithm(other.algorithm, other.implementation)
+    ran = [trial for trial in experiment.plan.trials if trial.label == other.label]
+    settings = set(entry.settings or ()) if entry.own == "jax" else set().union(*(one.hyperparameters for one in ran))
+    kinds = {environments()[trial.environment].actions for trial in ran}
+    scheduled = SCHEDULES[entry.own] & settings
+    return {
+        "algorithm": other.algorithm,
+        "implementation": entry.own,
+        "suite": experiment.suite.name,
+        "speed": round(found.speed, 1),
+        "actions": sorted(kinds),
+        "settings": sorted(settings - WRAPPERS),
+        "schedules": sorted(scheduled),
+        "said": sorted(SAID.get((other.algorithm, entry.own), ())),
+    }
+
+
+def _worse(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
+    p_values, shares = {}, {}
+    for name, mine in ours.groupby("environment"):
+        other = theirs[theirs["environment"] == name]
+        a, b = (np.sort(frame["score"].fillna(0.0).to_numpy()) for frame in (mine, other))
+        p_values[str(name)], shares[str(name)] = permutation_p([a], [b]), superiority([a], [b])[0]
+    corrected = zip(p_values, holm(list(p_values.values())), strict=True)
+    return {name: p for name, p in corrected if shares[name] < HALF}
+
+
+def _speed(ours: pd.DataFrame, theirs: pd.DataFrame) -> float:
+    ratios = []
+    for name, mine in ours.groupby("environment"):
+        spent = [median(frame["cpu_seconds"].dropna()) for frame in (theirs[theirs["environment"] == name], mine)]
+        ratios.append(spent[0] / spent[1])
+    return geometric_mean(ratios) if ratios else math.nan
+
+
+def _tell(found: Found) -> None:
+    print(f"{found.other.label}: {'proven' if found.holds else 'NOT proven'}, {found.speed:.1f} times as fast")
+    for line in found.claims:
+        value = line.estimate
+        print(f"  {line.verdict:<12} {line.claim.text}: {value.estimate} [{value.low}, {value.high}]")
+    for name, p in found.worse.items():
+        print(f"  below on {name}, p = {p:.3g}")
+
+
+def _write(listed: list[dict[str, Any]]) -> None:
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 110
+    with WRITTEN.open("w", encoding="utf-8") as file:
+        file.write(
+            "# Implementations proven to learn what an algorithm's first one learns, within which scope, and how much\n"
+        )
+        file.write("# faster. Written by benchmarks/proofs.py from results that are committed.\n")
+        yaml.dump(listed, file)
+
+
+if __name__ == "__main__":
+    main()

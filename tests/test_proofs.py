@@ -1,0 +1,135 @@
+"""`implementation: auto`: which implementation is taken, why, and that results stay of one kind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.catalog import AUTO, Proof, algorithms, environments, fastest, find_algorithm, proofs
+from bench.errors import SuiteError
+from bench.pipeline import SuiteText, open_experiment
+from bench.suite import choices_of, parse, with_choices
+
+PROOF = Proof(
+    algorithm="ppo",
+    implementation="jax",
+    suite="made-up",
+    speed=7.0,
+    actions=frozenset({"discrete"}),
+    settings=frozenset({"gamma", "learning_rate", "clip_range", "policy_kwargs"}),
+    schedules=frozenset({"learning_rate"}),
+    said=frozenset({"gamma"}),
+)
+
+
+def taken(settings: Mapping[str, Any], *known: Proof, environment: str = "CartPole-v1", **more: Any) -> tuple[str, str]:
+    choice = fastest(
+        find_algorithm("ppo"), environments()[environment], settings, lambda _: "", known=known or (PROOF,), **more
+    )
+    return choice.entry.own, choice.why
+
+
+def test_the_fastest_proven_implementation_is_taken_and_the_reason_told() -> None:
+    slower = replace(PROOF, implementation="sbx", speed=1.5)
+    assert taken({"gamma": 0.9}, PROOF, slower) == (
+        "jax",
+        "proven equivalent (suite made-up), 7 times as fast as sb3",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "gap"),
+    [
+        ({"gamma": 0.9, "target_kl": 0.1}, "CartPole-v1", "target_kl"),
+        ({"gamma": 0.9, "clip_range": "lin_0.2"}, "CartPole-v1", "a schedule of clip_range"),
+        ({"learning_rate": 0.1}, "CartPole-v1", "the default of gamma"),
+        ({"gamma": 0.9}, "Pendulum-v1", "continuous actions on vector observations"),
+    ],
+)
+def test_beyond_a_proofs_scope_the_first_implementation_is_taken(
+    settings: Mapping[str, Any], environment: str, gap: str
+) -> None:
+    assert taken(settings, environment=environment) == ("sb3", f"jax is not proven for {gap}")
+
+
+def test_a_schedule_that_the_proof_covers_is_no_gap() -> None:
+    assert taken({"gamma": 0.9, "learning_rate": "lin_0.1"})[0] == "jax"
+
+
+def test_an_implementation_that_refuses_is_not_taken() -> None:
+    first, place = find_algorithm("ppo"), environments()["CartPole-v1"]
+    choice = fastest(first, place, {"gamma": 0.9}, lambda entry: "no" if entry.extra else "", known=(PROOF,))
+    assert (choice.entry.own, choice.why) == ("sb3", "no")
+
+
+def test_what_was_chosen_before_stays_though_a_faster_one_is_proven_since() -> None:
+    assert taken({"gamma": 0.9}, kept="sb3") == ("sb3", "chosen when these results were begun")
+
+
+def test_an_unproven_algorithm_keeps_its_first_implementation() -> None:
+    choice = fastest(find_algorithm("dqn"), environments()["CartPole-v1"], {}, lambda _: "", known=(PROOF,))
+    assert (choice.entry.own, choice.why) == ("sb3", "no other is proven equivalent")
+
+
+def test_every_proof_is_of_something_in_the_catalogue() -> None:
+    for proof in proofs():
+        entry = algorithms()[proof.algorithm].others[proof.implementation]
+        assert proof.settings <= set(entry.settings or ())
+        assert proof.said <= proof.settings
+        assert proof.speed > 1
+
+
+SUITE = """name: small
+implementation: auto
+seeds: 1
+evaluation: {points: 1, episodes: 1, final_episodes: 1}
+algorithms: [ppo, random]
+environments: {CartPole-v1: 100}
+"""
+
+
+def test_the_choice_is_kept_in_the_results_own_copy_of_the_suite(tmp_path: Path) -> None:
+    chosen = {"ppo": {"CartPole-v1": "jax"}}
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "suite.yaml").write_text(with_choices(SUITE, chosen))
+    for opened in (SuiteText(SUITE, "small.yaml"), folder):
+        experiment = open_experiment(opened, results=tmp_path)
+        (choice,) = experiment.plan.choices
+        assert (choice.implementation, choice.why) == ("jax", "chosen when these results were begun")
+        assert choices_of(experiment.text) == chosen
+
+
+def test_a_choice_written_twice_stands_there_once() -> None:
+    once = with_choices(SUITE, {"ppo": {"CartPole-v1": "sb3"}})
+    assert with_choices(once, {"ppo": {"CartPole-v1": "sb3"}}) == once
+    assert parse(once, "small.yaml").chosen == {"ppo": {"CartPole-v1": "sb3"}}
+
+
+def test_an_entrys_auto_stands_above_the_suites_implementation() -> None:
+    text = SUITE.replace("implementation: auto", "implementation: jax").replace(
+        "[ppo, random]", "[{name: ppo, implementation: auto}, a2c]"
+    )
+    assert [one.implementation for one in parse(text, "x.yaml").algorithms] == [AUTO, "jax"]
+
+
+def test_a_wrong_implementation_is_told_with_auto_among_those_there_are() -> None:
+    with pytest.raises(SuiteError, match=r"implementation .torch. is not known here; one of sb3, jax, sbx.*, auto"):
+        parse(SUITE.replace("auto", "torch"), "x.yaml")
+
+
+def test_validate_says_what_is_taken_and_why(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SUITE)
+    command = [sys.executable, "-c", "from bench.cli import main; main()", "validate", "small.yaml", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    (choice,) = json.loads(done.stdout)["choices"]
+    assert (choice["label"], choice["environment"]) == ("ppo", "CartPole-v1")
+    assert choice["implementation"] in {"sb3", "jax"}
+    assert choice["why"]
