@@ -223,7 +223,7 @@ def test_sixty_levels_of_lists_are_read_and_one_more_is_not(depth: int, *, told:
         ("title: {a: b}", "x.yaml:3: title: wants text, not {'a': 'b'}"),
         ("foo: 1", ("x.yaml:3: foo: key 'foo' is not known; known here: name, title, question, seeds, evaluation, "
          "hyperparameters, implementation, algorithms, environments, analysis, claims, skip_incompatible, "
-         "tensorboard, limits")),
+         "tensorboard, limits, chosen")),
         (f"seeds: 1{'0' * 400}",
          f"x.yaml:3: seeds: wants how many, or a list of seeds like [0, 1, 2], not 1{'0' * 56}..."),
     ],
