@@ -191,7 +191,7 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
     """Return the possible pairs, and the others as skips where the suite allows that."""
     possible, skips, complaints = [], [], []
     for pair in pairs:
-        if not (reason := catalog.mismatch(pair.entry, pair.traits) or _unknown_settings(pair.entry, pair.settings)):
+        if not (reason := _impossible(pair)):
             possible.append(pair)
         elif suite.skip_incompatible:
             skips.append(Skip(*pair.cell, reason))
@@ -201,6 +201,16 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
     if complaints:
         raise SuiteError(complaints)
     return possible, skips
+
+
+def _impossible(pair: _Pair) -> str:
+    """Return why the pair cannot run, in words; empty where it can."""
+    task = Task.of(pair.environment.environment, pair.environment.kwargs, pair.settings)
+    return (
+        catalog.mismatch(pair.entry, pair.traits)
+        or _unknown_settings(pair.entry, pair.settings)
+        or catalog.unsuited(pair.algorithm.backend, pair.entry, task)
+    )
 
 
 def _unknown_settings(entry: Algorithm, settings: Mapping[str, Any]) -> str:
@@ -270,6 +280,8 @@ def _reasons(skips: Iterable[Skip]) -> str:
 
 def _trial(pair: _Pair, suite: Suite, seed: int) -> Trial:
     algorithm, environment = pair.algorithm, pair.environment
+    backend = catalog.BACKENDS.get(algorithm.backend)
+    packages = (*pair.entry.distributions, *pair.traits.distributions, *([backend.distribution] if backend else ()))
     return Trial(
         label=algorithm.label,
         algorithm=algorithm.algorithm,
@@ -278,9 +290,10 @@ def _trial(pair: _Pair, suite: Suite, seed: int) -> Trial:
         steps=environment.steps,
         evaluation=suite.evaluation,
         implementation=pair.entry.identity,
-        versions=catalog.installed(dict.fromkeys((*pair.entry.distributions, *pair.traits.distributions))),
+        versions=catalog.installed(dict.fromkeys(packages)),
         hyperparameters=pair.settings,
         environment_kwargs=environment.kwargs,
+        backend=algorithm.backend,
         provenance=pair.provenance,
     )
 

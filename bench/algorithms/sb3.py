@@ -31,7 +31,7 @@ from torch.distributions import Distribution
 
 from bench.algorithms import acting, vocabulary
 from bench.algorithms.side_by_side import SideBySide
-from bench.catalog import algorithm_of, load
+from bench.catalog import BACKENDS, algorithm_of, load
 from bench.errors import BenchError, DivergedError, OutsideError, StoreError
 from bench.records import LearnerRequest
 
@@ -312,15 +312,19 @@ class _StepCallback(BaseCallback):
 
 def _vector_environment(request: LearnerRequest, settings: Mapping[str, Any]) -> VecEnv:
     count = int(settings.get("n_envs", 1))
-    # Monitor is outside the harness's totals and inside every normalisation: it sees raw rewards.
-    env: VecEnv = _stepped([partial(request.make_environment, index) for index in range(count)], request)
+    env: VecEnv = _stepped(count, request)
     keywords = vocabulary.normalisation(settings.get("normalize", False), settings.get("gamma"))
     return env if keywords is None else VecNormalize(env, **keywords)
 
 
-def _stepped(makers: Sequence[Callable[[], Any]], request: LearnerRequest) -> VecEnv:
+def _stepped(count: int, request: LearnerRequest) -> VecEnv:
+    if request.trial.backend:
+        pooled: VecEnv = load(BACKENDS[request.trial.backend].maker)(request, count)
+        return pooled
+    makers = [partial(request.make_environment, index) for index in range(count)]
     if algorithm_of(request.trial).own == "jax":
         return SideBySide(makers)
+    # Monitor is outside the harness's totals and inside every normalisation: it sees raw rewards.
     return DummyVecEnv([lambda make=make: Monitor(make()) for make in makers])  # type: ignore[misc]
 
 

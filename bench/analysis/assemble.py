@@ -277,7 +277,7 @@ def _suite_hash(suite: Suite) -> str:
     said = {key: value for key, value in asdict(suite).items() if key not in _NO_DECLARATION}
     for part, names in _SINCE.items():
         said[part] = _given(said[part], names)
-    return digest({**said, "algorithms": [_given(one, {"implementation"}) for one in said["algorithms"]]})
+    return digest({**said, "algorithms": [_given(one, {"implementation", "backend"}) for one in said["algorithms"]]})
 
 
 def _given(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -467,7 +467,7 @@ def _settings(c: Cell) -> SettingsLine:
     return SettingsLine(
         label=c.label,
         algorithm=trial.algorithm,
-        implementation=trial.implementation,
+        implementation=trial.code,
         environment=c.environment,
         configuration=c.entries[0].configuration,
         provenance=trial.provenance,

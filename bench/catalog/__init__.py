@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, TypeVar
 
 from bench.catalog.algorithms import ALGORITHMS, SETTINGS
+from bench.catalog.backends import BACKENDS, GYMNASIUM
 from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Environment, Speed
 from bench.catalog.environments import ENVIRONMENTS
 from bench.catalog.proofs import AUTO, Choice, Proof, fastest, proofs
@@ -25,6 +26,8 @@ from bench.records import Task, Trial
 __all__ = [
     "ACTION_KINDS",
     "AUTO",
+    "BACKENDS",
+    "GYMNASIUM",
     "OBSERVATION_KINDS",
     "SETTINGS",
     "Algorithm",
@@ -39,12 +42,14 @@ __all__ = [
     "environments",
     "fastest",
     "find_algorithm",
+    "install_backend",
     "installed",
     "load",
     "mismatch",
     "missing",
     "proofs",
     "suggest",
+    "unsuited",
 ]
 
 _COMPOSITE = (
@@ -145,6 +150,23 @@ def missing(algorithm: Algorithm) -> str:
     """Return the command that installs what the implementation lacks here; empty where it lacks nothing."""
     absent = algorithm.extra and "absent" in installed(algorithm.distributions).values()
     return f"pip install 'bench[{algorithm.extra}]'" if absent else ""
+
+
+def install_backend(name: str) -> str:
+    """Return the command that installs the backend in the version that was compared; empty where it is there."""
+    backend = BACKENDS.get(name)
+    if backend is None or installed([backend.distribution])[backend.distribution] == backend.version:
+        return ""
+    return f"pip install 'bench[{backend.extra}]'"
+
+
+def unsuited(backend: str, algorithm: Algorithm, task: Task) -> str:
+    """Return why the algorithm is not trained on the backend's environment, or an empty string."""
+    if backend not in BACKENDS:
+        return ""
+    if backend not in algorithm.backends:
+        return f"{algorithm.full_name} steps Gymnasium's environments only"
+    return BACKENDS[backend].refusal(task)
 
 
 def catalogued(task: Task) -> Environment:

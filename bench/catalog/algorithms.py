@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from bench.catalog.backends import BACKENDS
 from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Speed
 
 _EVERY_ACTION = ACTION_KINDS
@@ -117,6 +118,7 @@ def _sb3(name: str, title: str, cls: str, *, contrib: bool = False, **more: Any)
         "observations": _ARRAYS,
         "distributions": ("sb3-contrib", *_SB3) if contrib else _SB3,
         "own": "sb3",
+        "backends": frozenset(BACKENDS),
     }
     return Algorithm(name=name, title=title, **{**known, **more})
 

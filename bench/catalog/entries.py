@@ -61,6 +61,8 @@ class Algorithm:
     of the same name, with what that implementation takes and can."""
     extra: str = ""
     """The optional dependency without which it does not run."""
+    backends: frozenset[str] = frozenset()
+    """What else than Gymnasium it can be trained on, by name."""
 
     @property
     def implementations(self) -> Mapping[str, Algorithm]:

@@ -28,7 +28,7 @@ def differences(ours: Sequence[Cell], theirs: Sequence[Cell], *, settings: bool)
         return ()
     found = list(_versions(first, second))
     if settings:
-        found += _told("", _each(first, "implementation"), _each(second, "implementation"))
+        found += _told("", _code(first), _code(second))
         found += [said for a, b in zip(ours, theirs, strict=True) for said in _settings(a, b)]
     found += _told("", _evaluation(first), _evaluation(second))
     return (*found, *_told("", _machine(first), _machine(second)))
@@ -93,8 +93,8 @@ def _public(versions: Sequence[str]) -> list[str]:
     return sorted({version.partition("+")[0] for version in versions})
 
 
-def _each(records: Sequence[Record], name: str) -> Values:
-    return _collected((name, getattr(record.trial, name)) for record in records)
+def _code(records: Sequence[Record]) -> Values:
+    return _collected(("implementation", record.trial.code) for record in records)
 
 
 def _evaluation(records: Sequence[Record]) -> Values:

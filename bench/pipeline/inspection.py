@@ -99,7 +99,9 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
 
 
 def not_installed(suite: Suite, trials: Iterable[Trial]) -> list[Complaint]:
-    """Return a complaint, with the command that mends it, for every algorithm whose implementation is not installed."""
+    """Return a complaint, with the command that mends it, for every algorithm of which something is not installed."""
+    trials = list(trials)
+    backends = {trial.label: trial.backend for trial in trials if catalog.install_backend(trial.backend)}
     entries = {trial.label: entry for trial in trials if catalog.missing(entry := catalog.algorithm_of(trial))}
     found = []
     for algorithm in suite.algorithms:
@@ -109,6 +111,11 @@ def not_installed(suite: Suite, trials: Iterable[Trial]) -> list[Complaint]:
             hint = f"{command}, or say `implementation: sb3`" if algorithm.implementation == catalog.AUTO else command
             message = f"the implementation {entry.own} of {entry.name} is not installed"
             found.append(Complaint(_place(suite, _entry(suite, algorithm.label)), message, hint))
+        if backend := backends.get(algorithm.label):
+            message = f"the backend {backend} is not installed, or not in version {catalog.BACKENDS[backend].version}"
+            found.append(
+                Complaint(_place(suite, _entry(suite, algorithm.label)), message, catalog.install_backend(backend))
+            )
     return found
 
 

@@ -22,6 +22,8 @@ class LearnerRequest:
     device: str = "cpu"
     events: Path | None = None
     """Folder for the learning library's own TensorBoard events; None: nobody wants to watch."""
+    environment_seed: Callable[[int], int] = int
+    """Index of a training environment -> the seed of its stream, for backends that make environments themselves."""
 
 
 class Actor(Protocol):

@@ -45,6 +45,8 @@ class SuiteAlgorithm:
     """Overrides given in the suite file; they win over the named set."""
     implementation: str = ""
     """Whose implementation; empty: the catalogue's first; `auto`: the fastest proven to learn the same."""
+    backend: str = ""
+    """What steps the training environments; empty: Gymnasium."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,9 @@ class Trial:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     """Resolved: the named set with the suite's overrides applied."""
     environment_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    backend: str = ""
+    """What steps the training environments; empty: Gymnasium, which evaluates in any case. Part of the identity only
+    where it is given."""
     provenance: str = ""
     """Where the hyperparameters come from, in words; no part of the identity."""
     origin: Mapping[str, Any] = field(default_factory=dict)
@@ -63,7 +66,9 @@ class Trial:
 
     def definition(self) -> dict[str, Any]:
         """Return everything that can change the numbers, except the seed, as plain data."""
+        backend = {"backend": self.backend} if self.backend else {}
         return {
+            **backend,
             "protocol": PROTOCOL,
             "algorithm": self.algorithm,
             "implementation": self.implementation,
@@ -74,6 +79,11 @@ class Trial:
             "evaluation": dict(_given(self.evaluation)),
             "versions": dict(self.versions),
         }
+
+    @property
+    def code(self) -> str:
+        """Where the code lives that learns, and whose environments it steps where those are not Gymnasium's."""
+        return f"{self.implementation} ({self.backend})" if self.backend else self.implementation
 
     def longest_episode(self, time_limit: int | None) -> int:
         """Return after how many steps an evaluation episode is cut: never before the environment's own time limit."""

@@ -261,7 +261,8 @@ def _compiled(learner: Learner) -> float:
 def learner_request(trial: Trial, device: str = "cpu", pulse: Pulse | None = None) -> LearnerRequest:
     """Return what the trial's algorithm is made from."""
     own = seed("learner", trial.algorithm, trial.environment, trial.seed)
-    return LearnerRequest(trial, _training_environments(trial, pulse or Pulse(lambda _: None)), own, device)
+    environments = _training_environments(trial, pulse or Pulse(lambda _: None))
+    return LearnerRequest(trial, environments, own, device, environment_seed=partial(_training_seed, trial))
 
 
 def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
@@ -269,11 +270,14 @@ def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
     return _made(trial, more)
 
 
+def _training_seed(trial: Trial, index: int) -> int:
+    return seed("training", trial.algorithm, trial.environment, trial.seed, index)
+
+
 def _training_environments(trial: Trial, pulse: Pulse) -> Callable[[int], Any]:
     def make(index: int) -> Any:
         pulse.tell(doing=f"making training environment {index + 1}")
-        own = seed("training", trial.algorithm, trial.environment, trial.seed, index)
-        env, _ = _made(trial, {}, seed=own)
+        env, _ = _made(trial, {}, seed=_training_seed(trial, index))
         pulse.tell(doing="making the learner")
         return env
 

@@ -241,8 +241,8 @@ def _failure_data(failure: Failure) -> dict[str, Any]:
 
 
 def _trial_data(trial: Trial) -> dict[str, Any]:
-    # An own trial has no origin, and versions from before there was one read it all the same.
-    return {name: value for name, value in asdict(trial).items() if name != "origin" or value}
+    # What most trials have not is left out: versions from before there was such a thing read them all the same.
+    return {name: value for name, value in asdict(trial).items() if name not in {"origin", "backend"} or value}
 
 
 def _listed(array: Any) -> Any:

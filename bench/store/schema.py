@@ -139,6 +139,7 @@ class Trial(_Definition):
     versions: Words
     hyperparameters: Free = {}
     environment_kwargs: Free = {}
+    backend: str = ""
     provenance: str = ""
     origin: Origin = {}
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from bench import catalog, hyperparameters
-from bench.catalog import AUTO, Algorithm, algorithms, did_you_mean
+from bench.catalog import AUTO, BACKENDS, GYMNASIUM, Algorithm, algorithms, did_you_mean
 from bench.hyperparameters.values import checked
 from bench.limits import (
     MOST_CELLS,
@@ -28,6 +28,7 @@ from bench.records import Task
 from bench.suite.claims import judge_claims
 from bench.suite.document import Document, Place
 
+_BACKENDS = (GYMNASIUM, *BACKENDS)
 _LEAST_APART = 1e-9
 """Returns closer than this differ by rounding."""
 
@@ -38,10 +39,12 @@ def judge(document: Document) -> None:
     given = document.value.get("environments")
     environments = dict(islice(given.items(), MOST_CELLS)) if isinstance(given, dict) else {}
     _judge_set(document, ("hyperparameters",), document.value.get("hyperparameters"))
-    _judge_implementation(document, ("implementation",), document.value.get("implementation"), _implementations())
+    _judge_choice(document, ("implementation",), document.value.get("implementation"), (*_implementations(), AUTO))
+    _judge_choice(document, ("backend",), document.value.get("backend"), _BACKENDS)
     for where, entry in entries.items():
         _judge_algorithm(document, where, entry)
         _judge_own_implementation(document, where, entry)
+        _judge_choice(document, (*where, "backend"), entry.get("backend"), _BACKENDS)
     _judge_labels(document, entries)
     for id_, settings in environments.items():
         _judge_environment(document, id_, settings)
@@ -92,14 +95,13 @@ def _judge_own_implementation(document: Document, where: Place, entry: Mapping[s
     known = algorithms().get(entry["name"]) if isinstance(entry.get("name"), str) else None
     if known is None:
         return
-    _judge_implementation(document, (*where, "implementation"), entry.get("implementation"), known.implementations)
+    _judge_choice(document, (*where, "implementation"), entry.get("implementation"), (*known.implementations, AUTO))
 
 
-def _judge_implementation(document: Document, where: Place, given: Any, known: Iterable[str]) -> None:
-    known = (*known, AUTO)
+def _judge_choice(document: Document, where: Place, given: Any, known: Iterable[str]) -> None:
     if isinstance(given, str) and given and given not in known:
         hint = did_you_mean(given, known) or f"one of {', '.join(known)}"
-        document.complain(where, f"implementation {given!r} is not known here", hint)
+        document.complain(where, f"{where[-1]} {given!r} is not known here", hint)
 
 
 def _implementations() -> tuple[str, ...]:
@@ -115,6 +117,14 @@ def _entry(document: Document, entry: Mapping[str, Any]) -> Algorithm | None:
         return known
     named = (known.implementations.get(one) for one in asked if isinstance(one, str))
     return next((one for one in named if one), known)
+
+
+def _backend(document: Document, entry: Mapping[str, Any]) -> str:
+    """Return the backend that the entry, or the suite where the algorithm takes it, asks for; empty: Gymnasium."""
+    own, chosen = entry.get("backend"), _entry(document, entry)
+    asked = document.value.get("backend") if own is None and chosen else own
+    known = BACKENDS if own is not None else chosen.backends if chosen else ()
+    return asked if isinstance(asked, str) and asked in known else ""
 
 
 def _judge_overrides(document: Document, where: Place, known: Algorithm | None, given: Mapping[str, Any]) -> None:
@@ -235,6 +245,10 @@ def _judge_pairs(
             if algorithm and (reason := catalog.mismatch(algorithm, catalog.catalogued(task))):
                 line = document.line(("environments", id_))
                 hint = "remove one of them, or set `skip_incompatible: true`"
+                document.complain(where, f"{reason} (line {line})", hint)
+            elif algorithm and (reason := catalog.unsuited(_backend(document, entry), algorithm, task)):
+                line = document.line(("environments", id_))
+                hint = f"`backend: {GYMNASIUM}`, or `skip_incompatible: true`"
                 document.complain(where, f"{reason} (line {line})", hint)
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from bench import records
-from bench.catalog import AUTO, algorithms, did_you_mean
+from bench.catalog import AUTO, GYMNASIUM, algorithms, did_you_mean
 from bench.hyperparameters.fields import one_of, shown, whole
 from bench.hyperparameters.values import checked
 from bench.limits import (
@@ -188,6 +188,7 @@ class Algorithm(_Strict):
     label: Annotated[str, BeforeValidator(_label)] | None = None
     hyperparameters: Annotated[str | dict[str, Any], BeforeValidator(_set_or_overrides)] | None = None
     implementation: str | None = None
+    backend: str | None = None
 
 
 class Reference(_Strict):
@@ -262,6 +263,7 @@ class Description(_Strict):
     evaluation: Evaluation = Evaluation()
     hyperparameters: str = "default"
     implementation: str = ""
+    backend: str = ""
     algorithms: Annotated[list[Annotated[Algorithm, _short_form("name", str)]], _nonempty("algorithm")]
     environments: Annotated[
         dict[Annotated[str, BeforeValidator(_id)], Annotated[Environment, _short_form("steps", (int, float))]],
@@ -361,6 +363,7 @@ def _algorithm(entry: Algorithm, described: Description) -> records.SuiteAlgorit
         hyperparameter_set=set_name,
         hyperparameters={name: checked(entry.name, name, value, implementation) for name, value in overrides.items()},
         implementation=implementation,
+        backend=_backend(entry, described, implementation),
     )
 
 
@@ -369,6 +372,15 @@ def _where_there_is(implementation: str, algorithm: str) -> str:
     # Suites of imported results hold names that the catalogue does not know.
     known = algorithms().get(algorithm)
     return implementation if known and implementation in (AUTO, *known.implementations) else ""
+
+
+def _backend(entry: Algorithm, described: Description, implementation: str) -> str:
+    """Return the entry's backend, else the suite's where the algorithm takes it; empty for Gymnasium."""
+    if entry.backend is not None:
+        return "" if entry.backend == GYMNASIUM else entry.backend
+    known = algorithms().get(entry.name)
+    chosen = known and known.implementations.get(implementation, known)
+    return described.backend if chosen and described.backend in chosen.backends else ""
 
 
 def _environment(id_: str, entry: Environment) -> records.SuiteEnvironment:
