@@ -32,7 +32,7 @@ from bench.pipeline import Experiment, open_experiment
 from bench.pipeline.results import estimates
 from bench.records import ClaimVerdict, SuiteAlgorithm
 
-SUITES = ("implementations", "implementations-reinforce", "implementations-off-policy")
+SUITES = ("implementations", "implementations-lunar", "implementations-reinforce", "implementations-off-policy")
 WRITTEN = Path(__file__).resolve().parent.parent / "bench" / "catalog" / "proofs.yaml"
 LEVEL, HALF = 0.05, 0.5
 WRAPPERS = {"env_wrapper", "frame_stack"}
