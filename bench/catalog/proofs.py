@@ -1,8 +1,8 @@
 """An algorithm, its environment and its settings in, the fastest implementation proven to learn the same out.
 
-Proven means: a suite of at least twenty seeds a cell, with margins declared beforehand, found it equivalent on average and
-on every environment, and worse on none; what of settings and environments that covers is the proof's scope. The proofs
-are data (`proofs.yaml`), written by `benchmarks/proofs.py` from results that are committed.
+Proven means: a suite of at least twenty seeds a cell, with margins declared beforehand, found it equivalent on average
+and on every environment, and worse on none; what of settings and environments that covers is the proof's scope. The
+proofs are data (`proofs.yaml`), written by `benchmarks/proofs.py` from results that are committed.
 """
 
 from __future__ import annotations
