@@ -66,6 +66,14 @@ algorithms: [a2c, ppo, dqn]
 environments:
   CartPole-v1: {steps: 4_000}
 """
+COMPILED = """
+name: compiled
+seeds: 4
+evaluation: {points: 2, episodes: 2, final_episodes: 5}
+algorithms: [{name: a2c, implementation: jax}]
+environments:
+  CartPole-v1: {steps: 4_000}
+"""
 BROKEN = """
 name: broken
 seeds: 1
@@ -716,6 +724,14 @@ KINDS = {
         together=4,
         share=16,
         suite=REAL,
+    ),
+    "cells": Kind(
+        "the same while processes train one seed after the other",
+        signals,
+        pairs("worker keeper server runner", "KILL TERM INT STOP"),
+        together=4,
+        share=8,
+        suite=COMPILED,
     ),
     "second": Kind(
         "a second or third runner, and signals",

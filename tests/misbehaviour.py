@@ -13,12 +13,15 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
 from bench.errors import DivergedError
 from bench.runner.jobs import Closing, Job, Progress, Report
+from bench.runner.worker import peak_mb
 
 LONG = 300.0
 SLEEPER = [sys.executable, "-S", "-c", f"import time; time.sleep({LONG})"]
@@ -256,3 +259,69 @@ class Unreadable:
 
 def _refuse(reason: str) -> object:
     raise pickle.UnpicklingError(reason)
+
+
+def takes_a_turn(job: Job, report: Report) -> None:
+    """Note what a trial finds that another could have changed, or has used up, and spend some processor time."""
+    note_pid(job)
+    print("turn of seed", job.trial.seed)
+    began = time.process_time()
+    while time.process_time() - began < 0.1:
+        sum(range(1_000))
+    report(Progress(steps=job.trial.seed, train_seconds=0.1, mean_return=1.5))
+    (job.folder / "facts.json").write_text(json.dumps({"peak": peak_mb(), **_found()}))
+
+
+def _found() -> dict[str, object]:
+    mask = os.umask(0)
+    os.umask(mask)
+    return {
+        "variable": os.environ.get("LEFT_BEHIND"),
+        "path": os.environ.get("PATH"),
+        "folder": str(Path.cwd()),
+        "umask": mask,
+        "import path": sys.path,
+        "warnings": len(warnings.filters),
+        "alarm": str(signal.getsignal(signal.SIGALRM)),
+        "stop": str(signal.getsignal(signal.SIGTERM)),
+        "output": sys.stdout.fileno(),
+    }
+
+
+def turns_all_upside_down(job: Job, report: Report) -> Closing:
+    """Change all that belongs to the process, while the trial is closed, too, and use 200 MB for a while."""
+    takes_a_turn(job, report)
+    os.environ["LEFT_BEHIND"] = "yes"
+    del os.environ["PATH"]
+    os.umask(0o077)
+    sys.path.append("/nowhere")
+    warnings.simplefilter("error")
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    sys.stdout = sys.stderr
+    print("the last word", end="")
+    del [b"x" * 200_000_000][0]
+    return partial(os.chdir, "/")
+
+
+def hoards(job: Job, report: Report) -> None:
+    """Keep 500 MB for ever."""
+    takes_a_turn(job, report)
+    _HOARD.append(b"x" * 500_000_000)
+
+
+_HOARD: list[bytes] = []
+
+
+def leaves_a_thread(job: Job, report: Report) -> None:
+    takes_a_turn(job, report)
+    threading.Thread(target=time.sleep, args=(LONG,), daemon=True).start()
+
+
+def leaves_a_child(job: Job, report: Report) -> None:
+    takes_a_turn(job, report)
+    note_pid(job, subprocess.Popen(SLEEPER).pid)
+
+
+def lives_for_a_while(job: Job, report: Report) -> None:
+    note_pid(job)
+    time.sleep(0.4)

@@ -44,6 +44,7 @@ __all__ = [
     "find_algorithm",
     "install_backend",
     "installed",
+    "is_own",
     "load",
     "mismatch",
     "missing",
@@ -175,6 +176,11 @@ def catalogued(task: Task) -> Environment:
     if known is None:
         return Environment(task.environment, "", "", None, None)
     return known if task.plain else replace(known, actions="", observations="", horizon=None, reference=None)
+
+
+def is_own(task: Task) -> bool:
+    """Return whether all of the environment's code, wrappers included, is this harness's or Gymnasium's."""
+    return not task.wrappers and any(entry.id == task.environment for entry in ENVIRONMENTS)
 
 
 def mismatch(algorithm: Algorithm, environment: Environment) -> str:

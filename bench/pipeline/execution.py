@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from bench import store as stored
-from bench.catalog import Environment, algorithm_of
+from bench.catalog import Environment, algorithm_of, is_own
 from bench.errors import BenchError, HindranceError
 from bench.pipeline.experiment import (
     Experiment,
@@ -23,7 +23,7 @@ from bench.pipeline.experiment import (
 )
 from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plan import expected_seconds
-from bench.records import Trial
+from bench.records import Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.devices import Traits, default_workers
 from bench.runner.jobs import Closing, Ended, Event, Hindrance, Job, Report, Started
@@ -181,6 +181,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 or expected_seconds(trial, experiment.traits[trial.label, trial.environment]),
                 slow_after_seconds=slow_after[trial.label, trial.environment],
                 preload=(*options.preload, *preload(trial)),
+                cell=_cell(trial, device),
             )
         )
     # The longest first, so that no worker is left alone with it at the end.
@@ -190,6 +191,17 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
 def _wanted(state: str, *, retry_failed: bool) -> bool:
     # A failure stays on disk until the new attempt has an outcome.
     return state == "missing" or (state == "failed" and retry_failed)
+
+
+def _cell(trial: Trial, device: str) -> str:
+    """Return what trials share that may take turns in one process; nothing where each has one to itself.
+
+    Somebody else's environment, or what steps it, may keep something from one trial to the next, and a GPU's memory is
+    given back for certain only when its process ends.
+    """
+    task = Task.of(trial.environment, trial.environment_kwargs, trial.hyperparameters)
+    gains = algorithm_of(trial).compiles and is_own(task) and not trial.backend and device == "cpu"
+    return f"{trial.label} on {trial.environment}" if gains else ""
 
 
 def _device_traits(trial: Trial, environment: Environment) -> Any:

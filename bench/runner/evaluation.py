@@ -181,15 +181,20 @@ class Evaluator:
             raise ExceptionGroup(f"{len(errors)} evaluation environments could not be closed", errors[:1])
 
 
+def seed_everything(seed: int) -> None:
+    """Set every global stream of random numbers that a learning library may draw from."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - SB3 draws from the legacy generator
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
+
+
 @contextmanager
 def _isolated_randomness(seed: int) -> Iterator[None]:
     """Give the evaluation a stream of its own, and training its stream back, so that evaluating changes nothing."""
     torch = sys.modules.get("torch")
     states = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None  # noqa: NPY002 - SB3 draws from the legacy generator
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - see above
-    if torch:
-        torch.manual_seed(seed)
+    seed_everything(seed)
     try:
         yield
     finally:

@@ -56,6 +56,9 @@ class Job:
     """When it is worth a word that the trial is still at work."""
     preload: tuple[str, ...] = ()
     """Modules worth importing once, before workers are started (import only; no operation is run)."""
+    cell: str = ""
+    """Jobs of one cell, which agree in device and threads, may be run by one process, one after the other; without a
+    cell a job has a process to itself."""
 
 
 @dataclass(frozen=True, slots=True)

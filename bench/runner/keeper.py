@@ -1,7 +1,7 @@
-"""An order for one trial in, a verdict out: the process that watches one trial and leaves nothing of it behind.
+"""An order for a trial in, a verdict out: the process that watches one trial and leaves nothing of it behind.
 
-Each trial has a keeper of its own, so that neither another trial nor a slow reader of events can delay a deadline,
-and so that a trial ends with everything it started even when the process that ordered it has been killed.
+Each trial at work has a keeper of its own, so that neither another trial nor a slow reader of events can delay a
+deadline, and so that a trial ends with everything it started even when the process that ordered it has been killed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from bench.files import write_into
 from bench.runner.jobs import Progress
 from bench.runner.log import CappedLog
 from bench.runner.vigil import ADVICE, Vigil
-from bench.runner.worker import DONE, Order, Verdict, adopt_orphans, run
+from bench.runner.worker import DONE, RESTED, Order, Verdict, adopt_orphans, run
 
 STOP = "stop"
 """Sent to a keeper: end the trial with SIGTERM, then SIGKILL after the grace period."""
 KILL = "kill"
 """Sent to a keeper: end the trial at once."""
+FREE = "free"
+"""Sent by a keeper after a verdict: the process that has trained can be given another order."""
 
 _MEMORY_POLL_SECONDS = 0.5
 _PEAK_POLL_SECONDS = 5.0
@@ -49,32 +51,114 @@ _LOG_PAUSE_SECONDS = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Hatched:
-    """The trial's process exists."""
+    """The trial has a process."""
 
     pid: int
+
+
+@dataclass(slots=True)
+class _Process:
+    """The process that trains, as its keeper holds it."""
+
+    pid: int
+    pipe: Connection
+    """Where it tells what it does, and is told what to do next."""
+    printed: int
+    """File descriptor from which what it prints is read."""
+    notice: list[int]
+    """File descriptors that become readable when it ends."""
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and to what it has started in its session."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def lives(self) -> bool:
+        """Return whether it is still there; collect it where it is not."""
+        with contextlib.suppress(ChildProcessError):  # collected before
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+        return False
+
+    def take(self, payload: bytes) -> None:
+        """Give it another job; whether it dies of that or before is for the watch to see."""
+        with contextlib.suppress(OSError):
+            self.pipe.send_bytes(payload)
+
+    def end(self) -> None:
+        """Kill it and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
 
 
 def keep(order: Order, line: Connection) -> None:
     """Be the keeper: start the trial, watch it to its end, tell `line` all of it.
 
     Sends one `Hatched`, any number of `Progress` (the latest only, when the reader is slow) and one `Verdict`; takes
-    STOP and KILL. When the other end of `line` is gone the trial is killed at once.
+    STOP and KILL. When the other end of `line` is gone the trial is killed at once. After the verdict on a trial that
+    has left its process fit for another it sends FREE, and takes another order; where the process is gone by then, it
+    closes the line without a word.
     """
     _stand_apart()
+    following: Order | None = order
+    process = None
+    while following is not None:
+        verdict, process = _watched(following, line, process)
+        with contextlib.suppress(OSError):
+            line.send(verdict)
+        following = _next_order(line, process) if process else None
+
+
+def _watched(order: Order, line: Connection, process: _Process | None) -> tuple[Verdict, _Process | None]:
+    """Watch a trial to its end, in a new process where there is none; return the process that can go on."""
     start = time.monotonic()
     try:
         with hindering(order.log, "the trial's log cannot be written"):
             log = write_into(order.log.parent, partial(CappedLog, order.log))
         log.write(_heading(order))
         with hindering(order.log.parent, "the trial's process cannot be started"):
-            watch = _Watch(order, line, log, start)
+            if process is None:
+                process = _hatched(order, line)
+            else:
+                process.take(order.payload)
+            watch = _Watch(order, line, log, process, start)
     except HindranceError as error:
-        verdict = Verdict(error.kind, str(error))
-    else:
-        verdict = watch.verdict()
-        log.settle()
-    with contextlib.suppress(OSError):
-        line.send(verdict)
+        if process is not None:
+            process.end()
+        return Verdict(error.kind, str(error)), None
+    verdict = watch.verdict()
+    log.close()
+    return verdict, process if watch.free else None
+
+
+def _next_order(line: Connection, process: _Process) -> Order | None:
+    """Return what the process shall do next; None where that is nothing, or it is gone."""
+    message = None
+    with contextlib.suppress(EOFError, OSError):
+        line.send(FREE)
+        message = line.recv()
+    if not process.lives():
+        return None
+    if isinstance(message, Order):
+        return message
+    process.end()
+    return None
+
+
+def _hatched(order: Order, line: Connection) -> _Process:
+    pipe, theirs = Pipe()
+    printed, prints = _log_pipe()
+    keeper = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        # The trial must not hold the line: its closing is how each end learns that the other is gone.
+        line.close()
+        pipe.close()
+        os.close(printed)
+        run(order, prints, keeper, theirs)
+    theirs.close()
+    os.close(prints)
+    return _Process(pid, pipe, printed, _death_notice(pid))
 
 
 def _stand_apart() -> None:
@@ -100,11 +184,14 @@ def _heading(order: Order) -> bytes:
 class _Watch:
     """The state of one trial from its start to its verdict."""
 
-    def __init__(self, order: Order, line: Connection, log: CappedLog, start: float) -> None:
+    def __init__(self, order: Order, line: Connection, log: CappedLog, process: _Process, start: float) -> None:
         self._order = order
         self._line = line
         self._start = start
         self._log = log
+        self._process = process
+        self.free = False
+        """Whether the trial is over and its process fit for another."""
         self._status: int | None = None
         self._ending: Verdict | None = None
         self._said: Verdict | None = None
@@ -116,35 +203,21 @@ class _Watch:
         minutes = order.limits.timeout_minutes
         self._deadline = float("inf") if minutes is None else start + 60 * minutes
         self._slow_at = start + order.slow_after_seconds
-        self._pipe, theirs = Pipe(duplex=False)
-        self._printed, prints = _log_pipe()
-        self._pid = self._fork(prints, theirs)
-        theirs.close()
-        os.close(prints)
-        self._sources: list[Connection | int] = [line, self._pipe, self._printed, *_death_notice(self._pid)]
-        _send_if_room(line, Hatched(self._pid))
-
-    def _fork(self, prints: int, theirs: Connection) -> int:
-        keeper = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            # The trial must not hold the line: its closing is how each end learns that the other is gone.
-            self._line.close()
-            self._pipe.close()
-            os.close(self._printed)
-            run(self._order, prints, keeper, theirs)
-        return pid
+        self._pipe, self._printed = process.pipe, process.printed
+        self._sources: list[Connection | int] = [line, process.pipe, process.printed, *process.notice]
+        _send_if_room(line, Hatched(process.pid))
 
     def verdict(self) -> Verdict:
-        """Watch until the trial is over and everything it started is gone."""
-        while self._status is None:
+        """Watch until the trial is over and everything it started is gone, its process perhaps excepted."""
+        while self._status is None and not self.free:
             for source in wait(self._sources, self._patience()):
                 self._listen(source)
             self._pass_on()
             self._enforce()
             self._reap()
         self._hear_last_words()
-        self._sweep()
+        if not self.free:
+            self._sweep()
         # Only now is nobody left to write.
         self._copy(most=_PIPE_BYTES)
         verdict = self._judge()
@@ -201,10 +274,23 @@ class _Watch:
             self._vigil.hear(time.monotonic(), message)
             self._unsent = message
             return
+        if message == RESTED:
+            self._release()
+            return
         # It is decided: no other limit can change that, and what is left may not take for ever.
         self._said = message
         self._deadline = self._slow_at = float("inf")
         self._kill_at = min(self._kill_at, time.monotonic() + _CLOSING_GRACES * self._order.grace_seconds)
+
+    def _release(self) -> None:
+        """Let the process wait for another order, if the trial has ended well and nothing that it started is left."""
+        self._reap()
+        alone = [child.pid for child in psutil.Process().children(recursive=True)] == [self._process.pid]
+        self.free = alone and self._said == DONE and self._ending is None
+        if not self.free:
+            # It goes, when it finds that nobody will tell it more.
+            self._sources.remove(self._pipe)
+            self._pipe.close()
 
     def _hear_last_words(self) -> None:
         while self._pipe in self._sources and self._pipe.poll():
@@ -233,7 +319,7 @@ class _Watch:
             self._log.write(f"--- still at work after {now - self._start:.0f} s, {self._vigil.place()}\n".encode())
         if time.monotonic() >= self._kill_at:
             self._kill_at = float("inf")
-            self._signal(signal.SIGKILL)
+            self._process.signal(signal.SIGKILL)
             if self._said == DONE:
                 self._log.write(_UNCLOSED)
 
@@ -243,11 +329,7 @@ class _Watch:
         grace = self._order.grace_seconds if grace_seconds is None else grace_seconds
         self._kill_at = min(self._kill_at, time.monotonic() + grace)
         if grace > 0:
-            self._signal(signal.SIGTERM)
-
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._pid, number)
+            self._process.signal(signal.SIGTERM)
 
     def _look_at_memory(self, now: float) -> None:
         limit = self._order.limits.memory_gb
@@ -266,14 +348,14 @@ class _Watch:
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid == self._pid:
+                if pid == self._process.pid:
                     self._status = status
                 if pid == 0:
                     return
 
     def _sweep(self) -> None:
         """Kill what the trial has left running."""
-        self._signal(signal.SIGKILL)
+        self._process.signal(signal.SIGKILL)
         until = time.monotonic() + _SWEEP_SECONDS
         while (left := psutil.Process().children(recursive=True)) and time.monotonic() < until:
             for process in left:

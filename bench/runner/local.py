@@ -1,7 +1,8 @@
-"""Jobs in, events out: trials on this machine, each in a process of its own.
+"""Jobs in, events out: trials on this machine, each in a process that no other trial is in.
 
 A fork server imports the learning libraries once and forks a keeper (see `bench.runner.keeper`) for each trial, which
-forks the trial: some tens of milliseconds instead of seconds of importing. The keepers enforce the limits; what is
+forks the trial: some tens of milliseconds instead of seconds of importing. A process that has done one job of a cell
+well may be given the next one, and need not compile again what it has compiled. The keepers enforce the limits; what is
 left here is to keep the slots filled and to pass on what the keepers say.
 """
 
@@ -25,7 +26,7 @@ from bench.errors import HINDRANCES, HindranceError, hindrance
 from bench.records import Failure
 from bench.runner.devices import worker_environment
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
-from bench.runner.keeper import KILL, STOP, Hatched, keep
+from bench.runner.keeper import FREE, KILL, STOP, Hatched, keep
 from bench.runner.orphans import end_orphans
 from bench.runner.vigil import Vigil
 from bench.runner.worker import Order, Verdict, thread_environment
@@ -33,6 +34,8 @@ from bench.runner.worker import Order, Verdict, thread_environment
 _FORKSERVER = get_context("forkserver")
 _OWN_MODULES = ("bench.runner.adoption", keep.__module__)
 _START_ATTEMPTS = 6
+MOST_TRIALS = 10
+"""How many trials one process is given, one after the other."""
 _PATIENCE_SECONDS = 10.0
 """How long a keeper may take beyond the grace period before it is killed itself."""
 _OVERDUE_GRACES = 3
@@ -57,6 +60,8 @@ class _Slot:
     slow_at: float
     pid: int | None = None
     verdict: Verdict | None = None
+    trials: int = 1
+    """How many the process has been given, this one counted."""
 
     @property
     def overdue_at(self) -> float:
@@ -138,16 +143,7 @@ class LocalExecutor:
                 self._warming_up = False
 
     def _start(self, job: Job) -> _Slot:
-        order = Order(
-            payload=pickle.dumps(job),
-            log=job.folder / "log.txt",
-            attempt=job.attempt,
-            threads=job.threads,
-            limits=job.limits,
-            slow_after_seconds=job.slow_after_seconds,
-            environment=worker_environment(job.device, os.environ),
-            grace_seconds=self._grace_seconds,
-        )
+        order = self._order(job)
         for attempt in range(_START_ATTEMPTS):
             if attempt == _START_ATTEMPTS // 2:
                 # One of the preloaded modules must break the server. Without them, whoever imports it fails alone.
@@ -159,6 +155,34 @@ class LocalExecutor:
                 raise InterruptedError(f"{job.trial.name}: stopped before it was started")
             time.sleep(0.05 * attempt)
         return _fork_keeper(job, order)
+
+    def _order(self, job: Job) -> Order:
+        return Order(
+            payload=pickle.dumps(job),
+            log=job.folder / "log.txt",
+            attempt=job.attempt,
+            threads=job.threads,
+            limits=job.limits,
+            slow_after_seconds=job.slow_after_seconds,
+            environment=worker_environment(job.device, os.environ),
+            grace_seconds=self._grace_seconds,
+            shared=bool(job.cell),
+        )
+
+    def _go_on(self, line: Connection, slots: dict[Connection, _Slot], queue: deque[Job]) -> None:
+        """Give a process that is free the next job of its cell, or let it go."""
+        slot = slots.pop(line)
+        try:
+            job = None if self._draining or slot.trials == MOST_TRIALS else _following(slot.job, queue)
+            if job is not None:
+                line.send(self._order(job))
+        except Exception:  # noqa: BLE001  # the job stays in the queue, and tells what is wrong when its turn comes
+            job = None
+        if job is None:
+            _close(slot)
+        else:
+            queue.remove(job)
+            slots[line] = _slot(job, slot.process, line, slot.grace_seconds, slot.trials + 1)
 
     def _given_up(self) -> bool:
         return self._give_up_at is not None and time.monotonic() > self._give_up_at
@@ -193,11 +217,15 @@ class LocalExecutor:
         except (EOFError, OSError):
             del slots[line]
             verdict = _close(slot)
+            if slot.trials > 1 and slot.pid is None and slot.verdict is None:
+                # The process was gone before this trial had begun in it.
+                queue.appendleft(slot.job)
+                return
             # A terminal's Ctrl-C goes to every process: a keeper that it met before it could shut its ears is silent,
             # and its trial was stopped like the others.
             stopped = verdict.kind == "stopped" or (self._stops > 0 and slot.verdict is None)
             if not stopped:
-                yield self._ended(slot.job, verdict, queue)
+                yield self._ended(slot.job, verdict, queue, shared=slot.trials > 1)
             return
         slot.vigil.hear(time.monotonic(), message if isinstance(message, Progress) else None)
         if isinstance(message, Hatched):
@@ -205,10 +233,13 @@ class LocalExecutor:
             yield Started(slot.job, message.pid)
         elif isinstance(message, Progress):
             yield Progressed(slot.job, message)
+        elif message == FREE:
+            yield Ended(slot.job, None, slot.verdict.seconds if slot.verdict else 0.0)
+            self._go_on(line, slots, queue)
         else:
             slot.verdict = message
 
-    def _ended(self, job: Job, verdict: Verdict, queue: deque[Job]) -> Ended:
+    def _ended(self, job: Job, verdict: Verdict, queue: deque[Job], *, shared: bool = False) -> Ended:
         if verdict.kind == "done":
             return Ended(job, None, verdict.seconds)
         if verdict.kind in HINDRANCES:
@@ -223,7 +254,8 @@ class LocalExecutor:
             steps=verdict.steps,
             peak_memory_mb=verdict.peak_memory_mb,
         )
-        again = self._retries.allows(verdict.kind, job.attempt)
+        # Where a process has trained others before, some of the memory was theirs.
+        again = self._retries.allows(verdict.kind, job.attempt) or (shared and verdict.kind == "out_of_memory")
         if again:
             # Last: what killed it, a full memory say, may have passed by then.
             queue.append(replace(job, attempt=job.attempt + 1))
@@ -256,8 +288,18 @@ def _fork_keeper(job: Job, order: Order) -> _Slot:
         raise
     finally:
         theirs.close()
+    return _slot(job, process, ours, order.grace_seconds)
+
+
+def _slot(job: Job, process: ForkServerProcess, line: Connection, grace_seconds: float, trials: int = 1) -> _Slot:
     now = time.monotonic()
-    return _Slot(job, process, ours, now, order.grace_seconds, Vigil(job.limits, now), now + job.slow_after_seconds)
+    slow_at = now + job.slow_after_seconds
+    return _Slot(job, process, line, now, grace_seconds, Vigil(job.limits, now), slow_at, trials=trials)
+
+
+def _following(job: Job, queue: deque[Job]) -> Job | None:
+    """Return the next job of the same cell; one that is tried again has its process to itself."""
+    return next((other for other in queue if other.cell == job.cell and other.attempt == 1), None)
 
 
 def _ensure_server() -> None:

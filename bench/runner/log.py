@@ -58,6 +58,11 @@ class CappedLog:
             os.ftruncate(self._file, self._end_of_head)
         self._put(tail)
 
+    def close(self) -> None:
+        """Bring the file's end up to date and let go of it."""
+        self.settle()
+        os.close(self._file)
+
     def recent(self) -> str:
         """Return what was written last: the interpreter's account of where it was, or the last lines."""
         text = bytes(self._tail[-_RECENT_BYTES:])

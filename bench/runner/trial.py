@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,11 +21,12 @@ from bench.errors import OverrunError
 from bench.files import mine
 from bench.records import Curve, Final, Learner, LearnerRequest, Record, Task, Trial
 from bench.runner import provenance
-from bench.runner.evaluation import FEW, MANY, Evaluator, Totals
+from bench.runner.evaluation import FEW, MANY, Evaluator, Totals, seed_everything
 from bench.runner.events import EVENTS, Events
 from bench.runner.jobs import TRAINING, Closing, Job, Report
 from bench.runner.pulse import Pulse
 from bench.runner.seeds import evaluation_seeds, seed
+from bench.runner.worker import peak_mb
 
 FURTHEST_OVERSHOOT, FURTHEST_STEPS = 10, 200_000
 """An algorithm may take so many times its budget, and so many steps more, before it counts as never ending."""
@@ -53,6 +53,8 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
     trial = job.trial
     pulse = Pulse(report)
     pulse.tell(doing="making the learner")
+    # Whatever this process has done before.
+    seed_everything(seed("learner", trial.algorithm, trial.environment, trial.seed))
     evaluator = _evaluator(trial, pulse)
     device = "cpu" if job.device == "cpu" else "cuda"
     events = Events(job.folder / EVENTS) if job.tensorboard else None
@@ -87,7 +89,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
             "device": provenance.device_name(job.device),
             "threads": job.threads,
             "workers": job.workers,
-            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_memory_mb": peak_mb(),
             "load": os.getloadavg()[0],
             "evaluation_environments": len(evaluator.slots),
         },

@@ -1,26 +1,32 @@
-"""A pickled job in, one message about how it went out: what happens inside a trial's own process."""
+"""A pickled job in, one message about how it went out: what happens inside the process that trains."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import faulthandler
+import gc
 import os
 import pickle
+import resource
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import psutil
 
 from bench.errors import DivergedError, HindranceError, OverrunError
 from bench.plain import shortened
 from bench.records import Limits
-from bench.runner.jobs import Closing, Job, Progress
+from bench.runner.jobs import Job, Progress
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -51,6 +57,8 @@ class Order:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables to set before the job's code is imported, such as CUDA_VISIBLE_DEVICES."""
     grace_seconds: float = 5.0
+    shared: bool = False
+    """Whether the process may be given another order of the same cell after this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,11 @@ class Verdict:
 
 DONE = Verdict("done")
 """The job's work has returned, its record is safe; whatever is still to be closed cannot take it back."""
+RESTED = "rested"
+"""Sent by a process whose trial is over and closed: it is as it was before, and waits for another job."""
+MOST_LEFT_MB = 384
+"""Resident memory (in units of 2**20 bytes) that a process may have gained and still go on with another trial. JAX
+itself, with what is compiled for a small network, is 140 to 260 of it."""
 
 
 def thread_environment(threads: int) -> dict[str, str]:
@@ -94,17 +107,18 @@ def run(order: Order, log: int, keeper: int, pipe: Connection) -> NoReturn:
         order: what to do.
         log: file descriptor that takes everything written to stdout and stderr.
         keeper: process id of the parent, with which this process dies.
-        pipe: takes `Progress`, then one `Verdict`: `DONE`, or what the work has raised.
+        pipe: takes `Progress`, then one `Verdict`: `DONE`, or what the work has raised. Where the order says that the
+            process is shared, RESTED may follow; another pickled job is the answer.
     """
-    code = 1
+    code: int | None = 1
     try:
         if _settled(order, log, keeper, pipe):
-            code = _work(order.payload, pipe)
+            code = _work_in_turn(order.payload, pipe) if order.shared else _work(order.payload, pipe)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         # Not sys.exit: threads, children or exit handlers of a library must not keep a finished trial alive.
-        os._exit(code)
+        os._exit(code or 0)
 
 
 def _settled(order: Order, log: int, keeper: int, pipe: Connection) -> bool:
@@ -122,25 +136,111 @@ def _settle(order: Order, log: int, keeper: int) -> None:
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != keeper:  # it died before the line above
         os._exit(1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
-    # New streams, since the old ones may believe in a file that can be sought in; line by line, so that nothing is lost
-    # when the process is killed.
-    sys.stdout = open(1, "w", 1, getattr(sys.stdout, "encoding", None), "backslashreplace", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", 1, getattr(sys.stderr, "encoding", None), "backslashreplace", closefd=False)  # noqa: SIM115
-    faulthandler.enable(2)
-    # A trial that is told to go says where it is: what hangs is then in its log.
-    faulthandler.register(signal.SIGTERM, 2, chain=True)
+    _begin()
     os.environ.update(order.environment)
     os.environ.update(thread_environment(order.threads))
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(order.threads)
 
 
-def _work(payload: bytes, pipe: Connection) -> int:
+def _begin() -> None:
+    """Set up what every trial finds: its signals and its streams."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    # New streams, since the old ones may believe in a file that can be sought in; line by line, so that nothing is lost
+    # when the process is killed.
+    sys.stdout = open(1, "w", 1, getattr(sys.stdout, "encoding", None), "backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, getattr(sys.stderr, "encoding", None), "backslashreplace", closefd=False)  # noqa: SIM115
+    faulthandler.enable(2)
+    # A trial that is told to go says where it is: what hangs is then in its log.
+    faulthandler.unregister(signal.SIGTERM)
+    faulthandler.register(signal.SIGTERM, 2, chain=True)
+
+
+def _work_in_turn(payload: bytes | None, pipe: Connection) -> int | None:
+    """Do one job after the other, for as long as all goes well and each leaves the process as it was."""
+    # What has been imported need not be looked through after every trial.
+    gc.freeze()
+    most_mb = _resident_mb() + MOST_LEFT_MB
+    code = None
+    while payload is not None and code is None:
+        with _as_found():
+            code = _work(payload, pipe)
+        payload = _next(pipe, most_mb) if code is None else None
+    return code
+
+
+@contextlib.contextmanager
+def _as_found() -> Iterator[None]:
+    """Set back what a trial may set for its whole process."""
+    with contextlib.ExitStack() as back:
+        mask = os.umask(0)
+        os.umask(mask)
+        back.callback(os.umask, mask)
+        back.callback(_set_variables, dict(os.environ))
+        back.callback(sys.path.__setitem__, slice(None), sys.path[:])
+        back.callback(_set_signals, {number: signal.getsignal(number) for number in signal.valid_signals()})
+        # By descriptor, because the folder may have lost its name.
+        with contextlib.suppress(OSError):
+            folder = os.open(".", os.O_RDONLY)
+            back.callback(os.close, folder)
+            back.callback(os.fchdir, folder)
+        back.enter_context(warnings.catch_warnings())
+        yield
+        sys.stdout.flush()
+        sys.stderr.flush()
+    _begin()
+
+
+def _set_variables(variables: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
+
+
+def _set_signals(handlers: Mapping[int, Any]) -> None:
+    for number, handler in handlers.items():
+        # Only what was changed: of crashes the interpreter tells by handlers that it does not show.
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+def _next(pipe: Connection, most_mb: float) -> bytes | None:
+    """Return the next job; None where there is none, or something of the last trial is left in this process."""
+    gc.collect()
+    with contextlib.suppress(
+        AttributeError
+    ):  # glibc alone has it; compiling leaves 100 MB that are free and not returned
+        ctypes.CDLL(None).malloc_trim(0)
+    if threading.active_count() > 1 or _resident_mb() > most_mb or not _peak_forgotten():
+        return None
+    with contextlib.suppress(EOFError, OSError):
+        pipe.send(RESTED)
+        return pipe.recv_bytes()
+    return None
+
+
+def _resident_mb() -> float:
+    return float(psutil.Process().memory_info().rss / 2**20)
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has had resident during its trial, in units of 2**20 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _peak_forgotten() -> bool:
+    """Let the kernel begin anew to note this process's peak memory; return whether it does (Linux alone can)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak_mb() < 1.1 * _resident_mb()
+
+
+def _work(payload: bytes, pipe: Connection) -> int | None:
+    """Do one job; return the exit code that this process owes, None where all went well."""
     try:
         job: Job = pickle.loads(payload)  # noqa: S301  # written by our own parent a moment ago
         closing = job.work(job, partial(_report, pipe))
@@ -152,16 +252,13 @@ def _work(payload: bytes, pipe: Connection) -> int:
     # What is left shall be let finish for as long as the keeper waits, a polite stop notwithstanding.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _tell(pipe, DONE)
-    if closing is not None:
-        _close(closing)
-    return 0
-
-
-def _close(closing: Closing) -> None:
     try:
-        closing()
+        if closing is not None:
+            closing()
     except BaseException:  # noqa: BLE001  # the record is safe: this costs some lines in the log
         sys.stderr.write(f"--- trouble after the record was kept, which is safe:\n{traceback.format_exc()}")
+        return 0
+    return None
 
 
 def _report(pipe: Connection, progress: Progress) -> None:
