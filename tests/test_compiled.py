@@ -185,6 +185,22 @@ def test_actions_are_drawn_from_the_policy() -> None:
     assert np.mean(drawn[:, 1] == 2) == pytest.approx(e(1) / (e(2) + 1 + e(1)), abs=0.03)
 
 
+class Nothing(np.random.Generator):
+    """Draws the exponential that float32 cannot tell from 0, as one draw in ten million does."""
+
+    def standard_exponential(self, size: Any = None, **_: Any) -> Any:
+        return np.zeros(size, dtype=np.float32)
+
+
+def test_a_draw_of_nothing_is_no_divergence_and_makes_no_impossible_action() -> None:
+    model = learner("ppo", "CartPole-v1").model
+    course = model._course
+    course.random = Nothing(np.random.PCG64(0))
+    bias = course.network.policy[-1][1]
+    bias[:] = [30.0, -30.0]
+    assert course.act(np.zeros((2, 4), dtype=np.float32)).ravel().tolist() == [0, 0]
+
+
 def test_gaussian_actions_have_the_policys_mean_and_deviation() -> None:
     model = learner("ppo", "Pendulum-v1", n_steps=8, batch_size=8, policy_kwargs={"log_std_init": -0.5}).model
     observation = np.array([[0.3, -0.2, 0.7]], dtype=np.float32)

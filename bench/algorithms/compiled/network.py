@@ -142,6 +142,10 @@ def clipped(gradient: Any, limit: Any) -> Any:
     return jax.tree.map(lambda part: share * part, gradient)
 
 
+_LEAST = np.float32(2.0**-26)
+"""In float32 one exponential in ten million is 0, whose logarithm is no noise; all others are larger than this."""
+
+
 class Player:
     """The policy of a model by NumPy, and its weights as one vector that the model's parameters are views of."""
 
@@ -163,10 +167,11 @@ class Player:
             noise = self.random.standard_normal(outputs.shape, dtype=np.float32)
             sampled: NDArray[Any] = outputs + np.exp(self.network.log_std) * noise
             return sampled
-        # The largest of logits with Gumbel noise is a sample of their softmax, and its noise -log of an exponential's.
-        noisy = outputs - np.log(self.random.standard_exponential(outputs.shape, dtype=np.float32))
-        if not np.isfinite(noisy).all():
+        if not np.isfinite(outputs).all():
             raise ValueError("found invalid values: a logit is not finite")
+        # The largest of logits with Gumbel noise is a sample of their softmax, and its noise -log of an exponential's.
+        drawn = self.random.standard_exponential(outputs.shape, dtype=np.float32)
+        noisy = outputs - np.log(np.maximum(drawn, _LEAST))
         if len(self.layout.choices) == 1:
             return np.asarray(noisy.argmax(axis=1)[:, None])
         ends = np.cumsum(self.layout.choices)
