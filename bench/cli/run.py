@@ -67,6 +67,12 @@ def run(
     results: ResultsOption = RESULTS,
     report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
+    share_processes: Annotated[
+        bool,
+        typer.Option(
+            "--share-processes", help="give a process that has trained one compiled seed well the next of its cell"
+        ),
+    ] = False,
     until_decided: Annotated[
         bool,
         typer.Option(
@@ -92,7 +98,7 @@ def run(
     goes on from there.
     """
     # The fork server imports this module once; otherwise every worker would import the main program anew.
-    options = RunOptions(workers, threads, devices, retry_failed, preload=("bench.cli",))
+    options = RunOptions(workers, threads, devices, retry_failed, share_processes, preload=("bench.cli",))
     asked = Asked(algo or (), env or (), steps, set_name, seeds)
     meant = source(suite, asked, results)
     looks = _looks(meant, asked, only, results) if until_decided else None

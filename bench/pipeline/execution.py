@@ -51,6 +51,8 @@ class RunOptions:
     """Threads of each trial."""
     devices: str = "auto"
     retry_failed: bool = False
+    share_processes: bool = False
+    """Whether a process that has trained one compiled seed of a cell well is given the next (decision 23)."""
     preload: tuple[str, ...] = ()
     """Further modules worth importing once for all workers; the caller's own, say."""
 
@@ -181,7 +183,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 or expected_seconds(trial, experiment.traits[trial.label, trial.environment]),
                 slow_after_seconds=slow_after[trial.label, trial.environment],
                 preload=(*options.preload, *preload(trial)),
-                cell=_cell(trial, device),
+                cell=_cell(trial, device) if options.share_processes else "",
             )
         )
     # The longest first, so that no worker is left alone with it at the end.
