@@ -92,7 +92,7 @@ class Outcome:
 
     speed: float
     """Training steps per second of all trials together."""
-    slowest: float
+    wall: float
     """Wall seconds from start to end, imports and all."""
     memory: float
     busy: float
@@ -135,7 +135,7 @@ def _told(task: Task, packings: list[int], gpus: tuple[devices.Gpu, ...]) -> Non
         seen = f"{found.memory:,.0f} | {found.busy:.0f} %" if device == "cuda" else " | "
         lost = f"; {found.failed} failed" if found.failed else ""
         row = f"| {task.title} | {device} | {packed} | {found.speed:,.0f} | {share} | {seen}"
-        print(f"{row} | {found.slowest:.0f} | {results}{lost} |", flush=True)
+        print(f"{row} | {found.wall:.0f} | {results}{lost} |", flush=True)
 
 
 def _equal(found: dict[int, tuple[float, ...]], known: dict[int, tuple[float, ...]]) -> str:

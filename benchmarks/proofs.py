@@ -86,18 +86,15 @@ def judged(experiment: Experiment) -> Iterator[Found]:
     verdicts = estimates(experiment).claims
     trials = bench.load(experiment.store.root)["trials"]
     suite = experiment.suite
+    extra = {one.label: find_algorithm(one.algorithm, one.implementation).extra for one in suite.algorithms}
+    firsts = {one.algorithm: one for one in suite.algorithms if not extra[one.label]}
     for other in suite.algorithms:
-        for first in suite.algorithms:
-            if (
-                first.algorithm == other.algorithm
-                and find_algorithm(other.algorithm, other.implementation).extra
-                and (not find_algorithm(first.algorithm, first.implementation).extra)
-            ):
-                about = tuple(
-                    line for line in verdicts if {line.claim.left, line.claim.right} == {first.label, other.label}
-                )
-                ours, theirs = (trials[trials["label"] == one.label] for one in (other, first))
-                yield Found(first, other, about, _worse(ours, theirs), _speed(ours, theirs))
+        first = firsts.get(other.algorithm)
+        if first is None or not extra[other.label]:
+            continue
+        about = tuple(line for line in verdicts if {line.claim.left, line.claim.right} == {first.label, other.label})
+        ours, theirs = (trials[trials["label"] == one.label] for one in (other, first))
+        yield Found(first, other, about, _worse(ours, theirs), _speed(ours, theirs))
 
 
 def proof(experiment: Experiment, found: Found) -> dict[str, Any]:

@@ -261,11 +261,7 @@ def _conclusions(
 
 
 _NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen"}
-_SINCE = {
-    "evaluation": {"environments", "max_episode_steps"},
-    "limits": {"stall_minutes"},
-    "analysis": {"conjunction"},
-}
+_SINCE = {"evaluation": {"environments", "max_episode_steps"}, "limits": {"stall_minutes"}}
 
 
 def _suite_hash(suite: Suite) -> str:
@@ -277,7 +273,8 @@ def _suite_hash(suite: Suite) -> str:
     said = {key: value for key, value in asdict(suite).items() if key not in _NO_DECLARATION}
     for part, names in _SINCE.items():
         said[part] = _given(said[part], names)
-    return digest({**said, "algorithms": [_given(one, {"implementation", "backend"}) for one in said["algorithms"]]})
+    algorithms = [_given(one, {"implementation", "backend"}) for one in said["algorithms"]]
+    return digest({**said, "algorithms": algorithms, "analysis": suite.analysis.declared()})
 
 
 def _given(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

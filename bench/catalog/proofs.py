@@ -97,9 +97,10 @@ def fastest(
         if proof.algorithm != first.name or proof.implementation not in first.others:
             continue
         entry = first.others[proof.implementation]
-        if not (gap := refusal(entry) or proof.gap(environment, settings)):
+        refused, gap = refusal(entry), proof.gap(environment, settings)
+        if not refused and not gap:
             return Choice(
                 entry, f"proven equivalent (suite {proof.suite}), {proof.speed:g} times as fast as {first.own}"
             )
-        gaps.append(f"{proof.implementation} is not proven for {gap}" if not refusal(entry) else gap)
+        gaps.append(refused or f"{proof.implementation} is not proven for {gap}")
     return Choice(first, "; ".join(gaps) or ("no other is proven equivalent" if first.others else ""))
