@@ -151,9 +151,9 @@ def tasks(suite: Suite) -> dict[Cell, Task]:
 def settings_of(algorithm: SuiteAlgorithm, environment: str) -> tuple[dict[str, Any], str]:
     """Return the hyperparameters of a cell, the suite's own over those of the named set, and where they come from."""
     settings, provenance = hyperparameters.resolve(algorithm.hyperparameter_set, algorithm.algorithm, environment)
-    if algorithm.hyperparameters:
-        provenance += f"; set in the suite: {', '.join(sorted(algorithm.hyperparameters))}"
-    return {**settings, **algorithm.hyperparameters}, provenance
+    if given := algorithm.given(environment):
+        provenance += f"; set in the suite: {', '.join(sorted(given))}"
+    return {**settings, **given}, provenance
 
 
 def _pairs(suite: Suite, traits: Mapping[Cell, Environment]) -> list[_Pair]:
@@ -359,7 +359,7 @@ def _changed(suite: Suite, place: SuiteEnvironment) -> str:
     if place.kwargs:
         return "the catalogue's hold without `kwargs`"
     for algorithm in suite.algorithms:
-        for wrapper in Task.of(place.environment, {}, algorithm.hyperparameters).wrappers:
+        for wrapper in Task.of(place.environment, {}, algorithm.given(place.environment)).wrappers:
             name = wrapper if isinstance(wrapper, str) else next(iter(wrapper), "")
             if name not in _HARMLESS:
                 return f"the catalogue's may not hold under the wrapper {name} of {algorithm.label}"

@@ -62,6 +62,17 @@ def test_a_trial_holds_the_set_with_the_suites_overrides_and_says_so() -> None:
     assert trial.provenance.endswith("set in the suite: clip_range")
 
 
+def test_hyperparameters_of_one_environment_win_there_over_the_common_ones_and_the_set() -> None:
+    own = {"CartPole-v1": {"clip_range": 0.4, "n_steps": 64}}
+    suite = a_suite(replace(entry("ppo", clip_range=0.3), per_environment=own), CartPole_v1=1000, Acrobot_v1=1000)
+    found = {trial.environment: trial for trial in planned(suite, seeds=1).trials}
+    here, there = found["CartPole-v1"], found["Acrobot-v1"]
+    assert [here.hyperparameters[name] for name in ("clip_range", "n_steps", "gae_lambda")] == [0.4, 64, 0.8]
+    assert [there.hyperparameters[name] for name in ("clip_range", "n_steps", "gae_lambda")] == [0.3, 256, 0.94]
+    assert here.provenance.endswith("set in the suite: clip_range, n_steps")
+    assert there.provenance.endswith("set in the suite: clip_range")
+
+
 def test_every_pair_gets_every_seed() -> None:
     trials = planned(a_suite(entry("ppo"), entry("random"), CartPole_v1=1000, Acrobot_v1=1000)).trials
     assert len(trials) == len(set(trials_key(trials))) == 2 * 2 * 10

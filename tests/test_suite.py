@@ -62,6 +62,7 @@ algorithms:
   - {name: ppo, label: PPO without clipping, hyperparameters: {clip_range: .inf, n_steps: 1e2}}
   - {name: ppo, label: plain, hyperparameters: default}
   - {name: ppo, label: plain but fast, hyperparameters: {set: default, learning_rate: lin_3e-3}}
+  - {name: ppo, label: ppo here and there, per_environment: {CartPole-v1: {n_steps: 64.0, clip_range: lin_0.2}}}
 environments:
   CartPole-v1: {steps: 1e5, kwargs: {sutton_barto_reward: true}}
   LunarLander-v3: {steps: 200_000, reference: {random: -180, target: 200, source: mine}}
@@ -84,6 +85,12 @@ limits: {timeout_minutes: 30, memory_gb: 1.5}
             SuiteAlgorithm("PPO without clipping", "ppo", "rl-zoo", {"clip_range": math.inf, "n_steps": 100}),
             SuiteAlgorithm("plain", "ppo", "default"),
             SuiteAlgorithm("plain but fast", "ppo", "default", {"learning_rate": "lin_3e-3"}),
+            SuiteAlgorithm(
+                "ppo here and there",
+                "ppo",
+                "rl-zoo",
+                per_environment={"CartPole-v1": {"n_steps": 64, "clip_range": "lin_0.2"}},
+            ),
         ),
         environments=(
             SuiteEnvironment("CartPole-v1", 100_000, {"sutton_barto_reward": True}),
@@ -100,8 +107,8 @@ limits: {timeout_minutes: 30, memory_gb: 1.5}
         path="x.yaml",
     )
     assert parsed.lines["algorithms.1"] == 10
-    assert parsed.lines["environments.LunarLander-v3"] == 15
-    assert parsed.lines["environments.LunarLander-v3.reference.target"] == 15
+    assert parsed.lines["environments.LunarLander-v3"] == 16
+    assert parsed.lines["environments.LunarLander-v3.reference.target"] == 16
 
 
 def test_a_whole_number_written_as_a_float_is_an_integer() -> None:
@@ -230,6 +237,31 @@ def test_sixty_levels_of_lists_are_read_and_one_more_is_not(depth: int, *, told:
 )  # fmt: skip
 def test_each_mistake_has_its_sentence(line: str, told: str) -> None:
     assert complaints(SMALL + line)[0] == told
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ("{CartPole-v1: {n_steps: 64}}", []),
+        ("{Acrobot-v1: {n_steps: 64}, CartPole-v1: {n_steps: 32}}", []),
+        ("{CartPol-v1: {n_steps: 64}}",
+         ["per_environment.CartPol-v1: environment 'CartPol-v1' is not in this suite; did you mean 'CartPole-v1'?"]),
+        ("{CartPole-v1: {nsteps: 64}}",
+         ["per_environment.CartPole-v1.nsteps: ppo has no hyperparameter 'nsteps'; did you mean 'n_steps'?"]),
+        ("{CartPole-v1: {n_steps: 0}, Acrobot-v1: {gamma: 2}}", [
+            "per_environment.CartPole-v1.n_steps: must be at least 1, not 0",
+            "per_environment.Acrobot-v1.gamma: wants a number from 0 to 1, not 2"]),
+        ("{CartPole-v1: {set: default}}",
+         ["per_environment.CartPole-v1.set: a set is named for all environments; name it in `hyperparameters`"]),
+        ("[CartPole-v1]", ["per_environment: wants a mapping, not ['CartPole-v1']"]),
+        ("{CartPole-v1: 64}", ["per_environment.CartPole-v1: wants a mapping, not 64"]),
+    ],
+)  # fmt: skip
+def test_hyperparameters_for_one_environment_are_as_strict_as_all_others(own: str, told: list[str]) -> None:
+    text = f"environments: {{CartPole-v1: 1000, Acrobot-v1: 1000}}\nalgorithms: [{{name: ppo, per_environment: {own}}}]"
+    found = complaints(text) if told else []
+    assert [line.removeprefix("x.yaml:2: algorithms.0.") for line in found] == told
+    assert told or suite.parse(text, "x.yaml").algorithms[0].given("CartPole-v1")["n_steps"] in {32, 64}
 
 
 CLAIMS = """algorithms: [a2c, ppo, random, {name: dqn, label: DQN}]

@@ -273,7 +273,7 @@ def _suite_hash(suite: Suite) -> str:
     said = {key: value for key, value in asdict(suite).items() if key not in _NO_DECLARATION}
     for part, names in _SINCE.items():
         said[part] = _given(said[part], names)
-    algorithms = [_given(one, {"implementation", "backend"}) for one in said["algorithms"]]
+    algorithms = [_given(one, {"implementation", "backend", "per_environment"}) for one in said["algorithms"]]
     return digest({**said, "algorithms": algorithms, "analysis": suite.analysis.declared()})
 
 

@@ -252,7 +252,7 @@ def _to_try(suite: Suite, trial: Trial, found: Mapping[str, Inspection], *, deep
     if task.key in found:
         one = found[task.key]
         return not one.complaint and not one.failure
-    given = suite.algorithms[_entry(suite, trial.label)].hyperparameters
+    given = suite.algorithms[_entry(suite, trial.label)].given(trial.environment)
     return deep or any(not isinstance(value, int | float) or value is True for value in map(_plain, given.values()))
 
 

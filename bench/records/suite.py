@@ -47,6 +47,12 @@ class SuiteAlgorithm:
     """Whose implementation; empty: the catalogue's first; `auto`: the fastest proven to learn the same."""
     backend: str = ""
     """What steps the training environments; empty: Gymnasium."""
+    per_environment: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Environment -> overrides that hold there alone; they win over the common ones."""
+
+    def given(self, environment: str) -> dict[str, Any]:
+        """Return the suite's own overrides as they hold in an environment."""
+        return {**self.hyperparameters, **self.per_environment.get(environment, {})}
 
 
 @dataclass(frozen=True, slots=True)

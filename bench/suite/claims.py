@@ -72,7 +72,10 @@ def _labels(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _changed(entries: Sequence[Mapping[str, Any]], environments: Mapping[str, Any]) -> frozenset[str]:
     if any(isinstance(given := entry.get("hyperparameters"), dict) and "env_wrapper" in given for entry in entries):
         return frozenset(environments)
-    return frozenset(id_ for id_, given in environments.items() if isinstance(given, dict) and given.get("kwargs"))
+    places = [own for entry in entries if isinstance(own := entry.get("per_environment"), dict)]
+    wrapped = {id_ for own in places for id_, one in own.items() if isinstance(one, dict) and "env_wrapper" in one}
+    made = {id_ for id_, given in environments.items() if isinstance(given, dict) and given.get("kwargs")}
+    return frozenset(made | wrapped)
 
 
 def _budgets(environments: Mapping[str, Any]) -> dict[str, int | None]:

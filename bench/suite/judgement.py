@@ -43,6 +43,7 @@ def judge(document: Document) -> None:
     _judge_choice(document, ("backend",), document.value.get("backend"), _BACKENDS)
     for where, entry in entries.items():
         _judge_algorithm(document, where, entry)
+        _judge_per_environment(document, where, entry, environments)
         _judge_own_implementation(document, where, entry)
         _judge_choice(document, (*where, "backend"), entry.get("backend"), _BACKENDS)
     _judge_labels(document, entries)
@@ -74,9 +75,28 @@ def _judge_algorithm(document: Document, where: Place, entry: Mapping[str, Any])
     given = entry.get("hyperparameters")
     if isinstance(given, dict):
         _judge_set(document, (*where, "hyperparameters", "set"), given.get("set"))
-        _judge_overrides(document, (*where, "hyperparameters"), _entry(document, entry), given)
+        own = {key: value for key, value in given.items() if key != "set"}
+        _judge_overrides(document, (*where, "hyperparameters"), _entry(document, entry), own)
     else:
         _judge_set(document, (*where, "hyperparameters"), given)
+
+
+def _judge_per_environment(
+    document: Document, where: Place, entry: Mapping[str, Any], environments: Mapping[str, Any]
+) -> None:
+    """Judge hyperparameters that an entry gives for single environments."""
+    given = entry.get("per_environment")
+    for id_, own in islice(given.items(), MOST_CELLS) if isinstance(given, dict) else ():
+        place = (*where, "per_environment", id_)
+        if id_ not in environments:
+            hint = did_you_mean(id_, environments) or f"it has {', '.join(environments) or 'none'}"
+            document.complain(place, f"environment {id_!r} is not in this suite", hint)
+        if not isinstance(own, dict) or not isinstance(entry.get("name"), str):
+            continue
+        if "set" in own:
+            document.complain((*place, "set"), "a set is named for all environments", "name it in `hyperparameters`")
+        values = {key: value for key, value in own.items() if key != "set"}
+        _judge_overrides(document, place, _entry(document, entry), values)
 
 
 def _judge_set(document: Document, where: Place, name: Any) -> None:
@@ -130,8 +150,6 @@ def _backend(document: Document, entry: Mapping[str, Any]) -> str:
 def _judge_overrides(document: Document, where: Place, known: Algorithm | None, given: Mapping[str, Any]) -> None:
     accepted, algorithm = (known.settings, known.full_name) if known else (None, "")
     for name, value in given.items():
-        if name == "set":
-            continue
         if accepted is not None and name not in accepted:
             hint = did_you_mean(name, accepted) or f"it takes {', '.join(sorted(accepted)) or 'none'}"
             document.complain((*where, name), f"{algorithm} has no hyperparameter {name!r}", hint)
@@ -254,13 +272,13 @@ def _judge_pairs(
 
 def task_of(document: Document, entry: Mapping[str, Any], id_: str, settings: Any) -> Task:
     """Return what an entry trains on in an environment, as far as what is written can be read."""
-    given = entry.get("hyperparameters")
+    given, own = entry.get("hyperparameters"), _own(entry, id_)
     overrides = given if isinstance(given, dict) else {}
     names = (given, overrides.get("set"), document.value.get("hyperparameters"), "default")
     chosen = next(name for name in names if isinstance(name, str))
     named = hyperparameters.resolve(chosen, entry["name"], id_)[0] if chosen in hyperparameters.sets() else {}
     kwargs = settings.get("kwargs") if isinstance(settings, dict) else None
-    written = {**named, **overrides}
+    written = {**named, **overrides, **own}
     wrappers, frames = written.get("env_wrapper"), written.get("frame_stack")
     return Task(
         id_,
@@ -268,3 +286,10 @@ def task_of(document: Document, entry: Mapping[str, Any], id_: str, settings: An
         (str(wrappers),) if wrappers else (),
         frames if isinstance(frames, int) else 1,
     )
+
+
+def _own(entry: Mapping[str, Any], id_: str) -> Mapping[str, Any]:
+    """Return what an entry gives for one environment, whatever else stands there."""
+    places = entry.get("per_environment")
+    own = places.get(id_) if isinstance(places, dict) else None
+    return own if isinstance(own, dict) else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -159,6 +159,12 @@ def _few_claims(value: Any) -> Any:
     return value
 
 
+def _few_places(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) > MOST_CELLS:
+        raise ValueError(f"wants at most {MOST_CELLS:,} environments, not {len(value):,}")
+    return value
+
+
 def _short_form(key: str, kinds: type | tuple[type, ...]) -> BeforeValidator:
     return BeforeValidator(lambda value: {key: value} if isinstance(value, kinds) else value)
 
@@ -187,6 +193,7 @@ class Algorithm(_Strict):
     name: str
     label: Annotated[str, BeforeValidator(_label)] | None = None
     hyperparameters: Annotated[str | dict[str, Any], BeforeValidator(_set_or_overrides)] | None = None
+    per_environment: Annotated[dict[str, dict[str, Any]], BeforeValidator(_few_places)] = {}
     implementation: str | None = None
     backend: str | None = None
 
@@ -361,10 +368,15 @@ def _algorithm(entry: Algorithm, described: Description) -> records.SuiteAlgorit
         label=entry.label or entry.name,
         algorithm=entry.name,
         hyperparameter_set=set_name,
-        hyperparameters={name: checked(entry.name, name, value, implementation) for name, value in overrides.items()},
+        hyperparameters=_checked(entry.name, overrides, implementation),
         implementation=implementation,
         backend=_backend(entry, described, implementation),
+        per_environment={id_: _checked(entry.name, own, implementation) for id_, own in entry.per_environment.items()},
     )
+
+
+def _checked(algorithm: str, given: Mapping[str, Any], implementation: str) -> dict[str, Any]:
+    return {name: checked(algorithm, name, value, implementation) for name, value in given.items()}
 
 
 def _where_there_is(implementation: str, algorithm: str) -> str:

@@ -189,7 +189,8 @@ def _of(source: Source, traits: Mapping[str, Traits]) -> Iterator[Ground]:
 
 
 def _key(entry: SuiteAlgorithm) -> str:
-    return json.dumps([entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters)], default=str)
+    own = [dict(entry.per_environment)] if entry.per_environment else []
+    return json.dumps([entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters), *own], default=str)
 
 
 def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, int, int]:
