@@ -434,7 +434,7 @@ def _same(trials: Iterable[Trial]) -> Iterable[str]:
 
 
 _UNKNOWN_SPEED = Speed(3e-4, 1e-3, lambda _: 1.0)
-_UNKNOWN_EPISODE = 200
+UNKNOWN_EPISODE = 200
 _UNKNOWN_STEPPING = 10_000.0
 _RECORD_MB = 0.05
 _START_SECONDS = 0.3
@@ -476,7 +476,7 @@ def _warm_up(algorithm: Algorithm, settings: Mapping[str, Any]) -> int:
 
 
 def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
-    horizon = traits.horizon if traits and traits.horizon else _UNKNOWN_EPISODE
+    horizon = traits.horizon if traits and traits.horizon else UNKNOWN_EPISODE
     evaluation = trial.evaluation
     return (evaluation.points * evaluation.episodes + evaluation.final_episodes) * horizon
 
