@@ -57,6 +57,8 @@ class Plan:
     warnings: tuple[str, ...]
     choices: tuple[Choice, ...] = ()
     """Of all pairs that ask for it, those too that are not among the trials."""
+    idle: tuple[Complaint, ...] = ()
+    """Of cells whose budget is spent before the first update: results of theirs can be read, and none are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,9 @@ def plan(
         (replace(one, seed=seed) for one in first.values() for seed in numbers),
         key=lambda trial: (-expected[trial.label, trial.environment], trial.seed, trial.label),
     )
-    return Plan(tuple(trials), tuple(skips), tuple(_warnings(suite, chosen, trials, len(numbers))), choices)
+    warnings = tuple(_warnings(suite, chosen, trials, len(numbers)))
+    idle = tuple(complaint for pair in chosen for complaint in _idle(pair, suite))
+    return Plan(tuple(trials), tuple(skips), warnings, choices, idle)
 
 
 def _seeds(given: tuple[int, ...], wanted: int | None) -> tuple[int, ...]:
@@ -405,23 +409,32 @@ def _uncovered(pair: _Pair) -> Iterable[str]:
 
 
 def _unfit(trial: Trial) -> Iterable[str]:
-    """Yield what in the settings defeats the budget."""
+    """Yield what in the settings does not go with several environments."""
     cell, settings = f"{trial.label} on {trial.environment}", trial.hyperparameters
     environments = settings.get("n_envs", 1)
     known = _entry(trial)
-    if known and known.rollout:
-        rollout = settings.get("n_steps", known.rollout) * environments
-        if rollout > trial.steps:
-            yield f"{cell}: one rollout takes {rollout:,} steps, more than the budget of {trial.steps:,}"
-    if known and known.replays:
-        warm_up = _warm_up(known, settings)
-        if warm_up >= trial.steps:
-            yield f"{cell}: learning starts after {warm_up:,} steps, the budget is {trial.steps:,}"
-        if environments > 1 and settings.get("gradient_steps", 1) != -1:
-            yield (
-                f"{cell}: with {environments} environments one call of train_freq covers {environments} steps, so it "
-                "updates that much less often; `gradient_steps: -1` keeps the ratio"
-            )
+    if known and known.replays and environments > 1 and settings.get("gradient_steps", 1) != -1:
+        yield (
+            f"{cell}: with {environments} environments one call of train_freq covers {environments} steps, so it "
+            "updates that much less often; `gradient_steps: -1` keeps the ratio"
+        )
+
+
+def _idle(pair: _Pair, suite: Suite) -> Iterable[Complaint]:
+    """Yield that the budget ends before anything is learned, with the smallest that does not."""
+    entry, settings, steps = pair.entry, pair.settings, pair.environment.steps
+    if not entry.learns or catalog.updates(entry, settings, steps) != 0:
+        return
+    fewest = catalog.fewest_steps(entry, settings)
+    if entry.rollout:
+        why, instead = f"one rollout takes {fewest:,}", "n_steps"
+    else:
+        why, instead = f"learning starts after {_warm_up(entry, settings):,}", "learning_starts"
+    yield Complaint(
+        _place(suite, f"algorithms.{suite.algorithms.index(pair.algorithm)}"),
+        f"{pair.algorithm.label} on {pair.environment.environment} would make no update in {steps:,} steps: {why}",
+        f"give it {fewest:,} steps at least, or a smaller {instead}",
+    )
 
 
 def _same(trials: Iterable[Trial]) -> Iterable[str]:

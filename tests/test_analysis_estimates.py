@@ -799,7 +799,10 @@ def test_frames_hold_one_row_per_trial_point_and_episode() -> None:
 
 def test_a_row_of_each_frame_by_hand() -> None:
     trial = trial_of("ppo", "env", 7)
-    done, failed = record_of(trial, 0.5), Failure(replace(trial, seed=8), "diverged", "gone", attempt=2, steps=300)
+    done, failed = (
+        record_of(trial, 0.5, updates=12),
+        Failure(replace(trial, seed=8), "diverged", "gone", attempt=2, steps=300),
+    )
     tables = frames([done, failed], {"env": Reference(0.0, 2.0)})
     ours = {"label": "ppo", "algorithm": "ppo", "environment": "env", "seed": 7, "fingerprint": trial.fingerprint}
     whole = {"configuration": trial.configuration, "implementation": "made_up:ppo", "budget": BUDGET}
@@ -816,6 +819,7 @@ def test_a_row_of_each_frame_by_hand() -> None:
         "score": 0.25,
         "auc": pytest.approx(0.125),
         "steps": BUDGET,
+        "updates": 12,
         "seconds": 20.0,
         "cpu_seconds": 10.0,
     }

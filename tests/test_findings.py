@@ -31,6 +31,7 @@ from bench.records import (
     Situation,
     Threshold,
 )
+from bench.report.cautions import warnings
 from tests import test_claims as claims
 from tests import test_published as published
 from tests.test_analysis_estimates import BUDGET, UNIT, Results, record_of, results_of, trial_of
@@ -108,6 +109,33 @@ def test_more_than_a_twentieth_past_the_budget_is_told(steps: int, told: tuple[A
     record = record_of(trial_of("dqn", "b", 2), 0.3)
     case = _changed(_four(), "dqn", "b", 2, final=replace(record.final, steps=steps))
     assert case.analysed().cautions == FEW + ((Fact("overshoot", rows=told),) if told else ())
+
+
+def test_runs_that_made_no_update_count_nowhere_and_are_told_first() -> None:
+    case = _four()
+    for seed in (1, 3):
+        case = _changed(case, "ppo", "b", seed, updates=0)
+    # One from before updates were counted, whose settings leave no time for a rollout of 2,048 steps; one that learns
+    # from episodes of which nobody knows how long they were; and one that somebody else has made.
+    case = _changed(case, "ppo", "a", 2, settings={"n_steps": 2048, "n_envs": 1, "n_epochs": 10})
+    case = _changed(case, "dqn", "a", 0, settings={"train_freq": [1, "episode"], "gradient_steps": 1})
+    case = _changed(case, "dqn", "b", 0, updates=12)
+    found = case.analysed()
+    assert found.cautions == (
+        Fact("idle", rows=(("ppo", "a", 1), ("ppo", "b", 2))),
+        Fact("few runs", (4, 4, 10, 2)),
+        Fact("too few runs", (4,)),
+    )
+    counted = {(one.label, one.environment): (one.n, one.missing, one.failed) for one in found.cells}
+    assert counted == {
+        ("ppo", "a"): (3, 0, 0),
+        ("ppo", "b"): (2, 0, 0),
+        ("dqn", "a"): (4, 0, 0),
+        ("dqn", "b"): (4, 0, 0),
+    }
+    assert next(one.returns for one in found.cells if (one.label, one.environment) == ("ppo", "b")) == (0.1, 0.3)
+    told = "Runs that made no update are no evidence, and are left out of every number: "
+    assert warnings(replace(found, notes=("A note.",)))[0].startswith(told + "ppo on a (1 of its runs), ppo on b (2 of")
 
 
 def test_cut_episodes_are_told_with_how_many_and_after_which_steps() -> None:

@@ -193,12 +193,6 @@ def test_a_sound_suite_has_no_warnings() -> None:
     [
         (entry("ppo"), {"CartPole_v1": 100_000}, 3, "3 seeds per cell: too few for any interval; 10 are advised"),
         (entry("ppo"), {"CartPole_v1": 100_000}, 9, "9 seeds per cell: intervals will be wide; 10 are advised"),
-        (entry("ppo", chosen="default"), {"CartPole_v1": 2047}, 10,
-         "ppo on CartPole-v1: one rollout takes 2,048 steps, more than the budget of 2,047"),
-        (entry("ppo", n_steps=100), {"CartPole_v1": 799}, 10,
-         "ppo on CartPole-v1: one rollout takes 800 steps, more than the budget of 799"),
-        (entry("dqn"), {"CartPole_v1": 1000}, 10,
-         "dqn on CartPole-v1: learning starts after 1,000 steps, the budget is 1,000"),
         (entry("sac", n_envs=4), {"Pendulum_v1": 20_000}, 10,
          ("sac on Pendulum-v1: with 4 environments one call of train_freq covers 4 steps, so it updates that much less "
          "often; `gradient_steps: -1` keeps the ratio")),
@@ -315,9 +309,46 @@ def test_an_update_of_many_quantiles_costs_as_many_pairs_as_they_form(policy: Ma
     assert expected_seconds(many) - expected_seconds(one) == pytest.approx(2_500 * 1.8e-3 * (pairs - 32) / 180_000)
 
 
-def test_a_budget_shorter_than_the_librarys_own_warm_up_is_warned_of() -> None:
-    found = planned(a_suite(entry("dqn", chosen="default"), CartPole_v1=100))
-    assert any("learning starts after 100 steps, the budget is 100" in warning for warning in found.warnings)
+@pytest.mark.parametrize(
+    ("algorithm", "environment", "steps", "told"),
+    [
+        (entry("ppo", chosen="default"), "CartPole-v1", 2047,
+         ("ppo on CartPole-v1 would make no update in 2,047 steps: one rollout takes 2,048; "
+          "give it 2,048 steps at least, or a smaller n_steps")),
+        # The hundredth step of eight environments is the first to pass 792 steps: the rollout is whole at 793.
+        (entry("ppo", n_steps=100), "CartPole-v1", 792,
+         ("ppo on CartPole-v1 would make no update in 792 steps: one rollout takes 800; "
+          "give it 800 steps at least, or a smaller n_steps")),
+        (entry("dqn"), "CartPole-v1", 1000,
+         ("dqn on CartPole-v1 would make no update in 1,000 steps: learning starts after 1,000; "
+          "give it 1,024 steps at least, or a smaller learning_starts")),
+        # The library's own warm-up is of 100 steps, and the call after it ends at step 104.
+        (entry("dqn", chosen="default"), "CartPole-v1", 103,
+         ("dqn on CartPole-v1 would make no update in 103 steps: learning starts after 100; "
+          "give it 104 steps at least, or a smaller learning_starts")),
+        (entry("sac", chosen="default", learning_starts=500, train_freq=[1, "episode"]), "Pendulum-v1", 500,
+         ("sac on Pendulum-v1 would make no update in 500 steps: learning starts after 500; "
+          "give it 501 steps at least, or a smaller learning_starts")),
+    ],
+)  # fmt: skip
+def test_a_budget_that_ends_before_the_first_update_is_refused_with_one_that_does_not(
+    algorithm: SuiteAlgorithm, environment: str, steps: int, told: str
+) -> None:
+    suite = replace(a_suite(algorithm), environments=(SuiteEnvironment(environment, steps),))
+    assert [str(one) for one in planned(suite).idle] == [f"s.yaml: algorithms.0: {told}"]
+    fewest = int(told.partition("give it ")[2].partition(" ")[0].replace(",", ""))
+    enough = replace(suite, environments=(SuiteEnvironment(environment, fewest),))
+    assert planned(enough).idle == ()
+
+
+def test_what_does_not_learn_and_what_learns_from_episodes_is_refused_no_budget() -> None:
+    assert planned(a_suite(entry("random"), entry("reinforce", chosen="default"), CartPole_v1=1)).idle == ()
+
+
+def test_cells_that_are_not_asked_for_are_not_refused() -> None:
+    suite = a_suite(entry("random"), entry("ppo", chosen="default"), CartPole_v1=100)
+    assert len(planned(suite).idle) == 1
+    assert planned(suite, only=["random"]).idle == ()
 
 
 def test_replay_costs_a_hundred_times_what_rollouts_cost_per_step() -> None:

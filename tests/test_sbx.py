@@ -232,14 +232,14 @@ class Hiding:
 sys.meta_path[sys.meta_path.index(PathFinder)] = Hiding
 from bench import suite
 from bench.errors import SuiteError
-from bench.pipeline import SuiteText, open_experiment, require_extras
+from bench.pipeline import SuiteText, open_experiment, require_runnable
 from tests.making import carry_out, small_trial
 from pathlib import Path
 
 text = "implementation: sbx\\nalgorithms: [dqn]\\nenvironments: {CartPole-v1: 1000}\\n"
 experiment = open_experiment(SuiteText(text, "x.yaml"), results=Path(sys.argv[1]))
 try:
-    require_extras(experiment)
+    require_runnable(experiment)
 except SuiteError as error:
     print(error)
 suite.parse(text.replace("sbx", "sb3"), "x.yaml")

@@ -106,6 +106,21 @@ def test_a_record_from_before_episodes_were_cut_has_none_cut(tmp_path: Path) -> 
     assert (old.cut_episodes, old.trial.fingerprint) == ({}, kept.trial.fingerprint)
 
 
+def test_a_record_from_before_updates_were_counted_tells_none_and_keeps_its_identity(tmp_path: Path) -> None:
+    kept = replace(record(), updates=7)
+    folder = tmp_path / kept.trial.name
+    keep(kept, folder)
+    found = read(folder)
+    assert isinstance(found, Record)
+    assert (found.updates, found.trial.fingerprint) == (7, record().trial.fingerprint)
+    data = json.loads((folder / "trial.json").read_text())
+    del data["updates"]
+    (folder / "trial.json").write_text(json.dumps(data))
+    old = read(folder)
+    assert isinstance(old, Record)
+    assert (old.updates, old.trial.fingerprint) == (None, kept.trial.fingerprint)
+
+
 def test_a_message_of_any_length_is_read_and_told_in_brief(tmp_path: Path) -> None:
     experiment = open_experiment(suite_file(tmp_path), results=tmp_path)
     trial = experiment.plan.trials[0]

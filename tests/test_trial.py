@@ -17,7 +17,8 @@ import pytest
 import torch
 
 from bench.algorithms.random_policy import RandomPolicy
-from bench.catalog import algorithms, find_algorithm, load
+from bench.analysis.scores import is_idle, updates_of
+from bench.catalog import algorithms, find_algorithm, load, updates
 from bench.environments.making import EpisodeTotals, make
 from bench.errors import DivergedError, OverrunError
 from bench.records import EvaluationPlan, LearnerRequest, Record
@@ -87,6 +88,58 @@ def test_a_rollout_that_ends_exactly_at_the_budget_is_still_learned_from(tmp_pat
     bias = "action_net.bias"
     assert torch.equal(weights(tmp_path, cut)[bias], weights(tmp_path, one)[bias])
     assert not torch.equal(weights(tmp_path, whole)[bias], weights(tmp_path, cut)[bias])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "environment", "steps", "settings", "made"),
+    [
+        # Two whole rollouts of 2 x 32 steps, three epochs each; the third is cut.
+        ("ppo", "CartPole-v1", 180, {"n_envs": 2, "n_steps": 32, "n_epochs": 3}, 6),
+        # The thirtieth step of three environments is the first at or past 89, and completes the rollout.
+        ("ppo", "CartPole-v1", 89, {"n_envs": 3, "n_steps": 30, "n_epochs": 1, "batch_size": 90}, 1),
+        ("ppo", "CartPole-v1", 150, {}, 0),
+        ("a2c", "CartPole-v1", 52, {}, 10),
+        ("trpo", "CartPole-v1", 130, {"n_steps": 64, "batch_size": 64}, 2),
+        # After steps 104, 108, ..., 200.
+        ("dqn", "CartPole-v1", 200, {}, 25),
+        ("dqn", "CartPole-v1", 90, {}, 0),
+        # Calls of 5 steps of 2 environments; those that end at 60, 70, ..., 100 learn, as often as there were steps.
+        ("dqn", "CartPole-v1", 99, {"n_envs": 2, "train_freq": 5, "gradient_steps": -1, "learning_starts": 50}, 50),
+        ("sac", "Pendulum-v1", 110, {}, 10),
+        ("td3", "Pendulum-v1", 110, {"train_freq": [5, "step"], "gradient_steps": 2}, 4),
+    ],
+)
+def test_updates_are_counted_and_come_to_what_the_settings_say(
+    tmp_path: Path, algorithm: str, environment: str, steps: int, settings: dict[str, Any], made: int
+) -> None:
+    small = {"policy_kwargs": {"net_arch": [8]}}
+    record = carry_out(small_trial(algorithm, environment, steps=steps, hyperparameters=settings | small), tmp_path)
+    assert record.updates == made
+    assert updates(find_algorithm(algorithm), settings, steps) == made
+    # From before they were counted: from the settings that the library told.
+    assert updates_of(replace(record, updates=None)) == made
+    assert is_idle(record) is (made == 0)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "environment", "settings", "made"),
+    [
+        ("reinforce", "CartPole-v1", {"n_envs": 1, "episodes_per_update": 1}, True),
+        ("reinforce", "CartPole-v1", {"episodes_per_update": 500}, False),
+        ("ars", "CartPole-v1", {}, True),
+        ("q_learning", "bench/Corridor-v0", {}, 200),
+        ("softmax_reinforce", "bench/Corridor-v0", {}, True),
+        ("random", "CartPole-v1", {}, None),
+    ],
+)
+def test_where_episodes_decide_how_many_updates_there_are_they_are_counted_and_not_foreseen(
+    tmp_path: Path, algorithm: str, environment: str, settings: dict[str, Any], made: bool | int | None
+) -> None:
+    record = carry_out(small_trial(algorithm, environment, hyperparameters=settings), tmp_path)
+    assert record.updates == made or (record.updates is not None and (record.updates > 0) is made)
+    assert updates(find_algorithm(algorithm), settings, 200) is None
+    assert updates_of(replace(record, updates=None)) is None
+    assert is_idle(record) is (made is False)
 
 
 def test_points_that_training_jumps_over_repeat_the_evaluation_with_its_true_steps(tmp_path: Path) -> None:

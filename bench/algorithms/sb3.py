@@ -51,6 +51,8 @@ _SAMPLED_FROM_NAN = (
     "found invalid values",
 )
 """What torch says of a categorical and of a Bernoulli distribution, and a distribution that validates itself."""
+_COUNTING = ("stable_baselines3", "sb3_contrib", "sbx", "bench")
+"""Whose algorithms count their updates."""
 _COLLECTS_ARRAYS = (A2C, PPO, TRPO)
 _POLICIES = (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy)
 _NOT_SETTINGS = frozenset(
@@ -188,9 +190,11 @@ class SB3Learner(SB3Policy):
         self._given = hyperparameters
 
     @property
-    def updates(self) -> int:
-        """How often the weights have been updated."""
-        return int(getattr(self.model, "_n_updates", 0))
+    def updates(self) -> int | None:
+        """How often the weights have been updated, as the model counts; None where nobody knows whether it does."""
+        counted = int(getattr(self.model, "_n_updates", 0))
+        # The base class counts for nobody: that somebody else's model stands at 0 tells nothing.
+        return counted if counted or type(self.model).__module__.partition(".")[0] in _COUNTING else None
 
     @property
     def compile_seconds(self) -> float:

@@ -80,6 +80,8 @@ class _Tabular:
         self.actions = _discrete(self.name, "actions", environment.action_space)
         # Acting has its own stream: an evaluation must not change the training that follows it.
         self._learning, self._acting = np.random.default_rng(seed).spawn(2)
+        self.updates = 0
+        """How often the table was changed: after a step (Q-learning), or after an episode."""
         self._episode_return = 0.0
         self._recent: deque[float] = deque(maxlen=_RECENT_EPISODES)
 
@@ -180,6 +182,7 @@ class QLearning(_Tabular):
         if not np.isfinite(value):
             raise DivergedError(f"q_learning: the value of state {state}, action {action} became {value}")
         self.table[state, action] = value
+        self.updates += 1
 
     def end_exploration(self, steps: int) -> None:
         """Explore from now on as at the last of `steps` steps of training."""
@@ -256,6 +259,7 @@ class SoftmaxReinforce(_Tabular):
         if self._settings.gamma_power:
             weights *= self._settings.gamma ** np.arange(len(episode))
         np.add.at(self.table, states, weights[:, None] * gradients)
+        self.updates += 1
         np.add.at(self._return_sums, states, returns)
         np.add.at(self._visits, states, 1.0)
         if not np.isfinite(self.table).all():

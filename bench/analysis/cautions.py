@@ -27,6 +27,7 @@ def cautions(
     """Return every warning as `bench.report.cautions` words it, what weighs most first."""
     plan = suite.analysis
     return (
+        *_rows("idle", ((cell.label, cell.environment, cell.idle) for cell in cells if cell.idle)),
         *_rows("configurations", book.split),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
         *_failed(book, cells, plan),

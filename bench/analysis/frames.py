@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.scores import area_under_curve, final_return, normalise, usable
+from bench.analysis.scores import area_under_curve, final_return, normalise, updates_of, usable
 from bench.records import Curve, Failure, Outcome, Record, Reference
 
 _TRIAL = {"label": "object", "algorithm": "object", "environment": "object", "seed": "int64", "fingerprint": "object"}
@@ -27,6 +27,7 @@ _TRIALS = {
     "score": "float64",
     "auc": "float64",
     "steps": "Int64",
+    "updates": "Int64",
     "seconds": "float64",
     "cpu_seconds": "float64",
 }
@@ -106,6 +107,7 @@ def _trial(outcome: Outcome, reference: Reference | None) -> dict[str, Any]:
         "score": nan if reference is None else float(normalise(mean, reference)),
         "auc": nan if reference is None or area is None else float(normalise(area, reference)),
         "steps": outcome.final.steps,
+        "updates": updates_of(outcome),
         "seconds": outcome.timings.get("train", nan),
         "cpu_seconds": outcome.timings.get("train_cpu", nan),
     }

@@ -5,6 +5,7 @@ maximum of the compared runs, which would move with every algorithm added). Epis
 nothing later sees them: the unit of the statistics is the trained run.
 
 Failure rule. `random`: a failed trial counts as a run that scores as the random policy. `drop`: it is shown and not
+counted. A run that has made no update is the policy it began with, whatever its algorithm: it is shown and never
 counted. A record has every number the statistics need: what lacks one is none and is not read (`bench.store.schema`).
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
-from bench.catalog import algorithms
+from bench.catalog import algorithm_of, algorithms, updates
 from bench.records import AnalysisPlan, Curve, Failure, Floats, Outcome, Record, Reference, Suite, Trial
 
 _LIKE_BUDGETS = 0.05
@@ -85,6 +86,8 @@ class Cell:
     missing: int
     curveless: int
     """Records left out because the metric is `auc` and they have no learning curve."""
+    idle: int = 0
+    """Records left out because they made no update."""
 
     @cached_property
     def returns(self) -> Floats:
@@ -136,6 +139,20 @@ def learns(algorithm: str) -> bool:
     return entry is None or entry.learns
 
 
+def updates_of(record: Record) -> int | None:
+    """Return how many updates a run made, of older records as its settings have it; None where it is not known."""
+    trial = record.trial
+    # How others trained, and whether they learned from the last rollout, is not known.
+    if record.updates is not None or trial.origin or not record.settings or trial.algorithm not in algorithms():
+        return record.updates
+    return updates(algorithm_of(trial), record.settings, trial.steps)
+
+
+def is_idle(outcome: Outcome | None) -> bool:
+    """Return whether a run of what learns has made no update."""
+    return isinstance(outcome, Record) and learns(outcome.trial.algorithm) and updates_of(outcome) == 0
+
+
 def normalise(returns: Floats | float, reference: Reference) -> Floats:
     """Return raw returns as scores: 0 is the random policy, 1 the target; same shape."""
     return np.asarray((returns - reference.random) / (reference.target - reference.random), dtype=np.float64)
@@ -185,7 +202,8 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
     """Return the cell that these entries (one label, one environment, at least one) make up."""
     ordered = sorted(entries, key=lambda entry: (entry.trial.seed, entry.fingerprint))
     found = [entry for entry in ordered if entry.outcome is not None]
-    runs = [run for entry in found if (run := _run(entry, reference, plan)) is not None]
+    told = [entry for entry in found if not is_idle(entry.outcome)]
+    runs = [run for entry in told if (run := _run(entry, reference, plan)) is not None]
     counted = [run for run in runs if plan.metric != "auc" or run.record is None or run.record.curve.returns.size]
     first = ordered[0].trial
     return Cell(
@@ -199,6 +217,7 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
         failed=sum(isinstance(entry.outcome, Failure) for entry in found),
         missing=len(ordered) - len(found),
         curveless=len(runs) - len(counted),
+        idle=len(found) - len(told),
     )
 
 

@@ -20,6 +20,7 @@ from bench.catalog.backends import BACKENDS, GYMNASIUM
 from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Environment, Speed
 from bench.catalog.environments import ENVIRONMENTS
 from bench.catalog.proofs import AUTO, Choice, Proof, fastest, proofs
+from bench.catalog.updates import fewest_steps, updates
 from bench.errors import CatalogError
 from bench.records import Task, Trial
 
@@ -41,6 +42,7 @@ __all__ = [
     "did_you_mean",
     "environments",
     "fastest",
+    "fewest_steps",
     "find_algorithm",
     "install_backend",
     "installed",
@@ -51,6 +53,7 @@ __all__ = [
     "proofs",
     "suggest",
     "unsuited",
+    "updates",
 ]
 
 _COMPOSITE = (

@@ -18,7 +18,7 @@ from bench.errors import BenchError, HindranceError
 from bench.pipeline.experiment import (
     Experiment,
     measured_seconds,
-    require_extras,
+    require_runnable,
     slow_after_seconds,
 )
 from bench.pipeline.inspection import preload, reach_working_directory
@@ -91,7 +91,7 @@ def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
     """
     if experiment.imported:
         raise BenchError(f"{experiment.store.root} holds results of others: there is nothing to run; `bench report` it")
-    require_extras(experiment)
+    require_runnable(experiment)
     return _jobs(experiment, replace(options, workers=options.workers or default_workers(options.threads)))
 
 

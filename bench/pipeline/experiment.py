@@ -141,13 +141,14 @@ def _chosen_now(suite: Suite, planned: Plan) -> dict[str, dict[str, str]]:
     return found
 
 
-def require_extras(experiment: Experiment) -> None:
-    """Complain about packages that running this suite takes and that are not installed; reading it takes none.
+def require_runnable(experiment: Experiment) -> None:
+    """Complain about what keeps this suite from being run and not from being read.
 
     Raises:
-        SuiteError: one is missing; all complaints together.
+        SuiteError: a package is not installed, or a cell would learn nothing; all complaints together.
     """
-    if complaints := [*lacking(experiment.suite), *not_installed(experiment.suite, experiment.plan.trials)]:
+    suite, planned = experiment.suite, experiment.plan
+    if complaints := [*planned.idle, *lacking(suite), *not_installed(suite, planned.trials)]:
         raise SuiteError(complaints)
 
 

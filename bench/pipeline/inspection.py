@@ -72,13 +72,14 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
     Raises:
         SuiteError: everything that will fail in every trial, at once.
     """
-    first = {(trial.label, trial.environment): trial for trial in plan(suite, only=only, seeds=1).trials}
+    planned = plan(suite, only=only, seeds=1)
+    first = {(trial.label, trial.environment): trial for trial in planned.trials}
     cells = {cell: task for cell, task in tasks(suite).items() if cell in first}
     unknown = {task.key: first[cell] for cell, task in cells.items() if not catalogued(task).actions}
     preloaded, memory = preload(*first.values()), suite.limits.memory_gb
     looked = inspect(list(unknown.values()), patience=patience_of(suite), memory_gb=memory, preloaded=preloaded)
     found = dict(zip(unknown, looked, strict=True))
-    complaints = [*_complaints(suite, cells, found), *lacking(suite)]
+    complaints = [*planned.idle, *_complaints(suite, cells, found), *lacking(suite)]
     traits = {cell: known for cell, task in cells.items() if (known := _known(task, found.get(task.key))) is not None}
     possible, impossible = _planned(suite, traits, only)
     complaints += impossible

@@ -56,7 +56,8 @@ class Policy(Actor, Protocol):
 class Learner(Actor, Protocol):
     """An algorithm at work on one trial.
 
-    One that compiles while it trains may have `compile_seconds`, wall seconds so far: they count as no training.
+    One that compiles while it trains may have `compile_seconds`, wall seconds so far: they count as no training. One
+    that counts its updates has `updates`, how many so far: a run without any is no evidence.
     """
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:

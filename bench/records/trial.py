@@ -173,6 +173,9 @@ class Record:
     cut_episodes: Mapping[str, int] = field(default_factory=dict)
     """Evaluation episodes that did not end and were cut by the harness: how many of the `curve`, how many of the
     `final` evaluation, and after how many `steps`; empty where all ended."""
+    updates: int | None = None
+    """How often the weights, or the table, were updated, as the implementation counts (see `bench.catalog.updates`);
+    None where it does not tell, as of what does not learn and of records from before it was asked."""
 
     @property
     def core_seconds(self) -> float | None:

@@ -14,7 +14,10 @@ _MOST = 8
 def warnings(estimates: Estimates) -> tuple[str, ...]:
     """Return every warning, what weighs most first."""
     followed = [] if estimates.sequence is None else [_followed(estimates.sequence)]
-    return *estimates.notes, *remarks(estimates.origins), *followed, *map(_sentence, estimates.cautions)
+    idle = [found for found in estimates.cautions if found.kind == "idle"]
+    others = [found for found in estimates.cautions if found.kind != "idle"]
+    told = *estimates.notes, *remarks(estimates.origins), *followed
+    return *map(_sentence, idle), *told, *map(_sentence, others)
 
 
 def _followed(run: SequentialRun) -> str:
@@ -34,6 +37,9 @@ def _sentence(found: Fact) -> str:
 
 _FAILED = "{0} of {1} trials failed ({rows}). By the plan, a failed trial "
 _SENTENCES = {
+    "idle": "Runs that made no update are no evidence, and are left out of every number: {rows}. Their budget ended "
+    "before the first one, so what was evaluated is the policy they began with; a longer budget, a shorter rollout or "
+    "a shorter warm-up mends it.",
     "configurations": "Results of several configurations (settings, implementation, versions or budget) carry one "
     "label: {rows}. They are not merged: all but the planned one carry the first digits of their configuration.",
     "missing": "{0} of {1} trials are missing: the suite is not finished.",
@@ -76,6 +82,7 @@ def _cut(label: str, environment: str, final: int, *steps: int) -> str:
 
 
 _ROWS: Mapping[str, Callable[..., str]] = {
+    "idle": "{} on {} ({} of its runs)".format,
     "configurations": "{} on {}".format,
     **{kind: "{} on {}: {}".format for kind, told in _SENTENCES.items() if told.startswith(_FAILED)},
     "incomplete": "{} ({})".format,

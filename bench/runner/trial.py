@@ -101,6 +101,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         attempt=job.attempt,
         settings=learner.settings(),
         cut_episodes=_cut(course.cut, final.cut, evaluator),
+        updates=getattr(learner, "updates", None),
     )
     pulse.tell(doing="keeping the record")
     keep(record, job.folder)

@@ -231,6 +231,7 @@ def _as_data(record: Record) -> dict[str, Any]:
         "provenance": dict(record.provenance),
         "settings": dict(record.settings),
         "cut_episodes": dict(record.cut_episodes),
+        "updates": record.updates,
         "final": final,
         "curve": curve,
     }

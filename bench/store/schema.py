@@ -67,6 +67,7 @@ def record(data: Any) -> records.Record:
         attempt=found.attempt,
         settings=found.settings,
         cut_episodes=found.cut_episodes,
+        updates=found.updates,
     )
 
 
@@ -193,6 +194,7 @@ class Record(Strict):
     attempt: Positive
     settings: Free
     cut_episodes: Counts = {}
+    updates: Count | None = None
 
     @model_validator(mode="before")
     @classmethod
