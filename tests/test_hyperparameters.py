@@ -79,8 +79,29 @@ def test_every_kind_of_value_in_the_catalogue_can_be_read() -> None:
     assert kinds | set(SETTINGS.values()) == set(CHECKS)
 
 
-def test_there_are_two_sets() -> None:
-    assert hyperparameters.sets() == ("default", "rl-zoo")
+def test_there_are_three_sets() -> None:
+    assert hyperparameters.sets() == ("bare", "default", "rl-zoo")
+
+
+def test_reinforce_begins_with_a_textbooks_values_wherever_nothing_else_is_known() -> None:
+    textbook = {
+        "learning_rate": 0.001,
+        "gamma": 0.99,
+        "episodes_per_update": 1,
+        "baseline": "none",
+        "normalize_returns": False,
+    }
+    settings, provenance = hyperparameters.resolve("default", "reinforce", "CartPole-v1")
+    assert settings == textbook
+    assert "Sutton and Barto 2018, section 13.3" in provenance
+    assert "tuning budget: none" in provenance
+    assert hyperparameters.resolve("rl-zoo", "reinforce", "Mine-v0")[0] == textbook
+    # What this harness has searched for stays where it was, and what old trials rest on has a name.
+    assert hyperparameters.resolve("rl-zoo", "reinforce", "CartPole-v1")[0]["learning_rate"] == 0.003
+    assert hyperparameters.resolve("bare", "reinforce", "CartPole-v1")[0] == {}
+    accepted = find_algorithm("reinforce").settings or {}
+    assert all(checked("reinforce", name, value) == value for name, value in textbook.items() if name in accepted)
+    assert textbook.keys() <= accepted.keys()
 
 
 def test_every_entry_names_what_exists_and_passes_its_own_check() -> None:
@@ -164,7 +185,7 @@ def test_changing_a_resolved_setting_leaves_the_set_alone() -> None:
 
 
 def test_an_unknown_set_is_refused_by_name() -> None:
-    with pytest.raises(CatalogError, match="'zoo' is not known; one of default, rl-zoo"):
+    with pytest.raises(CatalogError, match="'zoo' is not known; one of bare, default, rl-zoo"):
         hyperparameters.resolve("zoo", "ppo", "CartPole-v1")
 
 

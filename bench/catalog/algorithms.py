@@ -204,7 +204,7 @@ _FIRST = (
         "REINFORCE",
         "bench.algorithms.reinforce:REINFORCE",
         on_policy=True,
-        summary="Monte-Carlo policy gradient over whole episodes (Williams 1992), with or without a baseline",
+        summary="Monte-Carlo policy gradient over whole episodes (Williams 1992), by default without a baseline",
         settings=_settings(
             f"{_TRAINED} policy policy_kwargs learning_rate gamma episodes_per_update normalize_returns gamma_power",
             "ent_coef vf_coef value_learning_rate value_epochs value_batch_size max_grad_norm bootstrap_truncated",

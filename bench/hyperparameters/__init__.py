@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -35,6 +35,8 @@ class Part:
     """Algorithm -> environment -> settings, with `tuned_for_steps` among them where the source states it."""
     complete: bool = False
     """Whether a pair without an entry is covered all the same, by an empty one."""
+    everywhere: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Algorithm -> settings, for environments without an entry."""
     tuned: bool = True
     """False where the entries are guesses that nobody searched for."""
 
@@ -58,8 +60,11 @@ def parts(set_name: str) -> tuple[Part, ...]:
 
 
 def covers(set_name: str, algorithm: str, environment: str) -> bool:
-    """Return whether the set says anything for this pair; if not, `resolve` falls back to library defaults."""
-    return any(part.complete or environment in part.entries.get(algorithm, {}) for part in parts(set_name))
+    """Return whether the set says anything for this pair; if not, `resolve` falls back to the set `default`."""
+    return any(
+        part.complete or algorithm in part.everywhere or environment in part.entries.get(algorithm, {})
+        for part in parts(set_name)
+    )
 
 
 def guessed(set_name: str, algorithm: str, environment: str) -> bool:
@@ -70,7 +75,8 @@ def guessed(set_name: str, algorithm: str, environment: str) -> bool:
 def resolve(set_name: str, algorithm: str, environment: str) -> tuple[dict[str, Any], str]:
     """Return the settings for a pair and one line on where they come from.
 
-    A pair that the set does not cover gets no settings, hence the library's defaults, and the line says so.
+    A pair that the set does not cover gets what the set `default` has for it, as a rule no settings and hence the
+    library's defaults, and the line says so.
 
     Raises:
         CatalogError: no such set.
@@ -79,13 +85,14 @@ def resolve(set_name: str, algorithm: str, environment: str) -> tuple[dict[str, 
     if known and known.settings == {}:
         return {}, "no hyperparameters"
     for part in parts(set_name):
-        entry = part.entries.get(algorithm, {}).get(environment)
+        entry = part.entries.get(algorithm, {}).get(environment, part.everywhere.get(algorithm))
         if entry is not None:
             settings = {name: deepcopy(value) for name, value in entry.items() if name != "tuned_for_steps"}
             return settings, _provenance(part, entry.get("tuned_for_steps"))
         if part.complete:
             return {}, f"{part.source}, {part.version}"
-    return {}, f"library defaults: set {set_name!r} has no entry for {algorithm} on {environment}"
+    settings, _ = resolve("default", algorithm, environment)
+    return settings, f"library defaults: set {set_name!r} has no entry for {algorithm} on {environment}"
 
 
 def _provenance(part: Part, tuned_for_steps: int | None) -> str:

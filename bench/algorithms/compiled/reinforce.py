@@ -111,7 +111,7 @@ def _compiled(layout: Layout, optimiser: Optimiser) -> Callable[..., Any]:
 
 
 class REINFORCE(reinforce.REINFORCE):
-    """The harness's REINFORCE (Williams 1992) with a compiled update; arguments, episodes and batches are the same."""
+    """The harness's REINFORCE (Williams 1992) with a compiled update; arguments, defaults and batches are the same."""
 
     _player: Player
     _memories: Any
