@@ -145,16 +145,17 @@ def tasks(suite: Suite) -> dict[Cell, Task]:
     """Return what each cell trains on, the impossible ones among them."""
     return {
         (algorithm.label, environment.environment): Task.of(
-            environment.environment, environment.kwargs, settings_of(algorithm, environment.environment)[0]
+            environment.environment, environment.kwargs, settings_of(suite, algorithm, environment.environment)[0]
         )
         for algorithm in suite.algorithms
         for environment in suite.environments
     }
 
 
-def settings_of(algorithm: SuiteAlgorithm, environment: str) -> tuple[dict[str, Any], str]:
+def settings_of(suite: Suite, algorithm: SuiteAlgorithm, environment: str) -> tuple[dict[str, Any], str]:
     """Return the hyperparameters of a cell, the suite's own over those of the named set, and where they come from."""
-    settings, provenance = hyperparameters.resolve(algorithm.hyperparameter_set, algorithm.algorithm, environment)
+    named = algorithm.hyperparameter_set, algorithm.algorithm, environment
+    settings, provenance = hyperparameters.resolve(*named, suite.sets)
     if given := algorithm.given(environment):
         provenance += f"; set in the suite: {', '.join(sorted(given))}"
     return {**settings, **given}, provenance
@@ -162,20 +163,17 @@ def settings_of(algorithm: SuiteAlgorithm, environment: str) -> tuple[dict[str, 
 
 def _pairs(suite: Suite, traits: Mapping[Cell, Environment]) -> list[_Pair]:
     return [
-        _pair(algorithm, environment, traits, suite.chosen.get(algorithm.label, {}))
+        _pair(suite, algorithm, environment, traits)
         for algorithm in suite.algorithms
         for environment in suite.environments
     ]
 
 
 def _pair(
-    algorithm: SuiteAlgorithm,
-    environment: SuiteEnvironment,
-    traits: Mapping[Cell, Environment],
-    chosen: Mapping[str, str],
+    suite: Suite, algorithm: SuiteAlgorithm, environment: SuiteEnvironment, traits: Mapping[Cell, Environment]
 ) -> _Pair:
     name = environment.environment
-    settings, provenance = settings_of(algorithm, name)
+    settings, provenance = settings_of(suite, algorithm, name)
     known = traits.get((algorithm.label, name)) or catalogued(Task.of(name, environment.kwargs, settings))
     if algorithm.implementation != catalog.AUTO:
         entry = catalog.find_algorithm(algorithm.algorithm, algorithm.implementation)
@@ -186,7 +184,7 @@ def _pair(
         known,
         settings,
         lambda entry: catalog.mismatch(entry, known) or _unknown_settings(entry, settings),
-        chosen.get(name, ""),
+        suite.chosen.get(algorithm.label, {}).get(name, ""),
     )
     return _Pair(algorithm, environment, choice.entry, known, settings, provenance, choice.why)
 
@@ -195,16 +193,30 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
     """Return the possible pairs, and the others as skips where the suite allows that."""
     possible, skips, complaints = [], [], []
     for pair in pairs:
-        if not (reason := _impossible(pair)):
+        missing = _missing_entry(pair, suite)
+        if not (reason := missing or _impossible(pair)):
             possible.append(pair)
         elif suite.skip_incompatible:
             skips.append(Skip(*pair.cell, reason))
         else:
             place = _place(suite, f"algorithms.{suite.algorithms.index(pair.algorithm)}")
-            complaints.append(Complaint(place, reason, "remove one of them, or set `skip_incompatible: true`"))
+            mend = _entry_to_come(pair, suite) if missing else "remove one of them"
+            complaints.append(Complaint(place, reason, f"{mend}, or set `skip_incompatible: true`"))
     if complaints:
         raise SuiteError(complaints)
     return possible, skips
+
+
+def _missing_entry(pair: _Pair, suite: Suite) -> str:
+    """Return that a set beside the suite has nothing for the pair: nobody meant the defaults there."""
+    name, algorithm, place = pair.algorithm.hyperparameter_set, pair.algorithm.algorithm, pair.environment.environment
+    covered = name not in suite.sets or hyperparameters.covers(name, algorithm, place, suite.sets)
+    return "" if covered or pair.entry.settings == {} else f"the set {name!r} has no entry for {algorithm} on {place}"
+
+
+def _entry_to_come(pair: _Pair, suite: Suite) -> str:
+    name = pair.algorithm.hyperparameter_set
+    return f"`bench tune {suite.path or suite.name}` tunes it" if name == "tuned" else f"add it to {name}"
 
 
 def _impossible(pair: _Pair) -> str:
@@ -310,7 +322,7 @@ def _warnings(suite: Suite, pairs: Sequence[_Pair], trials: Sequence[Trial], see
         yield from _endless(pair, next(trial for trial in trials if trial.environment == environment))
     first = {(trial.label, trial.environment): trial for trial in trials}
     for pair in pairs:
-        yield from _uncovered(pair)
+        yield from _uncovered(pair, suite)
         yield from _unfit(first[pair.cell])
     yield from _same(first[pair.cell] for pair in pairs)
 
@@ -390,18 +402,18 @@ def _few_seeds(seeds: int) -> Iterable[str]:
         yield f"{seeds} seeds per cell: intervals will be wide; {SEEDS_FOR_CLAIMS} are advised"
 
 
-def _uncovered(pair: _Pair) -> Iterable[str]:
+def _uncovered(pair: _Pair, suite: Suite) -> Iterable[str]:
     chosen, name, environment = (
         pair.algorithm.hyperparameter_set,
         pair.algorithm.algorithm,
         pair.environment.environment,
     )
-    if pair.entry.settings != {} and not hyperparameters.covers(chosen, name, environment):
+    if pair.entry.settings != {} and not hyperparameters.covers(chosen, name, environment, suite.sets):
         yield (
             f"{pair.algorithm.label} on {environment}: the set {chosen!r} has no entry, so the library's defaults are "
             "used; it is not compared on equal terms with tuned algorithms"
         )
-    if hyperparameters.guessed(chosen, name, environment):
+    if hyperparameters.guessed(chosen, name, environment, suite.sets):
         yield (
             f"{pair.algorithm.label} on {environment}: the settings in {chosen!r} are first guesses that nobody tuned; "
             "it is not compared on equal terms with tuned algorithms"

@@ -15,7 +15,7 @@ import pytest
 from bench.catalog import AUTO, Proof, algorithms, environments, fastest, find_algorithm, proofs
 from bench.errors import SuiteError
 from bench.pipeline import SuiteText, open_experiment
-from bench.suite import choices_of, parse, with_choices
+from bench.suite import choices_of, parse, self_contained
 
 PROOF = Proof(
     algorithm="ppo",
@@ -99,7 +99,7 @@ def test_the_choice_is_kept_in_the_results_own_copy_of_the_suite(tmp_path: Path)
     chosen = {"ppo": {"CartPole-v1": "jax"}}
     folder = tmp_path / "small"
     folder.mkdir()
-    (folder / "suite.yaml").write_text(with_choices(SUITE, chosen))
+    (folder / "suite.yaml").write_text(self_contained(SUITE, chosen))
     for opened in (SuiteText(SUITE, "small.yaml"), folder):
         experiment = open_experiment(opened, results=tmp_path)
         (choice,) = experiment.plan.choices
@@ -108,8 +108,8 @@ def test_the_choice_is_kept_in_the_results_own_copy_of_the_suite(tmp_path: Path)
 
 
 def test_a_choice_written_twice_stands_there_once() -> None:
-    once = with_choices(SUITE, {"ppo": {"CartPole-v1": "sb3"}})
-    assert with_choices(once, {"ppo": {"CartPole-v1": "sb3"}}) == once
+    once = self_contained(SUITE, {"ppo": {"CartPole-v1": "sb3"}})
+    assert self_contained(once, {"ppo": {"CartPole-v1": "sb3"}}) == once
     assert parse(once, "small.yaml").chosen == {"ppo": {"CartPole-v1": "sb3"}}
 
 

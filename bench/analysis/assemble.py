@@ -270,10 +270,15 @@ def _suite_hash(suite: Suite) -> str:
     Settings that suites have only since their first reports are left out while they are not given: an old suite keeps
     its hash.
     """
-    said = {key: value for key, value in asdict(suite).items() if key not in _NO_DECLARATION}
+    said = _given(
+        {key: value for key, value in asdict(suite).items() if key not in _NO_DECLARATION},
+        {"sets", "accept_settings_for_other_budgets"},
+    )
     for part, names in _SINCE.items():
         said[part] = _given(said[part], names)
-    algorithms = [_given(one, {"implementation", "backend", "per_environment"}) for one in said["algorithms"]]
+    algorithms = [
+        _given(one, {"implementation", "backend", "per_environment", "setting"}) for one in said["algorithms"]
+    ]
     return digest({**said, "algorithms": algorithms, "analysis": suite.analysis.declared()})
 
 

@@ -9,7 +9,7 @@ from bench import pipeline
 from bench.console import note, say, say_json, say_table
 from bench.pipeline import Experiment
 from bench.plan import Choice
-from bench.records import STALL_MINUTES, Limits
+from bench.records import STALL_MINUTES, Limits, Suite
 from bench.report.sentences import duration
 
 
@@ -56,7 +56,7 @@ def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
             for cell in cells
         ],
     )
-    for line in _choices(plan.choices):
+    for line in (*_settings(experiment.suite), *_choices(plan.choices)):
         say(line)
     for skip in plan.skips:
         say(f"skipped: {skip.label} on {skip.environment}: {skip.reason}")
@@ -85,6 +85,13 @@ def limits_in_words(limits: Limits, slow_after: Iterable[float]) -> str:
     first, *more = sorted(set(slow_after))
     after = duration(first) + (f" to {duration(more[-1])}" if more else "")
     return f"{told}; one that is at work for longer than {after} is told of and goes on"
+
+
+def _settings(suite: Suite) -> Iterator[str]:
+    """Yield, where the suite asks its question under several settings, who stands in which."""
+    for setting in suite.settings:
+        labels = [entry.label for entry in suite.algorithms if entry.setting in {setting, ""}]
+        yield f"setting {setting}: {', '.join(labels)}"
 
 
 def _choices(choices: Iterable[Choice]) -> Iterator[str]:

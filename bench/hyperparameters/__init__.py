@@ -1,78 +1,83 @@
 """Set name, algorithm and environment in, hyperparameters with their provenance out.
 
-A named set is a YAML file of this folder. Each of its parts says where its entries come from; the tuning budget is part
-of that, because "tuned" without it means nothing.
+A named set is a YAML file of this folder, or lies beside a suite. Each of its parts says where its entries come from;
+the tuning budget is part of that, because "tuned" without it means nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from bench.catalog import algorithms
 from bench.errors import CatalogError
+from bench.records import Part
 
+__all__ = ["FOR_STEPS", "Part", "covers", "guessed", "made_for_steps", "parts", "resolve", "sets"]
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Entries of one source within a named set."""
-
-    source: str
-    version: str
-    licence: str
-    """Licence of the source; empty where nothing was taken from anywhere."""
-    tuning_budget: str
-    """In words; `unknown` where the source does not say."""
-    notes: tuple[str, ...]
-    """What a reader must know before comparing, such as changed environment versions."""
-    entries: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    """Algorithm -> environment -> settings, with `tuned_for_steps` among them where the source states it."""
-    complete: bool = False
-    """Whether a pair without an entry is covered all the same, by an empty one."""
-    everywhere: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Algorithm -> settings, for environments without an entry."""
-    tuned: bool = True
-    """False where the entries are guesses that nobody searched for."""
+FOR_STEPS = "tuned_for_steps"
+"""Key of an entry that is no setting: the training budget that the settings are made for."""
+Beside = Mapping[str, tuple[Part, ...]]
+"""Sets that a suite brings along, by name."""
+_NONE: Beside = MappingProxyType({})
 
 
 def sets() -> tuple[str, ...]:
-    """Return the names of all sets, sorted."""
+    """Return the names of all sets of the package, sorted."""
     found = (entry.name for entry in files(__name__).iterdir())
     return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
 
 
-@cache
-def parts(set_name: str) -> tuple[Part, ...]:
+def parts(set_name: str, beside: Beside = _NONE) -> tuple[Part, ...]:
     """Return the parts of a set with their provenance.
+
+    Args:
+        set_name: of the package, or among those `beside`.
+        beside: sets that the suite brings along.
 
     Raises:
         CatalogError: no such set.
     """
+    return beside[set_name] if set_name in beside else _of_the_package(set_name)
+
+
+@cache
+def _of_the_package(set_name: str) -> tuple[Part, ...]:
     if set_name not in sets():
         raise CatalogError(f"hyperparameter set {set_name!r} is not known; one of {', '.join(sets())}")
     return tuple(Part(**{**part, "notes": tuple(part["notes"])}) for part in _yaml(f"{set_name}.yaml")["parts"])
 
 
-def covers(set_name: str, algorithm: str, environment: str) -> bool:
+def covers(set_name: str, algorithm: str, environment: str, beside: Beside = _NONE) -> bool:
     """Return whether the set says anything for this pair; if not, `resolve` falls back to the set `default`."""
     return any(
         part.complete or algorithm in part.everywhere or environment in part.entries.get(algorithm, {})
-        for part in parts(set_name)
+        for part in parts(set_name, beside)
     )
 
 
-def guessed(set_name: str, algorithm: str, environment: str) -> bool:
+def guessed(set_name: str, algorithm: str, environment: str, beside: Beside = _NONE) -> bool:
     """Return whether the set's entry for this pair is a guess rather than the outcome of any tuning."""
-    return any(not part.tuned and environment in part.entries.get(algorithm, {}) for part in parts(set_name))
+    found = parts(set_name, beside)
+    return any(not part.tuned and environment in part.entries.get(algorithm, {}) for part in found)
 
 
-def resolve(set_name: str, algorithm: str, environment: str) -> tuple[dict[str, Any], str]:
+def made_for_steps(set_name: str, algorithm: str, environment: str, beside: Beside = _NONE) -> int | None:
+    """Return the training budget that the set's entry for this pair is made for; None where nobody states one."""
+    for part in parts(set_name, beside):
+        entry = _entry(part, algorithm, environment)
+        if entry is not None:
+            return entry.get(FOR_STEPS)
+    return None
+
+
+def resolve(set_name: str, algorithm: str, environment: str, beside: Beside = _NONE) -> tuple[dict[str, Any], str]:
     """Return the settings for a pair and one line on where they come from.
 
     A pair that the set does not cover gets what the set `default` has for it, as a rule no settings and hence the
@@ -84,20 +89,29 @@ def resolve(set_name: str, algorithm: str, environment: str) -> tuple[dict[str, 
     known = algorithms().get(algorithm)
     if known and known.settings == {}:
         return {}, "no hyperparameters"
-    for part in parts(set_name):
-        entry = part.entries.get(algorithm, {}).get(environment, part.everywhere.get(algorithm))
+    for part in parts(set_name, beside):
+        entry = _entry(part, algorithm, environment)
         if entry is not None:
-            settings = {name: deepcopy(value) for name, value in entry.items() if name != "tuned_for_steps"}
-            return settings, _provenance(part, entry.get("tuned_for_steps"))
+            settings = {name: deepcopy(value) for name, value in entry.items() if name != FOR_STEPS}
+            return settings, _provenance(part, entry.get(FOR_STEPS), "made" if set_name in beside else "published")
         if part.complete:
             return {}, f"{part.source}, {part.version}"
     settings, _ = resolve("default", algorithm, environment)
     return settings, f"library defaults: set {set_name!r} has no entry for {algorithm} on {environment}"
 
 
-def _provenance(part: Part, tuned_for_steps: int | None) -> str:
-    steps = f"; published for {tuned_for_steps:,} steps" if tuned_for_steps else ""
-    return f"{part.source} {part.version}{steps}; tuning budget: {part.tuning_budget}"
+def _entry(part: Part, algorithm: str, environment: str) -> Mapping[str, Any] | None:
+    return part.entries.get(algorithm, {}).get(environment, part.everywhere.get(algorithm))
+
+
+def _provenance(part: Part, for_steps: int | None, how: str) -> str:
+    said = (
+        f"{part.source} {part.version}".rstrip(),
+        f"{how} for {for_steps:,} steps" if for_steps else "",
+        f"tuning budget: {part.tuning_budget}",
+        f"seeds: {part.seeds}" if part.seeds else "",
+    )
+    return "; ".join(filter(None, said))
 
 
 @cache

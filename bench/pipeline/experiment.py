@@ -17,7 +17,7 @@ from bench.plain import listed, shortened
 from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.store import Store, Survey
-from bench.suite import choices_of, is_imported, lacking, parse, read_imported, text_of, with_choices
+from bench.suite import choices_of, is_imported, lacking, parse, read_imported, self_contained, text_of
 
 _MOST_OF_A_REASON = 500
 """Characters of a failure's message in a list of failures; its record holds more."""
@@ -110,7 +110,7 @@ def open_experiment(
         raise BenchError(f"{path}: there is no suite; {what_it_holds(path) if path.is_dir() else guess(path, results)}")
     if is_imported(text := text_of(file)):
         return _imported(file, path if path.is_dir() else file.parent, text)
-    suite = parse(text, str(file), to_run=met)
+    suite = parse(text, str(file), to_run=met, folder=file.parent)
     root = path if path.is_dir() else results / suite.name
     suite = _as_begun(suite, root)
     return _opened(suite, root, text, seen(suite), only, seeds)
@@ -121,7 +121,7 @@ def _opened(suite: Suite, root: Path, text: str, seen: Met, only: Sequence[str],
     traits = {**as_kept(suite, store.inspected()), **seen.traits}
     planned = plan(suite, traits, only=only, seeds=seeds)
     planned = replace(planned, warnings=(*planned.warnings, *seen.notes))
-    text = with_choices(text, _chosen_now(suite, planned))
+    text = self_contained(text, _chosen_now(suite, planned), suite.sets)
     return Experiment(suite, planned, store, text, traits, seen.inspected)
 
 

@@ -35,6 +35,30 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Entries of one source within a named set of hyperparameters."""
+
+    source: str
+    version: str
+    licence: str
+    """Licence of the source; empty where nothing was taken from anywhere."""
+    tuning_budget: str
+    """In words; `unknown` where the source does not say."""
+    notes: tuple[str, ...]
+    """What a reader must know before comparing, such as changed environment versions."""
+    entries: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """Algorithm -> environment -> settings, with `tuned_for_steps` among them where the source states it."""
+    complete: bool = False
+    """Whether a pair without an entry is covered all the same, by an empty one."""
+    everywhere: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Algorithm -> settings, for environments without an entry."""
+    tuned: bool = True
+    """False where the entries are guesses that nobody searched for."""
+    seeds: str = ""
+    """Which seeds the search used, in words; empty where the source does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteAlgorithm:
     """One entry of a suite's list of algorithms; a variant is just another entry with its own label."""
 
@@ -49,6 +73,10 @@ class SuiteAlgorithm:
     """What steps the training environments; empty: Gymnasium."""
     per_environment: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Environment -> overrides that hold there alone; they win over the common ones."""
+
+    setting: str = ""
+    """Which of the suite's several sets it stands for; empty where the suite names one, or the algorithm has no
+    hyperparameters and stands in every setting."""
 
     def given(self, environment: str) -> dict[str, Any]:
         """Return the suite's own overrides as they hold in an environment."""
@@ -147,6 +175,15 @@ class Suite:
     claims: tuple[Claim, ...] = ()
     chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Label -> environment -> the implementation that `auto` came to when results were begun: they stay of one kind."""
+    accept_settings_for_other_budgets: bool = False
+    """Whether published settings that were made for larger budgets than the suite's may be judged all the same."""
+    sets: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
+    """Sets of hyperparameters that lie beside the suite or in it, by the names that it calls them."""
     path: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Line numbers in the file, by dotted place (`algorithms.2`, `environments.CartPole-v1`), for later complaints."""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings that algorithms stand for, in the suite's order; empty where it names one set only."""
+        return tuple(dict.fromkeys(entry.setting for entry in self.algorithms if entry.setting))

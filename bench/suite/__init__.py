@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.catalog import did_you_mean
 from bench.errors import Complaint, SuiteError
-from bench.limits import MOST_BYTES
-from bench.records import Suite
-from bench.suite import document, judgement, schema
+from bench.records import Part, Suite
+from bench.suite import document, judgement, schema, sets
+from bench.suite.document import text_of
+from bench.suite.shipped import TUNED
 
-__all__ = ["choices_of", "is_imported", "lacking", "parse", "read", "read_imported", "text_of", "with_choices"]
+__all__ = [
+    "choices_of",
+    "is_imported",
+    "lacking",
+    "parse",
+    "read",
+    "read_imported",
+    "read_untuned",
+    "self_contained",
+    "text_of",
+]
 
+_SETS = "# The sets of hyperparameters beside the suite, as they were when these results were made."
 _CHOSEN = "# What `implementation: auto` came to when these results were begun: they stay of one kind."
 
 
@@ -26,7 +37,21 @@ def read(path: Path) -> Suite:
     Raises:
         SuiteError: the file cannot be read, or anything in it is wrong; all complaints together.
     """
-    return parse(text_of(path), str(path))
+    return parse(text_of(path), str(path), folder=path.parent)
+
+
+def read_untuned(path: Path) -> Suite:
+    """Return the suite as it is before anything is tuned for it: without its setting `tuned`, and without claims.
+
+    Raises:
+        SuiteError: the file cannot be read, or anything else in it is wrong; all complaints together.
+    """
+    loaded = _loaded(text_of(path), str(path))
+    given = loaded.value.pop("hyperparameters", None)
+    names = [name for name in (given if isinstance(given, list) else [given]) if name not in {None, TUNED}]
+    loaded.value["hyperparameters"] = names or ["default"]
+    loaded.value.pop("claims", None)
+    return _described(loaded, path.parent)
 
 
 def is_imported(text: str) -> bool:
@@ -49,29 +74,7 @@ def read_imported(path: Path) -> Suite:
     return schema.suite(described, loaded)
 
 
-def text_of(path: Path) -> str:
-    """Return the text of a suite file, none of it read where it is no file or too long to be a suite.
-
-    Raises:
-        SuiteError: it cannot be read.
-    """
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise SuiteError([Complaint(str(path), "is no file: a suite is read from a regular file")])
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            size = f"{max(found.st_size, len(content)) / 1e6:.1f} MB"
-            raise SuiteError([Complaint(str(path), f"is no suite: it has {size}, and no suite more than 1 MB")])
-        return content.decode("utf-8").replace("\r\n", "\n")
-    except OSError as error:
-        raise SuiteError([Complaint(str(path), f"cannot be read: {error.strerror}", _neighbour(path))]) from None
-    except (UnicodeDecodeError, ValueError) as error:
-        raise SuiteError([Complaint(str(path), f"is no text in UTF-8: {error}")]) from None
-
-
-def parse(text: str, place: str, *, to_run: bool = False) -> Suite:
+def parse(text: str, place: str, *, to_run: bool = False, folder: Path | None = None) -> Suite:
     """Return the suite that `text` describes.
 
     Args:
@@ -79,23 +82,33 @@ def parse(text: str, place: str, *, to_run: bool = False) -> Suite:
         place: names the text in complaints, and gives the default name.
         to_run: whether packages that only running takes are among the complaints; where there is nothing else to
             complain about, `lacking` tells of them.
+        folder: in which the suite lies, and sets of hyperparameters with it; None: it lies in none.
 
     Raises:
         SuiteError: anything is wrong; all complaints together, in the order of their lines.
     """
+    return _described(_loaded(text, place), folder, to_run=to_run)
+
+
+def _loaded(text: str, place: str) -> document.Document:
     loaded = document.load(text, place)
     if not isinstance(loaded.value, dict):
         kind = "is empty" if loaded.value is None else "is no mapping"
         loaded.complain((), f"the suite {kind}", "it wants at least `algorithms:` and `environments:`")
         raise SuiteError(loaded.complaints)
+    return loaded
+
+
+def _described(loaded: document.Document, folder: Path | None, *, to_run: bool = False) -> Suite:
     described = schema.check(loaded)
-    judgement.judge(loaded)
+    brought, broken = sets.brought_along(loaded, folder)
+    judgement.judge(loaded, brought)
     if to_run and loaded.complaints and loaded.value.get("tensorboard") is True:
         for message, hint in _lacking_packages():
             loaded.complain(("tensorboard",), message, hint)
-    if described is None or loaded.complaints:
-        raise SuiteError(sorted(loaded.complaints, key=loaded.line_of))
-    return schema.suite(described, loaded)
+    if described is None or loaded.complaints or broken:
+        raise SuiteError([*sorted(loaded.complaints, key=loaded.line_of), *broken])
+    return replace(schema.suite(described, loaded), sets=brought)
 
 
 def lacking(suite: Suite) -> list[Complaint]:
@@ -113,20 +126,24 @@ def choices_of(text: str) -> dict[str, dict[str, str]]:
     return {label: dict(places) for label, places in chosen.items() if isinstance(places, dict)}
 
 
-def with_choices(text: str, chosen: Mapping[str, Mapping[str, str]]) -> str:
-    """Return a suite's text to be kept beside its results, with what `auto` came to at its end."""
-    begun = text.partition(_CHOSEN)[0].rstrip("\n")
-    return f"{begun}\n\n{_CHOSEN}\nchosen: {json.dumps(chosen, ensure_ascii=False)}\n" if chosen else text
+def self_contained(
+    text: str, chosen: Mapping[str, Mapping[str, str]], brought: Mapping[str, tuple[Part, ...]] | None = None
+) -> str:
+    """Return a suite's text to be kept beside its results: at its end stands what it leaves open or to other files.
+
+    Args:
+        text: of the suite, or of a copy that was kept before.
+        chosen: label -> environment -> what `auto` came to.
+        brought: the sets of hyperparameters that lie beside the suite, which may be gone when the results are read.
+    """
+    begun = re.split(f"^(?:{re.escape(_SETS)}|{re.escape(_CHOSEN)})$", text, maxsplit=1, flags=re.MULTILINE)[0]
+    in_it = bool(brought) and "sets" in (document.load(begun, "").value or ())
+    told = [f"{_SETS}\n{sets.written(brought)}"] if brought and not in_it else []
+    told += [f"{_CHOSEN}\nchosen: {json.dumps(chosen, ensure_ascii=False)}\n"] if chosen else []
+    return "\n".join([begun.rstrip("\n") + "\n", *told]) if told else text
 
 
 def _lacking_packages() -> Iterator[tuple[str, str]]:
     if find_spec("tensorboard") is None:
         hint = "install it with: pip install 'bench[tensorboard]'; or leave the key out, which changes no number"
         yield "the package tensorboard is not installed", hint
-
-
-def _neighbour(path: Path) -> str:
-    try:
-        return did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.yaml")])
-    except OSError:
-        return ""

@@ -27,6 +27,8 @@ class _Known:
     """Label -> name of the algorithm."""
     budgets: Mapping[str, int | None]
     """Environment -> steps; None where the suite gives no sensible number."""
+    settings: Mapping[str, str]
+    """Label -> the setting that it stands in; empty: in every one."""
     points: int
     """Evaluations during training."""
     changed: frozenset[str]
@@ -42,13 +44,14 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
 
     Args:
         document: whose `claims` are judged.
-        entries: those of `algorithms`, as mappings.
+        entries: those of `algorithms`, as mappings, once per setting of the suite with the labels that they have there.
         environments: id -> settings.
     """
     claims = document.value.get("claims")
     known = _Known(
         _labels(entries),
         _budgets(environments),
+        {label: entry.get("setting", "") for entry in entries if isinstance(label := _label(entry), str)},
         _points(document.value.get("evaluation")),
         _changed(entries, environments),
     )
@@ -65,8 +68,12 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
 
 
 def _labels(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    named = [(entry.get("label") or entry.get("name"), entry.get("name")) for entry in entries]
+    named = [(_label(entry), entry.get("name")) for entry in entries]
     return {label: name for label, name in named if isinstance(label, str) and isinstance(name, str)}
+
+
+def _label(entry: Mapping[str, Any]) -> Any:
+    return entry.get("label") or entry.get("name")
 
 
 def _changed(entries: Sequence[Mapping[str, Any]], environments: Mapping[str, Any]) -> frozenset[str]:
@@ -115,12 +122,22 @@ def _about_sides(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]
             yield (key,), f"no algorithm of this suite is called {label!r}", hint
         elif isinstance(label, str) and (why := _untimed(claim)) and not _learns(known.algorithms[label]):
             yield (key,), f"{label} does not learn: {why}", "name an algorithm that does"
+    yield from _about_settings(claim, known)
     if quantity == "regret":
         yield from _about_regret(claim)
     elif right is None and quantity in QUANTITIES:
         yield (), "key 'right' is missing", "it wants another label, or a number"
     elif isinstance(left, str) and left == right:
         yield ("right",), f"{left!r} is compared with itself", "name another label, or a number"
+
+
+def _about_settings(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
+    """Yield that two algorithms under different settings are compared; one algorithm with itself may be."""
+    sides = _sides(claim, known)
+    names, settings = {known.algorithms[label] for label in sides}, {known.settings[label] for label in sides}
+    if len(names) > 1 and len(settings - {""}) > 1:
+        told = " and ".join(f"{label} stands in {known.settings[label]}" for label in sides)
+        yield ("right",), f"compares two algorithms under different settings: {told}", "name both under one setting"
 
 
 def _untimed(claim: Mapping[str, Any]) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -17,7 +19,9 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from bench.catalog import did_you_mean
 from bench.errors import Complaint, SuiteError
+from bench.limits import MOST_BYTES
 
 Place = tuple[str | int, ...]
 """Keys and list positions from the top of the document to a value."""
@@ -69,6 +73,35 @@ class Document:
 def _cut(text: str) -> str:
     """Return what of a key or a message fits on a few lines: a suite may hold a megabyte of either."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def text_of(path: Path, what: str = "suite") -> str:
+    """Return the text of a suite's file, or of another, none of it read where it is no file or too long to be one.
+
+    Raises:
+        SuiteError: it cannot be read.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SuiteError([Complaint(str(path), f"is no file: a {what} is read from a regular file")])
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            size = f"{max(found.st_size, len(content)) / 1e6:.1f} MB"
+            raise SuiteError([Complaint(str(path), f"is no {what}: it has {size}, and no {what} more than 1 MB")])
+        return content.decode("utf-8").replace("\r\n", "\n")
+    except OSError as error:
+        raise SuiteError([Complaint(str(path), f"cannot be read: {error.strerror}", _neighbour(path))]) from None
+    except (UnicodeDecodeError, ValueError) as error:
+        raise SuiteError([Complaint(str(path), f"is no text in UTF-8: {error}")]) from None
+
+
+def _neighbour(path: Path) -> str:
+    try:
+        return did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.yaml")])
+    except OSError:
+        return ""
 
 
 def load(text: str, place: str) -> Document:

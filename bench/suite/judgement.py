@@ -6,7 +6,7 @@ Works on the plain values, whatever their shape, so that one mistake in the shap
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
@@ -27,18 +27,27 @@ from bench.limits import (
 from bench.records import Task
 from bench.suite.claims import judge_claims
 from bench.suite.document import Document, Place
+from bench.suite.sets import Brought, is_beside
+from bench.suite.settings import has_settings, labelled, own_set, setting_of
+from bench.suite.shipped import TUNED
 
 _BACKENDS = (GYMNASIUM, *BACKENDS)
 _LEAST_APART = 1e-9
 """Returns closer than this differ by rounding."""
 
 
-def judge(document: Document) -> None:
-    """Add a complaint for everything whose shape may be right and whose meaning is not."""
+def judge(document: Document, brought: Brought) -> None:
+    """Add a complaint for everything whose shape may be right and whose meaning is not.
+
+    Args:
+        document: of the suite.
+        brought: the sets of hyperparameters that the suite brings along.
+    """
     entries = _entries(document.value.get("algorithms"))
     given = document.value.get("environments")
     environments = dict(islice(given.items(), MOST_CELLS)) if isinstance(given, dict) else {}
-    _judge_set(document, ("hyperparameters",), document.value.get("hyperparameters"))
+    chosen = _sets(document)
+    _judge_sets(document, chosen)
     _judge_choice(document, ("implementation",), document.value.get("implementation"), (*_implementations(), AUTO))
     _judge_choice(document, ("backend",), document.value.get("backend"), _BACKENDS)
     for where, entry in entries.items():
@@ -46,13 +55,15 @@ def judge(document: Document) -> None:
         _judge_per_environment(document, where, entry, environments)
         _judge_own_implementation(document, where, entry)
         _judge_choice(document, (*where, "backend"), entry.get("backend"), _BACKENDS)
-    _judge_labels(document, entries)
+        _judge_own_setting(document, where, entry, chosen)
+    standing = list(_standing(entries, chosen))
+    _judge_labels(document, standing)
     for id_, settings in environments.items():
         _judge_environment(document, id_, settings)
-    _judge_size(document, len(entries) * len(environments))
+    _judge_size(document, len(standing) * len(environments))
     if document.value.get("skip_incompatible") is not True:
-        _judge_pairs(document, entries, environments)
-    judge_claims(document, list(entries.values()), environments)
+        _judge_pairs(document, standing, environments, brought)
+    judge_claims(document, [entry for _, entry in standing], environments)
 
 
 def _entries(algorithms: Any) -> dict[Place, Mapping[str, Any]]:
@@ -62,6 +73,55 @@ def _entries(algorithms: Any) -> dict[Place, Mapping[str, Any]]:
     # More are refused by the schema, and not judged one by one.
     named = [{"name": entry} if isinstance(entry, str) else entry for entry in algorithms[:MOST_CELLS]]
     return {("algorithms", n): entry for n, entry in enumerate(named) if isinstance(entry, dict)}
+
+
+def _sets(document: Document) -> list[str]:
+    """Return the sets that the suite names for all, whatever else stands there."""
+    given = document.value.get("hyperparameters", "default")
+    names = [name for name in (given if isinstance(given, list) else [given]) if isinstance(name, str)]
+    return names[:MOST_CELLS] or ["default"]
+
+
+def _judge_sets(document: Document, chosen: Sequence[str]) -> None:
+    """Judge the sets that the suite names for all."""
+    several = isinstance(document.value.get("hyperparameters"), list)
+    first: dict[str, str] = {}
+    for place, name in enumerate(chosen):
+        where = ("hyperparameters", place) if several else ("hyperparameters",)
+        _judge_set(document, where, name)
+        setting = setting_of(name, chosen)
+        if setting in first:
+            document.complain(where, f"two settings are called {setting!r}", "name each set once")
+        if setting and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._ -]*", setting):
+            document.complain(
+                where, f"{setting!r} is no name for a setting", "labels carry it: give the file a plain one"
+            )
+        first.setdefault(setting, name)
+
+
+def _judge_own_setting(document: Document, where: Place, entry: Mapping[str, Any], chosen: Sequence[str]) -> None:
+    """Judge whether an entry with a set of its own stands in one of the suite's several settings."""
+    own = own_set(entry.get("hyperparameters"))
+    if len(chosen) > 1 and own and own not in chosen:
+        hint = f"name one of {', '.join(chosen)}, or none, and it stands in each"
+        document.complain((*where, "hyperparameters"), f"the set {own!r} is none of the suite's settings", hint)
+
+
+Standing = tuple[Place, Mapping[str, Any]]
+"""Where an entry is written, and what it comes to under one setting: its label, its set, the setting's name."""
+
+
+def _standing(entries: Mapping[Place, Mapping[str, Any]], chosen: Sequence[str]) -> Iterator[Standing]:
+    """Yield every entry once per setting that it stands in, in the order that the suite will have."""
+    for place, name in enumerate(chosen):
+        for where, entry in entries.items():
+            own, algorithm = own_set(entry.get("hyperparameters")), entry.get("name")
+            if not own and isinstance(algorithm, str) and has_settings(algorithm):
+                setting, label = setting_of(name, chosen), entry.get("label") or algorithm
+                label = labelled(label, setting, place) if isinstance(label, str) else label
+                yield where, {**entry, "label": label, "setting": setting, "set": name}
+            elif place == 0:
+                yield where, {**entry, "setting": setting_of(own, chosen), "set": own or name}
 
 
 def _judge_algorithm(document: Document, where: Place, entry: Mapping[str, Any]) -> None:
@@ -100,8 +160,10 @@ def _judge_per_environment(
 
 
 def _judge_set(document: Document, where: Place, name: Any) -> None:
-    known = hyperparameters.sets()
-    if name is None or name in known:
+    known = (*hyperparameters.sets(), TUNED)
+    if name is None or name in known or name in (document.value.get("sets") or ()):
+        return
+    if isinstance(name, str) and is_beside(name):
         return
     if not isinstance(name, str):
         document.complain(where, "wants the name of a hyperparameter set", f"one of {', '.join(known)}")
@@ -160,16 +222,16 @@ def _judge_overrides(document: Document, where: Place, known: Algorithm | None, 
             document.complain((*where, name), str(error))
 
 
-def _judge_labels(document: Document, entries: Mapping[Place, Mapping[str, Any]]) -> None:
+def _judge_labels(document: Document, standing: Iterable[Standing]) -> None:
     first: dict[str, Place] = {}
-    for where, entry in entries.items():
+    for where, entry in standing:
         label = entry.get("label") or entry.get("name")
         if not isinstance(label, str):
             continue
         # Readers, and some file systems, do not tell PPO from ppo.
         seen = label.casefold()
         if seen in first:
-            place = (*where, "label" if "label" in entry else "name")
+            place = (*where, "label" if (*where, "label") in document.lines else "name")
             line = document.line(first[seen])
             document.complain(
                 place, f"label {label!r} is taken by line {line}", "give this entry a `label:` of its own"
@@ -254,29 +316,33 @@ def _few_letters_apart(one: str, other: str) -> bool:
 
 
 def _judge_pairs(
-    document: Document, entries: Mapping[Place, Mapping[str, Any]], environments: Mapping[str, Any]
+    document: Document, standing: Iterable[Standing], environments: Mapping[str, Any], brought: Brought
 ) -> None:
-    for where, entry in entries.items():
+    judged = set()
+    for where, entry in standing:
         algorithm = _entry(document, entry)
         for id_, settings in environments.items() if algorithm else ():
-            task = task_of(document, entry, id_, settings)
-            if algorithm and (reason := catalog.mismatch(algorithm, catalog.catalogued(task))):
+            task = task_of(entry, id_, settings, brought)
+            if algorithm is None or (where, task.key) in judged:
+                continue
+            # Under another setting nothing else is said.
+            judged.add((where, task.key))
+            if reason := catalog.mismatch(algorithm, catalog.catalogued(task)):
                 line = document.line(("environments", id_))
                 hint = "remove one of them, or set `skip_incompatible: true`"
                 document.complain(where, f"{reason} (line {line})", hint)
-            elif algorithm and (reason := catalog.unsuited(_backend(document, entry), algorithm, task)):
+            elif reason := catalog.unsuited(_backend(document, entry), algorithm, task):
                 line = document.line(("environments", id_))
                 hint = f"`backend: {GYMNASIUM}`, or `skip_incompatible: true`"
                 document.complain(where, f"{reason} (line {line})", hint)
 
 
-def task_of(document: Document, entry: Mapping[str, Any], id_: str, settings: Any) -> Task:
+def task_of(entry: Mapping[str, Any], id_: str, settings: Any, brought: Brought) -> Task:
     """Return what an entry trains on in an environment, as far as what is written can be read."""
     given, own = entry.get("hyperparameters"), _own(entry, id_)
     overrides = given if isinstance(given, dict) else {}
-    names = (given, overrides.get("set"), document.value.get("hyperparameters"), "default")
-    chosen = next(name for name in names if isinstance(name, str))
-    named = hyperparameters.resolve(chosen, entry["name"], id_)[0] if chosen in hyperparameters.sets() else {}
+    chosen, known = entry["set"], {*hyperparameters.sets(), *brought}
+    named = hyperparameters.resolve(chosen, entry["name"], id_, brought)[0] if chosen in known else {}
     kwargs = settings.get("kwargs") if isinstance(settings, dict) else None
     written = {**named, **overrides, **own}
     wrappers, frames = written.get("env_wrapper"), written.get("frame_stack")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -33,6 +34,7 @@ from bench.limits import (
 )
 from bench.plain import plain
 from bench.suite.document import Document, Place
+from bench.suite.settings import has_settings, labelled, own_set, setting_of
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 """Names that Windows keeps for devices, whatever their ending."""
@@ -145,6 +147,13 @@ def _label_or_number(value: Any) -> str | float:
     if not is_finite(value):
         raise ValueError(f"wants a label of the suite, or a number, not {shown(value)}")
     return measure(value)
+
+
+def _set_names(value: Any) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"wants the name of a set, or a list of names, not {shown(value)}")
+    return tuple(names)
 
 
 def _set_or_overrides(value: Any) -> Any:
@@ -260,6 +269,27 @@ class Limits(_Strict):
     stall_minutes: Annotated[float, real(0, LONGEST_MINUTES, or_equal=True)] | None = None
 
 
+class Part(_Strict):
+    """One source within a set of hyperparameters."""
+
+    source: Text
+    version: Text = ""
+    licence: Text = ""
+    tuning_budget: Text = "unknown"
+    seeds: Text = ""
+    notes: list[Text] = []
+    tuned: bool = True
+    complete: bool = False
+    entries: dict[str, dict[str, dict[str, Any]]]
+    everywhere: dict[str, dict[str, Any]] = {}
+
+
+class Set(_Strict):
+    """A set of hyperparameters that a suite brings along."""
+
+    parts: Annotated[list[Part], _nonempty("part")]
+
+
 class Description(_Strict):
     """A whole suite file."""
 
@@ -268,7 +298,8 @@ class Description(_Strict):
     question: Text = ""
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = tuple(range(10))
     evaluation: Evaluation = Evaluation()
-    hyperparameters: str = "default"
+    hyperparameters: Annotated[tuple[str, ...], BeforeValidator(_set_names)] = ("default",)
+    accept_settings_for_other_budgets: bool = False
     implementation: str = ""
     backend: str = ""
     algorithms: Annotated[list[Annotated[Algorithm, _short_form("name", str)]], _nonempty("algorithm")]
@@ -282,6 +313,7 @@ class Description(_Strict):
     tensorboard: bool = False
     limits: Limits = Limits()
     chosen: dict[str, dict[str, str]] = {}
+    sets: dict[str, dict[str, Any]] = {}
 
 
 _WANTED = {
@@ -295,18 +327,25 @@ _WANTED = {
 
 def check(document: Document) -> Description | None:
     """Return the document's description; None, with complaints in the document, where its shape is wrong."""
-    given = {"name": Path(document.place).stem, **document.value}
+    return fitted(Description, {"name": Path(document.place).stem, **document.value}, document)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def fitted(model: type[M], value: Any, document: Document, above: Place = ()) -> M | None:
+    """Return the value of the document that stands at `above` as a model; None, with complaints, where it is none."""
     try:
-        return Description.model_validate(given)
+        return model.model_validate(value)
     except ValidationError as error:
         for details in error.errors():
-            _complain(document, details)
+            _complain(document, details, above)
         return None
 
 
-def _complain(document: Document, details: ErrorDetails) -> None:
+def _complain(document: Document, details: ErrorDetails, above: Place) -> None:
     # Pydantic marks what is wrong with a key itself; the key says that already.
-    where, kind = tuple(step for step in details["loc"] if step != "[key]"), details["type"]
+    where, kind = (*above, *(step for step in details["loc"] if step != "[key]")), details["type"]
     if kind == "missing":
         return document.complain(where[:-1], f"key {where[-1]!r} is missing")
     if kind == "extra_forbidden":
@@ -321,19 +360,26 @@ def _complain(document: Document, details: ErrorDetails) -> None:
 
 
 def _fields(where: Place) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {"evaluation": Evaluation, "analysis": Analysis, "limits": Limits}
+    model: type[BaseModel]
     match where:
         case ():
-            return list(Description.model_fields)
+            model = Description
         case ("algorithms", *_):
-            return list(Algorithm.model_fields)
+            model = Algorithm
         case ("environments", _, "reference"):
-            return list(Reference.model_fields)
+            model = Reference
         case ("environments", *_):
-            return list(Environment.model_fields)
+            model = Environment
         case ("claims", *_):
-            return list(Claim.model_fields)
-    return list(sections[str(where[0])].model_fields)
+            model = Claim
+        case ("parts", _) | ("sets", _, "parts", _):
+            model = Part
+        case ("sets", _):
+            model = Set
+        case (section, *_):
+            sections: dict[str, type[BaseModel]] = {"evaluation": Evaluation, "analysis": Analysis, "limits": Limits}
+            model = sections[str(section)]
+    return list(model.model_fields)
 
 
 def suite(described: Description, document: Document) -> records.Suite:
@@ -343,7 +389,7 @@ def suite(described: Description, document: Document) -> records.Suite:
         title=described.title or described.name,
         question=described.question,
         seeds=described.seeds,
-        algorithms=tuple(_algorithm(entry, described) for entry in described.algorithms),
+        algorithms=tuple(_algorithms(described)),
         environments=tuple(_environment(id_, entry) for id_, entry in described.environments.items()),
         evaluation=records.EvaluationPlan(**described.evaluation.model_dump()),
         analysis=records.AnalysisPlan(**described.analysis.model_dump()),
@@ -352,17 +398,29 @@ def suite(described: Description, document: Document) -> records.Suite:
         tensorboard=described.tensorboard,
         claims=tuple(map(_claim, described.claims)),
         chosen=described.chosen,
+        accept_settings_for_other_budgets=described.accept_settings_for_other_budgets,
         path=document.place,
         lines=_dotted(document.lines.items()),
     )
 
 
-def _algorithm(entry: Algorithm, described: Description) -> records.SuiteAlgorithm:
-    given, set_name = entry.hyperparameters, described.hyperparameters
-    if isinstance(given, str):
-        set_name, given = given, None
-    overrides = dict(given or {})
-    set_name = overrides.pop("set", set_name)
+def _algorithms(described: Description) -> Iterator[records.SuiteAlgorithm]:
+    """Yield every entry, once per set of the suite where it stands for several; those of one set follow each other."""
+    chosen = described.hyperparameters
+    for place, name in enumerate(chosen):
+        for entry in described.algorithms:
+            own = own_set(entry.hyperparameters)
+            if not own and has_settings(entry.name):
+                setting = setting_of(name, chosen)
+                one = _algorithm(entry, described, name, setting)
+                yield replace(one, label=labelled(one.label, setting, place))
+            elif place == 0:
+                yield _algorithm(entry, described, own or name, setting_of(own, chosen))
+
+
+def _algorithm(entry: Algorithm, described: Description, set_name: str, setting: str) -> records.SuiteAlgorithm:
+    given = entry.hyperparameters if isinstance(entry.hyperparameters, dict) else {}
+    overrides = {name: value for name, value in given.items() if name != "set"}
     implementation = entry.implementation or _where_there_is(described.implementation, entry.name)
     return records.SuiteAlgorithm(
         label=entry.label or entry.name,
@@ -372,6 +430,7 @@ def _algorithm(entry: Algorithm, described: Description) -> records.SuiteAlgorit
         implementation=implementation,
         backend=_backend(entry, described, implementation),
         per_environment={id_: _checked(entry.name, own, implementation) for id_, own in entry.per_environment.items()},
+        setting=setting,
     )
 
 

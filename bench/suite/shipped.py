@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+TUNED = "tuned"
+"""Folder beside suites that holds no suites but their tuned hyperparameters, and the name of that set in a suite."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -14,4 +16,5 @@ def shipped() -> dict[str, Path]:
     built = _PACKAGE / "suites"
     # A checkout keeps them at its top, from where the build copies them into the package (setup.py).
     folder = built if built.is_dir() else _PACKAGE.parent / "suites"
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
+    files = [path for path in sorted(folder.rglob("*.yaml")) if path.parent.name != TUNED]
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}

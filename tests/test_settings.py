@@ -1,0 +1,255 @@
+"""Suites with several settings, and the sets of hyperparameters that lie beside them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import suite
+from bench.errors import SuiteError
+from bench.pipeline import open_experiment
+from bench.plan import plan
+from bench.records import Part, Suite
+from tests.making import run_suite
+
+TWO = """name: two
+seeds: 2
+evaluation: {points: 2, episodes: 2, final_episodes: 4}
+hyperparameters: [default, tuned]
+algorithms: [q_learning, softmax_reinforce, random]
+environments: {bench/Corridor-v0: 400, bench/Bandit-v0: 100}
+"""
+TUNED = """parts:
+  - source: a search
+    version: "1"
+    tuning_budget: 24 configurations
+    seeds: 1000 and 1001
+    entries:
+      q_learning:
+        bench/Corridor-v0: {tuned_for_steps: 400, learning_rate: 0.5}
+        bench/Bandit-v0: {learning_rate: 1e-1}
+      softmax_reinforce:
+        bench/Corridor-v0: {learning_rate: 0.25}
+    everywhere:
+      softmax_reinforce: {learning_rate: 0.125}
+"""
+
+
+def written(folder: Path, text: str = TWO, tuned: str = TUNED) -> Path:
+    (folder / "tuned").mkdir(parents=True, exist_ok=True)
+    (folder / "tuned" / "two.yaml").write_text(tuned)
+    path = folder / "two.yaml"
+    path.write_text(text)
+    return path
+
+
+def told(path: Path) -> list[str]:
+    with pytest.raises(SuiteError) as error:
+        suite.read(path)
+    return [str(one).replace(f"{path.parent}/", "") for one in error.value.complaints]
+
+
+def standing(found: Suite) -> list[tuple[str, str, str]]:
+    return [(entry.label, entry.hyperparameter_set, entry.setting) for entry in found.algorithms]
+
+
+def test_every_algorithm_stands_once_in_each_setting_and_one_without_hyperparameters_in_all(tmp_path: Path) -> None:
+    assert standing(suite.read(written(tmp_path))) == [
+        ("q_learning", "default", "default"),
+        ("softmax_reinforce", "default", "default"),
+        ("random", "default", ""),
+        ("q_learning (tuned)", "tuned", "tuned"),
+        ("softmax_reinforce (tuned)", "tuned", "tuned"),
+    ]
+
+
+@pytest.mark.parametrize("sets", ["tuned", "[tuned]"])
+def test_one_set_is_no_setting_and_changes_no_label(tmp_path: Path, sets: str) -> None:
+    found = suite.read(written(tmp_path, TWO.replace("[default, tuned]", sets)))
+    assert standing(found) == [(name, "tuned", "") for name in ("q_learning", "softmax_reinforce", "random")]
+
+
+def test_an_algorithm_that_names_its_set_stands_once_in_that_setting(tmp_path: Path) -> None:
+    own = "{name: q_learning, label: slow, hyperparameters: {set: tuned, learning_rate: 0.01}}"
+    found = suite.read(
+        written(tmp_path, TWO.replace("[q_learning, softmax_reinforce, random]", f"[q_learning, {own}]"))
+    )
+    assert standing(found) == [
+        ("q_learning", "default", "default"),
+        ("slow", "tuned", "tuned"),
+        ("q_learning (tuned)", "tuned", "tuned"),
+    ]
+
+
+@given(st.lists(st.sampled_from(["ppo", "a2c", "dqn", "random"]), min_size=1, max_size=4, unique=True), st.booleans())
+def test_settings_have_the_same_algorithms_whatever_they_are(names: list[str], both: bool) -> None:
+    chosen = "[default, rl-zoo]" if both else "[rl-zoo, default]"
+    found = suite.parse(
+        f"hyperparameters: {chosen}\nenvironments: {{CartPole-v1: 1000}}\nalgorithms: {names}".replace("'", ""),
+        "x.yaml",
+    )
+    learners = [name for name in names if name != "random"]
+    for setting in ("default", "rl-zoo"):
+        here = [entry for entry in found.algorithms if entry.setting == setting]
+        assert [entry.algorithm for entry in here] == learners
+        assert all(entry.hyperparameter_set == setting for entry in here)
+    labels = [entry.label for entry in found.algorithms]
+    assert labels[: len(names)] == names
+    assert len({*labels}) == len(labels) == len(names) + len(learners)
+
+
+def test_the_tuned_set_is_the_suites_own_file_with_its_provenance(tmp_path: Path) -> None:
+    found = plan(suite.read(written(tmp_path)), seeds=1).trials
+    trials = {(trial.label, trial.environment): trial for trial in found}
+    assert len(trials) == 5 * 2
+    there = trials["q_learning (tuned)", "bench/Corridor-v0"]
+    assert there.hyperparameters == {"learning_rate": 0.5}
+    budget = "tuning budget: 24 configurations; seeds: 1000 and 1001"
+    assert there.provenance == f"a search 1; made for 400 steps; {budget}"
+    assert trials["q_learning (tuned)", "bench/Bandit-v0"].provenance == f"a search 1; {budget}"
+    assert trials["q_learning", "bench/Corridor-v0"].hyperparameters == {}
+    assert trials["softmax_reinforce (tuned)", "bench/Corridor-v0"].hyperparameters == {"learning_rate": 0.25}
+    assert trials["softmax_reinforce (tuned)", "bench/Bandit-v0"].hyperparameters == {"learning_rate": 0.125}
+
+
+def test_a_set_may_be_any_file_beside_the_suite_and_is_called_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(TUNED)
+    found = suite.read(written(tmp_path, TWO.replace("[default, tuned]", "[tuned, mine.yaml]")))
+    assert standing(found)[3:] == [
+        ("q_learning (mine)", "mine.yaml", "mine"),
+        ("softmax_reinforce (mine)", "mine.yaml", "mine"),
+    ]
+    assert found.sets["mine.yaml"] == found.sets["tuned"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaints"),
+    [
+        ("[default, tuned]", "[default, default]", [("two.yaml:4: hyperparameters.1: two settings are called "
+         "'default'; name each set once")]),
+        ("[default, tuned]", "[default, tunde]", [("two.yaml:4: hyperparameters.1: hyperparameter set 'tunde' is not "
+         "known; did you mean 'tuned'?")]),
+        ("[default, tuned]", "[]", [
+            "two.yaml:4: hyperparameters: wants the name of a set, or a list of names, not []"]),
+        ("[default, tuned]", "[default, gone.yaml]", [("two.yaml:4: hyperparameters.1: the set 'gone.yaml' is missing: "
+         "there is no file gone.yaml; the path is taken from the suite's folder")]),
+        ("random]", "{name: random, label: q_learning (tuned)}]", [("two.yaml:5: algorithms.0.name: label 'q_learning "
+         "(tuned)' is taken by line 5; give this entry a `label:` of its own")]),
+        ("random]", "{name: q_learning, label: zoo, hyperparameters: rl-zoo}]", [("two.yaml:5: "
+         "algorithms.2.hyperparameters: the set 'rl-zoo' is none of the suite's settings; name one of default, tuned, "
+         "or none, and it stands in each")]),
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_told_apart_are_refused(
+    tmp_path: Path, before: str, after: str, complaints: list[str]
+) -> None:
+    assert told(written(tmp_path, TWO.replace(before, after))) == complaints
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "complaint"),
+    [
+        ("q_learning (tuned)", "softmax_reinforce (tuned)", ""),
+        ("q_learning (tuned)", "q_learning", ""),
+        ("q_learning (tuned)", "random", ""),
+        ("q_learning", "softmax_reinforce (tuned)", ("right: compares two algorithms under different settings: "
+         "q_learning stands in default and softmax_reinforce (tuned) stands in tuned; name both under one setting")),
+        ("q_learning (tunde)", "random", ("left: no algorithm of this suite is called 'q_learning (tunde)'; "
+         "did you mean 'q_learning (tuned)'?")),
+    ],
+)  # fmt: skip
+def test_claims_name_labels_as_they_stand_in_one_setting(tmp_path: Path, left: str, right: str, complaint: str) -> None:
+    claim = f"claims:\n  - {{claim: one, left: {left}, right: {right}, quantity: score}}\n"
+    path = written(tmp_path, TWO + claim)
+    if complaint:
+        assert told(path) == [f"two.yaml:8: claims.0.{complaint}"]
+    else:
+        assert (suite.read(path).claims[0].left, suite.read(path).claims[0].right) == (left, right)
+
+
+def test_a_missing_tuned_set_says_what_writes_it_and_tuning_can_read_the_suite(tmp_path: Path) -> None:
+    path = written(tmp_path, TWO + "claims: [{claim: c, left: q_learning (tuned), right: random, quantity: score}]\n")
+    shutil.rmtree(tmp_path / "tuned")
+    (complaint, *_) = told(path)
+    assert complaint == (
+        "two.yaml:4: hyperparameters.1: the set 'tuned' is missing: there is no file tuned/two.yaml; "
+        f"`bench tune {path}` writes it"
+    ).replace(f"{tmp_path}/", "")
+    untuned = suite.read_untuned(path)
+    assert standing(untuned) == [(name, "default", "") for name in ("q_learning", "softmax_reinforce", "random")]
+    assert untuned.claims == ()
+
+
+def test_a_broken_set_is_told_with_its_own_lines_beside_the_suites_complaints(tmp_path: Path) -> None:
+    tuned = """parts:
+  - surce: me
+    source: me
+    entries:
+      q_lerning: {bench/Bandit-v0: {}}
+      q_learning:
+        bench/Bandit-v0: {learning_rat: 1, learning_rate: -1, tuned_for_steps: 0}
+"""
+    assert told(written(tmp_path, TWO.replace("seeds: 2", "seeds: 0"), tuned)) == [
+        "two.yaml:2: seeds: must be from 1 to 10,000, not 0",
+        ("tuned/two.yaml:2: parts.0.surce: key 'surce' is not known; did you mean 'source'?"),
+    ]
+    assert told(written(tmp_path, TWO, tuned.replace("  - surce: me\n    source", "  - source"))) == [
+        "tuned/two.yaml:4: parts.0.entries.q_lerning: algorithm 'q_lerning' is not known; did you mean 'q_learning'?",
+        (
+            "tuned/two.yaml:6: parts.0.entries.q_learning.bench/Bandit-v0.learning_rat: q_learning has no "
+            "hyperparameter 'learning_rat'; did you mean 'learning_rate'?"
+        ),
+        (
+            "tuned/two.yaml:6: parts.0.entries.q_learning.bench/Bandit-v0.learning_rate: wants a number above 0 or a "
+            "schedule like 'lin_0.001', not -1"
+        ),
+        "tuned/two.yaml:6: parts.0.entries.q_learning.bench/Bandit-v0.tuned_for_steps: must be at least 1, not 0",
+    ]
+
+
+def test_a_pair_that_a_set_beside_the_suite_leaves_out_is_refused_or_skipped_never_defaulted(tmp_path: Path) -> None:
+    without = TUNED.replace("        bench/Bandit-v0: {learning_rate: 1e-1}\n", "")
+    path = written(tmp_path, tuned=without)
+    with pytest.raises(SuiteError) as error:
+        plan(suite.read(path))
+    reason = "the set 'tuned' has no entry for q_learning on bench/Bandit-v0"
+    assert [(one.message, one.hint) for one in error.value.complaints] == [
+        (reason, f"`bench tune {path}` tunes it, or set `skip_incompatible: true`")
+    ]
+    skipping = plan(replace(suite.read(path), skip_incompatible=True))
+    assert [(skip.label, skip.reason) for skip in skipping.skips] == [("q_learning (tuned)", reason)]
+
+
+def test_results_find_their_settings_when_the_files_beside_the_suite_are_gone(tmp_path: Path) -> None:
+    experiment, summary = run_suite(written(tmp_path), tmp_path / "results", workers=1)
+    assert summary.failed == 0
+    shutil.rmtree(tmp_path / "tuned")
+    again = open_experiment(tmp_path / "results" / "two")
+    assert {trial.fingerprint for trial in again.plan.trials} == {trial.fingerprint for trial in experiment.plan.trials}
+    assert again.text == experiment.text
+    assert again.suite.sets == experiment.suite.sets
+
+
+values = st.one_of(st.integers(1, 10**6), st.floats(1e-9, 1e9), st.sampled_from(["lin_0.001", "auto", "1e-5", "a: b"]))
+entries = st.dictionaries(
+    st.sampled_from(["ppo", "dqn"]),
+    st.dictionaries(st.sampled_from(["CartPole-v1", "My-v0"]), st.dictionaries(st.just("gamma"), values)),
+)
+
+
+@given(entries, st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=200))
+def test_sets_that_are_written_down_are_read_back_as_they_were(found: Mapping[str, Any], words: str) -> None:
+    part = Part("mine", "1", "", words, (words,), found, everywhere={"ppo": {"n_steps": 8}}, seeds=words)
+    text = suite.self_contained("algorithms: [random]\n", {}, {"tuned": (part,)})
+    assert suite.self_contained(text, {}, {"tuned": (part,)}) == text
+    given_back = suite.document.load(text, "x").value["sets"]["tuned"]["parts"][0]
+    assert given_back["entries"] == found
+    assert given_back["everywhere"] == {"ppo": {"n_steps": 8}}
+    assert (given_back["tuning_budget"], given_back["notes"], given_back.get("seeds", "")) == (words, [words], words)
