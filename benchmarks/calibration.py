@@ -24,8 +24,9 @@ from itertools import combinations
 import numpy as np
 from coverage import NAMES, Settings, settings
 
-from bench.analysis.compare import claim_p_value, holm, superiority, wilson_p
+from bench.analysis.interval import resample_counts
 from bench.analysis.sequential import Design, Place, Rivals, look, over, schedule, still_open, wanted
+from bench.analysis.verdict import holm, judged
 from bench.records import AnalysisPlan, Floats, Look
 
 Family = list[list[Floats]]
@@ -61,18 +62,13 @@ def errors(hits: Sequence[bool]) -> tuple[float, float]:
     return 100 * share, 100 * math.sqrt(max(share * (1 - share), 0.5 / len(hits)) / len(hits))
 
 
-def claims(scores: Family) -> list[tuple[int, int]]:
+def claims(scores: Family, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Return the pairs that the fixed design tells apart: Holm over all pairs of the family."""
     pairs = list(combinations(range(len(scores)), 2))
-    found = [_p_value(scores[a], scores[b]) for a, b in pairs]
-    return [pair for pair, p in zip(pairs, holm(found), strict=True) if p <= ALPHA]
-
-
-def _p_value(ours: Sequence[Floats], theirs: Sequence[Floats]) -> float:
-    """Return the p-value of a claim, or a lower limit of it above the level, which decides the same and is fast."""
-    effect = superiority(ours, theirs)
-    least = wilson_p(*effect)
-    return least if least > ALPHA else claim_p_value(ours, theirs, effect)
+    counts = [[resample_counts(len(task), PLAN.resamples, rng) for task in tasks] for tasks in scores]
+    found = [judged(scores[a], scores[b], (counts[a], counts[b]), PLAN.decide) for a, b in pairs]
+    corrected = holm([float(one.p_values[0]) for one in found])
+    return [pair for pair, p in zip(pairs, corrected, strict=True) if p <= ALPHA]
 
 
 def same_against_same(families: int) -> Iterator[str]:
@@ -86,7 +82,7 @@ def same_against_same(families: int) -> Iterator[str]:
                 rng = np.random.default_rng([SEED, copies, environments, runs])
                 wrong = [
                     [
-                        bool(claims(family(settings(name, environments, 1, rng), (0.0,) * copies, runs, rng)))
+                        bool(claims(family(settings(name, environments, 1, rng), (0.0,) * copies, runs, rng), rng))
                         for _ in range(each)
                     ]
                     for name in NAMES
@@ -149,7 +145,7 @@ def sequential_row(
     equal = {(a, b) for a, b in pairs if shifts[a] == shifts[b]}
     for number in range(families):
         scores = family(settings(shapes[number % len(shapes)], environments, 1, rng), shifts, MOST, rng)
-        course, fixed = followed(design, scores, rng), claims(scores)
+        course, fixed = followed(design, scores, rng), claims(scores, rng)
         tally.seeds.append(course.runs / course.cells)
         # Shifts never rise: the first of an unequal pair is the better one.
         wrong = {pair: {"better", "worse"} if pair in equal else {"worse"} for pair in pairs}

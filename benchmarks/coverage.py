@@ -22,11 +22,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import binom
 
-from bench.analysis.compare import permutation_p, superiority, wilson_p
 from bench.analysis.interval import (
     clopper_pearson,
-    difference_band,
-    difference_interval,
     iqm_band,
     iqm_interval,
     mean_band,
@@ -36,7 +33,10 @@ from bench.analysis.interval import (
     resample_counts,
     wilson_limits,
 )
+from bench.analysis.ranks import superiority
 from bench.analysis.resampling import deviations, ranked
+from bench.analysis.verdict import difference as compared
+from bench.analysis.verdict import difference_interval, judged
 from bench.records import Floats, Interval
 
 Shape = Callable[[Floats, Floats, Floats], Floats]
@@ -235,13 +235,13 @@ def difference(name: str, sizes: Sequence[int], effort: Effort, rng: np.random.G
     for (part, columns, counts), (_, others, drawn) in zip(
         batches(world, sizes[:half], effort, rng), theirs, strict=True
     ):
-        _, low, high = difference_band(columns, others, counts, drawn, STATED)
+        low, high = compared(columns, others, (counts, drawn), "score").limits(STATED)
         hits[part] = held(low, high, truth[part])
     return hits, np.empty(0), warned(_difference, sizes)
 
 
 def probability(name: str, sizes: Sequence[int], effort: Effort, rng: np.random.Generator) -> Simulated:
-    """Simulate P(a run of one scores above a run of the other), as it is shown: consistent with the exact test."""
+    """Simulate P(a run of one scores above a run of the other), as it is shown."""
     half = len(sizes) // 2
     world = settings(name, half, effort.settings, rng)
     rival = world.rival(rng)
@@ -322,16 +322,14 @@ def warned(interval: Callable[[list[Floats], list[NDArray[np.uint8]]], Interval]
 
 def _difference(tasks: list[Floats], drawn: list[NDArray[np.uint8]]) -> Interval:
     half = len(tasks) // 2
-    return difference_interval(tasks[:half], tasks[half:], drawn[:half], drawn[half:])
+    ours, theirs = tasks[:half], tasks[half:]
+    return difference_interval(judged(ours, theirs, (drawn[:half], drawn[half:]), "score"), ours, theirs, STATED)
 
 
 def _shown(ours: list[Floats], theirs: list[Floats]) -> tuple[float, float]:
     share, effective = superiority(ours, theirs)
-    low, high = (float(limit) for limit in wilson_limits(share, effective, STATED))
-    # The claim's p-value is the larger of the two; the exact one takes long and is asked only where it matters.
-    if wilson_p(share, effective) > 1 - STATED or permutation_p(ours, theirs) > 1 - STATED:
-        low, high = min(low, 0.5), max(high, 0.5)
-    return low, high
+    low, high = wilson_limits(share, effective, STATED)
+    return float(low), float(high)
 
 
 def _curves(

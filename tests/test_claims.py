@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.analysis import analyse
+from bench.analysis import analyse, verdict
 from bench.analysis.claims import judge
-from bench.analysis.interval import difference_interval, iqm_interval, resample_counts
+from bench.analysis.interval import iqm_interval, resample_counts
 from bench.analysis.ledger import ledger
 from bench.analysis.quantities import measured, runs_of, share_difference, speed_ratio, spread_draws
 from bench.analysis.scores import Cell, cell
@@ -25,6 +25,7 @@ from bench.records import (
     Failure,
     Final,
     Floats,
+    Interval,
     Outcome,
     Record,
     Reference,
@@ -192,6 +193,11 @@ def test_a_verdict_follows_from_where_the_interval_lies(
     assert found.estimate.estimate == pytest.approx(0.6 if outcomes is FAR else 0.01)
 
 
+def between(ours: list[Floats], theirs: list[Floats], counts: list[list[Floats]], confidence: float) -> Interval:
+    found = verdict.judged(ours, theirs, (counts[0], counts[1]), "score")
+    return verdict.difference_interval(found, ours, theirs, confidence)
+
+
 def test_the_interval_holds_over_all_claims_together() -> None:
     results = Results(NEAR)
     extra = [claim(quantity="failing", margin=step / 10) for step in range(4)]
@@ -202,7 +208,7 @@ def test_the_interval_holds_over_all_claims_together() -> None:
     counts = [[resample_counts(10, 100_000, rng)] for _ in cells]
     # Five claims: each at 1 - 0.05 / 5. The streams differ, so the bootstrap does, a little.
     for found, confidence in ((alone, 0.95), (among, 0.99)):
-        expected = difference_interval(tasks[0], tasks[1], counts[0], counts[1], confidence)
+        expected = between(tasks[0], tasks[1], counts, confidence)
         assert limits(found) == pytest.approx((expected.low, expected.high), abs=0.02)
     assert "95 % over" not in reason_of(alone)
     assert "The 99 % interval" in reason_of(among)
@@ -291,7 +297,7 @@ def test_the_spread_over_environments_is_known_as_well_as_a_mean_of_them() -> No
     # and a quarter of that in the mean of two environments. Twice 1/48 with 3 + 3 degrees of freedom, t 2.44691.
     cells = Results(records_of({("a", "x"): [0.0, 0.0, 1.0, 1.0], ("a", "y"): [0.0, 0.0, 1.0, 1.0]})).cells()
     drawn = {(one.label, one.environment): np.array([[1, 4], [1, 0], [1, 0], [1, 0]]) for one in cells}
-    found = measured(claim(right=0.1, quantity="spread"), cells, 0.1, drawn, 0.9, 0.95).value
+    found = measured(claim(right=0.1, quantity="spread"), cells, 0.1, drawn, AnalysisPlan(), 0.95).value
     assert found.estimate == 0.5
     half = 2.44691 * math.sqrt(2 / 48)
     assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
@@ -443,10 +449,10 @@ def test_a_run_whose_training_was_not_timed_has_no_speed() -> None:
     some = runs_of(speed, Results(untimed).cells()[0], 0.9)
     assert some is not None
     assert some.tolist() == [math.log(BUDGET / 10.0)]
-    found = measured(speed, [Results(untimed).cells()[0]], 100.0, {}, 0.9, 0.95).value
+    found = measured(speed, [Results(untimed).cells()[0]], 100.0, {}, AnalysisPlan(), 0.95).value
     assert (found.estimate, bool(found.notes)) == (None, True)
     # All alike: an estimate without an interval.
-    found = measured(speed, [timed], 100.0, {}, 0.9, 0.95).value
+    found = measured(speed, [timed], 100.0, {}, AnalysisPlan(), 0.95).value
     assert found.estimate == pytest.approx(100.0)
     assert (found.low, bool(found.notes)) == (None, True)
 
@@ -479,8 +485,8 @@ def test_regret_s_lower_limit_shares_its_error_among_the_rivals() -> None:
     ours, _, best = [[one.values("final")] for one in cells]
     counts = [[drawn["c", "x"]], [drawn["a", "x"]]]
     # Two rivals: each at 1 - 0.05 / 2 below, and at 0.95 above.
-    low = difference_interval(best, ours, counts[0], counts[1], 0.975).low
-    high = difference_interval(best, ours, counts[0], counts[1], 0.95).high
+    low = between(best, ours, counts, 0.975).low
+    high = between(best, ours, counts, 0.95).high
     assert limits(found) == (low, high)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.analysis.assemble import _plan_hash, _suite_hash
 from bench.analysis.ledger import Entry
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
-from bench.analysis.ranking import inflated_draws, inflated_mean_draws, race_draws, regrets, shares_best
+from bench.analysis.ranking import inflated_draws, race_draws, regrets, shares_best
 from bench.analysis.reliability import reliability
 from bench.analysis.scores import Cell, cell
 from bench.records import (
@@ -114,8 +114,8 @@ def test_regret_and_share_of_being_best_by_hand() -> None:
 
 def test_a_resample_of_the_best_runs_lies_above_the_estimate_however_far_it_is_stretched() -> None:
     counts = np.array([[0, 4], [0, 0], [0, 0], [4, 0]])
-    for draws in (inflated_draws, inflated_mean_draws):
-        best, worst = draws([np.arange(4.0)], [counts], np.random.default_rng(0))
+    for decide in ("score", "mean", "iqm-by-environment"):
+        best, worst = inflated_draws([np.arange(4.0)], [counts], np.random.default_rng(0), decide)
         assert best > 1.5 > worst
 
 
@@ -123,7 +123,7 @@ def test_draws_are_stretched_as_far_as_four_runs_are_unsure_of_their_spread() ->
     # 1.5 above the mean in every resample, times the root of 4/3, times the mean of the root of 3 over a chi-squared
     # variable with three degrees of freedom: the root of 3/2 over the gamma function of 3/2, 1.38198.
     counts = np.repeat(np.array([[0], [0], [0], [4]]), 20_000, axis=1)
-    drawn = inflated_mean_draws([np.arange(4.0)], [counts], np.random.default_rng(0))
+    drawn = inflated_draws([np.arange(4.0)], [counts], np.random.default_rng(0), "mean")
     assert np.mean(drawn) == pytest.approx(1.5 + 1.5 * (4 / 3) ** 0.5 * 1.38198, abs=0.05)
 
 
@@ -137,7 +137,7 @@ def test_expected_regret_and_share_of_best_are_those_of_the_true_sampling_distri
     first, second = (rng.multinomial(20, np.full(20, 1 / 20), size=20_000).T.astype(float) for _ in "ab")
     race = {"a": [x + 0.05], "b": [x]}
     streams = {label: np.random.default_rng(seed) for seed, label in enumerate("ab")}
-    drawn = race_draws(race, {"a": [first], "b": [second]}, streams.__getitem__, inflated_draws)
+    drawn = race_draws(race, {"a": [first], "b": [second]}, streams.__getitem__)
     assert shares_best(drawn)["b"] == pytest.approx(0.08, abs=0.04)
     assert regrets(drawn)["a"] == pytest.approx(0.0015, abs=0.0015)
     assert regrets(drawn)["b"] == pytest.approx(0.0515, abs=0.003)
@@ -172,9 +172,9 @@ def test_each_environment_alone_may_have_another_answer() -> None:
     assert situation_of(found, "environment-a").choose == "ppo"
     assert situation_of(found, "environment-b").choose == "dqn"
     full = situation_of(found, "full")
-    assert {full.candidates[0].label, *full.as_good} == {"ppo", "dqn"}
+    assert {full.candidates[0].label, *full.as_good, *full.undecided} == {"ppo", "dqn"}
     # Whoever is told apart is not as good, whichever of the two the suite names first.
-    assert [situation_of(found, f"environment-{name}").as_good for name in "ab"] == [(), ()]
+    assert [situation_of(found, f"environment-{name}").undecided for name in "ab"] == [(), ()]
 
 
 @pytest.mark.parametrize(("environments", "rows"), [(1, 0), (2, 2), (20, 20), (21, 0)])
@@ -184,13 +184,14 @@ def test_two_to_twenty_environments_have_a_row_each(environments: int, rows: int
 
 
 def test_what_is_decided_alone_is_not_where_several_situations_are_asked() -> None:
-    # Four runs against four, all above: p = 2 / 70 by ranks, which is below 0.05 until Holm doubles it for two.
-    apart = {("ppo", "a"): [0.9, 0.91, 0.92, 0.93], ("dqn", "a"): [0.1, 0.11, 0.12, 0.13]}
+    # Five runs against five, far apart: p = 4 / 252, which is below 0.05 until Holm multiplies it by four.
+    apart = {("ppo", "a"): [0.7, 0.71, 0.72, 0.73, 0.74], ("dqn", "a"): [0.6, 0.61, 0.62, 0.63, 0.64]}
     (alone,) = results_of(apart).analysed().pairs
-    assert alone.p_value == pytest.approx(2 / 70)
+    assert alone.p_value == pytest.approx(4 / 252)
     assert (alone.a, alone.verdict) == ("ppo", "better")
-    twice = results_of({**apart, **{(label, "b"): values for (label, _), values in apart.items()}}).analysed()
-    assert [situation_of(twice, f"environment-{name}").choose for name in "ab"] == [None, None]
+    everywhere = {(label, name): values for (label, _), values in apart.items() for name in "abcd"}
+    twice = results_of(everywhere).analysed()
+    assert [situation_of(twice, f"environment-{name}").choose for name in "abcd"] == [None] * 4
 
 
 def test_the_answer_for_a_small_budget_is_read_from_the_curves() -> None:
@@ -324,7 +325,7 @@ def test_a_situation_by_hand() -> None:
     # The mean of the middle two; of four runs against four nothing is decided.
     assert [one.label for one in full.candidates] == ["ppo", "dqn"]
     assert [one.value.estimate for one in full.candidates] == pytest.approx([0.75, 0.25])
-    assert (full.choose, full.as_good) == (None, ("dqn",))
+    assert (full.choose, full.as_good, full.undecided) == (None, (), ("dqn",))
     first, second = full.candidates
     assert first.probability_best is not None
     assert first.probability_best + (second.probability_best or 0.0) == pytest.approx(1.0)
@@ -452,7 +453,8 @@ def test_a_first_place_that_one_environment_carries_falls_without_it() -> None:
     first = case.analysed().conclusions[0]
     assert first.about == Fact("first", names=("ppo",))
     assert (Fact("environments", names=("a",)), "dqn") in first.fails_when
-    assert first.of == 2 + 10 + 1 + 3
+    # Two environments, ten seeds, the other metric, two other aggregates, extremes, ranks.
+    assert first.of == 2 + 10 + 1 + 4
     assert first.holds == first.of - len(first.fails_when)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis import literature
+from bench.analysis.aggregate import BY_ENVIRONMENT, aggregate_interval, estimate
 from bench.analysis.cards import cards
 from bench.analysis.cautions import cautions, overshoot
 from bench.analysis.claims import judge
@@ -118,13 +119,13 @@ def analyse(
     baselines = _baselines(book)
     whole = tuple(complete(field))
     race = enough({label: field[label] for label in whole if label not in baselines})
-    aggregates = _aggregates(field, whole, _best_shares(race, draws, streams), draws, plan)
+    aggregates = _aggregates(field, whole, _best_shares(race, draws, streams, plan), draws, plan)
     if rliable:
         aggregates = tuple(_beside(line, field[line.label], plan, streams) for line in aggregates)
     rivals = field or _by_label(labels, _unscored(there, plan))
-    pairs = _pairs(rivals, draws, streams, plan, sequence)
+    pairs = _pairs(rivals, draws, plan, sequence)
     known = _references(suite, cells, references, baselines, plan)
-    told = situations(suite, field, baselines, pairs, draws, streams)
+    told = situations(suite, field, baselines, pairs, draws, streams, there)
     reliable = _reliability(field, baselines, plan)
     judged = judge(suite, cells, draws)
     shown = tuple(_cell_estimate(c, draws, plan) for c in cells)
@@ -150,7 +151,7 @@ def analyse(
         machines=_machines(book),
         suite_hash=_suite_hash(suite),
         situations=told,
-        leads=leads(race, draws, streams, suite.evaluation.points),
+        leads=leads(race, draws, streams, suite.evaluation.points, plan.decide),
         reliability=reliable,
         cards=cards([label for label in field if label not in baselines], book.entries, pairs, shown, reliable, told),
         conclusions=_conclusions(suite, field, tuple(race), pairs, judged, draws, streams),
@@ -217,10 +218,12 @@ def _baselines(book: Ledger) -> set[str]:
     return {entry.label for entry in book.entries if not learns(entry.trial.algorithm)}
 
 
-def _best_shares(race: Field, draws: Draws, streams: Callable[..., np.random.Generator]) -> dict[str, float]:
+def _best_shares(
+    race: Field, draws: Draws, streams: Callable[..., np.random.Generator], plan: AnalysisPlan
+) -> dict[str, float]:
     counts = {label: _counts(cells, draws) for label, cells in race.items()}
     scores = {label: [c.scores for c in cells] for label, cells in race.items()}
-    drawn = race_draws(scores, counts, lambda label: streams(label, "", "best"))
+    drawn = race_draws(scores, counts, lambda label: streams(label, "", "best"), plan.decide)
     return shares_best(drawn) if drawn else {}
 
 
@@ -255,7 +258,7 @@ def _conclusions(
     if not field:
         return ()
     return (
-        *conclusions(field, race, pairs, suite.analysis),
+        *conclusions(field, race, pairs, suite.analysis, draws, streams),
         *claim_conclusions(suite, field, draws, judged, streams),
     )
 
@@ -298,7 +301,7 @@ def _aggregates(
         _aggregate(label, cells, draws, plan, complete=label in whole, best=shares.get(label))
         for label, cells in field.items()
     ]
-    return tuple(sorted(found, key=lambda line: (not line.complete, -(line.iqm.estimate or 0.0))))
+    return tuple(sorted(found, key=lambda line: (not line.complete, -(line.value(plan.decide).estimate or 0.0))))
 
 
 def _aggregate(
@@ -314,6 +317,8 @@ def _aggregate(
         median=median_interval(tasks, counts, confidence),
         optimality_gap=optimality_gap_interval(tasks, confidence),
         rliable=literature.estimates(tasks),
+        by_environment=aggregate_interval(tasks, counts, confidence, BY_ENVIRONMENT),
+        worst=min(((estimate([c.scores], BY_ENVIRONMENT), c.environment) for c in cells), default=None),
         complete=complete,
         probability_best=best,
     )
@@ -329,7 +334,6 @@ def _beside(
 def _pairs(
     field: Field,
     draws: Draws,
-    streams: Callable[..., np.random.Generator],
     plan: AnalysisPlan,
     sequence: SequentialRun | None,
 ) -> tuple[Pair, ...]:
@@ -341,10 +345,11 @@ def _pairs(
             continue
         values = [compared(c, plan) for c in ours], [compared(c, plan) for c in theirs]
         counts = (_counts(ours, draws), _counts(theirs, draws)) if ours[0].scored else None
-        contests.append(contest((a, b), *values, counts, plan, seconds_of_one_more_run([*ours, *theirs])))
+        seconds, names = seconds_of_one_more_run([*ours, *theirs]), [c.environment for c in ours]
+        contests.append(contest((a, b), *values, counts, plan, seconds, names))
     if sequence is not None:
         return sequential_verdicts(contests, sequence, plan)
-    return verdicts(contests, plan, lambda a, b: streams(*sorted((a, b)), "price"))
+    return verdicts(contests, plan)
 
 
 def _shared(cells: Sequence[Cell], others: Sequence[Cell]) -> list[Cell]:

@@ -39,10 +39,6 @@ class _Field:
     family: int
     """How many claims it is corrected for."""
 
-    @property
-    def threshold(self) -> float:
-        return self.suite.analysis.threshold
-
 
 def judge(
     suite: Suite, cells: Sequence[Cell], draws: Draws, claims: Sequence[Claim] | None = None
@@ -151,12 +147,13 @@ def _measured(claim: Claim, environments: Sequence[str], others: Sequence[str], 
 
     if claim.quantity != "regret":
         theirs = cells(claim.right) if isinstance(claim.right, str) else float(claim.right or 0.0)
-        return measured(claim, cells(claim.left), theirs, field.draws, field.threshold, field.confidence)
+        return measured(claim, cells(claim.left), theirs, field.draws, field.suite.analysis, field.confidence)
     if not others:
         return Measured(Interval(None, notes=(Fact("no rival"),)))
     shared = {label: _environments(claim, [claim.left, label], field) for label in others}
     ours = {label: cells(claim.left, names) for label, names in shared.items()}
-    return regret(ours, {label: cells(label, names) for label, names in shared.items()}, field.draws, field.confidence)
+    rivals = {label: cells(label, names) for label, names in shared.items()}
+    return regret(ours, rivals, field.draws, field.suite.analysis, field.confidence)
 
 
 def _limits(claim: Claim, found: Measured) -> tuple[float, float, float, float] | None:

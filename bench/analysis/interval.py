@@ -22,7 +22,6 @@ from bench.analysis.resampling import (
     Tasks,
     alike,
     deviations,
-    iqm_draws,
     ranked,
     resample_counts,
 )
@@ -35,12 +34,8 @@ __all__ = [
     "Drawn",
     "Tasks",
     "clopper_pearson",
-    "difference_band",
-    "difference_interval",
     "interquartile_mean",
     "iqm_band",
-    "iqm_column_draws",
-    "iqm_draws",
     "iqm_interval",
     "mean_band",
     "mean_interval",
@@ -48,7 +43,6 @@ __all__ = [
     "median_interval",
     "optimality_gap_interval",
     "resample_counts",
-    "satterthwaite_df",
     "welch_df",
     "wilson_limits",
 ]
@@ -83,7 +77,7 @@ def iqm_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Inte
     Satterthwaite's degrees of freedom, times sqrt(n/(n-1)), which repairs the bootstrap's variance. (With one
     environment the bootstrap of so few order statistics is wide enough without; docs/coverage.md measures it.)
     """
-    return _interval(iqm_band(_columns(tasks), counts, confidence), tasks, confidence, "iqm")
+    return shown(iqm_band(_columns(tasks), counts, confidence), tasks, confidence, "iqm")
 
 
 def iqm_band(curves: Columns, counts: Counts, confidence: float = 0.95) -> Band:
@@ -102,11 +96,11 @@ def iqm_band(curves: Columns, counts: Counts, confidence: float = 0.95) -> Band:
     scores = ranked(curves)
     estimates, n = scores.estimates(), _fewest(curves)
     if n < FEWEST_RUNS:
-        return _bare(estimates)
-    drawn, t = deviations(scores, counts), _t_quantile(_satterthwaite(curves, scores), confidence)
-    below, above = _standardised(drawn, confidence, union=len(curves) > 1)
+        return bare(estimates)
+    drawn, t = deviations(scores, counts), t_quantile(_satterthwaite(curves, scores), confidence)
+    below, above = standardised(drawn, confidence, union=len(curves) > 1)
     stretch = t if len(curves) == 1 else t * math.sqrt(n / (n - 1))
-    return _band(estimates, stretch * below, stretch * above, curves)
+    return banded(estimates, stretch * below, stretch * above, curves)
 
 
 def mean_interval(tasks: Tasks, confidence: float = 0.95) -> Interval:
@@ -116,22 +110,22 @@ def mean_interval(tasks: Tasks, confidence: float = 0.95) -> Interval:
     the long tail; that limit is moved out by Johnson's (1978) term, g (1 + 2 t^2) / 6 standard errors, g the
     estimated skewness of the mean. The other limit stays.
     """
-    return _interval(mean_band(_columns(tasks), confidence), tasks, confidence, "mean")
+    return shown(mean_band(_columns(tasks), confidence), tasks, confidence, "mean")
 
 
 def mean_band(columns: Columns, confidence: float = 0.95) -> Band:
     """Return the mean over environments of the mean over runs in every column, with its limits."""
     estimates = np.asarray(np.mean([np.mean(column, axis=0) for column in columns], axis=0))
     if _fewest(columns) < FEWEST_RUNS:
-        return _bare(estimates)
+        return bare(estimates)
     variances = np.stack([np.var(column, axis=0, ddof=1) / len(column) for column in columns]) / len(columns) ** 2
     df = welch_df(variances, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
-    t, error = _t_quantile(df, confidence), np.sqrt(np.sum(variances, axis=0))
-    tail = _skewness(columns, error) * (1 + 2 * t**2) / 6
-    return _band(estimates, error * (t + np.maximum(-tail, 0)), error * (t + np.maximum(tail, 0)), columns)
+    t, error = t_quantile(df, confidence), np.sqrt(np.sum(variances, axis=0))
+    tail = skewness(columns, error) * (1 + 2 * t**2) / 6
+    return banded(estimates, error * (t + np.maximum(-tail, 0)), error * (t + np.maximum(tail, 0)), columns)
 
 
-def _skewness(columns: Columns, error: Floats) -> Floats:
+def skewness(columns: Columns, error: Floats) -> Floats:
     """(columns,) estimated skewness of the mean over environments of the means over runs, with that standard error."""
     third = np.zeros_like(error)
     for column in columns:
@@ -149,7 +143,7 @@ def optimality_gap_interval(tasks: Tasks, confidence: float = 0.95, gamma: float
 
 def median_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Interval:
     """Return the median over environments of the mean over runs, with a stretched percentile interval."""
-    return _interval(median_band(_columns(tasks), counts, confidence), tasks, confidence, "median")
+    return shown(median_band(_columns(tasks), counts, confidence), tasks, confidence, "median")
 
 
 def median_band(columns: Columns, counts: Counts, confidence: float = 0.95) -> Band:
@@ -157,55 +151,12 @@ def median_band(columns: Columns, counts: Counts, confidence: float = 0.95) -> B
     estimates = np.asarray(np.median([np.mean(column, axis=0) for column in columns], axis=0))
     n = _fewest(columns)
     if n < FEWEST_RUNS:
-        return _bare(estimates)
+        return bare(estimates)
     means = [column.T @ drawn / len(column) for column, drawn in zip(columns, counts, strict=True)]
     drawn = np.median(means, axis=0) - estimates[:, np.newaxis]
-    below, above = _standardised(drawn, confidence, union=False)
-    stretch = math.sqrt(n / (n - 1)) * _t_quantile(np.array(n - 1.0), confidence)
-    return _band(estimates, stretch * below, stretch * above, columns)
-
-
-def difference_interval(
-    ours: Tasks, theirs: Tasks, our_counts: Counts, their_counts: Counts, confidence: float = 0.95
-) -> Interval:
-    """Return the IQM of `ours` minus that of `theirs` with a stretched percentile interval.
-
-    The two are independent samples and are resampled independently (equal seed numbers make no pairs); Welch and
-    Satterthwaite degrees of freedom.
-    """
-    band = difference_band(_columns(ours), _columns(theirs), our_counts, their_counts, confidence)
-    estimate, low, high = (float(values[0]) for values in band)
-    both = [*ours, *theirs]
-    n = _fewest(both)
-    if n < FEWEST_RUNS:
-        return Interval(estimate, n=n, notes=too_few(n))
-    if all(np.ptp(task) == 0 for task in both):
-        return Interval(estimate, n=n, notes=(Fact("no variation on either side"),))
-    if math.isnan(low):
-        return Interval(estimate, n=n, notes=(Fact("unmoved"),))
-    notes = dict.fromkeys((*_few_runs("difference", n, len(ours)), *_unequal(ours), *_unequal(theirs)))
-    return Interval(estimate, low, high, n, tuple(notes))
-
-
-def difference_band(
-    ours: Columns, theirs: Columns, our_counts: Counts, their_counts: Counts, confidence: float = 0.95
-) -> Band:
-    """Return the difference of two IQMs in every column, with its limits."""
-    first, second = ranked(ours), ranked(theirs)
-    estimates, n = first.estimates() - second.estimates(), (_fewest(ours), _fewest(theirs))
-    if min(n) < FEWEST_RUNS:
-        return _bare(estimates)
-    drawn, minus = deviations(first, our_counts), deviations(second, their_counts)
-    several = len(ours) > 1
-    roots = [size / (size - 1) if several else 1.0 for size in n]
-    variances = np.stack([root * np.var(one, axis=1) for root, one in zip(roots, (drawn, minus), strict=True)])
-    df = welch_df(variances, np.stack([_satterthwaite(ours, first), _satterthwaite(theirs, second)]), min(n) - 1.0)
-    drawn -= minus
-    below, above = _standardised(drawn, confidence, union=several)
-    together = np.var(drawn, axis=1)
-    inflation = np.sqrt(variances.sum(axis=0) / np.where(together > 0, together, 1.0))
-    stretch = _t_quantile(df, confidence) * inflation
-    return _band(estimates, stretch * below, stretch * above, [*ours, *theirs])
+    below, above = standardised(drawn, confidence, union=False)
+    stretch = math.sqrt(n / (n - 1)) * t_quantile(np.array(n - 1.0), confidence)
+    return banded(estimates, stretch * below, stretch * above, columns)
 
 
 def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interval:
@@ -233,39 +184,25 @@ def wilson_limits(share: Floats | float, n: float, confidence: float = 0.95) -> 
     return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
 
 
-def satterthwaite_df(tasks: Tasks) -> float:
-    """Return Satterthwaite's degrees of freedom of the pooled IQM: n - 1 with one environment."""
-    columns = _columns(tasks)
-    return float(_satterthwaite(columns, ranked(columns))[0])
-
-
-def iqm_column_draws(columns: Columns, counts: Counts) -> tuple[Floats, Floats, Floats]:
-    """Return the IQM of every column, its distance in every resample, and Satterthwaite's degrees of freedom.
-
-    Args:
-        columns: per environment (runs, columns).
-        counts: per environment (runs, resamples).
-
-    Returns:
-        (columns,), (columns, resamples) and (columns,).
-    """
-    scores = ranked(columns)
-    return scores.estimates(), deviations(scores, counts), _satterthwaite(columns, scores)
-
-
-def _columns(tasks: Tasks) -> Columns:
-    return [task[:, np.newaxis] for task in tasks]
-
-
 def _satterthwaite(columns: Columns, scores: Ranked) -> Floats:
     """(columns,) degrees of freedom from the variances of the scores winsorised to their middle half."""
-    cut = len(scores.ordered) // 4
-    bounds = scores.ordered[cut], scores.ordered[len(scores.ordered) - cut - 1]
-    spread = np.empty((len(columns), len(bounds[0])))
+    freedom = np.array([len(column) - 1.0 for column in columns])
+    return welch_df(winsorised_variances(columns, scores), freedom, _fewest(columns) - 1.0)
+
+
+def winsorised_variances(columns: Columns, scores: Ranked) -> Floats:
+    """(environments, columns) variance of each environment's mean, of the scores winsorised to their middle half.
+
+    The bounds are the lowest and the highest pooled score that have a part in the interquartile mean.
+    """
+    below, within = scores.middle
+    bounds = (np.take_along_axis(scores.ordered, place[np.newaxis], axis=0)[0] for place in (below, within))
+    low, high = bounds
+    spread = np.empty((len(columns), len(low)))
     for places in alike(map(len, columns)):
-        clipped = np.clip(np.stack([columns[place] for place in places]), *bounds)
+        clipped = np.clip(np.stack([columns[place] for place in places]), low, high)
         spread[places] = np.var(clipped, axis=1, ddof=1) / clipped.shape[1]
-    return welch_df(spread, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
+    return spread
 
 
 def welch_df(variances: Floats, df: Floats, otherwise: float) -> Floats:
@@ -284,7 +221,7 @@ def welch_df(variances: Floats, df: Floats, otherwise: float) -> Floats:
     return np.where(inverse > 0, np.maximum(1.0, found), otherwise)
 
 
-def _standardised(drawn: Floats, confidence: float, *, union: bool) -> tuple[Floats, Floats]:
+def standardised(drawn: Floats, confidence: float, *, union: bool) -> tuple[Floats, Floats]:
     """Return how far the bootstrap's percentiles lie below and above the estimates, at least 0, divided by z.
 
     A normal distribution's would be its SD. With `union` no distance is shorter than the SD.
@@ -312,22 +249,26 @@ def _quantile(ordered: Floats, share: float) -> Floats:
     return np.asarray(ordered[:, floor] + (place - floor) * (upper - ordered[:, floor]))
 
 
-def _bare(estimates: Floats) -> Band:
+def bare(estimates: Floats) -> Band:
     return estimates, np.full_like(estimates, np.nan), np.full_like(estimates, np.nan)
 
 
-def _band(estimates: Floats, below: Floats, above: Floats, columns: Columns) -> Band:
+def banded(estimates: Floats, below: Floats, above: Floats, columns: Columns) -> Band:
     # Rounding leaves a width of some 1e-16 of the largest number where there is none.
     largest = np.max(np.abs(np.concatenate(columns)), axis=0)
     known = below + above > 1e-12 * largest
     return estimates, np.where(known, estimates - below, np.nan), np.where(known, estimates + above, np.nan)
 
 
+def _columns(tasks: Tasks) -> Columns:
+    return [task[:, np.newaxis] for task in tasks]
+
+
 def _fewest(tasks: Tasks | Columns) -> int:
     return min(len(task) for task in tasks)
 
 
-def _t_quantile(df: Floats, confidence: float) -> Floats:
+def t_quantile(df: Floats, confidence: float) -> Floats:
     return np.asarray(stdtrit(df, (1 + confidence) / 2), dtype=np.float64)
 
 
@@ -335,7 +276,7 @@ def _z_quantile(confidence: float) -> float:
     return float(ndtri((1 + confidence) / 2))
 
 
-def _interval(band: Band, tasks: Tasks, confidence: float, quantity: str) -> Interval:
+def shown(band: Band, tasks: Tasks, confidence: float, quantity: str) -> Interval:
     """Return a band's only column with what is to be said about it."""
     estimate, low, high = (float(values[0]) for values in band)
     n = _fewest(tasks)
@@ -345,7 +286,7 @@ def _interval(band: Band, tasks: Tasks, confidence: float, quantity: str) -> Int
         return Interval(estimate, n=n, notes=(_all_equal(n, len(tasks), confidence),))
     if math.isnan(low):
         return Interval(estimate, n=n, notes=(Fact("unmoved"),))
-    notes = *_few_runs(quantity, n, len(tasks)), *_unequal(tasks), *_constant(tasks)
+    notes = *few_runs(quantity, n, len(tasks)), *unequal(tasks), *_constant(tasks)
     return Interval(estimate, low, high, n, notes)
 
 
@@ -360,13 +301,13 @@ def _all_equal(n: int, environments: int, confidence: float) -> Fact:
     return Fact("all alike" if environments == 1 else "all alike everywhere", (n, confidence, 100 * unseen))
 
 
-def _few_runs(quantity: str, n: int, environments: int) -> Iterator[Fact]:
+def few_runs(quantity: str, n: int, environments: int) -> Iterator[Fact]:
     enough = ENOUGH_RUNS[quantity]
     if n < enough[min(environments, len(enough)) - 1]:
         yield Fact("may not cover")
 
 
-def _unequal(tasks: Tasks) -> Iterator[Fact]:
+def unequal(tasks: Tasks) -> Iterator[Fact]:
     sizes = {len(task) for task in tasks}
     if len(sizes) > 1:
         yield Fact("unequal", (min(sizes), max(sizes)))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from bench.analysis.aggregate import POOLED
 from bench.analysis.moments import (
     first_evaluations,
     last_evaluations,
@@ -25,7 +26,9 @@ Field = Mapping[str, Sequence[Cell]]
 Streams = Callable[..., np.random.Generator]
 
 
-def leads(field: Field, draws: Mapping[tuple[str, str], Floats], streams: Streams, points: int) -> tuple[Lead, ...]:
+def leads(
+    field: Field, draws: Mapping[tuple[str, str], Floats], streams: Streams, points: int, decide: str = POOLED
+) -> tuple[Lead, ...]:
     """Return who leads over the share of the step budget and over CPU seconds.
 
     Args:
@@ -33,6 +36,7 @@ def leads(field: Field, draws: Mapping[tuple[str, str], Floats], streams: Stream
         draws: (label, environment) -> (runs, resamples) counts.
         streams: name -> generator.
         points: of each axis.
+        decide: the aggregate by which one leads.
     """
     fewest = min((len(cell.runs) for cells in field.values() for cell in cells), default=0)
     if len(field) <= 1 or fewest <= 1:
@@ -41,7 +45,7 @@ def leads(field: Field, draws: Mapping[tuple[str, str], Floats], streams: Stream
         ("share", _shares(field, points), _over_shares),
         ("seconds", _seconds(field, points), score_curves_over_seconds),
     ]
-    found = (_lead(axis, x, read, field, draws, streams) for axis, x, read in axes if len(x) > 1)
+    found = (_lead(axis, x, read, field, draws, streams, decide) for axis, x, read in axes if len(x) > 1)
     return tuple(lead for lead in found if lead is not None)
 
 
@@ -52,6 +56,7 @@ def _lead(
     field: Field,
     draws: Mapping[tuple[str, str], Floats],
     streams: Streams,
+    decide: str,
 ) -> Lead | None:
     curves = {label: [read(cell, x) for cell in cells] for label, cells in field.items()}
     known = {label: [curve for curve in found if curve is not None] for label, found in curves.items()}
@@ -59,7 +64,7 @@ def _lead(
         return None
     count = sum(map(len, field.values()))
     counts = {label: fewer([draws[label, cell.environment] for cell in cells], count) for label, cells in field.items()}
-    bands = {label: inflated_band(known[label], counts[label], streams(label, axis, "lead")) for label in field}
+    bands = {label: inflated_band(known[label], counts[label], streams(label, axis, "lead"), decide) for label in field}
     shares = [shares_best({label: drawn[place] for label, (_, drawn) in bands.items()}) for place in range(len(x))]
     places = tuple(float(at) for at in x)
     cells = next(iter(field.values()))

@@ -3,12 +3,12 @@
 Environments are fixed and weigh the same, runs are the sample, and the two algorithms are independent samples. Failed
 runs that count as the random policy score 0 at every moment, fail, and never reach the threshold; they have no speed.
 
-Score, AUC, regret: interquartile means with the bootstrap intervals of the report. Spread: the distances of the runs
-from the median of their cell (Brown and Forsythe 1974), with Satterthwaite's t interval. Shares: the runs of all
-environments counted as one sample, Clopper and Pearson's interval for one share and Newcombe's (1998) hybrid of
-Wilson's limits for a difference; neither is narrowed by shares that differ between environments (Hoeffding 1956).
-Time to the threshold: the probability that a run takes longer, with the interval of the report's comparisons. Speed:
-the ratio of geometric means, with a t interval on logarithms.
+Score, AUC, regret: the aggregate that the suite's plan compares scores in, by the rule of `bench.analysis.verdict`.
+Spread: the distances of the runs from the median of their cell (Brown and Forsythe 1974), with Satterthwaite's t
+interval. Shares: the runs of all environments counted as one sample, Clopper and Pearson's interval for one share and
+Newcombe's (1998) hybrid of Wilson's limits for a difference; neither is narrowed by shares that differ between
+environments (Hoeffding 1956). Time to the threshold: the probability that a run takes longer, with the interval of the
+report's comparisons. Speed: the ratio of geometric means, with a t interval on logarithms.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from bench.analysis.compare import permutation_p, superiority
+from bench.analysis.aggregate import aggregate_interval
 from bench.analysis.interval import (
     FEWEST_RUNS,
     Tasks,
     clopper_pearson,
-    difference_interval,
-    iqm_interval,
     welch_df,
     wilson_limits,
 )
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
+from bench.analysis.ranks import permutation_p, superiority
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.scores import Cell, Run, learns
-from bench.analysis.threshold import first_at
-from bench.records import QUANTITIES, Claim, Fact, Floats, Interval
+from bench.analysis.scores import Cell, learns
+from bench.analysis.threshold import first_moment
+from bench.analysis.verdict import difference_interval, judged
+from bench.records import QUANTITIES, AnalysisPlan, Claim, Fact, Floats, Interval
 
 Draws = Mapping[tuple[str, str], NDArray[Any]]
 """(label, environment) -> (runs, resamples) how often each run was drawn."""
@@ -69,7 +69,7 @@ def measured(
     ours: Sequence[Cell],
     theirs: Sequence[Cell] | float,
     draws: Draws,
-    threshold: float,
+    plan: AnalysisPlan,
     confidence: float,
 ) -> Measured:
     """Return the quantity of a claim that is no regret, with an interval at this confidence.
@@ -79,25 +79,29 @@ def measured(
         ours: the cells of its left side, at least four runs in each.
         theirs: those of its right side on the same environments in the same order, or a number.
         draws: the resamples of every cell.
-        threshold: score that counts as solved.
+        plan: says which score counts as solved, and in which aggregate scores are compared.
         confidence: of this one interval.
     """
     sides = [ours] if isinstance(theirs, int | float) else [ours, theirs]
-    found = [[runs_of(claim, cell, threshold) for cell in cells] for cells in sides]
+    found = [[runs_of(claim, cell, plan.threshold) for cell in cells] for cells in sides]
     tasks = [[task for task in side if task is not None] for side in found]
     if any(len(kept) < len(side) for kept, side in zip(tasks, found, strict=True)):
         return Measured(Interval(None, notes=(_unreadable(claim),)))
     if min(len(task) for side in tasks for task in side) < FEWEST_RUNS:
         return Measured(Interval(None, notes=(Fact("untimed", (FEWEST_RUNS,)),)))
     if isinstance(theirs, int | float):
-        return _alone(claim, ours, tasks[0], float(theirs), draws, confidence)
-    return _against(claim, (ours, theirs), (tasks[0], tasks[1]), draws, confidence)
+        return _alone(claim, ours, tasks[0], float(theirs), draws, plan, confidence)
+    return _against(claim, (ours, theirs), (tasks[0], tasks[1]), draws, plan, confidence)
 
 
 def regret(
-    ours: Mapping[str, Sequence[Cell]], others: Mapping[str, Sequence[Cell]], draws: Draws, confidence: float
+    ours: Mapping[str, Sequence[Cell]],
+    others: Mapping[str, Sequence[Cell]],
+    draws: Draws,
+    plan: AnalysisPlan,
+    confidence: float,
 ) -> Measured:
-    """Return by how much the best other algorithm's IQM exceeds ours; negative where ours is ahead of them all.
+    """Return by how much the best other algorithm's aggregate exceeds ours; negative where ours is ahead of them all.
 
     The upper limit is the largest of the upper limits, each at this confidence. The lower one is the largest of the
     lower limits with the error shared among the others: only one of them need be wrong for it to be.
@@ -106,11 +110,12 @@ def regret(
         ours: other label -> our cells on the environments shared with it.
         others: label -> its cells there, in the same order.
         draws: the resamples of every cell.
+        plan: says which aggregate decides.
         confidence: of the whole interval.
     """
     shared = 1 - (1 - confidence) / len(others)
-    found = {label: _gap(cells, ours[label], draws, confidence) for label, cells in others.items()}
-    lower = {label: _gap(cells, ours[label], draws, shared) for label, cells in others.items()}
+    found = {label: _gap(cells, ours[label], draws, plan, confidence) for label, cells in others.items()}
+    lower = {label: _gap(cells, ours[label], draws, plan, shared) for label, cells in others.items()}
     for label, one in found.items():
         if one.high is None:
             return Measured(Interval(None, n=one.n, notes=(Fact("against", names=(label,)), *one.notes)))
@@ -171,7 +176,7 @@ def _speeds(cell: Cell) -> Floats:
 
 def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:
     clock = "seconds" if QUANTITIES[quantity].clock else "steps"
-    found = [_moment(run, cell, threshold, clock) for run in cell.runs]
+    found = [first_moment(run, cell, threshold, clock) for run in cell.runs]
     known = [moment for moment in found if moment is not None and not math.isnan(moment)]
     if len(known) < len(found):
         return None
@@ -181,27 +186,6 @@ def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:
     failing = np.array([failed_its_user(run) for run in cell.runs])
     reached = np.isfinite(times)
     return np.asarray(reached if quantity == "reached" else reached & failing, dtype=np.float64)
-
-
-def _moment(run: Run, cell: Cell, threshold: float, clock: str) -> float | None:
-    """Return when the run first scored at or above the threshold; infinite: never; None: it has no learning curve.
-
-    Steps are those at which that evaluation was planned: an algorithm that can only stop after a whole rollout is not
-    later for it. Seconds are CPU seconds of training.
-    """
-    if run.record is None or cell.reference is None:
-        return math.inf
-    curve = run.record.curve
-    if not curve.returns.size:
-        return None
-    first = first_at(run, cell, threshold)
-    if first is None:
-        return math.inf
-    if clock == "seconds":
-        return float(curve.cpu_seconds[first])
-    points = run.entry.trial.evaluation.points
-    passed = min(points, max(1, (int(curve.steps[first]) + 1) * points // cell.budget))
-    return cell.budget * passed / points
 
 
 def _unreadable(claim: Claim) -> Fact:
@@ -216,6 +200,7 @@ def _against(
     cells: tuple[Sequence[Cell], Sequence[Cell]],
     tasks: tuple[Tasks, Tasks],
     draws: Draws,
+    plan: AnalysisPlan,
     confidence: float,
 ) -> Measured:
     kind, equal = QUANTITIES[claim.quantity].kind, QUANTITIES[claim.quantity].equal
@@ -228,12 +213,17 @@ def _against(
     if kind == "spread":
         sides = [_spread(side, found, draws) for side, found in zip(cells, tasks, strict=True)]
         return Measured(_welch(sides, _fewest(*tasks), confidence))
-    counts = [[_drawn(cell, draws) for cell in side] for side in cells]
-    return Measured(difference_interval(*tasks, counts[0], counts[1], confidence))
+    return Measured(_differing(tasks, cells, draws, plan, confidence))
 
 
 def _alone(
-    claim: Claim, cells: Sequence[Cell], tasks: Tasks, number: float, draws: Draws, confidence: float
+    claim: Claim,
+    cells: Sequence[Cell],
+    tasks: Tasks,
+    number: float,
+    draws: Draws,
+    plan: AnalysisPlan,
+    confidence: float,
 ) -> Measured:
     kind = QUANTITIES[claim.quantity].kind
     if kind == "times":
@@ -246,13 +236,25 @@ def _alone(
         return Measured(_ratio(tasks, still, confidence), number, ratio=True)
     if kind == "spread":
         return Measured(_welch([_spread(cells, tasks, draws)], _fewest(tasks), confidence), number)
-    return Measured(iqm_interval(tasks, [_drawn(cell, draws) for cell in cells], confidence), number)
+    counts = [_drawn(cell, draws) for cell in cells]
+    return Measured(aggregate_interval(tasks, counts, confidence, plan.decide), number)
 
 
-def _gap(ours: Sequence[Cell], theirs: Sequence[Cell], draws: Draws, confidence: float) -> Interval:
-    tasks = [[cell.values("final") for cell in side] for side in (ours, theirs)]
-    counts = [[_drawn(cell, draws) for cell in side] for side in (ours, theirs)]
-    return difference_interval(tasks[0], tasks[1], counts[0], counts[1], confidence)
+def _gap(ours: Sequence[Cell], theirs: Sequence[Cell], draws: Draws, plan: AnalysisPlan, confidence: float) -> Interval:
+    tasks = [cell.values("final") for cell in ours], [cell.values("final") for cell in theirs]
+    return _differing(tasks, (ours, theirs), draws, plan, confidence)
+
+
+def _differing(
+    tasks: tuple[Tasks, Tasks],
+    cells: tuple[Sequence[Cell], Sequence[Cell]],
+    draws: Draws,
+    plan: AnalysisPlan,
+    confidence: float,
+) -> Interval:
+    """Return the difference that decides, by the same rule as between the pairs of a report."""
+    counts = [_drawn(cell, draws) for cell in cells[0]], [_drawn(cell, draws) for cell in cells[1]]
+    return difference_interval(judged(*tasks, counts, plan.decide), *tasks, confidence)
 
 
 def _later(ours: Tasks, theirs: Tasks, confidence: float) -> Interval:

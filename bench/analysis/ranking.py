@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bench.analysis.interval import Counts, Tasks, iqm_column_draws
+from bench.analysis.aggregate import MEAN, POOLED, columns_of, estimates, resampled
+from bench.analysis.interval import Counts, Tasks
 from bench.analysis.resampling import Columns
 from bench.records import Floats
 
@@ -15,8 +16,10 @@ Race = Mapping[str, Tasks]
 """Label -> one (runs,) array per environment, the same environments in the same order for every label."""
 
 
-def inflated_band(columns: Columns, counts: Counts, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return the IQM of every column, and bootstrap draws of it that do not let few runs look surer than they are.
+def inflated_band(
+    columns: Columns, counts: Counts, rng: np.random.Generator, decide: str = POOLED
+) -> tuple[Floats, Floats]:
+    """Return an aggregate of every column, and bootstrap draws of it that do not let few runs look surer than they are.
 
     The distances from the estimate are stretched by sqrt(n/(n-1)) and by the square root of nu / chi2_nu.
 
@@ -24,27 +27,27 @@ def inflated_band(columns: Columns, counts: Counts, rng: np.random.Generator) ->
         columns: per environment (runs, columns).
         counts: per environment (runs, resamples).
         rng: for the chi-squared variables.
+        decide: which aggregate, see `bench.analysis.aggregate`.
 
     Returns:
         (columns,) and (columns, resamples).
     """
-    estimates, distances, df = iqm_column_draws(columns, counts)
-    distances *= _stretch(df[:, np.newaxis], distances.shape[1], min(map(len, columns)), rng)
-    return estimates, estimates[:, np.newaxis] + distances
+    n = min(map(len, columns))
+    if decide == MEAN:
+        found = estimates(columns, MEAN)
+        means = [column.T @ drawn / len(column) for column, drawn in zip(columns, counts, strict=True)]
+        distances, df = np.mean(means, axis=0) - found[:, np.newaxis], np.full(len(found), n - 1.0)
+    else:
+        one = resampled(columns, counts, decide)
+        found, distances, df = one.estimates, one.moved, one.df
+    distances *= _stretch(df[:, np.newaxis], distances.shape[1], n, rng)
+    return found, found[:, np.newaxis] + distances
 
 
-def inflated_draws(tasks: Tasks, counts: Counts, rng: np.random.Generator) -> Floats:
+def inflated_draws(tasks: Tasks, counts: Counts, rng: np.random.Generator, decide: str = POOLED) -> Floats:
     """(resamples,) as `inflated_band`, for one column."""
-    _, drawn = inflated_band([task[:, np.newaxis] for task in tasks], counts, rng)
+    _, drawn = inflated_band(columns_of(tasks), counts, rng, decide)
     return np.asarray(drawn[0])
-
-
-def inflated_mean_draws(tasks: Tasks, counts: Counts, rng: np.random.Generator) -> Floats:
-    """(resamples,) as `inflated_draws`, for the mean over environments of the mean over runs."""
-    means = np.stack([task @ drawn / len(task) for task, drawn in zip(tasks, counts, strict=True)])
-    estimate = float(np.mean([np.mean(task) for task in tasks]))
-    distances, n = np.mean(means, axis=0) - estimate, min(map(len, tasks))
-    return np.asarray(estimate + distances * _stretch(n - 1.0, len(distances), n, rng))
 
 
 def shares_best(draws: Mapping[str, Floats]) -> dict[str, float]:
@@ -68,12 +71,19 @@ def race_draws(
     race: Race,
     counts: Mapping[str, Counts],
     stream: Callable[[str], np.random.Generator],
-    draw: Callable[[Tasks, Counts, np.random.Generator], Floats] = inflated_draws,
+    decide: str = POOLED,
 ) -> dict[str, Floats]:
-    """Return every algorithm's draws; empty with fewer than two algorithms, or where one has a single run."""
+    """Return every algorithm's draws; empty with fewer than two algorithms, or where one has a single run.
+
+    Args:
+        race: scores.
+        counts: label -> per environment (runs, resamples).
+        stream: label -> generator.
+        decide: the aggregate that is drawn.
+    """
     if len(race) <= 1 or min(len(task) for tasks in race.values() for task in tasks) <= 1:
         return {}
-    return {label: draw(tasks, counts[label], stream(label)) for label, tasks in race.items()}
+    return {label: inflated_draws(tasks, counts[label], stream(label), decide) for label, tasks in race.items()}
 
 
 def order(values: Mapping[str, float]) -> Sequence[str]:

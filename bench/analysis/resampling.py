@@ -66,6 +66,12 @@ class Ranked:
         summed = np.cumsum(self.weights[self.order[:-1]], axis=0)
         return np.clip(summed, self.quarter, 3 * self.quarter)
 
+    @property
+    def middle(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """(columns,) places of the lowest and of the highest score that have a part in the interquartile mean."""
+        summed = np.cumsum(self.weights[self.order], axis=0)
+        return np.sum(summed <= self.quarter, axis=0), np.sum(summed < 3 * self.quarter, axis=0)
+
     def estimates(self) -> Floats:
         """(columns,) interquartile means.
 

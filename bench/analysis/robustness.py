@@ -1,9 +1,9 @@
 """A field of scored cells in, in how many re-analyses each conclusion holds out.
 
 The re-analyses: each environment left out and each seed left out (a tenth of them at a time, with more than twenty),
-the other metric, failed trials dropped; for the first place also the mean instead of the interquartile mean, scores
-from the worst to the best run of each environment, and ranks of runs within each environment. Those that change nothing
-or leave nobody to compare are left away.
+the other metric, failed trials dropped; for the first place also the aggregates that do not decide, scores from the
+worst to the best run of each environment, and ranks of runs within each environment. Those that change nothing or leave
+nobody to compare are left away. Pairs are judged by the rule of `bench.analysis.verdict`, as in the main analysis.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, estimate
 from bench.analysis.claims import judge
-from bench.analysis.compare import claim_p_value, holm, mid_ranks, superiority
-from bench.analysis.interval import Tasks, interquartile_mean, resample_counts
+from bench.analysis.interval import resample_counts
 from bench.analysis.quantities import Draws
-from bench.analysis.resampling import thinned
+from bench.analysis.ranks import mid_ranks
+from bench.analysis.resampling import fewer, thinned
 from bench.analysis.scores import Cell, Run
+from bench.analysis.verdict import holm, judged, verdict
 from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Fact, Floats, Pair, Suite, Verdicts, verdict_on
 
 Field = Mapping[str, Sequence[Cell]]
@@ -39,7 +41,8 @@ class Variation:
 
     about: Fact
     scores: _Scores
-    estimator: Callable[[Tasks], float] = interquartile_mean
+    decide: str
+    """The aggregate by which one comes first."""
 
 
 def claim_conclusions(
@@ -109,44 +112,57 @@ def _seeded(about: Fact) -> str:
     return f"without {1 + len(others)} seeds, {first}, {others[0]} and so on" if others else f"without seed {first}"
 
 
-def conclusions(field: Field, race: Sequence[str], pairs: Sequence[Pair], plan: AnalysisPlan) -> tuple[Conclusion, ...]:
+def conclusions(
+    field: Field, race: Sequence[str], pairs: Sequence[Pair], plan: AnalysisPlan, draws: Draws, streams: Streams
+) -> tuple[Conclusion, ...]:
     """Return who comes first and every decided difference, with the re-analyses in which each holds.
 
     Args:
         field: everything that is compared.
         race: labels of the complete learning algorithms: who can come first.
         pairs: with verdicts; those that are better or worse are conclusions.
-        plan: gives the confidence.
+        plan: gives confidence, margin and what decides.
+        draws: (label, environment) -> (runs, resamples) counts of the main analysis.
+        streams: name -> generator, for the resamples of cells that have lost a run.
     """
-    other_data = list(_other_data(field))
-    first = _first_place(field, race, [*other_data, *_other_scales(field)])
+    other_runs = list(_other_runs(field))
+    other_data = [Variation(about, _scores(other), plan.decide) for about, other in other_runs]
+    other_data += [Variation(about, scores, plan.decide) for about, scores in _other_metric(field)]
+    first = _first_place(field, race, [*other_data, *_other_scales(field, plan.decide)], plan.decide)
     decided = [pair for pair in pairs if pair.verdict in {"better", "worse"}]
-    again = [(variation.about, _verdicts(variation.scores, plan)) for variation in other_data] if decided else []
+    again = []
+    if decided:
+        some = {key: fewer([drawn])[0] for key, drawn in draws.items()}
+        redrawn = [_redrawn(about, other, some, streams) for about, other in other_runs]
+        redrawn += [some] * (len(other_data) - len(redrawn))
+        again = [
+            (one.about, _verdicts(one.scores, drawn, plan)) for one, drawn in zip(other_data, redrawn, strict=True)
+        ]
     return (*([first] if first else []), *(_difference(pair, again) for pair in decided))
 
 
-def _first_place(field: Field, race: Sequence[str], variations: Sequence[Variation]) -> Conclusion | None:
+def _first_place(field: Field, race: Sequence[str], variations: Sequence[Variation], decide: str) -> Conclusion | None:
     if len(race) <= 1:
         return None
-    first = _leader(_of(race, _scores(field)), interquartile_mean)
+    first = _leader(_of(race, _scores(field)), decide)
     if first is None:
         return None
-    found = [(one.about, _leader(_of(race, one.scores), one.estimator)) for one in variations]
-    judged = [(about, leader) for about, leader in found if leader is not None]
-    return _conclusion(Fact("first", names=(first,)), judged, first) if judged else None
+    found = [(one.about, _leader(_of(race, one.scores), one.decide)) for one in variations]
+    told = [(about, leader) for about, leader in found if leader is not None]
+    return _conclusion(Fact("first", names=(first,)), told, first) if told else None
 
 
 def _of(labels: Sequence[str], scores: _Scores) -> _Scores:
     return {label: scores[label] for label in labels if label in scores}
 
 
-def _leader(scores: _Scores, estimator: Callable[[Tasks], float]) -> str | None:
+def _leader(scores: _Scores, decide: str) -> str | None:
     """Return who comes first among those with every environment; None with fewer than two of them."""
     everywhere = {environment for tasks in scores.values() for environment in tasks}
     complete = {label: list(tasks.values()) for label, tasks in scores.items() if set(tasks) == everywhere and tasks}
     if len(complete) <= 1:
         return None
-    values = {label: estimator(tasks) for label, tasks in complete.items()}
+    values = {label: estimate(tasks, decide) for label, tasks in complete.items()}
     return max(values, key=values.__getitem__)
 
 
@@ -156,20 +172,17 @@ def _difference(pair: Pair, again: Sequence[tuple[Fact, Verdicts]]) -> Conclusio
     return _conclusion(Fact("better", names=names), found, "better")
 
 
-def _verdicts(scores: _Scores, plan: AnalysisPlan) -> dict[tuple[str, str], str]:
-    """Return every pair's verdict, corrected over all pairs as in the main analysis; equivalence is not looked for."""
-    effects = {}
+def _verdicts(scores: _Scores, draws: Draws, plan: AnalysisPlan) -> dict[tuple[str, str], str]:
+    """Return every pair's verdict, corrected over all pairs as in the main analysis."""
+    found = {}
     for a, b in combinations(scores, 2):
         shared = [environment for environment in scores[a] if environment in scores[b]]
         if shared:
             ours, theirs = [scores[a][name] for name in shared], [scores[b][name] for name in shared]
-            effect = superiority(ours, theirs)
-            effects[a, b] = effect[0], claim_p_value(ours, theirs, effect)
-    corrected = holm([p for _, p in effects.values()])
-    return {
-        pair: "undecided" if p > 1 - plan.confidence else "better" if share > 0.5 else "worse"  # noqa: PLR2004
-        for (pair, (share, _)), p in zip(effects.items(), corrected, strict=True)
-    }
+            counts = [draws[a, name] for name in shared], [draws[b, name] for name in shared]
+            found[a, b] = judged(ours, theirs, counts, plan.decide)
+    corrected = holm([float(one.p_values[0]) for one in found.values()])
+    return {pair: verdict(one, p, plan) for (pair, one), p in zip(found.items(), corrected, strict=True)}
 
 
 def _scores(field: Field) -> _Scores:
@@ -178,14 +191,12 @@ def _scores(field: Field) -> _Scores:
     }
 
 
-def _other_data(field: Field) -> Iterator[Variation]:
-    """Yield the re-analyses that change which numbers are compared."""
-    for about, other in _other_runs(field):
-        yield Variation(about, _scores(other))
+def _other_metric(field: Field) -> Iterator[tuple[Fact, _Scores]]:
+    """Yield the scores by the metric that is not the plan's, where every run has one."""
     metric = "auc" if next(cell for cells in field.values() for cell in cells).metric == "final" else "final"
     if all(len(cell.values(metric)) for cells in field.values() for cell in cells):
         measured = {label: [replace(cell, metric=metric) for cell in cells] for label, cells in field.items()}
-        yield Variation(Fact(metric), _scores(measured))
+        yield Fact(metric), _scores(measured)
 
 
 def _other_runs(field: Field) -> Iterator[tuple[Fact, Field]]:
@@ -200,12 +211,15 @@ def _other_runs(field: Field) -> Iterator[tuple[Fact, Field]]:
         yield Fact("failed"), _runs(field, lambda run: run.record is not None)
 
 
-def _other_scales(field: Field) -> Iterator[Variation]:
-    """Yield the re-analyses that change the scale or the average; comparisons run by run do not notice."""
+def _other_scales(field: Field, decide: str) -> Iterator[Variation]:
+    """Yield the re-analyses that change the scale or the aggregate."""
     scores = _scores(field)
-    yield Variation(Fact("mean"), scores, _mean)
-    yield Variation(Fact("range"), _rescaled(scores, _between_extremes))
-    yield Variation(Fact("ranks"), _rescaled(scores, mid_ranks))
+    several = max(map(len, scores.values())) > 1
+    for other in (POOLED, BY_ENVIRONMENT, MEAN):
+        if other != decide and (several or MEAN in {other, decide}):
+            yield Variation(Fact(other), scores, other)
+    yield Variation(Fact("range"), _rescaled(scores, _between_extremes), decide)
+    yield Variation(Fact("ranks"), _rescaled(scores, mid_ranks), decide)
 
 
 def _rescaled(scores: _Scores, scale: Callable[[Floats], Floats]) -> _Scores:
@@ -223,10 +237,6 @@ def _rescaled(scores: _Scores, scale: Callable[[Floats], Floats]) -> _Scores:
 def _between_extremes(values: Floats) -> Floats:
     width = np.ptp(values)
     return (values - values.min()) / width if width > 0 else np.zeros_like(values)
-
-
-def _mean(tasks: Tasks) -> float:
-    return float(np.mean([np.mean(task) for task in tasks]))
 
 
 def _groups(everything: Sequence[T]) -> list[Sequence[T]]:

@@ -11,6 +11,8 @@ beforehand, decided pairs drop out, and only cells that an open pair needs get m
   of at most the level, and the levels add up (union bound).
 - The p-value of a pair at a look is that of its first n runs, whatever became of other pairs.
 
+All of it by the rule of `bench.analysis.verdict`.
+
 "Equivalent" has a budget of its own: the interval of the difference lies inside the margin at a confidence of
 1 - level / (pairs not yet called equivalent). By the same argument the chance that any pair whose difference is at or
 beyond the margin is called equivalent is at most alpha / 2, as far as the interval covers what it states.
@@ -18,6 +20,7 @@ beyond the margin is called equivalent is at most alpha / 2, as far as the inter
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,10 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.compare import Contest, claim_p_value, holm, smallest_p, superiority, verdicts
-from bench.analysis.interval import difference_interval, interquartile_mean, resample_counts
+from bench.analysis.compare import Contest, verdicts
+from bench.analysis.interval import resample_counts
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.scores import cell, learns, usable
+from bench.analysis.verdict import Difference, equivalent, holm, judged, smallest_p
 from bench.errors import BenchError
 from bench.plain import counted
 from bench.records import AnalysisPlan, Floats, Look, Outcome, Pair, Reference, SequentialRun, Suite, Tested, Trial
@@ -44,7 +48,6 @@ STEP = 5
 _SPENDING_POWER = 2
 """The share t of the runs has spent the share t^2 of the error: between even spending (1), which costs power at the
 end, and late spending (3), which saves fewer runs (Kim and DeMets 1987)."""
-_HALF = 0.5
 _OPPOSITE = {"better": "worse", "worse": "better", "equivalent": "equivalent"}
 
 
@@ -77,6 +80,8 @@ class Design:
     baselines: tuple[Place, ...]
     """Cells of what does not learn: run as often as the first look asks, they decide nothing."""
     analysis: AnalysisPlan
+    rule: int = 2
+    """By which pairs are decided: 1, that of the run-wise probability; 2, that of `bench.analysis.verdict`."""
 
 
 def design(suite: Suite, cells: Sequence[Place], references: Mapping[str, Reference | None], most: int) -> Design:
@@ -100,7 +105,9 @@ def design(suite: Suite, cells: Sequence[Place], references: Mapping[str, Refere
             f"{suite.name}: there is nothing to decide: no two learning algorithms share an environment that has "
             "reference returns; add one, or run without --until-decided"
         )
-    looks, levels = schedule(most, [len(pair.environments) for pair in pairs], 1 - suite.analysis.confidence)
+    looks, levels = schedule(
+        most, [len(pair.environments) for pair in pairs], 1 - suite.analysis.confidence, suite.analysis.decide
+    )
     return Design(
         looks=looks,
         levels=levels,
@@ -118,7 +125,9 @@ def _rivals(suite: Suite, places: Mapping[str, Sequence[str]], learners: Sequenc
             yield Rivals(a, b, tuple(environment for environment in order if environment in shared))
 
 
-def schedule(most: int, environments: Sequence[int], alpha: float) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def schedule(
+    most: int, environments: Sequence[int], alpha: float, decide: str = "score"
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return the looks and the level spent at each.
 
     Looks are every five runs and at the end. Those so early that no result, however clear, could decide a pair are
@@ -128,13 +137,15 @@ def schedule(most: int, environments: Sequence[int], alpha: float) -> tuple[tupl
         most: runs per environment of the last look.
         environments: of each pair.
         alpha: to be spent over all looks.
+        decide: the aggregate by which pairs are told apart.
 
     Raises:
         BenchError: not even the last look could decide anything.
     """
-    hopeful = [n for n in (*range(STEP, most, STEP), most) if _hopeful(n, _spent(n / most, alpha), environments)]
+    ends = (*range(STEP, most, STEP), most)
+    hopeful = [n for n in ends if _hopeful(n, _spent(n / most, alpha), environments, decide)]
     if not hopeful:
-        least = next(n for n in range(most + 1, 1000) if _hopeful(n, alpha, environments))
+        least = next(n for n in range(most + 1, 1000) if _hopeful(n, alpha, environments, decide))
         raise BenchError(
             f"{most} seeds can decide nothing, however clear the result: {counted(len(environments), 'pair')} on "
             f"{counted(max(environments), 'environment')} {'need' if len(environments) > 1 else 'needs'} at least "
@@ -148,8 +159,8 @@ def _spent(share: float, alpha: float) -> float:
     return float(alpha * share**_SPENDING_POWER)
 
 
-def _hopeful(n: int, level: float, environments: Sequence[int]) -> bool:
-    return min(smallest_p([(n, n)] * count) for count in set(environments)) <= level / len(environments)
+def _hopeful(n: int, level: float, environments: Sequence[int], decide: str) -> bool:
+    return min(smallest_p([(n, n)] * count, decide) for count in set(environments)) <= level / len(environments)
 
 
 def still_open(design: Design, taken: Sequence[Look]) -> tuple[Rivals, ...]:
@@ -194,51 +205,50 @@ def look(design: Design, taken: Sequence[Look], scores: Scores, rng: np.random.G
         design: fixed beforehand.
         taken: the looks so far; at least one pair is still open, and a look is left.
         scores: of the first runs of every cell that an open pair needs, as many as this look asks for.
-        rng: resamples for the intervals that decide on equivalence.
+        rng: for the resamples.
     """
     n, level = design.looks[len(taken)], design.levels[len(taken)]
-    pairs = still_open(design, taken)
-    found = [_shared(pair, scores) for pair in pairs]
-    p_values = [_p_value(*both) for both in found]
+    pairs, plan = still_open(design, taken), design.analysis
+    found = _differences(pairs, scores, plan, rng)
+    p_values = [1.0 if one is None else float(one.p_values[0]) for one in found]
     verdicts_so_far = [verdict for one in taken for *_, verdict in one.decided]
     alike = verdicts_so_far.count("equivalent")
     claimed = len(verdicts_so_far) - alike
     # A pair called equivalent stays in the family as one that is never claimed.
-    corrected = holm([*p_values, *[1.0] * (len(design.pairs) - claimed - len(pairs))])[: len(pairs)]
+    corrected = [min(1.0, p) for p in holm([*p_values, *[1.0] * (len(design.pairs) - claimed - len(pairs))])]
     confidence = 1 - level / (len(design.pairs) - alike)
     decided = []
-    for pair, both, p in zip(pairs, found, corrected, strict=True):
-        if _equivalent(*both, design.analysis, confidence, rng):
+    for pair, one, p in zip(pairs, found, corrected, strict=False):
+        if one is None:
+            continue
+        if equivalent(one, plan.margin, confidence):
             decided.append((pair.a, pair.b, "equivalent"))
         elif p <= level:
-            decided.append((pair.a, pair.b, "better" if superiority(*both)[0] > _HALF else "worse"))
-    tested = tuple((pair.a, pair.b, p, q) for pair, p, q in zip(pairs, p_values, corrected, strict=True))
+            decided.append((pair.a, pair.b, "better" if one.estimates[0] > 0 else "worse"))
+    tested = tuple((pair.a, pair.b, p, q) for pair, p, q in zip(pairs, p_values, corrected, strict=False))
     return Look(n, level, tuple(decided), len(pairs) - len(decided), tested)
 
 
-def _shared(pair: Rivals, scores: Scores) -> tuple[list[Floats], list[Floats]]:
-    """Return the scores of both, environment by environment, where both have any."""
-    nothing = np.empty(0)
-    both = [tuple(scores.get((label, env), nothing) for label in (pair.a, pair.b)) for env in pair.environments]
-    kept = [(x, y) for x, y in both if len(x) and len(y)]
-    return [x for x, _ in kept], [y for _, y in kept]
+def _differences(
+    pairs: Sequence[Rivals], scores: Scores, plan: AnalysisPlan, rng: np.random.Generator
+) -> list[Difference | None]:
+    """Return each pair's difference; None where they share no environment that has runs."""
+    asked = {place for pair in pairs for place in pair.cells if len(scores.get(place, ()))}
+    entropy = int(rng.integers(2**63))
+    drawn = {place: resample_counts(len(scores[place]), plan.resamples, _stream(entropy, place)) for place in asked}
+    found: list[Difference | None] = []
+    for pair in pairs:
+        there = [env for env in pair.environments if (pair.a, env) in drawn and (pair.b, env) in drawn]
+        ours, theirs = ([scores[label, env] for env in there] for label in (pair.a, pair.b))
+        counts = [drawn[pair.a, env] for env in there], [drawn[pair.b, env] for env in there]
+        found.append(judged(ours, theirs, counts, plan.decide) if there else None)
+    return found
 
 
-def _p_value(ours: Sequence[Floats], theirs: Sequence[Floats]) -> float:
-    return claim_p_value(ours, theirs, superiority(ours, theirs)) if ours else 1.0
-
-
-def _equivalent(
-    ours: Sequence[Floats], theirs: Sequence[Floats], plan: AnalysisPlan, confidence: float, rng: np.random.Generator
-) -> bool:
-    # The interval holds the estimate: where that is outside the margin, there is nothing to resample.
-    if not ours or abs(interquartile_mean(ours) - interquartile_mean(theirs)) >= plan.margin:
-        return False
-    ours_drawn, theirs_drawn = (
-        [resample_counts(len(x), plan.resamples, rng) for x in tasks] for tasks in (ours, theirs)
-    )
-    found = difference_interval(ours, theirs, ours_drawn, theirs_drawn, confidence)
-    return found.low is not None and found.high is not None and -plan.margin < found.low and found.high < plan.margin
+def _stream(entropy: int, place: Place) -> np.random.Generator:
+    """Return a cell's own generator: which other cells are looked at moves no p-value."""
+    key = hashlib.sha256("\0".join(place).encode()).digest()
+    return np.random.default_rng([entropy, int.from_bytes(key[:16], "big")])
 
 
 def course(design: Design, taken: Sequence[Look]) -> SequentialRun:
@@ -266,7 +276,7 @@ def sequential_verdicts(contests: Sequence[Contest], run: SequentialRun, plan: A
     looks = max(1, len(run.planned))
     rest = verdicts([replace(one, p_value=min(1.0, looks * one.p_value)) for one in others], plan)
     found = {(pair.a, pair.b): _as_decided(pair, known[pair.a, pair.b], plan) for pair in ours}
-    found |= {(pair.a, pair.b): replace(pair, looks=looks) for pair in rest}
+    found |= {(pair.a, pair.b): replace(pair, looks=looks, more_runs=None, more_hours=None) for pair in rest}
     return tuple(found[one.a, one.b] for one in contests)
 
 
@@ -325,6 +335,7 @@ def from_data(data: Mapping[str, Any]) -> Design:
         cells=tuple((label, environment) for label, environment in data["cells"]),
         baselines=tuple((label, environment) for label, environment in data["baselines"]),
         analysis=AnalysisPlan(**data["analysis"]),
+        rule=int(data.get("rule", 1)),
     )
 
 
@@ -349,6 +360,8 @@ def differences(then: Design, now: Design) -> list[str]:
         for name, old in asdict(then.analysis).items()
         if (new := getattr(now.analysis, name)) != old
     ]
+    if then.rule != now.rule:
+        found.append("pairs were decided by the probability that a run of one is above a run of the other")
     if then.looks[-1] != now.looks[-1]:
         found.append(f"it ended at {then.looks[-1]} seeds and now at {now.looks[-1]} (--seeds {then.looks[-1]})")
     if set(then.pairs) != set(now.pairs):

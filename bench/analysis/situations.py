@@ -3,41 +3,30 @@
 A situation is the whole suite at its full budget; one kind of actions and observations; one named set of
 hyperparameters; a smaller budget of steps or of seconds; failed runs being expensive; one environment alone. In each,
 the algorithms that have runs on all of its environments are compared again. The first is the report's main comparison
-and takes its verdicts; those of all others are corrected together, by Holm over every pair of every situation.
+and takes its verdicts; those of all others are corrected together, by Holm over every pair of every situation. Scores
+are compared by the rule of `bench.analysis.verdict`. An environment that every run of every algorithm solves cannot
+tell them apart by score: alone, it is answered by who gets there first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 
 import numpy as np
 
-from bench.analysis.compare import claim_p_value, holm, superiority
-from bench.analysis.interval import (
-    FEWEST_RUNS,
-    Counts,
-    Tasks,
-    difference_interval,
-    interquartile_mean,
-    iqm_interval,
-    wilson_limits,
-)
+from bench.analysis.aggregate import MEAN, aggregate_interval, estimate
+from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, wilson_limits
 from bench.analysis.moments import first_evaluations, last_evaluations, scores_at_seconds, scores_at_steps
-from bench.analysis.ranking import (
-    Race,
-    inflated_draws,
-    inflated_mean_draws,
-    order,
-    race_draws,
-    regrets,
-    shares_best,
-)
+from bench.analysis.ranking import Race, order, race_draws, regrets, shares_best
+from bench.analysis.ranks import rank_p_value, superiority
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.resampling import fewer, thinned
 from bench.analysis.scores import Cell, complete, enough
+from bench.analysis.threshold import first_steps
+from bench.analysis.verdict import Difference, holm, judged, verdict
 from bench.catalog import environments as known_environments
 from bench.records import (
     AnalysisPlan,
@@ -72,8 +61,11 @@ class _Setting:
     kind: str
     about: tuple[str | int, ...]
     race: Race
+    """What is compared, larger is better: scores, 1 for every run that does not fail, or less steps to the
+    threshold."""
     environments: tuple[str, ...]
     measure: str = "score"
+    not_judged: tuple[tuple[str, int, int], ...] = ()
 
 
 def situations(
@@ -83,6 +75,7 @@ def situations(
     pairs: Sequence[Pair],
     draws: Draws,
     streams: Streams,
+    cells: Sequence[Cell] = (),
 ) -> tuple[Situation, ...]:
     """Return every situation that the data at hand can speak of, the whole suite first.
 
@@ -93,9 +86,11 @@ def situations(
         pairs: the main comparison, with verdicts.
         draws: (label, environment) -> (runs, resamples) counts.
         streams: name -> generator.
+        cells: everything that takes part, cells without runs included: who is left out for too few runs is told.
     """
-    learners = {label: list(cells) for label, cells in field.items() if label not in baselines}
-    settings = list(_settings(suite, learners))
+    learners = {label: list(found) for label, found in field.items() if label not in baselines}
+    there = [cell for cell in cells if cell.label not in baselines]
+    settings = [replace(one, not_judged=_not_judged(one, there)) for one in _settings(suite, learners)]
     if not settings:
         return ()
     plan = suite.analysis
@@ -115,8 +110,29 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
     yield from _seconds(whole)
     yield _Setting("failures", "failures", (), _success(whole), names, "share")
     for name in names if 1 < len(names) <= _MOST_ALONE else ():
-        alone = {label: [cell for cell in cells if cell.environment == name] for label, cells in whole.items()}
-        yield _Setting(f"environment-{name}", "environment", (name,), _scores(alone), (name,))
+        yield _alone(name, enough(_within(learners, [name])), suite.analysis)
+
+
+def _alone(name: str, here: Field, plan: AnalysisPlan) -> _Setting:
+    """Return one environment by itself; where all solve it, who gets there first."""
+    times = {label: first_steps(cells[0], plan.threshold) for label, cells in here.items()}
+    solved = all(np.min(cells[0].scores) >= plan.threshold for cells in here.values())
+    race = {label: [-steps] for label, steps in times.items() if steps is not None}
+    if solved and len(race) == len(here):
+        return _Setting(f"environment-{name}", "environment", (name,), race, (name,), "steps")
+    return _Setting(f"environment-{name}", "environment", (name,), _scores(here), (name,))
+
+
+def _not_judged(one: _Setting, cells: Sequence[Cell]) -> tuple[tuple[str, int, int], ...]:
+    """Return the label, the runs and the planned runs of every algorithm that has too few to take part."""
+    there = {(cell.label, cell.environment): cell for cell in cells}
+    found = []
+    for label in dict.fromkeys(cell.label for cell in cells if cell.label not in one.race):
+        own = [there[label, name] for name in one.environments if (label, name) in there]
+        fewest = min((len(cell.runs) for cell in own), default=FEWEST_RUNS)
+        if len(own) == len(one.environments) and fewest < FEWEST_RUNS:
+            found.append((label, fewest, max(len(cell.entries) for cell in own)))
+    return tuple(found)
 
 
 def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
@@ -194,51 +210,44 @@ def _success(field: Field) -> Race:
 
 
 def _verdicts(settings: Sequence[_Setting], draws: Draws, plan: AnalysisPlan) -> list[Verdicts]:
-    """Return each setting's verdicts, corrected together over all of them; equivalence is sought for the leader."""
+    """Return each setting's verdicts, corrected together over all of them."""
     asked = [(one, a, b) for one in settings for a, b in combinations(one.race, 2)]
-    effects = [superiority(one.race[a], one.race[b]) for one, a, b in asked]
-    p_values = [
-        claim_p_value(one.race[a], one.race[b], effect) for (one, a, b), effect in zip(asked, effects, strict=True)
-    ]
-    leaders = {one.key: order({label: _middle(one, tasks) for label, tasks in one.race.items()})[0] for one in settings}
-    found: dict[str, dict[tuple[str, str], str]] = {one.key: {} for one in settings}
-    for (one, a, b), (share, _), p in zip(asked, effects, holm(p_values), strict=True):
-        if p <= 1 - plan.confidence:
-            found[one.key][a, b] = "better" if share > 0.5 else "worse"  # noqa: PLR2004 - the meaning of "above"
-        elif leaders[one.key] in {a, b}:
-            found[one.key][a, b] = _equal(one, a, b, draws, plan)
-    return [found[one.key] for one in settings]
+    found = [_told(one, a, b, draws, plan) for one, a, b in asked]
+    said: dict[str, dict[tuple[str, str], str]] = {one.key: {} for one in settings}
+    for (one, a, b), (told, share, _), p in zip(asked, found, holm([p for *_, p in found]), strict=True):
+        if told is not None:
+            said[one.key][a, b] = verdict(told, p, plan)
+        elif p <= 1 - plan.confidence:
+            said[one.key][a, b] = "better" if share > 0.5 else "worse"  # noqa: PLR2004 - the meaning of "above"
+    return [said[one.key] for one in settings]
 
 
-def _middle(one: _Setting, tasks: Tasks) -> float:
-    """Return what the situation is judged by: the IQM of scores, or the mean of shares."""
-    return interquartile_mean(tasks) if one.measure == "score" else float(np.mean([np.mean(task) for task in tasks]))
-
-
-def _equal(one: _Setting, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> str:
-    """Return `equivalent` where the interval of the difference lies inside the margin, else `undecided`."""
-    if one.measure != "score":
-        return "undecided"
-    counts = _counts(a, one, draws), _counts(b, one, draws)
-    gap = difference_interval(one.race[a], one.race[b], *counts, plan.confidence)
-    inside = gap.low is not None and gap.high is not None and -plan.margin < gap.low and gap.high < plan.margin
-    return "equivalent" if inside else "undecided"
+def _told(one: _Setting, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> tuple[Difference | None, float, float]:
+    """Return the difference of scores, else none and the share of runs that are above; and the p-value of either."""
+    ours, theirs = one.race[a], one.race[b]
+    if one.measure == "score":
+        counts = (_counts(a, one, draws), _counts(b, one, draws))
+        gap = judged(ours, theirs, counts, plan.decide)
+        return gap, 0.0, float(gap.p_values[0])
+    effect = superiority(ours, theirs)
+    return None, effect[0], rank_p_value(ours, theirs, effect)
 
 
 def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams, plan: AnalysisPlan) -> Situation:
     candidates = _candidates(one, draws, streams, plan)
     against = {other.label: verdict_on(candidates[0].label, other.label, verdicts) for other in candidates[1:]}
-    as_good = tuple(label for label, verdict in against.items() if verdict != "better")
+    alike = tuple(label for label, told in against.items() if told == "equivalent")
+    still_open = tuple(label for label, told in against.items() if told not in ("better", "equivalent"))
     n = min(len(task) for tasks in one.race.values() for task in tasks)
-    decided = len(as_good) < len(against) or "undecided" not in against.values()
-    choose = candidates[0].label if decided else None
     return Situation(
         key=one.key,
         kind=one.kind,
         about=one.about,
         measure=one.measure,
-        choose=choose,
-        as_good=as_good,
+        choose=candidates[0].label if len(still_open) < len(against) else None,
+        as_good=alike,
+        undecided=still_open,
+        not_judged=one.not_judged,
         candidates=candidates,
         environments=one.environments,
         n=n,
@@ -246,11 +255,17 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
 
 
 def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPlan) -> tuple[Candidate, ...]:
-    """Return every algorithm of the situation, the largest value first."""
+    """Return every algorithm of the situation, the best first."""
+    if one.measure == "steps":
+        middles = {label: float(np.median(-tasks[0])) for label, tasks in one.race.items()}
+        return tuple(
+            Candidate(label, Interval(middles[label], n=len(one.race[label][0])), None, None)
+            for label in sorted(middles, key=middles.__getitem__)
+        )
+    decide = plan.decide if one.measure == "score" else MEAN
     counts = {label: _counts(label, one, draws) for label in one.race}
-    draw = inflated_draws if one.measure == "score" else inflated_mean_draws
     some = {label: fewer(found) for label, found in counts.items()}
-    drawn = race_draws(one.race, some, lambda label: streams(label, one.key, "situation"), draw)
+    drawn = race_draws(one.race, some, lambda label: streams(label, one.key, "situation"), decide)
     best, regret = (shares_best(drawn), regrets(drawn)) if drawn else ({}, {})
     values = {label: _value(one, tasks, counts[label], plan) for label, tasks in one.race.items()}
     ranked = order({label: value.estimate or 0.0 for label, value in values.items()})
@@ -259,8 +274,8 @@ def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPla
 
 def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> Interval:
     if one.measure == "score":
-        return iqm_interval(tasks, counts, plan.confidence)
-    share, n = float(np.mean([np.mean(task) for task in tasks])), min(len(task) for task in tasks)
+        return aggregate_interval(tasks, counts, plan.confidence, plan.decide)
+    share, n = estimate(tasks, MEAN), min(len(task) for task in tasks)
     if n < FEWEST_RUNS:
         return Interval(share, n=n, notes=(Fact("few runs"),))
     low, high = wilson_limits(share, sum(len(task) for task in tasks), plan.confidence)

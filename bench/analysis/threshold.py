@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.analysis.interval import clopper_pearson
 from bench.analysis.scores import Cell, Run, normalise
-from bench.records import Fact, Interval, Threshold
+from bench.records import Fact, Floats, Interval, Threshold
 
 
 def time_to_threshold(cell: Cell, threshold: float, confidence: float = 0.95) -> Threshold:
@@ -44,6 +44,41 @@ def first_at(run: Run, cell: Cell, threshold: float) -> int | None:
     above = normalise(run.means, cell.reference) >= threshold
     first = int(np.argmax(above))
     return first if above[first] else None
+
+
+def first_steps(cell: Cell, threshold: float) -> Floats | None:
+    """(runs,) environment steps after which each run first scored at or above the threshold, infinite where never.
+
+    Steps are those at which that evaluation was planned: an algorithm that can only stop after a whole rollout is not
+    later for it. None where a run has no learning curve, or nothing is scored.
+    """
+    found = [first_moment(run, cell, threshold, "steps") for run in cell.runs]
+    known = [moment for moment in found if moment is not None]
+    return np.array(known, dtype=np.float64) if cell.reference is not None and len(known) == len(found) else None
+
+
+def first_moment(run: Run, cell: Cell, threshold: float, clock: str) -> float | None:
+    """Return when the run first scored at or above the threshold; infinite: never; None: it has no learning curve.
+
+    Args:
+        run: of the cell.
+        cell: gives reference and budget.
+        threshold: a score.
+        clock: `steps`, as planned; or `seconds`, CPU seconds of training.
+    """
+    if run.record is None or cell.reference is None:
+        return math.inf
+    curve = run.record.curve
+    if not curve.returns.size:
+        return None
+    first = first_at(run, cell, threshold)
+    if first is None:
+        return math.inf
+    if clock == "seconds":
+        return float(curve.cpu_seconds[first])
+    points = run.entry.trial.evaluation.points
+    passed = min(points, max(1, (int(curve.steps[first]) + 1) * points // cell.budget))
+    return cell.budget * passed / points
 
 
 def _first(run: Run, cell: Cell, threshold: float) -> tuple[float, float] | None:

@@ -47,7 +47,10 @@ def compare(
     say(_method(found))
     if found.between == "algorithms":
         say("")
-        say(sentences.pair(found.rows[0].pair, AnalysisPlan(confidence=found.confidence, margin=found.margin)))
+        first = found.rows[0].pair
+        say(sentences.pair(first, AnalysisPlan(confidence=found.confidence, margin=found.margin)))
+        if beside := sentences.besides(first):
+            say(beside)
     for label, rows in groupby(found.rows, key=lambda row: row.label):
         say("")
         if label:
@@ -63,22 +66,25 @@ def _method(found: Comparison) -> str:
     rows = len(found.rows)
     corrected = f"; p-values corrected over the {rows} rows (Holm)" if rows > 1 else ""
     if found.metric == "return":
-        what = "final returns by rank, for want of references to score by"
+        what = "final returns by rank (A above B), for want of references to score by"
     else:
-        what = f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target"
+        decides = sentences.AGGREGATES[found.rows[0].pair.decide]
+        what = (
+            f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target; decided by {decides}"
+        )
     return f"{what}; {level(found.confidence)} intervals{corrected}"
 
 
 def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
-    table = grid(("", "runs", "A above B", "difference A - B", "p", "verdict"))
+    table = grid(("", "runs", "difference A - B", "p", "verdict", "A above B"))
     for row in rows:
         table.add_row(
             _place(row, rows),
-            _both(*row.runs),
-            _measure(row.pair.probability, "{:.2f}"),
+            _both(row.pair),
             _measure(row.pair.difference, "{:+.2f}"),
             _p_value(row.pair.p_holm),
             _verdict(row.pair, found),
+            _measure(row.pair.probability, "{:.2f}"),
         )
     return table
 
@@ -101,8 +107,10 @@ def _place(row: ComparisonRow, rows: Sequence[ComparisonRow]) -> str:
     return plain(row.environment) if row.environment else f"all {alone}"
 
 
-def _both(ours: int, theirs: int) -> str:
-    return str(ours) if ours == theirs else f"{ours}, {theirs}"
+def _both(pair: Pair) -> str:
+    """Return the runs of both, as a range where environments have unequal numbers of them."""
+    ours, theirs = (sentences.span(low, high) for low, high in zip(pair.runs, pair.most_runs, strict=True))
+    return ours if ours == theirs else f"{ours}, {theirs}"
 
 
 def _measure(interval: Interval, form: str) -> str:
@@ -138,7 +146,9 @@ def _verdict(pair: Pair, found: Comparison) -> str:
     said = {"better": "A is better", "worse": "B is better", "equivalent": f"equal within {found.margin:g}"}
     if pair.verdict in said:
         return said[pair.verdict]
-    return "cannot tell yet" + (f"\n{pair.more_runs} more runs" if pair.more_runs else "")
+    alone = pair.p_value is not None and pair.p_value <= 1 - found.confidence
+    told = "not yet told apart" + "\nalone significant" * alone
+    return told + (f"\n{pair.more_runs} more runs" if pair.more_runs else "")
 
 
 def _afterwards(found: Comparison) -> Iterator[str]:
@@ -150,7 +160,7 @@ def _afterwards(found: Comparison) -> Iterator[str]:
             "More runs: about how many more of A and of B, on each environment, would decide the row with 80 % "
             f"power, if the effect is what it looks like{_hours(prices)}."
         )
-    if any(row.pair.probability.low is None for row in found.rows):
+    if any(row.pair.difference.low is None and found.metric != "return" for row in found.rows):
         yield ""
         yield "No interval: a side has too few runs, or runs that are all alike."
     for warning in found.warnings:

@@ -1,7 +1,7 @@
 """Two sides' cells on the same environments in; per environment and over all, who is better and how sure that is, out.
 
-The comparison is that of the report: P(a run of one scores above a run of the other), the difference of interquartile
-means, and a p-value corrected by Holm over everything that is shown.
+The comparison is that of the report: the difference of the aggregates that the plan names decides, its p-value
+corrected by Holm over everything that is shown.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Match:
 def versus(matches: Sequence[Match], plan: AnalysisPlan, rng: np.random.Generator) -> tuple[ComparisonRow, ...]:
     """Return the rows of every match: all of its environments together where there are several, then each alone."""
     asked = [(match, places) for match in matches for places in _rows(match)]
-    pairs = verdicts([_contest(match, places, plan, rng) for match, places in asked], plan, lambda *_: rng)
+    pairs = verdicts([_contest(match, places, plan, rng) for match, places in asked], plan)
     return tuple(_row(match, places, pair, plan) for (match, places), pair in zip(asked, pairs, strict=True))
 
 
@@ -57,7 +57,8 @@ def _contest(match: Match, places: Sequence[int], plan: AnalysisPlan, rng: np.ra
     if not sides[0][0].scored:
         return contest(match.names, ours, theirs, None, plan, seconds)
     counts = [[resample_counts(len(task), plan.resamples, rng) for task in tasks] for tasks in (ours, theirs)]
-    return contest(match.names, ours, theirs, (counts[0], counts[1]), plan, seconds)
+    names = [found.environment for found in sides[0]]
+    return contest(match.names, ours, theirs, (counts[0], counts[1]), plan, seconds, names)
 
 
 def _row(match: Match, places: Sequence[int], pair: Pair, plan: AnalysisPlan) -> ComparisonRow:

@@ -39,17 +39,22 @@ class Situation:
     of actions and of observations (`group`), the set's name (`settings`), steps, CPU seconds of training per run, the
     environment; nothing (`failures`)."""
     measure: str
-    """What is compared: `score` (interquartile mean) or `share` (of runs that do not fail)."""
+    """What is compared: `score` (the aggregate that decides), `share` (of runs that do not fail), or `steps` (to the
+    threshold, the fewest first: of an environment that every run solves)."""
     choose: str | None
     """The recommended algorithm; None where the evidence names none."""
     as_good: tuple[str, ...]
-    """Those that cannot be told apart from the leader, or are equivalent to it, best first."""
+    """Those that are equivalent to the leader, best first."""
     candidates: tuple[Candidate, ...]
     """Every algorithm that takes part, best first; the first is the leader."""
     environments: tuple[str, ...]
     """The environments that this rests on."""
     n: int
     """Trained runs per algorithm and environment; the smallest where they differ."""
+    undecided: tuple[str, ...] = ()
+    """Those that are not yet told apart from the leader, best first."""
+    not_judged: tuple[tuple[str, int, int], ...] = ()
+    """(label, fewest runs, planned runs) of those that have too few runs to take part."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from bench.records.interval import Interval
 from bench.records.origins import Origins
 from bench.records.published import PublishedVerdict
 
+_NOTHING = Interval(None)
+
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
@@ -76,8 +78,16 @@ class Aggregate:
     complete: bool = True
     """False when the algorithm lacks environments that others have: its row is not comparable with theirs."""
     probability_best: float | None = None
-    """Bootstrap share of being the best of the complete learning algorithms by IQM: a share under a flat prior, never
-    evidence; None where it is not in that race."""
+    """Bootstrap share of being the best of the complete learning algorithms by the aggregate that decides: a share
+    under a flat prior, never evidence; None where it is not in that race."""
+    by_environment: Interval = _NOTHING
+    """Mean over environments of each environment's own IQM."""
+    worst: tuple[float, str] | None = None
+    """The lowest IQM on an environment, and where."""
+
+    def value(self, decide: str) -> Interval:
+        """Return the aggregate that `AnalysisPlan.decide` names."""
+        return {"mean": self.mean, "iqm-by-environment": self.by_environment}.get(decide, self.iqm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,19 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class PairPlace:
+    """Two algorithms on one environment: described, not judged."""
+
+    environment: str
+    difference: float
+    """Interquartile mean of `a` minus that of `b`, on this environment alone."""
+    probability: float
+    """P(a run of `a` scores above a run of `b`) here, ties half."""
+    shares: tuple[float, float]
+    """This environment's share of the pooled interquartile mean of `a` and of `b`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Two algorithms compared on the environments that both have."""
 
@@ -119,10 +142,12 @@ class Pair:
     environments: int
     n: int
     probability: Interval
-    """P(a run of `a` scores above a run of `b`), averaged over environments, ties half."""
+    """P(a run of `a` scores above a run of `b`), averaged over environments, ties half: described, not judged, unless
+    ranks decide."""
     difference: Interval
-    """IQM of `a` minus IQM of `b`, normalised score."""
+    """What decides: aggregate of `a` minus that of `b`, normalised score; see `decide`."""
     p_value: float | None
+    """Of no difference, alone; None where so few runs have none."""
     p_holm: float | None
     """Corrected over all pairs of the report (Holm)."""
     verdict: str
@@ -136,12 +161,24 @@ class Pair:
     """Hours on one core that these runs would take for both algorithms, by the median run time in hand."""
     runs: tuple[int, int] = (0, 0)
     """Of `a` and of `b`, per environment; the smallest where they differ."""
+    most_runs: tuple[int, int] = (0, 0)
+    """The largest where they differ."""
     family: int = 1
     """How many pairs were corrected together."""
     look: Tested | None = None
     """Of a pair that the looks of a sequential experiment decide."""
     looks: int = 1
     """By how many looks `p_value` was multiplied: of a pair that they do not decide."""
+    decide: str = "score"
+    """The aggregate whose difference decides, as the plan names it; `ranks`: there is none, and the run-wise
+    probability does."""
+    matched: Interval | None = None
+    """The difference at the confidence at which Holm's procedure tests this pair: it leaves 0 out exactly where the
+    pair is decided."""
+    others: tuple[tuple[str, Interval], ...] = ()
+    """The other aggregates, and the differences in them: described, not judged."""
+    places: tuple[PairPlace, ...] = ()
+    """Environment by environment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,10 +110,14 @@ class AnalysisPlan:
     resamples: int = 5000
     conjunction: bool = False
     """Whether the suite concludes something only if all its claims hold; each is then judged at `confidence` alone."""
+    decide: str = "score"
+    """The aggregate whose difference tells two algorithms apart: `score` (interquartile mean of all environments' runs
+    together), `mean`, or `iqm-by-environment` (mean over environments of each one's own interquartile mean)."""
 
     def declared(self) -> dict[str, Any]:
-        """Return the plan as it is hashed and told; `conjunction` only where it is one, for older plans lack it."""
-        return {name: value for name, value in asdict(self).items() if name != "conjunction" or value}
+        """Return the plan as it is hashed and told; what older plans lack only where it is not the default."""
+        late = {"conjunction": False, "decide": "score"}
+        return {name: value for name, value in asdict(self).items() if name not in late or value != late[name]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,9 @@ def situations(estimates: Estimates) -> Table:
             Column(
                 "As good",
                 numeric=False,
-                hint="Not told apart from the leader by this evidence, or equivalent; best first",
+                hint="Equivalent to the leader within the margin; best first",
             ),
+            Column("Not yet told apart", numeric=False, hint="From the leader, by this evidence; best first"),
             Column("P(best)", hint="Share of bootstrap resamples in which it is best: no evidence by itself"),
             Column("Regret", hint="Expected shortfall against the best, in normalised score or in share of runs"),
             Column("Evidence", numeric=False, hint="Trained runs per algorithm and environment, and on how many"),
@@ -239,6 +240,7 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
         Cell(capital(sentences.circumstance(line))),
         choose,
         Cell(", ".join(line.as_good)),
+        Cell(", ".join([*line.undecided, *(f"{one} (not judged)" for one, *_ in line.not_judged)])),
         Cell(chosen.probability_best, words.chance(chosen.probability_best)) if chosen else Cell(None),
         Cell(chosen.regret, _regret(line, chosen)) if chosen else Cell(None),
         Cell(f"n = {line.n}, {counted(len(line.environments), 'environment')}", link=link),
@@ -253,13 +255,17 @@ def _regret(line: Situation, chosen: Candidate) -> str:
     return words.percent(chosen.regret, 1) if line.measure == "share" else words.number(chosen.regret, 3)
 
 
+def _steps(value: Interval) -> str:
+    return f"{value.estimate:,.0f}" if words.finite(value.estimate) else "never by half of the runs"
+
+
 def _candidate_row(at: Places, line: Situation, one: Candidate) -> tuple[Cell, ...]:
     where = line.environments[0] if len(line.environments) == 1 else None
     return (
         Cell(capital(sentences.circumstance(line))),
         Cell(one.label, link=at.anchor(one.label, where)),
-        Cell(one.value, link=at.anchor(one.label, where)),
-        Cell("score" if line.measure == "score" else "share of runs"),
+        Cell(one.value, _steps(one.value) if line.measure == "steps" else "", link=at.anchor(one.label, where)),
+        Cell({"score": "score", "steps": "steps to the threshold"}.get(line.measure, "share of runs")),
         Cell(one.probability_best, words.chance(one.probability_best)),
         Cell(one.regret),
         Cell(line.n),

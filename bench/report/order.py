@@ -116,6 +116,11 @@ def with_rliable(lines: Iterable[Aggregate]) -> bool:
     return any(value.low is not None for line in lines for value in line.rliable.values())
 
 
+def solved(estimates: Estimates) -> frozenset[str]:
+    """Return the environments that every run of every learning algorithm solves."""
+    return frozenset(line.environment for line in estimates.references if line.saturated)
+
+
 def seeds(estimates: Estimates) -> int:
     """Return how many different seeds the suite asks for."""
     asked = {line.seed for line in estimates.trials} or {seed for cell in estimates.cells for seed in cell.seeds}

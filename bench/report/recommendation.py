@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench.plain import counted, joined
 from bench.records import (
@@ -19,6 +20,13 @@ from bench.records import (
 )
 from bench.report import order, sentences, words
 from bench.report.notes import note
+
+_NAMED = {
+    "score": "interquartile mean",
+    "mean": "mean",
+    "iqm-by-environment": "mean over environments of the interquartile mean",
+}
+"""What decides -> its name before `final score`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +51,11 @@ def recommendation(estimates: Estimates) -> Answer:
     if estimates.ranked is not None:
         return _by_rank(estimates.ranked, pairs, baselines, _decided(estimates, plan))
     learners = [
-        line for line in estimates.aggregates if line.label not in baselines and words.finite(line.iqm.estimate)
+        line
+        for line in estimates.aggregates
+        if line.label not in baselines and words.finite(line.value(plan.decide).estimate)
     ]
-    ranked = sorted((line for line in learners if line.complete), key=_iqm, reverse=True)
+    ranked = sorted((line for line in learners if line.complete), key=partial(_value, plan=plan), reverse=True)
     if not learners:
         return Answer("Not enough evidence: no learning algorithm has a scored run yet.")
     if not ranked:
@@ -63,6 +73,7 @@ def recommendation(estimates: Estimates) -> Answer:
         (
             f"{best.label}: {score} {proof}.",
             *_beaten(estimates, plan),
+            *_otherwise(estimates),
             *_floor([line.label for line in ranked], pairs, baselines),
         ),
     )
@@ -108,33 +119,33 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tup
     leader, undecided = full.candidates[0].label, _open(full, pairs, plan)
     where = sentences.circumstance(full)
     if full.choose is None:
-        apart = f"cannot be told apart from {joined(full.as_good, 'or')}"
-        told = f"{leader} has the highest score {where}, and {apart}"
+        told = f"{leader} has the highest score {where}, and {sentences.not_told_apart(full.undecided)} from it"
         return f"Not enough evidence to name a best algorithm: {told}", undecided
-    place = sentences.capital(where)
-    if not full.as_good:
-        others = [candidate.label for candidate in full.candidates[1:]]
-        return f"{place} choose {leader}: it is better than {joined(others)}", _corrected(pairs).lstrip()
+    place, known = sentences.capital(where), verdicts_of(pairs)
     names = joined([leader, *full.as_good], "or")
-    known = verdicts_of(pairs)
-    verdicts = {verdict_on(leader, other, known) for other in full.as_good}
-    told = f"equivalent within the margin of {plan.margin:g}" if verdicts == {"equivalent"} else "not to be told apart"
-    return f"{place} choose {names}: they are {told}", undecided
+    beaten = [one.label for one in full.candidates[1:] if verdict_on(leader, one.label, known) == "better"]
+    said = [f"they are equivalent within the margin of {plan.margin:g}"] if full.as_good else []
+    who = leader if full.as_good else "it"
+    said += [f"{who} is better than {joined(beaten)}"] if beaten else []
+    said += [f"{sentences.not_told_apart(full.undecided)} from {who}"] if full.undecided else []
+    carried = undecided or ("" if full.as_good and not beaten else _corrected(pairs).lstrip())
+    return f"{place} choose {names}: {'; '.join(said)}", carried
 
 
 def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     """Return the closest rival's effect and the price of telling, in brackets; nothing for equivalence."""
-    leader, known = full.candidates[0].label, verdicts_of(pairs)
-    rivals = [other for other in full.as_good if verdict_on(leader, other, known) == "undecided"]
-    pair = _of(leader, rivals[0], pairs) if rivals else None
-    if pair is None or pair.probability.estimate is None:
+    leader = full.candidates[0].label
+    pair = _of(leader, full.undecided[0], pairs) if full.undecided else None
+    if pair is None or pair.difference.estimate is None:
         return ""
-    flip = pair.a != leader
-    share, low, high = pair.probability.estimate, pair.probability.low, pair.probability.high
-    told = f"P({leader} scores above {rivals[0]}) = {1 - share if flip else share:.2f}"
+    sign = 1 if pair.a == leader else -1
+    gap, limits = sign * pair.difference.estimate, [pair.difference.low, pair.difference.high][::sign]
+    rival, (low, high) = full.undecided[0], limits
+    told = f"{leader} is {gap:.2f} above {rival}" if gap > 0 else f"{leader} and {rival} are level"
     if low is not None and high is not None:
-        low, high = (1 - high, 1 - low) if flip else (low, high)
-        told += f", {sentences.limited(plan)} {low:.2f} to {high:.2f}"
+        told += f", {sentences.limited(plan)} of the difference {sign * low:+.2f} to {sign * high:+.2f}"
+    if pair.p_value is not None and pair.p_value <= 1 - plan.confidence:
+        told += f", alone significant (p = {pair.p_value:.2g}), not after correction over {pair.family} pairs"
     return f"({told}{sentences.price(pair)})"
 
 
@@ -150,10 +161,22 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
         if line is not None and 2 * line.failing >= line.runs:
             runs = sentences.failed_its_user(line.failing, line.runs)
             yield f"Avoid {candidate.label}: {runs}; {leader} is better{corrected}."
-        elif full.as_good:
+        elif full.as_good or full.undecided:
             pair = _of(leader, candidate.label, pairs)
             told = sentences.pair(pair, plan, estimates.sequence) if pair else "They share no scored environment."
-            yield f"{leader} is better than {candidate.label}: {told[:1].lower()}{told[1:]}"
+            yield f"{leader} is better than {candidate.label}: {told}"
+
+
+def _otherwise(estimates: Estimates) -> Iterator[str]:
+    """Yield why another view of the leader and a rival says something else, and who is not judged."""
+    full = estimates.situations[0]
+    leader = full.candidates[0].label
+    for candidate in full.candidates[1:]:
+        pair = _of(leader, candidate.label, estimates.pairs)
+        said = sentences.besides(pair, order.solved(estimates)) if pair else ""
+        if said:
+            yield f"Beside the verdict on {leader} and {candidate.label}: {said}"
+    yield from (f"{one}." for one in sentences.not_judged(full))
 
 
 def _corrected(pairs: Sequence[Pair]) -> str:
@@ -182,7 +205,8 @@ def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
     """Return the score, and in brackets its interval and runs."""
     what = "final score" if plan.metric == "final" else "score over training"
     runs = f"{counted(line.n, 'run')}" + (f" on each of {line.environments} environments" * (line.environments > 1))
-    return f"interquartile mean {what} {_iqm(line):.2f}", f"({_limits(line.iqm, plan)}; {runs})"
+    named = _NAMED[plan.decide]
+    return f"{named} {what} {_value(line, plan):.2f}", f"({_limits(line.value(plan.decide), plan)}; {runs})"
 
 
 def _limits(interval: Interval, plan: AnalysisPlan) -> str:
@@ -191,5 +215,6 @@ def _limits(interval: Interval, plan: AnalysisPlan) -> str:
     return f"{sentences.limited(plan)} {interval.low:.2f} to {interval.high:.2f}"
 
 
-def _iqm(line: Aggregate) -> float:
-    return line.iqm.estimate if line.iqm.estimate is not None else float("-inf")
+def _value(line: Aggregate, plan: AnalysisPlan) -> float:
+    found = line.value(plan.decide).estimate
+    return float("-inf") if found is None else found

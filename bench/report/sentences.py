@@ -5,11 +5,23 @@ Verdicts, prices, limits, plurals and durations have their words here; numbers a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from bench.plain import counted, joined
-from bench.records import SURE, AnalysisPlan, Conclusion, Fact, Lead, Look, Pair, SequentialRun, Situation, Tested
+from bench.records import (
+    SURE,
+    AnalysisPlan,
+    Conclusion,
+    Fact,
+    Interval,
+    Lead,
+    Look,
+    Pair,
+    SequentialRun,
+    Situation,
+    Tested,
+)
 from bench.report.notes import note
 from bench.report.words import level, number
 
@@ -17,15 +29,44 @@ _MOST_STRETCHES = 6
 _TWO_DAYS = 48
 
 
+AGGREGATES = {
+    "score": "interquartile means over all environments' runs",
+    "mean": "means",
+    "iqm-by-environment": "interquartile means, averaged over environments",
+}
+"""What decides -> what differs, in words."""
+
+
 def situation(line: Situation) -> str:
     """Return the answer to one situation, with what it rests on."""
     several = len(line.environments) > 1
     where = f"each of {len(line.environments)} environments" if several else line.environments[0]
     place, rests = capital(circumstance(line)), f"{line.n} runs on {where}"
+    if line.measure == "steps":
+        place += ", which every run solves"
     if line.choose is None:
-        return f"{place}: not enough evidence; {line.candidates[0].label} leads ({rests})."
-    equal = f" or {joined(line.as_good, 'or')}, which cannot be told apart from it" if line.as_good else ""
-    return f"{place}: choose {line.choose}{equal} ({rests})."
+        return f"{place}: not enough evidence; {line.candidates[0].label} leads ({rests}){_left_out(line)}."
+    equal = f" or {joined(line.as_good, 'or')}, equivalent to it" if line.as_good else ""
+    first = ", the first to get there" if line.measure == "steps" else ""
+    return f"{place}: choose {line.choose}{first}{equal} ({rests}){_still_open(line)}{_left_out(line)}."
+
+
+def _still_open(line: Situation) -> str:
+    return f"; {not_told_apart(line.undecided)} from it" if line.undecided else ""
+
+
+def not_told_apart(labels: Sequence[str]) -> str:
+    """Return `dqn and a2c are not yet told apart`."""
+    return f"{joined(labels)} {'are' if len(labels) > 1 else 'is'} not yet told apart"
+
+
+def _left_out(line: Situation) -> str:
+    return f"; {joined(not_judged(line))}" if line.not_judged else ""
+
+
+def not_judged(line: Situation) -> list[str]:
+    """Return who has too few runs to take part: `ppo is not judged (2 of 10 runs)`."""
+    return [f"{label} is not judged ({runs} of {planned} runs)" for label, runs, planned in line.not_judged]
 
 
 def circumstance(line: Situation) -> str:
@@ -83,9 +124,11 @@ def failed_its_user(failing: int, runs: int) -> str:
 
 
 def use(label: str, line: Situation) -> str:
-    """Return the situation in which an algorithm is an answer, and who is as good there."""
+    """Return the situation in which an algorithm is an answer, who is as good there and who is not told apart yet."""
     others = [other for other in (line.choose, *line.as_good) if other is not None and other != label]
-    return circumstance(line) + (f" (as good: {', '.join(others)})" if others else "")
+    told = [f"as good: {', '.join(others)}"] if others else []
+    told += [f"not yet told apart: {', '.join(line.undecided)}"] if line.undecided else []
+    return circumstance(line) + (f" ({'; '.join(told)})" if told else "")
 
 
 def lead(line: Lead) -> tuple[str, ...]:
@@ -122,43 +165,126 @@ def _place(axis: str, value: float) -> str:
 def pair(line: Pair, plan: AnalysisPlan, sequence: SequentialRun | None = None) -> str:
     """Return effect, interval and runs of a comparison, then its verdict and what that rests on."""
     if line.look is not None and sequence is not None:
-        return f"{_effect(line, plan, counted(line.n, 'run'))}; {_at_look(line, line.look, sequence, plan)}."
-    told = f"{_effect(line, plan, f'{line.runs[0]} against {line.runs[1]} runs')}; {_conclusion(line, plan)}"
+        effect = _effect(line, plan, f"{counted(line.n, 'run')} of each")
+        return f"{effect}; {_at_look(line, line.look, sequence, plan)}."
+    told = f"{_effect(line, plan, f'{counts(line)} runs')}; {_conclusion(line, plan)}"
     if line.looks > 1:
         told += f"; its p-value is multiplied by {line.looks}, the number of looks that decided how many runs there are"
     return f"{told}."
 
 
+def counts(line: Pair) -> str:
+    """Return how many runs of both: `10 against 12`, or `5 to 30 against 5` where environments have unequal numbers."""
+    first, second = (span(low, high) for low, high in zip(line.runs, line.most_runs, strict=True))
+    return f"{first} against {second}"
+
+
+def span(least: int, most: int) -> str:
+    """Return `5`, or `5 to 30` where they differ."""
+    return str(least) if most <= least else f"{least} to {most}"
+
+
 def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
     where = runs + (f" on each of {line.environments} environments" if line.environments > 1 else "")
     share, low, high = line.probability.estimate or 0.0, line.probability.low, line.probability.high
-    limits = "" if low is None or high is None else f"{limited(plan)} {low:.2f} to {high:.2f}; "
-    told = f"A run of {line.a} scores above a run of {line.b} with probability {share:.2f} ({limits}{where})"
-    gap, low, high = line.difference.estimate, line.difference.low, line.difference.high
-    if gap is None:
-        return told
-    between = note(line.difference) if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
-    return f"{told}; interquartile means differ by {gap:+.2f}" + (f" ({between})" if between else "")
+    between = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    if line.difference.estimate is None:
+        limits = f"{limited(plan)} {between}; " if between else ""
+        return f"A run of {line.a} is above a run of {line.b} with probability {share:.2f} ({limits}{where})"
+    limits = signed_limits(line.difference, plan)
+    gap = f"{AGGREGATES[line.decide]} differ by {line.difference.estimate:+.2f}"
+    told = f"{line.a} less {line.b}: {gap} ({limits}{where})"
+    described = f" ({between})" if between else ""
+    return f"{told}; a run of {line.a} scores above a run of {line.b} with probability {share:.2f}{described}"
+
+
+def signed_limits(interval: Interval, plan: AnalysisPlan) -> str:
+    """Return `95 % interval +0.05 to +0.13; `, or why there is none."""
+    if interval.low is None or interval.high is None:
+        why = note(interval)
+        return f"{why}; " if why else ""
+    return f"{limited(plan)} {interval.low:+.2f} to {interval.high:+.2f}; "
 
 
 def _conclusion(line: Pair, plan: AnalysisPlan) -> str:
-    if line.verdict == "equivalent":
-        return f"equivalent: the difference lies within the margin of {plan.margin:g}"
     tested = "no p-value" if line.p_value is None else f"p = {line.p_value:.2g}"
+    if line.verdict == "equivalent":
+        ahead = ""
+        if line.p_holm is not None and line.p_holm <= 1 - plan.confidence:
+            first = line.a if (line.difference.estimate or 0.0) > 0 else line.b
+            ahead = f"; {first} is ahead, but by less than that ({tested})"
+        return f"equivalent: the difference lies within the margin of {plan.margin:g}{ahead}"
     if line.family > 1 and line.p_holm is not None:
         tested += f", {line.p_holm:.2g} after Holm over {line.family} pairs"
     if line.verdict != "undecided":
         return f"{line.a} is {line.verdict} ({tested})"
-    needed, short = (1 - plan.confidence) / line.family, ""
-    if line.smallest_p is not None and line.smallest_p > needed:
+    level = 1 - plan.confidence
+    if line.p_value is not None and line.p_value <= level:
+        alone = f"alone significant (p = {line.p_value:.2g}), not after correction over {line.family} pairs"
+        return f"not yet told apart: {alone}{price(line)}"
+    needed, short = level / line.family, ""
+    if line.smallest_p is not None and line.smallest_p > needed and line.smallest_p < 1:
         least = f"so few runs cannot give a p-value below {line.smallest_p:.2g}"
         short = f": {least}; the smallest of {line.family} must be at most {needed:.2g}"
-    return f"cannot tell yet ({tested}){short}{price(line)}"
+    if line.difference.estimate == 0 and line.decide == "score" and line.environments > 1:
+        short = short or ": the interquartile mean cannot see a difference here"
+    return f"not yet told apart ({tested}){short}{price(line)}"
+
+
+def besides(line: Pair, solved: Collection[str] = ()) -> str:
+    """Return in one sentence why other views of a pair say something else than what decides; empty where none does.
+
+    Args:
+        line: the pair.
+        solved: environments that every run of every algorithm solves.
+    """
+    gap = line.difference.estimate
+    if not gap or line.verdict == "equivalent":
+        return ""
+    reasons = [*_run_by_run(line, gap), *_other_aggregates(line, gap)]
+    if not reasons:
+        return ""
+    where = _where_ahead(line, solved)
+    return f"{where}{'; ' * bool(where)}{'; '.join(reasons)}."
+
+
+def _run_by_run(line: Pair, gap: float) -> Iterator[str]:
+    share, low, high = line.probability.estimate or 0.0, line.probability.low, line.probability.high
+    if (share - 0.5) * gap < 0:
+        behind, ahead = (line.a, line.b) if gap > 0 else (line.b, line.a)
+        yield f"run by run {ahead} is above {behind} more often ({max(share, 1 - share):.2f})"
+    elif line.verdict != "undecided" and low is not None and high is not None and low <= 0.5 <= high:  # noqa: PLR2004
+        yield f"run by run it is open ({low:.2f} to {high:.2f} for {line.a})"
+
+
+def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
+    for name, one in line.others:
+        if one.estimate is None or one.low is None or one.high is None:
+            continue
+        alone = one.low > 0 or one.high < 0
+        said = f"{AGGREGATES[name]} differ by {one.estimate:+.2f} ({one.low:+.2f} to {one.high:+.2f})"
+        if one.estimate * gap < 0 and max(abs(one.estimate), abs(gap)) >= 0.005:  # noqa: PLR2004 - what is shown as 0.00
+            yield f"the {said}, the other way"
+        elif alone != (line.verdict != "undecided"):
+            yield f"the {said}, {'which alone would tell them apart' if alone else 'which is open'}"
+
+
+def _where_ahead(line: Pair, solved: Collection[str]) -> str:
+    """Return on which environments the first is ahead and on which behind: `ppo is ahead on X, behind by 0.02 on Y`."""
+    ahead = [one.environment for one in line.places if one.difference > 0]
+    behind = [
+        f"by {-one.difference:.2f} on {one.environment}{', which all solve' * (one.environment in solved)}"
+        for one in line.places
+        if one.difference < 0
+    ]
+    if not ahead or not behind:
+        return ""
+    return f"{line.a} is ahead on {joined(ahead)}, behind {joined(behind)}"
 
 
 def _at_look(line: Pair, at: Tested, sequence: SequentialRun, plan: AnalysisPlan) -> str:
     if not at.n:
-        return f"cannot tell yet: the first look comes at {sequence.planned[0]} seeds"
+        return f"not yet told apart: the first look comes at {sequence.planned[0]} seeds"
     tested = f"p = {line.p_value or 0.0:.2g} there, {at.p_holm:.2g} after Holm"
     tested += f"; {at.level:.2g} may be spent at that look"
     when = f"decided at the look at {at.n} seeds"
@@ -167,8 +293,8 @@ def _at_look(line: Pair, at: Tested, sequence: SequentialRun, plan: AnalysisPlan
     if line.verdict != "undecided":
         return f"{line.a} is {line.verdict}, {when} ({tested})"
     if at.n == sequence.most:
-        return f"cannot tell: still open at the last look, at {at.n} seeds ({tested})"
-    return f"cannot tell yet: open after the look at {at.n} of at most {sequence.most} seeds ({tested})"
+        return f"not told apart: still open at the last look, at {at.n} seeds ({tested})"
+    return f"not yet told apart: open after the look at {at.n} of at most {sequence.most} seeds ({tested})"
 
 
 BETTER = {"better": "better than", "worse": "worse than", "equivalent": "equivalent to"}
@@ -202,7 +328,7 @@ def failures(line: Conclusion) -> list[str]:
     """Return every re-analysis in which a conclusion does not hold, and what that finds."""
     kind, other = line.about.kind, line.about.names[-1]
     told = {"first": "{} comes first", "claim": "{}"}.get(kind)
-    turned = {"undecided": "cannot be told apart", "worse": f"{other} is better"}
+    turned = {"undecided": "cannot be told apart", "equivalent": "equivalent", "worse": f"{other} is better"}
     return [f"{_otherwise(again)}: {told.format(found) if told else turned[found]}" for again, found in line.fails_when]
 
 
@@ -220,7 +346,9 @@ _OTHERWISE = {
     "failed": "failed trials dropped",
     "auc": "score over training as the metric",
     "final": "final score as the metric",
-    "mean": "mean for interquartile mean",
+    "mean": "the mean as the aggregate",
+    "score": "the interquartile mean of all runs pooled as the aggregate",
+    "iqm-by-environment": "the mean of the environments' interquartile means as the aggregate",
     "range": "scores from worst to best run",
     "ranks": "ranks for scores",
 }

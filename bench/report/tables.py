@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +16,8 @@ Links = tuple[tuple[str, str], ...]
 """(name, path from the report's folder) of files."""
 NOT_REACHED = "Fewer than half of the runs reach the threshold within the budget."
 _VISIBLE_OVERSHOOT = 0.005
+_SHORT = {"score": "IQM, pooled", "iqm-by-environment": "IQM by environment", "mean": "Mean"}
+"""The aggregates that do not decide, as heads of columns."""
 _RLIABLE = "As rliable.metrics gives it, which trims whole runs and takes plain percentiles: to compare with papers"
 
 
@@ -32,8 +34,10 @@ def overall(estimates: Estimates) -> Table:
         f"Normalised score over all environments (0 is the random policy, 1 the target), with {level} intervals",
         (
             Column("Algorithm", numeric=False),
-            Column("IQM", interval=True, places=2, hint="Mean of the middle half of all runs"),
+            Column("IQM", interval=True, places=2, hint="Mean of the middle half of all environments' runs together"),
+            Column("IQM by environment", interval=True, places=2, hint="Mean over environments of each one's own IQM"),
             Column("Mean", interval=True, places=2),
+            Column("Worst environment", numeric=False, hint="The lowest IQM on one environment"),
             Column("Median", interval=True, places=2, hint="Median over environments of the mean score"),
             Column("Optimality gap", interval=True, places=2, hint="Mean shortfall below the target; lower is better"),
             Column("n", hint="Trained runs per environment; the smallest where they differ"),
@@ -52,7 +56,11 @@ def overall(estimates: Estimates) -> Table:
 def pairwise(estimates: Estimates) -> Table:
     """Return one row per pair of algorithms: effect, interval, p-values, verdict."""
     at = order.places(estimates)
-    level = 1 - order.analysis(estimates).confidence
+    plan = order.analysis(estimates)
+    level, others = (
+        1 - plan.confidence,
+        [name for name in _SHORT if any(name in dict(p.others) for p in estimates.pairs)],
+    )
     return Table(
         "pairwise",
         f"Every pair compared: A against B, effects with {order.level(estimates)} intervals, "
@@ -61,19 +69,29 @@ def pairwise(estimates: Estimates) -> Table:
             Column("A", numeric=False),
             Column("B", numeric=False),
             Column("Verdict on A", numeric=False),
-            Column("P(A > B)", interval=True, places=2, hint="Probability that a run of A scores above a run of B"),
-            Column("Difference in IQM", interval=True, places=2, hint="A minus B, normalised score"),
+            Column(
+                "Difference",
+                interval=True,
+                places=2,
+                hint=f"A minus B: {sentences.AGGREGATES[plan.decide]}; this decides",
+            ),
             Column("p (Holm)", hint="Corrected over all pairs of this report"),
-            Column("n", hint="Trained runs per environment; the smallest where they differ"),
+            Column("Holm's interval", interval=True, places=2, hint="Leaves 0 out exactly where the pair is decided"),
+            Column("P(A > B)", interval=True, places=2, hint="Of a run of A above a run of B: described, not judged"),
+            *(
+                Column(_SHORT[name], interval=True, places=2, hint="A minus B: described, not judged")
+                for name in others
+            ),
+            Column("n", numeric=False, hint="Trained runs of A and of B per environment; a range where they differ"),
             Column("In words", numeric=False, wraps=True, file_only=True),
             Column(
                 "More runs", hint="About how many more per environment would decide, if the effect is what it seems"
             ),
             Column("Hours", hint="On one core, that these runs would take for both"),
-            Column("p", hint="The larger of the rank permutation test's and the Wilson interval's"),
+            Column("p", hint="Of this pair alone: the level at which the interval just reaches no difference"),
             Column("Environments"),
         ),
-        tuple(_pair_row(at, pair, level, estimates) for pair in estimates.pairs),
+        tuple(_pair_row(at, pair, level, estimates, others) for pair in estimates.pairs),
     )
 
 
@@ -314,7 +332,9 @@ def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
     lacking = "" if line.complete else "Lacks environments that others have: not comparable with the other rows."
     return (
         _trace(at, line.label, None, line.label, note=lacking),
-        *(_trace(at, line.label, None, value) for value in (line.iqm, line.mean, line.median, line.optimality_gap)),
+        *(_trace(at, line.label, None, value) for value in (line.iqm, line.by_environment, line.mean)),
+        Cell(line.worst[1], f"{line.worst[0]:.2f} on {line.worst[1]}") if line.worst else Cell(None),
+        *(_trace(at, line.label, None, value) for value in (line.median, line.optimality_gap)),
         Cell(line.n),
         Cell(line.environments),
         Cell(line.probability_best, text=words.chance(line.probability_best)),
@@ -327,18 +347,21 @@ def _rliable(value: Interval | None, *, asked: bool) -> Cell:
     return Cell(value if asked else value.estimate)
 
 
-def _pair_row(at: Places, pair: Pair, level: float, estimates: Estimates) -> tuple[Cell, ...]:
-    hopeless = pair.smallest_p is not None and pair.smallest_p > level
+def _pair_row(at: Places, pair: Pair, level: float, estimates: Estimates, others: Sequence[str]) -> tuple[Cell, ...]:
+    plan = order.analysis(estimates)
+    hopeless, solved = pair.smallest_p is not None and pair.smallest_p > level, order.solved(estimates)
     note = f"With so few runs p cannot fall below {words.probability(pair.smallest_p)}: no claim is possible."
     return (
         _trace(at, pair.a, None, pair.a),
         _trace(at, pair.b, None, pair.b),
         Cell(pair.verdict),
-        Cell(pair.probability),
         Cell(pair.difference),
         Cell(pair.p_holm, text=words.probability(pair.p_holm), note=note if hopeless else ""),
-        Cell(pair.n),
-        Cell(sentences.pair(pair, order.analysis(estimates), estimates.sequence)),
+        Cell(pair.matched),
+        Cell(pair.probability),
+        *(Cell(dict(pair.others).get(name)) for name in others),
+        Cell(sentences.counts(pair)),
+        Cell(f"{sentences.pair(pair, plan, estimates.sequence)} {sentences.besides(pair, solved)}".rstrip()),
         Cell(pair.more_runs),
         Cell(pair.more_hours),
         Cell(pair.p_value, text=words.probability(pair.p_value)),

@@ -244,6 +244,7 @@ class Analysis(_Strict):
     confidence: Annotated[float, real(0.5, 0.9999, or_equal=True)] = 0.95
     resamples: Annotated[int, BeforeValidator(whole(100, MOST_RESAMPLES))] = 5000
     conjunction: bool = False
+    decide: Annotated[str, BeforeValidator(one_of("score", "mean", "iqm-by-environment"))] = "score"
 
 
 class Claim(_Strict):

@@ -115,7 +115,7 @@ def _compared(found: Race, rng: np.random.Generator) -> tuple[tuple[Candidate, .
         for a, b in combinations(everyone, 2)
     ]
     candidates = (Candidate(everyone[key], values[key], best.get(key), regret.get(key)) for key in order)
-    return tuple(candidates), verdicts(contests, plan, lambda *_: rng)
+    return tuple(candidates), verdicts(contests, plan)
 
 
 def _averaged(
@@ -228,18 +228,21 @@ def _where(found: Race) -> str:
 
 
 def _closeness(pair: Pair, leader: str, other: str) -> str:
-    share, low, high = pair.probability.estimate or 0.0, pair.probability.low, pair.probability.high
-    if pair.a != leader:
-        share, low, high = 1 - share, None if high is None else 1 - high, None if low is None else 1 - low
-    limits = "" if low is None or high is None else f", {low:.2f} to {high:.2f}"
     if pair.verdict == "equivalent":
         return f"{leader} and {other} are equivalent within the margin."
+    sign = 1 if pair.a == leader else -1
+    gap, low, high = pair.difference.estimate or 0.0, pair.difference.low, pair.difference.high
+    limits = (
+        ""
+        if low is None or high is None
+        else f", {min(sign * low, sign * high):+.2f} to {max(sign * low, sign * high):+.2f}"
+    )
     price = (
         f"about {pair.more_runs} more runs per environment would decide"
         if pair.more_runs
         else "no number of runs within reason would decide"
     )
-    return f"A run of {leader} beats one of {other} with probability {share:.2f}{limits}; {price}."
+    return f"{leader} scores {sign * gap:+.2f} against {other}{limits}, not yet told apart; {price}."
 
 
 def _option(key: str, question: Question, found: Race) -> Option:
