@@ -217,9 +217,8 @@ def test_each_column_is_judged_as_it_is_alone() -> None:
     for decide in (POOLED, BY_ENVIRONMENT, MEAN):
         together = difference(ours, theirs, (counts[0], counts[1]), decide)
         for column in range(3):
-            alone = judged(
-                *([task[:, column] for task in side] for side in (ours, theirs)), (counts[0], counts[1]), decide
-            )
+            first, second = ([task[:, column] for task in side] for side in (ours, theirs))
+            alone = judged(first, second, (counts[0], counts[1]), decide)
             assert together.p_values[column] == pytest.approx(alone.p_values[0])
 
 

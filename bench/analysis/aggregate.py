@@ -114,6 +114,12 @@ def aggregate_interval(tasks: Tasks, counts: Counts, confidence: float, decide: 
     return shown(band, tasks, confidence, "mean" if decide == MEAN else "iqm")
 
 
+def highest(ceilings: Sequence[float | None], decide: str) -> float | None:
+    """Return the largest aggregate there can be on environments with these ceilings; None where one has none."""
+    known = [np.array([one]) for one in ceilings if one is not None]
+    return estimate(known, decide) if known and len(known) == len(ceilings) else None
+
+
 def environment_shares(tasks: Tasks) -> tuple[float, ...]:
     """Return each environment's share of the pooled interquartile mean: a T-th each where none is trimmed more.
 

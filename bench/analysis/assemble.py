@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis import literature
-from bench.analysis.aggregate import BY_ENVIRONMENT, aggregate_interval, estimate
+from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, aggregate_interval, estimate, highest
 from bench.analysis.cards import cards
 from bench.analysis.cautions import cautions, overshoot
 from bench.analysis.claims import judge
@@ -20,6 +20,7 @@ from bench.analysis.compare import contest, verdicts
 from bench.analysis.curves import aggregate_curves, environment_curves
 from bench.analysis.interval import (
     Counts,
+    cut,
     iqm_interval,
     mean_interval,
     median_interval,
@@ -308,16 +309,19 @@ def _aggregate(
     label: str, cells: Sequence[Cell], draws: Draws, plan: AnalysisPlan, *, complete: bool, best: float | None
 ) -> Aggregate:
     tasks, counts, confidence = [c.scores for c in cells], _counts(cells, draws), plan.confidence
+    tops = [c.score_ceiling for c in cells]
     return Aggregate(
         label=label,
         environments=len(cells),
         n=min(len(task) for task in tasks),
-        iqm=iqm_interval(tasks, counts, confidence),
-        mean=mean_interval(tasks, confidence),
+        iqm=cut(iqm_interval(tasks, counts, confidence), highest(tops, POOLED)),
+        mean=cut(mean_interval(tasks, confidence), highest(tops, MEAN)),
         median=median_interval(tasks, counts, confidence),
         optimality_gap=optimality_gap_interval(tasks, confidence),
         rliable=literature.estimates(tasks),
-        by_environment=aggregate_interval(tasks, counts, confidence, BY_ENVIRONMENT),
+        by_environment=cut(
+            aggregate_interval(tasks, counts, confidence, BY_ENVIRONMENT), highest(tops, BY_ENVIRONMENT)
+        ),
         worst=min(((estimate([c.scores], BY_ENVIRONMENT), c.environment) for c in cells), default=None),
         complete=complete,
         probability_best=best,
@@ -389,7 +393,7 @@ def _saturated(c: Cell, plan: AnalysisPlan) -> bool:
 def _cell_estimate(c: Cell, draws: Draws, plan: AnalysisPlan) -> CellEstimate:
     nothing = Interval(None, notes=(Fact("no runs"),))
     counts, confidence = [draws[_key(c)]] if c.runs else [], plan.confidence
-    areas = c.values("auc")
+    areas, top = c.values("auc"), c.score_ceiling
     return CellEstimate(
         label=c.label,
         environment=c.environment,
@@ -400,10 +404,10 @@ def _cell_estimate(c: Cell, draws: Draws, plan: AnalysisPlan) -> CellEstimate:
         planned=len(c.entries),
         failed=c.failed,
         missing=c.missing,
-        mean_return=mean_interval([c.returns], confidence) if c.runs else nothing,
-        iqm_return=iqm_interval([c.returns], counts, confidence) if c.runs else nothing,
-        iqm_score=iqm_interval([c.scores], counts, confidence) if c.scored else _no_score(c),
-        auc_score=iqm_interval([areas], counts, confidence) if len(areas) else _no_score(c),
+        mean_return=cut(mean_interval([c.returns], confidence), c.ceiling) if c.runs else nothing,
+        iqm_return=cut(iqm_interval([c.returns], counts, confidence), c.ceiling) if c.runs else nothing,
+        iqm_score=cut(iqm_interval([c.scores], counts, confidence), top) if c.scored else _no_score(c),
+        auc_score=cut(iqm_interval([areas], counts, confidence), top) if len(areas) else _no_score(c),
         threshold=time_to_threshold(c, plan.threshold, confidence),
         overshoot=overshoot(c),
         steps_per_second=_median(run.record.final.steps / seconds for run, seconds in _training(c) if run.record),
@@ -442,7 +446,11 @@ def _curves(cells: Sequence[Cell], field: Field, draws: Draws, suite: Suite) -> 
         return fewer(_counts(some, draws), len(cells))
 
     return tuple(
-        [curve for some in field.values() for curve in aggregate_curves(some, counts(some), points, confidence)]
+        [
+            curve
+            for some in field.values()
+            for curve in aggregate_curves(some, counts(some), points, confidence, suite.analysis.decide)
+        ]
         + [curve for c in cells if c.runs for curve in environment_curves(c, counts([c]), points, confidence)]
     )
 

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from bench.analysis.aggregate import POOLED, estimate
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, taking_part
@@ -13,6 +14,8 @@ from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, 
 
 RECOMMENDED_RUNS = 10
 _VISIBLE_OVERSHOOT = 0.05
+_HIGH, _LOW = 0.75, 0.5
+"""Above the first an aggregate reads as a success; below the second an algorithm fails on an environment."""
 _BUSY = 1.5
 """Load per thread of our own from which something else was running."""
 
@@ -34,6 +37,7 @@ def cautions(
         *_few_runs(cells),
         *_without_reference(cells, plan),
         *_rows("incomplete", ((line.label, line.environments) for line in aggregates if not line.complete)),
+        *_rows("hidden", _hidden(aggregates, cells, plan)),
         *_rows("saturated", ((line.environment,) for line in references if line.saturated)),
         *_number("curveless", sum(cell.curveless for cell in cells)),
         *_unplanned(book),
@@ -48,6 +52,17 @@ def cautions(
 def _rows(kind: str, rows: Iterable[tuple[str | float, ...]]) -> Iterator[Fact]:
     if found := tuple(rows):
         yield Fact(kind, rows=found)
+
+
+def _hidden(
+    aggregates: Sequence[Aggregate], cells: Sequence[Cell], plan: AnalysisPlan
+) -> Iterator[tuple[str, float, float, str]]:
+    """Yield label, aggregate, score and environment where a high aggregate hides a failure."""
+    for line in aggregates:
+        whole = line.value(plan.decide).estimate
+        for cell in cells if whole is not None and whole > _HIGH else ():
+            if cell.label == line.label and cell.scored and (here := estimate([cell.scores], POOLED)) < _LOW:
+                yield cell.label, float(whole or 0.0), here, cell.environment
 
 
 def _number(kind: str, count: int, *others: float) -> Iterator[Fact]:

@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.analysis.interval import Counts, iqm_band
+from bench.analysis.aggregate import POOLED, aggregate_band, highest
+from bench.analysis.interval import Band, Counts, iqm_band
 from bench.analysis.scores import Cell, Run, learns, normalise
 from bench.records import CurveEstimate, Floats
 
@@ -33,19 +34,27 @@ def environment_curves(cell: Cell, counts: Counts, points: int, confidence: floa
     by_seconds = _curve([cell], _at_seconds, _seconds_grid([cell], points), scored=False)
     found = [("steps", by_steps), ("seconds", by_seconds)]
     return [
-        _estimate(cell.label, cell.environment, axis, x, curves, counts, confidence)
+        _estimate(cell.label, cell.environment, axis, x, curves, iqm_band(curves, counts, confidence), cell.ceiling)
         for axis, (x, curves) in found
         if len(x)
     ]
 
 
-def aggregate_curves(cells: Sequence[Cell], counts: Counts, points: int, confidence: float) -> list[CurveEstimate]:
-    """Return one algorithm's score over all its environments, over the share of the budget and over CPU seconds."""
+def aggregate_curves(
+    cells: Sequence[Cell], counts: Counts, points: int, confidence: float, decide: str = POOLED
+) -> list[CurveEstimate]:
+    """Return one algorithm's score over all its environments, over the share of the budget and over CPU seconds.
+
+    The score is the aggregate that `decide` names.
+    """
+    top = highest([cell.score_ceiling for cell in cells], decide)
     by_share = _curve(cells, _at_shares, _share_grid(cells, points), scored=True)
     by_seconds = _curve(cells, _at_seconds, _seconds_grid(cells, points), scored=True)
     found = [("share", by_share), ("seconds", by_seconds)]
     return [
-        _estimate(cells[0].label, None, axis, x, curves, counts, confidence) for axis, (x, curves) in found if len(x)
+        _estimate(cells[0].label, None, axis, x, curves, aggregate_band(curves, counts, confidence, decide), top)
+        for axis, (x, curves) in found
+        if len(x)
     ]
 
 
@@ -121,10 +130,12 @@ def _estimate(
     axis: str,
     x: Floats,
     curves: Sequence[Floats],
-    counts: Counts,
-    confidence: float,
+    band: Band,
+    ceiling: float | None,
 ) -> CurveEstimate:
-    estimate, low, high = iqm_band(curves, counts, confidence)
+    estimate, low, high = band
+    if ceiling is not None:
+        high = np.where(high > ceiling, np.maximum(ceiling, estimate), high)
     return CurveEstimate(
         label=label,
         environment=environment,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtrit
@@ -288,6 +289,13 @@ def shown(band: Band, tasks: Tasks, confidence: float, quantity: str) -> Interva
         return Interval(estimate, n=n, notes=(Fact("unmoved"),))
     notes = *few_runs(quantity, n, len(tasks)), *unequal(tasks), *_constant(tasks)
     return Interval(estimate, low, high, n, notes)
+
+
+def cut(interval: Interval, ceiling: float | None) -> Interval:
+    """Return an interval that does not reach beyond what there can be; the estimate stays."""
+    if ceiling is None or interval.high is None or interval.estimate is None or interval.high <= ceiling:
+        return interval
+    return replace(interval, high=max(ceiling, interval.estimate))
 
 
 def too_few(n: int) -> tuple[Fact]:

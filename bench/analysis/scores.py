@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
-from bench.catalog import algorithm_of, algorithms, updates
+from bench.catalog import algorithm_of, algorithms, environments, updates
 from bench.records import AnalysisPlan, Curve, Failure, Floats, Outcome, Record, Reference, Suite, Trial
 
 _LIKE_BUDGETS = 0.05
@@ -104,6 +104,18 @@ class Cell:
         found = [run.metric(metric) for run in self.runs]
         return np.array([] if None in found else found, dtype=np.float64)
 
+    @cached_property
+    def ceiling(self) -> float | None:
+        """The largest return that an episode can have here; None where the catalogue declares none."""
+        return ceiling_of(self.entries[0].trial)
+
+    @property
+    def score_ceiling(self) -> float | None:
+        """`ceiling` as a score."""
+        if self.ceiling is None or self.reference is None:
+            return None
+        return float(normalise(self.ceiling, self.reference))
+
     @property
     def scored(self) -> bool:
         """Whether this cell can enter aggregates and comparisons."""
@@ -115,6 +127,12 @@ class Cell:
         taken = [run.record.core_seconds for run in self.runs if run.record is not None]
         known = [seconds for seconds in taken if seconds is not None]
         return float(np.median(known)) if known else None
+
+
+def ceiling_of(trial: Trial) -> float | None:
+    """Return the largest return that an episode of a trial can have; None where the catalogue declares none."""
+    known = environments().get(trial.environment)
+    return None if known is None or trial.environment_kwargs else known.ceiling
 
 
 def like_budgets(one: int, other: int) -> bool:
@@ -243,8 +261,10 @@ def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run |
     area = area_under_curve(record.curve, entry.trial.steps, means)
     if reference is None:
         return Run(entry, record, mean, None, None, means)
-    auc = None if area is None else float(normalise(area, reference))
-    return Run(entry, record, mean, float(normalise(mean, reference)), auc, means)
+    # Of another time limit, perhaps: what the environment itself cannot return is no score.
+    most = ceiling if (ceiling := ceiling_of(entry.trial)) is not None else math.inf
+    auc = None if area is None else float(normalise(min(area, most), reference))
+    return Run(entry, record, mean, float(normalise(min(mean, most), reference)), auc, means)
 
 
 def compared(one: Cell, plan: AnalysisPlan) -> Floats:

@@ -17,8 +17,8 @@ from itertools import combinations
 
 import numpy as np
 
-from bench.analysis.aggregate import MEAN, aggregate_interval, estimate
-from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, wilson_limits
+from bench.analysis.aggregate import MEAN, aggregate_interval, estimate, highest
+from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, cut, wilson_limits
 from bench.analysis.moments import first_evaluations, last_evaluations, scores_at_seconds, scores_at_steps
 from bench.analysis.ranking import Race, order, race_draws, regrets, shares_best
 from bench.analysis.ranks import rank_p_value, superiority
@@ -66,6 +66,8 @@ class _Setting:
     environments: tuple[str, ...]
     measure: str = "score"
     not_judged: tuple[tuple[str, int, int], ...] = ()
+    top: float | None = None
+    """The largest value there can be; None where an environment's is not known."""
 
 
 def situations(
@@ -90,7 +92,15 @@ def situations(
     """
     learners = {label: list(found) for label, found in field.items() if label not in baselines}
     there = [cell for cell in cells if cell.label not in baselines]
-    settings = [replace(one, not_judged=_not_judged(one, there)) for one in _settings(suite, learners)]
+    tops = {cell.environment: cell.score_ceiling for found in learners.values() for cell in found}
+    settings = [
+        replace(
+            one,
+            not_judged=_not_judged(one, there),
+            top=highest([tops[name] for name in one.environments], suite.analysis.decide),
+        )
+        for one in _settings(suite, learners)
+    ]
     if not settings:
         return ()
     plan = suite.analysis
@@ -274,7 +284,7 @@ def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPla
 
 def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> Interval:
     if one.measure == "score":
-        return aggregate_interval(tasks, counts, plan.confidence, plan.decide)
+        return cut(aggregate_interval(tasks, counts, plan.confidence, plan.decide), one.top)
     share, n = estimate(tasks, MEAN), min(len(task) for task in tasks)
     if n < FEWEST_RUNS:
         return Interval(share, n=n, notes=(Fact("few runs"),))

@@ -118,3 +118,5 @@ class Environment:
     """Module to import so that the id is registered."""
     steps_per_second: float = 10_000.0
     """Order of magnitude of plain stepping on one core, for the first cost estimate."""
+    ceiling: float | None = None
+    """The largest return that an episode can have by the environment's rules; None: not known."""

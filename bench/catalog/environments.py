@@ -21,6 +21,8 @@ ENVIRONMENTS = (
         500,
         _registered(22.4, 475.0),
         summary="balance a pole",
+        # A reward of 1 for each of at most 500 steps.
+        ceiling=500.0,
         steps_per_second=165_000,
     ),
     Environment(
@@ -48,6 +50,8 @@ ENVIRONMENTS = (
         999,
         _registered(-32.9, 90.0),
         summary="sparse goal uphill, costly actions",
+        # 100 at the goal, less what the actions cost.
+        ceiling=100.0,
         steps_per_second=100_000,
     ),
     Environment(
@@ -62,6 +66,8 @@ ENVIRONMENTS = (
             "(its benchmark lists -151 to -172); Gymnasium registers no threshold",
         ),
         summary="swing up and hold",
+        # Every step costs, or nothing.
+        ceiling=0.0,
         steps_per_second=125_000,
     ),
     Environment(
@@ -121,6 +127,8 @@ ENVIRONMENTS = (
         100,
         _registered(0.0139, 0.70, "exact"),
         summary="slippery grid, sparse goal",
+        # 1 at the goal, once.
+        ceiling=1.0,
         steps_per_second=207_000,
     ),
     Environment(

@@ -61,6 +61,7 @@ _SENTENCES = {
     "compared on the environments both have.",
     "saturated": "Every learning algorithm solves {rows} in every run: only the time to the threshold tells them "
     "apart.",
+    "hidden": "A high aggregate hides a failure on an environment: {rows}.",
     "curveless": "{0} finished trials have no learning curve, hence no area under it, and are left out.",
     "unplanned": "{0} results are not in the suite's plan (other seeds, settings or versions); they are shown too. "
     "Environments outside the suite enter neither aggregates nor comparisons.",
@@ -86,6 +87,7 @@ _ROWS: Mapping[str, Callable[..., str]] = {
     "configurations": "{} on {}".format,
     **{kind: "{} on {}: {}".format for kind, told in _SENTENCES.items() if told.startswith(_FAILED)},
     "incomplete": "{} ({})".format,
+    "hidden": "{} scores {:.2f} over all and {:.2f} on {}".format,
     "apart": "{} on {} ({:,} steps, the suite has {:,})".format,
     "cut": _cut,
     "overshoot": "{} on {} by {:.0f} %".format,
