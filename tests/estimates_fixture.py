@@ -425,9 +425,9 @@ def _situation(
         )
         for place, label in enumerate(order)
     )
-    as_good = tuple(order[1:2])
+    still_open = tuple(order[1:2])
     measure = "share" if kind == "failures" else "score"
-    return Situation(key, kind, about, measure, None if unclear else order[0], as_good, candidates, where, seeds)
+    return Situation(key, kind, about, measure, None if unclear else order[0], (), candidates, where, seeds, still_open)
 
 
 def _lead(axis: str, algorithms: Sequence[str], environments: Sequence[str], seeds: int) -> Lead:

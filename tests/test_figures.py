@@ -233,21 +233,21 @@ def test_a_profile_falls_along_the_scores_that_there_are() -> None:
 
 
 def _pair(a: str, b: str, **more: Any) -> Pair:
-    told = {"probability": Interval(0.75, 0.6, 0.9), "p_value": 0.01, "p_holm": 0.02, "verdict": "better"}
-    return Pair(a, b, environments=2, difference=Interval(0.1), **{"n": 5, **told, **more})
+    told = {"difference": Interval(0.75, 0.6, 0.9), "p_value": 0.01, "p_holm": 0.02, "verdict": "better"}
+    return Pair(a, b, environments=2, probability=Interval(0.9), **{"n": 5, **told, **more})
 
 
 def test_pairs_stand_in_a_row_each_and_hollow_where_nothing_is_decided() -> None:
-    open_pair = _pair(LONG, "dqn", n=8, verdict="undecided", probability=Interval(0.055))
+    open_pair = _pair(LONG, "dqn", n=8, verdict="undecided", difference=Interval(0.055))
     figure = figures.pairwise([_pair("ppo", "dqn"), open_pair], 2, "95 %")
     assert (figure.name, figure.section) == ("pairwise", "pairwise")
     assert figure.caption == (
-        "Probability of improvement with 95 % intervals; hollow: undecided; n = 5 to 8 runs per environment."
+        "The difference that decides with 95 % intervals; hollow: undecided; n = 5 to 8 runs per environment."
     )
     assert figure.description == f"ppo over dqn: 0.75 [0.60, 0.90]; {LONG} over dqn: 0.0550"
     (panel,) = figure.panels
-    assert (panel.kind, panel.y, panel.note, panel.levels) == ("intervals", ROWS, "n = 5 to 8 runs", {"": 0.5})
-    assert panel.x == Axis("Probability that a run of the left one scores higher", -0.02, 1.02)
+    assert (panel.kind, panel.y, panel.note, panel.levels) == ("intervals", ROWS, "n = 5 to 8 runs", {"": 0.0})
+    assert (panel.x.name, panel.x.low) == ("Score of the left one less that of the right one", pytest.approx(-0.036))
     tip = "ppo over dqn: 0.75 [0.60, 0.90], n = 5 runs"
     assert rows(panel)[0] == {
         "row": 0, "name": "ppo", "other": "dqn", "label": "ppo", "against": "dqn", "estimate": 0.75, "low": 0.6,

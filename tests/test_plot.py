@@ -91,7 +91,7 @@ def test_a_failed_run_counts_as_the_random_policy() -> None:
 def test_every_run_of_one_lies_above_every_run_of_the_other() -> None:
     ax = bench.plot.pairwise(_frames())
     (dot,) = [line for line in ax.lines if (line.get_gid() or "").endswith("dots")]
-    assert _drawn(dot)[0][0] == 0
+    assert _drawn(dot)[0][0] == pytest.approx(-1)
 
 
 def test_a_profile_falls_from_all_runs_to_none() -> None:

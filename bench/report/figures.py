@@ -291,8 +291,10 @@ def performance_profile(profiles: Sequence[Profile], level: str) -> Figure:
 
 
 def pairwise(shown: Sequence[Pair], known: int, level: str) -> Figure:
-    """Return the probability of improvement of each pair."""
+    """Return the difference that decides each pair; where ranks decide, the probability of improvement."""
     cut = f" The {len(shown)} pairs of {known} with the smallest p-values." if len(shown) < known else ""
+    scored = any(words.finite(pair.difference.estimate) for pair in shown)
+    values = [pair.difference if scored else pair.probability for pair in shown]
     frame = pd.DataFrame(
         {
             "row": place,
@@ -300,27 +302,33 @@ def pairwise(shown: Sequence[Pair], known: int, level: str) -> Figure:
             "other": short(pair.b),
             "label": pair.a,
             "against": pair.b,
-            **_ends(pair.probability),
+            **_ends(value),
             "n": pair.n,
             "open": pair.verdict == "undecided",
-            "tip": f"{short(pair.a)} over {short(pair.b)}: {words.interval(pair.probability, 2)}, {_runs([pair.n])}",
+            "tip": f"{short(pair.a)} over {short(pair.b)}: {words.interval(value, 2)}, {_runs([pair.n])}",
         }
-        for place, pair in enumerate(shown)
+        for place, (pair, value) in enumerate(zip(shown, values, strict=True))
+    )
+    ends = [end for one in values for end in (one.estimate, one.low, one.high)]
+    axis = (
+        spanning("Score of the left one less that of the right one", [0.0, *ends])
+        if scored
+        else Axis("Probability that a run of the left one scores higher", -0.02, 1.02)
     )
     return Figure(
         "pairwise",
         "pairwise",
-        f"Probability of improvement with {level} intervals; hollow: undecided; "
-        f"{_runs(pair.n for pair in shown)} per environment.{cut}",
-        _spoken((f"{pair.a} over {pair.b}", pair.probability) for pair in shown),
+        f"{'The difference that decides' if scored else 'Probability of improvement'} with {level} intervals; "
+        f"hollow: undecided; {_runs(pair.n for pair in shown)} per environment.{cut}",
+        _spoken((f"{pair.a} over {pair.b}", value) for pair, value in zip(shown, values, strict=True)),
         (
             Panel(
                 "intervals",
                 frame,
-                Axis("Probability that a run of the left one scores higher", -0.02, 1.02),
+                axis,
                 ROWS,
                 note=_runs(pair.n for pair in shown),
-                levels={"": 0.5},
+                levels={"": 0.0 if scored else 0.5},
             ),
         ),
     )

@@ -152,7 +152,7 @@ def sureness(estimates: Estimates) -> str:
     if count["equivalent"]:
         told.append(f"{counted(count['equivalent'], 'is', 'are')} equivalent within {plan['margin']:g}")
     if count["undecided"]:
-        told.append(f"{count['undecided']:,} cannot be told apart yet")
+        told.append(f"{count['undecided']:,} not yet told apart")
     pairs = counted(len(estimates.pairs), "pair")
     corrected = f", corrected for {pairs} by Holm's method" if len(estimates.pairs) > 1 else ""
     return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.level(1 - plan['confidence'])}{corrected})."

@@ -30,7 +30,7 @@ _TWO_DAYS = 48
 
 
 AGGREGATES = {
-    "score": "interquartile means over all environments' runs",
+    "score": "interquartile means of all runs pooled",
     "mean": "means",
     "iqm-by-environment": "interquartile means, averaged over environments",
 }
