@@ -873,3 +873,33 @@ def test_the_price_of_a_run_is_its_cpu_time_where_that_was_kept() -> None:
     assert seconds(wall=7200.0, train_cpu=3000.0, evaluation=500.0) == 3500.0
     assert seconds(wall=7200.0, train_cpu=math.nan, evaluation=500.0) == 7200.0
     assert seconds(train=10.0) is None
+
+
+def test_no_interval_reaches_beyond_what_an_environment_can_return() -> None:
+    # CartPole returns at most 500: a score of 1 with these references. Half of the runs are there, half below.
+    name, top = "CartPole-v1", Reference(0.0, 500.0)
+    case = results_of(
+        {("ppo", name): [500.0] * 5 + [100.0, 200.0, 300.0, 400.0, 450.0], ("dqn", name): [90.0] * 9 + [80.0]}
+    )
+    found = replace(case, references={name: top}).analysed()
+    cell = next(one for one in found.cells if one.label == "ppo")
+    assert (cell.iqm_return.high, cell.iqm_score.high) == (500.0, 1.0)
+    assert found.aggregates[0].mean.high is not None
+    assert found.aggregates[0].mean.high <= 1.0
+    # An environment that nobody says anything of has no ceiling.
+    free = replace(
+        results_of({("ppo", "env"): cell.scores, ("dqn", "env"): [0.1] * 9 + [0.2]}), references={"env": UNIT}
+    )
+    other = next(one for one in free.analysed().cells if one.label == "ppo")
+    assert other.iqm_score.high is not None
+    assert other.iqm_score.high > 1.0
+
+
+def test_a_high_aggregate_that_hides_a_failure_is_told() -> None:
+    rng = np.random.default_rng(0)
+    runs = {("ppo", f"env-{place}"): (1.0 + 0.01 * rng.normal(size=10)).tolist() for place in range(3)}
+    runs |= {("dqn", f"env-{place}"): (0.6 + 0.01 * rng.normal(size=10)).tolist() for place in range(4)}
+    found = results_of({**runs, ("ppo", "env-3"): (0.1 + 0.01 * rng.normal(size=10)).tolist()}).analysed()
+    assert warned(found, "over all and 0.10 on env-3")
+    assert found.aggregates[0].worst == (pytest.approx(0.1, abs=0.01), "env-3")
+    assert not warned(found, "dqn scores")

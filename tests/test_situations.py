@@ -603,3 +603,43 @@ def test_a_step_budget_rests_on_the_environments_whose_own_budget_reaches_it() -
     assert situation_of(found, "steps-500").environments == ("env-0", "env-1")
     assert situation_of(found, "steps-200").environments == ("env-0", "env-1", "env-2")
     assert sentences.circumstance(situation_of(found, "full")) == "within 400 to 1,000 steps"
+
+
+def test_an_environment_that_every_run_solves_is_answered_by_who_gets_there_first() -> None:
+    # On `easy` both end above 0.9; dqn ends higher, but ppo passes 0.9 at 400 of 1000 steps and dqn at 1000.
+    case = random_results({"ppo": 0.95, "dqn": 1.0}, 2, 10)
+    curves = {"ppo": [0.5, 0.92, 0.93, 0.94, 0.95], "dqn": [0.1, 0.2, 0.4, 0.6, 1.0]}
+    found = situation_of(with_curves(case, curves).analysed(), "environment-env-0")
+    assert (found.measure, found.choose) == ("steps", "ppo")
+    assert [(one.label, one.value.estimate) for one in found.candidates] == [("ppo", 400.0), ("dqn", 1000.0)]
+    assert sentences.situation(found).startswith(
+        "Env-0 alone, which every run solves: choose ppo, the first to get there"
+    )
+
+
+def test_whoever_has_too_few_runs_is_not_judged_and_said_so_where_it_could_have_won() -> None:
+    rng = np.random.default_rng(0)
+    runs = {(label, name): (0.5 + 0.3 * rng.normal(size=10)).tolist() for label in ("ppo", "a2c") for name in "ab"}
+    case = results_of({**runs, ("dqn", "a"): [0.9] * 10, ("dqn", "b"): [0.9, 0.8]})
+    found = case.analysed()
+    assert situation_of(found, "full").not_judged == (("dqn", 2, 10),)
+    assert situation_of(found, "environment-b").not_judged == (("dqn", 2, 10),)
+    # With ten runs there it is judged on the other.
+    assert situation_of(found, "environment-a").not_judged == ()
+    assert "dqn" in {one.label for one in situation_of(found, "environment-a").candidates}
+    assert "dqn is not judged (2 of 10 runs)" in sentences.situation(situation_of(found, "full"))
+
+
+def test_as_good_is_said_of_equivalent_algorithms_alone() -> None:
+    rng = np.random.default_rng(1)
+    base = {"ppo": 0.9, "dqn": 0.9, "a2c": 0.4}
+    runs = {
+        (label, name): (level + 0.01 * rng.normal(size=10)).tolist() for label, level in base.items() for name in "ab"
+    }
+    runs |= {("trpo", name): (0.85 + 0.3 * rng.normal(size=10)).tolist() for name in "ab"}
+    found = results_of(runs).analysed()
+    full = situation_of(found, "full")
+    assert {full.choose, *full.as_good} == {"ppo", "dqn"}
+    assert full.undecided == ("trpo",)
+    assert "not yet told apart: trpo" in sentences.use("ppo", full)
+    assert "full" not in card_of(found, "trpo").use_when
