@@ -147,12 +147,12 @@ def test_a_pair_that_fails_only_by_the_correction_is_called_alone_significant() 
 
 def test_one_sentence_says_where_the_other_is_ahead() -> None:
     rng = np.random.default_rng(3)
-    levels = {"MountainCar-v0": (0.9, 0.5), "LunarLander-v3": (0.8, 0.4), "Acrobot-v1": (1.0, 1.02)}
+    levels = {"MountainCar-v0": (0.9, 0.5), "LunarLander-v3": (0.8, 0.82), "Acrobot-v1": (1.0, 1.02)}
     ours, theirs = ([rng.normal(level[side], 0.005, 10) for level in levels.values()] for side in (0, 1))
     counts = [[resample_counts(10, 1000, rng) for _ in levels] for _ in "ab"]
     plan = AnalysisPlan(decide="iqm-by-environment")
     one = contest(("ppo", "dqn"), ours, theirs, (counts[0], counts[1]), plan, environments=list(levels))
     told = sentences.besides(verdicts([one], plan)[0], {"Acrobot-v1"})
-    # P is 2/3 by three environments, two won in every run and one lost in nearly every: open with Wilson's limits.
-    assert told.startswith("ppo is ahead on MountainCar-v0 and LunarLander-v3, behind by 0.02 on Acrobot-v1, which all")
-    assert "run by run it is open" in told
+    # dqn is above in nearly every run of two environments of three, and far behind on the third.
+    assert told.startswith("ppo is ahead on MountainCar-v0, behind by 0.0")
+    assert " on Acrobot-v1, which all solve; run by run dqn is above ppo more often (0.6" in told
