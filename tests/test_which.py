@@ -1,6 +1,8 @@
 """Which algorithm for my environment: what is near, what that says, and the suite that would settle it."""
 
+import gzip
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,15 +18,16 @@ from hypothesis import strategies as st
 from bench.cli.app import main
 from bench.errors import BenchError
 from bench.pipeline import open_experiment
-from bench.records import Failure, Reference, SuiteEnvironment, Traits
+from bench.records import Failure, Reference, SuiteEnvironment, Traits, Trial
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
 from bench.which.advice import advise
-from bench.which.answer import which
+from bench.which.answer import _fitting, which
 from bench.which.command import count
 from bench.which.evidence import Ground, Question, Source, grounds, race, scores
 from bench.which.proposal import proposed
-from bench.which.records import Advice, Option, Request
+from bench.which.records import FIRST_CHOICES, Advice, Option, Request
+from bench.which.stored import _unpacked, packed
 from bench.which.traits import shipped
 from bench.which.transfer import CLOSE, likeness, same
 from tests.making import TOY, run_suite, suite_file
@@ -181,8 +184,9 @@ def test_a_suite_of_several_algorithms_is_the_evidence_even_beside_more_runs_of_
 
 def test_a_variant_of_another_algorithm_is_not_proposed_by_itself(tmp_path: Path) -> None:
     asked = Request("CartPole-v1", results=tmp_path, to=tmp_path / "proposed.yaml")
-    offered = {option.algorithm for option in which(asked).advice.options}
+    offered = {option.algorithm for option in _fitting(shipped()["CartPole-v1"])}
     assert {"dqn", "qrdqn", "ppo"} <= offered
+    offered |= {entry.algorithm for entry in parse(which(asked).proposal.text, "x").algorithms} - {"random"}
     assert not offered & {"dqn_mse", "random"}
 
 
@@ -586,18 +590,179 @@ def test_the_suite_says_where_its_reference_comes_from_and_what_is_made_up(
         which(replace(asked, target=-2.0))
 
 
-def test_an_environment_of_the_catalogue_keeps_its_reference_and_its_tuned_settings(tmp_path: Path) -> None:
-    asked = Request("CartPole-v1", steps=20_000, results=tmp_path / "none", to=tmp_path / "suite.yaml")
-    answer = which(asked)
-    assert answer.advice.level == "none"
-    assert any("holds no results" in note for note in answer.notes)
+def test_an_environment_of_the_catalogue_keeps_its_reference_and_is_asked_about_with_equal_effort(
+    tmp_path: Path,
+) -> None:
+    # PPO's settings in RL Zoo were made for 100,000 steps, five times as many.
+    answer = which(Request("CartPole-v1", steps=20_000, results=tmp_path / "none", to=tmp_path / "suite.yaml"))
+    assert "made for other budgets, or" in answer.proposal.text
     experiment = open_experiment(tmp_path / "suite.yaml", results=tmp_path)
     assert experiment.suite.environments[0].reference is None
-    assert {entry.hyperparameter_set for entry in experiment.suite.algorithms} == {"rl-zoo"}
+    assert {entry.hyperparameter_set for entry in experiment.suite.algorithms} == {"default"}
     assert len(experiment.suite.seeds) == 10
     labels = [entry.label for entry in experiment.suite.algorithms]
-    assert len(labels) == 6
-    assert labels[-1] == "random"
+    assert (len(labels), labels[-1]) == (6, "random")
+    assert {"ppo", "dqn"} <= set(labels)
+    assert experiment.plan.idle == ()
+
+
+def test_published_settings_are_proposed_where_all_have_some_that_were_made_for_such_a_budget() -> None:
+    # Made for 100,000 steps (PPO) and 50,000 (DQN).
+    target, fits = (
+        shipped()["CartPole-v1"],
+        (replace(PPO, hyperparameter_set="rl-zoo"), replace(DQN, hyperparameter_set="rl-zoo")),
+    )
+    sets = []
+    for steps in (20_001, 20_000):
+        advice = advise(Question(target, steps=steps), [], fits, np.random.default_rng(0))
+        drafted = parse(proposed(Request("CartPole-v1", steps=steps), advice, fits, []), "which.yaml")
+        sets.append({entry.hyperparameter_set for entry in drafted.algorithms})
+    assert sets == [{"rl-zoo"}, {"default"}]
+
+
+def _provenance(results: Results, told: Mapping[str, str]) -> Results:
+    """Return the results with the provenance of each label's settings."""
+    planned = tuple(replace(one, provenance=told.get(one.label, "")) for one in results.planned)
+    outcomes = tuple(
+        replace(one, trial=replace(one.trial, provenance=told.get(one.trial.label, ""))) for one in results.outcomes
+    )
+    return replace(results, planned=planned, outcomes=outcomes)
+
+
+HERE, DEFAULTS = "this harness's own settings for REINFORCE 0.1", "the defaults of each learning library, as installed"
+
+
+@pytest.mark.parametrize(
+    ("told", "choose", "unfit"),
+    [
+        ({}, "reinforce", ""),
+        # Five times the budget of 1,000 steps, and a step less.
+        ({"reinforce": "RL Zoo; published for 5,000 steps"}, "dqn", "its settings were made for 5,000 steps"),
+        ({"reinforce": "RL Zoo; published for 4,999 steps"}, "reinforce", ""),
+        ({"reinforce": HERE, "dqn": "published for 900 steps", "ppo": "published for 900 steps"}, "dqn",
+         "its settings were chosen by hand here, on these environments, those of the others published"),
+        ({"reinforce": DEFAULTS, "dqn": "published for 9 steps", "ppo": "published for 9 steps"}, "dqn",
+         "its settings were the library's own, those of the others published"),
+    ],
+)  # fmt: skip
+def test_settings_of_another_budget_or_of_another_effort_are_no_evidence(
+    told: Mapping[str, str], choose: str, unfit: str
+) -> None:
+    levels = (("reinforce", 0.97), ("dqn", 0.7), ("ppo", 0.2))
+    results = results_of({(label, "env-0"): around(level) for label, level in levels})
+    advice = advice_of(_provenance(results, told), replace(KNOWN, environment="env-0"), steps=1000)
+    assert advice.choose == choose
+    assert (f"Runs of reinforce are stored and do not count: {unfit}." in advice.caveats) is bool(unfit)
+
+
+def test_nobody_is_chosen_while_an_obvious_first_choice_has_only_runs_that_do_not_count() -> None:
+    levels = (("dqn", 0.7), ("a2c", 0.2), ("ppo", 0.1))
+    results = results_of({(label, "env-0"): around(level) for label, level in levels})
+    unfair = _provenance(results, {"ppo": "RL Zoo; published for 10,000 steps"})
+    advice = advice_of(unfair, replace(KNOWN, environment="env-0"), steps=1000)
+    assert advice.choose is None
+    assert advice.verdict == (
+        "Not enough evidence for env-0, within 1,000 steps: no fair comparison is stored yet: the runs of ppo on env-0 "
+        "do not count, its settings were made for 10,000 steps. What is stored: dqn 0.70, a2c 0.20. Begin with ppo or "
+        "dqn, what the field tries first, and let the suite below decide."
+    )
+    # Where the target is reached there is nothing left for it to be better by.
+    solved = results_of({(label, "env-0"): around(level) for label, level in (("dqn", 1.0), *levels[1:])})
+    sure = _provenance(solved, {"ppo": "RL Zoo; published for 10,000 steps"})
+    assert advice_of(sure, replace(KNOWN, environment="env-0"), steps=1000).choose == "dqn"
+
+
+def test_of_runs_of_unequal_length_those_count_that_reach_half_of_the_budget() -> None:
+    results = results_of(
+        {(label, "env-0"): around(level) for label, level in (("dqn", 0.7), ("a2c", 0.2), ("ppo", 0.1))}
+    )
+
+    def longer(old: Trial) -> Trial:
+        return replace(old, steps=4_000) if old.label != "ppo" else old
+
+    results = replace(
+        results,
+        planned=tuple(map(longer, results.planned)),
+        outcomes=tuple(replace(one, trial=longer(one.trial)) for one in results.outcomes),
+    )
+    here = replace(KNOWN, environment="env-0")
+    assert {one.label for one in advice_of(results, here, steps=2_000).candidates} == {"dqn", "a2c", "ppo"}
+    assert {one.label for one in advice_of(results, here, steps=2_001).candidates} == {"dqn", "a2c"}
+    # Without a budget, those that most have.
+    assert {one.label for one in advice_of(results, here).candidates} == {"dqn", "a2c"}
+
+
+def test_the_package_carries_the_evidence_of_the_repository() -> None:
+    root = Path(__file__).parents[1]
+    content = runpy.run_path(str(root / "benchmarks" / "which_evidence.py"))["content"]
+    there = (root / "bench" / "which" / "evidence.json.gz").read_bytes()
+    assert gzip.decompress(there).decode() == content(root / "results"), "run `python benchmarks/which_evidence.py`"
+    assert len(there) < 300_000
+
+
+def test_what_is_carried_along_says_what_the_results_say() -> None:
+    results = results_of({(label, "CartPole-v1"): around(level) for label, level in (("dqn", 0.7), ("ppo", 0.2))})
+    told = _provenance(results, {"ppo": "RL Zoo; published for 900 steps", "dqn": "RL Zoo; published for 900 steps"})
+    (again,) = (_unpacked(one) for one in json.loads(json.dumps(packed([source_of(told)])))["sources"])
+    for steps in (300, 1000):
+        ours, theirs = (grounds([one], shipped(), steps)[0] for one in (source_of(told), again))
+        for key, cell in ours.cells.items():
+            assert scores(theirs.cells[key], steps) == pytest.approx(scores(cell, steps), rel=1e-4)
+            assert theirs.cells[key].entries[0].trial.provenance == cell.entries[0].trial.provenance
+
+
+@pytest.mark.parametrize(
+    ("environment", "steps", "verdict"),
+    [
+        (
+            "LunarLander-v3",
+            200_000,
+            "Not enough evidence for LunarLander-v3, within 200,000 steps: no fair comparison is ",
+        ),
+        ("Pendulum-v1", 20_000, "For Pendulum-v1, within 20,000 steps: choose sac, "),
+        ("CartPole-v1", 100_000, "For CartPole-v1, within 100,000 steps: choose ppo."),
+    ],
+)
+def test_the_package_answers_in_an_empty_folder(tmp_path: Path, environment: str, steps: int, verdict: str) -> None:
+    answer = which(Request(environment, steps=steps, results=tmp_path / "results", to=tmp_path / "suite.yaml"))
+    assert answer.advice.verdict.startswith(verdict)
+    assert answer.notes == ()
+    algorithms = {entry.algorithm for entry in parse(answer.proposal.text, "suite.yaml").algorithms}
+    assert set(FIRST_CHOICES[answer.advice.target.actions]) <= algorithms
+
+
+def test_a_later_answer_takes_the_place_of_an_earlier_one_and_of_nobodys_work(tmp_path: Path) -> None:
+    asked = Request("bench/Bandit-v0", steps=300, results=tmp_path / "results", to=tmp_path / "which.yaml")
+    states = [which(replace(asked, steps=steps)).proposal.state for steps in (300, 300, 400)]
+    assert states == ["written", "unchanged", "rewritten"]
+    file = tmp_path / "which.yaml"
+    file.write_text(file.read_text().replace("seeds: 10", "seeds: 2"))
+    proposal = which(replace(asked, steps=500)).proposal
+    assert (proposal.state, "steps: 400" in file.read_text()) == ("kept", True)
+    # Two seeds of what the suite compares, random actions included.
+    count = len(parse(file.read_text(), "which.yaml").algorithms)
+    assert proposal.kept.startswith(f"{2 * count} trials of 400 steps, ")
+    assert which(replace(asked, steps=500, force=True)).proposal.state == "written"
+
+
+def test_an_environment_made_with_arguments_is_another_one_and_proposed_with_them(tmp_path: Path) -> None:
+    given = {"goal_velocity": 0.07}
+    asked = Request("MountainCar-v0", given, steps=3_000, results=tmp_path, to=tmp_path / "which.yaml")
+    answer = which(asked)
+    assert answer.advice.target.environment == "MountainCar-v0 with goal_velocity=0.07"
+    assert answer.advice.level != "same"
+    (place,) = parse(answer.proposal.text, "which.yaml").environments
+    assert (place.environment, dict(place.kwargs)) == ("MountainCar-v0", given)
+    # Measured: what the catalogue knows holds without arguments.
+    assert place.reference is not None
+
+
+def test_an_algorithm_that_would_make_no_update_is_not_proposed_and_that_is_said(tmp_path: Path) -> None:
+    asked = Request("CartPole-v1", steps=1_000, results=tmp_path, to=tmp_path / "which.yaml")
+    text_ = which(asked).proposal.text
+    assert "ppo" not in {entry.algorithm for entry in parse(text_, "which.yaml").algorithms}
+    assert "by their defaults they make no update within the budget" in " ".join(text_.replace("#", "").split())
+    assert open_experiment(tmp_path / "which.yaml", results=tmp_path).plan.idle == ()
 
 
 def test_what_a_suite_changed_in_an_algorithm_is_kept_in_the_next(
@@ -615,7 +780,7 @@ def test_what_a_suite_changed_in_an_algorithm_is_kept_in_the_next(
 
 def test_tuned_settings_of_a_close_environment_stand_beside_the_defaults() -> None:
     near = replace(shipped()["MountainCar-v0"], environment="mine:Car-v0")
-    results = results_of({(label, "MountainCar-v0"): around(level) for label, level in (("ppo", 0.9), ("dqn", 0.2))})
+    results = results_of({(label, "MountainCar-v0"): around(level) for label, level in (("a2c", 0.9), ("dqn", 0.2))})
     tuned = {"learning_rate": 0.003, "n_envs": 4, "env_wrapper": "some.where.Wrapper"}
     suite = replace(
         results.suite, algorithms=tuple(replace(one, hyperparameter_set="rl-zoo") for one in results.suite.algorithms)
@@ -625,16 +790,17 @@ def test_tuned_settings_of_a_close_environment_stand_beside_the_defaults() -> No
     source = source_of(replace(results, suite=suite, planned=planned, outcomes=outcomes))
     known = grounds([source], shipped(), 1000)
     advice = advise(Question(near, steps=1000), known, FITS, np.random.default_rng(0))
-    assert (advice.level, advice.choose) == ("close", "ppo")
+    assert (advice.level, advice.choose) == ("close", "a2c")
     assert any("settings tuned for each environment (rl-zoo), and yours has none" in told for told in advice.caveats)
     drafted = parse(proposed(Request("mine:Car-v0", steps=1000), advice, FITS, [source]), "which.yaml")
     entries = {entry.label: entry for entry in drafted.algorithms}
-    assert (entries["ppo"].hyperparameter_set, dict(entries["ppo"].hyperparameters)) == ("default", {})
+    assert (entries["a2c"].hyperparameter_set, dict(entries["a2c"].hyperparameters)) == ("default", {})
     # A wrapper belongs to the environment it was written for.
-    borrowed = entries["ppo as for MountainCar-v0"]
+    borrowed = entries["a2c as for MountainCar-v0"]
     assert dict(borrowed.hyperparameters) == {"learning_rate": 0.003, "n_envs": 4}
-    # Whom nothing is known of is tried as well, by default settings alone.
-    assert [entry.label for entry in drafted.algorithms] == ["ppo", "ppo as for MountainCar-v0", "a2c", "random"]
+    # What the field tries first is compared, too, as far as it learns anything in a thousand steps: PPO does not.
+    others = ["dqn", "dqn as for MountainCar-v0", "random"]
+    assert [entry.label for entry in drafted.algorithms] == ["a2c", "a2c as for MountainCar-v0", *others]
 
 
 def test_a_description_is_answered_with_the_nearest_of_the_catalogue(place: Path, command: Command) -> None:
@@ -662,6 +828,10 @@ def test_results_that_cannot_be_read_are_told_and_the_others_used(place: Path, c
         (["--env", "CartPole-v1", "--steps", "5", "--minutes", "5"], "exclude each other"),
         (["--env", "CartPole-v1", "--actions", "discrete"], "exclude each other"),
         (["--env", "CartPole-v1", "--minutes", "0"], "must be above 0"),
+        (["--env", "CartPole-v1", "--kwargs", "size"], "'size' is no mapping of names to values"),
+        (["--env", "CartPole-v1", "--kwargs", "{"], "write '{size: 4}'"),
+        (["--actions", "discrete", "--observations", "3", "--kwargs", "{}"], "name it with --env"),
+        (["--env", "nowhere/CartPole-v1"], "before a colon, my_package:nowhere/CartPole-v1"),
         (["--actions", "discrete"], "say which environment"),
         (["--actions", "discreet", "--observations", "3"], "did you mean 'discrete'?"),
         (["--actions", "discrete:x", "--observations", "3"], "the size must be a whole number"),

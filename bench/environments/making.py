@@ -214,7 +214,10 @@ def _made(environment: str, kwargs: Mapping[str, Any]) -> gym.Env[Any, Any]:
             made: gym.Env[Any, Any] = gym.make(environment, **{**kwargs, "disable_env_checker": True})
     except (gym.error.Error, ImportError, TypeError) as error:
         reason = str(error).partition(" Did you mean")[0].rstrip(".")
-        raise CatalogError(f"environment {environment!r} cannot be made: {reason}{_guess(environment)}") from error
+        hint = _guess(environment)
+        if isinstance(error, gym.error.NamespaceNotFound) and ":" not in environment:
+            hint = f"; write the module that registers it before a colon, my_package:{environment}"
+        raise CatalogError(f"environment {environment!r} cannot be made: {reason}{hint}") from error
     except Exception as error:
         if isinstance(error, UserWarning) and "latest versioned environment" in str(error):
             raise CatalogError(f"environment {environment!r} names no version{_guess(environment)}") from error

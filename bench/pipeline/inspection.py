@@ -170,13 +170,13 @@ def rehearse(
     return [_judged(one, "building and training the learner") for one in found]
 
 
-def look_at(environment: str, **limits: float) -> Traits:
-    """Return what an environment is like, as a short random policy finds it.
+def look_at(environment: str, kwargs: Mapping[str, object] | None = None, **limits: float) -> Traits:
+    """Return what an environment is like, made with these arguments, as a short random policy finds it.
 
     Raises:
         CatalogError: it cannot be made, or fails.
     """
-    trial = Trial("", "random", environment, 0, 1, EvaluationPlan(), "", {})
+    trial = Trial("", "random", environment, 0, 1, EvaluationPlan(), "", {}, environment_kwargs=kwargs or {})
     (found,) = inspect([trial], preloaded=preload(trial), **limits)  # type: ignore[arg-type]  # whole numbers are floats
     if found.traits is None or found.complaint or found.failure:
         raise CatalogError(found.complaint or found.failure)

@@ -48,6 +48,7 @@ class DraftEnvironment:
     """None: the catalogue's."""
     comments: tuple[str, ...] = ()
     """On the reference."""
+    kwargs: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,24 @@ from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.plain import counted, joined
 from bench.records import Candidate, Floats, Pair, verdict_on, verdicts_of
-from bench.which.evidence import LEVELS, Ground, Question, Race, nearness, race, scores, seconds_per_step
-from bench.which.records import Advice, Likeness, Option, Trust
+from bench.which.evidence import (
+    LEVELS,
+    Ground,
+    Question,
+    Race,
+    nearness,
+    race,
+    scores,
+    seconds_per_step,
+)
+from bench.which.records import FIRST_CHOICES, Advice, Likeness, Option, Trust, Unfit
 from bench.which.transfer import same
 
 _HALF = 0.5
 _REACH = 2
 """Beyond so many times the length of the stored runs too little is known of what was asked."""
 _ENOUGH_RUNS = 10
+_NOT_FAIR = "no fair comparison is stored yet"
 _MOST_PAIRS = 3
 """Told in full: the nearest rivals."""
 
@@ -160,10 +170,24 @@ def _refusals(
     floors = [label for label in found.floors.values() if verdict_on(leader, label, verdicts_of(pairs)) != "better"]
     if floors:
         yield f"{leader} comes first, yet is not shown to be better than {joined(floors, 'or')}, which does not learn"
+    yield from _unfair(question, found, leader)
     if all(verdict == "undecided" for verdict in against.values()):
         yield f"{leader} comes first, yet cannot be told apart from {joined(list(against), 'or')}"
     if trust is not None and trust.regret >= trust.blind_regret:
         yield "advice from one stored environment to another has been no better than a blind choice"
+
+
+def _unfair(question: Question, found: Race, leader: str) -> Iterator[str]:
+    """Yield that an obvious first choice has runs that do not count, where it might do better than the first here."""
+    key = next(key for key, label in found.names.items() if label == leader)
+    worst = min(interquartile_mean([task]) for task in found.scores[key])
+    if worst >= 1 - found.grounds[0].plan.margin:
+        # Nobody could be better by more than the margin than what reaches the target everywhere.
+        return
+    firsts = FIRST_CHOICES.get(question.target.actions, ())
+    for one in dict.fromkeys(_not_counted(found)):
+        if one.algorithm in firsts and one.algorithm not in _tried(found):
+            yield f"{_NOT_FAIR}: the runs of {one.algorithm} on {one.environment} do not count, {one.reason}"
 
 
 def _verdict(
@@ -175,15 +199,38 @@ def _verdict(
     why_not: str,
 ) -> str:
     where = f"{question.target.environment}, {_budget(question)}"
+    firsts = [name for name in FIRST_CHOICES.get(question.target.actions, ("ppo",)) if _admits(question, name)]
+    if why_not.startswith(_NOT_FAIR):
+        known = [f"{name} {value:.2f}" for name, value in _values(found).items()]
+        return (
+            f"Not enough evidence for {where}: {why_not}. What is stored: {', '.join(known)}. Begin with "
+            f"{joined(firsts, 'or')}, what the field tries first, and let the suite below decide."
+        )
     if why_not:
-        return f"Not enough evidence for {where}: {why_not}. First guess: {leader}."
+        near = (leader, *(as_good if found.n >= FEWEST_RUNS else ()))
+        guess = next((name for name in firsts if name in near), leader)
+        return f"Not enough evidence for {where}: {why_not}. First guess: {guess}."
     verb = "choose" if found.level == "same" else "start with"
-    names = joined([leader, *as_good], "or")
+    # Of those that are as good, what others know best comes first.
+    names = joined(sorted([leader, *as_good], key=lambda name: bool(as_good) and name not in firsts), "or")
     if not as_good:
         return f"For {where}: {verb} {names}."
     equal = all(against[label] == "equivalent" for label in as_good)
     tie = f"equivalent within {found.grounds[0].plan.margin:g}" if equal else "not to be told apart"
     return f"For {where}: {verb} {names} ({tie})."
+
+
+def _admits(question: Question, algorithm: str) -> bool:
+    return question.algorithms is None or algorithm in question.algorithms
+
+
+def _values(found: Race) -> dict[str, float]:
+    """Return each candidate's score, the mean over the grounds, highest first."""
+    values = {
+        label: float(np.mean([interquartile_mean([task]) for task in found.scores[key]]))
+        for key, label in found.names.items()
+    }
+    return dict(sorted(values.items(), key=lambda one: -one[1]))
 
 
 def _confidence(
@@ -272,12 +319,26 @@ def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterato
     }
     if partly:
         yield f"Left out, with too few runs on some of these environments or unfit for yours: {joined(sorted(partly))}."
-    tried = {one.entries[key].algorithm for one in found.grounds for key in found.names}
-    if untried := [option.label for option in fits if option.algorithm not in tried]:
-        yield f"Nothing is stored here on {joined(untried)}: any of them may be better."
+    tried = _tried(found)
+    unfit = {one.algorithm: one.reason for one in _not_counted(found) if one.algorithm not in tried}
+    for label, reason in unfit.items():
+        yield f"Runs of {label} are stored and do not count: {reason}."
+    if untried := [option.label for option in fits if option.algorithm not in {*tried, *unfit}]:
+        yield (
+            f"Not tried here: {joined(untried)}. They fit the environment's actions and observations, and no runs of "
+            "theirs are stored that can be compared with these: nothing speaks for or against them."
+        )
     failed = sum(one.cells[key].failed for one in found.grounds for key in found.names)
     if failed:
         yield f"{failed} trials of these algorithms failed; they count as the random policy."
+
+
+def _tried(found: Race) -> set[str]:
+    return {one.entries[key].algorithm for one in found.grounds for key in found.names}
+
+
+def _not_counted(found: Race) -> list[Unfit]:
+    return [one for ground in found.grounds for one in ground.unfit]
 
 
 def _budget_caveats(found: Race) -> Iterator[str]:

@@ -12,17 +12,18 @@ import numpy as np
 from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment
 from bench.errors import BenchError
-from bench.pipeline.experiment import open_experiment, unread
+from bench.pipeline.experiment import REPRODUCED, open_experiment, unread
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.inspection import environment_of, look_at
 from bench.pipeline.naming import SUITE_COPY
 from bench.plan import expected_seconds, references
-from bench.records import EvaluationPlan, Traits, Trial
+from bench.records import EvaluationPlan, Reference, Traits, Trial
 from bench.which.advice import advise
 from bench.which.evidence import Question, Source, grounds
 from bench.which.proposal import STEPS_IF_NONE, propose
 from bench.which.records import Answer, Option, Request
-from bench.which.traits import shipped
+from bench.which.stored import carried, published
+from bench.which.traits import shipped as shipped_traits
 from bench.which.transfer import same
 
 STEPS, SECONDS = 20_000, 10.0
@@ -35,10 +36,10 @@ def which(request: Request) -> Answer:
     Raises:
         BenchError: the environment cannot be made, or fails.
     """
-    target = request.described or look_at(request.environment or "", steps=STEPS, seconds=SECONDS)
-    sources, kept, notes = _sources(request.results)
-    traits, unknown = _traits(sources, kept, target)
-    known = grounds(sources, traits, request.steps)
+    target = request.described or _looked_at(request)
+    found, kept, notes = sources(request.results)
+    traits, unknown = _traits(found, kept, target)
+    known = grounds(found, traits, request.steps)
     fits = _fitting(target)
     question = Question(
         target=target,
@@ -48,12 +49,20 @@ def which(request: Request) -> Answer:
         algorithms=frozenset(option.algorithm for option in fits),
     )
     advice = advise(question, known, fits, np.random.default_rng(BOOTSTRAP_SEED))
-    proposal = propose(request, advice, fits, sources)
+    proposal = propose(request, advice, fits, found)
     return Answer(advice, proposal, (*notes, *unknown))
 
 
-def _sources(folder: Path) -> tuple[list[Source], dict[str, Traits], list[str]]:
-    """Return all stored results, what was kept beside them about their environments, and why some cannot be used."""
+def _looked_at(request: Request) -> Traits:
+    """Return the traits of the environment; one with arguments is another environment than the bare one."""
+    environment = request.environment or ""
+    found = look_at(environment, request.kwargs, steps=STEPS, seconds=SECONDS)
+    told = ", ".join(f"{name}={value}" for name, value in request.kwargs.items())
+    return replace(found, environment=f"{environment} with {told}") if told else found
+
+
+def sources(folder: Path, *, shipped: bool = True) -> tuple[list[Source], dict[str, Traits], list[str]]:
+    """Return all results, those that the package carries included, what was kept of their environments, and notes."""
     found: list[Source] = []
     kept: dict[str, Traits] = {}
     notes: list[str] = []
@@ -75,11 +84,20 @@ def _sources(folder: Path) -> tuple[list[Source], dict[str, Traits], list[str]]:
         for task, traits in sorted(experiment.store.inspected(), key=lambda one: one[0].plain):
             kept[task.environment] = traits
         found.append(Source(str(path.parent), suite, planned, outcomes, references(suite)))
-    if not found:
-        notes.append(
-            f"{folder} holds no results that can be used; `bench run` makes some, --results names another folder"
-        )
+    known = {name: one.reference for name, one in catalog.environments().items() if one.reference}
+    paths = [path for path in sorted(folder.glob(f"{REPRODUCED}*")) if not (path / SUITE_COPY).exists()]
+    found += [source for path in paths if (source := _published(path, known, notes)) is not None]
+    names = {source.suite.name for source in found}
+    found += [source for source in carried() if source.suite.name not in names] if shipped else []
     return found, kept, notes
+
+
+def _published(path: Path, known: Mapping[str, Reference], notes: list[str]) -> Source | None:
+    try:
+        return published(path, known)
+    except BenchError as error:
+        notes.append(f"{path} is not used: {str(error).splitlines()[0]}")
+        return None
 
 
 def _traits(
@@ -91,8 +109,8 @@ def _traits(
     for name in dict.fromkeys(outcome.trial.environment for source in sources for outcome in source.outcomes):
         if same(name, target.environment):
             found[name] = replace(target, environment=name)
-        elif name in shipped():
-            found[name] = shipped()[name]
+        elif name in shipped_traits():
+            found[name] = shipped_traits()[name]
         elif name in kept:
             found[name] = kept[name]
         else:

@@ -11,6 +11,8 @@ from textwrap import fill
 from typing import Annotated
 
 import typer
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from bench.catalog import ACTION_KINDS, OBSERVATION_KINDS, did_you_mean
 from bench.console import Terminal, say, say_json, say_table, waiting
@@ -33,6 +35,9 @@ _MOST_TRAITS = 3
 def which(
     *,
     env: Annotated[str | None, typer.Option("--env", help="Gymnasium id, or module:EnvId for one of your own")] = None,
+    kwargs: Annotated[
+        str | None, typer.Option(help="with --env: arguments that it is made with, as YAML: '{size: 4}'")
+    ] = None,
     actions: Annotated[
         str | None, typer.Option(help="instead of --env: discrete, discrete:4 (choices), continuous, continuous:6, ...")
     ] = None,
@@ -70,6 +75,7 @@ def which(
 
     request = Request(
         environment=env,
+        kwargs=_arguments(kwargs, env),
         described=described,
         steps=budget,
         minutes=time,
@@ -103,6 +109,25 @@ def count(text: str) -> int:
     if number < 1:
         raise BenchError(f"--steps {text!r} is no number of steps; write 200k, 1.5m, 1e6 or 2_000_000")
     return number
+
+
+def _arguments(text: str | None, environment: str | None) -> dict[str, object]:
+    """Return the mapping that `{size: 4}` means.
+
+    Raises:
+        BenchError: it means none, or there is no environment to make with it.
+    """
+    if text is None:
+        return {}
+    if environment is None:
+        raise BenchError("--kwargs are arguments of an environment; name it with --env")
+    try:
+        found = YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise BenchError(f"--kwargs {text!r} is no mapping of names to values; write '{{size: 4}}'")
+    return found
 
 
 def _positive(minutes: float | None) -> float | None:
@@ -247,10 +272,13 @@ def _evidence(one: Likeness) -> tuple[object, ...]:
 def _say_next(proposal: Proposal, workers: int) -> None:
     states = {
         "written": "",
+        "rewritten": " (in place of an earlier answer, which nobody had changed)",
         "unchanged": " (it was there already)",
         "kept": " (another suite is there and stays; --force replaces it, --to writes elsewhere)",
     }
     wall = max(proposal.core_seconds / workers, proposal.longest_seconds)
+    if proposal.state == "kept" and proposal.kept:
+        _line(f"The suite that is there would run {proposal.kept} (estimates).")
     _line(
         f"To settle it: {proposal.trials} trials, {duration(proposal.core_seconds)} of one core, about "
         f"{duration(wall)} on {counted(workers, 'worker')} (estimates){states[proposal.state]}:",

@@ -3,13 +3,15 @@
 Results on the very environment are used alone. Otherwise the nearest environments are: close ones, or far ones where
 nothing is close, and never a mixture. Each environment's evidence is that of one suite, so that protocol, budget and
 machine are the same for all who are compared on it. Trials with keyword arguments for the environment are left out:
-they made another environment of it.
+they made another environment of it. So are runs whose settings were made for five times the budget asked about or more
+(few updates are left of them), and, where budgets differ within one source, runs that end before half of it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -18,14 +20,21 @@ from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
-from bench.analysis.scores import Cell, cell, learns, usable
+from bench.analysis.scores import Cell, cell, learns, like_budgets, usable
 from bench.records import AnalysisPlan, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
-from bench.which.records import NEAREST, Likeness
+from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
 from bench.which.transfer import likeness
 
 LEVELS = ("same", "close", "far", "none")
 _OWN_SHARE = 0.2
 """An algorithm takes at least this share of its measured time for itself, however slow the environment was."""
+
+
+TOO_FAR = 5
+"""Settings made for so many times the budget are those of another question."""
+_DEFAULTS = "the library's own"
+_REACH = 2
+"""Runs that end before this part of the budget say little about its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class Ground:
     """By the candidate's key: the same algorithm with the same named set and changes has the same key everywhere."""
     entries: Mapping[str, SuiteAlgorithm]
     plan: AnalysisPlan
+    unfit: tuple[Unfit, ...] = ()
 
     @property
     def environment(self) -> str:
@@ -113,7 +123,7 @@ def grounds(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int 
     """Return one ground per environment, from the suite that answers best which algorithm to take."""
     best: dict[str, Ground] = {}
     for source in sources:
-        for ground in _of(source, traits):
+        for ground in _of(source, traits, steps):
             rival = best.get(ground.environment)
             if rival is None or _merit(ground, steps) > _merit(rival, steps):
                 best[ground.environment] = ground
@@ -170,8 +180,35 @@ def seconds_per_step(key: str, chosen: Sequence[Ground], target: Traits) -> floa
     return median(found) if found else None
 
 
-def _of(source: Source, traits: Mapping[str, Traits]) -> Iterator[Ground]:
-    """Yield a ground for every environment on which the suite has two learners with scores."""
+def made_for(provenance: str, steps: int | None = None) -> int | None:
+    """Return the training budget that settings of this provenance were made for; None where nobody states one.
+
+    Those that a suite gives were meant for its own budget, `steps`.
+    """
+    found = re.search(r"(?:published|made) for ([0-9,]+) steps", provenance)
+    if found is None:
+        return steps if "; set in the suite" in provenance else None
+    return int(found[1].replace(",", ""))
+
+
+def effort(told: str) -> str:
+    """Return how settings of this provenance were chosen: what was chosen otherwise is compared on unequal terms.
+
+    Empty where nobody knows: of settings that a suite gives, whoever wrote it does.
+    """
+    if not told or told == "no hyperparameters":
+        return ""
+    if told.startswith("this harness's own"):
+        return "chosen by hand here, on these environments"
+    if "published for" in told:
+        return "published"
+    if "made for" in told:
+        return "tuned here"
+    return "" if "; set in the suite" in told else _DEFAULTS
+
+
+def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iterator[Ground]:
+    """Yield a ground for every environment on which the suite has two learners with scores that count."""
     plan = replace(source.suite.analysis, metric="final")
     keys = {entry.label: _key(entry) for entry in source.suite.algorithms}
     entries = {_key(entry): entry for entry in source.suite.algorithms}
@@ -182,10 +219,42 @@ def _of(source: Source, traits: Mapping[str, Traits]) -> Iterator[Ground]:
     for environment, found in trials.items():
         reference = usable(source.references.get(environment))
         made = {key: cell(listed, reference, plan) for key, listed in found.items()}
-        cells = {key: one for key, one in made.items() if one.scored}
-        ground = Ground(traits[environment], source.place, cells, entries, plan) if environment in traits else None
-        if ground and len(_learners(ground)) > 1:
-            yield ground
+        scored = {key: one for key, one in made.items() if one.scored}
+        why = _unfit(scored, steps)
+        why |= _otherwise({key: one for key, one in scored.items() if key not in why})
+        unfit = tuple(Unfit(entries[key].algorithm, environment, reason) for key, reason in why.items())
+        cells = {key: one for key, one in scored.items() if key not in why}
+        if environment in traits and sum(learns(entries[key].algorithm) for key in cells) > 1:
+            yield Ground(traits[environment], source.place, cells, entries, plan, unfit)
+
+
+def _unfit(cells: Mapping[str, Cell], steps: int | None) -> dict[str, str]:
+    """Return, by key, why runs do not count for a budget; without one, for the budget that most were laid out for."""
+    budgets = [one.budget for one in cells.values()]
+    common = max(budgets, key=lambda budget: (budgets.count(budget), -budget), default=0)
+    found: dict[str, str] = {}
+    for key, one in cells.items():
+        asked = steps or one.budget
+        meant = made_for(one.entries[0].trial.provenance, one.budget)
+        if meant is not None and meant >= TOO_FAR * min(asked, one.budget):
+            found[key] = f"its settings were made for {meant:,} steps"
+        elif steps is None and not like_budgets(one.budget, common):
+            found[key] = f"its runs have another budget, {one.budget:,} steps"
+        elif max(budgets) * _REACH >= asked > one.budget * _REACH:
+            found[key] = f"its runs end at {one.budget:,} steps"
+    return found
+
+
+def _otherwise(cells: Mapping[str, Cell]) -> dict[str, str]:
+    """Return, by key, whose settings were chosen otherwise than those of most: a comparison wants equal effort."""
+    efforts = {key: kind for key, one in cells.items() if (kind := effort(one.entries[0].trial.provenance))}
+    if not efforts:
+        return {}
+    kinds = list(efforts.values())
+    most = max(dict.fromkeys(kinds), key=lambda kind: (kinds.count(kind), kind == _DEFAULTS))
+    return {
+        key: f"its settings were {kind}, those of the others {most}" for key, kind in efforts.items() if kind != most
+    }
 
 
 def _key(entry: SuiteAlgorithm) -> str:
@@ -193,13 +262,22 @@ def _key(entry: SuiteAlgorithm) -> str:
     return json.dumps([entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters), *own], default=str)
 
 
-def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, int, int]:
+def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, int, int, int]:
     reaches = steps is None or ground.budget >= steps
     enough = [key for key in _learners(ground) if len(ground.cells[key].runs) >= FEWEST_RUNS]
     # A suite about variants of one algorithm answers another question than which algorithm to take.
     kinds = len({_kind(ground.entries[key].algorithm) for key in enough or _learners(ground)})
     # Of runs that reach the budget the shortest were laid out for it; of others, and without a budget, the longest.
-    return kinds > 1, reaches, kinds, ground.runs, -ground.budget if reaches and steps is not None else ground.budget
+    firsts = FIRST_CHOICES.get(ground.traits.actions, ())
+    obvious = len({_kind(ground.entries[key].algorithm) for key in enough} & set(firsts))
+    return (
+        kinds > 1,
+        reaches,
+        obvious,
+        kinds,
+        ground.runs,
+        -ground.budget if reaches and steps is not None else ground.budget,
+    )
 
 
 def _kind(algorithm: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -11,12 +12,14 @@ from bench import catalog, hyperparameters
 from bench.errors import BenchError, WriteError
 from bench.files import publish
 from bench.pipeline.inspection import environment_of
+from bench.plain import counted, joined
 from bench.plan import cost, plan
-from bench.records import Reference, Traits
+from bench.records import Reference, Traits, digest
+from bench.report.sentences import duration
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
-from bench.which.evidence import Source
-from bench.which.records import Advice, Option, Proposal, Request
+from bench.which.evidence import TOO_FAR, Source, effort, made_for
+from bench.which.records import FIRST_CHOICES, Advice, Option, Proposal, Request
 from bench.which.traits import shipped
 from bench.which.transfer import bare, likeness
 
@@ -29,6 +32,12 @@ _REPLAY_SHARE = 2
 """Of those, at least so many that learn from a replay memory: the cheapest alone would be all of one kind."""
 
 
+_UNTUNED = ("default", "bare")
+_UNFAIR = (
+    "All have their library's defaults: what named sets have for this environment was made for other budgets, or not "
+    "for all with equal effort."
+)
+_MARK = "\n# As `bench which` wrote it ({}): asked again, it writes this file anew as long as nobody has changed it.\n"
 _PLACEHOLDER = (
     "THE TARGET IS A PLACEHOLDER: put the return here that you would call solved. Who is better than whom does not "
     "depend on it; shares of the way, what counts as solved or failed, and the margin of equivalence do."
@@ -46,13 +55,16 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
     written = proposed(request, advice, fits, sources)
     suite = parse(written, str(path))
     here = environment_of(target)
+    here = replace(here, id=request.environment or here.id)
     known = {(entry.label, here.id): here for entry in suite.algorithms}
     trials = plan(suite, known).trials
     spent = cost(trials, environments=known)
+    state = _kept(path, written, force=request.force)
     return Proposal(
         path=path,
         text=written,
-        state=_kept(path, written, force=request.force),
+        state=state,
+        kept=_price(path) if state == "kept" else "",
         trials=len(trials),
         core_seconds=sum(spent.seconds.values()),
         longest_seconds=max(spent.seconds.values()) / len(suite.seeds),
@@ -61,7 +73,8 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
 
 def proposed(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> str:
     """Return the text of the suite that would settle the question."""
-    return text(_draft(request, advice, fits, sources))
+    drafted = text(_draft(request, advice, fits, sources))
+    return f"{drafted}{_MARK.format(digest(drafted))}"
 
 
 def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> Draft:
@@ -69,10 +82,17 @@ def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Se
     options = _contenders(advice, fits)
     steps = _steps(request, options)
     if request.environment is not None:
-        places = [_place(target, steps, request.target, sources)]
+        place = _place(target, steps, request.target, sources)
+        places = [replace(place, id=request.environment, kwargs=dict(request.kwargs))]
+        names = [target.environment]
     else:
         places = [DraftEnvironment(name, steps) for name in _nearest(target, request.nearest)]
-    names = [place.id for place in places]
+        names = [place.id for place in places]
+    fair = _fair(options, names, steps)
+    options = options if fair else [_bare(option, names) for option in options]
+    able = [option for option in options if _updates(option, names, steps)]
+    idle = [option.label for option in options if option not in able] if len(able) > 1 else []
+    options = able if idle else options
     set_name = _set_name(options[0], names)
     return Draft(
         name=_name(target),
@@ -82,7 +102,11 @@ def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Se
         algorithms=(*_entries(options, advice, names, set_name), DraftAlgorithm("random")),
         environments=tuple(places),
         comments=tuple(_comments(request, advice, options, steps)),
-        on_algorithms=tuple(_on_algorithms(options, advice, names)),
+        on_algorithms=(
+            *_on_algorithms(options, advice, names),
+            *([] if fair else [_UNFAIR]),
+            *map(_idle, [idle] if idle else []),
+        ),
         set_name=set_name,
     )
 
@@ -93,22 +117,60 @@ def _name(target: Traits) -> str:
 
 
 def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
-    """Return whom the suite compares: the recommended, those as good, and some of whom nothing is known here."""
+    """Return whom the suite compares: the best here, those as good, what the field tries first, the cheapest others."""
     if not fits:
         raise BenchError(f"no algorithm of the catalogue fits {advice.target.environment}")
     open_ = {*advice.as_good, *(one.label for one in advice.candidates[:1])}
-    options = [option for option in advice.options if option.label in open_] if advice.candidates else []
-    tried = {option.algorithm for option in advice.options} if advice.candidates else set()
+    firsts = FIRST_CHOICES.get(advice.target.actions, ("ppo",))
+    options = [
+        option
+        for option in (advice.options if advice.candidates else ())
+        if option.label in open_ or option.algorithm in firsts
+    ]
+    named = {option.algorithm for option in options}
+    options += [option for option in fits if option.algorithm in firsts and option.algorithm not in named]
+    tried = {option.algorithm for option in (*options, *(advice.options if advice.candidates else ()))}
     room = max(0, _LEARNERS - len(options))
     contenders = [*options, *_varied([option for option in fits if option.algorithm not in tried], room)]
     # Against nobody there is nothing to settle.
     return contenders if len(contenders) > 1 else list(advice.options[:2])
 
 
+def _fair(options: Sequence[Option], places: Sequence[str], steps: int) -> bool:
+    """Return whether named sets give all their settings with equal effort and for such a budget, or none at all."""
+    found = [
+        hyperparameters.resolve(option.hyperparameter_set, option.algorithm, place)[1]
+        for option in options
+        for place in places
+        if option.hyperparameter_set not in _UNTUNED and _covered(option, places)
+    ]
+    if not found:
+        return True
+    meant = [made_for(provenance) or 0 for provenance in found]
+    alike = len({effort(provenance) for provenance in found}) == 1
+    return alike and len(found) == len(options) * len(places) and max(meant) < TOO_FAR * steps
+
+
+def _bare(option: Option, places: Sequence[str]) -> Option:
+    """Return the option with the library's defaults where a named set has settings for it."""
+    return replace(option, hyperparameter_set="default", changes={}) if _covered(option, places) else option
+
+
+def _updates(option: Option, places: Sequence[str], steps: int) -> bool:
+    """Return whether the algorithm learns anything in so many steps with the settings that it would have."""
+    given = [hyperparameters.resolve(_set_name(option, places), option.algorithm, place)[0] for place in places]
+    entry = catalog.algorithms()[option.algorithm]
+    return all(catalog.updates(entry, {**settings, **option.changes}, steps) != 0 for settings in given)
+
+
+def _idle(labels: Sequence[str]) -> str:
+    return f"Left out, for by their defaults they make no update within the budget: {joined(labels)}."
+
+
 def _varied(fits: Sequence[Option], most: int) -> list[Option]:
     """Return the cheapest, some that learn from a replay memory among them."""
     known = catalog.algorithms()
-    replay = [option for option in fits if not known[option.algorithm].on_policy][: min(most, _REPLAY_SHARE)]
+    replay = [option for option in fits if not known[option.algorithm].on_policy][: min(most // 2, _REPLAY_SHARE)]
     fresh = [option for option in fits if known[option.algorithm].on_policy][: most - len(replay)]
     return sorted([*replay, *fresh], key=lambda option: option.seconds_per_step or math.inf)
 
@@ -244,10 +306,31 @@ def _path(request: Request, advice: Advice) -> Path:
 
 
 def _kept(path: Path, written: str, *, force: bool) -> str:
-    if path.exists() and not force:
-        return "unchanged" if path.read_text(encoding="utf-8") == written else "kept"
+    there = path.read_text(encoding="utf-8") if path.exists() else None
+    if there == written:
+        return "unchanged"
+    if there is not None and not force and not _untouched(there):
+        return "kept"
     try:
         publish(path, written)
     except WriteError as error:
         raise WriteError(f"{error}; choose another place with --to") from None
-    return "written"
+    return "written" if there is None or force else "rewritten"
+
+
+def _untouched(there: str) -> bool:
+    """Return whether a suite is as an earlier answer has written it: nobody's work is lost with it."""
+    drafted, mark, _ = there.partition(_MARK.partition("{")[0])
+    return bool(mark) and there == f"{drafted}{_MARK.format(digest(drafted))}"
+
+
+def _price(path: Path) -> str:
+    """Return what a suite that stays would run, in words; empty where it cannot be read."""
+    try:
+        suite = parse(path.read_text(encoding="utf-8"), str(path))
+        trials = plan(suite).trials
+    except BenchError:
+        return ""
+    steps = joined([f"{place.steps:,}" for place in suite.environments])
+    hours = duration(sum(cost(trials).seconds.values()))
+    return f"{counted(len(trials), 'trial')} of {steps} steps, {hours} of one core"

@@ -10,6 +10,8 @@ from bench.pipeline.naming import RESULTS
 from bench.records import Candidate, Pair, Traits
 
 NEAREST = 3
+FIRST_CHOICES: Mapping[str, tuple[str, ...]] = {"discrete": ("ppo", "dqn"), "continuous": ("ppo", "sac")}
+"""Kind of actions -> what anybody in the field would try first; for other kinds, only PPO of these fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,16 @@ class Likeness:
     """Trained runs per algorithm, the smallest."""
     used: bool = False
     """Whether the advice rests on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Stored runs of an algorithm on an environment that do not count, and why."""
+
+    algorithm: str
+    environment: str
+    reason: str
+    """`settings made for 1,000,000 steps`, after the algorithm's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,8 @@ class Request:
 
     environment: str | None = None
     """Gymnasium id, or `module:EnvId`."""
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+    """Arguments that the environment is made with."""
     described: Traits | None = None
     """Instead of an environment."""
     steps: int | None = None
@@ -124,11 +138,14 @@ class Proposal:
     path: Path
     text: str
     state: str
-    """`written`, `unchanged` (it was there already), or `kept` (another suite was there and stays)."""
+    """`written`, `rewritten` (an earlier answer's was there), `unchanged` (it was there already), or `kept` (one that
+    somebody has written or changed was there and stays)."""
     trials: int
     core_seconds: float
     longest_seconds: float
     """Of one trial."""
+    kept: str = ""
+    """Of a suite that stays: its budget, in words; empty where it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
