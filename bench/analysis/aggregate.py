@@ -35,6 +35,7 @@ from bench.analysis.resampling import deviations, ranked
 from bench.records import Floats, Interval
 
 POOLED, MEAN, BY_ENVIRONMENT = "score", "mean", "iqm-by-environment"
+FEW_ENVIRONMENTS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +51,9 @@ class Resampled:
     df: Floats
     """(columns,) Satterthwaite's degrees of freedom."""
     inflation: float
-    """What the bootstrap's variance is multiplied by: n / (n - 1); 1 where each environment has an interquartile mean
-    of its own, for the bootstrap of so few order statistics is wide enough without."""
+    """What the bootstrap's variance is multiplied by: n / (n - 1); 1 where each of at most FEW_ENVIRONMENTS has an
+    interquartile mean of its own, for the bootstrap of so few order statistics is wide enough without. With more, the
+    bias of such means of few skewed runs, which no number of environments averages out, would tell."""
 
 
 def resampled(columns: Columns, counts: Counts, decide: str) -> Resampled:
@@ -77,8 +79,8 @@ def resampled(columns: Columns, counts: Counts, decide: str) -> Resampled:
             [winsorised_variances([column], one) for column, one in zip(columns, alone, strict=True)]
         )
     df = welch_df(variances, freedom, n - 1.0)
-    pooled = decide == POOLED and len(columns) > 1
-    return Resampled(found, moved, variances, df, n / (n - 1) if pooled and n > 1 else 1.0)
+    wide_enough = len(columns) <= (1 if decide == POOLED else FEW_ENVIRONMENTS)
+    return Resampled(found, moved, variances, df, n / (n - 1) if n > 1 and not wide_enough else 1.0)
 
 
 def estimates(columns: Columns, decide: str) -> Floats:
