@@ -27,6 +27,7 @@ from bench.analysis.published import (
     sample_sd,
     statistic,
 )
+from bench.analysis.published import _judged as judged_against
 from bench.analysis.scores import Cell, cells_of
 from bench.cli.app import app
 from bench.errors import BenchError
@@ -727,3 +728,17 @@ def test_the_page_is_about_the_whole_table_whatever_part_was_asked_for(tmp_path:
     page = (tmp_path / "index.html").read_text()
     assert "of 59 comparable numbers run" in page
     assert "a2c on LunarLander-v3" in page
+
+
+def test_limits_that_most_numbers_would_pass_reproduce_weakly_and_end_at_what_can_be_returned() -> None:
+    # CartPole returns at most 500; ten runs from 100 to 500 hold more than half of the way from 22 to 475.
+    table = next(one for one in published.tables() if one.name == "rl-zoo")
+    entry = next(one for one in table.cells if one.place == "CartPole-v1")
+    ours = np.array([100.0, 500, 150, 480, 200, 450, 300, 500, 250, 400])
+    bare = PublishedVerdict(
+        *("rl-zoo", "ppo", "CartPole-v1", "CartPole-v1", entry.steps, "final", 500.0, 1, None, "not yet run", Fact())
+    )
+    found = judged_against(bare, replace(table, runs=1), ours, Reference(22.4, 475.0), 500.0)
+    assert (found.verdict, found.weak) == ("reproduced, weakly", True)
+    assert found.limits is not None
+    assert found.limits.high == 500.0

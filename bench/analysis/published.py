@@ -25,10 +25,11 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bench import published
-from bench.analysis.interval import FEWEST_RUNS, mean_interval, welch_df
+from bench.analysis.interval import FEWEST_RUNS, cut, mean_interval, welch_df
 from bench.analysis.scores import Cell, Run
 from bench.published.protocol import budget, wanted
 from bench.records import (
+    WEAKLY,
     EvaluationPlan,
     Fact,
     Floats,
@@ -195,7 +196,8 @@ def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> P
     ours = statistic(found.runs, table.statistic)
     if ours is None:
         return replace(bare, verdict="not comparable", reason=Fact("no statistic"), n=len(found.runs))
-    told = replace(_judged(bare, table, ours, found.reference), seeds=tuple(run.entry.trial.seed for run in found.runs))
+    told = _judged(bare, table, ours, found.reference, found.ceiling)
+    told = replace(told, seeds=tuple(run.entry.trial.seed for run in found.runs))
     return replace(told, note=cell.note)
 
 
@@ -214,7 +216,7 @@ def _counterparts(cells: Sequence[Cell]) -> Iterator[PublishedVerdict]:
 
 
 def _judged(
-    bare: PublishedVerdict, table: PublishedTable, ours: Floats, reference: Reference | None
+    bare: PublishedVerdict, table: PublishedTable, ours: Floats, reference: Reference | None, ceiling: float | None
 ) -> PublishedVerdict:
     n = len(ours)
     sd = float(np.std(ours, ddof=1)) if n > 1 else None
@@ -234,14 +236,15 @@ def _judged(
         seen = replace(
             seen, margin=margin, theirs=Interval(theirs.mean, theirs.mean - half, theirs.mean + half, theirs.n)
         )
-    return replace(
+    found = replace(
         seen,
         verdict=told.verdict,
         reason=told.reason,
-        limits=told.limits,
+        limits=told.limits if told.limits is None or table.runs > 1 else cut(told.limits, ceiling),
         rank=told.rank,
         more_runs=told.more_runs,
     )
+    return replace(found, verdict=WEAKLY) if found.weak else found
 
 
 def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> Fact | None:

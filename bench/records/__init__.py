@@ -32,7 +32,15 @@ from bench.records.inspection import Inspection, Task, Wrapper
 from bench.records.interval import Interval
 from bench.records.learner import Actor, Learner, LearnerRequest, Policy
 from bench.records.origins import Answers, Origins
-from bench.records.published import STATISTICS, VERDICTS, PublishedCell, PublishedTable, PublishedVerdict
+from bench.records.published import (
+    REPRODUCED,
+    STATISTICS,
+    VERDICTS,
+    WEAKLY,
+    PublishedCell,
+    PublishedTable,
+    PublishedVerdict,
+)
 from bench.records.quantities import QUANTITIES, Quantity
 from bench.records.suite import (
     STALL_GAPS,
@@ -69,11 +77,13 @@ __all__ = [
     "IMPORTED",
     "PROTOCOL",
     "QUANTITIES",
+    "REPRODUCED",
     "STALL_GAPS",
     "STALL_MINUTES",
     "STATISTICS",
     "SURE",
     "VERDICTS",
+    "WEAKLY",
     "Actor",
     "Aggregate",
     "AnalysisPlan",

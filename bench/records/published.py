@@ -95,8 +95,10 @@ STATISTICS = {
 }
 """Statistic -> what number of a run it is."""
 
-VERDICTS = ("reproduced", "above", "below", "undecided", "not comparable", "not yet run")
-"""`above` and `below` say where OUR runs lie: above or below what was published."""
+REPRODUCED, WEAKLY = "reproduced", "reproduced, weakly"
+VERDICTS = (REPRODUCED, WEAKLY, "above", "below", "undecided", "not comparable", "not yet run")
+"""`reproduced, weakly`: so would be most of what could have been published (`PublishedVerdict.weak`). `above` and
+`below` say where OUR runs lie: above or below what was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,11 @@ class PublishedVerdict:
 
     @property
     def weak(self) -> bool:
-        """Whether it is reproduced, but so would most of what could have been published.
+        """Whether it is reproduced, but so would be most of what could have been published.
 
         The limits hold the random policy's return, or more than half of the way from there to the target.
         """
-        found = self.limits if self.verdict == "reproduced" and self.published_runs == 1 else None
+        found = self.limits if self.verdict in (REPRODUCED, WEAKLY) and self.published_runs == 1 else None
         if found is None or found.low is None or found.high is None or self.random is None:
             return False
         if found.low <= self.random <= found.high:

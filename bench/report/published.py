@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bench.plain import counted
-from bench.records import VERDICTS, Estimates, Interval, PublishedVerdict
+from bench.records import REPRODUCED, VERDICTS, WEAKLY, Estimates, Interval, PublishedVerdict
 from bench.report import notes, order, sentences, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
-JUDGED = ("reproduced", "above", "below", "undecided")
+JUDGED = (REPRODUCED, WEAKLY, "above", "below", "undecided")
 
 
 def every(estimates: Estimates) -> Iterator[Table]:
@@ -93,7 +93,7 @@ def weak(lines: Sequence[PublishedVerdict]) -> str:
     found = [f"{line.label} on {line.environment}" for line in lines if line.weak]
     if not found:
         return ""
-    reproduced = sum(line.verdict == "reproduced" for line in lines)
+    reproduced = sum(line.verdict in (REPRODUCED, WEAKLY) for line in lines)
     prove = "proves" if len(found) == 1 else "prove"
     return (
         f"{len(found)} of the {reproduced} reproduced {prove} little: our runs differ so much among themselves that "

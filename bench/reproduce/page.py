@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.plain import counted
-from bench.records import STATISTICS, EvaluationPlan, PublishedTable, PublishedVerdict
+from bench.records import REPRODUCED, STATISTICS, WEAKLY, EvaluationPlan, PublishedTable, PublishedVerdict
 from bench.report import figures, palette, sheet, words
 from bench.report.order import Places
 from bench.report.published import JUDGED, head, judged, left_out, price, reason, weak
@@ -131,7 +131,7 @@ def _to_go(lines: Sequence[PublishedVerdict]) -> float:
 def _deviations(lines: Sequence[PublishedVerdict]) -> Iterator[str]:
     """Yield a sentence for every number that was run and is not reproduced, the decided first."""
     for line in sorted(lines, key=lambda line: line.verdict == "undecided"):
-        if line.verdict in JUDGED and line.verdict != "reproduced" and line.values:
+        if line.verdict in JUDGED and line.verdict not in (REPRODUCED, WEAKLY) and line.values:
             low, high = words.number(min(line.values)), words.number(max(line.values))
             yield (
                 f"{line.label} on {line.environment}, {line.verdict}: published {words.number(line.published)}, our "
