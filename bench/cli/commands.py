@@ -77,6 +77,10 @@ COMMANDS: dict[str, Command] = {
         "Run a published table's protocol again, the cheapest number first, and judge every number.",
         {"tables": "bench.reproduce.command:tables"},
     ),
+    "tune": Command(
+        "bench.tune.command:tune",
+        "Tune every algorithm of a suite with equal effort, at the suite's own budgets. Run it again to go on.",
+    ),
 }
 LISTS = {name: place for command in COMMANDS.values() for name, place in command.lists.items()}
 """What `bench list` knows."""

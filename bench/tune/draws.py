@@ -45,13 +45,24 @@ def unit(tuning_seed: int, algorithm: str, number: int, name: str) -> float:
     return (int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> (64 - _BITS)) / float(1 << _BITS)
 
 
-def configuration(space: Space, place: Place, number: int, tuning_seed: int) -> dict[str, Any]:
-    """Return the settings of a configuration; number 0 is what the library does by itself, and has none."""
+def configuration(
+    space: Space, place: Place, number: int, tuning_seed: int, fixed: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the settings of a configuration; number 0 is what the library does by itself, and has none.
+
+    Args:
+        space: of the algorithm.
+        place: where it will train.
+        number: of the configuration.
+        tuning_seed: another one draws other configurations.
+        fixed: settings that are given and not drawn; limits take them as they are.
+    """
     if number == 0:
         return {}
-    facts, settings = place.facts(), dict[str, Any]()
+    fixed = fixed or {}
+    facts, settings = {**place.facts(), **fixed}, dict[str, Any]()
     for dimension in space.dimensions:
-        if not dimension.applies(facts, place.actions):
+        if dimension.setting in fixed or not dimension.applies(facts, place.actions):
             continue
         value = dimension.drawn(unit(tuning_seed, space.algorithm, number, dimension.name), facts)
         facts[dimension.name] = value

@@ -150,10 +150,6 @@ class Space:
     rule: str
     """By which rule learning rates were given their ranges."""
 
-    def without(self, names: Sequence[str]) -> Space:
-        """Return the space without settings that are fixed."""
-        return replace(self, dimensions=tuple(one for one in self.dimensions if one.setting not in names))
-
 
 def spaces() -> tuple[str, ...]:
     """Return the algorithms that have a space, sorted."""

@@ -1,0 +1,170 @@
+"""A suite named in; its algorithms tuned, the set of hyperparameters, a page and words in the terminal out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.console import Terminal, note, waiting
+from bench.errors import BenchError
+from bench.limits import MOST_SEEDS, MOST_WORKERS
+from bench.pipeline import (
+    REPORTS,
+    RESULTS,
+    Experiment,
+    RunOptions,
+    Summary,
+    cells_in_order,
+    default_workers,
+    lock_note,
+    prepare,
+    run,
+)
+from bench.pipeline.naming import located
+from bench.progress import display as displays
+from bench.progress.tally import Tally
+from bench.runner.jobs import Job
+from bench.suite.shipped import shipped
+from bench.tune import telling
+from bench.tune.protocol import CONTINUOUS, DISCRETE, MOST_CONFIGURATIONS, Protocol, confirmed
+from bench.tune.search import again, first, prices, search
+
+_DEFAULTS = {"discrete": DISCRETE, "continuous": CONTINUOUS}
+
+
+def _suites_at_hand(incomplete: str) -> list[str]:
+    found = [*shipped(), *map(str, sorted(Path("suites").glob("*.yaml"))), *map(str, sorted(Path().glob("*.yaml")))]
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def tune(
+    suite: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SUITE",
+            help="a suite file, or the name of a suite that comes with bench",
+            autocompletion=_suites_at_hand,
+        ),
+    ],
+    *,
+    configurations: Annotated[
+        int | None,
+        typer.Option(min=2, max=MOST_CONFIGURATIONS, help="of each algorithm, the library's defaults among them"),
+    ] = None,
+    runs: Annotated[int | None, typer.Option(min=1, max=MOST_SEEDS, help="of each configuration")] = None,
+    confirm: Annotated[str | None, typer.Option(help="how many of the best run again, how often, such as 3x4")] = None,
+    tuning_seed: Annotated[int, typer.Option(min=0, help="another one draws other configurations and seeds")] = 0,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="pairs such as 'ppo@CartPole-v1', 'ppo'; may be repeated")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=MOST_WORKERS, help="runs side by side; as the cores carry if not given")
+    ] = None,
+    devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
+    results: Annotated[Path, typer.Option("--results", help="folder that holds the results of all suites")] = RESULTS,
+    to: Annotated[
+        Path | None, typer.Option(help="file of the settings; tuned/SUITE.yaml beside the suite if not given")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="write over the settings of another tuning")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed runs again")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print spaces, configurations and the price, and run nothing")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+) -> None:
+    """Tune every algorithm of a suite with equal effort, at the suite's own budgets. Run it again to go on.
+
+    24 configurations, drawn at random and the library's defaults among them, two runs each, the best three by the first
+    run again on four fresh seeds; on continuous actions 12, one run each, and the best two again. The settings that are
+    kept become the set `tuned` of the suite. A page says what tuning is worth: which algorithm with how much of it.
+    """
+    path, told = located(suite, results=results)
+    if told:
+        note(told)
+    asked = _protocols(configurations, runs, confirm, tuning_seed)
+    with waiting("trying environments ..."):
+        part = search(path, asked, only or ())
+    opened = first(part, results)
+    if dry_run:
+        telling.say_search(part, prices(part, opened), workers or default_workers(), as_json=as_json)
+        return
+    from bench.tune import outcome, page, sets, worth  # noqa: PLC0415 - seconds of scipy and seaborn: not for help
+
+    # The settings and the page are about the whole suite, whatever part of it this command was asked for.
+    whole = search(path, asked, ()) if only else part
+    file = to or sets.file_beside(path, part.suite.name)
+    sets.require_own(file, whole, force=force)
+    for sentence in (*part.broken_defaults(), *part.notes):
+        note(f"note: {sentence}")
+    options = RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
+
+    def carried_out(experiment: Experiment) -> Summary:
+        jobs = prepare(experiment, options)
+        if jobs and (advice := lock_note(experiment)):
+            note(f"note: {advice}")
+        with _display(experiment, jobs, quiet=quiet, as_json=as_json) as display:
+            return run(experiment, jobs, display.hear)
+
+    summary = carried_out(opened)
+    landed = outcome.landscapes(part, opened)
+    if landed and not summary.interrupted:
+        summary = _both(summary, carried_out(again(part, outcome.candidates(part, landed), results)))
+    if summary.interrupted:
+        telling.say_stopped(summary)
+        raise typer.Exit(summary.exit_code)
+    everything = first(whole, results) if only else opened
+    tuned = outcome.landscapes(whole, everything)
+    if not tuned:
+        telling.say_stopped(summary)
+        raise typer.Exit(summary.exit_code or 1)
+    best = outcome.candidates(whole, tuned)
+    confirming = again(whole, best, results)
+    tuned = outcome.with_confirmation(whole, tuned, best, confirming)
+    found = worth.worth(tuned, whole.protocol.tuning_seed, whole.suite.analysis.margin)
+    sets.write(file, whole, tuned, outcome.versions(everything, confirming))
+    written = page.write(whole, tuned, found, REPORTS / whole.name)
+    telling.say_outcome(whole, tuned, found, file, written, as_json=as_json)
+    raise typer.Exit(0 if summary.done + summary.failed == summary.planned else 1)
+
+
+def _protocols(
+    configurations: int | None, runs: int | None, confirm: str | None, tuning_seed: int
+) -> dict[str, Protocol]:
+    """Return both defaults with what was asked for in its place."""
+    given: dict[str, int | None] = {"configurations": configurations, "runs": runs}
+    if confirm is not None:
+        given["kept"], given["again"] = confirmed(confirm)
+    changed = {name: value for name, value in given.items() if value is not None}
+    found = {kind: replace(one, tuning_seed=tuning_seed, **changed) for kind, one in _DEFAULTS.items()}
+    if any(one.kept > one.configurations for one in found.values()):
+        raise BenchError("--confirm: asks for more configurations than there are; --configurations draws more")
+    return found
+
+
+def _both(one: Summary, other: Summary) -> Summary:
+    """Return both stages as one."""
+    return Summary(
+        one.planned + other.planned,
+        one.done + other.done,
+        one.failed + other.failed,
+        one.elsewhere + other.elsewhere,
+        one.interrupted or other.interrupted,
+        one.hindered + other.hindered,
+        (*one.hindrances, *other.hindrances),
+    )
+
+
+def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> displays.Display:
+    console = Terminal()
+    live = displays.LiveDisplay if console.is_terminal else displays.PlainDisplay
+    kind = displays.QuietDisplay if quiet or as_json else live
+    to_run, survey = {job.trial.fingerprint for job in jobs}, experiment.store.survey()
+    planned = [trial for trials in cells_in_order(experiment).values() for trial in trials]
+    states = [(trial, survey.state(trial)) for trial in planned if trial.fingerprint not in to_run]
+    done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
+    return kind(Tally(planned, done, failed, jobs[0].workers if jobs else 1), jobs, console)

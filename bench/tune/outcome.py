@@ -1,0 +1,150 @@
+"""Finished tuning trials in; per algorithm and environment all configurations' scores and the one that is kept, out.
+
+A failed run scores as the random policy, whatever the suite says of failures: a search that drops them would take
+settings that crash for good ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.scores import Cell, Run, cells_of
+from bench.pipeline import Experiment, references
+from bench.pipeline.gathering import gather
+from bench.records import AnalysisPlan, Failure, Floats, Record
+from bench.tune.effort import Landscape
+from bench.tune.search import Pair, Search, label, place_label
+from bench.tune.sensitivity import best_first
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """One of the best by their first run, on fresh seeds."""
+
+    number: int
+    scores: tuple[float, ...]
+    areas: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean of the scores."""
+        return float(np.mean(self.scores))
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """One algorithm on one environment, tuned."""
+
+    algorithm: str
+    environment: str
+    landscape: Landscape
+    seconds: Floats
+    """(configurations, runs): of one core; NaN where not known."""
+    confirmed: tuple[Confirmed, ...] = ()
+    """The best first by the choosing run; empty until all their runs are there."""
+    settings: Mapping[str, Any] | None = None
+    """Of the configuration that is kept; None until it is known."""
+    confirming_seconds: float = 0.0
+    failed: int = 0
+    """Of all its runs."""
+
+    @property
+    def kept(self) -> Confirmed | None:
+        """The best by its mean on fresh seeds; of equals the one with the larger areas, then the earlier."""
+        if not self.confirmed:
+            return None
+        return max(self.confirmed, key=lambda one: (one.mean, float(np.mean(one.areas))))
+
+    @property
+    def core_seconds(self) -> float:
+        """What all its runs took."""
+        return float(np.nansum(self.seconds)) + self.confirming_seconds
+
+
+def landscapes(search: Search, experiment: Experiment) -> dict[Pair, Tuned]:
+    """Return, for every pair whose first runs are all there, what they came to."""
+    cells = _cells(experiment)
+    seeds = search.protocol.first_seeds(search.suite.seeds)
+    found = {}
+    for pair in search.pairs:
+        mine = [cells.get((label(pair[0], number), pair[1])) for number in range(search.protocol.configurations)]
+        runs = [[_by_seed(cell).get(seed) for seed in seeds] for cell in mine]
+        if any(run is None for row in runs for run in row):
+            continue
+        known = [[run for run in row if run is not None] for row in runs]
+        landscape = Landscape(_array(known, search.suite.analysis.metric), _array(known, "auc"))
+        seconds = np.array([[_seconds(run) for run in row] for row in known])
+        failed = sum(run.record is None for row in known for run in row)
+        found[pair] = Tuned(*pair, landscape, seconds, failed=failed)
+    return found
+
+
+def candidates(search: Search, tuned: Mapping[Pair, Tuned]) -> dict[Pair, list[int]]:
+    """Return the configurations that are to be confirmed: the best by their first run."""
+    return {pair: best_first(one.landscape)[: search.protocol.kept] for pair, one in tuned.items()}
+
+
+def with_confirmation(
+    search: Search, tuned: Mapping[Pair, Tuned], best: Mapping[Pair, Sequence[int]], experiment: Experiment
+) -> dict[Pair, Tuned]:
+    """Return the pairs with what the fresh runs came to, where all of them are there."""
+    cells = _cells(experiment)
+    seeds = search.protocol.fresh_seeds(search.suite.seeds)
+    found = dict(tuned)
+    for pair, numbers in best.items():
+        rows = []
+        for place in range(len(numbers)):
+            runs = _by_seed(cells.get((place_label(pair[0], place), pair[1])))
+            rows.append([runs.get(seed) for seed in seeds])
+        if any(run is None for row in rows for run in row):
+            continue
+        known = [[run for run in row if run is not None] for row in rows]
+        scores, areas = _array(known, search.suite.analysis.metric), _array(known, "auc")
+        confirmed = tuple(
+            Confirmed(number, tuple(mine.tolist()), tuple(its.tolist()))
+            for number, mine, its in zip(numbers, scores, areas, strict=True)
+        )
+        one = replace(
+            tuned[pair],
+            confirmed=confirmed,
+            confirming_seconds=float(np.nansum([[_seconds(run) for run in row] for row in known])),
+            failed=tuned[pair].failed + sum(run.record is None for row in known for run in row),
+        )
+        if one.kept is not None:
+            found[pair] = replace(one, settings=search.drawn(*pair, one.kept.number))
+    return found
+
+
+def versions(*experiments: Experiment) -> dict[str, str]:
+    """Return library -> version of everything that can have changed the numbers."""
+    found: dict[str, str] = {}
+    for experiment in experiments:
+        for outcome in gather(experiment)[1]:
+            found |= outcome.trial.versions
+    return dict(sorted(found.items()))
+
+
+def _cells(experiment: Experiment) -> dict[Pair, Cell]:
+    planned, outcomes = gather(experiment)
+    plan = AnalysisPlan(metric="final", failures="random")
+    return cells_of(planned, outcomes, references(experiment.suite), plan)
+
+
+def _by_seed(cell: Cell | None) -> dict[int, Run]:
+    return {} if cell is None else {run.entry.trial.seed: run for run in cell.runs}
+
+
+def _array(runs: Sequence[Sequence[Run]], metric: str) -> Floats:
+    return np.array([[run.metric(metric) or 0.0 for run in row] for row in runs], dtype=np.float64)
+
+
+def _seconds(run: Run) -> float:
+    """Return what a run took, in seconds of one core; of a failed one until it failed."""
+    outcome = run.entry.outcome
+    if isinstance(outcome, Record):
+        return outcome.core_seconds if outcome.core_seconds is not None else np.nan
+    return outcome.seconds if isinstance(outcome, Failure) else np.nan

@@ -1,0 +1,317 @@
+"""What tuning came to in; its page and its tables as files out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.plain import counted
+from bench.report import palette, sheet, words
+from bench.report.figures import Axis, Figure, Panel
+from bench.report.order import Places
+from bench.report.sheet import Section, Sheet
+from bench.report.table import Cell, Column, Table
+from bench.tune import sentences
+from bench.tune.effort import last_with_interval, winners_curse
+from bench.tune.outcome import Tuned
+from bench.tune.protocol import FEWEST_EFFORTS
+from bench.tune.search import Pair, Search
+from bench.tune.worth import Effort, Worth
+
+_ROOM = 0.04
+"""Of the scores' range, above and below the curves."""
+_RUN = (
+    "A tuning run is one run of one configuration; the best by its run is kept, and its score on another run is shown. "
+    "The library's defaults are the first candidate."
+)
+_FEW = (
+    "From so few configurations most differences between algorithms cannot be told: look at the intervals. Phi has a "
+    "standard error of 0.07 to 0.10 with 24 configurations."
+)
+_COLUMNS = ["label", "x", "estimate", "low", "high", "n"]
+
+
+def write(search: Search, tuned: Mapping[Pair, Tuned], found: Worth, folder: Path) -> Path:
+    """Write the page and its tables into `folder`; return the page."""
+    names = list(search.entries)
+    hours = sum(one.core_seconds for one in tuned.values()) / 3600
+    page = Sheet(
+        f"Tuning for {search.suite.title}",
+        "Which algorithm, with how much tuning?",
+        sentences.headline(found),
+        (
+            f"{len(tuned)} of {counted(len(search.pairs), 'pair')}",
+            f"{counted(search.protocol.configurations, 'configuration')} each",
+            f"{words.number(hours, 2)} core hours",
+            f"tuning seed {search.protocol.tuning_seed}",
+        ),
+        tuple(_sections(search, tuned, found)),
+        Places({}, {}, styles=palette.styles(names)),
+    )
+    return sheet.write(page, folder)
+
+
+def kept(tuned: Mapping[Pair, Tuned]) -> Table:
+    """Return a row per pair: what is kept, and what it is worth on fresh seeds."""
+    return Table(
+        "kept",
+        "What is kept; score 0 is the random policy, 1 the target",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Configuration"),
+            Column(
+                "Fresh score", places=2, hint="mean of the fresh runs, which had no part in its choice by the first run"
+            ),
+            Column("n", hint="fresh runs"),
+            Column("Defaults", places=2, hint="mean score of the library's defaults on the tuning seeds"),
+            Column(
+                "Looked better by", places=2, hint="winner's curse: best of all as it looked, less what it was worth"
+            ),
+            Column("Core hours", places=2),
+            Column("Failed", hint="runs that failed, and scored as the random policy"),
+            Column("Settings", numeric=False, wraps=True),
+        ),
+        tuple(_kept_row(one) for one in tuned.values()),
+    )
+
+
+def efforts(found: Sequence[Effort]) -> Table:
+    """Return a row per pair: the score after so many tuning runs."""
+    longest = max((len(one.curve) for one in found), default=1)
+    shown = [k for k in (1, FEWEST_EFFORTS, longest // 2, longest) if k <= longest]
+    marks = list(dict.fromkeys(k for k in shown if k in {1, longest} or k >= FEWEST_EFFORTS))
+    return Table(
+        "effort",
+        "Fresh score of the best of so many candidates, the library's defaults among them",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            *(Column("no tuning" if k == 1 else f"{k} runs", places=2) for k in marks),
+            Column(
+                "One draw, no defaults",
+                interval=True,
+                places=2,
+                hint="mean over the search space, with its 95 % interval",
+            ),
+            Column("Looked better by", places=2, hint="winner's curse at full effort"),
+            Column("Core seconds a run", places=1),
+        ),
+        tuple(
+            (
+                Cell(one.algorithm),
+                Cell(one.environment or "mean of all"),
+                *(Cell(one.curve[k - 1]) for k in marks),
+                Cell(one.drawn[0]),
+                Cell(one.curse),
+                Cell(one.seconds[-1] / len(one.seconds)),
+            )
+            for one in found
+        ),
+    )
+
+
+def sensitivities(found: Worth) -> Table:
+    """Return a row per pair: how much the result depends on the settings."""
+    return Table(
+        "sensitivity",
+        "How much the score depends on the settings",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Spread", places=2, hint="interquartile range of the scores of single runs of drawn configurations"),
+            Column(
+                "Near the best",
+                interval=True,
+                places=2,
+                hint="share of configurations within 0.1 of the best's fresh mean",
+            ),
+            Column("Never learn", places=2, hint="share of drawn configurations of which no run scores 0.1"),
+            Column("Defaults' rank", hint="among all configurations by their mean, 1 is best"),
+            Column("Configurations"),
+        ),
+        tuple(
+            (
+                Cell(algorithm),
+                Cell(environment),
+                Cell(one.spread),
+                Cell(one.near_best),
+                Cell(one.never),
+                Cell(one.rank),
+                Cell(one.configurations),
+            )
+            for (algorithm, environment), one in found.sensitivities.items()
+        ),
+    )
+
+
+def phis(found: Worth) -> Table:
+    """Return a row per algorithm: what settings of its own for each environment gain over common ones."""
+    return Table(
+        "phi",
+        "What settings of their own for each environment gain over the best common ones (Phi, Adkins et al. 2024)",
+        (Column("Algorithm", numeric=False), Column("Phi", interval=True, places=2)),
+        tuple((Cell(algorithm), Cell(one)) for algorithm, one in found.phis.items()),
+    )
+
+
+def spaces(search: Search) -> Table:
+    """Return a row per setting that is searched."""
+    return Table(
+        "spaces",
+        f"What is searched: {next(iter(search.spaces.values())).rule}",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Setting", numeric=False),
+            Column("Values", numeric=False, wraps=True),
+            Column("Limit or condition", numeric=False, wraps=True),
+            Column("Default", numeric=False),
+        ),
+        tuple(
+            (
+                Cell(name),
+                Cell(one.name),
+                Cell(one.range_in_words()),
+                Cell(one.condition_in_words()),
+                Cell(words.setting(one.default)),
+            )
+            for name, searched in search.spaces.items()
+            for one in searched.dimensions
+        ),
+    )
+
+
+def _sections(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> Iterator[Section]:
+    waiting = [f"{algorithm} on {place}" for algorithm, place in search.pairs if (algorithm, place) not in tuned]
+    yield Section("read", "Before you rely on this", items=(*sentences.as_tuned(), *_caveats(search, waiting)))
+    if found.efforts:
+        n = search.protocol.configurations - 1
+        yield Section(
+            "effort",
+            "After how much tuning",
+            [
+                text
+                for text in (
+                    _RUN,
+                    sentences.no_interval(n, last_with_interval(n)),
+                    sentences.order(found),
+                )
+                if text
+            ],
+            figures=tuple(_figures(found)),
+            tables=(efforts((*found.means, *found.efforts)),),
+        )
+    else:
+        yield Section("effort", "After how much tuning", (sentences.NO_AXIS,))
+    yield Section("kept", "What is kept", tables=(kept(tuned),))
+    if found.sensitivities:
+        yield Section(
+            "sensitivity",
+            "Hard to tune, or robust without",
+            (_FEW,),
+            tables=(sensitivities(found), *([phis(found)] if found.phis else [])),
+        )
+    source = {one.source for one in search.spaces.values()}
+    told = [f"Source: {text}." for text in sorted(source)]
+    yield Section("spaces", "Search spaces", told, tables=(spaces(search),), folded="Every setting with its range")
+
+
+def _caveats(search: Search, waiting: Sequence[str]) -> Iterator[str]:
+    if waiting:
+        yield f"Not finished, and not shown: {', '.join(waiting)}. `bench tune` goes on from here."
+    yield from (f"{told[0].upper()}{told[1:]}." for told in search.broken_defaults())
+    yield from (f"{note}." for note in search.notes)
+
+
+def _kept_row(one: Tuned) -> tuple[Cell, ...]:
+    chosen = one.kept
+    return (
+        Cell(one.algorithm),
+        Cell(one.environment),
+        Cell(None if chosen is None else chosen.number, note="" if chosen else "the fresh runs are not all there"),
+        Cell(None if chosen is None else chosen.mean),
+        Cell(None if chosen is None else len(chosen.scores)),
+        Cell(float(np.mean(one.landscape.scores[0]))),
+        Cell(winners_curse(one.landscape)),
+        Cell(one.core_seconds / 3600),
+        Cell(one.failed),
+        Cell(words.settings(one.settings) if one.settings else (sentences.DEFAULTS if chosen else "")),
+    )
+
+
+def _figures(found: Worth) -> Iterator[Figure]:
+    several = len({one.environment for one in found.efforts}) > 1
+    if several and found.means:
+        yield _figure("effort-mean", "mean of all environments", found.means)
+    if found.means:
+        yield _by_seconds(found.means)
+    for place, environment in enumerate(dict.fromkeys(one.environment for one in found.efforts), start=1):
+        mine = [one for one in found.efforts if one.environment == environment]
+        yield _figure(f"effort-{place}", environment, mine)
+
+
+def _figure(name: str, where: str, found: Sequence[Effort]) -> Figure:
+    n = len(found[0].drawn)
+    last = last_with_interval(n)
+    own = pd.DataFrame(
+        [(one.algorithm, k, score, np.nan, np.nan, n) for one in found for k, score in enumerate(one.curve, start=1)],
+        columns=_COLUMNS,
+    )
+    rows = [(one.algorithm, k, line) for one in found for k, line in enumerate(one.drawn, start=1)]
+    drawn = pd.DataFrame(
+        [(label, k, line.estimate, _number(line.low), _number(line.high), n) for label, k, line in rows if k <= last],
+        columns=_COLUMNS,
+    )
+    faint = pd.DataFrame(
+        [(label, 0, k, line.estimate) for label, k, line in rows], columns=["label", "run", "x", "y"]
+    )
+    y = _scores([*own.estimate, *drawn.low, *drawn.high, *faint.y])
+    x = Axis("Tuning runs", 1, max(len(one.curve) for one in found))
+    panels = [Panel("curves", own, x, y, f"{where}: the defaults among the candidates")]
+    if last:
+        panels.append(Panel("curves", drawn, x, y, "without the defaults, 95 % intervals", runs=faint))
+    return Figure(
+        name,
+        "effort",
+        f"Score after so many tuning runs, {where}",
+        "One line an algorithm: fresh score of the best of k candidates against k.",
+        tuple(panels),
+        tuple(one.algorithm for one in found),
+    )
+
+
+def _by_seconds(found: Sequence[Effort]) -> Figure:
+    n = len(found[0].drawn)
+    frame = pd.DataFrame(
+        [
+            (one.algorithm, at, score, np.nan, np.nan, n)
+            for one in found
+            for at, score in zip(one.seconds, one.curve, strict=True)
+        ],
+        columns=_COLUMNS,
+    )
+    low, high = float(frame.x.min()), float(frame.x.max())
+    axis = Axis("CPU seconds of tuning, per environment", low, max(high, low * 1.1), log=high > 8 * low > 0)
+    panel = Panel("curves", frame, axis, _scores(frame.estimate.tolist()), "the defaults among the candidates")
+    return Figure(
+        "effort-seconds",
+        "effort",
+        "Score after so many seconds of tuning on one core, mean of all environments",
+        "One line an algorithm: the same scores against what the runs took.",
+        (panel,),
+        tuple(one.algorithm for one in found),
+    )
+
+
+def _scores(values: Sequence[float | None]) -> Axis:
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    low, high = min(0.0, *known), max(1.0, *known)
+    room = _ROOM * (high - low)
+    return Axis("Score", low - room, high + room)
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value

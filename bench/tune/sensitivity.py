@@ -1,0 +1,112 @@
+"""Scores of configurations in; how much an algorithm's result depends on its settings, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.interval import wilson_limits
+from bench.records import Floats, Interval
+from bench.tune.effort import Landscape, order
+
+NEAR = 0.1
+"""Scores this close to the best count as about as good; runs below it have learned nothing to speak of."""
+_PERCENTILES = (5, 95)
+_LOWEST, _HIGHEST = 0.025, 0.975
+_DRAWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """How one algorithm's score depends on its settings in one environment."""
+
+    spread: float
+    """Interquartile range of the scores of single runs of the configurations that were drawn."""
+    near_best: Interval
+    """Share of all configurations whose mean is within NEAR of what the best one is worth on fresh runs."""
+    never: float
+    """Share of the configurations drawn of which no run reaches NEAR."""
+    rank: int
+    """Of the defaults among all by their mean, 1 the best; equals share the better place."""
+    configurations: int
+
+
+def sensitivity(landscape: Landscape, best: float) -> Sensitivity:
+    """Return how one algorithm depends on its settings.
+
+    Args:
+        landscape: of its configurations, the defaults among them.
+        best: fresh mean of the configuration that was kept; the best of the means at hand is too high.
+    """
+    means, drawn = landscape.scores.mean(axis=1), landscape.scores[1:]
+    share = float(np.mean(means >= best - NEAR))
+    low, high = wilson_limits(share, len(means))
+    quartiles = np.quantile(drawn, (0.25, 0.75))
+    return Sensitivity(
+        float(quartiles[1] - quartiles[0]),
+        Interval(share, float(low), float(high), len(means)),
+        float(np.mean(drawn.max(axis=1) < NEAR)),
+        1 + int(np.sum(means > means[0])),
+        len(means),
+    )
+
+
+def hypersensitivity(every: Mapping[str, Floats], rng: np.random.Generator) -> dict[str, Interval]:
+    """Return Phi of each algorithm: what settings of its own for every environment gain over the best common setting.
+
+    Adkins, Bowling and White 2024: scores are rescaled in each environment by the 5th and the 95th percentile over all
+    algorithms and settings there; Phi is the mean over environments of the best, less the best mean over environments.
+    Where there are two runs, one chooses and the other is reported, both ways: the highest of single runs would be too
+    high. With one run it is what the formula says, and inflated. The interval resamples settings.
+
+    Args:
+        every: algorithm -> (environments, settings, runs), the same settings in every environment; all of them.
+        rng: for the resamples.
+    """
+    pooled = [np.concatenate([scores[place].ravel() for scores in every.values()]) for place in _places(every)]
+    low, high = np.array([np.percentile(one, _PERCENTILES) for one in pooled]).T
+    scale = np.where(high > low, high - low, 1.0)
+    found = {}
+    for label, scores in every.items():
+        scaled = (scores - low[:, None, None]) / scale[:, None, None]
+        draws = [phi(scaled[:, rng.integers(scaled.shape[1], size=scaled.shape[1])]) for _ in range(_DRAWS)]
+        limits = np.quantile(draws, (_LOWEST, _HIGHEST))
+        found[label] = Interval(phi(scaled), float(limits[0]), float(limits[1]), scaled.shape[1])
+    return found
+
+
+def phi(scaled: Floats) -> float:
+    """Return the gain of settings per environment over the best common one, from (environments, settings, runs)."""
+    runs = scaled.shape[2]
+    pairs = [(one, other) for one in range(runs) for other in range(runs) if one != other] or [(0, 0)]
+    places = np.arange(len(scaled))
+    gains = []
+    for one, other in pairs:
+        chosen, told = scaled[:, :, one], scaled[:, :, other]
+        own = told[places, chosen.argmax(axis=1)].mean()
+        gains.append(own - told[:, chosen.mean(axis=0).argmax()].mean())
+    return float(np.mean(gains))
+
+
+def halved(landscape: Landscape, rates: Sequence[float | None]) -> Landscape:
+    """Return the configurations whose learning rate lies in the middle half of its range, and the defaults.
+
+    Args:
+        landscape: of all.
+        rates: where each learning rate lies in its range, from 0 to 1; None for the defaults.
+    """
+    kept = [rate is None or 1 / 4 <= rate < 3 / 4 for rate in rates]
+    return Landscape(landscape.scores[kept], landscape.areas[kept])
+
+
+def best_first(landscape: Landscape) -> list[int]:
+    """Return the configurations by their first run, the best first; of equals the one with the lower number."""
+    ranks = order(landscape.scores[:, 0], landscape.areas[:, 0])
+    return sorted(range(len(ranks)), key=lambda number: (-ranks[number], number))
+
+
+def _places(every: Mapping[str, Any]) -> range:
+    return range(len(next(iter(every.values()))))

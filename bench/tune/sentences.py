@@ -1,0 +1,87 @@
+"""What tuning is worth in; sentences about it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.plain import counted, joined
+from bench.report import words
+from bench.report.sentences import capital
+from bench.tune.protocol import FEWEST_EFFORTS
+
+if TYPE_CHECKING:
+    from bench.tune.worth import Stretch, Worth
+
+NO_AXIS = (
+    "Every configuration was run once, so what the choice by one run is worth on another cannot be told: there is no "
+    "axis of tuning effort here (--runs 2 gives one)."
+)
+
+DEFAULTS = "the library's defaults"
+"""What the settings of configuration 0 are called."""
+_AS_TUNED = (
+    "These are settings as tuned here, not the best there are: two independent tunings of one algorithm, ten fresh "
+    "runs each, differ significantly in about a quarter of comparisons. A verdict is the suite's own, on its own seeds."
+)
+_SPACE_DECIDES = (
+    "After few tuning runs the search space decides as much as the algorithm does, and no space is neutral; that is "
+    f"why nothing here rests on fewer than {FEWEST_EFFORTS} runs, and why the spaces are printed."
+)
+
+
+def headline(found: Worth) -> str:
+    """Return who leads without tuning and with it.
+
+    As in `With no tuning ppo (0.62); from 8 tuning runs on dqn (0.91).`
+    """
+    if not found.efforts:
+        return NO_AXIS
+    if not found.stretches:
+        return "With a single algorithm tuned in every environment there is nobody to lead."
+    told = [_stretch(one, found.stretches) for one in found.stretches]
+    if found.stretches[-1].last < FEWEST_EFFORTS:
+        told.append(f"fewer than {FEWEST_EFFORTS} tuning runs carry no verdict on more")
+    return f"{capital('; '.join(told))}."
+
+
+def order(found: Worth) -> str:
+    """Return whether the order hangs on the ranges of the learning rates; empty where there is no axis of effort."""
+    if not found.efforts:
+        return ""
+    if found.halved is None:
+        return (
+            f"With half of each learning-rate range fewer than {FEWEST_EFFORTS} candidates are left, or one algorithm: "
+            "whether the order hangs on the search space cannot be told."
+        )
+    whole, half = found.halved
+    same = "stays" if whole == half else f"becomes {', '.join(half)}"
+    return (
+        f"After {FEWEST_EFFORTS} tuning runs the order is {', '.join(whole)}; with half of each learning-rate range it "
+        f"{same}."
+    )
+
+
+def as_tuned() -> tuple[str, ...]:
+    """Return what every comparison of tuned settings must be read with."""
+    return _AS_TUNED, _SPACE_DECIDES
+
+
+def no_interval(configurations: int, last: int) -> str:
+    """Return where curves have intervals, and why not elsewhere."""
+    return (
+        f"Of {counted(configurations, 'configuration')} drawn, an interval over the draw holds what it states up to "
+        f"k = {last} (a sixth of them); beyond, the line is faint. With the defaults among the candidates there is "
+        "none: the curve leans on the defaults' two runs. The suite's own runs on fresh seeds are the estimate at full "
+        "effort and without any."
+    )
+
+
+def _stretch(one: Stretch, every: Sequence[Stretch]) -> str:
+    when = "with no tuning" if one.first == 1 else f"from {one.first} tuning runs on"
+    if one.first > 1 and one is not every[-1]:
+        when = (
+            f"with {one.first} to {one.last} tuning runs" if one.last > one.first else f"with {one.first} tuning runs"
+        )
+    who = joined(one.leaders) if len(one.leaders) == 1 else f"{joined(one.leaders)} level"
+    return f"{when} {who} ({words.number(one.score, 2)})"

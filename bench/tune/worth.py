@@ -1,0 +1,185 @@
+"""Tuned algorithms in; who leads after how many tuning runs, what that costs and whether it hangs on the space, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.records import Floats, Interval
+from bench.tune.draws import unit
+from bench.tune.effort import Landscape, fresh_intervals, from_default, winners_curse
+from bench.tune.outcome import Tuned
+from bench.tune.protocol import FEWEST_EFFORTS
+from bench.tune.search import Pair
+from bench.tune.sensitivity import Sensitivity, halved, hypersensitivity, sensitivity
+
+_RATE = "learning_rate"
+_SEED = 20_260_101
+"""Intervals are simulated from this: the same trials give the same page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What one algorithm's tuning is worth, in one environment or on average."""
+
+    algorithm: str
+    environment: str
+    """Empty: the mean over all environments."""
+    curve: tuple[float, ...]
+    """B0(k) for k = 1, 2, ...: fresh score of the best of k candidates, the defaults among them."""
+    seconds: tuple[float, ...]
+    """Of one core, that many runs take on average."""
+    drawn: tuple[Interval, ...]
+    """B(k): the same without the defaults; with intervals up to a sixth of the configurations."""
+    curse: float
+    """By how much the best of all configurations looked better than it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From how many tuning runs to how many the same algorithms lead."""
+
+    first: int
+    last: int
+    leaders: tuple[str, ...]
+    """Those within the margin of the best, the best first."""
+    score: float
+    """Of the best at the end of the stretch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Everything that a tuning tells beside the settings it keeps."""
+
+    efforts: tuple[Effort, ...]
+    """Per pair; empty where every configuration has one run."""
+    means: tuple[Effort, ...]
+    """Of the algorithms that were tuned in every environment."""
+    stretches: tuple[Stretch, ...]
+    halved: tuple[tuple[str, ...], tuple[str, ...]] | None
+    """Algorithms in their order after FEWEST_EFFORTS runs, with whole and with half ranges of the learning rate."""
+    sensitivities: Mapping[Pair, Sensitivity]
+    phis: Mapping[str, Interval]
+
+
+def worth(tuned: Mapping[Pair, Tuned], tuning_seed: int, margin: float) -> Worth:
+    """Return what is told of a tuning, as far as its trials are there.
+
+    Args:
+        tuned: pairs with their first runs.
+        tuning_seed: with which configurations were drawn.
+        margin: score difference within which two algorithms are level.
+    """
+    efforts = tuple(filter(None, (_effort(one) for one in tuned.values())))
+    means = _means(efforts)
+    curves = {one.algorithm: one.curve for one in means}
+    sensitivities = {
+        pair: sensitivity(one.landscape, one.kept.mean) for pair, one in tuned.items() if one.kept is not None
+    }
+    return Worth(efforts, means, stretches(curves, margin), _halved(tuned, tuning_seed), sensitivities, _phis(tuned))
+
+
+def stretches(curves: Mapping[str, Sequence[float]], margin: float) -> tuple[Stretch, ...]:
+    """Return who leads with the defaults, and who from FEWEST_EFFORTS runs on; what lies between is no verdict."""
+    if len(curves) < 2:  # noqa: PLR2004 - nobody leads alone
+        return ()
+    longest = min(map(len, curves.values()))
+    found: list[Stretch] = []
+    for k in (1, *range(FEWEST_EFFORTS, longest + 1)):
+        scores = {label: curve[k - 1] for label, curve in curves.items()}
+        best = max(scores.values())
+        level = sorted((label for label in scores if best - scores[label] <= margin), key=lambda one: -scores[one])
+        leaders = tuple(level)
+        if found and found[-1].first > 1 and set(found[-1].leaders) == set(leaders):
+            found[-1] = Stretch(found[-1].first, k, leaders, best)
+        else:
+            found.append(Stretch(k, k, leaders, best))
+    return tuple(found)
+
+
+def _effort(one: Tuned) -> Effort | None:
+    curve, curse = from_default(one.landscape), winners_curse(one.landscape)
+    if curve is None or curse is None:
+        return None
+    floor, ceiling = _ends(one.landscape)
+    drawn = fresh_intervals(one.landscape, floor, ceiling, np.random.default_rng(_SEED))
+    # A tuning run is one run of one configuration: the defaults' first, then the others'.
+    default, other = float(np.nanmean(one.seconds[0])), float(np.nanmean(one.seconds[1:]))
+    seconds = tuple(default + others * other for others in range(len(curve)))
+    return Effort(one.algorithm, one.environment, tuple(curve.tolist()), seconds, tuple(drawn), curse)
+
+
+def _ends(landscape: Landscape) -> tuple[float, float]:
+    """Return the lowest and the highest score that are taken for possible: random and target, or beyond where seen."""
+    return min(0.0, float(landscape.scores.min())), max(1.0, float(landscape.scores.max()))
+
+
+def _means(efforts: Sequence[Effort]) -> tuple[Effort, ...]:
+    """Return the mean over environments of every algorithm that has them all.
+
+    Limits are averaged, as if luck came together everywhere: the configurations are the same ones in all environments.
+    """
+    places = {one.environment for one in efforts}
+    by: dict[str, list[Effort]] = {}
+    for one in efforts:
+        by.setdefault(one.algorithm, []).append(one)
+    return tuple(
+        Effort(
+            algorithm,
+            "",
+            _mean([one.curve for one in mine]),
+            _mean([one.seconds for one in mine]),
+            tuple(map(_pooled, zip(*(one.drawn for one in mine), strict=True))),
+            float(np.mean([one.curse for one in mine])),
+        )
+        for algorithm, mine in by.items()
+        if len(mine) == len(places)
+    )
+
+
+def _mean(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    return tuple(np.mean(rows, axis=0).tolist())
+
+
+def _pooled(intervals: Sequence[Interval]) -> Interval:
+    def mean(name: str) -> float | None:
+        values = [getattr(one, name) for one in intervals]
+        return None if None in values else float(np.mean(values))
+
+    return Interval(mean("estimate"), mean("low"), mean("high"), intervals[0].n)
+
+
+def _halved(tuned: Mapping[Pair, Tuned], tuning_seed: int) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the order of the algorithms with whole and with half ranges; None where too few are left to tell."""
+    whole: dict[str, list[float]] = {}
+    half: dict[str, list[float]] = {}
+    for (algorithm, _), one in tuned.items():
+        numbers = range(1, len(one.landscape.scores))
+        rates = [None, *(unit(tuning_seed, algorithm, number, _RATE) for number in numbers)]
+        curve, less = from_default(one.landscape), from_default(halved(one.landscape, rates))
+        if curve is None or less is None or len(less) < FEWEST_EFFORTS:
+            return None
+        whole.setdefault(algorithm, []).append(float(curve[FEWEST_EFFORTS - 1]))
+        half.setdefault(algorithm, []).append(float(less[FEWEST_EFFORTS - 1]))
+    most = max(map(len, whole.values()), default=0)
+    there = [algorithm for algorithm, scores in whole.items() if len(scores) == most]
+    if len(there) < 2:  # noqa: PLR2004 - no order of one
+        return None
+    first, second = (tuple(sorted(there, key=lambda name: -float(np.mean(scores[name])))) for scores in (whole, half))
+    return first, second
+
+
+def _phis(tuned: Mapping[Pair, Tuned]) -> dict[str, Interval]:
+    """Return Phi of every algorithm that was tuned in all environments; nothing for a single environment."""
+    places = list(dict.fromkeys(environment for _, environment in tuned))
+    names = dict.fromkeys(algorithm for algorithm, _ in tuned)
+    every: dict[str, Floats] = {
+        name: np.stack([tuned[name, place].landscape.scores for place in places])
+        for name in names
+        if all((name, place) in tuned for place in places)
+    }
+    if len(places) < 2 or not every:  # noqa: PLR2004 - in one environment its own setting is the common one
+        return {}
+    return hypersensitivity(every, np.random.default_rng(_SEED))

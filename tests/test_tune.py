@@ -1,0 +1,214 @@
+"""`bench tune`: two ordinary suites, resumed like any, a set of hyperparameters and a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from bench.cli.app import app
+from bench.errors import BenchError
+from bench.pipeline import Experiment, SuiteText, open_experiment, prepare
+from bench.pipeline.execution import RunOptions
+from bench.plan import settings_of
+from bench.tune import page, sentences
+from bench.tune.effort import Landscape
+from bench.tune.outcome import Confirmed, Tuned
+from bench.tune.protocol import CONTINUOUS, DISCRETE, confirmed
+from bench.tune.search import POINTS, Search, again, first, label, prices, search
+from bench.tune.worth import Stretch, stretches, worth
+
+PROTOCOLS = {"discrete": DISCRETE, "continuous": CONTINUOUS}
+SMALL = """
+name: small
+title: A small suite
+seeds: 4
+evaluation: {points: 4, episodes: 2, final_episodes: 3}
+algorithms: [q_learning, softmax_reinforce, random]
+environments: {bench/Corridor-v0: 300, FrozenLake-v1: 400}
+"""
+SHORT = ["--configurations", "3", "--confirm", "2x2", "--workers", "1"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(SMALL)
+    return tmp_path
+
+
+def asked(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["tune", *words])
+    if done.exception is not None and not isinstance(done.exception, SystemExit | BenchError):
+        raise done.exception
+    return done.exit_code, done.output + str(done.exception or "")
+
+
+def test_a_suite_is_tuned_once_and_told_again_without_running(here: Path) -> None:
+    code, said = asked("small.yaml", *SHORT)
+    assert code == 0, said
+    trials = sorted(path.parent.name for path in (here / "results").rglob("trial.json"))
+    # 2 algorithms on 2 environments: 3 configurations twice, 2 of them again twice.
+    assert len(trials) == 4 * (3 * 2 + 2 * 2)
+    written = (here / "tuned" / "small.yaml").read_text()
+    when = {path: path.stat().st_mtime_ns for path in (here / "results").rglob("trial.json")}
+    code, said = asked("small.yaml", *SHORT, "--json")
+    assert code == 0
+    assert {path: path.stat().st_mtime_ns for path in when} == when
+    assert (here / "tuned" / "small.yaml").read_text() == written
+    told = json.loads(said[said.index("{") :])
+    assert len(told["pairs"]) == 4
+    (part,) = YAML(typ="safe", pure=True).load(written)["parts"]
+    for pair in told["pairs"]:
+        best = max(pair["confirmed"], key=lambda one: (np.mean(one["scores"]), np.mean(one["areas"])))
+        assert pair["kept"] == best["number"]
+        entry = part["entries"][pair["algorithm"]][pair["environment"]]
+        assert entry.pop("tuned_for_steps") == {"bench/Corridor-v0": 300, "FrozenLake-v1": 400}[pair["environment"]]
+        assert entry == pair["settings"]
+    assert "3 configurations x 2 runs" in part["tuning_budget"]
+    assert (here / "reports" / "tuning-small" / "index.html").is_file()
+
+
+def test_another_tuning_writes_over_nothing_unless_told_to(here: Path) -> None:
+    assert asked("small.yaml", *SHORT, "--only", "q_learning@bench/Corridor-v0")[0] == 0
+    before = (here / "tuned" / "small.yaml").read_text()
+    code, said = asked("small.yaml", *SHORT, "--tuning-seed", "5")
+    assert code != 0
+    assert "holds another tuning" in said
+    (here / "tuned" / "small.yaml").write_text("mine: true\n")
+    assert "no set that `bench tune` has made" in asked("small.yaml", *SHORT)[1]
+    (here / "tuned" / "small.yaml").write_text(before)
+
+
+def test_a_dry_run_prints_spaces_configurations_and_price_and_leaves_nothing(here: Path) -> None:
+    code, said = asked("small.yaml", "--dry-run")
+    assert code == 0
+    for expected in ("24 configurations x 2 runs", "log 0.01 .. 1", "softmax_reinforce 23", "core time", "to run:"):
+        assert expected in said
+    assert [path.name for path in here.iterdir()] == ["small.yaml"]
+
+
+def opened(folder: Path, text: str = SMALL, **changed: int) -> tuple[Experiment, Search]:
+    (folder / "small.yaml").write_text(text)
+    found = search(folder / "small.yaml", {kind: replace(one, **changed) for kind, one in PROTOCOLS.items()}, ())
+    return first(found, folder / "results"), found
+
+
+def test_configurations_are_trials_of_an_ordinary_suite(tmp_path: Path) -> None:
+    experiment, found = opened(tmp_path, configurations=4)
+    assert len(prepare(experiment, RunOptions(1))) == 2 * 2 * 4 * 2
+    # What is written as a suite comes back as what was drawn.
+    for entry in experiment.suite.algorithms:
+        for place in ("bench/Corridor-v0", "FrozenLake-v1"):
+            number = int(entry.label[-2:])
+            assert settings_of(entry, place)[0] == found.drawn(entry.algorithm, place, number)
+    assert experiment.suite.evaluation.points == POINTS
+    assert open_experiment(SuiteText(experiment.text, "again")).plan.trials == experiment.plan.trials
+
+
+def test_seeds_of_the_search_of_its_confirmation_and_of_the_suite_are_apart(tmp_path: Path) -> None:
+    experiment, found = opened(tmp_path)
+    pair = ("q_learning", "FrozenLake-v1")
+    confirming = again(found, {pair: [3, 1, 0]}, tmp_path)
+    seeds = [set(one.suite.seeds) for one in (experiment, confirming)]
+    assert [len(one) for one in seeds] == [2, 4]
+    assert not seeds[0] & seeds[1]
+    assert not (seeds[0] | seeds[1]) & set(range(4))
+    # A search with more runs keeps the seeds of its confirmation, and one with another tuning seed has none of them.
+    assert replace(DISCRETE, runs=5).fresh_seeds(range(4)) == DISCRETE.fresh_seeds(range(4))
+    assert not set(replace(DISCRETE, tuning_seed=1).fresh_seeds(())) & set(DISCRETE.fresh_seeds(()))
+    # A suite that has one of them itself gets others.
+    taken = DISCRETE.first_seeds(())[0]
+    assert taken not in DISCRETE.first_seeds([taken])
+    assert len(DISCRETE.first_seeds([taken])) == 2
+
+
+def test_settings_that_a_suite_fixes_are_not_searched(tmp_path: Path) -> None:
+    text = SMALL.replace("[q_learning,", "[{name: q_learning, hyperparameters: {gamma: 0.5}},")
+    experiment, _ = opened(tmp_path, text, configurations=3)
+    mine = [trial for trial in experiment.plan.trials if trial.algorithm == "q_learning"]
+    assert {trial.hyperparameters["gamma"] for trial in mine} == {0.5}
+    assert len({trial.configuration for trial in mine}) == 2 * 3
+
+
+def test_an_environment_without_references_is_left_out_and_told_of(tmp_path: Path) -> None:
+    _, found = opened(tmp_path, SMALL.replace("FrozenLake-v1: 400", "CliffWalking-v1: 400"))
+    assert {place for _, place in found.pairs} == {"bench/Corridor-v0"}
+    assert any("CliffWalking-v1 has no reference returns" in note for note in found.notes)
+
+
+def test_continuous_actions_get_the_shorter_protocol(tmp_path: Path) -> None:
+    text = SMALL.replace("[q_learning, softmax_reinforce, random]", "[sac]").split("environments")[0]
+    _, found = opened(tmp_path, text + "environments: {Pendulum-v1: 20_000}\n")
+    assert found.protocol == CONTINUOUS
+    (price,) = prices(found, first(found, tmp_path)).values()
+    assert (price.trials, price.steps) == (12 + 8, 20 * 20_000)
+
+
+def test_confirm_is_read_or_refused() -> None:
+    assert confirmed("3x4") == (3, 4)
+    for wrong in ("3", "x4", "0x4", "3x0", "three"):
+        with pytest.raises(BenchError, match="--confirm"):
+            confirmed(wrong)
+
+
+def test_who_leads_is_told_without_tuning_and_from_eight_runs_on() -> None:
+    curves = {"ppo": [0.6] * 12, "dqn": [0.1] * 8 + [0.58, 0.7, 0.8, 0.9]}
+    assert stretches(curves, 0.05) == (
+        Stretch(1, 1, ("ppo",), 0.6),
+        Stretch(8, 8, ("ppo",), 0.6),
+        Stretch(9, 9, ("ppo", "dqn"), 0.6),
+        Stretch(10, 12, ("dqn",), 0.9),
+    )
+    assert stretches({"ppo": [0.5]}, 0.05) == ()
+
+
+def pretended(folder: Path, runs: int = 2) -> tuple[Search, dict[tuple[str, str], Tuned]]:
+    """Return a search with made-up scores: one algorithm good by default, the other only when tuned."""
+    _, found = opened(folder)
+    rng = np.random.default_rng(3)
+    tuned = {}
+    for (name, place), good in zip(found.pairs, (0.6, 0.6, 0.2, 0.2), strict=True):
+        quality = rng.beta(1, 6, 24) if good > 0.5 else rng.beta(2, 1, 24)
+        quality[0] = good
+        scores = np.clip(quality[:, None] + rng.normal(0, 0.1, (24, runs)), 0, 1)
+        seconds = np.full((24, runs), 2.0 if good > 0.5 else 9.0)
+        best = tuple(Confirmed(number, (0.7, 0.8, 0.9, 0.8), (0.5,) * 4) for number in (5, 2, 0))
+        tuned[name, place] = Tuned(
+            name, place, Landscape(scores, scores / 2), seconds, best, found.drawn(name, place, 5)
+        )
+    return found, tuned
+
+
+def test_the_page_has_curves_tables_and_what_to_know(tmp_path: Path) -> None:
+    found, tuned = pretended(tmp_path)
+    known = worth(tuned, 0, 0.05)
+    assert known.stretches[0].leaders == ("q_learning",)
+    assert known.stretches[-1].leaders == ("softmax_reinforce",)
+    written = page.write(found, tuned, known, tmp_path / "page").read_text()
+    assert "With no tuning q_learning" in written
+    assert len(re.findall(r"<figure ", written)) == 4  # the mean, by seconds, two environments
+    for name in ("effort", "kept", "sensitivity", "phi", "spaces"):
+        assert (tmp_path / "page" / "tables" / f"{name}.csv").is_file()
+    assert known.halved is not None
+    assert "tuning runs the order is" in sentences.order(known)
+
+
+def test_a_search_with_one_run_each_has_no_axis_of_effort_and_says_so(tmp_path: Path) -> None:
+    found, tuned = pretended(tmp_path, runs=1)
+    known = worth(tuned, 0, 0.05)
+    assert known.efforts == ()
+    assert known.sensitivities
+    written = page.write(found, tuned, known, tmp_path / "page").read_text()
+    assert "there is no axis of tuning effort here" in written
+    assert "<figure " not in written
+
+
+def test_labels_tell_configurations_apart() -> None:
+    assert label("ppo", 7) == "ppo 07"

@@ -1,0 +1,168 @@
+"""What tuning is worth: every formula against hand-worked numbers and against all subsets written out."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from bench.records import Floats
+from bench.tune.effort import (
+    Landscape,
+    best_interval,
+    expected_best,
+    expected_fresh,
+    expected_from_default,
+    fresh,
+    fresh_intervals,
+    from_default,
+    order,
+    winners_curse,
+)
+from bench.tune.sensitivity import best_first, halved, hypersensitivity, phi, sensitivity
+
+RNG = np.random.default_rng(7)
+
+
+def untied(scores: Floats) -> Landscape:
+    return Landscape(scores, RNG.random(scores.shape))
+
+
+def test_expected_best_by_hand() -> None:
+    # Of 0, 1 and 4: one alone 5/3; pairs reach 1, 4 and 4; all reach 4.
+    assert expected_best(np.array([4.0, 0.0, 1.0])) == pytest.approx([5 / 3, 3.0, 4.0])
+
+
+def test_fresh_score_by_hand() -> None:
+    # The third ranks highest and is worth 0.2 on a fresh run; pairs are worth 0.9, 0.2 and 0.2.
+    found = expected_fresh(np.array([0, 1, 2]), np.array([0.5, 0.9, 0.2]))
+    assert found == pytest.approx([1.6 / 3, 1.3 / 3, 0.2])
+
+
+def test_from_default_by_hand() -> None:
+    # The defaults beat the first and lose to the second: alone 0.6; with one other 0.6 or 0.9; with both 0.9.
+    assert expected_from_default(np.array([1, 0, 2]), np.array([0.6, 0.1, 0.9])) == pytest.approx([0.6, 0.75, 0.9])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_curves_are_means_over_all_subsets(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    # Few levels, so that there are ties, also with the defaults.
+    ranks, scores = rng.integers(0, 4, 8), rng.random(8)
+
+    def kept(candidates: tuple[int, ...]) -> float:
+        best = max(ranks[list(candidates)])
+        return float(np.mean([scores[one] for one in candidates if ranks[one] == best]))
+
+    def kept_from_default(others: tuple[int, ...]) -> float:
+        better = [one for one in others if ranks[one] > ranks[0]]
+        return kept(tuple(better)) if better else float(scores[0])
+
+    for k in range(1, 9):
+        subsets = list(combinations(range(8), k))
+        assert expected_best(scores)[k - 1] == pytest.approx(np.mean([max(scores[list(one)]) for one in subsets]))
+        assert expected_fresh(ranks, scores)[k - 1] == pytest.approx(np.mean([kept(one) for one in subsets]))
+        beside = list(combinations(range(1, 8), k - 1))
+        found = expected_from_default(ranks, scores)[k - 1]
+        assert found == pytest.approx(np.mean([kept_from_default(one) for one in beside]))
+
+
+def test_equal_scores_are_ordered_by_area_and_full_ties_share_a_rank() -> None:
+    assert order(np.array([1.0, 0.2, 1.0, 1.0]), np.array([0.5, 0.9, 0.7, 0.5])).tolist() == [1, 0, 2, 1]
+
+
+def test_both_directions_count_alike() -> None:
+    # By the first run the second configuration is chosen, worth 0.1; by the second run the first, worth 0.4.
+    landscape = Landscape(np.array([[0.0, 0.0], [0.4, 0.9], [0.8, 0.1]]), np.zeros((3, 2)))
+    found = fresh(landscape)
+    assert found is not None
+    assert found[-1] == pytest.approx((0.1 + 0.4) / 2)
+    # What it seems to be: 0.8 and 0.9.
+    assert winners_curse(landscape) == pytest.approx(0.85 - 0.25)
+
+
+def test_one_run_each_tells_nothing_fresh() -> None:
+    landscape = untied(RNG.random((6, 1)))
+    assert fresh(landscape) is None
+    assert from_default(landscape) is None
+    assert winners_curse(landscape) is None
+    assert fresh_intervals(landscape, 0, 1, RNG) == []
+
+
+def test_intervals_of_fresh_scores_end_at_a_sixth_of_the_configurations() -> None:
+    found = fresh_intervals(untied(RNG.random((24, 2))), 0, 1, RNG)
+    assert [one.low is not None for one in found[:5]] == [True, True, True, False, False]
+    assert len(found) == 23
+
+
+def test_the_interval_of_the_best_of_k_holds_the_truth() -> None:
+    # Of uniform scores the best of k is k / (k + 1) on average. At least 96 % in the long run: of 150, 136 at least.
+    rng = np.random.default_rng(11)
+    for k in (1, 6, 12):
+        held = 0
+        for _ in range(150):
+            one = best_interval(rng.random(12), k, 0.0, 1.0, rng)
+            assert one.low is not None
+            assert one.high is not None
+            held += one.low <= k / (k + 1) <= one.high
+        assert held >= 136
+
+
+def test_more_configurations_make_the_interval_shorter() -> None:
+    def width(n: int) -> float:
+        one = best_interval(np.linspace(0, 1, n), 4, 0.0, 1.0, np.random.default_rng(0))
+        return (one.high or 0) - (one.low or 0)
+
+    assert width(12) > width(24) > width(96) > 0
+
+
+def test_sensitivity_by_hand() -> None:
+    scores = np.array([[0.5, 0.7], [0.0, 0.05], [0.9, 0.9], [0.8, 1.0], [0.2, 0.4]])
+    found = sensitivity(untied(scores), best=0.9)
+    # Means 0.6, 0.025, 0.9, 0.9, 0.3: two of five within 0.1 of 0.9; two better than the defaults.
+    assert found.near_best.estimate == pytest.approx(0.4)
+    assert found.rank == 3
+    assert found.never == 0.25
+    # Of 0, .05, .2, .4, .8, .9, .9, 1: a quarter of the way lies at 0.1625, three quarters at 0.9.
+    assert found.spread == pytest.approx(0.9 - 0.1625)
+    # Wilson's limits of 2 in 5.
+    assert (found.near_best.low, found.near_best.high) == (
+        pytest.approx(0.1176, abs=1e-4),
+        pytest.approx(0.7693, abs=1e-4),
+    )
+
+
+def test_phi_by_hand() -> None:
+    # Own settings reach 1 and 0.8; the best common one reaches 0.5 and 0.8 or 1 and 0: 0.9 - 0.65.
+    scores = np.array([[[1.0], [0.5], [0.2]], [[0.0], [0.8], [0.1]]])
+    assert phi(scores) == pytest.approx(0.25)
+    # Chosen by the first run and told by the second.
+    noisy = np.stack([scores[:, :, 0], np.array([[0.4, 0.5, 0.6], [0.0, 0.7, 0.1]])], axis=2)
+    forth, back = (0.4 + 0.7) / 2 - (0.5 + 0.7) / 2, (0.2 + 0.8) / 2 - (0.5 + 0.8) / 2
+    assert phi(noisy) == pytest.approx((forth + back) / 2)
+
+
+def test_phi_is_that_of_its_authors_formula_on_a_grid() -> None:
+    rng = np.random.default_rng(5)
+    every = {label: rng.random((5, 60, 1)) ** power for label, power in (("a", 1), ("b", 3))}
+    found = hypersensitivity(every, rng)
+    pooled = np.concatenate([one[:, :, 0] for one in every.values()], axis=1)
+    low, high = np.percentile(pooled, 5, axis=1), np.percentile(pooled, 95, axis=1)
+    for label, one in every.items():
+        gamma = ((one[:, :, 0].T - low) / (high - low)).T
+        assert found[label].estimate == pytest.approx(np.mean(gamma.max(axis=1)) - gamma.mean(axis=0).max())
+        assert (found[label].low or 0) < (found[label].high or 0)
+
+
+def test_half_of_the_learning_rates_keeps_the_defaults() -> None:
+    landscape = untied(RNG.random((5, 2)))
+    kept = halved(landscape, [None, 0.1, 0.25, 0.7, 0.75])
+    assert kept.scores.tolist() == landscape.scores[[0, 2, 3]].tolist()
+
+
+def test_the_first_run_alone_chooses_who_is_confirmed() -> None:
+    landscape = Landscape(
+        np.array([[0.2, 1.0], [1.0, 0.0], [1.0, 0.0], [0.5, 1.0]]), np.array([[0.0], [0.3], [0.6], [0.9]])
+    )
+    assert best_first(landscape) == [2, 1, 3, 0]
