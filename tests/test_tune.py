@@ -75,6 +75,22 @@ def test_a_suite_is_tuned_once_and_told_again_without_running(here: Path) -> Non
     assert (here / "reports" / "tuning-small" / "index.html").is_file()
 
 
+def test_what_is_kept_is_the_suite_s_set_tuned(here: Path) -> None:
+    both = SMALL.replace("algorithms:", "hyperparameters: [default, tuned]\nalgorithms:")
+    (here / "small.yaml").write_text(both)
+    # The suite names a set that is not there yet: it can be tuned all the same, and then planned.
+    with pytest.raises(BenchError, match="bench tune"):
+        open_experiment(here / "small.yaml")
+    code, said = asked("small.yaml", *SHORT, "--json")
+    assert code == 0, said
+    told = json.loads(said[said.index("{") :])
+    kept = {(one["algorithm"], one["environment"]): one["settings"] for one in told["pairs"]}
+    planned = open_experiment(here / "small.yaml").plan.trials
+    tuned = [trial for trial in planned if "bench tune small" in trial.provenance]
+    assert {(one.algorithm, one.environment): one.hyperparameters for one in tuned} == kept
+    assert len(tuned) == 4 * 4
+
+
 def test_another_tuning_writes_over_nothing_unless_told_to(here: Path) -> None:
     assert asked("small.yaml", *SHORT, "--only", "q_learning@bench/Corridor-v0")[0] == 0
     before = (here / "tuned" / "small.yaml").read_text()
@@ -107,7 +123,7 @@ def test_configurations_are_trials_of_an_ordinary_suite(tmp_path: Path) -> None:
     for entry in experiment.suite.algorithms:
         for place in ("bench/Corridor-v0", "FrozenLake-v1"):
             number = int(entry.label[-2:])
-            assert settings_of(entry, place)[0] == found.drawn(entry.algorithm, place, number)
+            assert settings_of(experiment.suite, entry, place)[0] == found.drawn(entry.algorithm, place, number)
     assert experiment.suite.evaluation.points == POINTS
     assert open_experiment(SuiteText(experiment.text, "again")).plan.trials == experiment.plan.trials
 

@@ -42,7 +42,9 @@ def place_for(algorithm: str) -> Place:
 def test_defaults_are_the_constructors(name: str) -> None:
     parameters = inspect.signature(load(find_algorithm(name).implementation).__init__).parameters
     told = {one: value for one, value in defaults(space(name)).items() if one in parameters and one != "policy"}
-    assert told == {one: parameters[one].default for one in told}
+    # The set `default` has a word on what this harness implements itself.
+    known = {one: parameters[one].default for one in told} | hyperparameters.resolve("default", name, "CartPole-v1")[0]
+    assert told == {one: known[one] for one in told}
 
 
 @pytest.mark.parametrize("name", sorted(TABULAR))

@@ -72,8 +72,9 @@ def _python(place: Path, *words: str | Path, code: str = "") -> subprocess.Compl
     )
 
 
-def test_there_are_four_wings() -> None:
-    assert WINGS == {"compare": "compare", "which": "which", "imports": "import", "reproduce": "reproduce"}
+def test_there_are_five_wings() -> None:
+    same = {name: name for name in ("compare", "which", "reproduce", "tune")}
+    assert WINGS == same | {"imports": "import"}
 
 
 @pytest.mark.parametrize("wing", WINGS)

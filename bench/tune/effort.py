@@ -62,7 +62,8 @@ def expected_best(scores: Floats) -> Floats:
 
     A(1) is the mean, A(n) the maximum. It is what tuning seems to reach, not what it does.
     """
-    return _weights(len(scores)) @ np.sort(scores)
+    found: Floats = _weights(len(scores)) @ np.sort(scores)
+    return found
 
 
 def expected_fresh(ranks: NDArray[np.int64], fresh: Floats) -> Floats:
@@ -72,7 +73,8 @@ def expected_fresh(ranks: NDArray[np.int64], fresh: Floats) -> Floats:
         ranks: (n,) by which a configuration is chosen; of equals each is chosen as often.
         fresh: (n,) scores of runs that had no part in the choice.
     """
-    return np.asarray(_weights(len(fresh)) @ _ordered(ranks, fresh), dtype=np.float64)
+    found: Floats = _weights(len(fresh)) @ _ordered(ranks, fresh)
+    return found
 
 
 def expected_from_default(ranks: NDArray[np.int64], fresh: Floats) -> Floats:
@@ -93,13 +95,14 @@ def expected_from_default(ranks: NDArray[np.int64], fresh: Floats) -> Floats:
 
 def seeming(landscape: Landscape) -> Floats:
     """Return A(k) over the configurations that were drawn, the mean over their runs."""
-    return np.mean([expected_best(column) for column in landscape.scores[1:].T], axis=0)
+    found: Floats = np.mean([expected_best(column) for column in landscape.scores[1:].T], axis=0)
+    return found
 
 
 def fresh(landscape: Landscape) -> Floats | None:
     """Return B(k) over the configurations that were drawn, the mean over all directions; None with one run each."""
     found = [expected_fresh(ranks[1:], scores[1:]) for ranks, scores in landscape.directions()]
-    return np.mean(found, axis=0) if found else None
+    return np.asarray(np.mean(found, axis=0)) if found else None
 
 
 def from_default(landscape: Landscape) -> Floats | None:

@@ -265,9 +265,7 @@ def _figure(name: str, where: str, found: Sequence[Effort]) -> Figure:
         [(label, k, line.estimate, _number(line.low), _number(line.high), n) for label, k, line in rows if k <= last],
         columns=_COLUMNS,
     )
-    faint = pd.DataFrame(
-        [(label, 0, k, line.estimate) for label, k, line in rows], columns=["label", "run", "x", "y"]
-    )
+    faint = pd.DataFrame([(label, 0, k, line.estimate) for label, k, line in rows], columns=["label", "run", "x", "y"])
     y = _scores([*own.estimate, *drawn.low, *drawn.high, *faint.y])
     x = Axis("Tuning runs", 1, max(len(one.curve) for one in found))
     panels = [Panel("curves", own, x, y, f"{where}: the defaults among the candidates")]

@@ -14,6 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from bench import hyperparameters
 from bench.catalog import algorithms, catalogued
 from bench.errors import BenchError
 from bench.pipeline import Experiment, SuiteText, cost_of, open_experiment, references
@@ -21,7 +22,7 @@ from bench.pipeline.inspection import meet
 from bench.plan import plan
 from bench.records import Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits
 from bench.store import Store
-from bench.suite import read
+from bench.suite import read_untuned
 from bench.tune.draws import Place, broken_by_default, configuration
 from bench.tune.protocol import Protocol
 from bench.tune.spaces import Space, space, spaces
@@ -31,6 +32,8 @@ PREFIX, AGAIN = "tuning-", "-confirmed"
 POINTS = 3
 """Evaluations along the way: at thirds of the budget, enough for an area to tell equal final scores apart."""
 _EPISODES, _MOST_FINAL = 10, 100
+_SET = "default"
+"""Set of hyperparameters that configuration 0 has, and that the others start from."""
 Pair = tuple[str, str]
 """Algorithm and environment."""
 
@@ -57,10 +60,11 @@ class Search:
         return f"{PREFIX}{self.suite.name}"
 
     def drawn(self, algorithm: str, environment: str, number: int) -> dict[str, Any]:
-        """Return the settings of a configuration in an environment, over which the suite's own win."""
+        """Return the settings of a configuration in an environment: the defaults', the drawn ones, the suite's own."""
         fixed = self.entries[algorithm].given(environment)
         place, searched = self.places[environment], self.spaces[algorithm]
-        return {**configuration(searched, place, number, self.protocol.tuning_seed, fixed), **fixed}
+        given, _ = hyperparameters.resolve(_SET, algorithm, environment)
+        return {**given, **configuration(searched, place, number, self.protocol.tuning_seed, fixed), **fixed}
 
     def broken_defaults(self) -> Iterator[str]:
         """Yield, for every pair, which limits the defaults break at this budget."""
@@ -91,7 +95,7 @@ def search(path: Path, protocols: Mapping[str, Protocol], only: Sequence[str]) -
     Raises:
         BenchError: nothing of the suite can be tuned, or the suite itself is wrong.
     """
-    suite = read(path)
+    suite = read_untuned(path)
     met = meet(suite, only=only)
     planned = plan(suite, met.traits, only=only, seeds=1)
     known = references(suite)
@@ -222,7 +226,7 @@ def _text(
         "question": question,
         "seeds": list(seeds),
         "evaluation": _evaluation(suite),
-        "hyperparameters": "default",
+        "hyperparameters": _SET,
         "skip_incompatible": True,
         "analysis": {"metric": suite.analysis.metric, "threshold": suite.analysis.threshold},
         "environments": {
