@@ -12,11 +12,11 @@ from bench.pipeline import Summary
 from bench.plain import counted
 from bench.report import words
 from bench.report.sentences import duration
-from bench.report.table import Table
 from bench.tune import sentences
 from bench.tune.search import Pair, Price, Search, label
 
 if TYPE_CHECKING:
+    from bench.report.table import Table
     from bench.tune.outcome import Tuned
     from bench.tune.worth import Worth
 
