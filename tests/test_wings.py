@@ -74,7 +74,7 @@ def _python(place: Path, *words: str | Path, code: str = "") -> subprocess.Compl
 
 def test_there_are_five_wings() -> None:
     same = {name: name for name in ("compare", "which", "reproduce", "tune")}
-    assert WINGS == same | {"imports": "import"}
+    assert {**same, "imports": "import"} == WINGS
 
 
 @pytest.mark.parametrize("wing", WINGS)
