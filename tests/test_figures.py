@@ -149,14 +149,14 @@ def _curve(label: str = "ppo", environment: str | None = None, axis: str = "shar
         (
             "share",
             (
-                "Score over the share of the budget: interquartile mean over all runs, bands pointwise 95 %; n = 5 to "
+                "Score over the share of the budget: the aggregate that decides, bands pointwise 95 %; n = 5 to "
                 "7 runs per environment."
             ),
         ),
         (
             "seconds",
             (
-                "Score over CPU seconds of training: interquartile mean over all runs, bands pointwise 95 %; n = 5 to "
+                "Score over CPU seconds of training: the aggregate that decides, bands pointwise 95 %; n = 5 to "
                 "7 runs per environment. A run that has spent its budget keeps its last score."
             ),
         ),
@@ -279,8 +279,8 @@ def test_the_lead_is_told_for_the_start_and_the_end() -> None:
     figure = figures.crossover(lead)
     assert (figure.name, figure.section, figure.labels) == ("crossover-share", "crossover", ("ppo", "dqn"))
     assert figure.caption == (
-        "Who leads after how much of the budget: interquartile mean score (above), and the share of bootstrap "
-        "resamples in which each algorithm is best (below); n = 5 runs per environment, 2 environments."
+        "Who leads after how much of the budget: score by the aggregate that decides (above), and the share of "
+        "bootstrap resamples in which each algorithm is best (below); n = 5 runs per environment, 2 environments."
     )
     assert figure.description == "At the start dqn leads most often, at the end ppo."
     above, below = figure.panels

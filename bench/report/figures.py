@@ -242,7 +242,7 @@ def pooled_curves(curves: Sequence[CurveEstimate], level: str) -> Figure:
     return Figure(
         f"learning-{axis}",
         "learning",
-        f"Score over {_OVER[axis]}: interquartile mean over all runs, bands pointwise {level}; "
+        f"Score over {_OVER[axis]}: the aggregate that decides, bands pointwise {level}; "
         f"{_runs(curve.n for curve in curves)} per environment.{end}",
         _spoken_ends(curves),
         (_curves(curves, "All environments: score (IQM)", "Score", {}, thin=False),),
@@ -343,7 +343,8 @@ def crossover(lead: Lead) -> Figure:
     return Figure(
         f"crossover-{lead.axis}",
         "crossover",
-        f"Who leads after how much of {'the time' if seconds else 'the budget'}: interquartile mean score (above), and "
+        f"Who leads after how much of {'the time' if seconds else 'the budget'}: score by the aggregate that decides "
+        "(above), and "
         f"the share of bootstrap resamples in which each algorithm is best (below); "
         f"{_runs([lead.n])} per environment, {counted(len(lead.environments), 'environment')}.",
         f"At the start {leaders[0]} leads most often, at the end {leaders[1]}.",

@@ -333,7 +333,7 @@ def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
     return (
         _trace(at, line.label, None, line.label, note=lacking),
         *(_trace(at, line.label, None, value) for value in (line.iqm, line.by_environment, line.mean)),
-        Cell(line.worst[1], f"{line.worst[0]:.2f} on {line.worst[1]}") if line.worst else Cell(None),
+        Cell(line.worst[1], f"{round(line.worst[0], 2) + 0.0:.2f} on {line.worst[1]}") if line.worst else Cell(None),
         *(_trace(at, line.label, None, value) for value in (line.median, line.optimality_gap)),
         Cell(line.n),
         Cell(line.environments),
@@ -351,6 +351,8 @@ def _pair_row(at: Places, pair: Pair, level: float, estimates: Estimates, others
     plan = order.analysis(estimates)
     hopeless, solved = pair.smallest_p is not None and pair.smallest_p > level, order.solved(estimates)
     note = f"With so few runs p cannot fall below {words.probability(pair.smallest_p)}: no claim is possible."
+    if pair.smallest_p == 1:
+        note = "So few runs have no p-value: no claim is possible."
     return (
         _trace(at, pair.a, None, pair.a),
         _trace(at, pair.b, None, pair.b),
