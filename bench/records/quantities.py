@@ -14,7 +14,7 @@ class Quantity:
     """One quantity of claims."""
 
     words: str
-    """As a statement says it, with the plan's `{threshold}`."""
+    """As a statement says it, with the plan's `{threshold}` and `{aggregate}`."""
     kind: str
     """What its interval is made for: `scores`, `spread`, `shares`, `times`, `speeds` or `regret`."""
     unit: str = "score"
@@ -33,8 +33,8 @@ class Quantity:
 
 _SOLVED = "a score of {threshold:g}"
 QUANTITIES: Mapping[str, Quantity] = {
-    "score": Quantity("interquartile mean score", "scores", keys=_ALWAYS | _MOMENTS),
-    "auc": Quantity("interquartile mean score over training", "scores"),
+    "score": Quantity("{aggregate} score", "scores", keys=_ALWAYS | _MOMENTS),
+    "auc": Quantity("{aggregate} score over training", "scores"),
     "spread": Quantity("mean distance of a run's score from its cell's median", "spread", numbers="positive"),
     "failing": Quantity("share of runs that end below half of the target", "shares", "share of runs", "share"),
     "reached": Quantity(f"share of runs that reach {_SOLVED} during training", "shares", "share of runs", "share"),
@@ -46,6 +46,6 @@ QUANTITIES: Mapping[str, Quantity] = {
     "steps_per_second": Quantity(
         "environment steps per CPU second of training", "speeds", "times", "positive", clock=True
     ),
-    "regret": Quantity("interquartile mean score", "regret", keys=frozenset()),
+    "regret": Quantity("{aggregate} score", "regret", keys=frozenset()),
 }
 """Name, as a suite writes it -> what it is."""

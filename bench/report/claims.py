@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bench.plain import counted
 from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict
 from bench.report.notes import note
-from bench.report.sentences import capital
+from bench.report.sentences import AGGREGATE, capital
 from bench.report.words import level
 
 
@@ -30,7 +30,7 @@ def statement(claim: Claim, plan: AnalysisPlan) -> str:
 def _quantity(claim: Claim, plan: AnalysisPlan) -> str:
     moment = f" after {claim.steps:,} steps" if claim.steps is not None else ""
     moment = f" after {claim.seconds:g} CPU seconds of training" if claim.seconds is not None else moment
-    return QUANTITIES[claim.quantity].words.format(threshold=plan.threshold) + moment
+    return QUANTITIES[claim.quantity].words.format(threshold=plan.threshold, aggregate=AGGREGATE[plan.decide]) + moment
 
 
 def _aim(claim: Claim) -> str:

@@ -21,13 +21,6 @@ from bench.records import (
 from bench.report import order, sentences, words
 from bench.report.notes import note
 
-_NAMED = {
-    "score": "interquartile mean",
-    "mean": "mean",
-    "iqm-by-environment": "mean over environments of the interquartile mean",
-}
-"""What decides -> its name before `final score`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -205,7 +198,7 @@ def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
     """Return the score, and in brackets its interval and runs."""
     what = "final score" if plan.metric == "final" else "score over training"
     runs = f"{counted(line.n, 'run')}" + (f" on each of {line.environments} environments" * (line.environments > 1))
-    named = _NAMED[plan.decide]
+    named = sentences.AGGREGATE[plan.decide]
     return f"{named} {what} {_value(line, plan):.2f}", f"({_limits(line.value(plan.decide), plan)}; {runs})"
 
 

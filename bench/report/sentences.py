@@ -35,6 +35,12 @@ AGGREGATES = {
     "iqm-by-environment": "interquartile means, averaged over environments",
 }
 """What decides -> what differs, in words."""
+AGGREGATE = {
+    "score": "interquartile mean",
+    "mean": "mean",
+    "iqm-by-environment": "mean over environments of the interquartile mean",
+}
+"""What decides -> its name before `score`."""
 
 
 def situation(line: Situation) -> str:
