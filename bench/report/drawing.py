@@ -26,6 +26,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from bench.plain import plain
+from bench.records import Floats
 from bench.report import palette, words
 from bench.report.figures import Figure, Panel, short
 from bench.report.palette import NEUTRALS, Style
@@ -44,6 +45,12 @@ _BESIDE = 16.0
 _NAMED_FROM = 0.22
 """Share of the height from which a layer carries its algorithm's name."""
 _MOST_MARKERS = 6
+_MOST_NAMED = 8
+"""Curves up to which each bears its algorithm's name at its end; more have a legend."""
+FEW_RUNS, _FAINT = 4, 0.4
+"""Below so many runs there is no interval, and an algorithm is drawn only so opaque."""
+_LINE = 1.2 * SIZE
+"""Points between the names of two curves that end close to each other."""
 _RC: dict[Any, Any] = {
     "axes.edgecolor": NEUTRALS["muted"],
     "axes.grid": True,
@@ -109,14 +116,17 @@ def draw(figure: Figure, styles: Mapping[str, Style], *, legend: bool = False, w
     Args:
         figure: what to draw.
         styles: label -> look.
-        legend: whether the algorithms' names stand under the plots; the page has them beside the figures.
+        legend: whether the algorithms' names stand under the plots, where they do not at the curves' ends; the page
+            has them beside the figures.
         width: in points; the figure's own width on the page if not given. Text keeps its size.
     """
     with style():
         wide = width or (WIDE if figure.wide else HALF)
         heights = [_height(panel) for panel in figure.panels]
-        keys = _key_rows(figure.labels, wide) if legend and figure.labels else []
-        tall = _TOP + _UNDER + (12.0 if figure.foot else 0.0) + 1.5 * SIZE * len(keys)
+        keys = _key_rows(figure.labels, wide) if legend and figure.labels and not _named(figure.panels[0]) else []
+        # An axis without a name needs less room.
+        under = _UNDER if figure.panels[-1].x.name or figure.foot else _UNDER - 1.5 * SIZE
+        tall = _TOP + under + (12.0 if figure.foot else 0.0) + 1.5 * SIZE * len(keys)
         tall += max(heights) if figure.wide else sum(heights) + _BETWEEN * (len(heights) - 1)
         canvas = Canvas(figsize=(wide / _POINTS, tall / _POINTS), dpi=_POINTS)
         FigureCanvasAgg(canvas)
@@ -124,6 +134,8 @@ def draw(figure: Figure, styles: Mapping[str, Style], *, legend: bool = False, w
         axes = tuple(canvas.add_axes(_share(box, wide, tall)) for box in boxes)
         for place, (panel, ax) in enumerate(zip(figure.panels, axes, strict=True)):
             on_axes(panel, ax, styles, f"{figure.name}-{place}", first=place == 0)
+            if _named(panel):
+                _name_curves(panel, ax, styles, f"{figure.name}-{place}")
             if not figure.wide and place < len(axes) - 1:
                 ax.tick_params(labelbottom=False)
                 ax.set_xlabel("")
@@ -173,7 +185,7 @@ def _lines(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str, **mor
     labels = list(dict.fromkeys(sound.label))
     if not labels:
         return []
-    before = len(ax.lines)
+    before, faint = len(ax.lines), set(sound.label[sound.n < FEW_RUNS])
     # Where an axis has no name yet, seaborn makes every tick to see whether it should have one.
     ax.set(xlabel="x", ylabel="estimate")
     # One unit a label: of hues and styles seaborn would select and copy every label's rows, twice the time.
@@ -188,6 +200,8 @@ def _lines(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str, **mor
         if look.dash:
             line.set_dashes(list(look.dash))
         line.set_markevery(max(1, len(line.get_xdata()) // _MOST_MARKERS))  # type: ignore[arg-type] # a sequence here
+        if label in faint:
+            line.set_alpha(_FAINT)
     return drawn
 
 
@@ -235,6 +249,50 @@ def _name_layer(panel: Panel, ax: Axes, label: str, widest: pd.Series[Any], gid:
     share = min(max((at - low) / (high - low), half), 1 - half)
     middle = (widest.low + widest.high) / 2
     ax.text(share, middle, short(label), transform=ax.transAxes, ha="center", va="center", gid=f"{gid}-name")
+
+
+def _named(panel: Panel) -> bool:
+    """Return whether each curve bears its name at its end."""
+    return panel.kind in {"curves", "staircases"} and panel.frame.label.nunique() <= _MOST_NAMED
+
+
+def _name_curves(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
+    """Write every algorithm's name beside the end of its curve, moved up or down where two ends meet."""
+    known = panel.frame[np.isfinite(panel.frame.x) & np.isfinite(panel.frame.estimate)]
+    ends = known.groupby("label", sort=False).tail(1)
+    if ends.empty:
+        return
+    points = ax.transData.transform(ends[["x", "estimate"]].to_numpy())[:, 1] * _POINTS / ax.figure.dpi
+    box = ax.get_window_extent()
+    low, high = (edge * _POINTS / ax.figure.dpi for edge in (box.y0, box.y1))
+    for label, at in zip(ends.label, spread(points, low, high), strict=True):
+        look = styles[label]
+        text = ax.annotate(
+            short(label),
+            (1.0, (at - low) / (high - low)),
+            (5, 0),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            va="center",
+            color=look.colour,
+        )
+        text.set_gid(f"{name}-s{look.place}-end")
+
+
+def spread(places: Floats, low: float, high: float) -> Floats:
+    """Return the places of names in points, in the order given, moved apart to a line each and kept inside."""
+    apart = np.clip(places, low, high)
+    order = np.argsort(apart, kind="stable")
+    line = min(_LINE, (high - low) / max(1, len(places) - 1))
+    ranked = apart[order]
+    # From below each is lifted off the one beneath; what is then too high is pushed down again from above.
+    for place in range(1, len(ranked)):
+        ranked[place] = max(ranked[place], ranked[place - 1] + line)
+    ranked[-1] = min(ranked[-1], high)
+    for place in range(len(ranked) - 2, -1, -1):
+        ranked[place] = min(ranked[place], ranked[place + 1] - line)
+    apart[order] = ranked
+    return apart
 
 
 def _draw_intervals(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
@@ -428,7 +486,8 @@ def _beside(figure: Figure, wide: float, tall: float) -> list[Box]:
 def _margins(panel: Panel) -> tuple[float, float]:
     """Return what the names beside a plot need at its left and right."""
     if not _has_rows(panel):
-        return _LEFT, _RIGHT
+        named = _named(panel)
+        return _LEFT, max(_width(short(label)) for label in panel.frame.label.unique()) + 10 if named else _RIGHT
     right = max(map(_width, panel.frame.other)) + 10 if "other" in panel.frame.columns else _RIGHT
     return max(map(_width, panel.frame.name)) + 12, right
 

@@ -37,12 +37,15 @@ many nowhere."""
 _LONGEST_LABEL = 26
 _LOG_FROM = 8.0
 """From this ratio of the longest to the shortest time, time stands on a log axis."""
+_DEEP = 0.3
+"""How far below the random policy an axis of returns reaches at most, in what lies between it and the target."""
 _APART, _LEAST = 1e-6, 1e-12
 _AXES = {
     "share": "Share of the step budget",
     "steps": "Environment steps",
     "seconds": "CPU seconds of training per run",
 }
+_WHILE = {"share": "over the budget", "steps": "over steps", "seconds": "over CPU seconds"}
 _OVER = {"share": "the share of the budget", "steps": "environment steps", "seconds": "CPU seconds of training"}
 
 
@@ -102,6 +105,8 @@ class Figure:
     """Whether its plots stand side by side over the page's whole width, instead of one above the other."""
     foot: str = ""
     """A line under plots that share it."""
+    choice: tuple[str, str, str] = ("", "", "")
+    """Of the learning curves, which a reader sees one at a time: where, what and over what; else empty."""
 
 
 def every(estimates: Estimates) -> Iterator[Figure]:
@@ -127,6 +132,7 @@ def every(estimates: Estimates) -> Iterator[Figure]:
 
 def _overall(estimates: Estimates, level: str) -> Iterator[Figure]:
     if lines := [line for line in estimates.aggregates if words.finite(line.iqm.estimate)]:
+        yield headline(lines, level)
         yield aggregates(lines, level)
     for axis in ("share", "steps", "seconds"):
         if curves := [curve for curve in estimates.curves if curve.environment is None and curve.axis == axis]:
@@ -189,6 +195,14 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
     )
 
 
+def headline(lines: Sequence[Aggregate], level: str) -> Figure:
+    """Return the aggregate that decides, alone: what stands beside the verdict."""
+    whole = aggregates(lines, level)
+    panel = replace(whole.panels[0], title="Score over all environments (IQM)", note=_runs(line.n for line in lines))
+    caption = f"With {level} intervals; 0 is the random policy, 1 the target."
+    return replace(whole, name="headline", section="answer", caption=caption, panels=(panel,), wide=False, foot="")
+
+
 def _rliable(lines: Sequence[Aggregate]) -> dict[str, list[Interval]]:
     """Return rliable's estimates per plot and algorithm, where their intervals were asked for."""
     if not order.with_rliable(lines):
@@ -245,8 +259,9 @@ def pooled_curves(curves: Sequence[CurveEstimate], level: str) -> Figure:
         f"Score over {_OVER[axis]}: the aggregate that decides, bands pointwise {level}; "
         f"{_runs(curve.n for curve in curves)} per environment.{end}",
         _spoken_ends(curves),
-        (_curves(curves, "All environments: score (IQM)", "Score", {}, thin=False),),
+        (_curves(curves, "All environments: score (IQM)", "Score", {"random": 0.0, "target": 1.0}, thin=False),),
         _labels(curves),
+        choice=("All environments", "score", _WHILE[axis]),
     )
 
 
@@ -264,6 +279,7 @@ def environment_curves(
         _spoken_ends(curves),
         (_curves(curves, f"{short(environment)}: return (IQM)", "Return", levels, thin=thin),),
         _labels(curves),
+        choice=(environment, "return", _WHILE[axis]),
     )
 
 
@@ -415,6 +431,7 @@ def thresholds(environment: str, section: str, cells: Sequence[CellEstimate], en
             ),
         ),
         _labels(cells),
+        choice=(environment, "runs at the threshold", _WHILE["steps"]),
     )
 
 
@@ -473,12 +490,21 @@ def _curves(
         frame,
         _x_axis(curves[0].axis, [curve.x for curve in curves], from_zero=True),
         # A single run far off must not press all others flat: it leaves the plot instead.
-        spanning(y_name, [*frame.estimate, *frame.low, *frame.high, *known.values()], pad=0.06),
+        _from_random(spanning(y_name, [*frame.estimate, *frame.low, *frame.high, *known.values()], pad=0.06), known),
         title,
         _runs(curve.n for curve in curves),
         known,
         _single_runs(curves) if thin else None,
     )
+
+
+def _from_random(axis: Axis, levels: Mapping[str, float]) -> Axis:
+    """Return the axis cut a little below the random policy, where what lies further down would press the rest flat."""
+    if not {"random", "target"} <= levels.keys():
+        return axis
+    reach = levels["target"] - levels["random"]
+    deep = levels["random"] - axis.low > _DEEP * reach > 0
+    return replace(axis, low=levels["random"] - _DEEP * reach) if deep else axis
 
 
 Series = tuple[str, Sequence[float], Sequence[float | None], Sequence[float | None], Sequence[float | None], int]

@@ -43,6 +43,8 @@ class Plate:
     """The algorithms that need a legend."""
     files: tuple[str, ...]
     """Paths beside the page, for a reader who wants the figure alone."""
+    choice: tuple[str, str, str] = ("", "", "")
+    """As of `figures.Figure`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def render(
             answer=recommendation(estimates),
             holds=holds(estimates),
             reliance=reliance(estimates),
+            kept=kept(estimates),
             absences=absences(estimates),
             published=published.summary(estimates.published),
             warnings=cautions.warnings(estimates),
@@ -127,6 +130,7 @@ def plate(figure: figures.Figure, styles: Mapping[str, palette.Style], paths: Se
         figure.wide,
         figure.labels,
         tuple(paths),
+        figure.choice,
     )
 
 
@@ -175,6 +179,11 @@ def reliance(estimates: Estimates) -> str:
     if len(lines) > 1:
         told.append(f"{lines[-1].label}: {lines[-1].failing} of {lines[-1].runs:,}")
     return f"{'; '.join(told)}."
+
+
+def kept(estimates: Estimates) -> str:
+    """Return how many trials the audit table holds, and what it leads to."""
+    return f"{counted(len(estimates.trials), 'row')}, each with its record and its log" if estimates.trials else ""
 
 
 def absences(estimates: Estimates) -> dict[str, str]:
@@ -283,7 +292,7 @@ def _by_section(estimates: Estimates, plates: Iterable[Plate]) -> dict[str, Mark
     styles = order.styles(estimates)
     sections: dict[str, list[Plate]] = {}
     for plate in plates:
-        sections.setdefault(plate.section, []).append(plate)
+        sections.setdefault("learning" if plate.choice[0] else plate.section, []).append(plate)
     return {name: drawn(name, mine, styles) for name, mine in sections.items()}
 
 
@@ -301,8 +310,13 @@ def drawn(section: str, plates: Sequence[Plate], styles: Mapping[str, palette.St
 
 def _figure(plate: Plate) -> str:
     caption, description = escape(plain(plate.caption)), escape(plain(plate.description))
+    where = "".join(
+        f' data-{name}="{escape(plain(value))}"'
+        for name, value in zip(("where", "what", "over"), plate.choice, strict=True)
+        if value
+    )
     return (
-        f'<figure id="figure-{plate.name}" class="{"wide" if plate.wide else "half"}">\n'
+        f'<figure id="figure-{plate.name}" class="{"wide" if plate.wide else "half"}"{where}>\n'
         f'<div class="scroll plot" role="region" tabindex="0" aria-label="Figure: {caption}">'
         f'<div role="img" aria-label="{caption} {description}">{plate.svg}</div></div>\n'
         f'<script type="application/json" class="numbers">{plate.numbers}</script>\n'

@@ -164,6 +164,50 @@
     follow();
   }
 
+  // Learning curves: one figure at a time, by where, what and over what.
+
+  const curves = document.getElementById("learning");
+  const charts = curves ? [...curves.querySelectorAll("figure[data-where]")] : [];
+  if (charts.length > 1) {
+    const asked = { ...charts[0].dataset };
+    const bar = document.createElement("div");
+    bar.className = "chooser";
+    const fits = (chart, keys) => keys.every((key) => chart.dataset[key] === asked[key]);
+    // What was asked for last is kept; the rest gives way where there is no such chart.
+    const pick = (first = "where") => {
+      const rest = ["where", "what", "over"].filter((key) => key !== first);
+      const found =
+        charts.find((chart) => fits(chart, ["where", "what", "over"])) ??
+        charts.find((chart) => fits(chart, [first, rest[0]])) ??
+        charts.find((chart) => fits(chart, [first, rest[1]])) ??
+        charts.find((chart) => fits(chart, [first]));
+      Object.assign(asked, found.dataset);
+      for (const chart of charts) chart.hidden = chart !== found;
+      for (const select of bar.querySelectorAll("select")) select.value = asked[select.name];
+    };
+    for (const [key, name] of Object.entries({ where: "Environment", what: "Shown", over: "Over" })) {
+      const values = [...new Set(charts.map((chart) => chart.dataset[key]))];
+      if (values.length < 2) continue;
+      const select = document.createElement("select");
+      select.name = key;
+      select.setAttribute("aria-label", name);
+      select.append(...values.map((value) => new Option(value, value)));
+      select.addEventListener("change", () => {
+        asked[key] = select.value;
+        pick(key);
+      });
+      bar.append(select);
+    }
+    curves.prepend(bar);
+    pick();
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("a[data-curves]");
+      if (!link) return;
+      asked.where = link.dataset.curves;
+      pick();
+    });
+  }
+
   // Legends: each name becomes a button that shows or hides its algorithm in every figure.
 
   const hiding = document.createElement("style");
