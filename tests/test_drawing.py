@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
@@ -18,7 +19,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 
+from bench.analysis.interval import FEWEST_RUNS
 from bench.records import CurveEstimate, Estimates, Interval, Lead, Threshold
 from bench.report import drawing, figures, order, palette
 from bench.report.drawing import Drawn
@@ -240,6 +243,40 @@ def _ink(artist: Line2D | LineCollection | PolyCollection) -> str:
         return to_hex(str(artist.get_color()))
     colours = artist.get_edgecolor() if isinstance(artist, LineCollection) else artist.get_facecolor()
     return to_hex(np.asarray(colours)[0])
+
+
+def test_every_curve_bears_its_name_where_it_ends_and_no_two_names_meet(drawn: dict[str, Drawn]) -> None:
+    panel, ax = next((panel, ax) for name, panel, ax in _plots(drawn, "curves") if name == "learning-share-0")
+    names = {text.get_text(): text for text in ax.texts if str(text.get_gid()).endswith("-end")}
+    assert set(names) == set(panel.frame.label)
+    height = ax.get_window_extent().height
+    at = sorted(text.xy[1] * height for text in names.values() if isinstance(text, Annotation))
+    assert len(at) == len(names)
+    assert all(upper - lower >= 1.2 * drawing.SIZE - 1e-6 for lower, upper in pairwise(at))
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=8))
+def test_names_keep_their_order_and_stay_inside(places: list[float]) -> None:
+    moved = drawing.spread(np.array(places), 0.0, 100.0)
+    assert np.all((moved >= -1e-9) & (moved <= 100 + 1e-9))
+    assert np.all(np.diff(moved[np.argsort(places, kind="stable")]) > 0 if len(places) > 1 else True)
+
+
+def test_names_that_would_meet_are_moved_a_line_apart() -> None:
+    # A line is 10.8 points: two ends at 50 stand at 50 and 60.8, one at the top edge makes the next go below it.
+    assert drawing.spread(np.array([50.0, 50.0]), 0.0, 100.0).tolist() == pytest.approx([50.0, 60.8])
+    assert drawing.spread(np.array([100.0, 99.0]), 0.0, 100.0).tolist() == pytest.approx([100.0, 89.2])
+
+
+def test_an_algorithm_with_too_few_runs_for_an_interval_is_drawn_faint() -> None:
+    frame = pd.DataFrame(
+        {"label": label, "x": x, "estimate": x, "low": np.nan, "high": np.nan, "n": n}
+        for label, n in (("PPO", FEWEST_RUNS), ("DQN", FEWEST_RUNS - 1))
+        for x in (0.0, 1.0)
+    )
+    panel = Panel("curves", frame, Axis("x", 0.0, 1.0), Axis("y", 0.0, 1.0))
+    (ax,) = drawing.draw(Figure("one", "learning", "", "", (panel,)), STYLES).axes
+    assert [line.get_alpha() for line in ax.lines[:2]] == [None, 0.4]
 
 
 def test_thin_lines_are_the_runs_and_those_far_off_leave_the_plot(estimates: Estimates) -> None:

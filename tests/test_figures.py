@@ -169,14 +169,37 @@ def test_pooled_curves_say_what_they_are_and_how_they_end(axis: str, caption: st
     assert figure.description == "ppo ends at 0.80; dqn ends at 0.80"
     (panel,) = figure.panels
     assert (panel.kind, panel.title, panel.note, panel.levels, panel.runs) == (
-        "curves", "All environments: score (IQM)", "n = 5 to 7 runs", {}, None,
+        "curves", "All environments: score (IQM)", "n = 5 to 7 runs", {"random": 0.0, "target": 1.0}, None,
     )  # fmt: skip
     assert rows(panel)[:2] == [
         {"label": "ppo", "x": 0.5, "estimate": 0.2, "low": 0.1, "high": 0.4, "n": 5},
         {"label": "ppo", "x": 1.0, "estimate": 0.8, "low": None, "high": 0.9, "n": 5},
     ]
-    # From 0.1 to 0.9, and six hundredths of that on either side.
-    assert (panel.y.name, panel.y.low, panel.y.high) == ("Score", near(0.052), near(0.948))
+    # From the random policy at 0 to the target at 1, and six hundredths of that on either side.
+    assert (panel.y.name, panel.y.low, panel.y.high) == ("Score", near(-0.06), near(1.06))
+    assert figure.choice == (
+        "All environments",
+        "score",
+        {"share": "over the budget", "seconds": "over CPU seconds"}[axis],
+    )
+
+
+def test_an_axis_ends_a_little_below_the_random_policy_where_a_fall_would_press_the_rest_flat() -> None:
+    levels = {"random": -200.0, "target": 200.0}
+
+    def lowest(low: float) -> float:
+        curve = _curve("ppo", "E", "steps", estimate=(low, 200.0), low=(low, 150.0), high=(low, 200.0))
+        return figures.environment_curves([curve], "environment-1", "95 %", levels, thin=False).panels[0].y.low
+
+    # A fall to -2,000 is cut three tenths of the way from random to target below random; a small one is shown whole.
+    assert lowest(-2000.0) == near(-200 - 0.3 * 400)
+    assert lowest(-250.0) == near(-250 - 0.06 * 450)
+
+
+def test_the_headline_is_the_aggregate_that_decides_alone() -> None:
+    figure = figures.headline([_aggregate("ppo", Interval(0.5, 0.4, 0.6))], "95 %")
+    assert (figure.section, len(figure.panels), figure.wide) == ("answer", 1, False)
+    assert [row["estimate"] for row in rows(figure.panels[0])] == [0.5]
 
 
 def test_an_environments_curves_have_its_references_as_levels_and_every_run_as_a_thin_line() -> None:
@@ -454,8 +477,8 @@ def test_figures_come_in_reading_order_and_only_where_there_is_something() -> No
     )
     found = {figure.name: figure for figure in figures.every(given)}
     assert list(found) == [
-        "overall", "learning-share", "learning-seconds", "pairwise", "profile", "crossover-share", "reliability",
-        "cost", "environment-1-steps", "environment-1-seconds", "environment-1-threshold", "published-1",
+        "headline", "overall", "learning-share", "learning-seconds", "pairwise", "profile", "crossover-share",
+        "reliability", "cost", "environment-1-steps", "environment-1-seconds", "environment-1-threshold", "published-1",
     ]  # fmt: skip
     assert [row["label"] for row in rows(found["overall"].panels[0])] == ["ppo"]
     assert [row["label"] for row in rows(found["cost"].panels[0])] == ["ppo"]

@@ -199,6 +199,7 @@ def test_a_table_is_sorted_from_the_keyboard(tab: Open) -> None:
         "[...document.querySelectorAll('#table-overall tbody tr')].map((row) => parseFloat(row.cells[1].textContent))"
     )
     heading = "document.querySelectorAll('#table-overall thead th')[1]"
+    page.ask("document.querySelector('#overall > details').open = true")
     before = page.ask(column)
     page.ask(f"{heading}.querySelector('button').focus()")
     page.press("Enter")
@@ -318,10 +319,35 @@ def test_a_legends_button_hides_its_algorithm_in_every_figure_and_shows_it_again
     assert "none" not in page.ask(_HIDDEN.format(3).replace("]')]", ']:not([id*="-s2-"])\')]'))
     pressed = "[...document.querySelectorAll('.legend li[data-series=\"2\"] button')].map((b) => b.ariaPressed)"
     assert set(page.ask(pressed)) == {"false"}
-    assert len(page.ask(pressed)) > 3
+    assert len(page.ask(pressed)) > 1
     page.press("Enter")
     assert "none" not in page.ask(_HIDDEN.format(2))
     assert set(page.ask(pressed)) == {"true"}
+
+
+def choose(page: Tab, name: str, value: str) -> None:
+    """Choose another learning curve."""
+    page.page.select_option(f".chooser select[name={name}]", value)
+
+
+def test_one_learning_curve_is_shown_at_a_time_by_where_what_and_over_what(tab: Open) -> None:
+    page = tab("usual")
+    shown = "[...document.querySelectorAll('#learning figure')].filter((one) => !one.hidden).map((one) => one.id)"
+    assert page.ask(shown) == ["figure-learning-share"]
+    choose(page, "where", "Acrobot-v1")
+    assert page.ask(shown) == ["figure-environment-2-steps"]
+    choose(page, "what", "runs at the threshold")
+    assert page.ask(shown) == ["figure-environment-2-threshold"]
+    # There are no such steps over seconds: the environment stays, what is shown gives way.
+    choose(page, "over", "over CPU seconds")
+    assert page.ask(shown) == ["figure-environment-2-seconds"]
+    assert page.ask("document.querySelector('.chooser select[name=what]').value") == "return"
+
+
+def test_an_environments_table_leads_to_its_learning_curves(tab: Open) -> None:
+    page = tab("usual")
+    page.ask("document.querySelector('#environments a[data-curves=\"Acrobot-v1\"]').click()")
+    assert page.ask("document.querySelector('.chooser select[name=where]').value") == "Acrobot-v1"
 
 
 def test_pointing_at_a_curve_tells_its_value_interval_and_n(tab: Open) -> None:
@@ -332,6 +358,8 @@ def test_pointing_at_a_curve_tells_its_value_interval_and_n(tab: Open) -> None:
         if (curve.label, curve.environment, curve.axis) == ("PPO", "CartPole-v1", "steps")
     )
     plot = "document.querySelector('#figure-environment-1-steps .plot')"
+    choose(page, "where", "CartPole-v1")
+    choose(page, "over", "over steps")
     page.ask(f"{plot}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
     # The last point of the plot's right edge, where PPO's curve ends.
     page.point(
@@ -352,7 +380,7 @@ def test_pointing_at_a_curve_tells_its_value_interval_and_n(tab: Open) -> None:
         "Environment steps: 100,000; n = 10",
     ]
     lit = page.ask(f"[...{plot}.querySelectorAll('svg .lit')].map((part) => part.id.split('-').at(-1)).sort()")
-    assert lit == ["band", "line", "runs"]
+    assert lit == ["band", "end", "line", "runs"]
     page.point("[2, 2]")
     assert page.ask("document.querySelector('.tip').hidden")
 

@@ -38,7 +38,7 @@ HALF, WIDE = 403.0, 806.0
 """Width in points of a figure in a column of the page, and of one over the whole page."""
 SIZE = 9.0
 _POINTS = 72.0
-_PLOT, _SHORT, _ROW = 178.0, 120.0, 18.0
+_PLOT, _SHORT, _ROW = 150.0, 110.0, 16.5
 """Heights in points: of a plot, of one of two plots, of a row."""
 _LEFT, _RIGHT, _TOP, _UNDER, _BETWEEN = 46.0, 15.0, 22.0, 36.0, 26.0
 _BESIDE = 16.0

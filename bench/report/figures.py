@@ -199,7 +199,8 @@ def headline(lines: Sequence[Aggregate], level: str) -> Figure:
     """Return the aggregate that decides, alone: what stands beside the verdict."""
     whole = aggregates(lines, level)
     panel = replace(whole.panels[0], title="Score over all environments (IQM)", note=_runs(line.n for line in lines))
-    caption = f"With {level} intervals; 0 is the random policy, 1 the target."
+    runs = f"{_runs(line.n for line in lines)} per environment"
+    caption = f"With {level} intervals, {runs}; 0 is the random policy, 1 the target."
     return replace(whole, name="headline", section="answer", caption=caption, panels=(panel,), wide=False, foot="")
 
 

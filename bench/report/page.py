@@ -19,7 +19,7 @@ from bench.report import answers, cautions, drawing, figures, html, order, palet
 from bench.report.recommendation import recommendation
 from bench.report.table import Table
 
-VISIBLE_WARNINGS = 3
+VISIBLE_WARNINGS = 2
 """Warnings on the first screen; the others are folded under them."""
 MOST_ROWS = 500
 """Trials up to which all are rows of the page; beyond, its script shows a hundred at a time."""

@@ -176,11 +176,9 @@
     // What was asked for last is kept; the rest gives way where there is no such chart.
     const pick = (first = "where") => {
       const rest = ["where", "what", "over"].filter((key) => key !== first);
-      const found =
-        charts.find((chart) => fits(chart, ["where", "what", "over"])) ??
-        charts.find((chart) => fits(chart, [first, rest[0]])) ??
-        charts.find((chart) => fits(chart, [first, rest[1]])) ??
-        charts.find((chart) => fits(chart, [first]));
+      const wanted = [["where", "what", "over"], [first, rest[0]], [first, rest[1]], [first]];
+      const keys = wanted.find((keys) => charts.some((chart) => fits(chart, keys)));
+      const found = charts.find((chart) => fits(chart, keys));
       Object.assign(asked, found.dataset);
       for (const chart of charts) chart.hidden = chart !== found;
       for (const select of bar.querySelectorAll("select")) select.value = asked[select.name];
