@@ -210,7 +210,7 @@ def test_the_page_has_curves_tables_and_what_to_know(tmp_path: Path) -> None:
     written = page.write(found, tuned, known, tmp_path / "page").read_text()
     assert "With no tuning q_learning" in written
     assert len(re.findall(r"<figure ", written)) == 4  # the mean, by seconds, two environments
-    for name in ("effort", "kept", "sensitivity", "phi", "spaces"):
+    for name in ("effort", "kept", "settings", "sensitivity", "phi", "spaces"):
         assert (tmp_path / "page" / "tables" / f"{name}.csv").is_file()
     assert known.halved is not None
     assert "tuning runs the order is" in sentences.order(known)

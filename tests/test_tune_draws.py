@@ -69,7 +69,7 @@ def test_every_draw_is_taken_by_its_implementation_at_every_budget(name: str, im
     entry = find_algorithm(name, implementation)
     for base in (CARTPOLE, PENDULUM, WALKER, LAKE, Place("unknown", 60_000, None, "")):
         for steps in (500, 3_000, 20_000, 1_000_000):
-            place = Place(base.environment, steps, base.horizon, base.actions, base.target)
+            place = Place(base.environment, steps, base.horizon, base.actions, base.best)
             for number in range(1, 40):
                 drawn = configuration(searched, place, number, 3)
                 assert drawn.keys() <= set(entry.settings or {})

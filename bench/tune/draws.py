@@ -31,12 +31,12 @@ class Place:
     """Longest episode; None: not known, and reckoned as the plan reckons it."""
     actions: str
     """Kind of its actions; empty: not known."""
-    target: float | None = None
-    """Return that scores 1; None: not known."""
+    best: float | None = None
+    """Highest return there is, else the one that scores 1; None: not known."""
 
     def facts(self) -> dict[str, Any]:
         """Return what limits may name."""
-        return {"steps": self.steps, "horizon": self.horizon or UNKNOWN_EPISODE, "target": self.target}
+        return {"steps": self.steps, "horizon": self.horizon or UNKNOWN_EPISODE, "best": self.best}
 
 
 def unit(tuning_seed: int, algorithm: str, number: int, name: str) -> float:

@@ -51,6 +51,8 @@ class Tuned:
     confirming_seconds: float = 0.0
     failed: int = 0
     """Of all its runs."""
+    ceiling: float | None = None
+    """Highest score there is; None: not known."""
 
     @property
     def kept(self) -> Confirmed | None:
@@ -79,7 +81,8 @@ def landscapes(search: Search, experiment: Experiment) -> dict[Pair, Tuned]:
         landscape = Landscape(_array(known, search.suite.analysis.metric), _array(known, "auc"))
         seconds = np.array([[_seconds(run) for run in row] for row in known])
         failed = sum(run.record is None for row in known for run in row)
-        found[pair] = Tuned(*pair, landscape, seconds, failed=failed)
+        ceiling = next(cell.score_ceiling for cell in mine if cell is not None)
+        found[pair] = Tuned(*pair, landscape, seconds, failed=failed, ceiling=ceiling)
     return found
 
 

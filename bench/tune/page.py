@@ -73,9 +73,30 @@ def kept(tuned: Mapping[Pair, Tuned]) -> Table:
             ),
             Column("Core hours", places=2),
             Column("Failed", hint="runs that failed, and scored as the random policy"),
-            Column("Settings", numeric=False, wraps=True),
         ),
         tuple(_kept_row(one) for one in tuned.values()),
+    )
+
+
+def settings(tuned: Mapping[Pair, Tuned]) -> Table:
+    """Return a row per pair: the settings that are kept."""
+    return Table(
+        "settings",
+        "The settings that are kept: the suite's set tuned",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Settings", numeric=False, wraps=True),
+        ),
+        tuple(
+            (
+                Cell(one.algorithm),
+                Cell(one.environment),
+                Cell(words.settings(one.settings) if one.settings else sentences.DEFAULTS),
+            )
+            for one in tuned.values()
+            if one.settings is not None
+        ),
     )
 
 
@@ -207,6 +228,8 @@ def _sections(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> Iter
     else:
         yield Section("effort", "After how much tuning", (sentences.NO_AXIS,))
     yield Section("kept", "What is kept", tables=(kept(tuned),))
+    if (chosen := settings(tuned)).rows:
+        yield Section("settings", "Its settings", tables=(chosen,), folded="Every setting that is kept")
     if found.sensitivities:
         yield Section(
             "sensitivity",
@@ -238,7 +261,6 @@ def _kept_row(one: Tuned) -> tuple[Cell, ...]:
         Cell(winners_curse(one.landscape)),
         Cell(one.core_seconds / 3600),
         Cell(one.failed),
-        Cell(words.settings(one.settings) if one.settings else (sentences.DEFAULTS if chosen else "")),
     )
 
 

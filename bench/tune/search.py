@@ -15,12 +15,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bench import hyperparameters
-from bench.catalog import algorithms, catalogued
+from bench.catalog import Environment, algorithms, catalogued
 from bench.errors import BenchError
 from bench.pipeline import Experiment, SuiteText, cost_of, open_experiment, references
 from bench.pipeline.inspection import meet
 from bench.plan import plan
-from bench.records import Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits
+from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits
 from bench.store import Store
 from bench.suite import read_untuned
 from bench.tune.draws import Place, broken_by_default, configuration
@@ -112,7 +112,7 @@ def search(path: Path, protocols: Mapping[str, Protocol], only: Sequence[str]) -
                 notes.append(f"{name} has no reference returns and is left out: it has no scores to choose by")
                 continue
             traits = met.traits.get((entry.label, name)) or catalogued(Task.of(name, place.kwargs, entry.given(name)))
-            places[name] = Place(name, place.steps, traits.horizon, traits.actions, reference.target)
+            places[name] = Place(name, place.steps, traits.horizon, traits.actions, _best(traits, reference))
             tuned[entry.algorithm] = entry
             pairs.append((entry.algorithm, name))
     if not pairs:
@@ -208,6 +208,10 @@ def _not_tuned(entry: SuiteAlgorithm, chosen: Mapping[str, SuiteAlgorithm]) -> s
     if entry.algorithm in chosen:
         return f"{entry.label} is not tuned by itself: {entry.algorithm} is, as {chosen[entry.algorithm].label} has it"
     return ""
+
+
+def _best(traits: Environment, reference: Reference) -> float:
+    return reference.target if traits.ceiling is None else traits.ceiling
 
 
 def _text(

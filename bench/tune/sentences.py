@@ -42,6 +42,8 @@ def headline(found: Worth) -> str:
     told = [_stretch(one, found.stretches) for one in found.stretches]
     if found.stretches[-1].last < FEWEST_EFFORTS:
         told.append(f"fewer than {FEWEST_EFFORTS} tuning runs carry no verdict on more")
+    else:
+        told[-1] += ", as tuned here"
     return f"{capital('; '.join(told))}."
 
 

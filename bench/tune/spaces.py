@@ -20,7 +20,7 @@ from bench.errors import BenchError
 from bench.hyperparameters.values import checked
 
 Facts = Mapping[str, Any]
-"""What is known where a configuration is drawn: `steps`, `horizon`, `target`, and the settings drawn so far."""
+"""What is known where a configuration is drawn: `steps`, `horizon`, `best`, and the settings drawn so far."""
 _STRICT = ConfigDict(extra="forbid")
 
 

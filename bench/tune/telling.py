@@ -98,7 +98,7 @@ def say_outcome(
         say_json(_data(search, tuned, found) | {"hyperparameters": str(file), "report": str(page)})
         return
     say(f"Tuning for {search.suite.title}: {search.protocol.words()}", "bold")
-    _say(tables.kept(tuned), leave_out=("Core hours", "Settings", "n"))
+    _say(tables.kept(tuned), leave_out=("Core hours", "n"))
     if found.efforts:
         say("")
         _say(

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.records import Floats, Interval
 from bench.tune.draws import unit
-from bench.tune.effort import Landscape, fresh_intervals, from_default, winners_curse
+from bench.tune.effort import fresh_intervals, from_default, winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.protocol import FEWEST_EFFORTS
 from bench.tune.search import Pair
@@ -103,7 +103,7 @@ def _effort(one: Tuned) -> Effort | None:
     curve, curse = from_default(one.landscape), winners_curse(one.landscape)
     if curve is None or curse is None:
         return None
-    floor, ceiling = _ends(one.landscape)
+    floor, ceiling = _ends(one)
     drawn = fresh_intervals(one.landscape, floor, ceiling, np.random.default_rng(_SEED))
     # A tuning run is one run of one configuration: the defaults' first, then the others'.
     default, other = float(np.nanmean(one.seconds[0])), float(np.nanmean(one.seconds[1:]))
@@ -111,9 +111,13 @@ def _effort(one: Tuned) -> Effort | None:
     return Effort(one.algorithm, one.environment, tuple(curve.tolist()), seconds, tuple(drawn), curse)
 
 
-def _ends(landscape: Landscape) -> tuple[float, float]:
-    """Return the lowest and the highest score that are taken for possible: random and target, or beyond where seen."""
-    return min(0.0, float(landscape.scores.min())), max(1.0, float(landscape.scores.max()))
+def _ends(one: Tuned) -> tuple[float, float]:
+    """Return the lowest and the highest score that are taken for possible.
+
+    The highest is the environment's ceiling where it declares one; else random and target, or what was seen beyond.
+    """
+    scores = one.landscape.scores
+    return min(0.0, float(scores.min())), one.ceiling or max(1.0, float(scores.max()))
 
 
 def _means(efforts: Sequence[Effort]) -> tuple[Effort, ...]:
