@@ -242,7 +242,7 @@ def test_far_evidence_gives_a_first_guess_and_no_recommendation() -> None:
     advice = advice_of(results, replace(MINE, observation_size=100_000))
     assert (advice.level, advice.choose, advice.candidates[0].label) == ("far", None, "ppo")
     assert advice.verdict.startswith("Not enough evidence for mine:Env-v0")
-    assert advice.verdict.endswith("First guess: ppo.")
+    assert advice.verdict.endswith("First guess: ppo or dqn, what the field tries first.")
 
 
 def test_without_any_evidence_what_fits_is_listed_the_cheapest_first() -> None:

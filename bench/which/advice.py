@@ -209,6 +209,8 @@ def _verdict(
     if why_not:
         near = (leader, *(as_good if found.n >= FEWEST_RUNS else ()))
         guess = next((name for name in firsts if name in near), leader)
+        if found.level == "far" and firsts:
+            guess = f"{joined(firsts, 'or')}, what the field tries first"
         return f"Not enough evidence for {where}: {why_not}. First guess: {guess}."
     verb = "choose" if found.level == "same" else "start with"
     # Of those that are as good, what others know best comes first.
