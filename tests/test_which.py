@@ -672,6 +672,33 @@ def test_nobody_is_chosen_while_an_obvious_first_choice_has_only_runs_that_do_no
     assert advice_of(sure, replace(KNOWN, environment="env-0"), steps=1000).choose == "dqn"
 
 
+def test_each_setting_of_a_suite_is_a_comparison_of_its_own() -> None:
+    levels = (("ppo", 0.5), ("dqn", 0.2), ("ppo (tuned)", 0.6), ("dqn (tuned)", 0.9))
+    results = results_of({(label, "env-0"): around(level) for label, level in levels})
+    algorithms = tuple(
+        replace(
+            one,
+            algorithm=one.label.partition(" ")[0],
+            hyperparameter_set="beside" if "tuned" in one.label else "default",
+            setting="tuned" if "tuned" in one.label else "default",
+        )
+        for one in results.suite.algorithms
+    )
+    given_traits = {"env-0": replace(KNOWN, environment="env-0")}
+    source = source_of(replace(results, suite=replace(results.suite, algorithms=algorithms)))
+    (ground,) = grounds([source], given_traits, 1000)
+    assert {ground.entries[key].label for key in ground.cells} == {"ppo", "dqn"}
+    # Asked about the tuned ones alone, the set that lies beside their suite is said in full.
+    alone = replace(source, suite=replace(source.suite, algorithms=algorithms[2:]))
+    question = Question(given_traits["env-0"], steps=1000)
+    advice = advise(question, grounds([alone], given_traits, 1000), FITS, np.random.default_rng(0))
+    assert advice.choose == "dqn (tuned)"
+    assert (advice.options[0].hyperparameter_set, dict(advice.options[0].changes)) == (
+        "default",
+        {"name": "dqn (tuned)"},
+    )
+
+
 def test_of_runs_of_unequal_length_those_count_that_reach_half_of_the_budget() -> None:
     results = results_of(
         {(label, "env-0"): around(level) for label, level in (("dqn", 0.7), ("a2c", 0.2), ("ppo", 0.1))}

@@ -298,11 +298,15 @@ def _option(key: str, question: Question, found: Race) -> Option:
     """Return a candidate with the settings it has on the nearest environment and what it takes on the target."""
     nearest = found.grounds[0]
     entry, trial = nearest.entries[key], nearest.cells[key].entries[0].trial
+    set_name, changes = entry.hyperparameter_set, dict(entry.hyperparameters)
+    if set_name not in hyperparameters.sets():
+        # It lies beside the suite of the evidence: what it holds can be said in full, and means this environment alone.
+        set_name, changes = "default", dict(trial.hyperparameters) if found.level == "same" else {}
     return Option(
         label=entry.label,
         algorithm=entry.algorithm,
-        hyperparameter_set=entry.hyperparameter_set,
-        changes=dict(entry.hyperparameters),
+        hyperparameter_set=set_name,
+        changes=changes,
         settings=dict(trial.hyperparameters),
         settings_of=nearest.environment,
         seconds_per_step=seconds_per_step(key, found.grounds, question.target),
@@ -375,7 +379,9 @@ def _settings_caveats(question: Question, found: Race) -> Iterator[str]:
         return
     entries = [nearest.entries[key] for key in found.names]
     if not all(
-        hyperparameters.covers(one.hyperparameter_set, one.algorithm, question.target.environment) for one in entries
+        one.hyperparameter_set in hyperparameters.sets()
+        and hyperparameters.covers(one.hyperparameter_set, one.algorithm, question.target.environment)
+        for one in entries
     ):
         yield (
             f"The evidence was made with settings tuned for each environment ({joined(tuned)}), and yours has none: "

@@ -217,15 +217,21 @@ def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iter
         if entry.planned and entry.label in keys and not entry.trial.environment_kwargs:
             trials.setdefault(entry.trial.environment, {}).setdefault(keys[entry.label], []).append(entry)
     for environment, found in trials.items():
+        if environment not in traits:
+            continue
         reference = usable(source.references.get(environment))
         made = {key: cell(listed, reference, plan) for key, listed in found.items()}
         scored = {key: one for key, one in made.items() if one.scored}
-        why = _unfit(scored, steps)
-        why |= _otherwise({key: one for key, one in scored.items() if key not in why})
-        unfit = tuple(Unfit(entries[key].algorithm, environment, reason) for key, reason in why.items())
-        cells = {key: one for key, one in scored.items() if key not in why}
-        if environment in traits and sum(learns(entries[key].algorithm) for key in cells) > 1:
-            yield Ground(traits[environment], source.place, cells, entries, plan, unfit)
+        # Each setting of a suite is a comparison of its own; what does not learn has none and belongs to all.
+        learning = {key for key in scored if learns(entries[key].algorithm)}
+        for setting in dict.fromkeys(entries[key].setting for key in learning):
+            there = {key: one for key, one in scored.items() if key not in learning or entries[key].setting == setting}
+            why = _unfit(there, steps)
+            why |= _otherwise({key: one for key, one in there.items() if key not in why})
+            unfit = tuple(Unfit(entries[key].algorithm, environment, reason) for key, reason in why.items())
+            cells = {key: one for key, one in there.items() if key not in why}
+            if len(learning & cells.keys()) > 1:
+                yield Ground(traits[environment], source.place, cells, entries, plan, unfit)
 
 
 def _unfit(cells: Mapping[str, Cell], steps: int | None) -> dict[str, str]:

@@ -85,7 +85,7 @@ def _packed(source: Source) -> dict[str, Any]:
         "name": source.suite.name,
         "margin": source.suite.analysis.margin,
         "algorithms": [
-            [entry.label, entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters)]
+            [entry.label, entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters), entry.setting]
             for entry in source.suite.algorithms
             if entry.label in labels
         ],
@@ -134,7 +134,7 @@ def _short(value: float) -> float:
 
 
 def _unpacked(data: Mapping[str, Any]) -> Source:
-    entries = [SuiteAlgorithm(*entry) for entry in data["algorithms"]]
+    entries = [SuiteAlgorithm(*entry, setting=setting) for *entry, setting in data["algorithms"]]
     outcomes = tuple(outcome for one in data["cells"] for outcome in _outcomes(one, entries))
     suite = Suite(
         name=data["name"],
