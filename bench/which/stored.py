@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -134,7 +135,7 @@ def _short(value: float) -> float:
 
 
 def _unpacked(data: Mapping[str, Any]) -> Source:
-    entries = [SuiteAlgorithm(*entry, setting=setting) for *entry, setting in data["algorithms"]]
+    entries = [replace(SuiteAlgorithm(*entry), setting=setting) for *entry, setting in data["algorithms"]]
     outcomes = tuple(outcome for one in data["cells"] for outcome in _outcomes(one, entries))
     suite = Suite(
         name=data["name"],
