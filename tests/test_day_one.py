@@ -72,7 +72,7 @@ def test_an_installed_package_holds_every_suite_of_the_one_source(installed: Pat
 def test_an_installed_package_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     assert installed_bench(installed, tmp_path, "--version").stdout == "bench 0.1.0\n"
     assert "40 trials" in installed_bench(installed, tmp_path, "validate", "continuous", "--only", "sac").stdout
-    done = installed_bench(installed, tmp_path, "init", "my-suite", "--steps", "1k")
+    done = installed_bench(installed, tmp_path, "init", "my-suite", "--steps", "5k")
     assert done.returncode == 0, done.stderr
     assert "40 trials" in installed_bench(installed, tmp_path, "validate", "my-suite.yaml").stdout
     done = installed_bench(installed, tmp_path, "run", "toy", "--only", "random@bench/Bandit-v0", "--seeds", "1")
