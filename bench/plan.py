@@ -12,6 +12,7 @@ from typing import Any
 from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
+from bench.hyperparameters.budgets import for_larger_budgets, without_equals
 from bench.hyperparameters.values import checked
 from bench.limits import MOST_SEEDS, too_large
 from bench.plain import counted
@@ -324,6 +325,7 @@ def _warnings(suite: Suite, pairs: Sequence[_Pair], trials: Sequence[Trial], see
     for pair in pairs:
         yield from _uncovered(pair, suite)
         yield from _unfit(first[pair.cell])
+    yield from _made_for_more(suite, pairs)
     yield from _same(first[pair.cell] for pair in pairs)
 
 
@@ -447,6 +449,23 @@ def _idle(pair: _Pair, suite: Suite) -> Iterable[Complaint]:
         f"{pair.algorithm.label} on {pair.environment.environment} would make no update in {steps:,} steps: {why}",
         f"give it {fewest:,} steps at least, or a smaller {instead}",
     )
+
+
+def _made_for_more(suite: Suite, pairs: Sequence[_Pair]) -> Iterable[str]:
+    """Yield which settings were made for larger budgets than the suite's, and the three ways out."""
+    there = {pair.cell: pair.environment.steps for pair in pairs}
+    found = without_equals(suite, for_larger_budgets(suite))
+    cells = [
+        f"{label} on {place} ({steps:,} steps, the suite has {there[label, place]:,})"
+        for (label, place), steps in found.items()
+        if (label, place) in there
+    ]
+    if cells:
+        yield (
+            f"settings made for larger budgets than this suite's: {', '.join(cells)}: they have no place in the "
+            "verdict; take `hyperparameters: default`, or have all tuned at these budgets "
+            f"(`bench tune {suite.path or suite.name}`), or say `accept_settings_for_other_budgets: true`"
+        )
 
 
 def _same(trials: Iterable[Trial]) -> Iterable[str]:

@@ -393,7 +393,7 @@ def _situations(algorithms: Sequence[str], environments: Sequence[str], seeds: i
         ("steps-50000", "steps", (50_000,)),
         ("seconds-60", "seconds", (60,)),
         ("failures", "failures", ()),
-        ("set-rl-zoo", "settings", ("rl-zoo",)),
+        ("group-discrete-vector", "group", ("discrete", "vector")),
         *((f"environment-{name}", "environment", (name,)) for name in environments),
     ]
     for place, (key, kind, about) in enumerate(kinds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,15 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import suite
+from bench.analysis.sequential import design
 from bench.errors import SuiteError
+from bench.hyperparameters.budgets import for_larger_budgets, without_equals
 from bench.pipeline import open_experiment
 from bench.plan import plan
-from bench.records import Part, Suite
+from bench.records import Claim, Part, Suite, SuiteAlgorithm
+from bench.report import sentences
+from bench.report.cautions import warnings
+from bench.report.notes import note
+from bench.report.recommendation import recommendation
 from tests.making import run_suite
+from tests.test_analysis_estimates import BUDGET, Results, random_results
 
 TWO = """name: two
 seeds: 2
@@ -88,6 +96,7 @@ def test_an_algorithm_that_names_its_set_stands_once_in_that_setting(tmp_path: P
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["ppo", "a2c", "dqn", "random"]), min_size=1, max_size=4, unique=True), st.booleans())
 def test_settings_have_the_same_algorithms_whatever_they_are(names: list[str], both: bool) -> None:
     chosen = "[default, rl-zoo]" if both else "[rl-zoo, default]"
@@ -237,13 +246,19 @@ def test_results_find_their_settings_when_the_files_beside_the_suite_are_gone(tm
     assert again.suite.sets == experiment.suite.sets
 
 
-values = st.one_of(st.integers(1, 10**6), st.floats(1e-9, 1e9), st.sampled_from(["lin_0.001", "auto", "1e-5", "a: b"]))
+values = st.one_of(
+    st.integers(1, 10**6),
+    st.floats(1e-9, 1e9),
+    st.just(math.inf),
+    st.sampled_from(["lin_0.001", "auto", "1e-5", "a: b"]),
+)
 entries = st.dictionaries(
     st.sampled_from(["ppo", "dqn"]),
     st.dictionaries(st.sampled_from(["CartPole-v1", "My-v0"]), st.dictionaries(st.just("gamma"), values)),
 )
 
 
+@settings(deadline=None)
 @given(entries, st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=200))
 def test_sets_that_are_written_down_are_read_back_as_they_were(found: Mapping[str, Any], words: str) -> None:
     part = Part("mine", "1", "", words, (words,), found, everywhere={"ppo": {"n_steps": 8}}, seeds=words)
@@ -253,3 +268,145 @@ def test_sets_that_are_written_down_are_read_back_as_they_were(found: Mapping[st
     assert given_back["entries"] == found
     assert given_back["everywhere"] == {"ppo": {"n_steps": 8}}
     assert (given_back["tuning_budget"], given_back["notes"], given_back.get("seeds", "")) == (words, [words], words)
+
+
+LEVELS = {"ppo": 0.9, "dqn": 0.5, "random": 0.0, "ppo (tuned)": 0.6, "dqn (tuned)": 0.95}
+
+
+def in_two_settings() -> Results:
+    case = random_results(LEVELS, 2, 10)
+    algorithms = tuple(
+        SuiteAlgorithm(label, name, "tuned" if "(" in label else "default", setting="" if name == "random" else setting)
+        for label in LEVELS
+        for name, setting in [(label.partition(" ")[0], "tuned" if "(" in label else "default")]
+    )
+    return replace(case, suite=replace(case.suite, algorithms=algorithms))
+
+
+def test_algorithms_are_compared_within_a_setting_and_the_first_two_answers_are_out_of_the_box_and_tuned() -> None:
+    found = in_two_settings().analysed()
+    assert [(one.key, one.setting, one.choose) for one in found.situations[:2]] == [
+        ("default-full", "default", "ppo"),
+        ("tuned-full", "tuned", "dqn (tuned)"),
+    ]
+    assert {(pair.a, pair.b) for pair in found.pairs} == {
+        ("ppo", "dqn"),
+        ("ppo", "random"),
+        ("dqn", "random"),
+        ("ppo (tuned)", "dqn (tuned)"),
+        ("random", "ppo (tuned)"),
+        ("random", "dqn (tuned)"),
+    }
+    assert {pair.family for pair in found.pairs} == {3}
+    for one in found.situations:
+        assert {"(tuned)" in candidate.label for candidate in one.candidates} == {one.setting == "tuned"}
+    assert [line.label for line in found.aggregates] == ["ppo", "dqn", "dqn (tuned)", "ppo (tuned)", "random"]
+    assert {lead.setting for lead in found.leads} == {"default", "tuned"}
+    told = recommendation(found)
+    assert told.claim.startswith("Out of the box, within")
+    assert any(line.startswith("Tuned with equal effort, within") for line in told.more)
+
+
+def test_another_setting_beside_it_changes_no_number_of_a_setting() -> None:
+    both = in_two_settings()
+    plain = tuple(entry for entry in both.suite.algorithms if entry.setting != "tuned")
+    labels = {entry.label for entry in plain}
+    alone = replace(
+        both,
+        suite=replace(both.suite, algorithms=tuple(replace(entry, setting="") for entry in plain)),
+        planned=tuple(trial for trial in both.planned if trial.label in labels),
+        outcomes=tuple(one for one in both.outcomes if one.trial.label in labels),
+    ).analysed()
+    found = both.analysed()
+    assert tuple(pair for pair in found.pairs if {pair.a, pair.b} <= labels) == alone.pairs
+    theirs = {one.key.removeprefix("default-"): one for one in found.situations if one.setting == "default"}
+    assert {one.key: (one.choose, one.as_good) for one in alone.situations} == {
+        key: (one.choose, one.as_good) for key, one in theirs.items()
+    }
+
+
+def test_what_tuning_is_worth_is_told_of_each_algorithm() -> None:
+    found = in_two_settings().analysed()
+    assert [(pair.a, pair.b, pair.verdict, pair.family) for pair in found.worth] == [
+        ("ppo (tuned)", "ppo", "worse", 2),
+        ("dqn (tuned)", "dqn", "better", 2),
+    ]
+    gaps = [pair.difference for pair in found.worth]
+    assert [round(gap.estimate or 0.0, 1) for gap in gaps] == [-0.3, 0.4]
+    assert all(gap.low is not None and gap.high is not None and gap.low < gap.high for gap in gaps)
+    assert sentences.worth(found.worth[1]).startswith("dqn (tuned) against dqn: scores differ by +0.4")
+    assert random_results({"ppo": 0.9, "dqn": 0.5}, 2, 10).analysed().worth == ()
+
+
+def test_until_decided_asks_nothing_across_settings() -> None:
+    case = in_two_settings()
+    cells = [(label, f"env-{place}") for label in LEVELS for place in range(2)]
+    planned = design(case.suite, cells, case.references, 10)
+    assert [(pair.a, pair.b) for pair in planned.pairs] == [("ppo", "dqn"), ("ppo (tuned)", "dqn (tuned)")]
+
+
+def under_a_set(levels: Mapping[str, float], made_for: Mapping[str, int], **suite_: Any) -> Results:
+    """Return results of algorithms with one set of settings, made for these many times the budget."""
+    case = random_results(levels, 2, 10)
+    entries_ = {
+        name: {f"env-{place}": {"tuned_for_steps": times * BUDGET} for place in range(2)}
+        for name, times in made_for.items()
+    }
+    algorithms = tuple(SuiteAlgorithm(label, label.partition(" ")[0], "mine") for label in levels)
+    sets = {"mine": (Part("me", "1", "", "some", (), entries_),)}
+    return replace(case, suite=replace(case.suite, algorithms=algorithms, sets=sets, **suite_))
+
+
+def test_settings_made_for_larger_budgets_are_shown_and_not_judged() -> None:
+    levels, made_for = {"ppo": 0.9, "dqn": 0.5, "a2c": 0.7, "random": 0.0}, {"ppo": 5, "dqn": 1, "a2c": 1}
+    claim = Claim("PPO is best", "ppo", None, "regret", margin=0.05)
+    other = Claim("PPO above DQN", "ppo", "dqn", "score")
+    case = under_a_set(
+        levels, made_for, claims=(claim, other, Claim("A2C has none", "a2c", None, "regret", margin=0.1))
+    )
+    found = case.analysed()
+    assert found.situations[0].choose == "a2c"
+    assert not any(candidate.label == "ppo" for one in found.situations for candidate in one.candidates)
+    assert {(pair.a, pair.b) for pair in found.pairs if "random" not in {pair.a, pair.b}} == {("dqn", "a2c")}
+    line = next(line for line in found.aggregates if line.label == "ppo")
+    assert (line.not_judged, line.complete, line.probability_best) == (5.0, False, None)
+    assert [one.verdict for one in found.claims] == ["undecided", "undecided", "supported"]
+    assert note(found.claims[0].estimate) == ("the settings of ppo were made for larger budgets than this suite's")
+    assert warnings(found)[0] == (
+        "Not judged beside others, for their settings were made for larger budgets than this suite's: "
+        f"ppo on env-0 ({5 * BUDGET:,} steps, the suite has {BUDGET:,}), "
+        f"ppo on env-1 ({5 * BUDGET:,} steps, the suite has {BUDGET:,}). "
+        "Their curves and scores are shown, and they are compared with whoever has the same settings."
+    )
+    accepted = under_a_set(levels, made_for, accept_settings_for_other_budgets=True).analysed()
+    assert accepted.situations[0].choose == "ppo"
+    assert accepted.cautions == ()
+
+
+def test_two_entries_of_the_same_settings_are_compared_whatever_these_were_made_for() -> None:
+    case = under_a_set({"ppo": 0.9, "ppo compiled": 0.5, "dqn": 0.7}, {"ppo": 5, "dqn": 1})
+    found = case.analysed()
+    assert [(pair.a, pair.b, pair.verdict) for pair in found.pairs] == [("ppo", "ppo compiled", "better")]
+    cells = {("ppo", "env-0"): 5 * BUDGET, ("ppo", "env-1"): 5 * BUDGET}
+    assert for_larger_budgets(case.suite) == {
+        **cells,
+        **{("ppo compiled", place): n for (_, place), n in cells.items()},
+    }
+    assert without_equals(case.suite, for_larger_budgets(case.suite)) == {}
+    alone = under_a_set({"ppo": 0.9, "ppo compiled": 0.5}, {"ppo": 5})
+    assert for_larger_budgets(alone.suite) == {}
+    assert alone.analysed().situations[0].choose == "ppo"
+
+
+def test_validate_names_both_budgets_and_the_three_ways_out() -> None:
+    text = "algorithms: [a2c, ppo, random]\nhyperparameters: rl-zoo\nenvironments: {CartPole-v1: 100_000}\nseeds: 10"
+    warning = (
+        "settings made for larger budgets than this suite's: a2c on CartPole-v1 (500,000 steps, the suite has "
+        "100,000): they have no place in the verdict; take `hyperparameters: default`, or have all tuned at these "
+        "budgets (`bench tune x.yaml`), or say `accept_settings_for_other_budgets: true`"
+    )
+    assert warning in plan(suite.parse(text, "x.yaml")).warnings
+    accepting = suite.parse(f"{text}\naccept_settings_for_other_budgets: true", "x.yaml")
+    enough = suite.parse(text.replace("100_000", "500_000"), "x.yaml")
+    for found in (accepting, enough):
+        assert not any("larger budgets" in one for one in plan(found).warnings)

@@ -373,21 +373,6 @@ def test_three_runs_have_a_share_of_failures_without_an_interval_and_with_the_re
     assert first.value.notes
 
 
-def test_named_sets_of_hyperparameters_are_situations_of_their_own() -> None:
-    case = random_results({"ppo": 0.9, "dqn": 0.5, "ppo default": 0.3, "dqn default": 0.6}, 2, 10)
-    sets = {
-        label: "default" if "default" in label else "rl-zoo" for label in ("ppo", "dqn", "ppo default", "dqn default")
-    }
-    algorithms = tuple(SuiteAlgorithm(label, label, name) for label, name in sets.items())
-    found = replace(case, suite=replace(case.suite, algorithms=algorithms)).analysed()
-    assert situation_of(found, "set-rl-zoo").choose == "ppo"
-    assert situation_of(found, "set-default").choose == "dqn default"
-    told = [(one.key, one.about, one.environments) for one in found.situations if one.kind == "settings"]
-    assert told == [(f"set-{name}", (name,), ("env-0", "env-1")) for name in ("rl-zoo", "default")]
-    alone = random_results({"ppo": 0.9, "dqn": 0.5}, 2, 10).analysed()
-    assert not any(one.kind == "settings" for one in alone.situations)
-
-
 def test_kinds_of_environments_are_situations_of_their_own() -> None:
     rng = np.random.default_rng(0)
     levels = {"CartPole-v1": 0.9, "FrozenLake-v1": 0.3}

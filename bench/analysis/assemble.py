@@ -16,7 +16,7 @@ from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, aggregate_int
 from bench.analysis.cards import cards
 from bench.analysis.cautions import cautions, overshoot
 from bench.analysis.claims import judge
-from bench.analysis.compare import contest, verdicts
+from bench.analysis.compare import Contest, contest, verdicts
 from bench.analysis.curves import aggregate_curves, environment_curves
 from bench.analysis.interval import (
     Counts,
@@ -52,6 +52,7 @@ from bench.analysis.scores import (
 from bench.analysis.sequential import sequential_verdicts
 from bench.analysis.situations import situations
 from bench.analysis.threshold import time_to_threshold
+from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.records import (
     Aggregate,
     AnalysisPlan,
@@ -74,7 +75,9 @@ from bench.records import (
     Reliability,
     SequentialRun,
     SettingsLine,
+    Situation,
     Suite,
+    SuiteAlgorithm,
     Trial,
     TrialLine,
     digest,
@@ -118,15 +121,28 @@ def analyse(
     there = taking_part(cells, suite)
     field = _by_label(labels, [c for c in there if c.scored])
     baselines = _baselines(book)
-    whole = tuple(complete(field))
-    race = enough({label: field[label] for label in whole if label not in baselines})
-    aggregates = _aggregates(field, whole, _best_shares(race, draws, streams, plan), draws, plan)
+    unfit = for_larger_budgets(suite)
+    fit = {label: kept for label, cells in field.items() if (kept := [c for c in cells if _key(c) not in unfit])}
+    races = {name: _race(one, baselines) for name, one in _settings_of(suite, fit).items()}
+    standing = _settings_of(suite, field).values()
+    whole = [label for one in standing for label in complete(one) if fit.get(label) == field[label]]
+    best = {
+        label: share for race in races.values() for label, share in _best_shares(race, draws, streams, plan).items()
+    }
+    aggregates = _aggregates(field, whole, best, draws, suite)
+    aggregates = tuple(replace(line, not_judged=_most_over(line.label, unfit, suite)) for line in aggregates)
     if rliable:
         aggregates = tuple(_beside(line, field[line.label], plan, streams) for line in aggregates)
     rivals = field or _by_label(labels, _unscored(there, plan))
-    pairs = _pairs(rivals, draws, plan, sequence)
+    pairs = _pairs(rivals, draws, suite, unfit, sequence)
     known = _references(suite, cells, references, baselines, plan)
-    told = situations(suite, field, baselines, pairs, draws, streams, there)
+    told = _in_settings(
+        (
+            name,
+            situations(suite, one, baselines, pairs, draws, streams, [c for c in there if _in(suite, c.label, name)]),
+        )
+        for name, one in _settings_of(suite, fit).items()
+    )
     reliable = _reliability(field, baselines, plan)
     judged = judge(suite, cells, draws)
     shown = tuple(_cell_estimate(c, draws, plan) for c in cells)
@@ -138,7 +154,7 @@ def analyse(
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
-        cautions=cautions(book, cells, aggregates, known, suite),
+        cautions=cautions(book, cells, aggregates, known, suite, unfit),
         labels=labels,
         references=known,
         aggregates=aggregates,
@@ -152,10 +168,15 @@ def analyse(
         machines=_machines(book),
         suite_hash=_suite_hash(suite),
         situations=told,
-        leads=leads(race, draws, streams, suite.evaluation.points, plan.decide),
+        leads=tuple(
+            replace(lead, setting=name)
+            for name, race in races.items()
+            for lead in leads(race, draws, streams, suite.evaluation.points, plan.decide)
+        ),
+        worth=_worth(suite, rivals, draws),
         reliability=reliable,
         cards=cards([label for label in field if label not in baselines], book.entries, pairs, shown, reliable, told),
-        conclusions=_conclusions(suite, field, tuple(race), pairs, judged, draws, streams),
+        conclusions=_conclusions(suite, field, races, pairs, judged, draws, streams),
         claims=judged,
         sequence=sequence,
         baselines=tuple(label for label in labels if label in baselines),
@@ -219,6 +240,12 @@ def _baselines(book: Ledger) -> set[str]:
     return {entry.label for entry in book.entries if not learns(entry.trial.algorithm)}
 
 
+def _most_over(label: str, unfit: Mapping[tuple[str, str], int], suite: Suite) -> float | None:
+    """Return how many times the suite's budget an algorithm's settings were made for, at most; None where they fit."""
+    budgets = {line.environment: line.steps for line in suite.environments}
+    return max((steps / budgets[place] for (one, place), steps in unfit.items() if one == label), default=None)
+
+
 def _best_shares(
     race: Field, draws: Draws, streams: Callable[..., np.random.Generator], plan: AnalysisPlan
 ) -> dict[str, float]:
@@ -250,7 +277,7 @@ def _plan_hash(suite: Suite) -> str:
 def _conclusions(
     suite: Suite,
     field: Field,
-    race: Sequence[str],
+    races: Mapping[str, Field],
     pairs: Sequence[Pair],
     judged: Sequence[ClaimVerdict],
     draws: Draws,
@@ -258,8 +285,14 @@ def _conclusions(
 ) -> tuple[Conclusion, ...]:
     if not field:
         return ()
+    found: list[Conclusion] = []
+    for name, race in races.items():
+        here = [pair for pair in pairs if _family(suite, pair.a, pair.b) == name]
+        met = {label for pair in here for label in (pair.a, pair.b)} | {*race}
+        there = {label: cells for label, cells in field.items() if label in met}
+        found += conclusions(there, tuple(race), here, suite.analysis, draws, streams) if there else ()
     return (
-        *conclusions(field, race, pairs, suite.analysis, draws, streams),
+        *found,
         *claim_conclusions(suite, field, draws, judged, streams),
     )
 
@@ -295,14 +328,20 @@ def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:
 
 
 def _aggregates(
-    field: Field, whole: Sequence[str], shares: Mapping[str, float], draws: Draws, plan: AnalysisPlan
+    field: Field, whole: Sequence[str], shares: Mapping[str, float], draws: Draws, suite: Suite
 ) -> tuple[Aggregate, ...]:
-    """Return the aggregates, the comparable ones first, best first."""
+    """Return the aggregates, setting by setting, the comparable ones first, best first."""
+    order = {name: place for place, name in enumerate(suite.settings)}
     found = [
-        _aggregate(label, cells, draws, plan, complete=label in whole, best=shares.get(label))
+        _aggregate(label, cells, draws, suite.analysis, complete=label in whole, best=shares.get(label))
         for label, cells in field.items()
     ]
-    return tuple(sorted(found, key=lambda line: (not line.complete, -(line.value(plan.decide).estimate or 0.0))))
+
+    def placed(line: Aggregate) -> tuple[int, bool, float]:
+        setting = order.get(suite.setting(line.label) or "", len(order))
+        return setting, not line.complete, -(line.value(suite.analysis.decide).estimate or 0.0)
+
+    return tuple(sorted(found, key=placed))
 
 
 def _aggregate(
@@ -338,22 +377,80 @@ def _beside(
 def _pairs(
     field: Field,
     draws: Draws,
-    plan: AnalysisPlan,
+    suite: Suite,
+    unfit: Mapping[tuple[str, str], int],
     sequence: SequentialRun | None,
 ) -> tuple[Pair, ...]:
-    """Compare every two algorithms on the environments that both have."""
-    contests = []
+    """Compare every two algorithms on the environments that both have, where their settings are on equal terms."""
+    plan = suite.analysis
+    families: dict[str, list[Contest]] = {}
     for a, b in combinations(field, 2):
-        ours, theirs = _shared(field[a], field[b]), _shared(field[b], field[a])
-        if not ours:
-            continue
-        values = [compared(c, plan) for c in ours], [compared(c, plan) for c in theirs]
-        counts = (_counts(ours, draws), _counts(theirs, draws)) if ours[0].scored else None
-        seconds, names = seconds_of_one_more_run([*ours, *theirs]), [c.environment for c in ours]
-        contests.append(contest((a, b), *values, counts, plan, seconds, names))
+        places, family = [c.environment for c in _shared(field[a], field[b])], _family(suite, a, b)
+        if places and family is not None and on_equal_terms(suite, a, b, places, unfit):
+            families.setdefault(family, []).append(_contest(field, a, b, draws, plan))
     if sequence is not None:
-        return sequential_verdicts(contests, sequence, plan)
-    return verdicts(contests, plan)
+        return sequential_verdicts([one for contests in families.values() for one in contests], sequence, plan)
+    return tuple(pair for contests in families.values() for pair in verdicts(contests, plan))
+
+
+def _contest(field: Field, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> Contest:
+    ours, theirs = _shared(field[a], field[b]), _shared(field[b], field[a])
+    values = [compared(c, plan) for c in ours], [compared(c, plan) for c in theirs]
+    counts = (_counts(ours, draws), _counts(theirs, draws)) if ours[0].scored else None
+    seconds, names = seconds_of_one_more_run([*ours, *theirs]), [c.environment for c in ours]
+    return contest((a, b), *values, counts, plan, seconds, names)
+
+
+def _worth(suite: Suite, field: Field, draws: Draws) -> tuple[Pair, ...]:
+    """Return each algorithm under every later setting against itself under the first: a family of comparisons."""
+    first, *others = suite.settings or ("",)
+    entries = [entry for entry in suite.algorithms if entry.label in field]
+    plain = [entry for entry in entries if entry.setting == first]
+    asked = [
+        (entry.label, one.label)
+        for one in plain
+        for entry in entries
+        if entry.setting in others and _bare(entry) == _bare(one)
+    ]
+    there = [(a, b) for a, b in asked if _shared(field[a], field[b])]
+    return verdicts([_contest(field, a, b, draws, suite.analysis) for a, b in there], suite.analysis)
+
+
+def _bare(entry: SuiteAlgorithm) -> SuiteAlgorithm:
+    """Return an entry without what the setting makes of it."""
+    return replace(entry, label="", setting="", hyperparameter_set="")
+
+
+def _family(suite: Suite, a: str, b: str) -> str | None:
+    """Return the setting whose comparisons a pair belongs to; None where the two stand in different ones."""
+    found = suite.setting(a, b)
+    return found or next(iter(suite.settings), "") if found is not None else None
+
+
+def _settings_of(suite: Suite, field: Field) -> dict[str, Field]:
+    """Return by setting who stands in it; everybody under an empty name where the suite has one set only."""
+    return {
+        name: {label: cells for label, cells in field.items() if _in(suite, label, name)}
+        for name in suite.settings or ("",)
+    }
+
+
+def _in(suite: Suite, label: str, setting: str) -> bool:
+    """Return whether a label stands in a setting; what is none of the suite's stands in all."""
+    return suite.setting(label) in {setting, ""}
+
+
+def _race(field: Field, baselines: set[str]) -> Field:
+    """Return who can come first."""
+    return enough({label: cells for label, cells in complete(field).items() if label not in baselines})
+
+
+def _in_settings(found: Iterable[tuple[str, Sequence[Situation]]]) -> tuple[Situation, ...]:
+    """Return the situations of every setting, the whole suite under each of them first."""
+    named = [
+        replace(line, key=f"{name}-{line.key}", setting=name) if name else line for name, told in found for line in told
+    ]
+    return tuple(sorted(named, key=lambda line: line.kind != "full"))
 
 
 def _shared(cells: Sequence[Cell], others: Sequence[Cell]) -> list[Cell]:

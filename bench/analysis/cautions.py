@@ -26,17 +26,19 @@ def cautions(
     aggregates: Sequence[Aggregate],
     references: Sequence[ReferenceLine],
     suite: Suite,
+    unfit: Mapping[tuple[str, str], int] | None = None,
 ) -> tuple[Fact, ...]:
     """Return every warning as `bench.report.cautions` words it, what weighs most first."""
     plan = suite.analysis
     return (
         *_rows("idle", ((cell.label, cell.environment, cell.idle) for cell in cells if cell.idle)),
         *_rows("configurations", book.split),
+        *_rows("other budgets", _made_for_more(unfit or {}, suite)),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
         *_failed(book, cells, plan),
         *_few_runs(cells),
         *_without_reference(cells, plan),
-        *_rows("incomplete", ((line.label, line.environments) for line in aggregates if not line.complete)),
+        *_rows("incomplete", ((line.label, line.environments) for line in aggregates if _lacks(line))),
         *_rows("hidden", _hidden(aggregates, cells, plan)),
         *_rows("saturated", ((line.environment,) for line in references if line.saturated)),
         *_number("curveless", sum(cell.curveless for cell in cells)),
@@ -126,6 +128,16 @@ def _apart(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str, str, int,
     for cell in cells:
         if cell.environment in known and (cell.label, cell.environment) not in there:
             yield cell.label, cell.environment, cell.budget, known[cell.environment]
+
+
+def _made_for_more(unfit: Mapping[tuple[str, str], int], suite: Suite) -> Iterator[tuple[str, str, int, int]]:
+    """Yield label, environment, what its settings were made for and the suite's budget."""
+    budgets = {line.environment: line.steps for line in suite.environments}
+    return ((label, place, steps, budgets[place]) for (label, place), steps in unfit.items())
+
+
+def _lacks(line: Aggregate) -> bool:
+    return not line.complete and line.not_judged is None
 
 
 def _cut_short(cells: Sequence[Cell]) -> Iterator[tuple[str | int, ...]]:

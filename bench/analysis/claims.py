@@ -21,6 +21,7 @@ from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.quantities import Draws, Measured, measured, regret
 from bench.analysis.scores import Cell, learns
+from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.records import QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
 
 _MOST_RUNS = 200
@@ -38,6 +39,8 @@ class _Field:
     """Of each claim's interval."""
     family: int
     """How many claims it is corrected for."""
+    unfit: Mapping[tuple[str, str], int]
+    """Cells whose settings were made for larger budgets than the suite's."""
 
 
 def judge(
@@ -55,7 +58,8 @@ def judge(
     """
     family = 1 if suite.analysis.conjunction else max(1, len(suite.claims))
     confidence = 1 - (1 - suite.analysis.confidence) / family
-    field = _Field(suite, {(cell.label, cell.environment): cell for cell in cells}, draws, confidence, family)
+    unfit = for_larger_budgets(suite)
+    field = _Field(suite, {(cell.label, cell.environment): cell for cell in cells}, draws, confidence, family, unfit)
     return tuple(_judged(claim, field) for claim in (suite.claims if claims is None else claims))
 
 
@@ -64,7 +68,7 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
     labels = [claim.left, *others] if claim.quantity == "regret" else _labels(claim)
     environments = _environments(claim, labels[:1] if claim.quantity == "regret" else labels, field)
     cells = [cell for label in labels for name in environments if (cell := field.cells.get((label, name)))]
-    missing = _missing(labels, environments, field)
+    missing = _missing(labels, environments, field) or _unfair(labels, environments, field)
     found = Measured(Interval(None, notes=(missing,))) if missing else _measured(claim, environments, others, field)
     aim = replace(claim, direction="less") if claim.quantity == "regret" else claim
     verdict = _verdict(aim, found)
@@ -89,14 +93,20 @@ def _labels(claim: Claim) -> list[str]:
 
 
 def _others(claim: Claim, field: _Field) -> list[str]:
-    """Return the algorithms that a regret is measured against: all others that learn and share an environment."""
-    return [
-        entry.label
-        for entry in field.suite.algorithms
-        if entry.label != claim.left
-        and learns(entry.algorithm)
-        and _environments(claim, [claim.left, entry.label], field)
-    ]
+    """Return what a regret is measured against: all others of its setting that learn and share an environment.
+
+    Those whose settings were made for larger budgets are left out, unless its own were.
+    """
+    found = []
+    for entry in field.suite.algorithms:
+        both = [claim.left, entry.label]
+        if entry.label == claim.left or not learns(entry.algorithm) or field.suite.setting(*both) is None:
+            continue
+        shared = _environments(claim, both, field)
+        unfit = any((claim.left, name) in field.unfit for name in shared)
+        if shared and (unfit or _fair(both, shared, field)):
+            found.append(entry.label)
+    return found
 
 
 def _environments(claim: Claim, labels: Sequence[str], field: _Field) -> tuple[str, ...]:
@@ -127,6 +137,18 @@ def _missing(labels: Iterable[str], environments: Sequence[str], field: _Field) 
             return Fact("unscored", names=(name,))
     short = tuple(row for label in labels for row in _short(label, environments, field))
     return Fact("short of runs", (FEWEST_RUNS,), rows=short) if short else None
+
+
+def _unfair(labels: Sequence[str], environments: Sequence[str], field: _Field) -> Fact | None:
+    """Return whose settings were made for larger budgets than the suite's, where the others' were not; else None."""
+    fair = len(labels) < 2 or all(_fair([labels[0], other], environments, field) for other in labels[1:])  # noqa: PLR2004
+    unfit = {label for label, name in field.unfit if label in labels and name in environments}
+    return None if fair else Fact("other budgets", names=tuple(label for label in labels if label in unfit))
+
+
+def _fair(labels: Sequence[str], environments: Sequence[str], field: _Field) -> bool:
+    a, b = labels
+    return on_equal_terms(field.suite, a, b, environments, field.unfit)
 
 
 def _short(label: str, environments: Sequence[str], field: _Field) -> list[tuple[str | int, ...]]:

@@ -35,6 +35,7 @@ from bench.analysis.ledger import Entry, ledger
 from bench.analysis.scores import cell, learns, usable
 from bench.analysis.verdict import Difference, equivalent, holm, judged, smallest_p
 from bench.errors import BenchError
+from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.plain import counted
 from bench.records import AnalysisPlan, Floats, Look, Outcome, Pair, Reference, SequentialRun, Suite, Tested, Trial
 
@@ -119,10 +120,11 @@ def design(suite: Suite, cells: Sequence[Place], references: Mapping[str, Refere
 
 
 def _rivals(suite: Suite, places: Mapping[str, Sequence[str]], learners: Sequence[str]) -> Iterable[Rivals]:
-    order = [line.environment for line in suite.environments]
+    order, unfit = [line.environment for line in suite.environments], for_larger_budgets(suite)
     for a, b in combinations(learners, 2):
-        if shared := set(places[a]) & set(places[b]):
-            yield Rivals(a, b, tuple(environment for environment in order if environment in shared))
+        shared = [name for name in order if name in places[a] and name in places[b]]
+        if shared and suite.setting(a, b) is not None and on_equal_terms(suite, a, b, shared, unfit):
+            yield Rivals(a, b, tuple(shared))
 
 
 def schedule(

@@ -1,11 +1,11 @@
 """A field of scored cells in, what to choose in each situation and how sure that is out.
 
-A situation is the whole suite at its full budget; one kind of actions and observations; one named set of
-hyperparameters; a smaller budget of steps or of seconds; failed runs being expensive; one environment alone. In each,
-the algorithms that have runs on all of its environments are compared again. The first is the report's main comparison
-and takes its verdicts; those of all others are corrected together, by Holm over every pair of every situation. Scores
-are compared by the rule of `bench.analysis.verdict`. An environment that every run of every algorithm solves cannot
-tell them apart by score: alone, it is answered by who gets there first.
+A situation is the whole suite at its full budget; one kind of actions and observations; a smaller budget of steps or of
+seconds; failed runs being expensive; one environment alone. In each, the algorithms that have runs on all of its
+environments are compared again. The first is the report's main comparison and takes its verdicts; those of all others
+are corrected together, by Holm over every pair of every situation. Scores are compared by the rule of
+`bench.analysis.verdict`. An environment that every run of every algorithm solves cannot tell them apart by score:
+alone, it is answered by who gets there first.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def situations(
     """Return every situation that the data at hand can speak of, the whole suite first.
 
     Args:
-        suite: names the sets of hyperparameters, and holds the analysis plan.
+        suite: says which environments it changes, and holds the analysis plan.
         field: label -> scored cells, in the suite's order.
         baselines: labels that do not learn; they are never recommended.
         pairs: the main comparison, with verdicts.
@@ -115,7 +115,6 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
     names = _names(whole)
     yield _Setting("full", "full", _budgets(whole), _scores(whole), names)
     yield from _groups(suite, learners, names)
-    yield from _sets(suite, whole)
     yield from _steps(whole)
     yield from _seconds(whole)
     yield _Setting("failures", "failures", (), _success(whole), names, "share")
@@ -158,18 +157,6 @@ def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Itera
         if len(here) > 1 and set(names) != set(everywhere):
             about = actions, observations
             yield _Setting(f"group-{actions}-{observations}", "group", about, _scores(here), tuple(names))
-
-
-def _sets(suite: Suite, whole: Field) -> Iterator[_Setting]:
-    """Yield one setting per named set of hyperparameters, where the suite mixes several."""
-    sets: dict[str, list[str]] = {}
-    for entry in suite.algorithms:
-        if entry.label in whole:
-            sets.setdefault(entry.hyperparameter_set, []).append(entry.label)
-    for name, labels in sets.items() if len(sets) > 1 else ():
-        if len(labels) > 1:
-            here = {label: whole[label] for label in labels}
-            yield _Setting(f"set-{name}", "settings", (name,), _scores(here), _names(here))
 
 
 def _steps(whole: Field) -> Iterator[_Setting]:

@@ -30,14 +30,15 @@ class Situation:
     """What to choose under one circumstance, and how sure that is."""
 
     key: str
-    """Stable and usable in a link: `full`, `steps-25000`, `seconds-60`, `failures`, `set-rl-zoo`, ..."""
+    """Stable and usable in a link: `full`, `steps-25000`, `seconds-60`, `failures`, ...; after the setting's name
+    where the suite has several, `tuned-full`."""
     kind: str
-    """`full` (every environment, whole budget), `group` (one kind of actions and observations), `settings` (one named
-    set of hyperparameters), `steps`, `seconds`, `failures` (failed runs are expensive), `environment`."""
+    """`full` (every environment, whole budget), `group` (one kind of actions and observations), `steps`, `seconds`,
+    `failures` (failed runs are expensive), `environment`."""
     about: tuple[str | int, ...]
     """What the kind does not say of the circumstance: the smallest and the largest budget in steps (`full`), the kinds
-    of actions and of observations (`group`), the set's name (`settings`), steps, CPU seconds of training per run, the
-    environment; nothing (`failures`)."""
+    of actions and of observations (`group`), steps, CPU seconds of training per run, the environment; nothing
+    (`failures`)."""
     measure: str
     """What is compared: `score` (the aggregate that decides), `share` (of runs that do not fail), or `steps` (to the
     threshold, the fewest first: of an environment that every run solves)."""
@@ -55,6 +56,8 @@ class Situation:
     """Those that are not yet told apart from the leader, best first."""
     not_judged: tuple[tuple[str, int, int], ...] = ()
     """(label, fewest runs, planned runs) of those that have too few runs to take part."""
+    setting: str = ""
+    """Under which of the suite's settings; empty where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Lead:
     """Per label the share of bootstrap draws in which it leads at each x; sums to 1 over labels."""
     environments: tuple[str, ...]
     n: int
+    setting: str = ""
+    """Under which of the suite's settings; empty where it has one."""
 
 
 @dataclass(frozen=True, slots=True)

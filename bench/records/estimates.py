@@ -76,7 +76,10 @@ class Aggregate:
     """Name in `rliable.metrics` -> what it gives, for comparison with the literature; with its percentile interval
     where that was asked for, empty where environments have unequal numbers of runs."""
     complete: bool = True
-    """False when the algorithm lacks environments that others have: its row is not comparable with theirs."""
+    """False when the algorithm lacks environments that others have, or is not judged: its row is not comparable with
+    theirs."""
+    not_judged: float | None = None
+    """How many times the suite's budget its named settings were made for, at most; None where they fit."""
     probability_best: float | None = None
     """Bootstrap share of being the best of the complete learning algorithms by the aggregate that decides: a share
     under a flat prior, never evidence; None where it is not in that race."""
@@ -276,6 +279,7 @@ class Estimates:
     curves: tuple[CurveEstimate, ...]
     profiles: tuple[Profile, ...]
     pairs: tuple[Pair, ...]
+    """Two algorithms in one setting; a family per setting."""
     failures: tuple[FailureLine, ...]
     settings: tuple[SettingsLine, ...]
     trials: tuple[TrialLine, ...]
@@ -302,5 +306,7 @@ class Estimates:
     """The cells against what others published of the same."""
     origins: Origins | None = None
     """What is known of those of its trials that are results of others."""
+    worth: tuple[Pair, ...] = ()
+    """What settings are worth: an algorithm in a later setting of the suite (`a`) against itself in the first (`b`)."""
     notes: tuple[str, ...] = ()
     """What must be known of files and references besides, in sentences."""

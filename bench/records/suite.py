@@ -191,3 +191,11 @@ class Suite:
     def settings(self) -> tuple[str, ...]:
         """The settings that algorithms stand for, in the suite's order; empty where it names one set only."""
         return tuple(dict.fromkeys(entry.setting for entry in self.algorithms if entry.setting))
+
+    def setting(self, *labels: str) -> str | None:
+        """Return the one setting in which the labels stand together; None where they stand in different ones.
+
+        Labels that stand in every setting, or are none of the suite's, go with all: empty where there are no others.
+        """
+        found = {entry.setting for entry in self.algorithms if entry.label in labels and entry.setting}
+        return None if len(found) > 1 else "".join(found)

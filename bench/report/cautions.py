@@ -42,6 +42,8 @@ _SENTENCES = {
     "a shorter warm-up mends it.",
     "configurations": "Results of several configurations (settings, implementation, versions or budget) carry one "
     "label: {rows}. They are not merged: all but the planned one carry the first digits of their configuration.",
+    "other budgets": "Not judged beside others, for their settings were made for larger budgets than this suite's: "
+    "{rows}. Their curves and scores are shown, and they are compared with whoever has the same settings.",
     "missing": "{0} of {1} trials are missing: the suite is not finished.",
     "failed, left out": _FAILED + "is not counted.",
     "failed, as random": _FAILED + "counts as a run that scores as the random policy.",
@@ -89,6 +91,7 @@ _ROWS: Mapping[str, Callable[..., str]] = {
     "incomplete": "{} ({})".format,
     "hidden": "{} scores {:.2f} over all and {:.2f} on {}".format,
     "apart": "{} on {} ({:,} steps, the suite has {:,})".format,
+    "other budgets": "{} on {} ({:,} steps, the suite has {:,})".format,
     "cut": _cut,
     "overshoot": "{} on {} by {:.0f} %".format,
 }

@@ -24,7 +24,7 @@ from bench.records import (
     PublishedVerdict,
     Reliability,
 )
-from bench.report import order, words
+from bench.report import order, sentences, words
 from bench.report.published import JUDGED, counts
 
 T = TypeVar("T", CurveEstimate, CellEstimate)
@@ -170,7 +170,8 @@ def shown_pairs(estimates: Estimates) -> list[Pair]:
 def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
     """Return the aggregates over all environments with their intervals (Agarwal et al. 2021, figure 9)."""
     runs = _runs(line.n for line in lines)
-    lacking = "" if all(line.complete for line in lines) else " † lacks environments that others have."
+    unfit = ", or is not judged" if any(line.not_judged is not None for line in lines) else ""
+    lacking = "" if all(line.complete for line in lines) else f" † lacks environments that others have{unfit}."
     beside = _rliable(lines)
     theirs = " Hollow: rliable's percentile intervals." if beside else ""
     return Figure(
@@ -358,10 +359,10 @@ def crossover(lead: Lead) -> Figure:
     x = _x_axis(lead.axis, [lead.x], from_zero=False)
     scores = _series((label, lead.x, line, (), (), lead.n) for label, line in zip(lead.labels, lead.iqm, strict=True))
     return Figure(
-        f"crossover-{lead.axis}",
+        f"crossover-{lead.axis}" + (f"-{lead.setting}" if lead.setting else ""),
         "crossover",
-        f"Who leads after how much of {'the time' if seconds else 'the budget'}: score by the aggregate that decides "
-        "(above), and "
+        f"Who leads{f' {sentences.setting(lead.setting)}' if lead.setting else ''} after how much of "
+        f"{'the time' if seconds else 'the budget'}: score by the aggregate that decides (above), and "
         f"the share of bootstrap resamples in which each algorithm is best (below); "
         f"{_runs([lead.n])} per environment, {counted(len(lead.environments), 'environment')}.",
         f"At the start {leaders[0]} leads most often, at the end {leaders[1]}.",

@@ -67,6 +67,7 @@ _WORDS = {
     "curve lacking": "some runs have no learning curve",
     "score lacking": "some runs have no score",
     "no rival": "no other algorithm of the suite learns on these environments",
+    "other budgets": "the settings of {names} were made for larger budgets than this suite's",
     "nowhere": "no environment has runs of all that are compared",
     "unscored": "{names} has no reference returns, hence no scores",
     "one value": "all {0} runs have the same value",

@@ -265,6 +265,7 @@ def _tables(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
         *published.every(estimates),
         tables.overall(estimates),
         tables.pairwise(estimates),
+        tables.worth(estimates),
         tables.efficiency(estimates),
         tables.cost(estimates),
         tables.failures(estimates, links),

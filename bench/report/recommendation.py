@@ -48,11 +48,14 @@ def recommendation(estimates: Estimates) -> Answer:
         for line in estimates.aggregates
         if line.label not in baselines and words.finite(line.value(plan.decide).estimate)
     ]
-    ranked = sorted((line for line in learners if line.complete), key=partial(_value, plan=plan), reverse=True)
+    first = {one.label for one in estimates.situations[0].candidates} if estimates.situations else None
+    there = [line for line in learners if line.complete and (first is None or line.label in first)]
+    ranked = sorted(there, key=partial(_value, plan=plan), reverse=True)
     if not learners:
         return Answer("Not enough evidence: no learning algorithm has a scored run yet.")
     if not ranked:
-        short = "no algorithm has runs on every environment"
+        unfit = all(line.not_judged is not None for line in learners)
+        short = "their settings were made for larger budgets" if unfit else "no algorithm has runs on every environment"
         return Answer(f"Not enough evidence for an overall order: {short}.", more=tuple(_decided(estimates, plan)))
     best, rest = ranked[0], ranked[1:]
     score, proof = _score(best, plan)
@@ -65,6 +68,8 @@ def recommendation(estimates: Estimates) -> Answer:
         why and f"{why}.",
         (
             f"{best.label}: {score} {proof}.",
+            *(sentences.situation(one) for one in estimates.situations[1:] if one.kind == "full"),
+            *map(sentences.worth, estimates.worth),
             *_beaten(estimates, plan),
             *_otherwise(estimates),
             *_floor([line.label for line in ranked], pairs, baselines),

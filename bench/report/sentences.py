@@ -75,8 +75,18 @@ def not_judged(line: Situation) -> list[str]:
     return [f"{label} is not judged ({runs} of {planned} runs)" for label, runs, planned in line.not_judged]
 
 
+def setting(name: str) -> str:
+    """Return under which settings something holds, such as `out of the box`."""
+    return {"default": "out of the box", "tuned": "tuned with equal effort"}.get(name, f"with the settings of {name}")
+
+
 def circumstance(line: Situation) -> str:
     """Return the circumstance of a situation, such as `within 25,000 steps`."""
+    under = f"{setting(line.setting)}, " if line.setting else ""
+    return under + _circumstance(line)
+
+
+def _circumstance(line: Situation) -> str:
     kind, about = line.kind, line.about
     if kind == "full" and about[0] == about[1]:
         return _CIRCUMSTANCES["steps"].format(about[0])
@@ -90,7 +100,6 @@ def circumstance(line: Situation) -> str:
 _CIRCUMSTANCES = {
     "full": "within {:,} to {:,} steps",
     "group": "{} actions, {} observations",
-    "settings": "with the settings of {!r}",
     "steps": "within {:,} steps",
     "seconds": "within {} of training per run",
     "failures": "if a failed run is expensive",
@@ -139,7 +148,8 @@ def use(label: str, line: Situation) -> str:
 
 def lead(line: Lead) -> tuple[str, ...]:
     """Return who surely leads where along the axis, and between whom the lead is open."""
-    return tuple(_stretches(line))
+    under = f"{capital(setting(line.setting))}: " if line.setting else ""
+    return tuple(f"{under}{told}" for told in _stretches(line))
 
 
 def _stretches(line: Lead) -> Iterator[str]:
@@ -188,6 +198,16 @@ def counts(line: Pair) -> str:
 def span(least: int, most: int) -> str:
     """Return `5`, or `5 to 30` where they differ."""
     return str(least) if most <= least else f"{least} to {most}"
+
+
+def worth(line: Pair) -> str:
+    """Return what other settings are worth to an algorithm, in score."""
+    gap, low, high = line.difference.estimate, line.difference.low, line.difference.high
+    if gap is None:
+        return f"{line.a} against {line.b}: {note(line.difference)}."
+    between = note(line.difference) if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
+    told = {"better": "better", "worse": "worse", "equivalent": "equivalent"}.get(line.verdict, "not yet told apart")
+    return f"{line.a} against {line.b}: scores differ by {gap:+.2f} ({between}), {told}."
 
 
 def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:

@@ -308,6 +308,8 @@ def every(estimates: Estimates) -> Iterator[Table]:
     """Yield each table that is written as files."""
     yield overall(estimates)
     yield pairwise(estimates)
+    if estimates.worth:
+        yield worth(estimates)
     at = order.places(estimates)
     for name in at.environments:
         yield environment(estimates, name, at)
@@ -330,6 +332,8 @@ def _trace(at: Places, label: str, where: str | None, value: Any, *, text: str =
 
 def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
     lacking = "" if line.complete else "Lacks environments that others have: not comparable with the other rows."
+    if line.not_judged is not None:
+        lacking = f"Not judged: settings made for up to {line.not_judged:.2g} times this suite's budget."
     return (
         _trace(at, line.label, None, line.label, note=lacking),
         *(_trace(at, line.label, None, value) for value in (line.iqm, line.by_environment, line.mean)),
@@ -345,6 +349,36 @@ def _rliable(value: Interval | None, *, asked: bool) -> Cell:
     if value is None:
         return Cell(None, note="No estimate by rliable where environments have unequal numbers of runs.")
     return Cell(value if asked else value.estimate)
+
+
+def worth(estimates: Estimates) -> Table:
+    """Return what settings are worth: a row per algorithm and later setting."""
+    return Table(
+        "worth",
+        "What settings are worth: each algorithm against itself under the suite's first settings, with "
+        f"{order.level(estimates)} intervals",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Against", numeric=False),
+            Column("Difference", interval=True, places=2, hint="Of the score that decides"),
+            Column("Verdict", numeric=False),
+            Column("p (Holm)"),
+            Column("Environments"),
+            Column("n"),
+        ),
+        tuple(
+            (
+                Cell(pair.a),
+                Cell(pair.b),
+                Cell(pair.difference),
+                Cell(pair.verdict),
+                Cell(pair.p_holm, text=words.probability(pair.p_holm)),
+                Cell(pair.environments),
+                Cell(pair.n),
+            )
+            for pair in estimates.worth
+        ),
+    )
 
 
 def _pair_row(at: Places, pair: Pair, level: float, estimates: Estimates, others: Sequence[str]) -> tuple[Cell, ...]:

@@ -6,14 +6,13 @@ have the format of the package's own sets, and are read as strictly as the suite
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import MISSING, asdict, fields
-from io import StringIO
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from bench import records
 from bench.catalog import Algorithm, algorithms, did_you_mean
@@ -63,16 +62,35 @@ def is_beside(name: str) -> bool:
 
 
 def written(brought: Mapping[str, Iterable[records.Part]]) -> str:
-    """Return sets as a suite's text holds them."""
-    emitter = YAML(typ="safe", pure=True)
-    emitter.default_flow_style = None
-    emitter.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its annotations know only its default
-    emitter.width = 120
-    stream = StringIO()
-    emitter.dump(
-        {"sets": {name: {"parts": [_plain(part) for part in parts]} for name, parts in brought.items()}}, stream
-    )
-    return stream.getvalue()
+    """Return sets as a suite's text holds them: a line per thing that is said, and per algorithm."""
+    lines = ["sets:"]
+    for name, parts in brought.items():
+        lines += [f"  {_flow(name)}:", "    parts:"]
+        for part in parts:
+            said = [line for key, value in _plain(part).items() for line in _lines(key, value)]
+            lines += [f"      {'- ' if place == 0 else '  '}{line}" for place, line in enumerate(said)]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(key: str, value: Any) -> list[str]:
+    if not isinstance(value, dict) or not value:
+        return [f"{key}: {_flow(value)}"]
+    return [f"{key}:", *(f"  {_flow(name)}: {_flow(own)}" for name, own in value.items())]
+
+
+def _flow(value: Any) -> str:
+    """Return a value on one line. Emitters of YAML leave some words bare that it then reads as something else."""
+    match value:
+        case dict():
+            return f"{{{', '.join(f'{_flow(name)}: {_flow(own)}' for name, own in value.items())}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(_flow, value))}]"
+        case float() if not math.isfinite(value):
+            return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+        case str():
+            quoted = json.dumps(value, ensure_ascii=False)
+            return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in quoted)
+    return json.dumps(value)
 
 
 def _plain(part: records.Part) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""A suite in; whose settings were made for larger budgets, and who is on equal terms with whom all the same, out.
+
+An entry whose named settings were found for a million steps may make a dozen updates in two hundred thousand: beside
+others whose settings fit, it is no evidence about the algorithm. Two entries that rest on the same named settings, two
+implementations or a setting changed, are on equal terms whatever these were made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench import hyperparameters
+from bench.catalog import algorithms
+from bench.records import Suite, SuiteAlgorithm
+
+Cell = tuple[str, str]
+"""Label and environment."""
+
+
+def for_larger_budgets(suite: Suite) -> dict[Cell, int]:
+    """Return, per cell whose named settings were made for more steps than the suite gives, for how many.
+
+    Empty where the suite accepts such settings. Cells whose every rival within the setting has the same named settings
+    are left out: nobody is favoured there.
+    """
+    if suite.accept_settings_for_other_budgets:
+        return {}
+    found = {}
+    for entry in suite.algorithms:
+        for place in suite.environments:
+            made_for, _ = _terms(suite, entry, place.environment)
+            rivals = [other for other in suite.algorithms if _rivals(entry, other)]
+            if made_for > place.steps and not _alike(suite, [entry, *rivals], place.environment):
+                found[entry.label, place.environment] = made_for
+    return found
+
+
+def without_equals(suite: Suite, cells: Mapping[Cell, int]) -> dict[Cell, int]:
+    """Return those of the cells for which no other entry has the same named settings, to be compared with."""
+    entries = {entry.label: entry for entry in suite.algorithms}
+    return {
+        (label, place): steps
+        for (label, place), steps in cells.items()
+        if not any(
+            _alike(suite, [entries[label], other], place)
+            for other in suite.algorithms
+            if _rivals(entries[label], other)
+        )
+    }
+
+
+def on_equal_terms(suite: Suite, a: str, b: str, environments: Sequence[str], cells: Mapping[Cell, int]) -> bool:
+    """Return whether two labels may be compared: on none of the environments is one of the cells, or both are alike."""
+    both = [entry for entry in suite.algorithms if entry.label in {a, b} and _tunable(entry)]
+    if len(both) <= 1:
+        # Nobody is favoured over what has no settings, and of labels that the suite does not know nothing is known.
+        return True
+    return all(
+        ((a, place) not in cells and (b, place) not in cells) or _alike(suite, both, place) for place in environments
+    )
+
+
+def _rivals(one: SuiteAlgorithm, other: SuiteAlgorithm) -> bool:
+    """Return whether two entries are compared as learners of one setting."""
+    return one is not other and _tunable(other) and ("" in {one.setting, other.setting} or one.setting == other.setting)
+
+
+def _tunable(entry: SuiteAlgorithm) -> bool:
+    known = algorithms().get(entry.algorithm)
+    return known is None or known.settings != {}
+
+
+def _alike(suite: Suite, entries: Sequence[SuiteAlgorithm], environment: str) -> bool:
+    first, *others = (_terms(suite, entry, environment) for entry in entries)
+    return all(other == first for other in others)
+
+
+def _terms(suite: Suite, entry: SuiteAlgorithm, environment: str) -> tuple[int, dict[str, Any]]:
+    """Return the budget that an entry's named settings were made for, 0 where nobody states one, and the settings."""
+    name = entry.hyperparameter_set
+    if name not in hyperparameters.sets() and name not in suite.sets:
+        # Imported results name no set.
+        return 0, {}
+    named = name, entry.algorithm, environment, suite.sets
+    return hyperparameters.made_for_steps(*named) or 0, hyperparameters.resolve(*named)[0]
