@@ -224,7 +224,7 @@ def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iter
         scored = {key: one for key, one in made.items() if one.scored}
         # Each setting of a suite is a comparison of its own; what does not learn has none and belongs to all.
         learning = {key for key in scored if learns(entries[key].algorithm)}
-        for setting in dict.fromkeys(entries[key].setting for key in learning):
+        for setting in dict.fromkeys(entries[key].setting for key in scored if key in learning):
             there = {key: one for key, one in scored.items() if key not in learning or entries[key].setting == setting}
             why = _unfit(there, steps)
             why |= _otherwise({key: one for key, one in there.items() if key not in why})
