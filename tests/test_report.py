@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from bench.plain import plain, spreadsheet
 from bench.records import Estimates, Fact, FailureLine, Interval, Pair
-from bench.report import answers, drawing, figures, order, palette, tables, words
+from bench.report import answers, drawing, figures, order, palette, sentences, tables, words
 from bench.report.cautions import warnings
 from bench.report.folder import write
 from bench.report.formats import KINDS, render
@@ -338,6 +338,18 @@ def test_headings_descend_one_level_at_a_time(page: Page) -> None:
 def test_every_table_has_a_caption_and_scoped_headings(page: Page) -> None:
     assert page.count("caption") == page.count("table") > 10
     assert all(attributes.get("scope") in {"col", "row"} for tag, attributes in page.tags if tag == "th")
+
+
+def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_own_in_the_files() -> None:
+    first, *rest = synthetic().situations
+    undecided = [replace(line, choose=None) for line in rest[:2]]
+    given = replace(synthetic(), situations=(replace(first, choose=None), *undecided, replace(rest[2], choose="PPO")))
+    glance = answers.situations_at_a_glance(given)
+    assert [row[1].value for row in glance.rows] == [answers.UNSETTLED, "PPO", answers.UNSETTLED]
+    assert glance.anchors == ("situation-1", "situation-4", "situations-open")
+    last = glance.rows[-1][0].shown()
+    assert all(sentences.circumstance(line).lower() in last.lower() for line in undecided)
+    assert len(answers.situations(given).rows) == 4
 
 
 def test_every_figure_has_words_for_those_who_cannot_see_it(page: Page) -> None:

@@ -17,6 +17,7 @@ from bench.pipeline.sequential import course_of
 from bench.plan import references
 from bench.plan import unscored as unscored_of
 from bench.records import Estimates
+from bench.report import index
 from bench.report.folder import write
 from bench.report.formats import render
 from bench.runner.devices import default_workers
@@ -58,7 +59,10 @@ def write_report(experiment: Experiment, folder: Path | None = None, intervals: 
     """Analyse, with intervals as `estimates` takes them, and write the report; return the page."""
     trials = experiment.store.root / "trials"
     found, to = estimates(experiment, intervals), folder or REPORTS / experiment.suite.name
-    return write(found, to, trials=trials, processes=default_workers())
+    written = write(found, to, trials=trials, processes=default_workers())
+    if folder is None:
+        index.write(REPORTS)
+    return written
 
 
 def report_document(experiment: Experiment, kind: str, intervals: str = INTERVALS[0]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from bench.plain import counted, plain
 from bench.records import (
@@ -61,6 +62,26 @@ def situations(estimates: Estimates) -> Table:
         ),
         tuple(_situation_row(at, line) for line in estimates.situations),
         anchors=tuple(f"situation-{place}" for place in range(1, len(estimates.situations) + 1)),
+    )
+
+
+def situations_at_a_glance(estimates: Estimates) -> Table:
+    """Return the situations for two minutes: those without a choice share one row, the first excepted."""
+    whole = situations(estimates)
+    open_ones = [line for line in estimates.situations[1:] if line.choose is None]
+    if len(open_ones) < 2:  # noqa: PLR2004 - one row is gathered by nobody
+        return whole
+    kept = [place for place, line in enumerate(estimates.situations) if place == 0 or line.choose is not None]
+    told = "; ".join(
+        sentences.circumstance(line) + (f" ({line.candidates[0].label} leads)" if line.candidates else "")
+        for line in open_ones
+    )
+    blank = Cell("")
+    last = (Cell(capital(told)), Cell(UNSETTLED), *[blank] * (len(whole.columns) - 2))
+    return replace(
+        whole,
+        rows=(*(whole.rows[place] for place in kept), last),
+        anchors=(*(whole.anchors[place] for place in kept), "situations-open"),
     )
 
 

@@ -261,7 +261,8 @@ def _tables(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
     at = order.places(estimates)
     links = {line.name: stored.links(line.name) for line in estimates.failures}
     found: list[Table] = [
-        *answers.every(estimates),
+        answers.situations_at_a_glance(estimates),
+        *(one for one in answers.every(estimates) if one.name != "situations"),
         *published.every(estimates),
         tables.overall(estimates),
         tables.pairwise(estimates),

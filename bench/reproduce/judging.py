@@ -13,6 +13,7 @@ from bench.analysis.published import compare
 from bench.analysis.scores import cells_of
 from bench.pipeline import REPORTS, references
 from bench.records import AnalysisPlan, Fact, PublishedVerdict, Record
+from bench.report import index
 from bench.reproduce.leaning import leaning
 from bench.reproduce.page import write
 from bench.reproduce.records import Leaning
@@ -37,7 +38,10 @@ def together(lines: Sequence[PublishedVerdict]) -> Leaning | None:
 def write_page(opened: Reproduction, lines: Sequence[PublishedVerdict], folder: Path | None = None) -> Path:
     """Write the page of a judged table; return its path."""
     target = folder or REPORTS / "published" / opened.table.name
-    return write(opened.table, lines, together(lines), target, opened.borrowed, _made_with(opened))
+    written = write(opened.table, lines, together(lines), target, opened.borrowed, _made_with(opened))
+    if folder is None:
+        index.write(REPORTS)
+    return written
 
 
 def _made_with(opened: Reproduction) -> dict[str, tuple[str, ...]]:

@@ -27,6 +27,7 @@ from bench.pipeline import (
 from bench.pipeline.naming import located
 from bench.progress import display as displays
 from bench.progress.tally import Tally
+from bench.report import index
 from bench.runner.jobs import Job
 from bench.suite.shipped import shipped
 from bench.tune import telling
@@ -128,6 +129,7 @@ def tune(
     found = worth.worth(tuned, whole.protocol.tuning_seed, whole.suite.analysis.margin)
     sets.write(file, whole, tuned, outcome.versions(everything, confirming))
     written = page.write(whole, tuned, found, REPORTS / whole.name)
+    index.write(REPORTS)
     telling.say_outcome(whole, tuned, found, file, written, as_json=as_json)
     raise typer.Exit(0 if summary.done + summary.failed == summary.planned else 1)
 
