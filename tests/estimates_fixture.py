@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -83,7 +85,10 @@ def synthetic(
         cells=cells,
         curves=tuple(_curves(algorithms, environments, seeds, rng, references=references)),
         profiles=tuple(_profile(label, place, seeds) for place, label in enumerate(algorithms)) if references else (),
-        pairs=tuple(_pair(a, b, environments, seeds, rng) for a, b in combinations(algorithms, 2)),
+        pairs=tuple(
+            replace(_pair(a, b, environments, seeds, rng), family=math.comb(len(algorithms), 2))
+            for a, b in combinations(algorithms, 2)
+        ),
         failures=tuple(_failure(line) for line in trials if line.state == "failed"),
         settings=tuple(_settings(label, name) for label in algorithms for name in environments),
         trials=trials,

@@ -352,6 +352,33 @@ def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_ow
     assert len(answers.situations(given).rows) == 4
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "answer"),
+    [
+        (("supported", "supported"), "Concluded: all of 2 claims hold."),
+        (("supported", "undecided"), "Not enough evidence to conclude: 1 of 2 claims hold, the others are undecided."),
+        (("supported", "contradicted"), "Not concluded: 1 of 2 claims hold, and contradicted is second."),
+    ],
+)
+def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: tuple[str, str], answer: str) -> None:
+    one = synthetic().claims[0]
+    lines = tuple(
+        replace(one, claim=replace(one.claim, text=text), verdict=verdict)
+        for text, verdict in zip(("first", "second"), verdicts, strict=True)
+    )
+    given = replace(synthetic(), claims=lines, analysis={**synthetic().analysis, "conjunction": True})
+    assert recommendation(given).claim == answer
+    html = render(given, "html")
+    assert html.index('id="claims"') < html.index('id="situations"')
+    assert html.count('id="claims"') == 1
+
+
+def test_the_level_is_told_for_the_family_that_was_corrected_together() -> None:
+    given = replace(synthetic(), pairs=tuple(replace(pair, family=3) for pair in synthetic().pairs))
+    assert sureness(given).endswith("(level 5 %, corrected for 3 pairs in each setting by Holm's method).")
+    assert sureness(synthetic()).endswith("(level 5 %, corrected for 10 pairs by Holm's method).")
+
+
 def test_every_figure_has_words_for_those_who_cannot_see_it(page: Page) -> None:
     images = [attributes for _, attributes in page.tags if attributes.get("role") == "img"]
     assert len(images) == page.count("figure") == 22

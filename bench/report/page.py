@@ -158,7 +158,10 @@ def sureness(estimates: Estimates) -> str:
     if count["undecided"]:
         told.append(f"{count['undecided']:,} not yet told apart")
     pairs = counted(len(estimates.pairs), "pair")
-    corrected = f", corrected for {pairs} by Holm's method" if len(estimates.pairs) > 1 else ""
+    family = max(pair.family for pair in estimates.pairs)
+    # Several settings are families of their own.
+    each = counted(family, "pair") + " in each setting" * (family < len(estimates.pairs))
+    corrected = f", corrected for {each} by Holm's method" if family > 1 else ""
     return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.level(1 - plan['confidence'])}{corrected})."
 
 

@@ -10,6 +10,7 @@ from bench.plain import counted, joined
 from bench.records import (
     Aggregate,
     AnalysisPlan,
+    ClaimVerdict,
     Estimates,
     Interval,
     Pair,
@@ -18,6 +19,7 @@ from bench.records import (
     verdict_on,
     verdicts_of,
 )
+from bench.report import claims as wording
 from bench.report import order, sentences, words
 from bench.report.notes import note
 
@@ -41,6 +43,8 @@ class Answer:
 def recommendation(estimates: Estimates) -> Answer:
     """Return the answer; algorithms that do not learn are never recommended, only measured against."""
     plan, pairs, baselines = order.analysis(estimates), estimates.pairs, estimates.baselines
+    if plan.conjunction and estimates.claims:
+        return _concluded(estimates.claims, plan)
     if estimates.ranked is not None:
         return _by_rank(estimates.ranked, pairs, baselines, _decided(estimates, plan))
     learners = [
@@ -75,6 +79,20 @@ def recommendation(estimates: Estimates) -> Answer:
             *_floor([line.label for line in ranked], pairs, baselines),
         ),
     )
+
+
+def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan) -> Answer:
+    """Return the answer of a suite that concludes something only if all its claims hold."""
+    by: dict[str, list[str]] = {}
+    for line in claims:
+        by.setdefault(line.verdict, []).append(line.claim.text)
+    held = f"{len(by.get('supported', []))} of {counted(len(claims), 'claim')} hold"
+    told = tuple(f"{line.claim.text}: {line.verdict}. {wording.reason(line, plan)}" for line in claims)
+    if "contradicted" in by:
+        return Answer(f"Not concluded: {held}, and contradicted is {joined(by['contradicted'])}.", more=told)
+    if len(by.get("supported", [])) < len(claims):
+        return Answer(f"Not enough evidence to conclude: {held}, the others are undecided.", more=told)
+    return Answer(f"Concluded: all of {counted(len(claims), 'claim')} hold.", more=told)
 
 
 def _by_rank(
@@ -178,7 +196,8 @@ def _otherwise(estimates: Estimates) -> Iterator[str]:
 
 
 def _corrected(pairs: Sequence[Pair]) -> str:
-    return f" (corrected over {len(pairs)} pairs)" if len(pairs) > 1 else ""
+    family = max((pair.family for pair in pairs), default=1)
+    return f" (corrected over {family} pairs)" if family > 1 else ""
 
 
 def _floor(learners: Sequence[str], pairs: Sequence[Pair], baselines: Collection[str]) -> Iterator[str]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import StringIO
 from textwrap import wrap
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from ruamel.yaml import YAML
 
 from bench.plain import plain
 from bench.records import EvaluationPlan, Reference
+from bench.suite.flow import bare
 
 _WIDTH = 110
 
@@ -88,7 +87,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    jinja.filters |= {"yaml": yaml, "plain": plain, "lines": _lines}
+    jinja.filters |= {"yaml": bare, "plain": plain, "lines": _lines}
     jinja.tests["command"] = _command
     return jinja
 
@@ -101,16 +100,3 @@ def _lines(paragraph: str, indent: str) -> list[str]:
 def _command(paragraph: str) -> bool:
     """Return whether a paragraph is a command: it is indented."""
     return paragraph.startswith(" ")
-
-
-def yaml(value: object) -> str:
-    """Return a value on one line, as YAML reads it back."""
-    emitter = YAML(typ="safe", pure=True)
-    emitter.width = 2**31
-    # Its annotations know only what these are before anyone sets them.
-    emitter.default_flow_style = True
-    emitter.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    stream = StringIO()
-    # Within a list, so that a word is quoted where a comma would end it.
-    emitter.dump([value], stream)
-    return stream.getvalue().strip()[1:-1]

@@ -6,8 +6,6 @@ have the format of the package's own sets, and are read as strictly as the suite
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import MISSING, asdict, fields
@@ -22,6 +20,7 @@ from bench.hyperparameters.fields import whole
 from bench.hyperparameters.values import checked
 from bench.limits import MOST_CELLS, MOST_STEPS
 from bench.suite.document import Document, Place, load, text_of
+from bench.suite.flow import flow
 from bench.suite.schema import Set, fitted
 from bench.suite.settings import FILE, own_set
 from bench.suite.shipped import TUNED
@@ -65,7 +64,7 @@ def written(brought: Mapping[str, Iterable[records.Part]]) -> str:
     """Return sets as a suite's text holds them: a line per thing that is said, and per algorithm."""
     lines = ["sets:"]
     for name, parts in brought.items():
-        lines += [f"  {_flow(name)}:", "    parts:"]
+        lines += [f"  {flow(name)}:", "    parts:"]
         for part in parts:
             said = [line for key, value in _plain(part).items() for line in _lines(key, value)]
             lines += [f"      {'- ' if place == 0 else '  '}{line}" for place, line in enumerate(said)]
@@ -74,23 +73,8 @@ def written(brought: Mapping[str, Iterable[records.Part]]) -> str:
 
 def _lines(key: str, value: Any) -> list[str]:
     if not isinstance(value, dict) or not value:
-        return [f"{key}: {_flow(value)}"]
-    return [f"{key}:", *(f"  {_flow(name)}: {_flow(own)}" for name, own in value.items())]
-
-
-def _flow(value: Any) -> str:
-    """Return a value on one line. Emitters of YAML leave some words bare that it then reads as something else."""
-    match value:
-        case dict():
-            return f"{{{', '.join(f'{_flow(name)}: {_flow(own)}' for name, own in value.items())}}}"
-        case list() | tuple():
-            return f"[{', '.join(map(_flow, value))}]"
-        case float() if not math.isfinite(value):
-            return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-        case str():
-            quoted = json.dumps(value, ensure_ascii=False)
-            return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in quoted)
-    return json.dumps(value)
+        return [f"{key}: {flow(value)}"]
+    return [f"{key}:", *(f"  {flow(name)}: {flow(own)}" for name, own in value.items())]
 
 
 def _plain(part: records.Part) -> dict[str, Any]:
