@@ -742,12 +742,12 @@ def test_settings_and_references_that_are_not_known_are_told_as_such() -> None:
     )
     assert (empty.steps_per_second, empty.train_seconds) == (None, None)
     bare = replace(case, references={"env": None}).changed(
-        lambda old: replace(old, settings={"gamma": 0.9}) if isinstance(old, Record) else old
+        lambda old: replace(old, settings={"n_steps": 8}) if isinstance(old, Record) else old
     )
     found = bare.analysed()
     assert found.cells[0].iqm_score == Interval(None, n=4, notes=(Fact("no reference"),))
     assert found.references == (ReferenceLine("env", BUDGET, None, None, ""),)
-    assert found.settings[0].settings == {"gamma": 0.9}
+    assert found.settings[0].settings == {"n_steps": 8}
     curveless = case.changed(lambda old: record_of(old.trial, 0.5, curve=[])).analysed()
     assert curveless.cells[0].auc_score == Interval(None, n=4, notes=(Fact("no curve"),))
     assert curveless.cells[0].threshold.share.notes == (Fact("no curve"),)

@@ -305,8 +305,8 @@ algorithms:
   - {name: ppo, label: JAX, implementation: jax}
   - {name: ppo, label: pooled, implementation: jax, backend: envpool}
 environments:
-  CartPole-v1: {steps: 100}
-  tests.troubled_environments:troubled/Endless-v0: {steps: 100}
+  CartPole-v1: {steps: 3_000}
+  tests.troubled_environments:troubled/Endless-v0: {steps: 3_000}
 """
     jobs = pipeline.prepare(
         pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path),

@@ -17,7 +17,11 @@ import pytest
 from tests.making import TOY, run_suite, suite_file
 
 # Some seconds of learning libraries to import before the first trial.
-HEAVY = TOY.replace("[q_learning, softmax_reinforce, random]", "[ppo]")
+HEAVY = (
+    TOY.replace("[q_learning, softmax_reinforce, random]", "[ppo]")
+    .replace("steps: 400", "steps: 4000")
+    .replace("steps: 100}", "steps: 4000}")
+)
 # Trials long enough to be met at work.
 SLOW = TOY.replace("steps: 400", "steps: 4000")
 

@@ -429,7 +429,7 @@ def test_the_headline_says_in_how_many_reanalyses_it_holds() -> None:
 def test_sureness_counts_the_verdicts() -> None:
     pair = synthetic(("PPO", "DQN")).pairs[0]
     verdicts = ("better", "worse", "equivalent", "undecided", "undecided")
-    estimates = replace(synthetic(), pairs=tuple(replace(pair, verdict=verdict) for verdict in verdicts))
+    estimates = replace(synthetic(), pairs=tuple(replace(pair, verdict=verdict, family=5) for verdict in verdicts))
     assert sureness(estimates) == (
         "Of 5 pairs of algorithms, 2 are decided, 1 is equivalent within 0.05, 2 not yet told apart "
         "(level 5 %, corrected for 5 pairs by Holm's method)."

@@ -160,7 +160,7 @@ def test_the_verdict_and_its_sureness_are_on_the_first_screen(tab: Open, name: s
 @pytest.mark.parametrize("name", ["real", "usual"])
 def test_the_table_of_situations_begins_on_the_first_screen_of_a_desktop(tab: Open, name: str) -> None:
     page = tab(name)
-    assert page.ask(_BOTTOM.format("#table-situations tbody tr:nth-child(3)"))
+    assert page.ask(_BOTTOM.format("#table-situations tbody tr:nth-child(2)"))
 
 
 @SIZES

@@ -45,8 +45,7 @@ def situations(estimates: Estimates) -> Table:
     at = order.places(estimates)
     return Table(
         "situations",
-        "What to choose in each situation, judged from these trials alone. A choice needs a corrected comparison; "
-        "P(best), a share of resamples, does not make one",
+        "What to choose in each situation, judged from these trials alone; a choice needs a corrected comparison",
         (
             Column("Situation", numeric=False),
             Column("Choose", numeric=False),
@@ -56,8 +55,17 @@ def situations(estimates: Estimates) -> Table:
                 hint="Equivalent to the leader within the margin; best first",
             ),
             Column("Not yet told apart", numeric=False, hint="From the leader, by this evidence; best first"),
-            Column("P(best)", hint="Share of bootstrap resamples in which it is best: no evidence by itself"),
-            Column("Regret", hint="Expected shortfall against the best, in normalised score or in share of runs"),
+            # On the page they stand with every candidate's: beside a choice they would read as its proof.
+            Column(
+                "P(best)",
+                hint="Share of bootstrap resamples in which it is best: no evidence by itself",
+                file_only=True,
+            ),
+            Column(
+                "Regret",
+                hint="Expected shortfall against the best, in normalised score or in share of runs",
+                file_only=True,
+            ),
             Column("Evidence", numeric=False, hint="Trained runs per algorithm and environment, and on how many"),
         ),
         tuple(_situation_row(at, line) for line in estimates.situations),
@@ -67,11 +75,11 @@ def situations(estimates: Estimates) -> Table:
 
 def situations_at_a_glance(estimates: Estimates) -> Table:
     """Return the situations for two minutes: those without a choice share one row, the first excepted."""
-    whole = situations(estimates)
-    open_ones = [line for line in estimates.situations[1:] if line.choose is None]
-    if len(open_ones) < 2:  # noqa: PLR2004 - one row is gathered by nobody
+    whole, gathered = situations(estimates), _gathered(estimates)
+    if not gathered:
         return whole
-    kept = [place for place, line in enumerate(estimates.situations) if place == 0 or line.choose is not None]
+    open_ones = [estimates.situations[place] for place in gathered]
+    kept = [place for place in range(len(whole.rows)) if place not in gathered]
     told = "; ".join(
         sentences.circumstance(line) + (f" ({line.candidates[0].label} leads)" if line.candidates else "")
         for line in open_ones
@@ -81,8 +89,17 @@ def situations_at_a_glance(estimates: Estimates) -> Table:
     return replace(
         whole,
         rows=(*(whole.rows[place] for place in kept), last),
-        anchors=(*(whole.anchors[place] for place in kept), "situations-open"),
+        anchors=(*(whole.anchors[place] for place in kept), _OPEN),
     )
+
+
+_OPEN = "situations-open"
+
+
+def _gathered(estimates: Estimates) -> list[int]:
+    """Return the places of the situations that share a row; none where that would be one alone."""
+    found = [place for place, line in enumerate(estimates.situations) if place and line.choose is None]
+    return found if len(found) > 1 else []
 
 
 def candidates(estimates: Estimates) -> Table:
@@ -298,9 +315,10 @@ def _card_row(estimates: Estimates, line: Card) -> tuple[Cell, ...]:
     def phrases(found: tuple[Fact, ...]) -> Cell:
         return _linked((sentences.strength(one), _measured_at(estimates, one, line.label)) for one in found)
 
-    said = {one.key: (place, one) for place, one in enumerate(estimates.situations, start=1)}
+    said, gathered = {one.key: (place, one) for place, one in enumerate(estimates.situations)}, _gathered(estimates)
     uses = (
-        (sentences.use(line.label, one), f"#situation-{place}") for place, one in map(said.__getitem__, line.use_when)
+        (sentences.use(line.label, one), f"#{_OPEN}" if place in gathered else f"#situation-{place + 1}")
+        for place, one in map(said.__getitem__, line.use_when)
     )
     return (
         Cell(line.label),

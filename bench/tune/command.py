@@ -27,7 +27,6 @@ from bench.pipeline import (
 from bench.pipeline.naming import located
 from bench.progress import display as displays
 from bench.progress.tally import Tally
-from bench.report import index
 from bench.runner.jobs import Job
 from bench.suite.shipped import shipped
 from bench.tune import telling
@@ -94,7 +93,9 @@ def tune(
     if dry_run:
         telling.say_search(part, prices(part, opened), workers or default_workers(), as_json=as_json)
         return
-    from bench.tune import outcome, page, sets, worth  # noqa: PLC0415 - seconds of scipy and seaborn: not for help
+    # Seconds of scipy and seaborn: not for help.
+    from bench.report import index  # noqa: PLC0415
+    from bench.tune import outcome, page, sets, worth  # noqa: PLC0415
 
     # The settings and the page are about the whole suite, whatever part of it this command was asked for.
     whole = search(path, asked, ()) if only else part
