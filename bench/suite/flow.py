@@ -1,4 +1,4 @@
-"""A value in, one line of YAML that reads back as that value out."""
+"""A value in, YAML that reads back as that value out: on one line, or as a document."""
 
 from __future__ import annotations
 
@@ -13,16 +13,24 @@ from ruamel.yaml.error import YAMLError
 
 def bare(value: Any) -> str:
     """Return a value with as few quotes as YAML needs, for a reader; with all of them where it would be misread."""
-    emitter = YAML(typ="safe", pure=True)
-    emitter.width = 2**31
-    # Its annotations know only what these are before anyone sets them.
-    emitter.default_flow_style = True
-    emitter.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    stream = StringIO()
     # Within a list, so that a word is quoted where a comma would end it.
-    emitter.dump([value], stream)
-    text = stream.getvalue().strip()[1:-1]
+    text = _emitted([value], width=2**31, in_flow=True).strip()[1:-1]
     return text if _reads_back(text, value) else flow(value)
+
+
+def block(value: Any) -> str:
+    """Return a document: mappings and lists that hold others on lines of their own, the rest within a line."""
+    return _emitted(value, width=120, in_flow=None)
+
+
+def _emitted(value: Any, *, width: int, in_flow: bool | None) -> str:
+    emitter, stream = YAML(typ="safe", pure=True), StringIO()
+    emitter.width, emitter.default_flow_style = width, in_flow
+    # Its annotations know only what this is before anyone sets it.
+    emitter.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    emitter.representer.ignore_aliases = lambda _: True
+    emitter.dump(value, stream)
+    return stream.getvalue()
 
 
 def _reads_back(text: str, value: Any) -> bool:

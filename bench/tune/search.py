@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from bench import hyperparameters
 from bench.catalog import Environment, algorithms, catalogued
@@ -23,6 +20,7 @@ from bench.plan import plan
 from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits
 from bench.store import Store
 from bench.suite import read_untuned
+from bench.suite.flow import block
 from bench.tune.draws import Place, broken_by_default, configuration
 from bench.tune.protocol import Protocol
 from bench.tune.spaces import Space, space, spaces
@@ -242,14 +240,8 @@ def _text(
     }
     if limits := {key: value for key, value in asdict(suite.limits).items() if value is not None}:
         given["limits"] = limits
-    emitter, stream = YAML(typ="safe", pure=True), StringIO()
-    emitter.default_flow_style = None
-    emitter.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its annotations know only its default
-    emitter.width = 120
-    emitter.representer.ignore_aliases = lambda _: True
-    emitter.dump(given, stream)
     head = f"# Made by `bench tune {suite.name}`, which goes on with it: {search.protocol.words()}.\n"
-    return SuiteText(f"{head}\n{stream.getvalue()}", name)
+    return SuiteText(f"{head}\n{block(given)}", name)
 
 
 def _evaluation(suite: Suite) -> dict[str, Any]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from bench.errors import BenchError
 from bench.files import publish
+from bench.hyperparameters import FOR_STEPS
 from bench.plain import counted
 from bench.report import words
+from bench.suite.flow import block
 from bench.tune.effort import winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.search import AGAIN, Pair, Search
@@ -63,7 +62,7 @@ def write(path: Path, search: Search, tuned: Mapping[Pair, Tuned], libraries: Ma
     entries: dict[str, dict[str, dict[str, Any]]] = {}
     for (algorithm, environment), one in tuned.items():
         if one.settings is not None:
-            settings = {"tuned_for_steps": search.places[environment].steps, **one.settings}
+            settings = {FOR_STEPS: search.places[environment].steps, **one.settings}
             entries.setdefault(algorithm, {})[environment] = settings
     protocol = search.protocol
     part = {
@@ -75,18 +74,12 @@ def write(path: Path, search: Search, tuned: Mapping[Pair, Tuned], libraries: Ma
         "notes": [*_cost(search, tuned), *_made_with(libraries), *_evidence(tuned)],
         "entries": entries,
     }
-    emitter, stream = YAML(typ="safe", pure=True), StringIO()
-    emitter.default_flow_style = None
-    emitter.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its annotations know only its default
-    emitter.width = 120
-    emitter.representer.ignore_aliases = lambda _: True
-    emitter.dump({"parts": [part]}, stream)
     head = (
         f"{_MADE_BY} {search.suite.name}` from the trials in results/{search.name} and results/{search.name}{AGAIN}.\n"
         "# Scores: 0 is the random policy, 1 the target; none is the search's own, for the best of many is too high.\n"
         f"{_TUNING}{identity(search)}\n"
     )
-    publish(path, head + stream.getvalue())
+    publish(path, head + block({"parts": [part]}))
 
 
 def _cost(search: Search, tuned: Mapping[Pair, Tuned]) -> Iterator[str]:
