@@ -12,7 +12,7 @@ from typing import Any
 from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
-from bench.hyperparameters.budgets import for_larger_budgets, without_equals
+from bench.hyperparameters.budgets import set_apart
 from bench.hyperparameters.values import checked
 from bench.limits import MOST_SEEDS, too_large
 from bench.plain import counted
@@ -454,10 +454,9 @@ def _idle(pair: _Pair, suite: Suite) -> Iterable[Complaint]:
 def _made_for_more(suite: Suite, pairs: Sequence[_Pair]) -> Iterable[str]:
     """Yield which settings were made for larger budgets than the suite's, and the three ways out."""
     there = {pair.cell: pair.environment.steps for pair in pairs}
-    found = without_equals(suite, for_larger_budgets(suite))
     cells = [
         f"{label} on {place} ({steps:,} steps, the suite has {there[label, place]:,})"
-        for (label, place), steps in found.items()
+        for (label, place), steps in set_apart(suite).items()
         if (label, place) in there
     ]
     if cells:

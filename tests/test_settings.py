@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench import suite
 from bench.analysis.sequential import design
 from bench.errors import SuiteError
-from bench.hyperparameters.budgets import for_larger_budgets, without_equals
+from bench.hyperparameters.budgets import for_larger_budgets, set_apart
 from bench.pipeline import open_experiment
 from bench.plan import plan
 from bench.records import Claim, Part, Suite, SuiteAlgorithm
@@ -392,10 +392,28 @@ def test_two_entries_of_the_same_settings_are_compared_whatever_these_were_made_
         **cells,
         **{("ppo compiled", place): n for (_, place), n in cells.items()},
     }
-    assert without_equals(case.suite, for_larger_budgets(case.suite)) == {}
+    # Whose settings fit is there, and they are not compared with it.
+    assert set_apart(case.suite) == for_larger_budgets(case.suite)
+    assert warnings(found)[0].startswith("Not judged beside others")
     alone = under_a_set({"ppo": 0.9, "ppo compiled": 0.5}, {"ppo": 5})
     assert for_larger_budgets(alone.suite) == {}
     assert alone.analysed().situations[0].choose == "ppo"
+
+
+def test_pairs_of_equals_alone_are_judged_without_a_caution_and_have_no_order() -> None:
+    levels = {"ppo": 0.9, "ppo compiled": 0.5, "a2c": 0.7, "a2c compiled": 0.6}
+    case = under_a_set(levels, {"ppo": 5, "a2c": 3})
+    found = case.analysed()
+    assert [(pair.a, pair.b) for pair in found.pairs] == [("ppo", "ppo compiled"), ("a2c", "a2c compiled")]
+    assert set_apart(case.suite) == {}
+    assert not any("larger budgets" in one for one in warnings(found))
+    assert [(line.complete, line.not_judged) for line in found.aggregates] == [(True, None)] * 4
+    assert recommendation(found).claim == (
+        "Not enough evidence for an overall order: settings made for larger budgets are compared with the same "
+        "settings alone."
+    )
+    one_without = under_a_set({**levels, "dqn": 0.3}, {"ppo": 5, "a2c": 3, "dqn": 2})
+    assert {label for label, _ in set_apart(one_without.suite)} == {"dqn"}
 
 
 def test_validate_names_both_budgets_and_the_three_ways_out() -> None:

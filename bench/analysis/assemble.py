@@ -52,7 +52,7 @@ from bench.analysis.scores import (
 from bench.analysis.sequential import sequential_verdicts
 from bench.analysis.situations import situations
 from bench.analysis.threshold import time_to_threshold
-from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
+from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms, set_apart
 from bench.records import (
     Aggregate,
     AnalysisPlan,
@@ -121,16 +121,18 @@ def analyse(
     there = taking_part(cells, suite)
     field = _by_label(labels, [c for c in there if c.scored])
     baselines = _baselines(book)
-    unfit = for_larger_budgets(suite)
+    unfit, apart = for_larger_budgets(suite), set_apart(suite)
     fit = {label: kept for label, cells in field.items() if (kept := [c for c in cells if _key(c) not in unfit])}
     races = {name: _race(one, baselines) for name, one in _settings_of(suite, fit).items()}
     standing = _settings_of(suite, field).values()
-    whole = [label for one in standing for label in complete(one) if fit.get(label) == field[label]]
+    whole = [
+        label for one in standing for label, own in complete(one).items() if not any(_key(c) in apart for c in own)
+    ]
     best = {
         label: share for race in races.values() for label, share in _best_shares(race, draws, streams, plan).items()
     }
     aggregates = _aggregates(field, whole, best, draws, suite)
-    aggregates = tuple(replace(line, not_judged=_most_over(line.label, unfit, suite)) for line in aggregates)
+    aggregates = tuple(replace(line, not_judged=_most_over(line.label, apart, suite)) for line in aggregates)
     if rliable:
         aggregates = tuple(_beside(line, field[line.label], plan, streams) for line in aggregates)
     rivals = field or _by_label(labels, _unscored(there, plan))
@@ -154,7 +156,7 @@ def analyse(
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
-        cautions=cautions(book, cells, aggregates, known, suite, unfit),
+        cautions=cautions(book, cells, aggregates, known, suite, apart),
         labels=labels,
         references=known,
         aggregates=aggregates,
@@ -240,10 +242,10 @@ def _baselines(book: Ledger) -> set[str]:
     return {entry.label for entry in book.entries if not learns(entry.trial.algorithm)}
 
 
-def _most_over(label: str, unfit: Mapping[tuple[str, str], int], suite: Suite) -> float | None:
+def _most_over(label: str, apart: Mapping[tuple[str, str], int], suite: Suite) -> float | None:
     """Return how many times the suite's budget an algorithm's settings were made for, at most; None where they fit."""
     budgets = {line.environment: line.steps for line in suite.environments}
-    return max((steps / budgets[place] for (one, place), steps in unfit.items() if one == label), default=None)
+    return max((steps / budgets[place] for (one, place), steps in apart.items() if one == label), default=None)
 
 
 def _best_shares(

@@ -26,14 +26,14 @@ def cautions(
     aggregates: Sequence[Aggregate],
     references: Sequence[ReferenceLine],
     suite: Suite,
-    unfit: Mapping[tuple[str, str], int] | None = None,
+    apart: Mapping[tuple[str, str], int] | None = None,
 ) -> tuple[Fact, ...]:
     """Return every warning as `bench.report.cautions` words it, what weighs most first."""
     plan = suite.analysis
     return (
         *_rows("idle", ((cell.label, cell.environment, cell.idle) for cell in cells if cell.idle)),
         *_rows("configurations", book.split),
-        *_rows("other budgets", _made_for_more(unfit or {}, suite)),
+        *_rows("other budgets", _made_for_more(apart or {}, suite)),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
         *_failed(book, cells, plan),
         *_few_runs(cells),
@@ -130,10 +130,10 @@ def _apart(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str, str, int,
             yield cell.label, cell.environment, cell.budget, known[cell.environment]
 
 
-def _made_for_more(unfit: Mapping[tuple[str, str], int], suite: Suite) -> Iterator[tuple[str, str, int, int]]:
+def _made_for_more(apart: Mapping[tuple[str, str], int], suite: Suite) -> Iterator[tuple[str, str, int, int]]:
     """Yield label, environment, what its settings were made for and the suite's budget."""
     budgets = {line.environment: line.steps for line in suite.environments}
-    return ((label, place, steps, budgets[place]) for (label, place), steps in unfit.items())
+    return ((label, place, steps, budgets[place]) for (label, place), steps in apart.items())
 
 
 def _lacks(line: Aggregate) -> bool:

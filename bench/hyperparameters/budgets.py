@@ -36,18 +36,21 @@ def for_larger_budgets(suite: Suite) -> dict[Cell, int]:
     return found
 
 
-def without_equals(suite: Suite, cells: Mapping[Cell, int]) -> dict[Cell, int]:
-    """Return those of the cells for which no other entry has the same named settings, to be compared with."""
+def set_apart(suite: Suite) -> dict[Cell, int]:
+    """Return those of `for_larger_budgets` that `validate` warns of and the page cautions about: one rule for both.
+
+    Nobody is where nobody's settings fit and everybody has an equal to be compared with, as two implementations each of
+    several algorithms have.
+    """
+    unfit = for_larger_budgets(suite)
     entries = {entry.label: entry for entry in suite.algorithms}
-    return {
-        (label, place): steps
-        for (label, place), steps in cells.items()
-        if not any(
-            _alike(suite, [entries[label], other], place)
-            for other in suite.algorithms
-            if _rivals(entries[label], other)
-        )
-    }
+
+    def stands_apart(label: str, place: str) -> bool:
+        rivals = [other for other in suite.algorithms if _rivals(entries[label], other)]
+        equals = any(_alike(suite, [entries[label], other], place) for other in rivals)
+        return not equals or any((other.label, place) not in unfit for other in rivals)
+
+    return {cell: steps for cell, steps in unfit.items() if stands_apart(*cell)}
 
 
 def on_equal_terms(suite: Suite, a: str, b: str, environments: Sequence[str], cells: Mapping[Cell, int]) -> bool:

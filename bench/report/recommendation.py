@@ -57,13 +57,12 @@ def recommendation(estimates: Estimates) -> Answer:
     ranked = sorted(there, key=partial(_value, plan=plan), reverse=True)
     if not learners:
         return Answer("Not enough evidence: no learning algorithm has a scored run yet.")
-    if not ranked:
-        unfit = all(line.not_judged is not None for line in learners)
-        short = "their settings were made for larger budgets" if unfit else "no algorithm has runs on every environment"
-        return Answer(f"Not enough evidence for an overall order: {short}.", more=tuple(_decided(estimates, plan)))
+    if not ranked or (len(ranked) > 1 and not estimates.situations):
+        why = _no_order(learners, equals=bool(ranked))
+        return Answer(f"Not enough evidence for an overall order: {why}.", more=tuple(_decided(estimates, plan)))
     best, rest = ranked[0], ranked[1:]
     score, proof = _score(best, plan)
-    if not rest or not estimates.situations:
+    if not rest:
         claim = f"Only {best.label} has scores on every environment that has any: {score}"
         return Answer(claim, f"{proof}.", tuple(_decided(estimates, plan)))
     claim, why = _headline(estimates.situations[0], pairs, plan)
@@ -79,6 +78,14 @@ def recommendation(estimates: Estimates) -> Answer:
             *_floor([line.label for line in ranked], pairs, baselines),
         ),
     )
+
+
+def _no_order(learners: Sequence[Aggregate], *, equals: bool) -> str:
+    """Return why there is no overall order; `equals`: all have runs everywhere, and each is compared with its like."""
+    if equals:
+        return "settings made for larger budgets are compared with the same settings alone"
+    unfit = all(line.not_judged is not None for line in learners)
+    return "their settings were made for larger budgets" if unfit else "no algorithm has runs on every environment"
 
 
 def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan) -> Answer:
