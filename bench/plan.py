@@ -13,6 +13,7 @@ from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
 from bench.hyperparameters.budgets import set_apart
+from bench.hyperparameters.provenance import with_changes
 from bench.hyperparameters.values import checked
 from bench.limits import MOST_SEEDS, too_large
 from bench.plain import counted
@@ -157,9 +158,8 @@ def settings_of(suite: Suite, algorithm: SuiteAlgorithm, environment: str) -> tu
     """Return the hyperparameters of a cell, the suite's own over those of the named set, and where they come from."""
     named = algorithm.hyperparameter_set, algorithm.algorithm, environment
     settings, provenance = hyperparameters.resolve(*named, suite.sets)
-    if given := algorithm.given(environment):
-        provenance += f"; set in the suite: {', '.join(sorted(given))}"
-    return {**settings, **given}, provenance
+    given = algorithm.given(environment)
+    return {**settings, **given}, with_changes(provenance, given)
 
 
 def _pairs(suite: Suite, traits: Mapping[Cell, Environment]) -> list[_Pair]:

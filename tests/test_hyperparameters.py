@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 from bench import hyperparameters
 from bench.catalog import SETTINGS, algorithms, environments, find_algorithm, load
 from bench.errors import CatalogError
+from bench.hyperparameters import provenance
 from bench.hyperparameters.values import CHECKS, checked, literal, schedule
+from bench.records import Part
 
 # What the harness sets itself, and what takes Python objects.
 NOT_OFFERED = {
@@ -274,6 +276,40 @@ def test_python_literals_are_read_without_running_them() -> None:
 def test_anything_but_literals_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"literal|malformed|dotted"):
         literal(text)
+
+
+OF = {
+    "source": "bench tune discrete",
+    "version": "1",
+    "licence": "",
+    "tuning_budget": "60 runs: 24 configurations x 2 runs",
+    "notes": (),
+    "entries": {},
+    "seeds": "1000 and 1001",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "for_steps", "beside", "told", "effort", "runs"),
+    [
+        ({}, 2_000, True, "bench tune discrete 1; made for 2,000 steps; tuning budget: 60 runs", provenance.TUNED, 60),
+        ({"source": "mine"}, None, True, "mine 1; made for no stated budget; tuning", provenance.BESIDE, 60),
+        ({"source": "RL Zoo", "tuning_budget": "unknown"}, 2_000, False, "RL Zoo 1; published for 2,000 steps; tun",
+         provenance.PUBLISHED, None),
+        ({"source": "this harness's own"}, None, False, "this harness's own 1; tuning", provenance.HAND, 60),
+        ({"tuning_budget": "none"}, None, False, "bench tune discrete 1; tuning", provenance.DEFAULTS, None),
+    ],
+)  # fmt: skip
+def test_what_a_trial_keeps_of_where_its_settings_come_from_is_read_back(
+    changes: dict[str, Any], for_steps: int | None, beside: bool, told: str, effort: str, runs: int | None
+) -> None:
+    line = provenance.line(Part(**{**OF, **changes}), for_steps, beside=beside)
+    assert line.startswith(told)
+    found = provenance.made_for(line), provenance.effort(line), provenance.tuning_runs(line)
+    assert found == (for_steps, effort, runs)
+    # A suite's own changes are meant for its own budget, where the set states none.
+    assert provenance.made_for(provenance.with_changes(line, ["gamma"]), 7) == (for_steps or 7)
+    assert provenance.with_changes(line, []) == line
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400)])

@@ -122,7 +122,9 @@ def test_the_tuned_set_is_the_suites_own_file_with_its_provenance(tmp_path: Path
     assert there.hyperparameters == {"learning_rate": 0.5}
     budget = "tuning budget: 24 configurations; seeds: 1000 and 1001"
     assert there.provenance == f"a search 1; made for 400 steps; {budget}"
-    assert trials["q_learning (tuned)", "bench/Bandit-v0"].provenance == f"a search 1; {budget}"
+    assert (
+        trials["q_learning (tuned)", "bench/Bandit-v0"].provenance == f"a search 1; made for no stated budget; {budget}"
+    )
     assert trials["q_learning", "bench/Corridor-v0"].hyperparameters == {}
     assert trials["softmax_reinforce (tuned)", "bench/Corridor-v0"].hyperparameters == {"learning_rate": 0.25}
     assert trials["softmax_reinforce (tuned)", "bench/Bandit-v0"].hyperparameters == {"learning_rate": 0.125}

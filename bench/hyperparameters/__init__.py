@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from bench.catalog import algorithms
 from bench.errors import CatalogError
+from bench.hyperparameters import provenance
 from bench.records import Part
 
 __all__ = ["FOR_STEPS", "Part", "covers", "guessed", "made_for_steps", "parts", "resolve", "sets"]
@@ -88,12 +89,12 @@ def resolve(set_name: str, algorithm: str, environment: str, beside: Beside = _N
     """
     known = algorithms().get(algorithm)
     if known and known.settings == {}:
-        return {}, "no hyperparameters"
+        return {}, provenance.NOTHING
     for part in parts(set_name, beside):
         entry = _entry(part, algorithm, environment)
         if entry is not None:
             settings = {name: deepcopy(value) for name, value in entry.items() if name != FOR_STEPS}
-            return settings, _provenance(part, entry.get(FOR_STEPS), "made" if set_name in beside else "published")
+            return settings, provenance.line(part, entry.get(FOR_STEPS), beside=set_name in beside)
         if part.complete:
             return {}, f"{part.source}, {part.version}"
     settings, _ = resolve("default", algorithm, environment)
@@ -102,16 +103,6 @@ def resolve(set_name: str, algorithm: str, environment: str, beside: Beside = _N
 
 def _entry(part: Part, algorithm: str, environment: str) -> Mapping[str, Any] | None:
     return part.entries.get(algorithm, {}).get(environment, part.everywhere.get(algorithm))
-
-
-def _provenance(part: Part, for_steps: int | None, how: str) -> str:
-    said = (
-        f"{part.source} {part.version}".rstrip(),
-        f"{how} for {for_steps:,} steps" if for_steps else "",
-        f"tuning budget: {part.tuning_budget}",
-        f"seeds: {part.seeds}" if part.seeds else "",
-    )
-    return "; ".join(filter(None, said))
 
 
 @cache

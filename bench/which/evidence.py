@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -21,6 +20,7 @@ from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
 from bench.analysis.scores import Cell, cell, learns, like_budgets, usable
+from bench.hyperparameters.provenance import DEFAULTS, effort, made_for
 from bench.records import AnalysisPlan, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
 from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
 from bench.which.transfer import likeness
@@ -32,7 +32,6 @@ _OWN_SHARE = 0.2
 
 TOO_FAR = 5
 """Settings made for so many times the budget are those of another question."""
-_DEFAULTS = "the library's own"
 _REACH = 2
 """Runs that end before this part of the budget say little about its end."""
 
@@ -180,33 +179,6 @@ def seconds_per_step(key: str, chosen: Sequence[Ground], target: Traits) -> floa
     return median(found) if found else None
 
 
-def made_for(provenance: str, steps: int | None = None) -> int | None:
-    """Return the training budget that settings of this provenance were made for; None where nobody states one.
-
-    Those that a suite gives were meant for its own budget, `steps`.
-    """
-    found = re.search(r"(?:published|made) for ([0-9,]+) steps", provenance)
-    if found is None:
-        return steps if "; set in the suite" in provenance else None
-    return int(found[1].replace(",", ""))
-
-
-def effort(told: str) -> str:
-    """Return how settings of this provenance were chosen: what was chosen otherwise is compared on unequal terms.
-
-    Empty where nobody knows: of settings that a suite gives, whoever wrote it does.
-    """
-    if not told or told == "no hyperparameters":
-        return ""
-    if told.startswith("this harness's own"):
-        return "chosen by hand here, on these environments"
-    if "published for" in told:
-        return "published"
-    if "made for" in told:
-        return "tuned here"
-    return "" if "; set in the suite" in told else _DEFAULTS
-
-
 def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iterator[Ground]:
     """Yield a ground for every environment on which the suite has two learners with scores that count."""
     plan = replace(source.suite.analysis, metric="final")
@@ -257,7 +229,7 @@ def _otherwise(cells: Mapping[str, Cell]) -> dict[str, str]:
     if not efforts:
         return {}
     kinds = list(efforts.values())
-    most = max(dict.fromkeys(kinds), key=lambda kind: (kinds.count(kind), kind == _DEFAULTS))
+    most = max(dict.fromkeys(kinds), key=lambda kind: (kinds.count(kind), kind == DEFAULTS))
     return {
         key: f"its settings were {kind}, those of the others {most}" for key, kind in efforts.items() if kind != most
     }

@@ -11,6 +11,7 @@ from shlex import quote
 from bench import catalog, hyperparameters
 from bench.errors import BenchError, WriteError
 from bench.files import publish
+from bench.hyperparameters.provenance import effort, made_for
 from bench.pipeline.inspection import environment_of
 from bench.plain import counted, joined
 from bench.plan import cost, plan
@@ -18,7 +19,7 @@ from bench.records import Reference, Traits, digest
 from bench.report.sentences import duration
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
-from bench.which.evidence import TOO_FAR, Source, effort, made_for
+from bench.which.evidence import TOO_FAR, Source
 from bench.which.records import FIRST_CHOICES, Advice, Option, Proposal, Request
 from bench.which.traits import shipped
 from bench.which.transfer import bare, likeness
@@ -146,8 +147,8 @@ def _fair(options: Sequence[Option], places: Sequence[str], steps: int) -> bool:
     ]
     if not found:
         return True
-    meant = [made_for(provenance) or 0 for provenance in found]
-    alike = len({effort(provenance) for provenance in found}) == 1
+    meant = [made_for(told) or 0 for told in found]
+    alike = len({effort(told) for told in found}) == 1
     return alike and len(found) == len(options) * len(places) and max(meant) < TOO_FAR * steps
 
 
