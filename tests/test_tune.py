@@ -71,7 +71,7 @@ def test_a_suite_is_tuned_once_and_told_again_without_running(here: Path) -> Non
         entry = part["entries"][pair["algorithm"]][pair["environment"]]
         assert entry.pop("tuned_for_steps") == {"bench/Corridor-v0": 300, "FrozenLake-v1": 400}[pair["environment"]]
         assert entry == pair["settings"]
-    assert "3 configurations x 2 runs" in part["tuning_budget"]
+    assert part["tuning_budget"].startswith("10 runs: 3 configurations x 2 runs")
     assert (here / "reports" / "tuning-small" / "index.html").is_file()
 
 

@@ -23,13 +23,14 @@ from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
 from bench.which.advice import advise
 from bench.which.answer import _fitting, which
-from bench.which.command import count
-from bench.which.evidence import Ground, Question, Source, grounds, race, scores
-from bench.which.proposal import proposed
-from bench.which.records import FIRST_CHOICES, Advice, Option, Request
+from bench.which.command import _say, count
+from bench.which.evidence import Ground, Question, Source, as_it_is, grounds, race, scores
+from bench.which.proposal import propose, proposed
+from bench.which.records import FIRST_CHOICES, Advice, Answer, Option, Request
 from bench.which.stored import _unpacked, packed
 from bench.which.traits import shipped
 from bench.which.transfer import CLOSE, likeness, same
+from bench.which.tuning import after_tuning
 from tests.making import TOY, run_suite, suite_file
 from tests.test_analysis_estimates import Results, record_of, results_of
 from tests.test_cli import HEAVY, bench
@@ -672,9 +673,14 @@ def test_nobody_is_chosen_while_an_obvious_first_choice_has_only_runs_that_do_no
     assert advice_of(sure, replace(KNOWN, environment="env-0"), steps=1000).choose == "dqn"
 
 
-def test_each_setting_of_a_suite_is_a_comparison_of_its_own() -> None:
+SEARCHED = "bench tune made-up 1; made for 1,000 steps; tuning budget: 60 runs: 24 configurations x 2 runs; seeds: 7"
+
+
+def in_both_settings(environment: str = "env-0") -> Source:
+    """Return results of two algorithms out of the box and after tuning, which turns their order round."""
     levels = (("ppo", 0.5), ("dqn", 0.2), ("ppo (tuned)", 0.6), ("dqn (tuned)", 0.9))
-    results = results_of({(label, "env-0"): around(level) for label, level in levels})
+    results = results_of({(label, environment): around(level) for label, level in levels})
+    results = _provenance(results, {label: SEARCHED if "tuned" in label else DEFAULTS for label, _ in levels})
     algorithms = tuple(
         replace(
             one,
@@ -684,15 +690,25 @@ def test_each_setting_of_a_suite_is_a_comparison_of_its_own() -> None:
         )
         for one in results.suite.algorithms
     )
-    given_traits = {"env-0": replace(KNOWN, environment="env-0")}
-    source = source_of(replace(results, suite=replace(results.suite, algorithms=algorithms)))
-    (ground,) = grounds([source], given_traits, 1000)
-    assert {ground.entries[key].label for key in ground.cells} == {"ppo", "dqn"}
+    return source_of(replace(results, suite=replace(results.suite, algorithms=algorithms)))
+
+
+def test_each_setting_of_a_suite_is_a_comparison_of_its_own() -> None:
+    given_traits, source = {"env-0": replace(KNOWN, environment="env-0")}, in_both_settings()
+    known = grounds([source], given_traits, 1000)
+    assert [{one.entries[key].label for key in one.cells} for one in known] == [
+        {"ppo", "dqn"},
+        {"ppo (tuned)", "dqn (tuned)"},
+    ]
+    assert [one.place for one in known] == ["results/made-up, default", "results/made-up, tuned"]
+    assert as_it_is(known) == known[:1]
     # Asked about the tuned ones alone, the set that lies beside their suite is said in full.
-    alone = replace(source, suite=replace(source.suite, algorithms=algorithms[2:]))
-    question = Question(given_traits["env-0"], steps=1000)
-    advice = advise(question, grounds([alone], given_traits, 1000), FITS, np.random.default_rng(0))
-    assert advice.choose == "dqn (tuned)"
+    alone = replace(source, suite=replace(source.suite, algorithms=source.suite.algorithms[2:]))
+    question, known = Question(given_traits["env-0"], steps=1000), grounds([alone], given_traits, 1000)
+    advice = advise(question, as_it_is(known), FITS, np.random.default_rng(0))
+    assert advice.verdict == "For env-0, within 1,000 steps, as tuned here: choose dqn (tuned)."
+    # It is the only answer then.
+    assert after_tuning(question, known, FITS, advice, np.random.default_rng(0)) is None
     assert (advice.options[0].hyperparameter_set, dict(advice.options[0].changes)) == (
         "default",
         {"name": "dqn (tuned)"},
@@ -738,16 +754,41 @@ def test_what_is_carried_along_says_what_the_results_say() -> None:
             assert theirs.cells[key].entries[0].trial.provenance == cell.entries[0].trial.provenance
 
 
+def test_both_answers_are_given_out_of_the_box_and_after_tuning_with_its_price(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What the package carries says the same as the results themselves, the setting included.
+    (again,) = (_unpacked(one) for one in json.loads(json.dumps(packed([in_both_settings("CartPole-v1")])))["sources"])
+    target = shipped()["CartPole-v1"]
+    for source in (in_both_settings("CartPole-v1"), again):
+        known, question = grounds([source], shipped(), 1000), Question(target, steps=1000)
+        advice = advise(question, as_it_is(known), FITS, np.random.default_rng(0))
+        assert advice.verdict == "For CartPole-v1, within 1,000 steps, out of the box: choose ppo."
+        tuned = after_tuning(question, known, FITS, advice, np.random.default_rng(0))
+        assert tuned is not None
+        assert tuned.advice.verdict == "For CartPole-v1, within 1,000 steps, as tuned here: choose dqn (tuned)."
+        # 10 s a run, and 60 runs of it.
+        scores, price, settings, _ = tuned.worth
+        assert scores == "Scores without tuning and after it: dqn 0.20 to 0.90, ppo 0.50 to 0.60."
+        assert price.endswith("as the one kept: 60 runs of 1,000 steps each for dqn (10 min) and ppo (10 min).")
+        assert settings == "What was found for dqn on CartPole-v1: name: dqn (tuned)."
+        answer = Answer(advice, propose(Request("CartPole-v1", to=tmp_path / "a.yaml"), advice, FITS, []), (), tuned)
+        _say(answer, 2)
+        told = " ".join(capsys.readouterr().out.split())
+        assert told.index("out of the box: choose ppo.") < told.index("as tuned here: choose dqn (tuned).")
+        assert "another search of the same kind finds others" in told
+
+
 @pytest.mark.parametrize(
     ("environment", "steps", "verdict"),
     [
         (
             "LunarLander-v3",
             200_000,
-            "Not enough evidence for LunarLander-v3, within 200,000 steps: no fair comparison is ",
+            "Not enough evidence for LunarLander-v3, within 200,000 steps, with published settings: no fair comparison",
         ),
-        ("Pendulum-v1", 20_000, "For Pendulum-v1, within 20,000 steps: choose sac, "),
-        ("CartPole-v1", 100_000, "For CartPole-v1, within 100,000 steps: choose ppo."),
+        ("Pendulum-v1", 20_000, "For Pendulum-v1, within 20,000 steps, with published settings: choose sac, "),
+        ("CartPole-v1", 100_000, "For CartPole-v1, within 100,000 steps, with published settings: choose ppo."),
     ],
 )
 def test_the_package_answers_in_an_empty_folder(tmp_path: Path, environment: str, steps: int, verdict: str) -> None:

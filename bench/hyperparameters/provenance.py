@@ -16,7 +16,7 @@ DEFAULTS = "the library's own"
 NOTHING = "no hyperparameters"
 """The line of what has none."""
 _FOR_STEPS = re.compile(r"(?:published|made) for ([0-9,]+) steps")
-_RUNS = re.compile(r"tuning budget: ([0-9,]+) runs")
+_RUNS = re.compile(r"tuning budget: ([0-9,]+) runs?:")
 _CHANGED = "; set in the suite: "
 
 

@@ -32,6 +32,11 @@ class Protocol:
     """... each by so many fresh runs, and the best of those is kept."""
     tuning_seed: int = 0
 
+    @property
+    def total(self) -> int:
+        """Runs of one algorithm on one environment, all together."""
+        return self.configurations * self.runs + min(self.kept, self.configurations) * self.again
+
     def words(self) -> str:
         """Return it in a phrase."""
         return (

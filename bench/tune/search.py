@@ -185,14 +185,13 @@ class Price:
 def prices(search: Search, opened: Experiment) -> dict[Pair, Price]:
     """Return what every pair takes; a run that confirms is reckoned as dear as the mean of the first ones."""
     cost, protocol = cost_of(opened), search.protocol
-    confirming = min(protocol.kept, protocol.configurations) * protocol.again
-    count = protocol.configurations * protocol.runs
+    first = protocol.configurations * protocol.runs
     found = {}
     for algorithm, place in search.pairs:
         labels = [label(algorithm, number) for number in range(protocol.configurations)]
         seconds = sum(cost.seconds.get((one, place), 0.0) for one in labels)
-        trials = count + confirming
-        found[algorithm, place] = Price(trials, trials * search.places[place].steps, seconds * (1 + confirming / count))
+        steps = protocol.total * search.places[place].steps
+        found[algorithm, place] = Price(protocol.total, steps, seconds * protocol.total / first)
     return found
 
 

@@ -65,11 +65,12 @@ def write(path: Path, search: Search, tuned: Mapping[Pair, Tuned], libraries: Ma
             settings = {FOR_STEPS: search.places[environment].steps, **one.settings}
             entries.setdefault(algorithm, {})[environment] = settings
     protocol = search.protocol
+    runs = counted(protocol.total, "run")
     part = {
         "source": f"bench tune {search.suite.name}",
         "version": _version(),
         "licence": "",
-        "tuning_budget": f"{protocol.words()}, at the budgets of the suite {search.suite.name}",
+        "tuning_budget": f"{runs}: {protocol.words()}, at the budgets of the suite {search.suite.name}",
         "seeds": _seeds(search),
         "notes": [*_cost(search, tuned), *_made_with(libraries), *_evidence(tuned)],
         "entries": entries,

@@ -20,6 +20,7 @@ from bench.analysis.compare import contest, verdicts
 from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, iqm_interval, resample_counts
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
+from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
 from bench.plain import counted, joined
 from bench.records import Candidate, Floats, Pair, verdict_on, verdicts_of
 from bench.which.evidence import (
@@ -40,6 +41,7 @@ _REACH = 2
 """Beyond so many times the length of the stored runs too little is known of what was asked."""
 _ENOUGH_RUNS = 10
 _NOT_FAIR = "no fair comparison is stored yet"
+_TERMS = {DEFAULTS: "out of the box", PUBLISHED: "with published settings", TUNED: "as tuned here"}
 _MOST_PAIRS = 3
 """Told in full: the nearest rivals."""
 
@@ -198,7 +200,7 @@ def _verdict(
     against: Mapping[str, str],
     why_not: str,
 ) -> str:
-    where = f"{question.target.environment}, {_budget(question)}"
+    where = f"{question.target.environment}, {_budget(question)}{_terms(found)}"
     firsts = [name for name in FIRST_CHOICES.get(question.target.actions, ("ppo",)) if _admits(question, name)]
     if why_not.startswith(_NOT_FAIR):
         known = [f"{name} {value:.2f}" for name, value in _values(found).items()]
@@ -220,6 +222,12 @@ def _verdict(
     equal = all(against[label] == "equivalent" for label in as_good)
     tie = f"equivalent within {found.grounds[0].plan.margin:g}" if equal else "not to be told apart"
     return f"For {where}: {verb} {names} ({tie})."
+
+
+def _terms(found: Race) -> str:
+    """Return with what kind of settings all that was said."""
+    efforts = {ground.effort for ground in found.grounds}
+    return f", {_TERMS[efforts.pop()]}" if len(efforts) == 1 and efforts <= _TERMS.keys() else ""
 
 
 def _admits(question: Question, algorithm: str) -> bool:
@@ -309,6 +317,7 @@ def _option(key: str, question: Question, found: Race) -> Option:
         changes=changes,
         settings=dict(trial.hyperparameters),
         settings_of=nearest.environment,
+        provenance=trial.provenance,
         seconds_per_step=seconds_per_step(key, found.grounds, question.target),
         steps=found.steps.get(key, max(one.budget for one in found.grounds)),
     )

@@ -19,12 +19,13 @@ from bench.pipeline.naming import SUITE_COPY
 from bench.plan import expected_seconds, references
 from bench.records import EvaluationPlan, Reference, Traits, Trial
 from bench.which.advice import advise
-from bench.which.evidence import Question, Source, grounds
+from bench.which.evidence import Question, Source, as_it_is, grounds
 from bench.which.proposal import STEPS_IF_NONE, propose
 from bench.which.records import Answer, Option, Request
 from bench.which.stored import carried, published
 from bench.which.traits import shipped as shipped_traits
 from bench.which.transfer import same
+from bench.which.tuning import after_tuning
 
 STEPS, SECONDS = 20_000, 10.0
 """Of random play, at most."""
@@ -48,9 +49,10 @@ def which(request: Request) -> Answer:
         nearest=request.nearest,
         algorithms=frozenset(option.algorithm for option in fits),
     )
-    advice = advise(question, known, fits, np.random.default_rng(BOOTSTRAP_SEED))
+    advice = advise(question, as_it_is(known), fits, np.random.default_rng(BOOTSTRAP_SEED))
+    tuned = after_tuning(question, known, fits, advice, np.random.default_rng(BOOTSTRAP_SEED))
     proposal = propose(request, advice, fits, found)
-    return Answer(advice, proposal, (*notes, *unknown))
+    return Answer(advice, proposal, (*notes, *unknown), tuned)
 
 
 def _looked_at(request: Request) -> Traits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
@@ -180,7 +180,24 @@ def _kind(option: str, text: str, kinds: frozenset[str], of_numbers: str) -> tup
 
 
 def _say(answer: Answer, workers: int) -> None:
-    advice = answer.advice
+    advice, tuned = answer.advice, answer.after_tuning
+    _say_verdict(advice)
+    if tuned is not None:
+        say("")
+        _say_verdict(tuned.advice)
+        for sentence in (*tuned.worth, *(one for one in tuned.advice.caveats if one not in advice.caveats)):
+            _item(sentence)
+    say("")
+    _say_environment(advice.target)
+    used = [one for one in tuned.advice.likenesses if one.used] if tuned is not None else []
+    _say_evidence([*used, *advice.likenesses])
+    for caveat in (*advice.caveats, *answer.notes):
+        _item(caveat)
+    say("")
+    _say_next(answer.proposal, workers)
+
+
+def _say_verdict(advice: Advice) -> None:
     _line(advice.verdict, style="bold")
     for sentence in advice.confidence:
         _line(sentence)
@@ -191,13 +208,6 @@ def _say(answer: Answer, workers: int) -> None:
             ("algorithm", "score", "interval", "P(best)", "short by", "runs x environments"),
             [(*_candidate(one), runs) for one in advice.candidates],
         )
-    say("")
-    _say_environment(advice.target)
-    _say_evidence(advice)
-    for caveat in (*advice.caveats, *answer.notes):
-        _item(caveat)
-    say("")
-    _say_next(answer.proposal, workers)
 
 
 def _line(sentence: str, style: str | None = None, hang: str = "") -> None:
@@ -250,8 +260,8 @@ def _facts(target: Traits) -> Iterator[str]:
         yield f"{target.steps_per_second:,.0f} steps a second"
 
 
-def _say_evidence(advice: Advice) -> None:
-    shown = [one for one in advice.likenesses if one.level != "none"][:_MOST_ROWS]
+def _say_evidence(known: Sequence[Likeness]) -> None:
+    shown = [one for one in known if one.level != "none"][:_MOST_ROWS]
     if shown:
         say("")
         say_table(("evidence", "nearness", "distance", "steps", "runs", "from"), [_evidence(one) for one in shown])

@@ -20,7 +20,7 @@ from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
 from bench.analysis.scores import Cell, cell, learns, like_budgets, usable
-from bench.hyperparameters.provenance import DEFAULTS, effort, made_for
+from bench.hyperparameters.provenance import DEFAULTS, TUNED, effort, made_for
 from bench.records import AnalysisPlan, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
 from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
 from bench.which.transfer import likeness
@@ -67,6 +67,7 @@ class Ground:
 
     traits: Traits
     place: str
+    """Of the results, with the setting's name where the suite asks its question under several."""
     cells: Mapping[str, Cell]
     """By the candidate's key: the same algorithm with the same named set and changes has the same key everywhere."""
     entries: Mapping[str, SuiteAlgorithm]
@@ -82,6 +83,16 @@ class Ground:
     def budget(self) -> int:
         """Environment steps of the longest runs."""
         return max(found.budget for found in self.cells.values())
+
+    @property
+    def effort(self) -> str:
+        """How the settings of those that learn were chosen, all alike by now; empty where nobody knows."""
+        return next(filter(None, (effort(found.entries[0].trial.provenance) for found in self.cells.values())), "")
+
+    @property
+    def tuned(self) -> bool:
+        """Whether its settings were searched for here: whoever wants such settings elsewhere must search, too."""
+        return self.effort == TUNED
 
     @property
     def runs(self) -> int:
@@ -119,14 +130,23 @@ class Race:
 
 
 def grounds(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int | None) -> list[Ground]:
-    """Return one ground per environment, from the suite that answers best which algorithm to take."""
-    best: dict[str, Ground] = {}
+    """Return one ground per environment, from the suite that answers best which algorithm to take.
+
+    Where some settings were searched for here and others not, two: what to take as it is, and what after tuning.
+    """
+    best: dict[tuple[str, bool], Ground] = {}
     for source in sources:
         for ground in _of(source, traits, steps):
-            rival = best.get(ground.environment)
-            if rival is None or _merit(ground, steps) > _merit(rival, steps):
-                best[ground.environment] = ground
+            which = ground.environment, ground.tuned
+            if which not in best or _merit(ground, steps) > _merit(best[which], steps):
+                best[which] = ground
     return list(best.values())
+
+
+def as_it_is(known: Sequence[Ground]) -> list[Ground]:
+    """Return the grounds of settings that take no tuning, and others only of environments that have none of these."""
+    there = {ground.environment for ground in known if not ground.tuned}
+    return [ground for ground in known if not ground.tuned or ground.environment not in there]
 
 
 def race(question: Question, known: Sequence[Ground]) -> Race | None:
@@ -203,7 +223,8 @@ def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iter
             unfit = tuple(Unfit(entries[key].algorithm, environment, reason) for key, reason in why.items())
             cells = {key: one for key, one in there.items() if key not in why}
             if len(learning & cells.keys()) > 1:
-                yield Ground(traits[environment], source.place, cells, entries, plan, unfit)
+                place = f"{source.place}, {setting}" if setting else source.place
+                yield Ground(traits[environment], place, cells, entries, plan, unfit)
 
 
 def _unfit(cells: Mapping[str, Cell], steps: int | None) -> dict[str, str]:

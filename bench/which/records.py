@@ -73,6 +73,8 @@ class Option:
     """All of them, as used on the nearest environment; empty without evidence or with the library's defaults."""
     settings_of: str = ""
     """That environment."""
+    provenance: str = ""
+    """Where they come from, in words; empty without evidence."""
     seconds_per_step: float | None = None
     """Of training on the environment asked about, on one core."""
     steps: int = 0
@@ -149,9 +151,20 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class AfterTuning:
+    """The answer for whoever tunes first."""
+
+    advice: Advice
+    worth: tuple[str, ...]
+    """What that brings beside the settings that take no tuning, and what it costs, in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Advice, the suite to run next, and what could not be used."""
 
     advice: Advice
     proposal: Proposal
     notes: tuple[str, ...]
+    after_tuning: AfterTuning | None = None
+    """None where no results with settings that were searched for here carry over as far as the others."""
