@@ -169,7 +169,7 @@ def test_pooled_curves_say_what_they_are_and_how_they_end(axis: str, caption: st
     assert figure.description == "ppo ends at 0.80; dqn ends at 0.80"
     (panel,) = figure.panels
     assert (panel.kind, panel.title, panel.note, panel.levels, panel.runs) == (
-        "curves", "All environments: score (IQM)", "n = 5 to 7 runs", {"random": 0.0, "target": 1.0}, None,
+        "curves", "All environments: score (IQM, pooled)", "n = 5 to 7 runs", {"random": 0.0, "target": 1.0}, None,
     )  # fmt: skip
     assert rows(panel)[:2] == [
         {"label": "ppo", "x": 0.5, "estimate": 0.2, "low": 0.1, "high": 0.4, "n": 5},
@@ -196,10 +196,21 @@ def test_an_axis_ends_a_little_below_the_random_policy_where_a_fall_would_press_
     assert lowest(-250.0) == near(-250 - 0.06 * 450)
 
 
-def test_the_headline_is_the_aggregate_that_decides_alone() -> None:
-    figure = figures.headline([_aggregate("ppo", Interval(0.5, 0.4, 0.6))], "95 %")
+@pytest.mark.parametrize(
+    ("decide", "value", "axis"),
+    [("score", 0.9, "IQM, pooled"), ("mean", 0.5, "Mean"), ("iqm-by-environment", 0.7, "IQM by environment")],
+)
+def test_the_headline_is_the_aggregate_that_decides_alone_and_named(decide: str, value: float, axis: str) -> None:
+    line = _aggregate("ppo", Interval(0.9, 0.8, 1.0), by_environment=Interval(0.7), complete=False)
+    figure = figures.headline([line], "95 %", decide)
     assert (figure.section, len(figure.panels), figure.wide) == ("answer", 1, False)
-    assert [row["estimate"] for row in rows(figure.panels[0])] == [0.5]
+    (panel,) = figure.panels
+    assert [row["estimate"] for row in rows(panel)] == [value]
+    assert (panel.x.name, panel.title) == (axis, "Score over all environments")
+    assert figure.caption.endswith("† lacks environments that others have.")
+    given = replace(empty(), aggregates=(line,), analysis={"decide": decide})
+    first = next(figures.every(given))
+    assert (first.name, [row["estimate"] for row in rows(first.panels[0])]) == ("headline", [value])
 
 
 def test_an_environments_curves_have_its_references_as_levels_and_every_run_as_a_thin_line() -> None:
@@ -230,6 +241,7 @@ def test_an_environments_curves_have_its_references_as_levels_and_every_run_as_a
 
 
 def test_a_share_of_the_budget_is_written_in_per_cent_from_nothing() -> None:
+    assert figures.pooled_curves([_curve()], "95 %", "mean").panels[0].title == "All environments: score (Mean)"
     assert figures.pooled_curves([_curve()], "95 %").panels[0].x == Axis(
         "Share of the step budget", 0.0, 1.0, percent=True
     )
@@ -307,7 +319,7 @@ def test_the_lead_is_told_for_the_start_and_the_end() -> None:
     )
     assert figure.description == "At the start dqn leads most often, at the end ppo."
     above, below = figure.panels
-    assert (above.kind, above.title, above.note) == ("curves", "Score (IQM)", "n = 5 runs")
+    assert (above.kind, above.title, above.note) == ("curves", "Score (IQM, pooled)", "n = 5 runs")
     assert (below.kind, below.title) == ("layers", "Share of resamples in which it is best")
     assert above.x == below.x == Axis("Share of the step budget", 0.2, 1.0, percent=True)
     # From 0.1 to 0.6, and four hundredths of that on either side.

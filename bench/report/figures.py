@@ -40,6 +40,8 @@ _LOG_FROM = 8.0
 _DEEP = 0.3
 """How far below the random policy an axis of returns reaches at most, in what lies between it and the target."""
 _APART, _LEAST = 1e-6, 1e-12
+_ENDS = {"random": 0.0, "target": 1.0}
+"""Of a score."""
 _AXES = {
     "share": "Share of the step budget",
     "steps": "Environment steps",
@@ -113,7 +115,8 @@ def every(estimates: Estimates) -> Iterator[Figure]:
     """Yield each figure for which there is data, in reading order."""
     level = order.level(estimates)
     yield from _overall(estimates, level)
-    yield from (crossover(lead) for lead in estimates.leads if lead.x and lead.labels)
+    decide = order.analysis(estimates).decide
+    yield from (crossover(lead, decide) for lead in estimates.leads if lead.x and lead.labels)
     if estimates.reliability:
         yield reliability(estimates.reliability, level)
     if cells := [
@@ -131,12 +134,13 @@ def every(estimates: Estimates) -> Iterator[Figure]:
 
 
 def _overall(estimates: Estimates, level: str) -> Iterator[Figure]:
+    decide = order.analysis(estimates).decide
     if lines := [line for line in estimates.aggregates if words.finite(line.iqm.estimate)]:
-        yield headline(lines, level)
+        yield headline(lines, level, decide)
         yield aggregates(lines, level)
     for axis in ("share", "steps", "seconds"):
         if curves := [curve for curve in estimates.curves if curve.environment is None and curve.axis == axis]:
-            yield pooled_curves(curves, level)
+            yield pooled_curves(curves, level, decide)
     if shown := shown_pairs(estimates):
         yield pairwise(shown, len(estimates.pairs), level)
     if estimates.profiles:
@@ -169,9 +173,7 @@ def shown_pairs(estimates: Estimates) -> list[Pair]:
 
 def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
     """Return the aggregates over all environments with their intervals (Agarwal et al. 2021, figure 9)."""
-    runs = _runs(line.n for line in lines)
-    unfit = ", or is not judged" if any(line.not_judged is not None for line in lines) else ""
-    lacking = "" if all(line.complete for line in lines) else f" † lacks environments that others have{unfit}."
+    runs, lacking = _runs(line.n for line in lines), _lacking(lines)
     beside = _rliable(lines)
     theirs = " Hollow: rliable's percentile intervals." if beside else ""
     return Figure(
@@ -186,9 +188,7 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
                 "Median": [line.median for line in lines],
                 _GAP: [line.optimality_gap for line in lines],
             },
-            [line.label for line in lines],
-            [short(line.label) + ("" if line.complete else " †") for line in lines],
-            [line.n for line in lines],
+            *_names(lines),
             beside,
         ),
         wide=True,
@@ -196,13 +196,31 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
     )
 
 
-def headline(lines: Sequence[Aggregate], level: str) -> Figure:
+def headline(lines: Sequence[Aggregate], level: str, decide: str) -> Figure:
     """Return the aggregate that decides, alone: what stands beside the verdict."""
-    whole = aggregates(lines, level)
-    panel = replace(whole.panels[0], title="Score over all environments (IQM)", note=_runs(line.n for line in lines))
-    runs = f"{_runs(line.n for line in lines)} per environment"
-    caption = f"With {level} intervals, {runs}; 0 is the random policy, 1 the target."
-    return replace(whole, name="headline", section="answer", caption=caption, panels=(panel,), wide=False, foot="")
+    known, name = [line for line in lines if words.finite(line.value(decide).estimate)], sentences.SHORT[decide]
+    runs = _runs(line.n for line in known)
+    (panel,) = _whiskers({"Score over all environments": [line.value(decide) for line in known]}, *_names(known))
+    return Figure(
+        "headline",
+        "answer",
+        f"The aggregate that decides, with {level} intervals, {runs} per environment; 0 is the random policy, 1 the "
+        f"target.{_lacking(known)}",
+        _spoken((line.label, line.value(decide)) for line in known),
+        (replace(panel, x=replace(panel.x, name=name), note=runs),),
+    )
+
+
+def _names(lines: Sequence[Aggregate]) -> tuple[list[str], list[str], list[int]]:
+    """Return label, name and runs of every row."""
+    names = [short(line.label) + ("" if line.complete else " †") for line in lines]
+    return [line.label for line in lines], names, [line.n for line in lines]
+
+
+def _lacking(lines: Sequence[Aggregate]) -> str:
+    """Return what a dagger means, where one stands."""
+    unfit = ", or is not judged" if any(line.not_judged is not None for line in lines) else ""
+    return "" if all(line.complete for line in lines) else f" † lacks environments that others have{unfit}."
 
 
 def _rliable(lines: Sequence[Aggregate]) -> dict[str, list[Interval]]:
@@ -251,7 +269,7 @@ def reliability(lines: Sequence[Reliability], level: str) -> Figure:
     )
 
 
-def pooled_curves(curves: Sequence[CurveEstimate], level: str) -> Figure:
+def pooled_curves(curves: Sequence[CurveEstimate], level: str, decide: str = "score") -> Figure:
     """Return the score over all environments along one axis."""
     axis = curves[0].axis
     end = " A run that has spent its budget keeps its last score." if axis == "seconds" else ""
@@ -261,7 +279,7 @@ def pooled_curves(curves: Sequence[CurveEstimate], level: str) -> Figure:
         f"Score over {_OVER[axis]}: the aggregate that decides, bands pointwise {level}; "
         f"{_runs(curve.n for curve in curves)} per environment.{end}",
         _spoken_ends(curves),
-        (_curves(curves, "All environments: score (IQM)", "Score", {"random": 0.0, "target": 1.0}, thin=False),),
+        (_curves(curves, f"All environments: score ({sentences.SHORT[decide]})", "Score", _ENDS, thin=False),),
         _labels(curves),
         choice=("All environments", "score", _WHILE[axis]),
     )
@@ -352,11 +370,12 @@ def pairwise(shown: Sequence[Pair], known: int, level: str) -> Figure:
     )
 
 
-def crossover(lead: Lead) -> Figure:
+def crossover(lead: Lead, decide: str = "score") -> Figure:
     """Return who leads along the budget: the scores above, the shares of resamples below."""
     seconds = lead.axis == "seconds"
     leaders = [lead.labels[int(np.argmax([share[place] for share in lead.probability_best]))] for place in (0, -1)]
     x = _x_axis(lead.axis, [lead.x], from_zero=False)
+    above = f"Score ({sentences.SHORT[decide]})"
     scores = _series((label, lead.x, line, (), (), lead.n) for label, line in zip(lead.labels, lead.iqm, strict=True))
     return Figure(
         f"crossover-{lead.axis}" + (f"-{lead.setting}" if lead.setting else ""),
@@ -367,7 +386,7 @@ def crossover(lead: Lead) -> Figure:
         f"{_runs([lead.n])} per environment, {counted(len(lead.environments), 'environment')}.",
         f"At the start {leaders[0]} leads most often, at the end {leaders[1]}.",
         (
-            Panel("curves", scores, x, spanning("Score", scores.estimate), "Score (IQM)", _runs([lead.n])),
+            Panel("curves", scores, x, spanning("Score", scores.estimate), above, _runs([lead.n])),
             Panel(
                 "layers",
                 _layers(lead),

@@ -41,6 +41,8 @@ AGGREGATE = {
     "iqm-by-environment": "mean over environments of the interquartile mean",
 }
 """What decides -> its name before `score`."""
+SHORT = {"score": "IQM, pooled", "iqm-by-environment": "IQM by environment", "mean": "Mean"}
+"""What decides -> its name over a column or a plot."""
 
 
 def situation(line: Situation) -> str:

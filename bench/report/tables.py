@@ -16,8 +16,6 @@ Links = tuple[tuple[str, str], ...]
 """(name, path from the report's folder) of files."""
 NOT_REACHED = "Fewer than half of the runs reach the threshold within the budget."
 _VISIBLE_OVERSHOOT = 0.005
-_SHORT = {"score": "IQM, pooled", "iqm-by-environment": "IQM by environment", "mean": "Mean"}
-"""The aggregates that do not decide, as heads of columns."""
 _RLIABLE = "As rliable.metrics gives it, which trims whole runs and takes plain percentiles: to compare with papers"
 
 
@@ -59,7 +57,7 @@ def pairwise(estimates: Estimates) -> Table:
     plan = order.analysis(estimates)
     level, others = (
         1 - plan.confidence,
-        [name for name in _SHORT if any(name in dict(p.others) for p in estimates.pairs)],
+        [name for name in sentences.SHORT if any(name in dict(p.others) for p in estimates.pairs)],
     )
     return Table(
         "pairwise",
@@ -79,7 +77,7 @@ def pairwise(estimates: Estimates) -> Table:
             Column("Holm's interval", interval=True, places=2, hint="Leaves 0 out exactly where the pair is decided"),
             Column("P(A > B)", interval=True, places=2, hint="Of a run of A above a run of B: described, not judged"),
             *(
-                Column(_SHORT[name], interval=True, places=2, hint="A minus B: described, not judged")
+                Column(sentences.SHORT[name], interval=True, places=2, hint="A minus B: described, not judged")
                 for name in others
             ),
             Column("n", numeric=False, hint="Trained runs of A and of B per environment; a range where they differ"),
