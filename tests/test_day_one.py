@@ -15,7 +15,8 @@ from bench.errors import BenchError, SuiteError
 from bench.pipeline import Asked, open_experiment
 from bench.pipeline.asking import in_terms_of_options, steps_of, suite_name, suite_text
 from bench.pipeline.starting import start
-from bench.suite import read
+from bench.suite import parse, read
+from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, text
 from bench.suite.shipped import shipped
 from tests.test_cli import bench
 
@@ -248,6 +249,18 @@ def test_options_that_are_no_yaml_are_complained_of_as_options(name: str) -> Non
     with pytest.raises(SuiteError) as caught:
         in_terms_of_options(asked, lambda: open_experiment(suite_text(asked)))
     assert [complaint.place for complaint in caught.value.complaints][1:] == ["--hyperparameters", f"--algo {name}"]
+
+
+def test_suites_that_the_harness_writes_are_decided_as_its_own_are(tmp_path: Path) -> None:
+    own = {
+        read(file).analysis.decide for name, file in shipped().items() if name in {"discrete", "continuous", "quick"}
+    }
+    asked = open_experiment(suite_text(Asked(["ppo", "dqn"], ["CartPole-v1"], "50k"))).suite
+    drafted = parse(
+        text(Draft("a", "A", "Which?", 10, (DraftAlgorithm("ppo"),), (DraftEnvironment("CartPole-v1", 9),))), "a"
+    )
+    begun = read(start(tmp_path / "mine", Asked()))
+    assert {suite.analysis.decide for suite in (asked, drafted, begun)} == own == {"iqm-by-environment"}
 
 
 def test_what_init_has_commented_out_works_once_the_comment_signs_are_gone(tmp_path: Path) -> None:
