@@ -17,7 +17,7 @@ from bench.catalog import algorithms, find_algorithm, load
 from bench.errors import BenchError
 from bench.hyperparameters.values import checked, schedule
 from bench.plan import plan
-from bench.records import Suite, SuiteAlgorithm, SuiteEnvironment
+from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment
 from bench.runner.rehearsal import rehearse
 from bench.tune.draws import Place, broken_by_default, configuration, defaults, unit
 from bench.tune.spaces import Dimension, Quantity, space, spaces
@@ -27,6 +27,7 @@ CARTPOLE = Place("CartPole-v1", 100_000, 500, "discrete", 475.0)
 PENDULUM = Place("Pendulum-v1", 20_000, 200, "continuous", -150.0)
 WALKER = Place("BipedalWalker-v3", 200_000, 1600, "continuous", 300.0)
 LAKE = Place("FrozenLake-v1", 5_000, 100, "discrete", 0.7)
+MASKED = Place("tests.test_sb3_adapter:tests/Masked-v0", 100_000, 5, "discrete", 5.0)
 TABULAR: dict[str, Any] = {"q_learning": QLearningSettings, "softmax_reinforce": SoftmaxReinforceSettings}
 WHOSE = [(name, own) for name in spaces() for own in find_algorithm(name).implementations]
 
@@ -35,6 +36,8 @@ def place_for(algorithm: str) -> Place:
     entry = find_algorithm(algorithm)
     if algorithm in TABULAR:
         return LAKE
+    if entry.needs_masks:
+        return MASKED
     return CARTPOLE if "discrete" in entry.actions else PENDULUM
 
 
@@ -101,7 +104,7 @@ def test_the_plan_has_nothing_to_say_against_a_draw(name: str) -> None:
     place = place_for(name)
     drawn = [configuration(space(name), place, number, 1) for number in range(1, 25)]
     entries = [SuiteAlgorithm(f"{name} {n:02}", name, "default", settings) for n, settings in enumerate(drawn, start=1)]
-    where = (SuiteEnvironment(place.environment, place.steps),)
+    where = (SuiteEnvironment(place.environment, place.steps, reference=Reference(0, 1)),)
     made = plan(Suite("tuning", "", "", tuple(range(10)), tuple(entries), where))
     assert len({trial.configuration for trial in made.trials}) == 24
     assert list(made.warnings) == []
@@ -187,7 +190,16 @@ def test_defaults_that_break_a_rule_are_told() -> None:
     )
 
 
-def test_an_algorithm_without_a_space_is_refused_with_those_that_have_one() -> None:
-    with pytest.raises(BenchError, match=r"crossq has no search space; there is one for a2c, ars"):
-        space("crossq")
-    assert set(spaces()) <= set(algorithms())
+def test_every_algorithm_that_learns_has_a_space_and_no_other() -> None:
+    assert set(spaces()) == {name for name, entry in algorithms().items() if entry.learns}
+    with pytest.raises(BenchError, match=r"random has no search space; there is one for a2c, ars, crossq"):
+        space("random")
+
+
+def test_spaces_taken_from_a_related_algorithm_differ_where_the_algorithms_do() -> None:
+    names = {
+        one: [row.name for row in space(one).dimensions] for one in ("ppo", "maskable_ppo", "ppo_lstm", "sac", "crossq")
+    }
+    assert names["maskable_ppo"] == [one for one in names["ppo"] if one != "use_sde"]
+    assert set(names["ppo_lstm"]) - set(names["ppo"]) == {"policy_kwargs.lstm_hidden_size"}
+    assert set(names["sac"]) ^ set(names["crossq"]) == {"tau", "policy_delay"}
