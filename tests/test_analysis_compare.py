@@ -1,6 +1,7 @@
 """Pairs, their verdicts, prices and sentences, against numbers worked out by hand and simulation."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from bench.analysis.compare import contest, verdicts
 from bench.analysis.interval import resample_counts
-from bench.records import AnalysisPlan, Floats, Pair
+from bench.records import AnalysisPlan, Floats, Interval, Pair
 from bench.report import sentences
 
 PLAN = AnalysisPlan(resamples=400)
@@ -155,4 +156,32 @@ def test_one_sentence_says_where_the_other_is_ahead() -> None:
     told = sentences.besides(verdicts([one], plan)[0], {"Acrobot-v1"})
     # dqn is above in nearly every run of two environments of three, and far behind on the third.
     assert told.startswith("ppo is ahead on MountainCar-v0, behind by 0.0")
-    assert " on Acrobot-v1, which all solve; run by run dqn is above ppo more often (0.6" in told
+    assert " on Acrobot-v1 (which all solve); run by run dqn is above ppo more often (0.6" in told
+
+
+def test_the_shares_of_the_pooled_mean_and_the_difference_of_means_stand_beside_its_verdict() -> None:
+    # Pooled, the lowest two and highest two of eight go. Of A two runs of each environment stay; of B 0.2, 0.3, 0.4 and
+    # 0.5, three of which are X's. Means: A 0.65, B 0.35.
+    ours = [np.array([1.0, 1.1, 1.2, 1.3]), np.array([0.0, 0.1, 0.2, 0.3])]
+    theirs = [np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.0, 0.5, 0.6, 0.7])]
+    rng = np.random.default_rng(0)
+    counts = [[resample_counts(4, 500, rng) for _ in "XY"] for _ in "AB"]
+    found = verdicts([contest(("A", "B"), ours, theirs, (counts[0], counts[1]), PLAN, environments="XY")], PLAN)[0]
+    told = sentences.besides(found, weights=True)
+    assert told.endswith(
+        "Shares of the pooled mean, of A and of B: X 50 and 75 %, Y 50 and 25 % (50 % each if none were trimmed more)."
+    )
+    assert "the means differ by +0.30 (" in told
+    assert "Shares" not in sentences.besides(found)
+    elsewhere = replace(found, decide="mean")
+    assert "Shares" not in sentences.besides(elsewhere, weights=True)
+    assert "Beside it: " in sentences.in_full(found, PLAN, None, ())
+
+
+def test_an_open_verdict_says_where_run_by_run_one_is_above() -> None:
+    # A is above B in all runs of both environments; that is no verdict with a family of many pairs.
+    pair = replace(
+        compared([np.linspace(0.5, 0.6, 4)], [np.linspace(0.1, 0.2, 4)]),
+        verdict="undecided", probability=Interval(1.0, 0.7, 1.0), others=(),
+    )  # fmt: skip
+    assert sentences.besides(pair) == "run by run A is above B (0.70 to 1.00 for A)."

@@ -49,7 +49,7 @@ def compare(
         say("")
         first = found.rows[0].pair
         say(sentences.pair(first, AnalysisPlan(confidence=found.confidence, margin=found.margin)))
-        if beside := sentences.besides(first):
+        if beside := sentences.besides(first, weights=True):
             say(beside)
     for label, rows in groupby(found.rows, key=lambda row: row.label):
         say("")

@@ -31,6 +31,11 @@ _N = Column("n", hint="Trained runs per algorithm and environment; the smallest 
 def every(estimates: Estimates) -> Iterator[Table]:
     """Yield each table, in the order of the page."""
     yield situations(estimates)
+    yield from after_situations(estimates)
+
+
+def after_situations(estimates: Estimates) -> Iterator[Table]:
+    """Yield each table but the first, which the page shows at a glance."""
     yield candidates(estimates)
     yield cards(estimates)
     yield reliability(estimates)

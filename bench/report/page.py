@@ -79,6 +79,7 @@ def render(
             counted=counted,
             sentences=sentences,
             analysis=order.analysis(estimates),
+            solved=order.solved(estimates),
             leads=[sentences.lead(line) for line in estimates.leads],
             facts=facts(estimates),
             sureness=sureness(estimates),
@@ -265,7 +266,7 @@ def _tables(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
     links = {line.name: stored.links(line.name) for line in estimates.failures}
     found: list[Table] = [
         answers.situations_at_a_glance(estimates),
-        *(one for one in answers.every(estimates) if one.name != "situations"),
+        *answers.after_situations(estimates),
         *published.every(estimates),
         tables.overall(estimates),
         tables.pairwise(estimates),

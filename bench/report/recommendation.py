@@ -194,9 +194,11 @@ def _otherwise(estimates: Estimates) -> Iterator[str]:
     """Yield why another view of the leader and a rival says something else, and who is not judged."""
     full = estimates.situations[0]
     leader = full.candidates[0].label
-    for candidate in full.candidates[1:]:
+    solved = order.solved(estimates)
+    for place, candidate in enumerate(full.candidates[1:]):
         pair = _of(leader, candidate.label, estimates.pairs)
-        said = sentences.besides(pair, order.solved(estimates)) if pair else ""
+        # The closest rival is where the weights matter most; those of all others stand with every pair.
+        said = sentences.besides(pair, solved, weights=place == 0) if pair else ""
         if said:
             yield f"Beside the verdict on {leader} and {candidate.label}: {said}"
     yield from (f"{one}." for one in sentences.not_judged(full))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from bench.plain import counted, joined
+from bench.plain import counted, joined, listed
 from bench.records import (
     SURE,
     AnalysisPlan,
@@ -26,6 +26,7 @@ from bench.report.notes import note
 from bench.report.words import level, number
 
 _MOST_STRETCHES = 6
+_MOST_SHARES = 8
 _TWO_DAYS = 48
 
 
@@ -191,6 +192,12 @@ def pair(line: Pair, plan: AnalysisPlan, sequence: SequentialRun | None = None) 
     return f"{told}."
 
 
+def in_full(line: Pair, plan: AnalysisPlan, sequence: SequentialRun | None, solved: Collection[str]) -> str:
+    """Return a comparison with all that stands beside its verdict."""
+    beside = besides(line, solved, weights=True)
+    return f"{pair(line, plan, sequence)} Beside it: {beside}" if beside else pair(line, plan, sequence)
+
+
 def counts(line: Pair) -> str:
     """Return how many runs of both: `10 against 12`, or `5 to 30 against 5` where environments have unequal numbers."""
     first, second = (span(low, high) for low, high in zip(line.runs, line.most_runs, strict=True))
@@ -259,30 +266,37 @@ def _conclusion(line: Pair, plan: AnalysisPlan) -> str:
     return f"not yet told apart ({tested}){short}{price(line)}"
 
 
-def besides(line: Pair, solved: Collection[str] = ()) -> str:
-    """Return in one sentence why other views of a pair say something else than what decides; empty where none does.
+def besides(line: Pair, solved: Collection[str] = (), *, weights: bool = False) -> str:
+    """Return what other views of a pair say, where they say something else than what decides; empty where none does.
 
     Args:
         line: the pair.
         solved: environments that every run of every algorithm solves.
+        weights: where the pooled interquartile mean decides, which trims whole environments, whether the difference of
+            means and each environment's share are told in any case.
     """
     gap = line.difference.estimate
-    if not gap or line.verdict == "equivalent":
+    if gap is None:
         return ""
-    reasons = [*_run_by_run(line, gap), *_other_aggregates(line, gap)]
-    if not reasons:
-        return ""
-    where = _where_ahead(line, solved)
-    return f"{where}{'; ' * bool(where)}{'; '.join(reasons)}."
+    weights = weights and line.decide == "score" and len(line.places) > 1
+    against = [*_run_by_run(line, gap), *_other_aggregates(line, gap)] if gap and line.verdict != "equivalent" else []
+    told = against + [f"the {said}" for said in _means(line) if weights and not any(said in one for one in against)]
+    where = f"{_where_ahead(line, solved)}; " if against and _where_ahead(line, solved) else ""
+    views = [f"{where}{'; '.join(told)}."] if told else []
+    return " ".join([*views, *([_shares(line)] if weights else [])])
 
 
 def _run_by_run(line: Pair, gap: float) -> Iterator[str]:
     share, low, high = line.probability.estimate or 0.0, line.probability.low, line.probability.high
+    behind, ahead = (line.b, line.a) if share > 0.5 else (line.a, line.b)  # noqa: PLR2004 - neither way
     if (share - 0.5) * gap < 0:
-        behind, ahead = (line.a, line.b) if gap > 0 else (line.b, line.a)
         yield f"run by run {ahead} is above {behind} more often ({max(share, 1 - share):.2f})"
-    elif line.verdict != "undecided" and low is not None and high is not None and low <= 0.5 <= high:  # noqa: PLR2004
+    elif low is None or high is None:
+        return
+    elif (low <= 0.5 <= high) and line.verdict != "undecided":  # noqa: PLR2004
         yield f"run by run it is open ({low:.2f} to {high:.2f} for {line.a})"
+    elif not low <= 0.5 <= high and line.verdict == "undecided":  # noqa: PLR2004
+        yield f"run by run {ahead} is above {behind} ({low:.2f} to {high:.2f} for {line.a})"
 
 
 def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
@@ -290,24 +304,44 @@ def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
         if one.estimate is None or one.low is None or one.high is None:
             continue
         alone = one.low > 0 or one.high < 0
-        said = f"{AGGREGATES[name]} differ by {one.estimate:+.2f} ({one.low:+.2f} to {one.high:+.2f})"
-        if one.estimate * gap < 0 and max(abs(one.estimate), abs(gap)) >= 0.005:  # noqa: PLR2004 - what is shown as 0.00
-            yield f"the {said}, the other way"
+        said = f"the {_differ(name, one)}"
+        if one.estimate * gap < 0 and max(abs(one.estimate), abs(gap)) >= _SHOWN:
+            yield f"{said}, the other way"
         elif alone != (line.verdict != "undecided"):
-            yield f"the {said}, {'which alone would tell them apart' if alone else 'which is open'}"
+            yield f"{said}, {'which alone would tell them apart' if alone else 'which is open'}"
+
+
+_SHOWN = 0.005
+"""A smaller difference is shown as 0.00, and is none to a reader."""
+
+
+def _means(line: Pair) -> Iterator[str]:
+    """Yield by how much the means differ, where they do not decide."""
+    yield from (_differ(name, one) for name, one in line.others if name == "mean" and one.estimate is not None)
+
+
+def _differ(name: str, one: Interval) -> str:
+    limits = "" if one.low is None or one.high is None else f" ({one.low:+.2f} to {one.high:+.2f})"
+    return f"{AGGREGATES[name]} differ by {one.estimate or 0.0:+.2f}{limits}"
+
+
+def _shares(line: Pair) -> str:
+    """Return how much each environment makes of the pooled interquartile mean of both."""
+    rows = [f"{one.environment} {100 * one.shares[0]:.0f} and {100 * one.shares[1]:.0f} %" for one in line.places]
+    even = f"{100 / len(line.places):.0f} % each if none were trimmed more"
+    return f"Shares of the pooled mean, of {line.a} and of {line.b}: {listed(rows, _MOST_SHARES)} ({even})."
 
 
 def _where_ahead(line: Pair, solved: Collection[str]) -> str:
-    """Return on which environments the first is ahead and on which behind: `ppo is ahead on X, behind by 0.02 on Y`."""
-    ahead = [one.environment for one in line.places if one.difference > 0]
+    """Return where the leader of a pair is ahead and where behind: `ppo is ahead on X, behind by 0.02 on Y`."""
+    sign, leader = (1, line.a) if (line.difference.estimate or 0.0) > 0 else (-1, line.b)
+    ahead = [one.environment for one in line.places if sign * one.difference >= _SHOWN]
     behind = [
-        f"by {-one.difference:.2f} on {one.environment}{', which all solve' * (one.environment in solved)}"
+        f"by {-sign * one.difference:.2f} on {one.environment}{' (which all solve)' * (one.environment in solved)}"
         for one in line.places
-        if one.difference < 0
+        if sign * one.difference <= -_SHOWN
     ]
-    if not ahead or not behind:
-        return ""
-    return f"{line.a} is ahead on {joined(ahead)}, behind {joined(behind)}"
+    return f"{leader} is ahead on {joined(ahead)}, behind {joined(behind)}" if ahead and behind else ""
 
 
 def _at_look(line: Pair, at: Tested, sequence: SequentialRun, plan: AnalysisPlan) -> str:

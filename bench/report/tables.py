@@ -395,7 +395,7 @@ def _pair_row(at: Places, pair: Pair, level: float, estimates: Estimates, others
         Cell(pair.probability),
         *(Cell(dict(pair.others).get(name)) for name in others),
         Cell(sentences.counts(pair)),
-        Cell(f"{sentences.pair(pair, plan, estimates.sequence)} {sentences.besides(pair, solved)}".rstrip()),
+        Cell(sentences.in_full(pair, plan, estimates.sequence, solved)),
         Cell(pair.more_runs),
         Cell(pair.more_hours),
         Cell(pair.p_value, text=words.probability(pair.p_value)),
