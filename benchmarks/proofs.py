@@ -34,7 +34,13 @@ from bench.pipeline import Experiment, open_experiment
 from bench.pipeline.results import estimates
 from bench.records import ClaimVerdict, SuiteAlgorithm
 
-SUITES = ("implementations", "implementations-lunar", "implementations-reinforce", "implementations-off-policy")
+SUITES = (
+    "implementations",
+    "implementations-lunar",
+    "implementations-reinforce",
+    "implementations-dqn",
+    "implementations-off-policy",
+)
 WRITTEN = Path(__file__).resolve().parent.parent / "bench" / "catalog" / "proofs.yaml"
 LEVEL = 0.05
 SEED, RESAMPLES = 20_265, 5000

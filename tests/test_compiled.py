@@ -28,7 +28,12 @@ from bench.errors import BenchError, DivergedError
 from bench.records import LearnerRequest
 from tests.making import carry_out, played_again, small_trial
 
-SMALL: dict[str, dict[str, Any]] = {"ppo": {"n_steps": 64}, "a2c": {"n_steps": 64}, "reinforce": {"n_envs": 2}}
+SMALL: dict[str, dict[str, Any]] = {
+    "ppo": {"n_steps": 64},
+    "a2c": {"n_steps": 64},
+    "reinforce": {"n_envs": 2},
+    "dqn": {"batch_size": 16, "learning_starts": 50},
+}
 ENVIRONMENTS = ("CartPole-v1", "Acrobot-v1", "LunarLander-v3", "Pendulum-v1", "LunarLanderContinuous-v3")
 
 
@@ -244,7 +249,7 @@ def test_environments_side_by_side_give_what_the_librarys_give(environment: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ppo", "a2c", "reinforce"])
+@pytest.mark.parametrize("name", ["ppo", "a2c", "reinforce", "dqn"])
 def test_a_trial_is_trained_saved_and_read_back_as_it_was(tmp_path: Path, name: str) -> None:
     trial = replace(
         small_trial(name, "CartPole-v1", steps=512, hyperparameters={"normalize": True, **SMALL[name]}),
@@ -273,9 +278,16 @@ def test_ppo_learns_cartpole() -> None:
     assert made.recent_training_return() > 350
 
 
-@pytest.mark.parametrize("environment", ["CartPole-v1", "Pendulum-v1"])
-def test_weights_that_are_no_numbers_are_divergence(environment: str) -> None:
-    made = learner("ppo", environment, n_steps=32, batch_size=32, learning_rate=1e30)
+@pytest.mark.parametrize(
+    ("name", "environment", "settings"),
+    [
+        ("ppo", "CartPole-v1", {"n_steps": 32, "batch_size": 32}),
+        ("ppo", "Pendulum-v1", {"n_steps": 32, "batch_size": 32}),
+        ("dqn", "CartPole-v1", {}),
+    ],
+)
+def test_weights_that_are_no_numbers_are_divergence(name: str, environment: str, settings: dict[str, Any]) -> None:
+    made = learner(name, environment, learning_rate=1e30, **settings)
     with pytest.raises(DivergedError):
         made.learn(2_000, lambda steps: steps < 2_000)
 
@@ -356,3 +368,53 @@ def test_a_fit_in_minibatches_is_torchs_with_the_same_orders(monkeypatch: pytest
     ours.train(episodes)
     theirs.train(episodes)
     np.testing.assert_allclose(weights(ours), weights(theirs), rtol=2e-4, atol=2e-5)
+
+
+REPLAYED: list[tuple[str, dict[str, Any]]] = [
+    *((environment, {}) for environment in ENVIRONMENTS[:3]),
+    ("CartPole-v1", {"gradient_steps": 3, "max_grad_norm": 0.1, "learning_rate": "lin_0.0003"}),
+    (
+        "CartPole-v1",
+        {"n_steps": 3, "gamma": 0.9, "policy_kwargs": {"net_arch": [16], "activation_fn": "torch.nn.Tanh"}},
+    ),
+    ("CartPole-v1", {"normalize": True, "tau": 0.3, "target_update_interval": 10}),
+    ("CartPole-v1", {"train_freq": [1, "episode"], "gradient_steps": -1}),
+    ("Acrobot-v1", {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_termination": False}}),
+]
+
+
+@pytest.mark.parametrize(("environment", "settings"), REPLAYED)
+def test_a_training_of_dqn_is_the_librarys_to_rounding(environment: str, settings: dict[str, Any]) -> None:
+    size = {"learning_starts": 50, "buffer_size": 300, "target_update_interval": 100, **settings}
+    assert_trained_alike(environment, 600, size)
+
+
+def assert_trained_alike(environment: str, steps: int, settings: dict[str, Any]) -> None:
+    """Assert that both implementations take the same actions and end with the same weights, to rounding."""
+    found = []
+    for name in ("sb3", "jax"):
+        # Made and trained in turn: what both draw from is the global stream, which making seeds.
+        made = learner("dqn", environment, name, **settings)
+        before = weights(made.model)
+        made.learn(steps, lambda taken: taken < steps)
+        found.append((made.model.replay_buffer.actions.copy(), made.updates, weights(made.model), before))
+    theirs, ours = found
+    np.testing.assert_array_equal(theirs[3], ours[3])
+    np.testing.assert_array_equal(theirs[0], ours[0])
+    assert theirs[1] == ours[1] > 0
+    # Of single weights no more can be asked: Adam makes whole steps of gradients that are nothing but rounding.
+    assert np.abs(theirs[2] - ours[2]).mean() < 0.01 * np.abs(theirs[2] - theirs[3]).mean()
+
+
+def test_dqn_steps_several_environments_as_the_library_does() -> None:
+    # One minibatch an update: with more, the library draws steps and environments in turn, which is another stream.
+    assert_trained_alike("CartPole-v1", 300, {"n_envs": 3, "learning_starts": 50})
+
+
+@pytest.mark.slow
+def test_dqn_learns_cartpole() -> None:
+    made = learner("dqn", "CartPole-v1", batch_size=64, buffer_size=100_000, learning_rate=0.0023, learning_starts=1000,
+        gamma=0.99, target_update_interval=10, train_freq=256, gradient_steps=128, exploration_fraction=0.16,
+        exploration_final_eps=0.04, policy_kwargs={"net_arch": [256, 256]})  # fmt: skip
+    made.learn(30_000, lambda steps: steps < 30_000)
+    assert made.recent_training_return() > 90

@@ -430,6 +430,7 @@ _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
         _sbx(entry, "PPO", own=":ortho_init log_std_init", kinds={"max_grad_norm": "amount"}),
     ),
     "dqn": lambda entry: (
+        _compiled(entry, "bench.algorithms.compiled.dqn:DQN"),
         _sbx(
             entry,
             "DQN",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.dqn.policies import DQNPolicy
 from torch import nn
 
 from bench.errors import BenchError
@@ -151,7 +152,7 @@ class Player:
 
     def __init__(self, policy: ActorCriticPolicy, seed: int | None) -> None:
         self.layout, self.weights = _laid_out(policy)
-        self.optimiser = _optimiser(policy)
+        self.optimiser = optimiser_of(policy)
         self.network = network(self.layout, self.weights)
         self.activation = ACTIVATIONS[self.layout.activation][0]
         self.random = np.random.default_rng(seed)
@@ -193,36 +194,54 @@ def _laid_out(policy: ActorCriticPolicy) -> tuple[Layout, Floats]:
     Raises:
         BenchError: it is no network of dense layers.
     """
-    activation = _refuse_what_is_not_plain(policy)
-    names = {id(parameter): name for name, parameter in policy.named_parameters()}
-    spans: dict[str, Span] = {}
-    vector = np.concatenate([one.detach().numpy().ravel() for one in policy.parameters()]).astype(np.float32)
-    begin = 0
-    for name, parameter in policy.named_parameters():
-        end = begin + parameter.numel()
-        spans[name] = (begin, end, tuple(parameter.shape))
-        parameter.data = torch.from_numpy(vector[begin:end]).view(parameter.shape)
-        begin = end
-
-    def dense(*modules: Any) -> Iterator[Dense]:
-        for module in modules:
-            if isinstance(module, nn.Linear):
-                yield spans[names[id(module.weight)]], spans[names[id(module.bias)]]
-
+    activation = _refuse_what_is_not_plain(policy, policy.features_extractor)
+    vector, spans = _viewed(policy)
     layout = Layout(
-        policy=tuple(dense(*policy.mlp_extractor.policy_net, policy.action_net)),
-        value=tuple(dense(*policy.mlp_extractor.value_net, policy.value_net)),
-        log_std=spans.get("log_std"),
+        policy=_dense(spans, *policy.mlp_extractor.policy_net, policy.action_net),
+        value=_dense(spans, *policy.mlp_extractor.value_net, policy.value_net),
+        log_std=spans.get(id(policy.log_std)) if hasattr(policy, "log_std") else None,
         activation=activation,
         choices=_choices(policy.action_space),
     )
     return layout, vector
 
 
-def _refuse_what_is_not_plain(policy: BasePolicy) -> type[nn.Module]:
+def values_laid_out(policy: DQNPolicy) -> tuple[Layout, Floats, Floats]:
+    """Return the layout of a network of action values, and its weights and the target's, each as one vector.
+
+    The parameters of both are views of the vectors from now on; the values are the outputs of the layout's policy.
+
+    Raises:
+        BenchError: it is no network of dense layers.
+    """
+    activation = _refuse_what_is_not_plain(policy, policy.q_net.features_extractor)
+    vector, spans = _viewed(policy.q_net)
+    layout = Layout(_dense(spans, *policy.q_net.q_net), (), None, activation, _choices(policy.action_space))
+    return layout, vector, _viewed(policy.q_net_target)[0]
+
+
+def _viewed(module: nn.Module) -> tuple[Floats, dict[int, Span]]:
+    """Return a module's weights as one vector, of which its parameters are views from now on, and where each lies."""
+    vector = np.concatenate([one.detach().numpy().ravel() for one in module.parameters()]).astype(np.float32)
+    spans: dict[int, Span] = {}
+    begin = 0
+    for parameter in module.parameters():
+        end = begin + parameter.numel()
+        spans[id(parameter)] = (begin, end, tuple(parameter.shape))
+        parameter.data = torch.from_numpy(vector[begin:end]).view(parameter.shape)
+        begin = end
+    return vector, spans
+
+
+def _dense(spans: Mapping[int, Span], *modules: Any) -> tuple[Dense, ...]:
+    linear = (one for one in modules if isinstance(one, nn.Linear))
+    return tuple((spans[id(one.weight)], spans[id(one.bias)]) for one in linear)
+
+
+def _refuse_what_is_not_plain(policy: ActorCriticPolicy | DQNPolicy, extractor: nn.Module) -> type[nn.Module]:
     """Return the activation between the layers; refuse what the compiled update does not know."""
-    plain = type(policy) is ActorCriticPolicy and type(policy.features_extractor) is FlattenExtractor
-    if not plain or not isinstance(policy.observation_space, spaces.Box) or policy.use_sde:
+    plain = type(policy) in (ActorCriticPolicy, DQNPolicy) and type(extractor) is FlattenExtractor
+    if not plain or not isinstance(policy.observation_space, spaces.Box) or getattr(policy, "use_sde", False):
         raise BenchError(
             "implementation jax: wants MlpPolicy on observations that are arrays, without use_sde; "
             "`implementation: sb3` takes the others"
@@ -241,7 +260,7 @@ def _choices(space: spaces.Space[Any]) -> tuple[int, ...]:
     return tuple(int(count) for count in space.nvec) if isinstance(space, spaces.MultiDiscrete) else ()
 
 
-def _optimiser(policy: ActorCriticPolicy) -> Optimiser:
+def optimiser_of(policy: BasePolicy) -> Optimiser:
     """Return the policy's optimiser; refuse what the compiled update does not know."""
     kind, given = type(policy.optimizer), policy.optimizer.defaults
     if kind is torch.optim.Adam and not (given["weight_decay"] or given["amsgrad"] or given["maximize"]):
