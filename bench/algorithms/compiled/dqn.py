@@ -65,7 +65,8 @@ def loss(weights: jax.Array, layout: Layout, batch: Batch, aims: jax.Array) -> j
 def aims(target: jax.Array, layout: Layout, batch: Batch) -> jax.Array:
     """Return (steps,) what the values should be: the reward and the discounted best value after it."""
     after = forward(network(layout, target).policy, ACTIVATIONS[layout.activation][1], batch.next_observations)
-    return batch.rewards + batch.discounts * after.max(axis=-1)
+    wanted: jax.Array = batch.rewards + batch.discounts * after.max(axis=-1)
+    return wanted
 
 
 @cache
