@@ -36,7 +36,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenImplementation:
     """Which implementation a pair takes that asks for the fastest one proven, and why."""
 
     label: str
@@ -57,7 +57,7 @@ class Plan:
     """Longest expected first."""
     skips: tuple[Skip, ...]
     warnings: tuple[str, ...]
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[ChosenImplementation, ...] = ()
     """Of all pairs that ask for it, those too that are not among the trials."""
     idle: tuple[Complaint, ...] = ()
     """Of cells whose budget is spent before the first update: results of theirs can be read, and none are made."""
@@ -115,7 +115,7 @@ def plan(
     """
     numbers = _seeds(suite.seeds, seeds)
     pairs, skips = _split(_pairs(suite, traits or {}), suite)
-    choices = tuple(Choice(*pair.cell, pair.entry.own, pair.why) for pair in pairs if pair.why)
+    choices = tuple(ChosenImplementation(*pair.cell, pair.entry.own, pair.why) for pair in pairs if pair.why)
     chosen, skips = _chosen(pairs, skips, only)
     if not chosen:
         raise SuiteError([Complaint(suite.path or suite.name, "no trial is left to run", _reasons(skips))])

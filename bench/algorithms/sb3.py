@@ -326,7 +326,7 @@ def _stepped(count: int, request: LearnerRequest) -> VecEnv:
         pooled: VecEnv = load(BACKENDS[request.trial.backend].maker)(request, count)
         return pooled
     makers = [partial(request.make_environment, index) for index in range(count)]
-    if algorithm_of(request.trial).own == "jax":
+    if not algorithm_of(request.trial).wants_copies:
         return SideBySide(makers)
     # Monitor is outside the harness's totals and inside every normalisation: it sees raw rewards.
     return DummyVecEnv([lambda make=make: Monitor(make()) for make in makers])  # type: ignore[misc]

@@ -142,6 +142,7 @@ def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
         entry,
         own="jax",
         extra="jax",
+        wants_copies=False,
         compiles=True,
         implementation=cls,
         distributions=_JAX,

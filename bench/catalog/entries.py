@@ -63,6 +63,9 @@ class Algorithm:
     """The optional dependency without which it does not run."""
     backends: frozenset[str] = frozenset()
     """What else than Gymnasium it can be trained on, by name."""
+    wants_copies: bool = True
+    """Whether it keeps the observations and infos of a step, and so must be handed copies of what the environments may
+    write over; where not, they are stepped with less ado."""
     compiles: bool = False
     """Whether a process that has trained one seed is quicker with the next, because much is compiled; it must keep
     nothing from one learner to the next that could change a number."""

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from bench import pipeline
 from bench.console import note, say, say_json, say_table
 from bench.pipeline import Experiment
-from bench.plan import Choice
+from bench.plan import ChosenImplementation
 from bench.records import STALL_MINUTES, Limits, Suite
 from bench.report.sentences import duration
 
@@ -94,7 +94,7 @@ def _settings(suite: Suite) -> Iterator[str]:
         yield f"setting {setting}: {', '.join(labels)}"
 
 
-def _choices(choices: Iterable[Choice]) -> Iterator[str]:
+def _choices(choices: Iterable[ChosenImplementation]) -> Iterator[str]:
     """Yield which implementations were taken where the suite leaves that open, and why."""
     places: dict[tuple[str, str, str], list[str]] = {}
     for one in choices:

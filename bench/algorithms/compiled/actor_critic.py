@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 import stable_baselines3
-import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import RolloutBuffer
@@ -18,6 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
+from bench.algorithms.compiled.model import CompiledModel
 from bench.algorithms.compiled.network import Floats, Player
 from bench.algorithms.compiled.update import TOLD, Rollout, Settings, Shape, compiled_update
 
@@ -74,22 +74,18 @@ def blank(steps: int, environments: int, width: int, actions: int, kind: type) -
     )
 
 
-class _Compiled(OnPolicyAlgorithm):
+class _Compiled(CompiledModel, OnPolicyAlgorithm):
     """What PPO and A2C have in common; to be named before the library's class."""
 
+    _made_anew = ("_course",)
     _course: _Course
 
     def _setup_model(self) -> None:
-        # There is nothing here that a GPU computes faster.
-        self.device = torch.device("cpu")
         super()._setup_model()
         self._course = _Course(self)  # type: ignore[arg-type]  # it is mixed into one of the two
         if self.env is not None:
             width = int(np.prod(self.observation_space.shape or ()))
             self._course.compile(self.n_envs, self.n_steps, width, self.epochs)
-
-    def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_course"]
 
     @property
     def _clips_gradient(self) -> bool:

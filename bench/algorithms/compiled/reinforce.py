@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.algorithms import reinforce
+from bench.algorithms.compiled.model import CompiledModel
 from bench.algorithms.compiled.network import (
     ACTIVATIONS,
     Floats,
@@ -110,23 +111,19 @@ def _compiled(layout: Layout, optimiser: Optimiser) -> Callable[..., Any]:
     return compiled
 
 
-class REINFORCE(reinforce.REINFORCE):
+class REINFORCE(CompiledModel, reinforce.REINFORCE):
     """The harness's REINFORCE (Williams 1992) with a compiled update; arguments, defaults and batches are the same."""
 
+    _made_anew = ("_player", "_memories")
     _player: Player
     _memories: Any
 
     def _setup_model(self) -> None:
-        # There is nothing here that a GPU computes faster.
-        self.device = torch.device("cpu")
         super()._setup_model()
         self._player = Player(self.policy, self.seed)
         arrays, begun = self._player.network, self._player.optimiser.begun
         parts = (arrays.policy, arrays.log_std), arrays.value
         self._memories = tuple(map(begun, parts))
-
-    def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_player", "_memories"]
 
     def _sampled(self, observations: Any) -> NDArray[Any]:
         actions = self._player.act(np.asarray(observations, dtype=np.float32).reshape(self.n_envs, -1))
