@@ -12,6 +12,7 @@ from pkgutil import resolve_name
 import pytest
 
 from bench.cli.commands import COMMANDS
+from bench.cli.doctor import optional
 from tests.making import TOY, run_suite, suite_file
 
 HEAVY = ("torch", "gymnasium", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "scipy")
@@ -204,6 +205,16 @@ def test_the_doctor_trains_for_a_moment(tmp_path: Path) -> None:
         "found": "trained and evaluated",
         "good": True,
     }
+    assert {"sbx-rl", "jax", "envpool"} <= checks.keys()
+
+
+def test_the_doctor_says_how_to_get_what_is_optional_and_which_version_was_compared() -> None:
+    rows = {one.what: one for one in optional(lambda names: {**dict.fromkeys(names, "absent"), "envpool": "1.2.4"})}
+    assert all(one.good for one in rows.values())
+    assert rows["jax"].found == "absent, and needed by no suite that does not name it; pip install 'bench[jax]'"
+    assert rows["envpool"].found == "1.2.4; its environments were compared with Gymnasium's in version 1.2.5"
+    rows = {one.what: one for one in optional(lambda names: dict.fromkeys(names, "1.2.5"))}
+    assert rows["envpool"].found == "1.2.5"
 
 
 def test_the_shell_completes_suite_files(tmp_path: Path) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import typer
 
 from bench import pipeline
-from bench.catalog import installed
+from bench.catalog import BACKENDS, installed
 from bench.cli.options import JsonOption
 from bench.console import say_json, say_table
 from bench.runner import devices, provenance
 
 LOWEST_FREE_GB = 1.0
+EXTRAS = {"sbx-rl": "jax", "jax": "jax"}
+"""Package -> extra that brings it, of implementations that a suite may name."""
 NEEDED = ("stable-baselines3", "sb3-contrib", "gymnasium", "torch", "numpy", "pandas", "matplotlib", "box2d")
 
 
@@ -48,6 +51,7 @@ def examine() -> list[Check]:
     return [
         Check("Python", machine["python"], (3, 11) <= sys.version_info < (3, 14)),
         *(Check(name, version, version != "absent") for name, version in versions.items()),
+        *optional(),
         Check("processor", f"{machine['processor']}, {machine['cores']} cores"),
         Check("memory", f"{machine['memory_gb']} GB"),
         Check("disk", f"{free:.0f} GB free here", free > LOWEST_FREE_GB),
@@ -58,6 +62,19 @@ def examine() -> list[Check]:
         ),
         _trial_works(),
     ]
+
+
+def optional(versions: Callable[[Sequence[str]], Mapping[str, str]] = installed) -> Iterator[Check]:
+    """Yield what other implementations and backends need; absent is as good, as long as no suite asks for them."""
+    compared = {backend.distribution: backend for backend in BACKENDS.values()}
+    extras = {**EXTRAS, **{name: backend.extra for name, backend in compared.items()}}
+    for name, version in versions(list(extras)).items():
+        backend, told = compared.get(name), version
+        if version == "absent":
+            told = f"absent, and needed by no suite that does not name it; pip install 'bench[{extras[name]}]'"
+        elif backend is not None and version != backend.version:
+            told = f"{version}; its environments were compared with Gymnasium's in version {backend.version}"
+        yield Check(name, told)
 
 
 def _trial_works() -> Check:
