@@ -111,7 +111,7 @@ def test_a_value_baseline_learns_cartpole() -> None:
     ],
     ids=["discrete", "multi-discrete", "multi-binary", "box of rank two", "lopsided box"],
 )
-@pytest.mark.parametrize("baseline", ["none", "mean", "value"])
+@pytest.mark.parametrize("baseline", ["none", "running", "mean", "value"])
 def test_every_kind_of_action_trains(action: spaces.Space[Any], baseline: str) -> None:
     model = reinforce(DummyVecEnv([lambda: Steady(action)] * 3), baseline=baseline, ent_coef=0.01, gamma_power=True)
     before = weights(model)
@@ -294,10 +294,11 @@ def test_what_happened_is_logged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"baseline": "median"}, "baseline is 'median'; choose one of none, mean, value"),
+        ({"baseline": "median"}, "baseline is 'median'; choose one of none, running, mean, value"),
         ({"gamma": 1.5}, "gamma is 1.5"),
         ({"episodes_per_update": 0}, "episodes_per_update is 0"),
         ({"value_epochs": 0}, "value_epochs is 0"),
+        ({"baseline_step_size": 0}, "baseline_step_size is 0"),
         ({"bootstrap_truncated": True}, "needs a value net"),
         ({"baseline": "mean", "episodes_per_update": 1}, "needs others"),
     ],

@@ -198,6 +198,12 @@ def test_the_mean_of_the_others_as_baseline_leaves_the_expectation_exact() -> No
     np.testing.assert_allclose(-gradient(loss, model), exact_gradient(model, GAMMA, horizon=2), atol=2e-6)
 
 
+def test_a_running_mean_of_earlier_returns_as_baseline_leaves_the_expectation_exact() -> None:
+    model = learner(gamma_power=True, baseline="running")
+    model.running_mean = 2.5
+    np.testing.assert_allclose(-gradient(expected_loss(model), model), exact_gradient(model, GAMMA), atol=2e-6)
+
+
 def estimates(model: REINFORCE, batches: int) -> npt.NDArray[np.float64]:
     """Gradient estimates from real rollouts of the unchanged policy, (batches, parameters)."""
     model._setup_learn(10**9)
@@ -278,6 +284,28 @@ def batch_of(model: REINFORCE) -> Batch:
     first = Episode(np.array([0, 1]), np.array([1, 0]), np.array([1.0, 2.0]))
     second = Episode(np.array([1]), np.array([1]), np.array([6.0]))
     return model.batch([first, second])
+
+
+def test_the_running_mean_lags_behind_its_batch_by_hand() -> None:
+    # The batches' mean returns are twice (2 + 2 + 6) / 3 = 10/3, then 2, to which the mean goes half of the way.
+    model = learner(gamma=0.5, baseline="running", baseline_step_size=0.5)
+    model._setup_learn(1)
+    assert batch_of(model).advantages.tolist() == [2, 2, 6]
+    for expected in (10 / 3, 10 / 3):
+        model.average(batch_of(model))
+        assert model.running_mean == pytest.approx(expected)
+    assert batch_of(model).advantages.tolist() == pytest.approx([-4 / 3, -4 / 3, 8 / 3])
+    model.train([Episode(np.array([0]), np.array([1]), np.array([2.0]))])
+    assert model.running_mean == pytest.approx(10 / 3 + (2 - 10 / 3) / 2)
+
+
+def test_a_running_mean_is_the_plain_mean_of_the_first_batches_and_then_forgets() -> None:
+    # Step size 0.4: shares 1, 1/2, 0.4, 0.4 of the way to 1, 3, 7, 2: 1; 2; 4; 3.2.
+    model, found = learner(baseline="running", baseline_step_size=0.4), []
+    for reward in (1.0, 3.0, 7.0, 2.0):
+        model.average(model.batch([Episode(np.array([0]), np.array([0]), np.array([reward]))]))
+        found.append(model.running_mean)
+    assert found == pytest.approx([1, 2, 4, 3.2])
 
 
 def test_normalised_weights_by_hand() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, ClassVar, Literal, Self, TypeAlias
@@ -15,6 +17,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.policies import (
     ActorCriticCnnPolicy,
     ActorCriticPolicy,
@@ -28,12 +31,13 @@ from stable_baselines3.common.utils import (
     safe_mean,
     update_learning_rate,
 )
+from stable_baselines3.common.vec_env import VecEnv
 
-Baseline: TypeAlias = Literal["none", "mean", "value"]
+Baseline: TypeAlias = Literal["none", "running", "mean", "value"]
 Observations: TypeAlias = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 ObservationTensor: TypeAlias = torch.Tensor | dict[str, torch.Tensor]
 
-BASELINES: tuple[Baseline, ...] = ("none", "mean", "value")
+BASELINES: tuple[Baseline, ...] = ("none", "running", "mean", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Batch:
     """(N,): c_t (G_t - b), what each step's log-probability is multiplied with; no gradient flows through it."""
     discounts: torch.Tensor
     """(N,): c_t, which is gamma^t or 1."""
+    advantages: torch.Tensor
+    """(N,): G_t - b, before any normalisation."""
     episodes: int
     """M."""
 
@@ -164,7 +170,13 @@ class REINFORCE(BaseAlgorithm):
     batch then is not trained on. A budget that holds no whole batch changes no weight.
 
     Baselines b, all unbiased because b does not depend on what is done at or after t in its own episode:
-    `none`: 0. `mean`: the mean of G_t over the *other* episodes of the batch that last beyond t, 0 where there is none.
+    `none`: 0. `running`: one number, a running mean of G_t over the steps of *earlier* batches, 0 before the first. After
+    batch n, b moves towards that batch's mean G_t by the share max(1/n, `baseline_step_size`): it is the plain mean of
+    the first batches and forgets old ones later (Sutton and Barto 2018, eq. 2.5, as the baseline of section 2.8;
+    Williams 1992 takes such an average from reinforcement comparison, Sutton 1984).
+    `mean`: the mean of G_t over the *other* episodes of the batch that last beyond t, 0 where there is none. The mean
+    over all M, one's own included, would shrink the gradient: G - mean(G) = (1 - 1/M) (G - mean of the others), so that
+    where all episodes last as long its expectation is (M - 1)/M times the gradient.
     `value`: V(s_t) of the policy's value net as it was before this batch; afterwards the net is fitted to the batch's
     G_t by `value_epochs` passes of minibatches on `vf_coef` x mean squared error. The networks of MlpPolicy are
     separate; where a policy shares its feature extractor, that fit moves the shared features too.
@@ -184,7 +196,7 @@ class REINFORCE(BaseAlgorithm):
         learning_rate: step size of the policy, a number or a function of the remaining progress (1 to 0).
         gamma: discount, in [0, 1].
         episodes_per_update: episodes in a batch; at least one per slot is used.
-        baseline: `none`, `mean` or `value`.
+        baseline: `none`, `running`, `mean` or `value`.
         normalize_returns: standardise G_t - b over all steps of the batch. This biases the gradient (the mean and the
             deviation depend on the step's own return) and is often worth it.
         gamma_power: weigh step t by gamma^t, as the textbook does.
@@ -194,6 +206,7 @@ class REINFORCE(BaseAlgorithm):
         value_epochs: passes over the batch in which the value net is fitted.
         value_batch_size: steps in a minibatch of that fit.
         max_grad_norm: largest norm of a gradient, None: any.
+        baseline_step_size: share by which a running mean moves at least, in (0, 1].
         bootstrap_truncated: see above; needs `baseline="value"`.
         steps_per_pass: the gradient is summed over passes of at most so many steps, which bounds memory.
         stats_window_size: episodes over which the logged means run.
@@ -233,6 +246,7 @@ class REINFORCE(BaseAlgorithm):
         value_epochs: int = 10,
         value_batch_size: int = 256,
         max_grad_norm: float | None = None,
+        baseline_step_size: float = 0.1,
         bootstrap_truncated: bool = False,
         steps_per_pass: int = 8192,
         stats_window_size: int = 100,
@@ -267,8 +281,11 @@ class REINFORCE(BaseAlgorithm):
         self.value_epochs = value_epochs
         self.value_batch_size = value_batch_size
         self.max_grad_norm = max_grad_norm
+        self.baseline_step_size = baseline_step_size
         self.bootstrap_truncated = bootstrap_truncated
         self.steps_per_pass = steps_per_pass
+        self.running_mean = 0.0
+        self._averaged = 0
         if _init_setup_model:
             self._setup_model()
 
@@ -286,6 +303,8 @@ class REINFORCE(BaseAlgorithm):
             raise ValueError(f"REINFORCE: baseline is {self.baseline!r}; choose one of {', '.join(BASELINES)}")
         if not 0 <= self.gamma <= 1:
             raise ValueError(f"REINFORCE: gamma is {self.gamma}; it must lie in [0, 1]")
+        if not 0 < self.baseline_step_size <= 1:
+            raise ValueError(f"REINFORCE: baseline_step_size is {self.baseline_step_size}; it must lie in (0, 1]")
         for name in ("episodes_per_update", "value_epochs", "value_batch_size", "steps_per_pass"):
             if getattr(self, name) < 1:
                 raise ValueError(f"REINFORCE: {name} is {getattr(self, name)}; it must be at least 1")
@@ -360,6 +379,15 @@ class REINFORCE(BaseAlgorithm):
         callback.on_rollout_end()
         return recorder.episodes()
 
+    def beside(self, env: VecEnv) -> Self:
+        """Return one that plays `env` with this very policy and baseline; nothing that it collects counts here."""
+        other = copy(self)
+        nothing = {"_last_obs": None, "_last_episode_starts": None, "num_timesteps": 0, "_total_timesteps": sys.maxsize}
+        buffers = {"ep_info_buffer": deque(maxlen=1), "ep_success_buffer": deque(maxlen=1)}
+        vars(other).update(env=env, n_envs=env.num_envs, **nothing, **buffers)
+        other.set_logger(Logger(folder=None, output_formats=[]))
+        return other
+
     def _sampled(self, observations: Observations) -> npt.NDArray[Any]:
         with torch.no_grad():
             distribution = self.policy.get_distribution(obs_as_tensor(observations, self.device))
@@ -384,21 +412,23 @@ class REINFORCE(BaseAlgorithm):
         returns = [episode.returns(self.gamma) for episode in episodes]
         observations = obs_as_tensor(_joined([episode.observations for episode in episodes]), self.device)
         targets = self._tensor(np.concatenate(returns))
-        weights = targets - self._baseline(observations, returns)
+        advantages = weights = targets - self._baseline(observations, returns)
         if self.normalize_returns:
             weights = (weights - weights.mean()) / (weights.std(correction=0) + 1e-8)
         discounts = self._discounts(returns)
         actions = torch.as_tensor(np.concatenate([episode.actions for episode in episodes]), device=self.device)
-        return Batch(observations, actions, targets, discounts * weights, discounts, len(episodes))
+        return Batch(observations, actions, targets, discounts * weights, discounts, advantages, len(episodes))
 
     def _baseline(self, observations: ObservationTensor, returns: Sequence[npt.NDArray[np.float64]]) -> torch.Tensor:
         steps = sum(map(len, returns))
         if self.baseline == "none":
             return torch.zeros(steps, device=self.device)
+        if self.baseline == "running":
+            return torch.full((steps,), self.running_mean, device=self.device)
         if self.baseline == "mean":
             return self._tensor(np.concatenate(mean_of_others(returns)))
         with torch.no_grad():
-            values = [self.policy.predict_values(_part(observations, rows)) for rows in self._passes(steps)]
+            values = [self.policy.predict_values(_part(observations, rows)) for rows in self.passes(steps)]
         return torch.cat(values).flatten()
 
     def _discounts(self, returns: Sequence[npt.NDArray[np.float64]]) -> torch.Tensor:
@@ -408,7 +438,8 @@ class REINFORCE(BaseAlgorithm):
     def _tensor(self, values: npt.NDArray[np.float64]) -> torch.Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=self.device)
 
-    def _passes(self, steps: int) -> Iterator[slice]:
+    def passes(self, steps: int) -> Iterator[slice]:
+        """Yield the rows of a batch of so many steps, no more at a time than memory shall hold."""
         for start in range(0, steps, self.steps_per_pass):
             yield slice(start, start + self.steps_per_pass)
 
@@ -437,6 +468,7 @@ class REINFORCE(BaseAlgorithm):
         self._step_policy(batch)
         if self.baseline == "value":
             self._fit_values(batch)
+        self.average(batch)
         self._n_updates += 1
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/weight_std", float(batch.weights.std(correction=0)))
@@ -446,7 +478,7 @@ class REINFORCE(BaseAlgorithm):
     def _step_policy(self, batch: Batch) -> None:
         self.policy.optimizer.zero_grad()
         policy_loss = entropy = 0.0
-        for rows in self._passes(len(batch)):
+        for rows in self.passes(len(batch)):
             loss_share, entropy_share = self._loss_terms(batch, rows)
             torch.autograd.backward(loss_share - self.ent_coef * entropy_share)
             policy_loss += loss_share.item()
@@ -467,6 +499,12 @@ class REINFORCE(BaseAlgorithm):
                 self._descend()
                 losses.append(error.item())
         self.logger.record("train/value_loss", float(np.mean(losses)))
+
+    def average(self, batch: Batch) -> None:
+        """Let the running mean move towards the batch's mean return; the batch itself was learned from without it."""
+        self._averaged += 1
+        share = max(1 / self._averaged, self.baseline_step_size)
+        self.running_mean += share * (float(batch.returns.mean()) - self.running_mean)
 
     def _descend(self) -> None:
         if self.max_grad_norm is not None:

@@ -29,7 +29,8 @@ KINDS: Mapping[str, str] = {
     "copies": "n_envs frame_stack",
     "gradient steps": "gradient_steps",
     "frequency": "train_freq",
-    "share": "gamma gae_lambda tau exploration_fraction exploration_initial_eps exploration_final_eps",
+    "share": "gamma gae_lambda tau exploration_fraction exploration_initial_eps exploration_final_eps "
+    "baseline_step_size",
     "amount": "vf_coef noise_std target_policy_noise target_noise_clip",
     "optional amount": "target_kl max_grad_norm",
     "optional step size": "value_learning_rate qf_learning_rate",
@@ -209,8 +210,8 @@ _FIRST = (
         settings=_settings(
             f"{_TRAINED} policy policy_kwargs learning_rate gamma episodes_per_update normalize_returns gamma_power",
             "ent_coef vf_coef value_learning_rate value_epochs value_batch_size max_grad_norm bootstrap_truncated",
-            "steps_per_pass",
-            baseline="none, mean or value",
+            "steps_per_pass baseline_step_size",
+            baseline="none, running, mean or value",
         ),
         defaults={"value_epochs": 10},
         speed=Speed(4e-4, 2e-3, _per("value_epochs", 256)),

@@ -152,6 +152,29 @@ class Final:
     """(final_episodes,) in steps."""
 
 
+@dataclass(frozen=True, slots=True)
+class GradientNoise:
+    """Estimates of one policy gradient at fixed parameters, each from a batch of fresh episodes of its own.
+
+    Beside the algorithm's own estimate stands the plain one of the same episodes, without baseline and normalisation:
+    what the two differ by is due to these alone.
+    """
+
+    batches: int
+    """How many estimates."""
+    variance: float
+    """Trace of the covariance matrix of the own estimate."""
+    plain_variance: float
+    """The same of the plain one."""
+    squared_bias: float
+    """Squared length of the own estimate's expectation minus the plain one's, itself estimated without bias: around 0
+    where there is none, below it as often as above."""
+    squared_norm: float
+    """Squared length of the plain estimate's expectation, estimated likewise."""
+    steps: int = 0
+    """Environment steps of training before it was measured."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """A finished trial: its definition and everything measured."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
 
 from bench.algorithms import reinforce
 from bench.algorithms.compiled.model import CompiledModel
@@ -129,6 +131,14 @@ class REINFORCE(CompiledModel, reinforce.REINFORCE):
         actions = self._player.act(np.asarray(observations, dtype=np.float32).reshape(self.n_envs, -1))
         return actions[:, 0] if self._player.layout.choices and len(self._player.layout.choices) == 1 else actions
 
+    def beside(self, env: VecEnv) -> Self:
+        """Return one that plays `env` with this very policy and baseline, and draws its actions for itself."""
+        other, player = super().beside(env), copy(self._player)
+        # From the global stream, which is the measurement's at this moment: training's own must go on untouched.
+        player.random = np.random.default_rng(int(np.random.randint(2**31)))  # noqa: NPY002
+        vars(other).update(_player=player)
+        return other
+
     def train(self, episodes: Sequence[reinforce.Episode]) -> None:
         """Take one step of the policy, and then fit the value net where it is the baseline."""
         batch = self.batch(episodes)
@@ -140,6 +150,7 @@ class REINFORCE(CompiledModel, reinforce.REINFORCE):
         told_numbers = np.array(numbers, dtype=np.float32)
         weights, self._memories, told = run(self._player.weights, self._memories, steps, orders, told_numbers)
         self._player.weights[:] = weights
+        self.average(batch)
         self._n_updates += 1
         for name, value in zip(("policy_loss", "entropy"), np.asarray(told).tolist(), strict=True):
             self.logger.record(f"train/{name}", value)
