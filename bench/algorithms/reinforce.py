@@ -170,8 +170,8 @@ class REINFORCE(BaseAlgorithm):
     batch then is not trained on. A budget that holds no whole batch changes no weight.
 
     Baselines b, all unbiased because b does not depend on what is done at or after t in its own episode:
-    `none`: 0. `running`: one number, a running mean of G_t over the steps of *earlier* batches, 0 before the first. After
-    batch n, b moves towards that batch's mean G_t by the share max(1/n, `baseline_step_size`): it is the plain mean of
+    `none`: 0. `running`: one number, a running mean of G_t over the steps of *earlier* batches, 0 before the first.
+    After batch n, b moves towards that batch's mean G_t by the share max(1/n, `baseline_step_size`): it is the plain mean of
     the first batches and forgets old ones later (Sutton and Barto 2018, eq. 2.5, as the baseline of section 2.8;
     Williams 1992 takes such an average from reinforcement comparison, Sutton 1984).
     `mean`: the mean of G_t over the *other* episodes of the batch that last beyond t, 0 where there is none. The mean
