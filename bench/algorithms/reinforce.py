@@ -171,9 +171,9 @@ class REINFORCE(BaseAlgorithm):
 
     Baselines b, all unbiased because b does not depend on what is done at or after t in its own episode:
     `none`: 0. `running`: one number, a running mean of G_t over the steps of *earlier* batches, 0 before the first.
-    After batch n, b moves towards that batch's mean G_t by the share max(1/n, `baseline_step_size`): it is the plain mean of
-    the first batches and forgets old ones later (Sutton and Barto 2018, eq. 2.5, as the baseline of section 2.8;
-    Williams 1992 takes such an average from reinforcement comparison, Sutton 1984).
+    After batch n, b moves towards that batch's mean G_t by the share max(1/n, `baseline_step_size`): it is the plain
+    mean of the first batches and forgets old ones later (Sutton and Barto 2018, eq. 2.5, as the baseline of section
+    2.8; Williams 1992 takes such an average from reinforcement comparison, Sutton 1984).
     `mean`: the mean of G_t over the *other* episodes of the batch that last beyond t, 0 where there is none. The mean
     over all M, one's own included, would shrink the gradient: G - mean(G) = (1 - 1/M) (G - mean of the others), so that
     where all episodes last as long its expectation is (M - 1)/M times the gradient.
