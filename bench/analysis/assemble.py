@@ -51,13 +51,13 @@ from bench.analysis.scores import (
 )
 from bench.analysis.sequential import sequential_verdicts
 from bench.analysis.situations import situations
+from bench.analysis.solved import Solved, all_solve, solved, to_the_target
 from bench.analysis.threshold import time_to_threshold
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms, set_apart
 from bench.records import (
     Aggregate,
     AnalysisPlan,
     CellEstimate,
-    ClaimVerdict,
     Conclusion,
     CurveEstimate,
     Estimates,
@@ -101,8 +101,9 @@ def analyse(
 ) -> Estimates:
     """Return every estimate, comparison, caution and verdict of a suite, finished or not.
 
-    Neither the order of trials and outcomes nor other algorithms in the suite move an estimate or a pair's
-    statistics; only Holm's correction and the probability of being best depend on who else takes part.
+    Neither the order of trials and outcomes nor other algorithms in the suite move an estimate or a pair's statistics,
+    but that nothing beyond the target counts where all solve the task; Holm's correction and the probability of being
+    best, too, depend on who else takes part.
 
     Args:
         suite: fixes the order of algorithms and environments, and the analysis plan.
@@ -119,10 +120,11 @@ def analyse(
     cells = _cells(book, labels, suite, references)
     draws = {_key(c): resample_counts(len(c.runs), plan.resamples, streams(*_key(c))) for c in cells if c.runs}
     there = taking_part(cells, suite)
-    field = _by_label(labels, [c for c in there if c.scored])
+    field, where = _by_label(labels, [c for c in there if c.scored]), solved(there, suite)
+    counted = {label: to_the_target(cells, where, suite) for label, cells in field.items()}
     baselines = _baselines(book)
     unfit, apart = for_larger_budgets(suite), set_apart(suite)
-    fit = {label: kept for label, cells in field.items() if (kept := [c for c in cells if _key(c) not in unfit])}
+    fit = {label: kept for label, cells in counted.items() if (kept := [c for c in cells if _key(c) not in unfit])}
     races = {name: _race(one, baselines) for name, one in _settings_of(suite, fit).items()}
     standing = _settings_of(suite, field).values()
     whole = [
@@ -131,13 +133,13 @@ def analyse(
     best = {
         label: share for race in races.values() for label, share in _best_shares(race, draws, streams, plan).items()
     }
-    aggregates = _aggregates(field, whole, best, draws, suite)
+    aggregates = _aggregates(field, counted, whole, best, draws, suite)
     aggregates = tuple(replace(line, not_judged=_most_over(line.label, apart, suite)) for line in aggregates)
     if rliable:
         aggregates = tuple(_beside(line, field[line.label], plan, streams) for line in aggregates)
-    rivals = field or _by_label(labels, _unscored(there, plan))
+    rivals = counted or _by_label(labels, _unscored(there, plan))
     pairs = _pairs(rivals, draws, suite, unfit, sequence)
-    known = _references(suite, cells, references, baselines, plan)
+    known = _references(suite, cells, references, baselines, where)
     told = _in_settings(
         (
             name,
@@ -146,7 +148,7 @@ def analyse(
         for name, one in _settings_of(suite, fit).items()
     )
     reliable = _reliability(field, baselines, plan)
-    judged = judge(suite, cells, draws)
+    judged = judge(suite, cells, draws, solved=where)
     shown = tuple(_cell_estimate(c, draws, plan) for c in cells)
     return Estimates(
         suite=suite.name,
@@ -161,7 +163,7 @@ def analyse(
         references=known,
         aggregates=aggregates,
         cells=shown,
-        curves=_curves(cells, field, draws, suite),
+        curves=_curves(cells, counted, draws, suite),
         profiles=_profiles(field, plan),
         pairs=pairs,
         failures=tuple(line for c in cells for line in _failures(c)),
@@ -175,10 +177,13 @@ def analyse(
             for name, race in races.items()
             for lead in leads(race, draws, streams, suite.evaluation.points, plan.decide)
         ),
-        worth=_worth(suite, rivals, draws),
+        worth=_worth(suite, field or rivals, draws),
         reliability=reliable,
         cards=cards([label for label in field if label not in baselines], book.entries, pairs, shown, reliable, told),
-        conclusions=_conclusions(suite, field, races, pairs, judged, draws, streams),
+        conclusions=(
+            *_conclusions(suite, counted, races, pairs, draws, streams),
+            *(claim_conclusions(suite, field, draws, judged, streams, where) if field else ()),
+        ),
         claims=judged,
         sequence=sequence,
         baselines=tuple(label for label in labels if label in baselines),
@@ -281,22 +286,16 @@ def _conclusions(
     field: Field,
     races: Mapping[str, Field],
     pairs: Sequence[Pair],
-    judged: Sequence[ClaimVerdict],
     draws: Draws,
     streams: Callable[..., np.random.Generator],
 ) -> tuple[Conclusion, ...]:
-    if not field:
-        return ()
     found: list[Conclusion] = []
     for name, race in races.items():
         here = [pair for pair in pairs if _family(suite, pair.a, pair.b) == name]
         met = {label for pair in here for label in (pair.a, pair.b)} | {*race}
         there = {label: cells for label, cells in field.items() if label in met}
         found += conclusions(there, tuple(race), here, suite.analysis, draws, streams) if there else ()
-    return (
-        *found,
-        *claim_conclusions(suite, field, draws, judged, streams),
-    )
+    return tuple(found)
 
 
 _NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen"}
@@ -330,12 +329,15 @@ def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:
 
 
 def _aggregates(
-    field: Field, whole: Sequence[str], shares: Mapping[str, float], draws: Draws, suite: Suite
+    field: Field, counted: Field, whole: Sequence[str], shares: Mapping[str, float], draws: Draws, suite: Suite
 ) -> tuple[Aggregate, ...]:
     """Return the aggregates, setting by setting, the comparable ones first, best first."""
     order = {name: place for place, name in enumerate(suite.settings)}
     found = [
-        _aggregate(label, cells, draws, suite.analysis, complete=label in whole, best=shares.get(label))
+        replace(
+            _aggregate(label, cells, draws, suite.analysis, complete=label in whole, best=shares.get(label)),
+            deciding=_deciding(counted[label], draws, suite.analysis),
+        )
         for label, cells in field.items()
     ]
 
@@ -367,6 +369,14 @@ def _aggregate(
         complete=complete,
         probability_best=best,
     )
+
+
+def _deciding(cells: Sequence[Cell], draws: Draws, plan: AnalysisPlan) -> Interval | None:
+    """Return the aggregate that decides, where not all of the scores count."""
+    if all(c.most is None for c in cells):
+        return None
+    found = aggregate_interval([c.scores for c in cells], _counts(cells, draws), plan.confidence, plan.decide)
+    return cut(found, highest([c.score_ceiling for c in cells], plan.decide))
 
 
 def _beside(
@@ -465,7 +475,7 @@ def _references(
     cells: Sequence[Cell],
     references: Mapping[str, Reference | None],
     baselines: set[str],
-    plan: AnalysisPlan,
+    where: Solved,
 ) -> tuple[ReferenceLine, ...]:
     budgets = {c.environment: c.budget for c in cells} | {line.environment: line.steps for line in suite.environments}
     lines = []
@@ -479,7 +489,8 @@ def _references(
                 random=None if reference is None else reference.random,
                 target=None if reference is None else reference.target,
                 source="" if reference is None else reference.source,
-                saturated=len(learners) > 1 and all(_saturated(c, plan) for c in learners),
+                saturated=all_solve(learners, suite.analysis),
+                solved_in=tuple(name for name, found in where.items() if environment in found),
             )
         )
     return tuple(lines)

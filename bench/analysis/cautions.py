@@ -40,7 +40,7 @@ def cautions(
         *_without_reference(cells, plan),
         *_rows("incomplete", ((line.label, line.environments) for line in aggregates if _lacks(line))),
         *_rows("hidden", _hidden(aggregates, cells, plan)),
-        *_rows("saturated", ((line.environment,) for line in references if line.saturated)),
+        *_rows("saturated", _solved(references, suite)),
         *_number("curveless", sum(cell.curveless for cell in cells)),
         *_unplanned(book),
         *_rows("unequal", _unequal_conditions(cells)),
@@ -65,6 +65,13 @@ def _hidden(
         for cell in cells if whole is not None and whole > _HIGH else ():
             if cell.label == line.label and cell.scored and (here := estimate([cell.scores], POOLED)) < _LOW:
                 yield cell.label, float(whole or 0.0), here, cell.environment
+
+
+def _solved(references: Sequence[ReferenceLine], suite: Suite) -> Iterator[tuple[str, ...]]:
+    """Yield environment, and setting where it is not all, in which every learning algorithm solves it."""
+    for line in references:
+        everywhere = len(line.solved_in) == max(1, len(suite.settings))
+        yield from [(line.environment,)] if everywhere else ((line.environment, name) for name in line.solved_in)
 
 
 def _number(kind: str, count: int, *others: float) -> Iterator[Fact]:

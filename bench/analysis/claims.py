@@ -16,11 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.quantities import Draws, Measured, measured, regret
 from bench.analysis.scores import Cell, learns
+from bench.analysis.solved import Solved, to_the_target
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.records import QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
 
@@ -41,10 +43,15 @@ class _Field:
     """How many claims it is corrected for."""
     unfit: Mapping[tuple[str, str], int]
     """Cells whose settings were made for larger budgets than the suite's."""
+    solved: Solved
 
 
 def judge(
-    suite: Suite, cells: Sequence[Cell], draws: Draws, claims: Sequence[Claim] | None = None
+    suite: Suite,
+    cells: Sequence[Cell],
+    draws: Draws,
+    claims: Sequence[Claim] | None = None,
+    solved: Solved = MappingProxyType({"": frozenset()}),
 ) -> tuple[ClaimVerdict, ...]:
     """Return the verdict on each of the suite's claims, in the suite's order.
 
@@ -55,11 +62,13 @@ def judge(
         cells: every cell of the ledger, those without runs included.
         draws: the resamples of every cell that has runs.
         claims: those to judge, if not all; they are corrected for all of the suite's.
+        solved: where nothing beyond the target counts when scores of two are compared for which is higher.
     """
     family = 1 if suite.analysis.conjunction else max(1, len(suite.claims))
     confidence = 1 - (1 - suite.analysis.confidence) / family
     unfit = for_larger_budgets(suite)
-    field = _Field(suite, {(cell.label, cell.environment): cell for cell in cells}, draws, confidence, family, unfit)
+    there = {(cell.label, cell.environment): cell for cell in cells}
+    field = _Field(suite, there, draws, confidence, family, unfit, solved)
     return tuple(_judged(claim, field) for claim in (suite.claims if claims is None else claims))
 
 
@@ -128,6 +137,15 @@ def _runs(label: str, environment: str, field: _Field) -> bool:
     return not catalog.mismatch(algorithm, place)
 
 
+def _is_contest(claim: Claim) -> bool:
+    """Return whether a claim asks who scores higher: equality, spread and levels are those of all that was scored."""
+    return (
+        claim.quantity in {"score", "regret"}
+        and claim.direction != "equivalent"
+        and not isinstance(claim.right, int | float)
+    )
+
+
 def _missing(labels: Iterable[str], environments: Sequence[str], field: _Field) -> Fact | None:
     """Return which cells have too few runs to judge by; None where none has."""
     if not environments:
@@ -165,7 +183,8 @@ def _short(label: str, environments: Sequence[str], field: _Field) -> list[tuple
 
 def _measured(claim: Claim, environments: Sequence[str], others: Sequence[str], field: _Field) -> Measured:
     def cells(label: str, shared: Sequence[str] = environments) -> list[Cell]:
-        return [field.cells[label, name] for name in shared]
+        found = [field.cells[label, name] for name in shared]
+        return to_the_target(found, field.solved, field.suite) if _is_contest(claim) else found
 
     if claim.quantity != "regret":
         theirs = cells(claim.right) if isinstance(claim.right, str) else float(claim.right or 0.0)

@@ -121,7 +121,9 @@ def _curve(cells: Sequence[Cell], read: Reading, x: Floats, *, scored: bool) -> 
 
 def _on(x: Floats, cell: Cell, read: Reading, *, scored: bool) -> Floats:
     runs = [np.full(len(x), run.final_return) if run.record is None else read(run, x) for run in cell.runs]
-    return normalise(np.stack(runs), cell.reference) if scored and cell.reference is not None else np.stack(runs)
+    if not scored or cell.reference is None:
+        return np.stack(runs)
+    return cell.counted(normalise(np.stack(runs), cell.reference))
 
 
 def _estimate(

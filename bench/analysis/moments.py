@@ -60,7 +60,7 @@ def _read(cell: Cell, x: Floats, over: Callable[[Run, Reference, Floats], Floats
         if found is None:
             return None
         known.append(found)
-    return normalise(np.stack(known), reference)
+    return cell.counted(normalise(np.stack(known), reference))
 
 
 def _over_steps(run: Run, _: Reference, steps: Floats) -> Floats | None:

@@ -23,6 +23,7 @@ from bench.analysis.quantities import Draws
 from bench.analysis.ranks import mid_ranks
 from bench.analysis.resampling import fewer, thinned
 from bench.analysis.scores import Cell, Run
+from bench.analysis.solved import Solved
 from bench.analysis.verdict import holm, judged, verdict
 from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Fact, Floats, Pair, Suite, Verdicts, verdict_on
 
@@ -46,7 +47,7 @@ class Variation:
 
 
 def claim_conclusions(
-    suite: Suite, field: Field, draws: Draws, verdicts: Sequence[ClaimVerdict], streams: Streams
+    suite: Suite, field: Field, draws: Draws, verdicts: Sequence[ClaimVerdict], streams: Streams, solved: Solved
 ) -> tuple[Conclusion, ...]:
     """Return every decided claim with the re-analyses in which it is decided the same way.
 
@@ -56,6 +57,7 @@ def claim_conclusions(
         draws: (label, environment) -> (runs, resamples) counts of the main analysis.
         verdicts: of the main analysis.
         streams: name -> generator, for the resamples of cells that have lost a run.
+        solved: where nothing beyond the target counts, as in the main analysis.
     """
     decided = [(claim, told) for claim, told in zip(suite.claims, verdicts, strict=True) if told.verdict != "undecided"]
     if not decided:
@@ -64,7 +66,7 @@ def claim_conclusions(
     spoken = {label for _, told in decided for label in told.labels}
     field = {label: cells for label, cells in field.items() if label in spoken}
     again = [
-        (about, judge(_only(suite, other), _all_cells(other), _redrawn(about, other, draws, streams), claims))
+        (about, judge(_only(suite, other), _all_cells(other), _redrawn(about, other, draws, streams), claims, solved))
         for about, other in _other_runs(field)
     ]
     return tuple(

@@ -88,6 +88,8 @@ class Cell:
     """Records left out because the metric is `auc` and they have no learning curve."""
     idle: int = 0
     """Records left out because they made no update."""
+    most: float | None = None
+    """No score counts beyond it: where all solve the task (`bench.analysis.solved`); None: all of it does."""
 
     @cached_property
     def returns(self) -> Floats:
@@ -102,7 +104,11 @@ class Cell:
     def values(self, metric: str) -> Floats:
         """(runs,) the score of a metric; empty where a run lacks it."""
         found = [run.metric(metric) for run in self.runs]
-        return np.array([] if None in found else found, dtype=np.float64)
+        return self.counted(np.array([] if None in found else found, dtype=np.float64))
+
+    def counted(self, scores: Floats) -> Floats:
+        """Return scores as far as they count; same shape."""
+        return scores if self.most is None else np.minimum(scores, self.most)
 
     @cached_property
     def ceiling(self) -> float | None:
@@ -111,10 +117,11 @@ class Cell:
 
     @property
     def score_ceiling(self) -> float | None:
-        """`ceiling` as a score."""
-        if self.ceiling is None or self.reference is None:
-            return None
-        return float(normalise(self.ceiling, self.reference))
+        """The largest score that counts here: `ceiling` as a score, or `most`; None where neither is known."""
+        known = [] if self.most is None else [self.most]
+        if self.ceiling is not None and self.reference is not None:
+            known.append(float(normalise(self.ceiling, self.reference)))
+        return min(known, default=None)
 
     @property
     def scored(self) -> bool:

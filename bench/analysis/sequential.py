@@ -31,8 +31,8 @@ import numpy as np
 
 from bench.analysis.compare import Contest, verdicts
 from bench.analysis.interval import resample_counts
-from bench.analysis.ledger import Entry, ledger
-from bench.analysis.scores import cell, learns, usable
+from bench.analysis.scores import cells_of, learns, usable
+from bench.analysis.solved import solved, to_the_target
 from bench.analysis.verdict import Difference, equivalent, holm, judged, smallest_p
 from bench.errors import BenchError
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
@@ -188,16 +188,14 @@ def wanted(design: Design, taken: Sequence[Look]) -> dict[Place, int]:
 def scores_so_far(
     suite: Suite, planned: Sequence[Trial], outcomes: Sequence[Outcome], references: Mapping[str, Reference | None]
 ) -> dict[Place, Floats]:
-    """Return the scores of the planned trials by cell; failed ones count as the plan says, others not at all."""
+    """Return the scores of the planned trials by cell, as far as they count.
+
+    Failed trials count as the plan says, others not at all, and nothing beyond the target where all solve the task.
+    """
     asked = {trial.fingerprint for trial in planned}
-    book = ledger(planned, [outcome for outcome in outcomes if outcome.trial.fingerprint in asked])
-    grouped: dict[Place, list[Entry]] = {}
-    for entry in book.entries:
-        grouped.setdefault((entry.label, entry.trial.environment), []).append(entry)
-    return {
-        place: cell(entries, usable(references.get(place[1])), suite.analysis).scores
-        for place, entries in grouped.items()
-    }
+    there = [outcome for outcome in outcomes if outcome.trial.fingerprint in asked]
+    cells = list(cells_of(planned, there, references, suite.analysis).values())
+    return {(one.label, one.environment): one.scores for one in to_the_target(cells, solved(cells, suite), suite)}
 
 
 def look(design: Design, taken: Sequence[Look], scores: Scores, rng: np.random.Generator) -> Look:

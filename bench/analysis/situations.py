@@ -25,6 +25,7 @@ from bench.analysis.ranks import rank_p_value, superiority
 from bench.analysis.reliability import failed_its_user
 from bench.analysis.resampling import fewer, thinned
 from bench.analysis.scores import Cell, complete, enough
+from bench.analysis.solved import all_solve
 from bench.analysis.threshold import first_steps
 from bench.analysis.verdict import Difference, holm, judged, verdict
 from bench.catalog import environments as known_environments
@@ -125,9 +126,8 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
 def _alone(name: str, here: Field, plan: AnalysisPlan) -> _Setting:
     """Return one environment by itself; where all solve it, who gets there first."""
     times = {label: first_steps(cells[0], plan.threshold) for label, cells in here.items()}
-    solved = all(np.min(cells[0].scores) >= plan.threshold for cells in here.values())
     race = {label: [-steps] for label, steps in times.items() if steps is not None}
-    if solved and len(race) == len(here):
+    if len(race) == len(here) and all_solve([cells[0] for cells in here.values()], plan):
         return _Setting(f"environment-{name}", "environment", (name,), race, (name,), "steps")
     return _Setting(f"environment-{name}", "environment", (name,), _scores(here), (name,))
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.analysis.origins import origins
 from bench.analysis.scores import Cell, cells_of, compared, like_budgets
+from bench.analysis.solved import solved, to_the_target
 from bench.catalog import did_you_mean
 from bench.compare.contrast import differences, repeated
 from bench.compare.records import Comparison
@@ -143,7 +144,9 @@ def _order(experiment: Experiment) -> Callable[[tuple[str, str]], tuple[int, str
 
 def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Comparison:
     plan = experiment.suite.analysis
-    cells = _cells(experiment, references(experiment.suite), plan)
+    raw = list(_cells(experiment, references(experiment.suite), plan).values())
+    counted = to_the_target(raw, solved(raw, experiment.suite), experiment.suite)
+    cells = {(cell.label, cell.environment): cell for cell in counted}
     for name in (left, right):
         _check(name, cells, experiment)
     if left.environment and right.environment and left.environment != right.environment:

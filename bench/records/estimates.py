@@ -87,10 +87,13 @@ class Aggregate:
     """Mean over environments of each environment's own IQM."""
     worst: tuple[float, str] | None = None
     """The lowest IQM on an environment, and where."""
+    deciding: Interval | None = None
+    """The aggregate that decides, where nothing beyond the target counts on some environment, for all solve it; the
+    others here count everything, as the literature does. None: there is no such environment."""
 
     def value(self, decide: str) -> Interval:
-        """Return the aggregate that `AnalysisPlan.decide` names."""
-        return {"mean": self.mean, "iqm-by-environment": self.by_environment}.get(decide, self.iqm)
+        """Return what decides: the aggregate that `AnalysisPlan.decide` names, as far as scores count."""
+        return self.deciding or {"mean": self.mean, "iqm-by-environment": self.by_environment}.get(decide, self.iqm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,9 @@ class ReferenceLine:
     source: str
     saturated: bool = False
     """Every algorithm but the random policy solves it: it cannot tell them apart."""
+    solved_in: tuple[str, ...] = ()
+    """The suite's settings in which every learning algorithm solves it, an empty name where the suite has one: nothing
+    beyond the target counts there when these are compared."""
 
 
 @dataclass(frozen=True, slots=True)

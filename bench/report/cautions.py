@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from bench.plain import listed
 from bench.records import Estimates, Fact, SequentialRun
 from bench.report.origins import remarks
+from bench.report.sentences import setting
 
 _MOST = 8
 
@@ -61,8 +62,8 @@ _SENTENCES = {
     "enter neither aggregates nor comparisons.",
     "incomplete": "Aggregates not comparable with the others, for want of runs on some environments: {rows}. Pairs are "
     "compared on the environments both have.",
-    "saturated": "Every learning algorithm solves {rows} in every run: only the time to the threshold tells them "
-    "apart.",
+    "saturated": "Every run of every learning algorithm solves {rows}: in comparisons nothing beyond the target counts "
+    "there, and who gets there first is told by itself.",
     "hidden": "A high aggregate hides a failure on an environment: {rows}.",
     "curveless": "{0} finished trials have no learning curve, hence no area under it, and are left out.",
     "unplanned": "{0} results are not in the suite's plan (other seeds, settings or versions); they are shown too. "
@@ -84,11 +85,16 @@ def _cut(label: str, environment: str, final: int, *steps: int) -> str:
     return f"{label} on {environment} after {after} steps: {final} of the final evaluations'"
 
 
+def _solved(environment: str, *settings: str) -> str:
+    return environment + "".join(f" ({setting(name)})" for name in settings)
+
+
 _ROWS: Mapping[str, Callable[..., str]] = {
     "idle": "{} on {} ({} of its runs)".format,
     "configurations": "{} on {}".format,
     **{kind: "{} on {}: {}".format for kind, told in _SENTENCES.items() if told.startswith(_FAILED)},
     "incomplete": "{} ({})".format,
+    "saturated": _solved,
     "hidden": "{} scores {:.2f} over all and {:.2f} on {}".format,
     "apart": "{} on {} ({:,} steps, the suite has {:,})".format,
     "other budgets": "{} on {} ({:,} steps, the suite has {:,})".format,

@@ -348,7 +348,7 @@ def _environment_facts(estimates: Estimates, name: str) -> Iterator[str]:
             if not (words.finite(line.random) and words.finite(line.target)):
                 yield "no normalised score without both references"
             if line.saturated:
-                yield "saturated: every algorithm solves it, so only the steps to threshold tell them apart"
+                yield "every algorithm solves it: nothing beyond the target counts in comparisons"
 
 
 def _settings(estimates: Estimates) -> Iterator[_Settings]:

@@ -16,15 +16,17 @@ Links = tuple[tuple[str, str], ...]
 """(name, path from the report's folder) of files."""
 NOT_REACHED = "Fewer than half of the runs reach the threshold within the budget."
 _VISIBLE_OVERSHOOT = 0.005
+_DECIDES = "The aggregate that decides; nothing beyond the target counts where every algorithm solves the task"
 _RLIABLE = "As rliable.metrics gives it, which trims whole runs and takes plain percentiles: to compare with papers"
 
 
 def overall(estimates: Estimates) -> Table:
     """Return one row per algorithm: the aggregates over environments, best first as the analysis orders them."""
-    at = order.places(estimates)
+    at, plan = order.places(estimates), order.analysis(estimates)
     level = order.level(estimates)
     known = dict.fromkeys(name for line in estimates.aggregates for name in line.rliable)
     asked = order.with_rliable(estimates.aggregates)
+    cut = any(line.deciding is not None for line in estimates.aggregates)
     # Its other estimates are ours: the columns before.
     theirs = [name for name in known if asked or name == "aggregate_iqm"]
     return Table(
@@ -32,6 +34,7 @@ def overall(estimates: Estimates) -> Table:
         f"Normalised score over all environments (0 is the random policy, 1 the target), with {level} intervals",
         (
             Column("Algorithm", numeric=False),
+            *([Column("Decides", interval=True, places=2, hint=_DECIDES)] if cut else []),
             Column("IQM", interval=True, places=2, hint="Mean of the middle half of all environments' runs together"),
             Column("IQM by environment", interval=True, places=2, hint="Mean over environments of each one's own IQM"),
             Column("Mean", interval=True, places=2),
@@ -44,7 +47,10 @@ def overall(estimates: Estimates) -> Table:
             *(Column(name, interval=asked, places=2, hint=_RLIABLE) for name in theirs),
         ),
         tuple(
-            (*_overall_row(at, line), *(_rliable(line.rliable.get(name), asked=asked) for name in theirs))
+            (
+                *_overall_row(at, line, plan.decide if cut else ""),
+                *(_rliable(line.rliable.get(name), asked=asked) for name in theirs),
+            )
             for line in estimates.aggregates
         ),
         anchors=tuple(f"overall-{at.algorithms[line.label]}" for line in estimates.aggregates),
@@ -328,12 +334,14 @@ def _trace(at: Places, label: str, where: str | None, value: Any, *, text: str =
     return Cell(value, text, note, at.anchor(label, where))
 
 
-def _overall_row(at: Places, line: Aggregate) -> tuple[Cell, ...]:
+def _overall_row(at: Places, line: Aggregate, decide: str) -> tuple[Cell, ...]:
+    """Return a row; `decide` names the aggregate that decides where it counts less than the others do."""
     lacking = "" if line.complete else "Lacks environments that others have: not comparable with the other rows."
     if line.not_judged is not None:
         lacking = f"Not judged: settings made for up to {line.not_judged:.2g} times this suite's budget."
     return (
         _trace(at, line.label, None, line.label, note=lacking),
+        *([_trace(at, line.label, None, line.value(decide))] if decide else []),
         *(_trace(at, line.label, None, value) for value in (line.iqm, line.by_environment, line.mean)),
         Cell(line.worst[1], f"{round(line.worst[0], 2) + 0.0:.2f} on {line.worst[1]}") if line.worst else Cell(None),
         *(_trace(at, line.label, None, value) for value in (line.median, line.optimality_gap)),

@@ -20,6 +20,7 @@ from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
 from bench.analysis.scores import Cell, cell, learns, like_budgets, usable
+from bench.analysis.solved import all_solve, cut_at_the_target
 from bench.hyperparameters.provenance import DEFAULTS, TUNED, effort, made_for
 from bench.records import AnalysisPlan, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
 from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
@@ -222,6 +223,8 @@ def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iter
             why |= _otherwise({key: one for key, one in there.items() if key not in why})
             unfit = tuple(Unfit(entries[key].algorithm, environment, reason) for key, reason in why.items())
             cells = {key: one for key, one in there.items() if key not in why}
+            if all_solve([one for key, one in cells.items() if key in learning], plan):
+                cells = {key: cut_at_the_target(one, plan) for key, one in cells.items()}
             if len(learning & cells.keys()) > 1:
                 place = f"{source.place}, {setting}" if setting else source.place
                 yield Ground(traits[environment], place, cells, entries, plan, unfit)
