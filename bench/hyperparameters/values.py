@@ -276,7 +276,7 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "entropy": _entropy,
     "name": _text,
     "noise": one_of("normal", "ornstein-uhlenbeck"),
-    "none, mean or value": one_of("none", "mean", "value"),
+    "none, running, mean or value": one_of("none", "running", "mean", "value"),
     "none or mean": one_of("none", "mean"),
     "normalisation": _normalize,
     "policy keywords": _policy_kwargs,
