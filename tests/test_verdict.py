@@ -178,6 +178,18 @@ def test_the_price_is_that_of_normal_theory() -> None:
     assert (found.more_runs(0.01) or 0) > more
 
 
+def test_a_price_needs_no_variation_of_the_middle_halves() -> None:
+    # Winsorised, four runs are their middle two, which are equal here; the resamples' means vary all the same.
+    ours, theirs = [np.array([0.0, 0.5, 0.5, 1.0])], [np.array([0.2, 0.7, 0.7, 1.2])]
+    found = between(ours, theirs, POOLED, 2000)
+    assert not found.variances.any()
+    more = found.more_runs(0.05)
+    assert more is not None
+    # Both sides shrink alike: the error is that of 4 runs times sqrt(4 / (4 + more)).
+    error = float(found.above[0]) * math.sqrt(4 / (4 + more))
+    assert abs(float(found.estimates[0])) / error == pytest.approx(2.1 + 0.8416, abs=0.15)
+
+
 def test_a_price_is_never_one_more_run_for_ever() -> None:
     # The runs in hand, as many times over as the price says, are decided.
     rng = np.random.default_rng(6)

@@ -121,8 +121,11 @@ class Difference:
         """Return whether so many more runs would do."""
         error, skew = (float(side[0]) for side in self._towards_none())
         sizes = np.array([*(n for n, _ in self.sizes), *(m for _, m in self.sizes)], dtype=np.float64)
-        shares = self.variances[:, 0] * sizes / (sizes + more)
-        shrunk = math.sqrt(float(shares.sum() / self.variances[:, 0].sum()))
+        seen = self.variances[:, 0]
+        # The middle halves may not vary while the resamples' do: then every side is taken to vary alike.
+        variances = seen if seen.any() else np.ones_like(sizes)
+        shares = variances * sizes / (sizes + more)
+        shrunk = math.sqrt(float(shares.sum() / variances.sum()))
         df = welch_df(shares, sizes + more - 1, float(self.df[0]))
         t = np.asarray(stdtrit(df, 1 - level / 2), dtype=np.float64)
         needed = _distance(t, np.array(shrunk * skew)) + float(ndtri(POWER))
