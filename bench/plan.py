@@ -13,7 +13,7 @@ from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
 from bench.hyperparameters.budgets import set_apart
-from bench.hyperparameters.provenance import with_changes
+from bench.hyperparameters.provenance import found_by_hand, with_changes
 from bench.hyperparameters.values import checked
 from bench.limits import MOST_SEEDS, too_large
 from bench.plain import counted
@@ -326,6 +326,7 @@ def _warnings(suite: Suite, pairs: Sequence[_Pair], trials: Sequence[Trial], see
         yield from _uncovered(pair, suite)
         yield from _unfit(first[pair.cell])
     yield from _made_for_more(suite, pairs)
+    yield from _searched_here(suite, pairs)
     yield from _same(first[pair.cell] for pair in pairs)
 
 
@@ -464,6 +465,20 @@ def _made_for_more(suite: Suite, pairs: Sequence[_Pair]) -> Iterable[str]:
             f"settings made for larger budgets than this suite's: {', '.join(cells)}: they have no place in the "
             "verdict; take `hyperparameters: default`, or have all tuned at these budgets "
             f"(`bench tune {suite.path or suite.name}`), or say `accept_settings_for_other_budgets: true`"
+        )
+
+
+def _searched_here(suite: Suite, pairs: Sequence[_Pair]) -> Iterable[str]:
+    """Yield whose settings this harness has searched for by hand, where others' in the same setting are not."""
+    groups: dict[Cell, dict[str, str]] = defaultdict(dict)
+    for pair in pairs:
+        groups[pair.algorithm.setting, pair.environment.environment][pair.algorithm.label] = pair.provenance
+    found = [f"{label} on {place}" for (_, place), told in groups.items() for label in found_by_hand(told)]
+    if found:
+        yield (
+            f"settings that this harness has searched for by hand on these very environments: {', '.join(found)}; the "
+            "others' were not, which is no comparison on equal terms; take `hyperparameters: default`, or have all "
+            f"tuned at these budgets (`bench tune {suite.path or suite.name}`)"
         )
 
 

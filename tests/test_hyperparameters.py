@@ -81,8 +81,8 @@ def test_every_kind_of_value_in_the_catalogue_can_be_read() -> None:
     assert kinds | set(SETTINGS.values()) == set(CHECKS)
 
 
-def test_there_are_three_sets() -> None:
-    assert hyperparameters.sets() == ("bare", "default", "rl-zoo")
+def test_there_are_four_sets() -> None:
+    assert hyperparameters.sets() == ("bare", "default", "own", "rl-zoo")
 
 
 def test_reinforce_begins_with_a_textbooks_values_wherever_nothing_else_is_known() -> None:
@@ -187,7 +187,7 @@ def test_changing_a_resolved_setting_leaves_the_set_alone() -> None:
 
 
 def test_an_unknown_set_is_refused_by_name() -> None:
-    with pytest.raises(CatalogError, match="'zoo' is not known; one of bare, default, rl-zoo"):
+    with pytest.raises(CatalogError, match="'zoo' is not known; one of bare, default, own, rl-zoo"):
         hyperparameters.resolve("zoo", "ppo", "CartPole-v1")
 
 
@@ -310,6 +310,19 @@ def test_what_a_trial_keeps_of_where_its_settings_come_from_is_read_back(
     # A suite's own changes are meant for its own budget, where the set states none.
     assert provenance.made_for(provenance.with_changes(line, ["gamma"]), 7) == (for_steps or 7)
     assert provenance.with_changes(line, []) == line
+
+
+def test_settings_searched_for_by_hand_here_stand_out_beside_others_alone() -> None:
+    lines = {name: hyperparameters.resolve("rl-zoo", name, "CartPole-v1")[1] for name in ("reinforce", "ppo", "random")}
+    assert lines["reinforce"].startswith(
+        "this harness's own settings for REINFORCE 0.1; made for 100,000 steps; tuning "
+    )
+    assert provenance.found_by_hand(lines) == ["reinforce"]
+    assert provenance.found_by_hand({**lines, "ppo": lines["reinforce"]}) == []
+    # Nobody searched for a guess.
+    guess = hyperparameters.resolve("own", "reinforce", "MountainCar-v0")[1]
+    assert provenance.effort(guess) == provenance.GUESSED
+    assert provenance.found_by_hand({**lines, "reinforce": guess}) == []
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400)])

@@ -213,6 +213,14 @@ def test_what_weakens_the_answer_is_warned_of(
     assert planned(a_suite(algorithm, **steps), seeds=seeds).warnings == (warning,)
 
 
+def test_settings_searched_for_by_hand_beside_published_ones_are_warned_of() -> None:
+    (warning,) = planned(a_suite(entry("reinforce"), entry("ppo"), entry("random"), CartPole_v1=100_000)).warnings
+    assert warning.startswith(
+        "settings that this harness has searched for by hand on these very environments: reinforce on CartPole-v1; the "
+    )
+    assert planned(a_suite(entry("reinforce"), entry("random"), CartPole_v1=100_000)).warnings == ()
+
+
 def test_a_reference_in_the_suite_is_enough() -> None:
     suite = a_suite(entry("random"), Mine_v0=1000)
     given = replace(suite, environments=(replace(suite.environments[0], reference=Reference(0.0, 1.0)),))

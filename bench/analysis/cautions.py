@@ -10,6 +10,7 @@ from bench.analysis.aggregate import POOLED, estimate
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, taking_part
+from bench.hyperparameters.provenance import found_by_hand
 from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
@@ -34,6 +35,7 @@ def cautions(
         *_rows("idle", ((cell.label, cell.environment, cell.idle) for cell in cells if cell.idle)),
         *_rows("configurations", book.split),
         *_rows("other budgets", _made_for_more(apart or {}, suite)),
+        *_rows("by hand", _found_by_hand(cells, suite)),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
         *_failed(book, cells, plan),
         *_few_runs(cells),
@@ -141,6 +143,16 @@ def _made_for_more(apart: Mapping[tuple[str, str], int], suite: Suite) -> Iterat
     """Yield label, environment, what its settings were made for and the suite's budget."""
     budgets = {line.environment: line.steps for line in suite.environments}
     return ((label, place, steps, budgets[place]) for (label, place), steps in apart.items())
+
+
+def _found_by_hand(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str, str]]:
+    """Yield label and environment of cells whose settings this harness searched for, beside others of the setting."""
+    settings = {entry.label: entry.setting for entry in suite.algorithms}
+    groups: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for cell in cells:
+        trial = cell.entries[0].trial
+        groups[settings.get(cell.label, ""), cell.environment][cell.label] = trial.provenance
+    return ((label, place) for (_, place), told in groups.items() for label in found_by_hand(told))
 
 
 def _lacks(line: Aggregate) -> bool:

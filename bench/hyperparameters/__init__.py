@@ -52,7 +52,10 @@ def parts(set_name: str, beside: Beside = _NONE) -> tuple[Part, ...]:
 def _of_the_package(set_name: str) -> tuple[Part, ...]:
     if set_name not in sets():
         raise CatalogError(f"hyperparameter set {set_name!r} is not known; one of {', '.join(sets())}")
-    return tuple(Part(**{**part, "notes": tuple(part["notes"])}) for part in _yaml(f"{set_name}.yaml")["parts"])
+    given = _yaml(f"{set_name}.yaml")
+    found = [Part(**{**part, "notes": tuple(part["notes"])}) for part in given["parts"]]
+    # What a set lacks, those may have that it names under `then`.
+    return (*found, *(part for other in given.get("then", ()) for part in _of_the_package(other)))
 
 
 def covers(set_name: str, algorithm: str, environment: str, beside: Beside = _NONE) -> bool:

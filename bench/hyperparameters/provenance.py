@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bench.records import Part
 
 HAND = "chosen by hand here, on these environments"
+GUESSED = "first guesses"
 PUBLISHED = "published"
 TUNED = "tuned here"
 BESIDE = "of a set that lies beside the suite"
@@ -28,7 +29,7 @@ def line(part: Part, for_steps: int | None, *, beside: bool) -> str:
         for_steps: the training budget that the entry is made for; None where nobody states one.
         beside: whether the set lies beside a suite, and is not the package's.
     """
-    made = "made" if beside else "published"
+    made = "made" if beside or part.here else "published"
     said = (
         f"{part.source} {part.version}".rstrip(),
         f"{made} for {for_steps:,} steps" if for_steps else f"{made} for no stated budget" if beside else "",
@@ -69,9 +70,19 @@ def effort(told: str) -> str:
     if not told or told == NOTHING:
         return ""
     if told.startswith("this harness's own"):
-        return HAND
+        return GUESSED if "first guesses" in told else HAND
     if "published for" in told:
         return PUBLISHED
     if "made for" in told:
         return TUNED if told.startswith("bench tune ") else BESIDE
     return "" if _CHANGED in told else DEFAULTS
+
+
+def found_by_hand(told: Mapping[str, str]) -> list[str]:
+    """Return whose settings this harness has searched for by hand, where those of others were not.
+
+    Args:
+        told: label -> line, of all that are compared in one setting on one environment.
+    """
+    efforts = {label: effort(line) for label, line in told.items()}
+    return [label for label, kind in efforts.items() if kind == HAND and {*efforts.values()} - {HAND, ""}]

@@ -54,6 +54,8 @@ class Part:
     """Algorithm -> settings, for environments without an entry."""
     tuned: bool = True
     """False where the entries are guesses that nobody searched for."""
+    here: bool = False
+    """True where this harness searched by hand, on these very environments: beside others that is no equal term."""
     seeds: str = ""
     """Which seeds the search used, in words; empty where the source does not say."""
 

@@ -45,6 +45,8 @@ _SENTENCES = {
     "label: {rows}. They are not merged: all but the planned one carry the first digits of their configuration.",
     "other budgets": "Not judged beside others, for their settings were made for larger budgets than this suite's: "
     "{rows}. Their curves and scores are shown, and they are compared with whoever has the same settings.",
+    "by hand": "Not on equal terms: {rows}. This harness has searched for these settings by hand, on these very "
+    "environments and at about these budgets; those of the others were not searched for here.",
     "missing": "{0} of {1} trials are missing: the suite is not finished.",
     "failed, left out": _FAILED + "is not counted.",
     "failed, as random": _FAILED + "counts as a run that scores as the random policy.",
@@ -97,6 +99,7 @@ _ROWS: Mapping[str, Callable[..., str]] = {
     "saturated": _solved,
     "hidden": "{} scores {:.2f} over all and {:.2f} on {}".format,
     "apart": "{} on {} ({:,} steps, the suite has {:,})".format,
+    "by hand": "{} on {}".format,
     "other budgets": "{} on {} ({:,} steps, the suite has {:,})".format,
     "cut": _cut,
     "overshoot": "{} on {} by {:.0f} %".format,
