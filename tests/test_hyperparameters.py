@@ -252,6 +252,7 @@ def test_values_that_cannot_be_meant_are_refused(name: str, value: Any) -> None:
 
 def test_a_baseline_is_judged_by_the_algorithm_it_is_for() -> None:
     assert checked("reinforce", "baseline", "value") == "value"
+    assert checked("reinforce", "baseline", "running") == "running"
     with pytest.raises(ValueError, match="wants none or mean, not 'value'"):
         checked("softmax_reinforce", "baseline", "value")
 
