@@ -383,7 +383,7 @@ class REINFORCE(BaseAlgorithm):
         """Return one that plays `env` with this very policy and baseline; nothing that it collects counts here."""
         other = copy(self)
         nothing = {"_last_obs": None, "_last_episode_starts": None, "num_timesteps": 0, "_total_timesteps": sys.maxsize}
-        buffers = {"ep_info_buffer": deque(maxlen=1), "ep_success_buffer": deque(maxlen=1)}
+        buffers: dict[str, deque[Any]] = {"ep_info_buffer": deque(maxlen=1), "ep_success_buffer": deque(maxlen=1)}
         vars(other).update(env=env, n_envs=env.num_envs, **nothing, **buffers)
         other.set_logger(Logger(folder=None, output_formats=[]))
         return other
