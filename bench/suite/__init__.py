@@ -14,6 +14,7 @@ from bench.records import Part, Suite
 from bench.suite import document, judgement, schema, sets
 from bench.suite.document import text_of
 from bench.suite.shipped import TUNED
+from bench.suite.sweep import expanded
 
 __all__ = [
     "choices_of",
@@ -96,7 +97,7 @@ def _loaded(text: str, place: str) -> document.Document:
         kind = "is empty" if loaded.value is None else "is no mapping"
         loaded.complain((), f"the suite {kind}", "it wants at least `algorithms:` and `environments:`")
         raise SuiteError(loaded.complaints)
-    return loaded
+    return expanded(loaded)
 
 
 def _described(loaded: document.Document, folder: Path | None, *, to_run: bool = False) -> Suite:

@@ -45,6 +45,8 @@ class Document:
     place: str
     """Name of the text for complaints: usually the file's path."""
     complaints: list[Complaint] = field(default_factory=list)
+    written: tuple[int, ...] = ()
+    """Where each entry of `algorithms` stands in the text, where some stand for several; empty: each where it is."""
 
     def line(self, where: Place) -> int:
         """Return the line of the value there, or of the nearest thing around it."""
@@ -58,12 +60,20 @@ class Document:
         Raises:
             SuiteError: these are so many that nobody would read more.
         """
-        dotted, message = _cut(".".join(str(step) for step in where)), _cut(message)
+        dotted, message = _cut(".".join(str(step) for step in self._as_written(where))), _cut(message)
         place = f"{self.place}:{line or self.line(where)}" + (f": {dotted}" if dotted else "")
+        if self.written and Complaint(place, message, hint) in self.complaints:
+            return  # It is about what several entries share.
         self.complaints.append(Complaint(place, message, hint))
         if len(self.complaints) >= _MOST_COMPLAINTS:
             more = Complaint(self.place, f"there may be more; these are the first {_MOST_COMPLAINTS}")
             raise SuiteError([*sorted(self.complaints, key=self.line_of), more])
+
+    def _as_written(self, where: Place) -> Place:
+        match where:
+            case ("algorithms", int(now), *rest) if self.written:
+                return ("algorithms", self.written[now], *rest)
+        return where
 
     def line_of(self, complaint: Complaint) -> int:
         """Return the line a complaint of this document is about."""

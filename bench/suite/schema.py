@@ -366,7 +366,7 @@ def _fields(where: Place) -> list[str]:
         case ():
             model = Description
         case ("algorithms", *_):
-            model = Algorithm
+            return [*Algorithm.model_fields, "sweep"]
         case ("environments", _, "reference"):
             model = Reference
         case ("environments", *_):
