@@ -494,11 +494,11 @@ def test_any_structure_is_a_suite_or_a_complaint(structure: Any) -> None:
 def test_an_entrys_implementation_stands_above_the_suites_which_holds_where_there_is_one() -> None:
     text = """
 implementation: jax
-algorithms: [ppo, dqn, {name: ppo, label: usual, implementation: sb3}]
+algorithms: [ppo, trpo, {name: ppo, label: usual, implementation: sb3}]
 environments: {CartPole-v1: 1000}
 """
     found = suite.parse(text, "x.yaml").algorithms
-    assert {one.label: one.implementation for one in found} == {"ppo": "jax", "dqn": "", "usual": "sb3"}
+    assert {one.label: one.implementation for one in found} == {"ppo": "jax", "trpo": "", "usual": "sb3"}
 
 
 @pytest.mark.parametrize(
