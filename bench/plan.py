@@ -470,10 +470,10 @@ def _made_for_more(suite: Suite, pairs: Sequence[_Pair]) -> Iterable[str]:
 
 def _searched_here(suite: Suite, pairs: Sequence[_Pair]) -> Iterable[str]:
     """Yield whose settings this harness has searched for by hand, where others' in the same setting are not."""
-    groups: dict[Cell, dict[str, str]] = defaultdict(dict)
-    for pair in pairs:
-        groups[pair.algorithm.setting, pair.environment.environment][pair.algorithm.label] = pair.provenance
-    found = [f"{label} on {place}" for (_, place), told in groups.items() for label in found_by_hand(told)]
+    told = {
+        (pair.algorithm.setting, pair.environment.environment, pair.algorithm.label): pair.provenance for pair in pairs
+    }
+    found = [f"{label} on {place}" for label, place in found_by_hand(told)]
     if found:
         yield (
             f"settings that this harness has searched for by hand on these very environments: {', '.join(found)}; the "

@@ -323,6 +323,20 @@ def test_missing_trials_are_counted_and_warned_of() -> None:
     assert sum(line.state == "missing" for line in estimates.trials) == 6
 
 
+def test_settings_searched_for_by_hand_beside_published_ones_are_told_first() -> None:
+    told = {
+        "reinforce": "this harness's own settings for REINFORCE 0.1; made for 9 steps",
+        "ppo": "published for 9 steps",
+    }
+    results = random_results({"reinforce": 0.9, "ppo": 0.5, "random": 0.0}, 1, 10)
+
+    def with_origin(old: Outcome) -> Outcome:
+        return replace(old, trial=replace(old.trial, provenance=told.get(old.trial.label, "")))
+
+    assert not warned(results.analysed(), "Not on equal terms")
+    assert warned(results.changed(with_origin).analysed(), "Not on equal terms: reinforce on env-0. This harness has ")
+
+
 def test_fewer_than_ten_and_fewer_than_four_runs_are_warned_of() -> None:
     assert warned(random_results({"ppo": 0.9}, 1, 9).analysed(), "fewer than 10 runs")
     assert not warned(random_results({"ppo": 0.9}, 1, 10).analysed(), "fewer than 10 runs")

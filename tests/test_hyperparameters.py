@@ -314,16 +314,19 @@ def test_what_a_trial_keeps_of_where_its_settings_come_from_is_read_back(
 
 
 def test_settings_searched_for_by_hand_here_stand_out_beside_others_alone() -> None:
-    lines = {name: hyperparameters.resolve("rl-zoo", name, "CartPole-v1")[1] for name in ("reinforce", "ppo", "random")}
-    assert lines["reinforce"].startswith(
-        "this harness's own settings for REINFORCE 0.1; made for 100,000 steps; tuning "
-    )
-    assert provenance.found_by_hand(lines) == ["reinforce"]
-    assert provenance.found_by_hand({**lines, "ppo": lines["reinforce"]}) == []
+    names, here = ("reinforce", "ppo", "random"), "CartPole-v1"
+    lines = {("", here, name): hyperparameters.resolve("rl-zoo", name, here)[1] for name in names}
+    mine, other = ("", here, "reinforce"), ("", here, "ppo")
+    assert lines[mine].startswith("this harness's own settings for REINFORCE 0.1; made for 100,000 steps; tuning ")
+    assert provenance.found_by_hand(lines) == [("reinforce", here)]
+    assert provenance.found_by_hand({**lines, other: lines[mine]}) == []
+    # Nor beside another setting of the suite, or another environment.
+    assert provenance.found_by_hand({mine: lines[mine], ("tuned", here, "ppo"): lines[other]}) == []
+    assert provenance.found_by_hand({mine: lines[mine], ("", "Acrobot-v1", "ppo"): lines[other]}) == []
     # Nobody searched for a guess.
     guess = hyperparameters.resolve("own", "reinforce", "MountainCar-v0")[1]
     assert provenance.effort(guess) == provenance.GUESSED
-    assert provenance.found_by_hand({**lines, "reinforce": guess}) == []
+    assert provenance.found_by_hand({**lines, mine: guess}) == []
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400)])

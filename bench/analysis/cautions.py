@@ -145,14 +145,15 @@ def _made_for_more(apart: Mapping[tuple[str, str], int], suite: Suite) -> Iterat
     return ((label, place, steps, budgets[place]) for (label, place), steps in apart.items())
 
 
-def _found_by_hand(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str, str]]:
-    """Yield label and environment of cells whose settings this harness searched for, beside others of the setting."""
+def _found_by_hand(cells: Sequence[Cell], suite: Suite) -> Iterable[tuple[str, str]]:
+    """Return label and environment of cells whose settings this harness searched for, beside others of the setting."""
     settings = {entry.label: entry.setting for entry in suite.algorithms}
-    groups: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for cell in cells:
-        trial = cell.entries[0].trial
-        groups[settings.get(cell.label, ""), cell.environment][cell.label] = trial.provenance
-    return ((label, place) for (_, place), told in groups.items() for label in found_by_hand(told))
+    return found_by_hand(
+        {
+            (settings.get(cell.label, ""), cell.environment, cell.label): cell.entries[0].trial.provenance
+            for cell in cells
+        }
+    )
 
 
 def _lacks(line: Aggregate) -> bool:

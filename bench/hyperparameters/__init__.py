@@ -20,8 +20,10 @@ from bench.errors import CatalogError
 from bench.hyperparameters import provenance
 from bench.records import Part
 
-__all__ = ["FOR_STEPS", "Part", "covers", "guessed", "made_for_steps", "parts", "resolve", "sets"]
+__all__ = ["FOR_STEPS", "UNTUNED", "Part", "covers", "guessed", "made_for_steps", "parts", "resolve", "sets"]
 
+UNTUNED = frozenset({"default", "bare"})
+"""Sets for which nobody has searched in any environment."""
 FOR_STEPS = "tuned_for_steps"
 """Key of an entry that is no setting: the training budget that the settings are made for."""
 Beside = Mapping[str, tuple[Part, ...]]

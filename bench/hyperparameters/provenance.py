@@ -78,11 +78,12 @@ def effort(told: str) -> str:
     return "" if _CHANGED in told else DEFAULTS
 
 
-def found_by_hand(told: Mapping[str, str]) -> list[str]:
-    """Return whose settings this harness has searched for by hand, where those of others were not.
+def found_by_hand(told: Mapping[tuple[str, str, str], str]) -> list[tuple[str, str]]:
+    """Return label and environment of settings that this harness searched for by hand, beside others that it did not.
 
     Args:
-        told: label -> line, of all that are compared in one setting on one environment.
+        told: setting of the suite, environment and label -> line.
     """
-    efforts = {label: effort(line) for label, line in told.items()}
-    return [label for label, kind in efforts.items() if kind == HAND and {*efforts.values()} - {HAND, ""}]
+    efforts = {cell: effort(line) for cell, line in told.items()}
+    others = {(setting, place) for (setting, place, _), kind in efforts.items() if kind not in {HAND, ""}}
+    return [(cell[2], cell[1]) for cell, kind in efforts.items() if kind == HAND and cell[:2] in others]

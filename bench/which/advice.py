@@ -383,7 +383,7 @@ def _first_evaluation(found: Race, ground: Ground) -> float:
 def _settings_caveats(question: Question, found: Race) -> Iterator[str]:
     nearest = found.grounds[0]
     sets = sorted({nearest.entries[key].hyperparameter_set for key in found.names})
-    tuned = [name for name in sets if name not in {"default", "bare"}]
+    tuned = [name for name in sets if name not in hyperparameters.UNTUNED]
     if found.level == "same" or not tuned:
         return
     entries = [nearest.entries[key] for key in found.names]

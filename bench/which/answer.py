@@ -135,7 +135,7 @@ def _fitting(target: Traits) -> list[Option]:
 
 def _tuned(algorithm: str, target: Traits) -> str:
     """Return a named set with settings for the environment, where there is one."""
-    found = (name for name in hyperparameters.sets() if name not in {"default", "bare"})
+    found = (name for name in hyperparameters.sets() if name not in hyperparameters.UNTUNED)
     return next((name for name in found if hyperparameters.covers(name, algorithm, target.environment)), "default")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,13 +18,13 @@ from bench.console import Terminal, say, say_json, say_table, waiting
 from bench.errors import BenchError
 from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
 from bench.pipeline import default_workers
+from bench.pipeline.asking import steps_of
 from bench.plain import counted, plain
 from bench.records import Candidate, Traits
 from bench.report.sentences import duration
 from bench.which.records import Advice, Answer, Likeness, Proposal, Request
 from bench.which.transfer import reward_words
 
-_UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _MOST_ROWS = 5
 """Of environments: the nearest."""
 _MOST_TRAITS = 3
@@ -99,15 +98,12 @@ def count(text: str) -> int:
     Raises:
         BenchError: it means none.
     """
-    found = re.fullmatch(r"([0-9.]+(?:e\+?[0-9]+)?)([km]?)", text.strip().lower().replace("_", "").replace(",", ""))
     try:
-        number = round(float(found[1]) * _UNITS[found[2]]) if found else 0
-    except (ValueError, OverflowError):
-        number = 0
+        number = steps_of(text.replace(",", ""))
+    except ValueError:
+        raise BenchError(f"--steps {text!r} is no number of steps; write 200k, 1.5m, 1e6 or 2_000_000") from None
     if number > MOST_STEPS:
         raise BenchError(f"--steps {text!r} is too many; at most {MOST_STEPS:,}")
-    if number < 1:
-        raise BenchError(f"--steps {text!r} is no number of steps; write 200k, 1.5m, 1e6 or 2_000_000")
     return number
 
 

@@ -337,10 +337,10 @@ def _budgets(question: Question, chosen: Sequence[Ground], keys: Collection[str]
     if question.seconds is None:
         return {}
     speeds = {key: seconds_per_step(key, chosen, question.target) for key in keys}
-    return {key: _round(question.seconds / speed) for key, speed in speeds.items() if speed}
+    return {key: two_digits(question.seconds / speed) for key, speed in speeds.items() if speed}
 
 
-def _round(steps: float) -> int:
+def two_digits(steps: float) -> int:
     """Return steps with the two digits that mean something; at least one step."""
     return max(1, int(float(f"{steps:.2g}")))
 

@@ -19,7 +19,7 @@ from bench.records import Reference, Traits, digest
 from bench.report.sentences import duration
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
-from bench.which.evidence import TOO_FAR, Source
+from bench.which.evidence import TOO_FAR, Source, two_digits
 from bench.which.records import FIRST_CHOICES, Advice, Option, Proposal, Request
 from bench.which.traits import shipped
 from bench.which.transfer import bare, likeness
@@ -33,7 +33,6 @@ _REPLAY_SHARE = 2
 """Of those, at least so many that learn from a replay memory: the cheapest alone would be all of one kind."""
 
 
-_UNTUNED = ("default", "bare")
 _UNFAIR = (
     "All have their library's defaults: what named sets have for this environment was made for other budgets, or not "
     "for all with equal effort."
@@ -143,7 +142,7 @@ def _fair(options: Sequence[Option], places: Sequence[str], steps: int) -> bool:
         hyperparameters.resolve(option.hyperparameter_set, option.algorithm, place)[1]
         for option in options
         for place in places
-        if option.hyperparameter_set not in _UNTUNED and _covered(option, places)
+        if option.hyperparameter_set not in hyperparameters.UNTUNED and _covered(option, places)
     ]
     if not found:
         return True
@@ -183,13 +182,8 @@ def _steps(request: Request, options: Sequence[Option]) -> int:
     if request.minutes is not None:
         seconds = 60 * request.minutes
         reach = [seconds / option.seconds_per_step for option in options if option.seconds_per_step]
-        return _round(min(reach)) if reach else STEPS_IF_NONE
+        return two_digits(min(reach)) if reach else STEPS_IF_NONE
     return max((option.steps for option in options), default=0) or STEPS_IF_NONE
-
-
-def _round(steps: float) -> int:
-    """Return steps with the two digits that mean something; at least one step."""
-    return max(1, int(float(f"{steps:.2g}")))
 
 
 def _seeds(advice: Advice) -> int:
@@ -283,7 +277,7 @@ def _comments(request: Request, advice: Advice, options: Sequence[Option], steps
     yield f"  bench run {path}"
     if request.minutes is not None:
         paces = {option.label: option.seconds_per_step for option in options if option.seconds_per_step}
-        reach = [f"{label} {_round(60 * request.minutes / pace):,}" for label, pace in paces.items()]
+        reach = [f"{label} {two_digits(60 * request.minutes / pace):,}" for label, pace in paces.items()]
         yield (
             f"All train for {steps:,} steps, which the slowest manages in {request.minutes:g} minutes a run; in that "
             f"time the steps are about: {', '.join(reach)}. The report also compares them by seconds."
