@@ -31,6 +31,7 @@ from bench.records import (
     Situation,
     Threshold,
 )
+from bench.report import claims as wording
 from bench.report.cautions import warnings
 from tests import test_claims as claims
 from tests import test_published as published
@@ -513,3 +514,55 @@ def test_a_claim_that_falls_without_its_failed_trials_says_so() -> None:
     (told,) = [one for one in found.conclusions if one.about.kind == "claim"]
     assert told.about == Fact("claim", names=("PPO fails less.", "supported"))
     assert (Fact("failed"), "undecided") in told.fails_when
+
+
+def test_what_had_been_seen_is_told_first_and_beside_the_claim_and_moves_no_hash() -> None:
+    case = _four()
+    claims = (Claim("A", "ppo", 0.5, "score"), Claim("B", "ppo", 0.6, "score", seen="runs of ppo."))
+    plain = replace(case, suite=replace(case.suite, claims=(claims[0], replace(claims[1], seen="")))).analysed()
+    own = replace(case, suite=replace(case.suite, claims=claims)).analysed()
+    whole = replace(case, suite=replace(case.suite, claims=claims, seen="all of it")).analysed()
+    assert Fact("seen", rows=(("runs of ppo.", 1, 2),)) in own.cautions
+    assert "Not declared before any data was seen: 1 of 2 claims after runs of ppo." in warnings(own)
+    assert "Not declared before any data was seen: the plan and its claims after all of it and 1 of 2 claims after" in (
+        " ".join(warnings(whole)).replace(", 1 of", " and 1 of")
+    )
+    told = [wording.reason(one, AnalysisPlan()).endswith("Written after seeing runs of ppo.") for one in own.claims]
+    assert told == [False, True]
+    assert not [one for one in plain.cautions if one.kind == "seen"]
+    hashes = {(one.suite_hash, one.analysis["hash"]) for one in (plain, own, whole)}
+    assert len(hashes) == 1
+    assert (plain.analysis.get("seen"), whole.analysis["seen"]) == (None, "all of it")
+
+
+def test_settings_that_were_not_chosen_with_equal_effort_are_told_where_they_are_compared() -> None:
+    own = "library defaults: set 'rl-zoo' has no entry for a2c on a"
+    theirs = "RL Baselines3 Zoo 2.9.2; published for {} steps; tuning budget: unknown"
+    told = {
+        "ppo": theirs.format("1,000,000"),
+        "dqn": theirs.format("50,000"),
+        "a2c": own,
+        "random": "no hyperparameters",
+    }
+    case = results_of({(label, "a"): [level] * 4 for label, level in zip(told, (0.5, 0.6, 0.7, 0.0), strict=True)})
+
+    def chosen(old: Outcome) -> Outcome:
+        return replace(old, trial=replace(old.trial, provenance=told[old.trial.label]))
+
+    changed = replace(case.changed(chosen), planned=())
+    found = [one for one in changed.analysed().cautions if one.kind == "efforts"]
+    assert found == [
+        Fact(
+            "efforts",
+            rows=(
+                ("published", 50_000, 1_000_000, "ppo", "dqn"),
+                ("the library's own", 0, 0, "a2c"),
+            ),
+        )
+    ]
+    assert (
+        "Settings that are compared were not chosen with equal effort, which differences may come from: ppo, dqn "
+        "(published for 50,000 to 1,000,000 steps), a2c (the library's own)."
+    ) in warnings(changed.analysed())
+    alike = replace(case.changed(lambda old: replace(old, trial=replace(old.trial, provenance=own))), planned=())
+    assert not [one for one in alike.analysed().cautions if one.kind == "efforts"]

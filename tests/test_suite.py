@@ -230,7 +230,7 @@ def test_sixty_levels_of_lists_are_read_and_one_more_is_not(depth: int, *, told:
         ("title: {a: b}", "x.yaml:3: title: wants text, not {'a': 'b'}"),
         ("foo: 1", ("x.yaml:3: foo: key 'foo' is not known; known here: name, title, question, seeds, evaluation, "
          "hyperparameters, accept_settings_for_other_budgets, implementation, backend, algorithms, environments, "
-         "analysis, claims, skip_incompatible, tensorboard, limits, chosen, sets")),
+         "analysis, claims, seen, skip_incompatible, tensorboard, limits, chosen, sets")),
         (f"seeds: 1{'0' * 400}",
          f"x.yaml:3: seeds: wants how many, or a list of seeds like [0, 1, 2], not 1{'0' * 56}..."),
     ],
@@ -348,6 +348,16 @@ claims:
         ),
         "x.yaml:6: claims.1: sac and dqn share no environment",
     ]
+
+
+def test_what_had_been_seen_holds_for_every_claim_that_does_not_say_it_itself() -> None:
+    claims = (
+        "claims:\n- {claim: A, left: ppo, right: 0.5, quantity: score}\n"
+        "- {claim: B, left: ppo, right: 0.6, quantity: score, seen: one run}\n"
+    )
+    assert [one.seen for one in suite.parse(SMALL + claims, "x.yaml").claims] == ["", "one run"]
+    found = suite.parse(f"{SMALL}{claims}seen: all of it\n", "x.yaml")
+    assert (found.seen, [one.seen for one in found.claims]) == ("all of it", ["all of it", "one run"])
 
 
 def test_a_claim_made_twice_is_told_whatever_its_words() -> None:

@@ -154,7 +154,7 @@ def analyse(
         suite=suite.name,
         title=suite.title,
         question=suite.question,
-        analysis={**plan.declared(), "hash": _plan_hash(suite)},
+        analysis={**plan.declared(), "hash": _plan_hash(suite), **({"seen": suite.seen} if suite.seen else {})},
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
@@ -272,11 +272,13 @@ def _reliability(field: Field, baselines: set[str], plan: AnalysisPlan) -> tuple
     return tuple(sorted(found, key=lambda line: (line.failing / line.runs, -(line.worst_decile or 0.0))))
 
 
+_NO_TEST = {"text", "source", "seen"}
+"""What a claim says besides what is tested."""
+
+
 def _plan_hash(suite: Suite) -> str:
     """Return the hash of the analysis as declared, claims included, their words left out."""
-    tested = [
-        {key: value for key, value in asdict(claim).items() if key not in {"text", "source"}} for claim in suite.claims
-    ]
+    tested = [{key: value for key, value in asdict(claim).items() if key not in _NO_TEST} for claim in suite.claims]
     plan = suite.analysis.declared()
     return digest({**plan, "claims": tested} if tested else plan)
 
@@ -298,7 +300,7 @@ def _conclusions(
     return tuple(found)
 
 
-_NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen"}
+_NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen", "seen"}
 _SINCE = {"evaluation": {"environments", "max_episode_steps"}, "limits": {"stall_minutes"}}
 
 
@@ -312,6 +314,7 @@ def _suite_hash(suite: Suite) -> str:
         {key: value for key, value in asdict(suite).items() if key not in _NO_DECLARATION},
         {"sets", "accept_settings_for_other_budgets"},
     )
+    said["claims"] = [{key: value for key, value in claim.items() if key != "seen"} for claim in said["claims"]]
     for part, names in _SINCE.items():
         said[part] = _given(said[part], names)
     algorithms = [

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.aggregate import POOLED, estimate
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
-from bench.analysis.scores import Cell, taking_part
-from bench.hyperparameters.provenance import found_by_hand
+from bench.analysis.scores import Cell, learns, taking_part
+from bench.hyperparameters.provenance import HAND, effort, found_by_hand, made_for
 from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
@@ -36,6 +36,8 @@ def cautions(
         *_rows("configurations", book.split),
         *_rows("other budgets", _made_for_more(apart or {}, suite)),
         *_rows("by hand", _found_by_hand(cells, suite)),
+        *_rows("efforts", _efforts(cells, suite)),
+        *_rows("seen", _seen(suite)),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
         *_failed(book, cells, plan),
         *_few_runs(cells),
@@ -154,6 +156,34 @@ def _found_by_hand(cells: Sequence[Cell], suite: Suite) -> Iterable[tuple[str, s
             for cell in cells
         }
     )
+
+
+def _seen(suite: Suite) -> Iterator[tuple[str | int, ...]]:
+    """Yield which data had been seen, and by how many of how many claims: none where it is the whole plan."""
+    if suite.seen:
+        yield (suite.seen,)
+    told = Counter(claim.seen for claim in suite.claims if claim.seen and claim.seen != suite.seen)
+    yield from ((seen, count, len(suite.claims)) for seen, count in told.items())
+
+
+def _efforts(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str | int, ...]]:
+    """Yield how settings were chosen, the fewest and the most steps that they were made for (0: unknown), and whose.
+
+    Of those that are compared on an environment where they were chosen in several ways; by hand is told by itself.
+    """
+    learning = [cell for cell in cells if cell.runs and learns(cell.entries[0].trial.algorithm)]
+    found: dict[tuple[str, str], dict[str, list[Cell]]] = {}
+    for cell, kind in ((cell, effort(cell.entries[0].trial.provenance)) for cell in learning):
+        setting = suite.setting(cell.label) or ""
+        if kind not in {HAND, ""}:
+            found.setdefault((setting, cell.environment), {}).setdefault(kind, []).append(cell)
+    told: dict[str, list[Cell]] = {}
+    for kind, some in ((kind, some) for ways in found.values() if len(ways) > 1 for kind, some in ways.items()):
+        told.setdefault(kind, []).extend(some)
+    for kind, some in told.items():
+        made = [steps for cell in some if (steps := made_for(cell.entries[0].trial.provenance))]
+        labels = dict.fromkeys(cell.label for cell in some)
+        yield kind, min(made, default=0), max(made, default=0), *labels
 
 
 def _lacks(line: Aggregate) -> bool:

@@ -270,7 +270,7 @@ class Estimates:
     title: str
     question: str
     analysis: Mapping[str, Any]
-    """The analysis plan as declared, with `hash`."""
+    """The analysis plan as declared, with `hash`; `seen`: which data had been seen by then, where any had."""
     planned: int
     done: int
     failed: int

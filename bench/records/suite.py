@@ -98,7 +98,7 @@ class SuiteEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisPlan:
-    """The analysis, declared before the data is seen; its hash is printed in the report."""
+    """The analysis as declared in the suite; its hash is printed in the report."""
 
     metric: str = "final"
     """`final` (re-evaluated final policy) or `auc` (mean of the learning curve over steps)."""
@@ -124,7 +124,7 @@ class AnalysisPlan:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A statement about the suite's algorithms, declared before the data is seen and judged by the analysis."""
+    """A statement about the suite's algorithms, declared in the suite and judged by the analysis."""
 
     text: str
     """The claim as a reader would say it."""
@@ -144,6 +144,8 @@ class Claim:
     seconds: float | None = None
     """For `score`: after this many CPU seconds of training instead of at the end."""
     source: str = ""
+    seen: str = ""
+    """Which data had been seen when it was written, in words; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class Suite:
     tensorboard: bool = False
     """Whether trials also write TensorBoard's event files; changes no number."""
     claims: tuple[Claim, ...] = ()
+    seen: str = ""
+    """Which data had been seen when the plan and its claims were written, in words; empty: none."""
     chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Label -> environment -> the implementation that `auto` came to when results were begun: they stay of one kind."""
     accept_settings_for_other_budgets: bool = False

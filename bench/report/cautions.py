@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bench.plain import listed
+from bench.plain import counted, listed
 from bench.records import Estimates, Fact, SequentialRun
 from bench.report.origins import remarks
 from bench.report.sentences import setting
@@ -47,6 +47,8 @@ _SENTENCES = {
     "{rows}. Their curves and scores are shown, and they are compared with whoever has the same settings.",
     "by hand": "Not on equal terms: {rows}. This harness has searched for these settings by hand, on these very "
     "environments and at about these budgets; those of the others were not searched for here.",
+    "efforts": "Settings that are compared were not chosen with equal effort, which differences may come from: {rows}.",
+    "seen": "Not declared before any data was seen: {rows}.",
     "missing": "{0} of {1} trials are missing: the suite is not finished.",
     "failed, left out": _FAILED + "is not counted.",
     "failed, as random": _FAILED + "counts as a run that scores as the random policy.",
@@ -91,11 +93,23 @@ def _solved(environment: str, *settings: str) -> str:
     return environment + "".join(f" ({setting(name)})" for name in settings)
 
 
+def _effort(kind: str, least: int, most: int, *labels: str) -> str:
+    made = f" for {least:,}{f' to {most:,}' * (most > least)} steps" if most else ""
+    return f"{listed(labels, _MOST)} ({kind}{made})"
+
+
+def _seen(data: str, claims: int = 0, of: int = 0) -> str:
+    who = f"{claims} of {counted(of, 'claim')}" if of else "the plan and its claims"
+    return f"{who} after {data.rstrip('.')}"
+
+
 _ROWS: Mapping[str, Callable[..., str]] = {
     "idle": "{} on {} ({} of its runs)".format,
     "configurations": "{} on {}".format,
     **{kind: "{} on {}: {}".format for kind, told in _SENTENCES.items() if told.startswith(_FAILED)},
     "incomplete": "{} ({})".format,
+    "efforts": _effort,
+    "seen": _seen,
     "saturated": _solved,
     "hidden": "{} scores {:.2f} over all and {:.2f} on {}".format,
     "apart": "{} on {} ({:,} steps, the suite has {:,})".format,

@@ -85,7 +85,9 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
 
 
 def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
-    """Yield what a reader of the verdict must know about the runs behind it."""
+    """Yield what a reader of the verdict must know of how it was declared, and about the runs behind it."""
+    if line.claim.seen:
+        yield f"Written after seeing {line.claim.seen.rstrip('.')}."
     if line.missing:
         yield f"{counted(line.missing, 'planned run')} missing."
     if line.failed:

@@ -96,8 +96,8 @@ def places(estimates: Estimates) -> Places:
 
 
 def plan(estimates: Estimates) -> dict[str, Any]:
-    """Return the analysis plan for a template, with its hash and whether the data are imported."""
-    return {**asdict(AnalysisPlan()), "hash": "", "imported": False, **estimates.analysis}
+    """Return the analysis plan for a template, with its hash, what had been seen by then, whether data are imported."""
+    return {**asdict(AnalysisPlan()), "hash": "", "imported": False, "seen": "", **estimates.analysis}
 
 
 def level(estimates: Estimates) -> str:

@@ -235,7 +235,7 @@ class Evaluation(_Strict):
 
 
 class Analysis(_Strict):
-    """The analysis, declared before the data is seen."""
+    """The analysis as the suite declares it."""
 
     metric: Annotated[str, BeforeValidator(one_of("final", "auc"))] = "final"
     threshold: Annotated[float, real(0, 1, or_equal=True)] = 0.9
@@ -260,6 +260,7 @@ class Claim(_Strict):
     steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))] | None = None
     seconds: Annotated[float, real(0, LARGEST)] | None = None
     source: Text = ""
+    seen: Text = ""
 
 
 class Limits(_Strict):
@@ -310,6 +311,7 @@ class Description(_Strict):
     ]
     analysis: Analysis = Analysis()
     claims: Annotated[list[Claim], BeforeValidator(_few_claims)] = []
+    seen: Text = ""
     skip_incompatible: bool = False
     tensorboard: bool = False
     limits: Limits = Limits()
@@ -397,7 +399,8 @@ def suite(described: Description, document: Document) -> records.Suite:
         limits=records.Limits(**described.limits.model_dump()),
         skip_incompatible=described.skip_incompatible,
         tensorboard=described.tensorboard,
-        claims=tuple(map(_claim, described.claims)),
+        claims=tuple(_claim(entry, described.seen) for entry in described.claims),
+        seen=described.seen,
         chosen=described.chosen,
         accept_settings_for_other_budgets=described.accept_settings_for_other_budgets,
         path=document.place,
@@ -460,7 +463,7 @@ def _environment(id_: str, entry: Environment) -> records.SuiteEnvironment:
     return records.SuiteEnvironment(id_, entry.steps, entry.kwargs, reference)
 
 
-def _claim(entry: Claim) -> records.Claim:
+def _claim(entry: Claim, seen: str) -> records.Claim:
     return records.Claim(
         text=entry.claim,
         left=entry.left,
@@ -472,6 +475,7 @@ def _claim(entry: Claim) -> records.Claim:
         steps=entry.steps,
         seconds=entry.seconds,
         source=entry.source,
+        seen=entry.seen or seen,
     )
 
 
