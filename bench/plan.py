@@ -225,6 +225,8 @@ def _impossible(pair: _Pair) -> str:
     task = Task.of(pair.environment.environment, pair.environment.kwargs, pair.settings)
     return (
         catalog.mismatch(pair.entry, pair.traits)
+        # Of what the catalogue does not know, the learner itself has been asked.
+        or catalog.unstated(pair.entry, catalogued(task), pair.settings)
         or _unknown_settings(pair.entry, pair.settings)
         or catalog.unsuited(pair.algorithm.backend, pair.entry, task)
     )

@@ -15,7 +15,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-import bench.environments.toy  # noqa: F401 - registers bench/Corridor-v0
+import bench.environments.textbook
+import bench.environments.toy  # noqa: F401 - both register their own
 
 EPISODES = {
     "CartPole-v1": 10_000,
@@ -31,6 +32,8 @@ EPISODES = {
     "CliffWalking-v1": 2_000,
     "Taxi-v4": 4_000,
     "bench/Corridor-v0": 10_000,
+    "bench/FrozenLakeNotSlippery-v0": 20_000,
+    "bench/CliffWalking200-v0": 2_000,
 }
 """How many episodes each environment gets unless --episodes says otherwise: fewer where a step is dear."""
 

@@ -64,7 +64,13 @@ def test_a_rollout_of_fixed_length_is_one_that_the_constructor_asks_for(name: st
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [("q_learning", "QLearningSettings"), ("softmax_reinforce", "SoftmaxReinforceSettings")]
+    ("name", "settings"),
+    [
+        ("q_learning", "TemporalDifferenceSettings"),
+        ("sarsa", "TemporalDifferenceSettings"),
+        ("expected_sarsa", "TemporalDifferenceSettings"),
+        ("softmax_reinforce", "SoftmaxReinforceSettings"),
+    ],
 )
 def test_accepted_names_are_the_fields_of_the_tabular_learners(name: str, settings: str) -> None:
     names = {field.name for field in fields(load(f"bench.algorithms.tabular:{settings}"))}

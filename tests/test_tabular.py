@@ -18,10 +18,13 @@ from hypothesis.extra.numpy import arrays
 import bench.environments.toy  # noqa: F401 - registers the environments
 from bench.algorithms.random_policy import RandomPolicy
 from bench.algorithms.tabular import (
+    SARSA,
+    ExpectedSARSA,
     QLearning,
-    QLearningSettings,
     SoftmaxReinforce,
     SoftmaxReinforceSettings,
+    TemporalDifferenceSettings,
+    load_policy,
     softmax,
 )
 from bench.catalog import find_algorithm, load
@@ -85,39 +88,12 @@ class TwoStates(gym.Env[Any, Any]):
 # --- Q-learning
 
 
-@pytest.mark.parametrize(
-    ("terminated", "expected"),
-    [
-        # Q(s,a) = 1, reward 2, max Q(s') = 4, learning rate 0.5, gamma 0.9.
-        (True, 1.5),  # nothing follows: 1 + 0.5 (2 - 1)
-        (False, 3.3),  # goes on, or was only cut off: 1 + 0.5 (2 + 0.9 x 4 - 1)
-    ],
-)
-def test_one_q_update_by_hand(terminated: bool, expected: float) -> None:
-    agent = QLearning(TwoStates(), 0, QLearningSettings(learning_rate=0.5, gamma=0.9))
+def test_nothing_follows_a_termination() -> None:
+    # Q(s,a) = 1, reward 2, learning rate 0.5: 1 + 0.5 (2 - 1), whatever the next state is worth.
+    agent = QLearning(TwoStates(), 0, TemporalDifferenceSettings(learning_rate=0.5, gamma=0.9))
     agent.table[:] = [[1.0, 0.0], [4.0, 3.0]]
-    agent.update(0, 0, 2.0, 1, terminated=terminated)
-    assert agent.table == pytest.approx(np.array([[expected, 0.0], [4.0, 3.0]]))
-
-
-class OneStep(TwoStates):
-    """Every episode is one step from state 0 to state 1, terminated or truncated."""
-
-    def __init__(self, *, truncates: bool) -> None:
-        super().__init__()
-        self.truncates = truncates
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ARG002 - all are alike
-        return 1, 1.0, not self.truncates, self.truncates, {}
-
-
-@pytest.mark.parametrize(("truncates", "expected"), [(False, 1.0), (True, 6.0)])
-def test_q_learning_bootstraps_at_a_truncation_and_not_at_a_termination(truncates: bool, expected: float) -> None:
-    # State 1 is never left, so it keeps its initial value 10: 1 against 1 + 0.5 x 10, reached in one step at rate 1.
-    settings = QLearningSettings(learning_rate=1.0, gamma=0.5, initial_value=10.0)
-    agent = QLearning(OneStep(truncates=truncates), 0, settings)
-    agent.learn(50, lambda _: True)
-    assert agent.table[0] == pytest.approx([expected, expected])
+    agent.update(0, 0, 2.0, 1, terminated=True)
+    assert agent.table == pytest.approx(np.array([[1.5, 0.0], [4.0, 3.0]]))
 
 
 def test_q_learning_walks_the_corridor_to_its_end() -> None:
@@ -128,7 +104,7 @@ def test_q_learning_walks_the_corridor_to_its_end() -> None:
 
 
 def test_epsilon_falls_linearly_and_then_stays() -> None:
-    settings = QLearningSettings(epsilon=0.9, epsilon_final=0.1, exploration_fraction=0.5)
+    settings = TemporalDifferenceSettings(epsilon=0.9, epsilon_final=0.1, exploration_fraction=0.5)
     agent = QLearning(TwoStates(), 0, settings)
     rates: list[float] = []
 
@@ -147,7 +123,7 @@ def test_of_equal_values_the_lowest_index_acts() -> None:
 
 
 def test_a_stochastic_q_learner_explores_at_its_current_rate() -> None:
-    agent = QLearning(TwoStates(), 0, QLearningSettings(epsilon=0.4))
+    agent = QLearning(TwoStates(), 0, TemporalDifferenceSettings(epsilon=0.4))
     agent.table[0] = [0.0, 1.0]
     assert agent.probabilities(0) == pytest.approx([0.2, 0.8])
     actions, _ = agent.act([0] * 4000, None, [False] * 4000, deterministic=False)
@@ -219,11 +195,11 @@ def test_softmax_sums_to_one_and_ignores_a_shift(preferences: Any, shift: float)
     assert softmax(preferences + shift) == pytest.approx(probabilities, abs=1e-6)
 
 
-# --- both
+# --- all of them
 
 
-TABULAR = ("q_learning", "softmax_reinforce")
-LEARNERS: tuple[Callable[..., Any], ...] = (QLearning, SoftmaxReinforce)
+TABULAR = ("q_learning", "sarsa", "expected_sarsa", "softmax_reinforce")
+LEARNERS: tuple[Callable[..., Any], ...] = (QLearning, SARSA, ExpectedSARSA, SoftmaxReinforce)
 
 
 @pytest.mark.parametrize("algorithm", TABULAR)
@@ -271,7 +247,7 @@ def test_spaces_that_do_not_start_at_zero_are_understood(kind: Callable[..., Any
 
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_a_number_that_is_not_finite_is_divergence(kind: Callable[..., Any]) -> None:
-    with pytest.raises(DivergedError, match=r"softmax_reinforce|q_learning"):
+    with pytest.raises(DivergedError, match=r"softmax_reinforce|q_learning|sarsa"):
         kind(TwoStates(reward=math.nan), 0).learn(20, lambda _: True)
 
 
@@ -294,6 +270,8 @@ def test_the_saved_table_is_read_back_without_pickle(algorithm: str, tmp_path: P
         ("q_learning", {"gamma": 1.5}, "gamma must be a number from 0 to 1, not 1.5"),
         ("q_learning", {"epsilon": "lin_1"}, "epsilon must be a number from 0 to 1, not 'lin_1'"),
         ("q_learning", {"learning_rate": math.inf}, "learning_rate must be a number from 0 to inf, not inf"),
+        ("sarsa", {"discretisation": {"bin": 3}}, "sarsa: discretisation wants a mapping with `bins`"),
+        ("sarsa", {"epsilon": 2}, "sarsa: epsilon must be a number from 0 to 1, not 2"),
         ("softmax_reinforce", {"baseline": "median"}, "baseline 'median' is not known; one of none, mean"),
         ("softmax_reinforce", {"gamma_power": 1}, "gamma_power must be true or false, not 1"),
         ("random", {"epsilon": 0.1}, "random: has no hyperparameters, but was given epsilon"),
@@ -311,8 +289,56 @@ def test_hyperparameters_that_wrap_the_environment_are_not_the_learners() -> Non
 
 @pytest.mark.parametrize("algorithm", TABULAR)
 def test_an_environment_without_a_table_is_refused(algorithm: str) -> None:
-    with pytest.raises(BenchError, match=f"{algorithm}: needs Discrete observations"):
+    with pytest.raises(BenchError, match=f"{algorithm}: needs"):
         learner(algorithm, "CartPole-v1")
+    with pytest.raises(BenchError, match=f"{algorithm}: needs Discrete actions"):
+        learner(algorithm, "CliffWalking-v1", env_wrapper=None).__class__(Pendulum(), 0)
+
+
+class Pendulum(TwoStates):
+    """Two states, and an action that is a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = spaces.Box(-1.0, 1.0, (1,))
+
+
+TILES = {"bins": 3, "tilings": 8, "low": [-2.4, -3.0, -0.21, -3.5], "high": [2.4, 3.0, 0.21, 3.5]}
+
+
+@pytest.mark.parametrize("algorithm", ["q_learning", "sarsa", "expected_sarsa"])
+def test_a_learner_on_tiles_moves_its_value_by_the_learning_rate_and_is_read_back(
+    algorithm: str, tmp_path: Path
+) -> None:
+    arguments: dict[str, Any] = {"learning_rate": 0.5, "discretisation": TILES, "initial_value": 4.0}
+    agent = learner(algorithm, "CartPole-v1", **arguments)
+    state = agent.rows.of(np.zeros(4))
+    assert agent.values(state) == pytest.approx([4.0, 4.0])
+    agent.update(state, 1, 10.0, state, terminated=True)
+    # Half the way from 4 to 10, an eighth of it in each tile.
+    assert agent.values(state) == pytest.approx([4.0, 7.0])
+    assert agent.table[state, 1] == pytest.approx([7.0 / 8] * 8)
+    agent.learn(300, lambda _: True)
+    agent.save(tmp_path)
+    again = load_policy(request(algorithm, "CartPole-v1", **arguments), tmp_path)
+    assert np.array_equal(again.table, agent.table)
+    shown = [np.array([0.0, 0.1 * n, 0.02 * n, -0.1 * n]) for n in range(5)]
+    assert again.act(shown, None, [True] * 5, deterministic=True) == agent.act(
+        shown, None, [True] * 5, deterministic=True
+    )
+
+
+def test_q_learning_balances_the_pole_on_tiles() -> None:
+    # At random it stands for 22 steps.
+    agent = trained("q_learning", "CartPole-v1", 30_000, discretisation=TILES, epsilon_final=0.0)
+    assert agent.recent_training_return() > 100
+
+
+@pytest.mark.parametrize("algorithm", TABULAR)
+def test_blackjacks_tuples_are_states(algorithm: str) -> None:
+    agent = trained(algorithm, "Blackjack-v1", 2_000)
+    assert agent.table.shape == (704, 2)
+    assert np.count_nonzero(agent.table) > 50
 
 
 # --- the random policy

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench import hyperparameters
-from bench.algorithms.tabular import QLearningSettings, SoftmaxReinforceSettings
+from bench.algorithms.tabular import SoftmaxReinforceSettings, TemporalDifferenceSettings
 from bench.catalog import algorithms, find_algorithm, load
 from bench.errors import BenchError
 from bench.hyperparameters.values import checked, schedule
@@ -28,7 +28,12 @@ PENDULUM = Place("Pendulum-v1", 20_000, 200, "continuous", -150.0)
 WALKER = Place("BipedalWalker-v3", 200_000, 1600, "continuous", 300.0)
 LAKE = Place("FrozenLake-v1", 5_000, 100, "discrete", 0.7)
 MASKED = Place("tests.test_sb3_adapter:tests/Masked-v0", 100_000, 5, "discrete", 5.0)
-TABULAR: dict[str, Any] = {"q_learning": QLearningSettings, "softmax_reinforce": SoftmaxReinforceSettings}
+TABULAR: dict[str, Any] = {
+    "q_learning": TemporalDifferenceSettings,
+    "sarsa": TemporalDifferenceSettings,
+    "expected_sarsa": TemporalDifferenceSettings,
+    "softmax_reinforce": SoftmaxReinforceSettings,
+}
 WHOSE = [(name, own) for name in spaces() for own in find_algorithm(name).implementations]
 
 

@@ -1,21 +1,24 @@
-"""A learner's request in, a learner that keeps a table out: Q-learning and softmax REINFORCE, in NumPy alone."""
+"""A learner's request in, a learner that keeps a table out: one-step control and softmax REINFORCE, in NumPy alone."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from bench.algorithms.discretisation import Row, Rows, rows
 from bench.catalog import did_you_mean
 from bench.errors import BenchError, DivergedError, StoreError
+from bench.hyperparameters.values import CHECKS
 from bench.limits import is_finite
 from bench.records import LearnerRequest
 
@@ -28,10 +31,11 @@ _OF_THE_ENVIRONMENT = frozenset({"env_wrapper", "frame_stack"})
 
 
 @dataclass(frozen=True, slots=True)
-class QLearningSettings:
-    """Hyperparameters of Q-learning."""
+class TemporalDifferenceSettings:
+    """Hyperparameters of Q-learning, SARSA and expected SARSA."""
 
     learning_rate: float = 0.1
+    """Of the value as a whole: with several tilings each of its parts moves by that much over their number."""
     gamma: float = 0.99
     epsilon: float = 1.0
     """Probability of a uniformly random action at the start of training."""
@@ -41,9 +45,20 @@ class QLearningSettings:
     """Share of the budget over which epsilon falls."""
     initial_value: float = 0.0
     """What every action is thought to be worth before it is tried; high values are optimistic."""
+    discretisation: Mapping[str, Any] | None = None
+    """How Box observations are cut: `bins`, `tilings`, `low`, `high` (see `bench.algorithms.discretisation.rows`)."""
 
-    def __post_init__(self) -> None:
-        _require_numbers(self, "q_learning", {"learning_rate": (0.0, np.inf), "initial_value": (-np.inf, np.inf)})
+    def check(self, name: str) -> None:
+        """Complain, in the name of the algorithm, about the first value that cannot be meant.
+
+        Raises:
+            BenchError: there is one.
+        """
+        _require_numbers(self, name, {"learning_rate": (0.0, np.inf), "initial_value": (-np.inf, np.inf)})
+        try:
+            CHECKS["discretisation"](self.discretisation)
+        except ValueError as error:
+            raise BenchError(f"{name}: discretisation {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,40 +72,53 @@ class SoftmaxReinforceSettings:
     gamma_power: bool = False
     """Whether step t's update is scaled by gamma^t, as the policy gradient theorem has it and practice leaves out."""
 
-    def __post_init__(self) -> None:
-        _require_numbers(self, "softmax_reinforce", {"learning_rate": (0.0, np.inf)})
+    def check(self, name: str) -> None:
+        """Complain, in the name of the algorithm, about the first value that cannot be meant.
+
+        Raises:
+            BenchError: there is one.
+        """
+        _require_numbers(self, name, {"learning_rate": (0.0, np.inf)})
         if self.baseline not in _BASELINES:
-            raise BenchError(
-                f"softmax_reinforce: baseline {self.baseline!r} is not known; one of {', '.join(_BASELINES)}"
-            )
+            raise BenchError(f"{name}: baseline {self.baseline!r} is not known; one of {', '.join(_BASELINES)}")
         if not isinstance(self.gamma_power, bool):
-            raise BenchError(f"softmax_reinforce: gamma_power must be true or false, not {self.gamma_power!r}")
+            raise BenchError(f"{name}: gamma_power must be true or false, not {self.gamma_power!r}")
 
 
 class _Tabular:
-    """What the two have in common: one environment, one table, the action from it, the archive."""
+    """What they have in common: one environment, one table, the action from it, the archive."""
 
     name: str
-    table: NDArray[np.float64]
-    """(states, actions)."""
+    rows: Rows
+    """Which of the table's an observation stands for."""
 
-    def __init__(self, environment: Any, seed: int) -> None:
+    def __init__(
+        self, environment: Any, seed: int, discretisation: Mapping[str, Any] | None, initial_value: float = 0.0
+    ) -> None:
         self.environment = environment
-        self.states = _discrete(self.name, "observations", environment.observation_space)
-        self.actions = _discrete(self.name, "actions", environment.action_space)
+        self.rows = rows(self.name, environment.observation_space, discretisation)
+        self.actions = _discrete(self.name, environment.action_space)
+        self.table = np.full((self.rows.count, int(self.actions.n)), initial_value / self.rows.tilings)
+        """(rows, actions); what a state has in several rows is summed."""
         # Acting has its own stream: an evaluation must not change the training that follows it.
         self._learning, self._acting = np.random.default_rng(seed).spawn(2)
         self.updates = 0
-        """How often the table was changed: after a step (Q-learning), or after an episode."""
+        """How often the table was changed: after a step, or after an episode (softmax REINFORCE)."""
         self._episode_return = 0.0
         self._recent: deque[float] = deque(maxlen=_RECENT_EPISODES)
 
     @property
-    def observation_space(self) -> spaces.Discrete:
-        """The states."""
-        return self.states
+    def observation_space(self) -> spaces.Space[Any]:
+        """The space of what `act` is shown."""
+        space: spaces.Space[Any] = self.environment.observation_space
+        return space
 
-    def probabilities(self, state: int) -> NDArray[np.float64]:
+    def values(self, state: Row) -> NDArray[np.float64]:
+        """Return (actions,) what the table holds of a state."""
+        entries: NDArray[np.float64] = self.table[state]
+        return entries if entries.ndim == 1 else entries.sum(axis=0)
+
+    def probabilities(self, state: Row) -> NDArray[np.float64]:
         """Return (actions,) the probabilities of the stochastic policy in `state`."""
         raise NotImplementedError
 
@@ -104,9 +132,9 @@ class _Tabular:
         masks: Sequence[Any] | None = None,  # noqa: ARG002 - part of the interface; training knew no masks either
     ) -> tuple[list[int], Any]:
         """Return one action per observation: the largest entry (of equals, the lowest index) or a sample."""
-        states = [int(observation) - int(self.states.start) for observation in observations]
+        states = map(self.rows.of, observations)
         if deterministic:
-            chosen = [int(self.table[state].argmax()) for state in states]
+            chosen = [int(self.values(state).argmax()) for state in states]
         else:
             chosen = [_sample(self.probabilities(state), self._acting) for state in states]
         return [action + int(self.actions.start) for action in chosen], memory
@@ -120,37 +148,44 @@ class _Tabular:
         raise NotImplementedError
 
     def save(self, folder: Path) -> None:
-        """Write `policy.zip`: `table.npy`, (states, actions), and `policy.json`, what made it."""
+        """Write `policy.zip`: `table.npy`, (rows, actions), and `policy.json`, what made it."""
         with ZipFile(folder / "policy.zip", "w") as archive:
             archive.writestr("policy.json", json.dumps({"kind": self.name, "settings": dict(self.settings())}))
             with archive.open("table.npy", "w") as file:
                 np.lib.format.write_array(file, self.table, allow_pickle=False)
 
-    def _reset(self) -> int:
+    def _reset(self) -> Row:
         observation, _ = self.environment.reset()
-        return int(observation) - int(self.states.start)
+        return self.rows.of(observation)
 
-    def _step(self, action: int) -> tuple[int, float, bool, bool]:
+    def _step(self, action: int) -> tuple[Row, float, bool, bool]:
         """Return the next state, the reward, and whether the episode was terminated or truncated."""
         observation, reward, terminated, truncated, _ = self.environment.step(action + int(self.actions.start))
         self._episode_return += float(reward)
         if terminated or truncated:
             self._recent.append(self._episode_return)
             self._episode_return = 0.0
-        return int(observation) - int(self.states.start), float(reward), bool(terminated), bool(truncated)
+        return self.rows.of(observation), float(reward), bool(terminated), bool(truncated)
 
 
-class QLearning(_Tabular):
-    """Tabular Q-learning with epsilon-greedy exploration (Watkins 1989; Sutton and Barto 2018, equation 6.8)."""
+class _TemporalDifference(_Tabular):
+    """Epsilon-greedy one-step control (Sutton and Barto 2018, sections 6.4 to 6.6), on a table or on tiles.
 
-    name = "q_learning"
+    The three algorithms differ in one thing: what they take the state to be worth that follows.
+    """
 
-    def __init__(self, environment: Any, seed: int, settings: QLearningSettings | None = None) -> None:
+    looks_ahead = False
+    """Whether the next action is chosen before the update, which needs it."""
+
+    def __init__(self, environment: Any, seed: int, settings: TemporalDifferenceSettings | None = None) -> None:
         """Start with a table filled with the initial value."""
-        super().__init__(environment, seed)
-        self._settings = settings or QLearningSettings()
-        self.table = np.full((int(self.states.n), int(self.actions.n)), float(self._settings.initial_value))
+        self._settings = settings or TemporalDifferenceSettings()
+        super().__init__(environment, seed, self._settings.discretisation, self._settings.initial_value)
         self.epsilon = self._settings.epsilon
+
+    def worth(self, state: Row, ahead: int | None) -> float:
+        """Return what a state is taken to be worth in which the action `ahead` will be taken, where it is chosen."""
+        raise NotImplementedError
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
         """Take `steps` steps and update the table after each.
@@ -158,55 +193,94 @@ class QLearning(_Tabular):
         Raises:
             DivergedError: an entry of the table stopped being finite.
         """
-        state = self._reset()
+        state, ahead = self._reset(), None
         for taken in range(1, steps + 1):
             self.epsilon = self._epsilon_at((taken - 1) / steps)
-            action = self._explore(state)
+            action = self._explore(state) if ahead is None else ahead
             following, reward, terminated, truncated = self._step(action)
-            self.update(state, action, reward, following, terminated=terminated)
-            state = self._reset() if terminated or truncated else following
+            ahead = self._explore(following) if self.looks_ahead and not terminated else None
+            self.update(state, action, reward, following, ahead, terminated=terminated)
+            state = following
+            if terminated or truncated:
+                state, ahead = self._reset(), None
             if not on_step(taken):
                 return
 
-    def update(self, state: int, action: int, reward: float, following: int, *, terminated: bool) -> None:
-        """Move one entry towards `reward + gamma max Q(following)`; after a termination nothing follows.
+    def update(
+        self, state: Row, action: int, reward: float, following: Row, ahead: int | None = None, *, terminated: bool
+    ) -> None:
+        """Move the value of one action towards `reward + gamma worth(following)`; after a termination nothing follows.
 
         A truncated episode still has a future that was merely not watched, so it is bootstrapped like any other step.
 
         Raises:
-            DivergedError: the entry is no longer finite.
+            DivergedError: the value is no longer finite.
         """
-        future = 0.0 if terminated else self._settings.gamma * float(self.table[following].max())
-        error = reward + future - float(self.table[state, action])
-        value = float(self.table[state, action]) + self._settings.learning_rate * error
-        if not np.isfinite(value):
-            raise DivergedError(f"q_learning: the value of state {state}, action {action} became {value}")
-        self.table[state, action] = value
+        future = 0.0 if terminated else self._settings.gamma * self.worth(following, ahead)
+        value = float(self.values(state)[action])
+        move = self._settings.learning_rate * (reward + future - value)
+        if not math.isfinite(value + move):
+            raise DivergedError(f"{self.name}: the value of state {state}, action {action} became {value + move}")
+        self.table[state, action] += move / self.rows.tilings
         self.updates += 1
 
     def end_exploration(self, steps: int) -> None:
         """Explore from now on as at the last of `steps` steps of training."""
         self.epsilon = self._epsilon_at((steps - 1) / steps)
 
-    def probabilities(self, state: int) -> NDArray[np.float64]:
+    def probabilities(self, state: Row) -> NDArray[np.float64]:
         """Return (actions,) the epsilon-greedy policy at the current epsilon."""
         chances = np.full(int(self.actions.n), self.epsilon / int(self.actions.n))
-        chances[self.table[state].argmax()] += 1.0 - self.epsilon
+        chances[self.values(state).argmax()] += 1.0 - self.epsilon
         return chances
 
     def settings(self) -> Mapping[str, Any]:
         """Return every hyperparameter, defaults included."""
         return asdict(self._settings)
 
-    def _explore(self, state: int) -> int:
+    def _explore(self, state: Row) -> int:
         if self._learning.random() < self.epsilon:
             return int(self._learning.integers(int(self.actions.n)))
-        return int(self.table[state].argmax())
+        return int(self.values(state).argmax())
 
     def _epsilon_at(self, share: float) -> float:
         """Return the exploration rate after `share` of the budget."""
         start, end, fraction = self._settings.epsilon, self._settings.epsilon_final, self._settings.exploration_fraction
         return end if share >= fraction else start + (end - start) * share / fraction
+
+
+class QLearning(_TemporalDifference):
+    """Q-learning (Watkins 1989; Sutton and Barto 2018, equation 6.8): towards the best action that follows."""
+
+    name = "q_learning"
+
+    def worth(self, state: Row, ahead: int | None) -> float:  # noqa: ARG002 - whatever will be taken, the best counts
+        """Return the value of the best action."""
+        return float(self.values(state).max())
+
+
+class SARSA(_TemporalDifference):
+    """SARSA (Rummery and Niranjan 1994; Sutton and Barto 2018, equation 6.7): towards the action that follows.
+
+    Where time cuts an episode, the action is chosen that would have followed, and never taken.
+    """
+
+    name = "sarsa"
+    looks_ahead = True
+
+    def worth(self, state: Row, ahead: int | None) -> float:
+        """Return the value of the action that is taken next."""
+        return float(self.values(state)[ahead])
+
+
+class ExpectedSARSA(_TemporalDifference):
+    """Expected SARSA (van Seijen et al. 2009; Sutton and Barto 2018, equation 6.9): towards the policy's mean."""
+
+    name = "expected_sarsa"
+
+    def worth(self, state: Row, ahead: int | None) -> float:  # noqa: ARG002 - it counts as often as it is chosen
+        """Return the mean value of the actions, each as often as the epsilon-greedy policy takes it."""
+        return float(self.probabilities(state) @ self.values(state))
 
 
 class SoftmaxReinforce(_Tabular):
@@ -220,11 +294,10 @@ class SoftmaxReinforce(_Tabular):
 
     def __init__(self, environment: Any, seed: int, settings: SoftmaxReinforceSettings | None = None) -> None:
         """Start with equal preferences."""
-        super().__init__(environment, seed)
+        super().__init__(environment, seed, None)
         self._settings = settings or SoftmaxReinforceSettings()
-        self.table = np.zeros((int(self.states.n), int(self.actions.n)))
-        self._return_sums = np.zeros(int(self.states.n))
-        self._visits = np.zeros(int(self.states.n))
+        self._return_sums = np.zeros(self.rows.count)
+        self._visits = np.zeros(self.rows.count)
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
         """Take `steps` steps and update the table after each whole episode; an unfinished last one is discarded.
@@ -232,7 +305,7 @@ class SoftmaxReinforce(_Tabular):
         Raises:
             DivergedError: an entry of the table stopped being finite.
         """
-        state, episode = self._reset(), list[tuple[int, int, float]]()
+        state, episode = self._reset(), list[tuple[Row, int, float]]()
         for taken in range(1, steps + 1):
             action = _sample(self.probabilities(state), self._learning)
             following, reward, terminated, truncated = self._step(action)
@@ -244,7 +317,7 @@ class SoftmaxReinforce(_Tabular):
             if not on_step(taken):
                 return
 
-    def update(self, episode: Sequence[tuple[int, int, float]]) -> None:
+    def update(self, episode: Sequence[tuple[Row, int, float]]) -> None:
         """Add learning rate x (return - baseline) x gradient of log pi for every step (state, action, reward).
 
         Raises:
@@ -265,7 +338,7 @@ class SoftmaxReinforce(_Tabular):
         if not np.isfinite(self.table).all():
             raise DivergedError("softmax_reinforce: a preference is no longer finite")
 
-    def probabilities(self, state: int) -> NDArray[np.float64]:
+    def probabilities(self, state: Row) -> NDArray[np.float64]:
         """Return (actions,) the softmax of the state's preferences."""
         return softmax(self.table[state])
 
@@ -287,33 +360,24 @@ def softmax(preferences: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
-def make_q_learning(request: LearnerRequest) -> QLearning:
-    """Build a Q-learner for `request`.
+def make(request: LearnerRequest) -> Tabular:
+    """Build the learner that `request` names.
 
     Raises:
-        BenchError: a hyperparameter is unknown or out of range, or the environment's spaces are not Discrete.
+        BenchError: a hyperparameter is unknown or out of range, or the environment's spaces fit no table.
     """
-    settings = _settings(QLearningSettings, QLearning.name, request.trial.hyperparameters)
-    return QLearning(request.make_environment(0), request.seed, settings)
+    name = request.trial.algorithm
+    settings = _settings(name, request.trial.hyperparameters)
+    return _KINDS[name](request.make_environment(0), request.seed, settings)
 
 
-def make_softmax_reinforce(request: LearnerRequest) -> SoftmaxReinforce:
-    """Build a softmax REINFORCE learner for `request`.
-
-    Raises:
-        BenchError: a hyperparameter is unknown or out of range, or the environment's spaces are not Discrete.
-    """
-    settings = _settings(SoftmaxReinforceSettings, SoftmaxReinforce.name, request.trial.hyperparameters)
-    return SoftmaxReinforce(request.make_environment(0), request.seed, settings)
-
-
-def load_policy(request: LearnerRequest, folder: Path) -> QLearning | SoftmaxReinforce:
+def load_policy(request: LearnerRequest, folder: Path) -> Tabular:
     """Read back the table that `save` has written; nothing in it is code.
 
     Raises:
-        StoreError: the table is not that of the environment's states and actions.
+        StoreError: the table is not that of the environment's observations and actions.
     """
-    learner = _MAKERS[request.trial.algorithm](request)
+    learner = make(request)
     learner.environment.close()
     with ZipFile(folder / "policy.zip") as archive, archive.open("table.npy") as file:
         table = np.lib.format.read_array(file, allow_pickle=False)
@@ -323,32 +387,32 @@ def load_policy(request: LearnerRequest, folder: Path) -> QLearning | SoftmaxRei
             f"{request.trial.environment} wants {learner.table.shape}"
         )
     learner.table = table
-    if isinstance(learner, QLearning):
+    if isinstance(learner, _TemporalDifference):
         learner.end_exploration(request.trial.steps)
     return learner
 
 
-_MAKERS: Mapping[str, Callable[[LearnerRequest], QLearning | SoftmaxReinforce]] = {
-    QLearning.name: make_q_learning,
-    SoftmaxReinforce.name: make_softmax_reinforce,
+Tabular = QLearning | SARSA | ExpectedSARSA | SoftmaxReinforce
+_Settings = TemporalDifferenceSettings | SoftmaxReinforceSettings
+_KINDS: Mapping[str, Callable[..., Tabular]] = {
+    kind.name: kind for kind in (QLearning, SARSA, ExpectedSARSA, SoftmaxReinforce)
 }
 
-S = TypeVar("S", QLearningSettings, SoftmaxReinforceSettings)
 
-
-def _settings(kind: type[S], name: str, given: Mapping[str, Any]) -> S:
+def _settings(name: str, given: Mapping[str, Any]) -> _Settings:
+    kind = SoftmaxReinforceSettings if name == SoftmaxReinforce.name else TemporalDifferenceSettings
     known = [field.name for field in fields(kind)]
     own = {key: value for key, value in given.items() if key not in _OF_THE_ENVIRONMENT}
     for key in own:
         if key not in known:
             hint = did_you_mean(key, known) or f"one of {', '.join(known)}"
             raise BenchError(f"{name}: hyperparameter {key!r} is not known; {hint}")
-    return kind(**own)
+    settings = kind(**own)
+    settings.check(name)
+    return settings
 
 
-def _require_numbers(
-    settings: QLearningSettings | SoftmaxReinforceSettings, name: str, ranges: Mapping[str, tuple[float, float]]
-) -> None:
+def _require_numbers(settings: _Settings, name: str, ranges: Mapping[str, tuple[float, float]]) -> None:
     """Complain about the first number that is none or lies outside its range (0 to 1 where `ranges` has none)."""
     for field in fields(settings):
         value = getattr(settings, field.name)
@@ -359,9 +423,9 @@ def _require_numbers(
             raise BenchError(f"{name}: {field.name} must be a number from {low:g} to {high:g}, not {value!r}")
 
 
-def _discrete(name: str, what: str, space: spaces.Space[Any]) -> spaces.Discrete:
+def _discrete(name: str, space: spaces.Space[Any]) -> spaces.Discrete:
     if not isinstance(space, spaces.Discrete):
-        raise BenchError(f"{name}: needs Discrete {what} for its table, not {space}; choose another algorithm")
+        raise BenchError(f"{name}: needs Discrete actions for its table, not {space}; choose another algorithm")
     return space
 
 

@@ -52,6 +52,7 @@ __all__ = [
     "missing",
     "proofs",
     "suggest",
+    "unstated",
     "unsuited",
     "updates",
 ]
@@ -206,6 +207,15 @@ def mismatch(algorithm: Algorithm, environment: Environment) -> str:
     if algorithm.needs_masks and not environment.masks:
         return f"{algorithm.full_name} wants action masks, {environment.id} offers none"
     return ""
+
+
+def unstated(algorithm: Algorithm, environment: Environment, settings: Mapping[str, Any]) -> str:
+    """Return which hyperparameter is missing without which the algorithm cannot read the observations, or nothing."""
+    name = algorithm.needs.get(environment.observations)
+    if not name or settings.get(name) is not None:
+        return ""
+    given = f"{algorithm.full_name} wants a `{name}` where observations are numbers"
+    return f"{given}, {environment.id} has a {environment.observations} of them: docs/environments.md shows one"
 
 
 def _with_plugins(group: str, kind: type[E], known: dict[str, E]) -> Mapping[str, E]:

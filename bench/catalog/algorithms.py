@@ -16,6 +16,7 @@ _EVERY_ACTION = ACTION_KINDS
 _ARRAYS = OBSERVATION_KINDS - {"composite"}
 _FLAT = frozenset({"vector", "discrete"})
 _DISCRETE = frozenset({"discrete"})
+_COUNTED = frozenset({"discrete", "composite"})
 _CONTINUOUS = frozenset({"continuous"})
 _SB3 = ("stable-baselines3", "torch")
 
@@ -47,6 +48,7 @@ KINDS: Mapping[str, str] = {
     "policy keywords": "policy_kwargs",
     "buffer keywords": "replay_buffer_kwargs",
     "wrappers": "env_wrapper",
+    "discretisation": "discretisation",
 }
 """Kind of value -> names of settings that mean it wherever they occur; any other name's value is passed on as it is."""
 SETTINGS: Mapping[str, str] = {name: kind for kind, names in KINDS.items() for name in names.split()}
@@ -193,6 +195,24 @@ def _sbx(
         settings={**kept, **_settings(names), **_unexploring(entry), **own_kinds},
         speed=speed,
         others={},
+    )
+
+
+def _temporal_difference(name: str, title: str, cls: str, **more: Any) -> Algorithm:
+    return Algorithm(
+        name=name,
+        title=title,
+        implementation=f"bench.algorithms.tabular:{cls}",
+        maker="bench.algorithms.tabular:make",
+        actions=_DISCRETE,
+        observations=_COUNTED | {"vector"},
+        needs={"vector": "discretisation"},
+        distributions=("numpy",),
+        settings=_settings(
+            "learning_rate gamma epsilon epsilon_final exploration_fraction initial_value discretisation"
+        ),
+        speed=Speed(2.5e-5, 0.0, policy_mb=0.01),
+        **more,
     )
 
 
@@ -396,26 +416,34 @@ _FIRST = (
         settings={},
         speed=Speed(5e-6, 0.0, policy_mb=0.0),
     ),
-    Algorithm(
-        name="q_learning",
-        title="Q-learning",
-        implementation="bench.algorithms.tabular:QLearning",
-        maker="bench.algorithms.tabular:make_q_learning",
-        actions=_DISCRETE,
-        observations=_DISCRETE,
-        distributions=("numpy",),
+    _temporal_difference(
+        "q_learning",
+        "Q-learning",
+        "QLearning",
         on_policy=False,
-        summary="tabular Q-learning with epsilon-greedy exploration (Watkins 1989)",
-        settings=_settings("learning_rate gamma epsilon epsilon_final exploration_fraction initial_value"),
-        speed=Speed(2.5e-5, 0.0, policy_mb=0.01),
+        summary="one-step control towards the best action that follows (Watkins 1989)",
+    ),
+    _temporal_difference(
+        "sarsa",
+        "SARSA",
+        "SARSA",
+        on_policy=True,
+        summary="one-step control towards the action that follows (Rummery and Niranjan 1994)",
+    ),
+    _temporal_difference(
+        "expected_sarsa",
+        "Expected SARSA",
+        "ExpectedSARSA",
+        on_policy=True,
+        summary="one-step control towards the mean of the actions that may follow (van Seijen et al. 2009)",
     ),
     Algorithm(
         name="softmax_reinforce",
         title="Softmax REINFORCE",
         implementation="bench.algorithms.tabular:SoftmaxReinforce",
-        maker="bench.algorithms.tabular:make_softmax_reinforce",
+        maker="bench.algorithms.tabular:make",
         actions=_DISCRETE,
-        observations=_DISCRETE,
+        observations=_COUNTED,
         distributions=("numpy",),
         on_policy=True,
         summary="REINFORCE on a table of action preferences (Sutton and Barto 2018, sections 2.8 and 13.3)",

@@ -44,6 +44,8 @@ class Algorithm:
     summary: str
     needs_masks: bool = False
     """Whether the environment must offer `action_masks()`."""
+    needs: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Kind of observations -> the hyperparameter without which it cannot read them."""
     revision: int = 1
     """Raised when an implementation of our own changes its numbers."""
     learns: bool = True

@@ -12,7 +12,8 @@ def _registered(random: float, target: float, how: str = "measured by this harne
 
 # Random returns are those of uniformly random actions: measured by `python benchmarks/random_references.py` (seed 0)
 # and rounded to about the standard error, or, where the whole transition table is known, exact by backward induction.
-# CliffWalking has no reference: without a time limit a random walk loses some 70,000; with one, what the limit says.
+# CliffWalking-v1 has no reference: without a time limit a random walk loses some 70,000; with one, what the limit says,
+# so the one with a limit has an id of its own.
 ENVIRONMENTS = (
     Environment(
         "CartPole-v1",
@@ -147,6 +148,28 @@ ENVIRONMENTS = (
         None,
         None,
         summary="the cliff on ice",
+        steps_per_second=200_000,
+    ),
+    Environment(
+        "bench/FrozenLakeNotSlippery-v0",
+        "discrete",
+        "discrete",
+        100,
+        Reference(0.0139, 1.0, "exact, by backward induction: uniformly random actions, and the optimum"),
+        summary="the lake without ice: every move as intended",
+        module="bench.environments.textbook",
+        ceiling=1.0,
+        steps_per_second=207_000,
+    ),
+    Environment(
+        "bench/CliffWalking200-v0",
+        "discrete",
+        "discrete",
+        200,
+        Reference(-2079.1, -13.0, "exact, by backward induction: uniformly random actions, and the optimum"),
+        summary="short way along a cliff, in 200 steps at most",
+        module="bench.environments.textbook",
+        ceiling=-13.0,
         steps_per_second=200_000,
     ),
     Environment(

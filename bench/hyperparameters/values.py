@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bench.catalog import SETTINGS, algorithms
+from bench.catalog import SETTINGS, algorithms, did_you_mean
 from bench.hyperparameters.fields import one_of, shown, whole
 from bench.limits import MOST_STEPS, is_finite, is_number
 
@@ -251,6 +251,47 @@ def _env_wrapper(value: Any) -> Any:
     return value
 
 
+_CUTS = ("bins", "tilings", "low", "high")
+_MOST_BINS, _MOST_TILINGS = 1_000_000, 1_024
+
+
+def _discretisation(value: Any) -> Any:
+    """Return how the numbers of an observation are cut: each setting is one value for all, or a list, one for each."""
+    if value is None:
+        return value
+    if not isinstance(value, Mapping) or "bins" not in value:
+        wanted = "a mapping with `bins`, like {bins: 10} or {bins: [4, 8], low: [-1, -2], high: [1, 2], tilings: 8}"
+        raise ValueError(f"wants {wanted}, not {shown(value)}")
+    for name in value:
+        if name not in _CUTS:
+            hint = did_you_mean(str(name), _CUTS) or f"it takes {', '.join(_CUTS)}"
+            raise ValueError(f"has no {name!r}; {hint}")
+    read: Mapping[str, Callable[[Any], Any]] = {
+        "bins": _each(whole(1, _MOST_BINS)),
+        "tilings": whole(1, _MOST_TILINGS),
+        "low": _each(_optional(_finite)),
+        "high": _each(_optional(_finite)),
+    }
+    return {name: _named(name, read[name], one) for name, one in value.items()}
+
+
+def _each(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: [check(one) for one in value] if isinstance(value, list) else check(value)
+
+
+def _named(name: str, check: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
+
+
+def _finite(value: Any) -> Any:
+    if not is_finite(value):
+        raise ValueError(f"wants a number, not {shown(value)}")
+    return value
+
+
 _BUFFER_FLAGS = {"handle_timeout_termination"}
 """What stable-baselines3's replay buffer takes beyond arguments of its own in the algorithm's constructor."""
 CHECKS: Mapping[str, Callable[[Any], Any]] = {
@@ -283,6 +324,7 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "policy keywords, two equal layers": _two_equal_layers,
     "buffer keywords": _replay_buffer_kwargs,
     "wrappers": _env_wrapper,
+    "discretisation": _discretisation,
     "": lambda value: value,
 }
 """Kind of value, as the catalogue names it -> what reads it; after a colon a kind names the keywords that it takes."""

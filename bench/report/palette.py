@@ -19,7 +19,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 _PREFERRED = {
     "reinforce": 0, "a2c": 1, "ppo": 2, "dqn": 3, "sac": 4, "td3": 5, "random": 6, "trpo": 7,
     "ddpg": 8, "tqc": 9, "qrdqn": 11, "ars": 12, "crossq": 13, "q_learning": 16, "softmax_reinforce": 8,
-    "ppo_lstm": 10, "maskable_ppo": 18, "dqn_mse": 19,
+    "sarsa": 17, "expected_sarsa": 20, "ppo_lstm": 10, "maskable_ppo": 18, "dqn_mse": 19,
 }  # fmt: skip
 """Algorithm -> its look wherever it stands alone under its name: the same on every page."""
 

@@ -128,9 +128,14 @@ def _fitting(target: Traits) -> list[Option]:
     found = [
         Option(name, name, _tuned(name, target), seconds_per_step=_expected(entry, environment))
         for name, entry in catalog.algorithms().items()
-        if entry.learns and not entry.variant_of and not catalog.mismatch(entry, environment)
+        if entry.learns and not entry.variant_of and not _unfit(entry, environment)
     ]
     return sorted(found, key=lambda option: option.seconds_per_step or math.inf)
+
+
+def _unfit(entry: Algorithm, environment: Environment) -> str:
+    settings, _ = hyperparameters.resolve("default", entry.name, environment.id)
+    return catalog.mismatch(entry, environment) or catalog.unstated(entry, environment, settings)
 
 
 def _tuned(algorithm: str, target: Traits) -> str:
