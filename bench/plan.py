@@ -498,6 +498,7 @@ UNKNOWN_EPISODE = 200
 _UNKNOWN_STEPPING = 10_000.0
 _RECORD_MB = 0.05
 _START_SECONDS = 0.3
+_GRADIENT_LOOKS = 3
 
 
 def expected_seconds(trial: Trial, environment: Environment | None = None) -> float:
@@ -538,7 +539,9 @@ def _warm_up(algorithm: Algorithm, settings: Mapping[str, Any]) -> int:
 def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
     horizon = traits.horizon if traits and traits.horizon else UNKNOWN_EPISODE
     evaluation = trial.evaluation
-    return (evaluation.points * evaluation.episodes + evaluation.final_episodes) * horizon
+    entry = _entry(trial)
+    looks = _GRADIENT_LOOKS * (evaluation.gradient_episodes or 0) if entry and entry.gradient else 0
+    return (evaluation.points * evaluation.episodes + evaluation.final_episodes + looks) * horizon
 
 
 def cost(

@@ -25,6 +25,7 @@ from bench.records import (
     Failure,
     Final,
     Floats,
+    GradientNoise,
     Interval,
     Outcome,
     Record,
@@ -455,6 +456,48 @@ def test_a_run_whose_training_was_not_timed_has_no_speed() -> None:
     found = measured(speed, [timed], 100.0, {}, AnalysisPlan(), 0.95).value
     assert found.estimate == pytest.approx(100.0)
     assert (found.low, bool(found.notes)) == (None, True)
+
+
+def gradients_of(label: str, looks: Sequence[Sequence[tuple[float, float, float]]]) -> list[Outcome]:
+    """Per run and look after training began: own variance, plain variance, squared bias."""
+    start = GradientNoise(batches=5, variance=9.0, plain_variance=1.0, squared_bias=9.0, squared_norm=0.0)
+    return [
+        replace(
+            record_of(trial_of(label, "x", seed), 1.0),
+            gradients=(start, *(GradientNoise(5, own, plain, bias, 0.0, steps=500) for own, plain, bias in found)),
+        )
+        for seed, found in enumerate(looks)
+    ]
+
+
+def test_a_gradients_variance_is_a_ratio_to_the_plain_ones_with_a_t_interval_on_logarithms() -> None:
+    # Means over the looks: (0.2 + 0.4) / 2 = 0.3, 0.25, 0.5, 0.4; a look without any plain variance is none.
+    ours = gradients_of("a", [[(2, 10, 0), (2, 5, 0)], [(1, 4, 0), (1, 0, 0)], [(3, 6, 0)], [(2, 5, 0)]])
+    theirs = gradients_of("b", [[(1, 1, 0)], [(1.1, 1, 0)], [(0.9, 1, 0)], [(1.2, 1, 0)]])
+    shares = np.log([0.3, 0.25, 0.5, 0.4]), np.log([1, 1.1, 0.9, 1.2])
+    alone = one_verdict(ours + theirs, claim(right=1.0, quantity="gradient_variance", direction="less"))
+    expected = stats.ttest_1samp(shares[0], 0).confidence_interval(0.95)
+    assert limits(alone) == pytest.approx((math.exp(expected.low), math.exp(expected.high)))
+    assert (alone.verdict, wording.unit(alone.claim)) == ("supported", "times")
+    assert statement_of(alone).endswith("at the same parameters, below 1")
+    both = one_verdict(ours + theirs, claim(quantity="gradient_variance", direction="less"))
+    expected = stats.ttest_ind(*shares, equal_var=False).confidence_interval(0.95)
+    assert limits(both) == pytest.approx((math.exp(expected.low), math.exp(expected.high)))
+    assert statement_of(both).startswith("a over b in variance of the policy gradient's estimate")
+
+
+def test_a_gradients_bias_is_a_mean_share_of_the_plain_variance() -> None:
+    outcomes = gradients_of("a", [[(1, 2, 0.02)], [(1, 2, -0.04)], [(1, 4, 0.04), (1, 4, -0.04)], [(1, 1, 0.02)]])
+    found = one_verdict(outcomes, claim(right=0.0, quantity="gradient_bias", direction="equivalent", margin=0.05))
+    expected = stats.ttest_1samp([0.01, -0.02, 0, 0.02], 0).confidence_interval(0.95)
+    assert limits(found) == pytest.approx((expected.low, expected.high))
+    assert found.verdict == "supported"
+
+
+def test_without_measured_gradients_no_verdict_is_given() -> None:
+    found = one_verdict(records_of({("a", "x"): around(0.5)}), claim(right=1.0, quantity="gradient_variance"))
+    assert found.verdict == "undecided"
+    assert "the gradient's noise was measured in fewer than" in wording.reason(found, AnalysisPlan())
 
 
 def test_regret_is_the_lead_of_the_best_other_algorithm() -> None:

@@ -23,7 +23,7 @@ from hypothesis.extra.numpy import arrays
 from bench import store as store_room
 from bench.errors import BusyError, HindranceError
 from bench.pipeline import open_experiment, status
-from bench.records import Curve, Failure, Final, Record, Task, Traits
+from bench.records import Curve, Failure, Final, GradientNoise, Record, Task, Traits
 from bench.store import Store, claim, keep, read
 from tests.making import small_trial, suite_file
 
@@ -119,6 +119,18 @@ def test_a_record_from_before_updates_were_counted_tells_none_and_keeps_its_iden
     old = read(folder)
     assert isinstance(old, Record)
     assert (old.updates, old.trial.fingerprint) == (None, kept.trial.fingerprint)
+
+
+def test_a_measured_gradient_comes_back_and_a_record_without_one_is_written_as_ever(tmp_path: Path) -> None:
+    noise = GradientNoise(batches=5, variance=2.5, plain_variance=4.0, squared_bias=-0.125, squared_norm=0.5, steps=100)
+    kept, plain = replace(record(), gradients=(noise, replace(noise, steps=200))), record()
+    for one, root in ((kept, "kept"), (plain, "plain")):
+        folder = tmp_path / root / one.trial.name
+        keep(one, folder)
+        found = read(folder)
+        assert isinstance(found, Record)
+        assert found.gradients == one.gradients
+    assert "gradients" not in json.loads((tmp_path / "plain" / plain.trial.name / "trial.json").read_text())
 
 
 def test_a_message_of_any_length_is_read_and_told_in_brief(tmp_path: Path) -> None:

@@ -281,7 +281,8 @@ claims:
         ("left: ppo, right: a2c, quantity: score, seconds: 60", []),
         ("left: ppoo, right: dqn, quantity: scor", [
             ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
-             "seconds_to_threshold, steps_per_second, regret, not 'scor'; did you mean 'score'?"),
+             "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, regret, not 'scor'; "
+             "did you mean 'score'?"),
             "left: no algorithm of this suite is called 'ppoo'; did you mean 'ppo'?",
             "right: no algorithm of this suite is called 'dqn'; did you mean 'DQN'?",
         ]),
@@ -303,7 +304,7 @@ claims:
             "direction: wants greater or less or equivalent, not 'more'"]),
         ("left: ppo, right: a2c, quantity: [score], seconds: 5", [
             ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
-             "seconds_to_threshold, steps_per_second, regret, not ['score']")]),
+             "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, regret, not ['score']")]),
         ("left: ppo, right: a2c, quantity: score, steps: 1500", [("steps: 1,500 steps are beyond the budget of "
          "CartPole-v1 (1,000)"), "steps: 1,500 steps are before the first evaluation on Acrobot-v1 (2,000 steps)"]),
         ("left: ppo, right: a2c, quantity: score, steps: 500, seconds: 5, environments: [CartPole-v1]", [
@@ -321,6 +322,10 @@ claims:
         ("left: ppo, right: 0, quantity: steps_per_second", [
             "right: steps_per_second is compared with a number above 0, not 0"]),
         ("left: ppo, right: true, quantity: score", ["right: wants a label of the suite, or a number, not true"]),
+        ("left: ppo, right: 1, quantity: gradient_variance, direction: less", [
+            "left: ppo is none whose policy gradient is measured; name one that is, such as reinforce",
+            ("quantity: gradient_variance is measured only where the suite asks for it; add "
+             "`evaluation: {gradient_episodes: 200}`")]),
         ("left: ppo, right: a2c, quantity: score, marginn: 1", [("marginn: key 'marginn' is not known; did you mean "
          "'margin'?")]),
     ],
@@ -330,6 +335,21 @@ def test_each_mistake_of_a_claim_has_its_sentence(claim: str, told: list[str]) -
     found = [line.removeprefix("x.yaml:5: claims.0") for line in complaints(text)] if told else []
     assert [line.removeprefix(".").removeprefix(": ") for line in found] == told
     assert told or suite.parse(text, "x.yaml").claims[0].text == "one"
+
+
+def test_a_suite_that_measures_gradients_may_claim_something_of_them() -> None:
+    found = suite.parse(
+        """algorithms: [reinforce, {name: reinforce, label: with values, hyperparameters: {baseline: value}}]
+environments: {CartPole-v1: 1000}
+evaluation: {points: 10, gradient_episodes: 100}
+claims:
+  - {claim: less noise, left: with values, right: 1, quantity: gradient_variance, direction: less}
+  - {claim: no bias, left: with values, right: 0, quantity: gradient_bias, direction: equivalent, margin: 0.05}
+""",
+        "x.yaml",
+    )
+    assert found.evaluation.gradient_episodes == 100
+    assert [one.quantity for one in found.claims] == ["gradient_variance", "gradient_bias"]
 
 
 def test_a_claim_about_an_algorithm_where_it_cannot_run_is_told() -> None:

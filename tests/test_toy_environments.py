@@ -15,7 +15,7 @@ import bench.environments.conformance
 import bench.environments.textbook
 import bench.environments.toy
 from bench import catalog
-from bench.environments.toy import ARMS, CELLS, CORRIDOR_HORIZON, LEFT, RIGHT, SLIP, STEP_COST
+from bench.environments.toy import ARMS, CELLS, CORRIDOR_HORIZON, LEFT, POINT_HORIZON, RIGHT, SLIP, STEP_COST, STRIDE
 
 
 def make(environment: str, **kwargs: Any) -> gym.Env[Any, Any]:
@@ -55,6 +55,7 @@ def corridor_return(right_probability: float | None) -> float:
     [
         ("Bandit", {}),
         ("Corridor", {}),
+        ("Point", {}),
         ("Crash", {"after": 10_000}),
         ("Hang", {"after": 10_000}),
         ("Segfault", {"after": 10_000}),
@@ -203,6 +204,36 @@ def test_the_catalogues_thresholds_and_horizons_are_gymnasiums(entry: catalog.En
         assert reference.target == spec.reward_threshold
     # The bandit's episodes end by themselves after their only step.
     assert entry.horizon == spec.max_episode_steps or entry.id == "bench/Bandit-v0"
+
+
+def point_return(seed: int, best: bool) -> float:
+    env = make("Point")
+    place = env.reset(seed=seed)[0][0]
+    env.action_space.seed(10_000 + seed)
+    total = 0.0
+    for _ in range(POINT_HORIZON):
+        action = np.clip([-place / STRIDE], -1, 1) if best else env.action_space.sample()
+        observation, reward, *_ = env.step(action)
+        place, total = observation[0], total + float(reward)
+    return total
+
+
+@pytest.mark.parametrize("best", [True, False])
+def test_the_points_reference_is_what_random_and_the_best_actions_return_on_average(best: bool) -> None:
+    reference = catalog.environments()["bench/Point-v0"].reference
+    assert reference is not None
+    returns = [point_return(seed, best) for seed in range(600)]
+    error = np.std(returns) / np.sqrt(len(returns))
+    assert np.mean(returns) == pytest.approx(reference.target if best else reference.random, abs=4 * error)
+
+
+def test_the_point_costs_the_square_of_where_it_came_to() -> None:
+    # The best from x: 0.2 less a step until 0. From 0.5: 0.3^2 + 0.1^2 = 0.1.
+    env = Point()
+    env.reset(seed=0)
+    env._place = 0.5
+    rewards = [float(env.step(np.array([action]))[1]) for action in (-1.0, -1.0, -0.5)]
+    assert rewards == pytest.approx([-0.09, -0.01, 0.0])
 
 
 def test_crash_counts_its_steps_over_all_episodes() -> None:

@@ -22,7 +22,7 @@ from bench.catalog import algorithms, find_algorithm, load, updates
 from bench.environments.making import EpisodeTotals, make
 from bench.errors import DivergedError, OverrunError
 from bench.records import EvaluationPlan, LearnerRequest, Record
-from bench.runner.evaluation import Evaluator, _isolated_randomness
+from bench.runner.evaluation import Evaluator, isolated_randomness
 from bench.runner.jobs import Job
 from bench.runner.seeds import evaluation_seeds
 from bench.runner.trial import _Clock, _Seconds, evaluation_environment, learner_request, run_trial
@@ -58,6 +58,52 @@ def test_evaluating_more_or_less_or_stochastically_changes_no_weight(
         found.append(weights(tmp_path, trial))
     for other in found[1:]:
         assert all(torch.equal(found[0][name], other[name]) for name in found[0])
+
+
+def test_measuring_the_gradient_changes_no_weight_and_happens_before_halfway_and_at_the_end(tmp_path: Path) -> None:
+    settings = {"episodes_per_update": 3, "baseline": "value", "normalize": True, "n_envs": 2}
+    found = []
+    for episodes in (None, 7):
+        plan = EvaluationPlan(5, 1, 1, gradient_episodes=episodes)
+        trial = small_trial("reinforce", "CartPole-v1", steps=600, evaluation=plan, hyperparameters=settings)
+        found.append((carry_out(trial, tmp_path).gradients, weights(tmp_path, trial)))
+    (none, untouched), (looks, touched) = found
+    assert none == ()
+    # Points are planned every 120 steps; the third of five is the first beyond the half. Seven episodes: three batches.
+    assert [look.batches for look in looks] == [3, 3, 3]
+    assert looks[0].steps == 0
+    assert 360 <= looks[1].steps <= 362
+    assert 600 <= looks[2].steps <= 602
+    assert all(look.plain_variance != look.variance > 0 for look in looks)
+    assert all(torch.equal(untouched[name], touched[name]) for name in untouched)
+
+
+def test_variants_of_one_seed_are_measured_at_the_same_parameters_on_the_same_episodes_before_training(
+    tmp_path: Path,
+) -> None:
+    plan = EvaluationPlan(1, 1, 1, gradient_episodes=8)
+    first, other = (
+        carry_out(
+            small_trial(
+                "reinforce",
+                "bench/Bandit-v0",
+                steps=50,
+                evaluation=plan,
+                hyperparameters={"episodes_per_update": 4, "baseline": baseline},
+            ),
+            tmp_path,
+        ).gradients[0]
+        for baseline in ("none", "mean")
+    )
+    assert first.plain_variance == other.plain_variance == first.variance != other.variance
+
+
+def test_what_measures_no_gradient_is_not_asked(tmp_path: Path) -> None:
+    plan = EvaluationPlan(1, 1, 1, gradient_episodes=8)
+    assert (
+        carry_out(small_trial("softmax_reinforce", "bench/Bandit-v0", steps=50, evaluation=plan), tmp_path).gradients
+        == ()
+    )
 
 
 def test_the_same_trial_twice_gives_the_same_numbers_and_another_seed_others(tmp_path: Path) -> None:
@@ -415,7 +461,7 @@ def test_an_evaluation_gives_training_every_random_stream_back(*, fails: bool) -
     seeded()
     expected = drawn()
     seeded()
-    with contextlib.suppress(ZeroDivisionError), _isolated_randomness(7):
+    with contextlib.suppress(ZeroDivisionError), isolated_randomness(7):
         inside = drawn()
         if fails:
             raise ZeroDivisionError

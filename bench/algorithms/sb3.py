@@ -29,11 +29,12 @@ from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 from torch.distributions import Distribution
 
-from bench.algorithms import acting, vocabulary
+from bench.algorithms import acting, gradient, vocabulary
+from bench.algorithms.reinforce import REINFORCE
 from bench.algorithms.side_by_side import SideBySide
 from bench.catalog import BACKENDS, algorithm_of, load
 from bench.errors import BenchError, DivergedError, OutsideError, StoreError
-from bench.records import LearnerRequest
+from bench.records import GradientNoise, LearnerRequest
 
 SMALLEST_IMAGE = 36
 """Height and width below which the network of Mnih et al. (2015) has no pixel left after its third convolution."""
@@ -62,7 +63,9 @@ _NOT_SETTINGS = frozenset(
 
 def make(request: LearnerRequest) -> SB3Learner:
     """Build the learner with its vector environment, seeded and on its device."""
-    return SB3Learner(model(request, vocabulary.policy_keywords), request.trial.hyperparameters)
+    made = model(request, vocabulary.policy_keywords)
+    kind = WholeEpisodesLearner if isinstance(made, REINFORCE) else SB3Learner
+    return kind(made, request.trial.hyperparameters)
 
 
 def model(request: LearnerRequest, read: Callable[[Any], dict[str, Any]]) -> BaseAlgorithm:
@@ -256,6 +259,30 @@ class SB3Learner(SB3Policy):
         for name, weights in self.weights():
             if not np.isfinite(weights).all():
                 raise DivergedError(f"weights {name} are not finite after {self.model.num_timesteps} steps") from cause
+
+
+class WholeEpisodesLearner(SB3Learner):
+    """One that learns from batches of whole episodes, whose gradient's noise can be measured."""
+
+    model: REINFORCE
+
+    def gradient_noise(self, make_environment: Callable[[int], Any], episodes: int) -> GradientNoise:
+        """Measure it on so many episodes, rounded up to whole batches and to two at least.
+
+        The environments are as many as in training, and observations and rewards are normalised as they are there.
+        """
+        env: VecEnv = DummyVecEnv([partial(make_environment, index) for index in range(self.model.n_envs)])
+        if self._normalise is not None:
+            frozen = deepcopy(self._normalise)
+            frozen.set_venv(env)
+            frozen.training, env = False, frozen
+        # The library's way to images with their channels first.
+        env = self.model._wrap_env(env, verbose=0, monitor_wrapper=False)  # noqa: SLF001
+        batches = max(gradient.FEWEST_BATCHES, -(-episodes // self.model.batch_episodes))
+        try:
+            return gradient.measured(self.model, env, batches)
+        finally:
+            env.close()
 
 
 @contextmanager

@@ -8,7 +8,9 @@ Spread: the distances of the runs from the median of their cell (Brown and Forsy
 interval. Shares: the runs of all environments counted as one sample, Clopper and Pearson's interval for one share and
 Newcombe's (1998) hybrid of Wilson's limits for a difference; neither is narrowed by shares that differ between
 environments (Hoeffding 1956). Time to the threshold: the probability that a run takes longer, with the interval of the
-report's comparisons. Speed: the ratio of geometric means, with a t interval on logarithms.
+report's comparisons. Speed, the gradient's variance: the ratio of geometric means, with a t interval on logarithms. The
+gradient's bias: the mean, with Satterthwaite's t interval; each run's is estimated without bias itself, and so below 0
+as often as above where there is none.
 """
 
 from __future__ import annotations
@@ -88,7 +90,7 @@ def measured(
     if any(len(kept) < len(side) for kept, side in zip(tasks, found, strict=True)):
         return Measured(Interval(None, notes=(_unreadable(claim),)))
     if min(len(task) for side in tasks for task in side) < FEWEST_RUNS:
-        return Measured(Interval(None, notes=(Fact("untimed", (FEWEST_RUNS,)),)))
+        return Measured(Interval(None, notes=(Fact(_lacking(claim), (FEWEST_RUNS,)),)))
     if isinstance(theirs, int | float):
         return _alone(claim, ours, tasks[0], float(theirs), draws, plan, confidence)
     return _against(claim, (ours, theirs), (tasks[0], tasks[1]), draws, plan, confidence)
@@ -150,6 +152,8 @@ def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
     kind = QUANTITIES[claim.quantity].kind
     if kind == "speeds":
         return _speeds(cell)
+    if QUANTITIES[claim.quantity].gradient:
+        return _gradients(claim.quantity, cell)
     if kind == "times" or claim.quantity in ("reached", "collapse"):
         return _reaching(claim.quantity, cell, threshold)
     if claim.quantity == "failing":
@@ -174,6 +178,19 @@ def _speeds(cell: Cell) -> Floats:
     return np.log([steps / seconds for steps, seconds in timed if seconds > 0 and math.isfinite(seconds)])
 
 
+def _gradients(quantity: str, cell: Cell) -> Floats:
+    """Return, of each run that has it, the mean over its looks after training began; a variance's logarithm.
+
+    Left out are looks at which the plain estimate does not vary: there is nothing to compare with.
+    """
+    records = [run.record for run in cell.runs if run.record is not None]
+    looks = [[one for one in record.gradients if one.steps and one.plain_variance > 0] for record in records]
+    if quantity == "gradient_bias":
+        return np.array([np.mean([one.squared_bias / one.plain_variance for one in found]) for found in looks if found])
+    shares = [np.mean([one.variance / one.plain_variance for one in found]) for found in looks if found]
+    return np.log(np.maximum(shares, _LEAST_SHARE))
+
+
 def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:
     clock = "seconds" if QUANTITIES[quantity].clock else "steps"
     found = [first_moment(run, cell, threshold, clock) for run in cell.runs]
@@ -186,6 +203,10 @@ def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:
     failing = np.array([failed_its_user(run) for run in cell.runs])
     reached = np.isfinite(times)
     return np.asarray(reached if quantity == "reached" else reached & failing, dtype=np.float64)
+
+
+def _lacking(claim: Claim) -> str:
+    return "no gradient" if QUANTITIES[claim.quantity].gradient else "untimed"
 
 
 def _unreadable(claim: Claim) -> Fact:
@@ -208,8 +229,10 @@ def _against(
         return Measured(_later(*tasks, confidence), equal)
     if kind == "shares":
         return Measured(share_difference(*tasks, confidence))
-    if kind == "speeds":
+    if QUANTITIES[claim.quantity].logarithmic:
         return Measured(_ratio(*tasks, confidence), equal, ratio=True)
+    if kind == "means":
+        return Measured(_welch([_mean(side) for side in tasks], _fewest(*tasks), confidence))
     if kind == "spread":
         sides = [_spread(side, found, draws) for side, found in zip(cells, tasks, strict=True)]
         return Measured(_welch(sides, _fewest(*tasks), confidence))
@@ -231,7 +254,9 @@ def _alone(
         return Measured(_share(later, confidence), QUANTITIES[claim.quantity].equal)
     if kind == "shares":
         return Measured(_share(tasks, confidence), number)
-    if kind == "speeds":
+    if kind == "means":
+        return Measured(_welch([_mean(tasks)], _fewest(tasks), confidence), number)
+    if QUANTITIES[claim.quantity].logarithmic:
         still = [np.zeros(len(task)) for task in tasks]
         return Measured(_ratio(tasks, still, confidence), number, ratio=True)
     if kind == "spread":
@@ -296,6 +321,8 @@ def _share(tasks: Tasks, confidence: float) -> Interval:
 
 
 _ROUNDING = 1e-9
+_LEAST_SHARE = 1e-9
+"""Where a baseline leaves no variance at all, as where all returns are the same."""
 
 
 def _spread(cells: Sequence[Cell], distances: Tasks, draws: Draws) -> _Mean:

@@ -234,6 +234,7 @@ _FIRST = (
             baseline="none, running, mean or value",
         ),
         defaults={"value_epochs": 10},
+        gradient=True,
         speed=Speed(4e-4, 2e-3, _per("value_epochs", 256)),
     ),
     _sb3(

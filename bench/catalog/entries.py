@@ -68,6 +68,8 @@ class Algorithm:
     wants_copies: bool = True
     """Whether it keeps the observations and infos of a step, and so must be handed copies of what the environments may
     write over; where not, they are stepped with less ado."""
+    gradient: bool = False
+    """Whether the noise of its policy gradient can be measured (a suite's `evaluation: {gradient_episodes: ...}`)."""
     compiles: bool = False
     """Whether a process that has trained one seed is quicker with the next, because much is compiled; it must keep
     nothing from one learner to the next that could change a number."""

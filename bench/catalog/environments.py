@@ -202,4 +202,16 @@ ENVIRONMENTS = (
         module="bench.environments.toy",
         steps_per_second=200_000,
     ),
+    Environment(
+        "bench/Point-v0",
+        "continuous",
+        "vector",
+        20,
+        Reference(-142 / 15, -4 / 15, "exact: uniformly random actions, and full speed to the middle"),
+        summary="bring a point to the middle of a line",
+        # Every step costs, or nothing.
+        ceiling=0.0,
+        module="bench.environments.toy",
+        steps_per_second=200_000,
+    ),
 )

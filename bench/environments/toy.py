@@ -1,4 +1,4 @@
-"""An id in, a toy environment out: a bandit and a corridor with known answers, and five that fail on purpose.
+"""An id in, a toy environment out: a bandit, a corridor and a point with known answers, and five that fail on purpose.
 
 Importing this module registers them with Gymnasium under `bench/`.
 """
@@ -23,6 +23,8 @@ SLIP = 0.1
 STEP_COST = 0.01
 CORRIDOR_HORIZON = 50
 LEFT, RIGHT = 0, 1
+STRIDE = 0.2
+POINT_HORIZON = 20
 
 _FAILING_HORIZON = 10
 
@@ -74,6 +76,39 @@ class Corridor(gym.Env[np.int64, np.int64]):
         self._cell = max(0, self._cell + (1 if rightwards else -1))
         arrived = self._cell == CELLS - 1
         return np.int64(self._cell), float(arrived) - STEP_COST, arrived, False, {}
+
+
+class Point(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
+    """A point on a line, to be brought to the middle: every step costs the square of its distance from there.
+
+    It starts evenly between -1 and 1, and an action from -1 to 1 moves it by 0.2 times as much. Registered with a limit
+    of 20 steps, before which nothing ends. Uniformly random actions return -(20/3 + 0.04/3 x 210) = -142/15 on average:
+    after t steps the square is 1/3 + 0.04 t / 3. The best return is -4/15: at full speed the distance after t steps is
+    max(0, |start| - 0.2 t), whose square is (1 - 0.2 t)^3 / 3 on average.
+    """
+
+    def __init__(self) -> None:
+        """Stand in the middle."""
+        furthest = 1 + STRIDE * POINT_HORIZON
+        self.observation_space = spaces.Box(-furthest, furthest, (1,), np.float32)
+        self.action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
+        self._place = 0.0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Start anywhere between -1 and 1."""
+        super().reset(seed=seed, options=options)
+        self._place = float(self.np_random.uniform(-1.0, 1.0))
+        return self._seen(), {}
+
+    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Move, and pay for where that leads."""
+        self._place += STRIDE * float(action[0])
+        return self._seen(), -(self._place**2), False, False, {}
+
+    def _seen(self) -> NDArray[np.float32]:
+        return np.array([self._place], dtype=np.float32)
 
 
 class Failing(gym.Env[Any, np.int64]):
@@ -181,6 +216,7 @@ class NaN(Failing):
 for _name, _horizon in (
     ("Bandit", None),
     ("Corridor", CORRIDOR_HORIZON),
+    ("Point", POINT_HORIZON),
     ("Crash", _FAILING_HORIZON),
     ("Hang", _FAILING_HORIZON),
     ("Segfault", _FAILING_HORIZON),

@@ -57,7 +57,10 @@ class Learner(Actor, Protocol):
     """An algorithm at work on one trial.
 
     One that compiles while it trains may have `compile_seconds`, wall seconds so far: they count as no training. One
-    that counts its updates has `updates`, how many so far: a run without any is no evidence.
+    that counts its updates has `updates`, how many so far: a run without any is no evidence. One whose gradient's
+    estimates are independent from batch to batch may have `gradient_noise(make_environment, episodes)`: it measures
+    them as they are now, as a `GradientNoise`, in environments of its own (index -> environment), and leaves training
+    as it was.
     """
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:

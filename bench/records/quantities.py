@@ -16,19 +16,26 @@ class Quantity:
     words: str
     """As a statement says it, with the plan's `{threshold}` and `{aggregate}`."""
     kind: str
-    """What its interval is made for: `scores`, `spread`, `shares`, `times`, `speeds` or `regret`."""
+    """What its interval is made for: `scores`, `spread`, `shares`, `times`, `speeds`, `ratios`, `means` or `regret`."""
     unit: str = "score"
     numbers: str = ""
     """With which numbers it is compared: `share`, from 0 to 1; `positive`; empty: any."""
     clock: bool = False
     """Whether it is read off a clock, and so takes the same machine and packing for both sides."""
+    gradient: bool = False
+    """Whether it takes the policy gradient's noise, which some algorithms measure where they are asked."""
     keys: frozenset[str] = _ALWAYS
     """Of a claim's optional keys those that it takes."""
 
     @property
     def equal(self) -> float:
         """What it comes to where both sides are alike."""
-        return {"times": 0.5, "speeds": 1.0}.get(self.kind, 0.0)
+        return {"times": 0.5, "speeds": 1.0, "ratios": 1.0}.get(self.kind, 0.0)
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether it is judged on logarithms: twice as much is as far from equal as half as much."""
+        return self.kind in {"speeds", "ratios"}
 
 
 _SOLVED = "a score of {threshold:g}"
@@ -45,6 +52,21 @@ QUANTITIES: Mapping[str, Quantity] = {
     "seconds_to_threshold": Quantity(f"CPU seconds to {_SOLVED}", "times", "probability", "positive", clock=True),
     "steps_per_second": Quantity(
         "environment steps per CPU second of training", "speeds", "times", "positive", clock=True
+    ),
+    "gradient_variance": Quantity(
+        "variance of the policy gradient's estimate, as a multiple of its variance without baseline and normalisation "
+        "at the same parameters",
+        "ratios",
+        "times",
+        "positive",
+        gradient=True,
+    ),
+    "gradient_bias": Quantity(
+        "squared bias of the policy gradient's estimate, as a share of its variance without baseline and normalisation "
+        "at the same parameters",
+        "means",
+        "share of variance",
+        gradient=True,
     ),
     "regret": Quantity("{aggregate} score", "regret", keys=frozenset()),
 }

@@ -23,6 +23,9 @@ class EvaluationPlan:
     """Environments stepped side by side; None: the harness's choice. Part of the identity only where it is given."""
     max_episode_steps: int | None = None
     """Steps after which an episode is cut; None: see `Trial.longest_episode`. Part of the identity only where given."""
+    gradient_episodes: int | None = None
+    """Fresh episodes from which the policy gradient's noise is measured, before training, halfway and at the end; None:
+    it is not. Part of the identity only where given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,8 @@ class Record:
     updates: int | None = None
     """How often the weights, or the table, were updated, as the implementation counts (see `bench.catalog.updates`);
     None where it does not tell, as of what does not learn and of records from before it was asked."""
+    gradients: tuple[GradientNoise, ...] = ()
+    """In the order of training, the first before it began; empty where nobody asked, or the algorithm's cannot be."""
 
     @property
     def core_seconds(self) -> float | None:

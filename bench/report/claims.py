@@ -22,7 +22,7 @@ def statement(claim: Claim, plan: AnalysisPlan) -> str:
         than = f"a run of {claim.right}" if isinstance(claim.right, str) else f"{claim.right:,g} {unit}"
         return f"probability that a run of {claim.left} needs more {what} than {than}{_aim(claim)}"
     if isinstance(claim.right, str):
-        joined = "over" if kind == "speeds" else "minus"
+        joined = "over" if QUANTITIES[claim.quantity].logarithmic else "minus"
         return f"{claim.left} {joined} {claim.right} in {what}{_aim(claim)}"
     return f"{claim.left} in {what}{_aim(claim)}"
 
@@ -45,7 +45,7 @@ def _bounds(claim: Claim) -> tuple[float, float]:
     quantity = QUANTITIES[claim.quantity]
     alone = isinstance(claim.right, int | float) and quantity.kind != "times"
     equal = float(claim.right or 0.0) if alone else quantity.equal
-    if quantity.kind == "speeds":
+    if quantity.logarithmic:
         return equal / (1 + claim.margin), equal * (1 + claim.margin)
     return equal - claim.margin, equal + claim.margin
 
@@ -94,6 +94,8 @@ def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
         counts = "counts as the random policy" if plan.failures == "random" else "is not counted"
         if QUANTITIES[line.claim.quantity].kind == "speeds":
             counts = "has no speed"
+        if QUANTITIES[line.claim.quantity].gradient:
+            counts = "has no gradient"
         yield f"{counted(line.failed, 'failed run')}: each {counts}."
     if line.clocks_differ:
         yield "The runs were timed on different machines, or with different numbers of them side by side."

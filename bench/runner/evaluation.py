@@ -84,7 +84,7 @@ class Evaluator:
         returns = np.zeros(len(seeds))
         lengths = np.zeros(len(seeds), dtype=np.int64)
         cut = 0
-        with _isolated_randomness(seeds[0]):
+        with isolated_randomness(seeds[0]):
             for played in self._play(learner, seeds, deterministic=deterministic):
                 returns[played.episode], lengths[played.episode] = played.totals.total, played.totals.length
                 cut += played.cut
@@ -190,7 +190,7 @@ def seed_everything(seed: int) -> None:
 
 
 @contextmanager
-def _isolated_randomness(seed: int) -> Iterator[None]:
+def isolated_randomness(seed: int) -> Iterator[None]:
     """Give the evaluation a stream of its own, and training its stream back, so that evaluating changes nothing."""
     torch = sys.modules.get("torch")
     states = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None  # noqa: NPY002 - SB3 draws from the legacy generator

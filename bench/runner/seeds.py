@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Literal
 
-Role = Literal["learner", "training", "evaluation", "tuning"]
+Role = Literal["learner", "training", "evaluation", "gradient", "tuning"]
 
 
 def seed(role: Role, *key: str | int) -> int:

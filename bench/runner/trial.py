@@ -19,9 +19,9 @@ from gymnasium import spaces
 from bench.catalog import algorithm_of, load
 from bench.errors import OverrunError
 from bench.files import mine
-from bench.records import Curve, Final, Learner, LearnerRequest, Record, Task, Trial
+from bench.records import Curve, Final, GradientNoise, Learner, LearnerRequest, Record, Task, Trial
 from bench.runner import provenance
-from bench.runner.evaluation import FEW, MANY, Evaluator, Totals, seed_everything
+from bench.runner.evaluation import FEW, MANY, Evaluator, Totals, isolated_randomness, seed_everything
 from bench.runner.events import EVENTS, Events
 from bench.runner.jobs import TRAINING, Closing, Job, Report
 from bench.runner.pulse import Pulse
@@ -102,6 +102,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         settings=learner.settings(),
         cut_episodes=_cut(course.cut, final.cut, evaluator),
         updates=getattr(learner, "updates", None),
+        gradients=tuple(course.gradients),
     )
     pulse.tell(doing="keeping the record")
     keep(record, job.folder)
@@ -198,9 +199,14 @@ class _Course:
         self.steps = 0
         self.cut = 0
         """Evaluation episodes that had to be cut."""
+        measured = trial.evaluation.gradient_episodes and hasattr(learner, "gradient_noise")
+        self._looks = sorted({0, -(-points // 2), points}) if measured else []
+        """After which points the gradient's noise is still to be measured; 0: before training."""
+        self.gradients: list[GradientNoise] = []
 
     def run(self) -> None:
         """Train to the budget; take every point that training itself did not pass, the last one always."""
+        self._look_at_gradient(0)
         self._go_on()
         self._learner.learn(self._trial.steps, self._on_step)
         self._pause()
@@ -250,7 +256,22 @@ class _Course:
             "training_returns": np.nan if training is None else training,
         }
         self._rows.extend([row] * (passed - len(self._rows)))
+        self._look_at_gradient(passed)
         self._pulse.tell(train_seconds=self.train.wall, mean_return=float(played.returns.mean()))
+
+    def _look_at_gradient(self, passed: int) -> None:
+        """Measure the gradient's noise once where that is due after so many points."""
+        if not self._looks or passed < self._looks[0]:
+            return
+        self._looks = [look for look in self._looks if look > passed]
+        self._pulse.tell(doing="measuring the gradient's noise", steps=self.steps)
+        trial, look = self._trial, len(self.gradients)
+        with isolated_randomness(seed("gradient", trial.environment, trial.seed, look)):
+            found = self._learner.gradient_noise(  # type: ignore[attr-defined]  # only some have it
+                lambda index: _made(trial, {}, seed=seed("gradient", trial.environment, trial.seed, look, index))[0],
+                trial.evaluation.gradient_episodes,
+            )
+        self.gradients.append(replace(found, steps=self.steps))
 
     def curve(self) -> Curve:
         """Return the points as arrays."""

@@ -232,6 +232,8 @@ def _as_data(record: Record) -> dict[str, Any]:
         "settings": dict(record.settings),
         "cut_episodes": dict(record.cut_episodes),
         "updates": record.updates,
+        # Most trials have none.
+        **({"gradients": [asdict(one) for one in record.gradients]} if record.gradients else {}),
         "final": final,
         "curve": curve,
     }

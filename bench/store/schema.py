@@ -23,6 +23,7 @@ from bench.store.values import (
     Count,
     Counts,
     Facts,
+    Finite,
     FiniteRows,
     Finites,
     Free,
@@ -68,6 +69,7 @@ def record(data: Any) -> records.Record:
         settings=found.settings,
         cut_episodes=found.cut_episodes,
         updates=found.updates,
+        gradients=tuple(records.GradientNoise(**dict(one)) for one in found.gradients),
     )
 
 
@@ -125,6 +127,7 @@ class Evaluation(_Definition):
     deterministic: bool
     environments: Positive | None = None
     max_episode_steps: Positive | None = None
+    gradient_episodes: Positive | None = None
 
 
 class Trial(_Definition):
@@ -181,6 +184,17 @@ class Final(Strict):
         return records.Final(self.steps, np.array(self.returns, dtype=float), np.array(self.lengths, dtype=np.int64))
 
 
+class GradientNoise(Strict):
+    """How the estimates of a gradient scattered, and around what."""
+
+    batches: Positive
+    variance: Amount
+    plain_variance: Amount
+    squared_bias: Finite
+    squared_norm: Finite
+    steps: Count
+
+
 class Record(Strict):
     """The content of a `trial.json`."""
 
@@ -195,6 +209,7 @@ class Record(Strict):
     settings: Free
     cut_episodes: Counts = {}
     updates: Count | None = None
+    gradients: list[GradientNoise] = []
 
     @model_validator(mode="before")
     @classmethod

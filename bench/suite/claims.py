@@ -31,6 +31,8 @@ class _Known:
     """Label -> the setting that it stands in; empty: in every one."""
     points: int
     """Evaluations during training."""
+    gradients: bool
+    """Whether the noise of policy gradients is measured."""
     changed: frozenset[str]
     """Environments of which the catalogue's entry need not hold, for their arguments or somebody's wrappers."""
 
@@ -53,6 +55,7 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
         _budgets(environments),
         {label: entry.get("setting", "") for entry in entries if isinstance(label := _label(entry), str)},
         _points(document.value.get("evaluation")),
+        isinstance(evaluation := document.value.get("evaluation"), dict) and bool(evaluation.get("gradient_episodes")),
         _changed(entries, environments),
     )
     first: dict[str, Place] = {}
@@ -122,6 +125,11 @@ def _about_sides(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]
             yield (key,), f"no algorithm of this suite is called {label!r}", hint
         elif isinstance(label, str) and (why := _untimed(claim)) and not _learns(known.algorithms[label]):
             yield (key,), f"{label} does not learn: {why}", "name an algorithm that does"
+        elif isinstance(label, str) and _of_gradient(claim) and not _has_gradient(known.algorithms[label]):
+            yield (key,), f"{label} is none whose policy gradient is measured", "name one that is, such as reinforce"
+    if _of_gradient(claim) and not known.gradients:
+        hint = "add `evaluation: {gradient_episodes: 200}`"
+        yield ("quantity",), f"{quantity} is measured only where the suite asks for it", hint
     yield from _about_settings(claim, known)
     if quantity == "regret":
         yield from _about_regret(claim)
@@ -233,6 +241,16 @@ def _sides(claim: Mapping[str, Any], known: _Known) -> list[str]:
 def _mismatch(name: str, id_: str) -> str:
     algorithm, environment = catalog.algorithms().get(name), catalog.environments().get(id_)
     return catalog.mismatch(algorithm, environment) if algorithm and environment else ""
+
+
+def _of_gradient(claim: Mapping[str, Any]) -> bool:
+    known = QUANTITIES.get(claim.get("quantity", ""))
+    return known is not None and known.gradient
+
+
+def _has_gradient(name: str) -> bool:
+    algorithm = catalog.algorithms().get(name)
+    return algorithm is None or algorithm.gradient
 
 
 def _learns(name: str) -> bool:

@@ -232,6 +232,7 @@ class Evaluation(_Strict):
     deterministic: bool = True
     environments: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] | None = None
     max_episode_steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))] | None = None
+    gradient_episodes: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] | None = None
 
 
 class Analysis(_Strict):
