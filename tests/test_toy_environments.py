@@ -15,7 +15,18 @@ import bench.environments.conformance
 import bench.environments.textbook
 import bench.environments.toy
 from bench import catalog
-from bench.environments.toy import ARMS, CELLS, CORRIDOR_HORIZON, LEFT, POINT_HORIZON, RIGHT, SLIP, STEP_COST, STRIDE
+from bench.environments.toy import (
+    ARMS,
+    CELLS,
+    CORRIDOR_HORIZON,
+    LEFT,
+    POINT_HORIZON,
+    RIGHT,
+    SLIP,
+    STEP_COST,
+    STRIDE,
+    Point,
+)
 
 
 def make(environment: str, **kwargs: Any) -> gym.Env[Any, Any]:
