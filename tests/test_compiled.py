@@ -339,6 +339,18 @@ def test_an_update_of_reinforce_is_the_harness_own_to_rounding(environment: str,
     assert np.abs(weights(ours) - before).max() > 1e-3
 
 
+def test_measuring_the_gradient_of_the_compiled_reinforce_changes_no_weight() -> None:
+    def trained(looks: int) -> Any:
+        made = learner("reinforce", "CartPole-v1", episodes_per_update=2, baseline="value", value_epochs=1)
+        for _ in range(2):
+            made.model.learn(200, reset_num_timesteps=False)
+            for _ in range(looks):
+                assert made.gradient_noise(lambda _: gym.make("CartPole-v1"), 4).variance > 0
+        return weights(made.model)
+
+    np.testing.assert_array_equal(trained(1), trained(0))
+
+
 def test_minibatches_of_a_fit_are_each_step_once_an_epoch() -> None:
     orders = drawn(np.random.default_rng(0), steps=5, size=8, epochs=2, batch=2)
     assert orders.shape == (2 * 4, 2)
