@@ -1,11 +1,13 @@
 """Results of suites that compare implementations in, the proofs that `implementation: auto` rests on out.
 
 An implementation is proven where the suite's own claims about it all hold (equivalent on average within 0.05, and on
-every environment within the margin declared there) and it is worse than the algorithm's first one on no environment
-(the rule of the report, Holm over the environments). How much faster it is: the first one's processor seconds of
-training over its own, medians of a cell, the geometric mean of the cells. What of settings the proof covers: for the
-compiled learners, which are equal step by step (tests/test_compiled.py), all that they take but wrappers; for SBX what
-was set in these very runs, and only where it is set whatever the two have different defaults for.
+every environment within the margin declared there), or where the same is seen of trainings that draw the same noise
+(benchmarks/same_noise.py), and it is worse than the algorithm's first one on no environment (the rule of the report,
+Holm over the environments; of paired trainings, no interval below 0). How much faster it is: the first one's processor
+seconds of training over its own, medians of a cell, the geometric mean of the cells, of the paired trainings where
+there are any. What of settings the proof covers: for the compiled learners, which are equal step by step
+(tests/test_compiled.py), all that they take but wrappers; for SBX what was set in these very runs, and only where it is
+set whatever the two have different defaults for.
 
     python benchmarks/proofs.py                  # says what holds
     python benchmarks/proofs.py --write          # and writes bench/catalog/proofs.yaml
@@ -23,7 +25,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import same_noise
 from ruamel.yaml import YAML
+from same_noise import TABLE, Gap
 
 import bench
 from bench.analysis.interval import resample_counts
@@ -41,7 +45,8 @@ SUITES = (
     "implementations-dqn",
     "implementations-off-policy",
 )
-WRITTEN = Path(__file__).resolve().parent.parent / "bench" / "catalog" / "proofs.yaml"
+ROOT = Path(__file__).resolve().parent.parent
+SUITE_FILES, WRITTEN = ROOT / "suites", ROOT / "bench" / "catalog" / "proofs.yaml"
 LEVEL = 0.05
 SEED, RESAMPLES = 20_265, 5000
 WRAPPERS = {"env_wrapper", "frame_stack"}
@@ -62,12 +67,15 @@ class Found:
     worse: dict[str, float]
     """Environment -> p after Holm, where the other's runs rank below the first's."""
     speed: float
+    gaps: tuple[Gap, ...]
+    """Of paired trainings with the same noise, where there are any on all of the suite's environments."""
 
     @property
     def holds(self) -> bool:
         """Whether the implementation is proven."""
         decided = bool(self.claims) and all(line.verdict == "supported" for line in self.claims)
-        return decided and all(p > LEVEL for p in self.worse.values())
+        paired = bool(self.gaps) and all(gap.holds for gap in self.gaps)
+        return (decided or paired) and all(p > LEVEL for p in self.worse.values())
 
 
 def main() -> None:
@@ -77,12 +85,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     listed = []
+    table = pd.read_csv(TABLE)
     for name in SUITES:
-        if not (chosen.results / name).is_dir():
-            print(f"{name}: there are no results")
-            continue
-        experiment = open_experiment(chosen.results / name)
-        for found in judged(experiment):
+        kept = chosen.results / name
+        experiment = open_experiment(kept if kept.is_dir() else SUITE_FILES / f"{name}.yaml", results=chosen.results)
+        for found in judged(experiment, table):
             _tell(found)
             if found.holds:
                 listed.append(proof(experiment, found))
@@ -90,11 +97,11 @@ def main() -> None:
         _write(listed)
 
 
-def judged(experiment: Experiment) -> Iterator[Found]:
-    """Yield what the results say of every implementation that is not an algorithm's first."""
-    verdicts = estimates(experiment).claims
-    trials = bench.load(experiment.store.root)["trials"]
-    suite = experiment.suite
+def judged(experiment: Experiment, table: pd.DataFrame) -> Iterator[Found]:
+    """Yield what the results, and the table of paired trainings, say of every other implementation than the first."""
+    suite, there = experiment.suite, experiment.store.root.is_dir()
+    verdicts = estimates(experiment).claims if there else ()
+    trials = bench.load(experiment.store.root)["trials"] if there else None
     extra = {one.label: find_algorithm(one.algorithm, one.implementation).extra for one in suite.algorithms}
     firsts = {one.algorithm: one for one in suite.algorithms if not extra[one.label]}
     for other in suite.algorithms:
@@ -102,8 +109,16 @@ def judged(experiment: Experiment) -> Iterator[Found]:
         if first is None or not extra[other.label]:
             continue
         about = tuple(line for line in verdicts if {line.claim.left, line.claim.right} == {first.label, other.label})
+        gaps = tuple(same_noise.gaps(table, suite.name, other.label))
+        missing = {one.environment for one in suite.environments} - {gap.where for gap in gaps}
+        paired = () if missing else gaps
+        if trials is None:
+            yield Found(first, other, about, {}, same_noise.speed(table, suite.name, other.label), paired)
+            continue
         ours, theirs = (trials[trials["label"] == one.label] for one in (other, first))
-        yield Found(first, other, about, _worse(ours, theirs), _speed(ours, theirs))
+        # Of pairs that were trained one after the other the machine's drift is less.
+        speed = same_noise.speed(table, suite.name, other.label) if paired else _speed(ours, theirs)
+        yield Found(first, other, about, _worse(ours, theirs), speed, paired)
 
 
 def proof(experiment: Experiment, found: Found) -> dict[str, Any]:
@@ -154,6 +169,8 @@ def _tell(found: Found) -> None:
         print(f"  {line.verdict:<12} {line.claim.text}: {value.estimate} [{value.low}, {value.high}]")
     for name, p in found.worse.items():
         print(f"  below on {name}, p = {p:.3g}")
+    for gap in found.gaps:
+        print(f"  with the same noise, {gap}")
 
 
 def _write(listed: list[dict[str, Any]]) -> None:

@@ -266,7 +266,7 @@ def trained(path: Path, results: Path, jobs_of: Any) -> tuple[dict[str, Any], di
     # One that another test has started imports other modules, and what a trial must import counts as what it has kept.
     vars(forkserver)["_forkserver"]._stop()
     experiment = pipeline.open_experiment(path, results=results)
-    jobs = jobs_of(pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu", share_processes=True)))
+    jobs = jobs_of(pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu")))
     found: dict[str, int] = {}
 
     def listen(event: Event) -> None:
@@ -310,7 +310,7 @@ environments:
 """
     jobs = pipeline.prepare(
         pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path),
-        RunOptions(workers=1, devices="cpu", share_processes=True),
+        RunOptions(workers=1, devices="cpu"),
     )
     assert len(jobs) == 5
     assert {(job.trial.label, job.trial.environment): job.cell for job in jobs if job.cell} == {

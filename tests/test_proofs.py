@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from bench.catalog import AUTO, Proof, algorithms, environments, fastest, find_algorithm, proofs
@@ -141,3 +144,58 @@ def test_validate_says_what_is_taken_and_why(tmp_path: Path) -> None:
     assert (choice["label"], choice["environment"]) == ("ppo", "CartPole-v1")
     assert choice["implementation"] == "jax"
     assert choice["why"] == "proven equivalent (suite implementations), 6 times as fast as sb3"
+
+
+# --- Trainings that draw the same noise.
+
+
+def paired(**differences: list[float]) -> pd.DataFrame:
+    rows = [
+        {"suite": "s", "label": "l", "environment": name, "seed": seed, "same_until": float(not gap)}
+        | {"score": 0.5 + gap, "score_of_first": 0.5, "cpu": 2.0, "cpu_of_first": 8.0 if name == "A" else 2.0}
+        for name, gaps in differences.items()
+        for seed, gap in enumerate(gaps)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_paired_differences_have_students_interval_and_their_mean_satterthwaites() -> None:
+    # Ten of 0.02 and ten of 0.04: the deviation is 0.010260, its error 0.0022942, and t of 19 degrees 2.09302.
+    one, two, mean = same_noise().gaps(paired(A=[0.02, 0.04] * 10, B=[0.0] * 20), "s", "l")
+    assert (one.mean, one.low, one.high) == pytest.approx((0.03, 0.0251981, 0.0348019), abs=1e-6)
+    assert (two.mean, two.low, two.high, two.whole) == (0, 0, 0, 20)
+    # Half of it, with the error of A alone and its degrees of freedom.
+    assert (mean.mean, mean.low, mean.high) == pytest.approx((0.015, 0.0125991, 0.0174009), abs=1e-6)
+    assert all(gap.holds for gap in (one, two, mean))
+
+
+@pytest.mark.parametrize(
+    ("gaps", "holds"),
+    [
+        ([0.0] * 20, [True, True]),
+        ([0.0] * 19, [False, False]),
+        ([-0.02, -0.04] * 10, [False, False]),  # certainly below, however little
+        ([-0.02, 0.02] * 10, [True, True]),
+        ([0.08, 0.06] * 10, [True, False]),  # within 0.2 on one environment, beyond 0.05 on average
+        ([0.9, -0.9] * 10, [False, False]),
+    ],
+)
+def test_paired_trainings_prove_within_their_margins_and_never_below_nothing(
+    gaps: list[float], holds: list[bool]
+) -> None:
+    assert [gap.holds for gap in same_noise().gaps(paired(A=gaps), "s", "l")] == holds
+
+
+def test_the_speed_of_pairs_is_the_geometric_mean_over_environments() -> None:
+    assert same_noise().speed(paired(A=[0.0] * 3, B=[0.0] * 3), "s", "l") == pytest.approx(2.0)
+
+
+def same_noise() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("same_noise", ROOT / "benchmarks" / "same_noise.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up.
+    sys.modules["same_noise"] = module
+    spec.loader.exec_module(module)
+    return module

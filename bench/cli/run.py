@@ -70,9 +70,10 @@ def run(
     share_processes: Annotated[
         bool,
         typer.Option(
-            "--share-processes", help="give a process that has trained one compiled seed well the next of its cell"
+            "--share-processes/--separate-processes",
+            help="give a process that has trained one compiled seed well the next of its cell; or every trial its own",
         ),
-    ] = False,
+    ] = True,
     until_decided: Annotated[
         bool,
         typer.Option(

@@ -51,7 +51,7 @@ class RunOptions:
     """Threads of each trial."""
     devices: str = "auto"
     retry_failed: bool = False
-    share_processes: bool = False
+    share_processes: bool = True
     """Whether a process that has trained one compiled seed of a cell well is given the next (decision 23)."""
     preload: tuple[str, ...] = ()
     """Further modules worth importing once for all workers; the caller's own, say."""
