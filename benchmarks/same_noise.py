@@ -111,13 +111,14 @@ def trained(trial: Trial, noise_of: Trial | None = None) -> tuple[NDArray[Any], 
     if noise_of is not None and noise_of.algorithm != "dqn":
         share_noise(learner.model, np.random.default_rng(learner_request(noise_of).seed))
     taken: list[NDArray[Any]] = []
-    step = learner.model.env.step
+    env: Any = learner.model.env
+    step = env.step
 
     def noted(actions: NDArray[Any]) -> Any:
         taken.append(np.array(actions))
         return step(actions)
 
-    learner.model.env.step = noted  # type: ignore[method-assign, union-attr]
+    env.step = noted
     begun = time.process_time()
     learner.learn(trial.steps, lambda steps: steps < trial.steps)
     seconds = time.process_time() - begun
@@ -132,7 +133,7 @@ def share_noise(model: Any, random: np.random.Generator) -> None:
     """Let a model of the library, or the harness's own, draw what the compiled learner draws of this generator."""
     policy = model.policy
 
-    def drawn(observations: torch.Tensor) -> torch.Tensor:
+    def drawn(observations: torch.Tensor) -> Any:
         distribution = policy.get_distribution(observations).distribution
         if hasattr(distribution, "logits"):
             exponential = random.standard_exponential(tuple(distribution.logits.shape), dtype=np.float32)
@@ -147,7 +148,7 @@ def share_noise(model: Any, random: np.random.Generator) -> None:
         values, log_prob, _ = policy.evaluate_actions(observations, actions)
         return actions, values, log_prob
 
-    def sampled(observations: Any) -> NDArray[Any]:
+    def sampled(observations: Any) -> Any:
         with torch.no_grad():
             return drawn(torch.as_tensor(observations)).numpy()
 

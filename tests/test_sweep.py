@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from bench import suite
 from bench.errors import SuiteError
+from bench.records import Suite
 
 PLACE = "environments: {CartPole-v1: 3000}\n"
 
 
-def parsed(algorithms: str, more: str = "") -> suite.Suite:
+def parsed(algorithms: str, more: str = "") -> Suite:
     return suite.parse(f"{more}algorithms:\n{algorithms}\n{PLACE}", "x.yaml")
 
 
@@ -114,7 +115,12 @@ def test_two_variants_of_one_label_are_told() -> None:
     assert any("label 'ppo gamma=0.9' is taken by line 2" in line for line in complaints(two))
 
 
-VALUES = {"gamma": [0.5, 0.9, 0.99, 1], "n_epochs": [1, 2, 5], "n_steps": [16, 32, 64], "ent_coef": [0, 0.01]}
+VALUES: dict[str, list[float]] = {
+    "gamma": [0.5, 0.9, 0.99, 1],
+    "n_epochs": [1, 2, 5],
+    "n_steps": [16, 32, 64],
+    "ent_coef": [0, 0.01],
+}
 SWEPT = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(1, 4), min_size=1)
 
 

@@ -51,8 +51,8 @@ def _variants(document: Document, where: Place, entry: Any) -> Iterator[Any]:
     own = {"set": fixed} if isinstance(fixed, str) else fixed if isinstance(fixed, dict) else {}
     if not _is_sound(document, (*where, SWEEP), given, own):
         # So that what is wrong with the names is told in the same breath.
-        named = given if isinstance(given, dict) else {}
-        firsts = {name: values[0] for name, values in named.items() if isinstance(values, list) and values}
+        lists = given.items() if isinstance(given, dict) else ()
+        firsts = {name: values[0] for name, values in lists if isinstance(values, list) and values}
         yield {**rest, "hyperparameters": {**firsts, **own}}
         return
     label = rest.get("label") or rest.get("name")
@@ -95,6 +95,6 @@ def _moved(lines: Mapping[Place, int], written: list[int]) -> Iterator[tuple[Pla
             case _:
                 yield where, line
     for now, place in enumerate(written):
-        for rest, line in of_entries.get(place, ()):
-            swept = rest[:1] == (SWEEP,)
-            yield ("algorithms", now, *(("hyperparameters", *rest[1:]) if swept and rest[1:] else rest)), line
+        for within, line in of_entries.get(place, ()):
+            swept = len(within) > 1 and within[0] == SWEEP
+            yield ("algorithms", now, *(("hyperparameters", *within[1:]) if swept else within)), line
