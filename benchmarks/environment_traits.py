@@ -21,7 +21,7 @@ from bench.records import Traits
 from bench.which.answer import SECONDS, STEPS
 from bench.which.traits import FILE, written
 
-PLACE = Path(__file__).parents[1] / "bench" / "environments" / FILE
+PLACE = Path(__file__).parents[1] / "bench" / "which" / FILE
 HEADER = """What a random policy finds in each environment of the catalogue; fields as in bench/records/transfer.py.
 Written by `python benchmarks/environment_traits.py`; not to be edited by hand."""
 

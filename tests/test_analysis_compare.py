@@ -168,9 +168,7 @@ def test_the_shares_of_the_pooled_mean_and_the_difference_of_means_stand_beside_
     counts = [[resample_counts(4, 500, rng) for _ in "XY"] for _ in "AB"]
     found = verdicts([contest(("A", "B"), ours, theirs, (counts[0], counts[1]), PLAN, environments="XY")], PLAN)[0]
     told = sentences.besides(found, weights=True)
-    assert told.endswith(
-        "Shares of the pooled mean, of A and of B: X 50 and 75 %, Y 50 and 25 % (50 % each if none were trimmed more)."
-    )
+    assert told.endswith("Shares of the pooled mean, A and B: X 50 and 75 %, Y 50 and 25 % (even: 50 %).")
     assert "the means differ by +0.30 (" in told
     assert "Shares" not in sentences.besides(found)
     elsewhere = replace(found, decide="mean")

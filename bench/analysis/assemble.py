@@ -301,7 +301,7 @@ def _conclusions(
 
 
 _NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen", "seen"}
-_SINCE = {"evaluation": {"environments", "max_episode_steps"}, "limits": {"stall_minutes"}}
+_SINCE = {"evaluation": {"environments", "max_episode_steps", "gradient_episodes"}, "limits": {"stall_minutes"}}
 
 
 def _suite_hash(suite: Suite) -> str:

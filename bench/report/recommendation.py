@@ -197,10 +197,11 @@ def _otherwise(estimates: Estimates) -> Iterator[str]:
     solved = order.solved(estimates)
     for place, candidate in enumerate(full.candidates[1:]):
         pair = _of(leader, candidate.label, estimates.pairs)
-        # The closest rival is where the weights matter most; those of all others stand with every pair.
+        # The closest rival is where the weights matter most. One such line; those of all others stand with every pair.
         said = sentences.besides(pair, solved, weights=place == 0) if pair else ""
         if said:
             yield f"Beside the verdict on {leader} and {candidate.label}: {said}"
+            break
     yield from (f"{one}." for one in sentences.not_judged(full))
 
 

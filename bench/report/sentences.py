@@ -328,8 +328,8 @@ def _differ(name: str, one: Interval) -> str:
 def _shares(line: Pair) -> str:
     """Return how much each environment makes of the pooled interquartile mean of both."""
     rows = [f"{one.environment} {100 * one.shares[0]:.0f} and {100 * one.shares[1]:.0f} %" for one in line.places]
-    even = f"{100 / len(line.places):.0f} % each if none were trimmed more"
-    return f"Shares of the pooled mean, of {line.a} and of {line.b}: {listed(rows, _MOST_SHARES)} ({even})."
+    even = f"even: {100 / len(line.places):.0f} %"
+    return f"Shares of the pooled mean, {line.a} and {line.b}: {listed(rows, _MOST_SHARES)} ({even})."
 
 
 def _where_ahead(line: Pair, solved: Collection[str]) -> str:
