@@ -190,11 +190,13 @@ class Gap:
     low: float
     high: float
     margin: float
+    cells: int = 1
+    """Environments that it is about."""
 
     @property
     def holds(self) -> bool:
-        """Whether it is equivalent within its margin, and not worse."""
-        return self.seeds >= SEEDS and -self.margin < self.low and 0 <= self.high < self.margin
+        """Whether it is equivalent within its margin, and not worse; fewer seeds than were declared show nothing."""
+        return self.seeds >= SEEDS * self.cells and -self.margin < self.low and 0 <= self.high < self.margin
 
     def __str__(self) -> str:
         verdict = "equivalent" if self.holds else "not shown to be equivalent"
@@ -228,7 +230,8 @@ def gaps(table: pd.DataFrame, suite: str, label: str) -> list[Gap]:
     degrees = total**2 / sum(s**2 / n for s, n in zip(squares, freedom, strict=True)) if total else min(freedom)
     mean = sum(one.mean for one in found) / len(found)
     seeds, whole = sum(one.seeds for one in found), sum(one.whole for one in found)
-    return [*found, _gap(f"mean of {len(found)}", seeds, whole, mean, total / len(found) ** 2, degrees, AVERAGE)]
+    joint = _gap(f"mean of {len(found)}", seeds, whole, mean, total / len(found) ** 2, degrees, AVERAGE)
+    return [*found, replace(joint, cells=len(found))]
 
 
 def _gap(where: str, seeds: int, whole: int, mean: float, square: float, degrees: float, margin: float) -> Gap:
