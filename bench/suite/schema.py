@@ -35,6 +35,7 @@ from bench.limits import (
 from bench.plain import plain
 from bench.suite.document import Document, Place
 from bench.suite.settings import has_settings, labelled, own_set, setting_of
+from bench.suite.sweep import SWEEP
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 """Names that Windows keeps for devices, whatever their ending."""
@@ -369,7 +370,7 @@ def _fields(where: Place) -> list[str]:
         case ():
             model = Description
         case ("algorithms", *_):
-            return [*Algorithm.model_fields, "sweep"]
+            return [*Algorithm.model_fields, SWEEP]
         case ("environments", _, "reference"):
             model = Reference
         case ("environments", *_):

@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import stable_baselines3
-import torch
 from numpy.typing import NDArray
 
+from bench.algorithms.compiled.model import CompiledModel
 from bench.algorithms.compiled.network import (
     ACTIVATIONS,
     Floats,
@@ -120,14 +120,13 @@ def _unheard(mode: bool) -> None:
     del mode
 
 
-class DQN(stable_baselines3.DQN):
+class DQN(CompiledModel, stable_baselines3.DQN):
     """stable-baselines3's DQN (Mnih et al. 2015) with a compiled update; arguments and defaults are the same."""
 
+    _made_anew = ("_weights", "_target", "_layers", "_activation", "_memory", "_run")
     _memory: Any
 
     def _setup_model(self) -> None:
-        # There is nothing here that a GPU computes faster.
-        self.device = torch.device("cpu")
         super()._setup_model()
         layout, self._weights, self._target = values_laid_out(self.policy)
         optimiser = optimiser_of(self.policy)
@@ -148,10 +147,6 @@ class DQN(stable_baselines3.DQN):
         width = int(np.prod(self.observation_space.shape or ()))
         numbers = (np.zeros((count * self.batch_size, size), dtype=np.float32) for size in (width, width, 1, 1, 1))
         jax.block_until_ready(self._updated(Batch(*numbers), count))  # type: ignore[no-untyped-call]
-
-    def _excluded_save_params(self) -> list[str]:
-        own = ("_weights", "_target", "_layers", "_activation", "_memory", "_run")
-        return [*super()._excluded_save_params(), *own]
 
     def _sample_action(
         self, learning_starts: int, action_noise: Any = None, n_envs: int = 1
