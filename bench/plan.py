@@ -498,7 +498,6 @@ UNKNOWN_EPISODE = 200
 _UNKNOWN_STEPPING = 10_000.0
 _RECORD_MB = 0.05
 _START_SECONDS = 0.3
-_GRADIENT_LOOKS = 3
 
 
 def expected_seconds(trial: Trial, environment: Environment | None = None) -> float:
@@ -540,7 +539,7 @@ def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
     horizon = traits.horizon if traits and traits.horizon else UNKNOWN_EPISODE
     evaluation = trial.evaluation
     entry = _entry(trial)
-    looks = _GRADIENT_LOOKS * (evaluation.gradient_episodes or 0) if entry and entry.gradient else 0
+    looks = len(evaluation.gradient_looks) * (evaluation.gradient_episodes or 0) if entry and entry.gradient else 0
     return (evaluation.points * evaluation.episodes + evaluation.final_episodes + looks) * horizon
 
 

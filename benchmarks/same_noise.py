@@ -35,6 +35,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.algorithms import sb3
+from bench.algorithms.compiled.network import LEAST
 from bench.catalog import environments, find_algorithm
 from bench.pipeline import open_experiment
 from bench.records import Trial
@@ -47,7 +48,6 @@ TABLE = ROOT / "benchmarks" / "same_noise.csv"
 SEEDS = 20
 AVERAGE, SINGLE = 0.05, 0.2
 """Margins of the mean of the environments' differences and of each one, as in suites/implementations.yaml."""
-LEAST = np.float32(2.0**-26)
 APART = 0.01
 """Continuous actions that differ by more have parted; discrete ones part when they differ."""
 
@@ -109,7 +109,9 @@ def trained(trial: Trial, noise_of: Trial | None = None) -> tuple[NDArray[Any], 
     """Return the actions that a training took, a row a step, the returns of its policy, and its processor seconds."""
     learner = sb3.make(learner_request(trial))
     if noise_of is not None and noise_of.algorithm != "dqn":
-        share_noise(learner.model, np.random.default_rng(learner_request(noise_of).seed))
+        noise = np.random.default_rng(learner_request(noise_of).seed)
+        share_actions(learner.model, noise)
+        share_orders(learner.model, noise)
     taken: list[NDArray[Any]] = []
     env: Any = learner.model.env
     step = env.step
@@ -129,8 +131,8 @@ def trained(trial: Trial, noise_of: Trial | None = None) -> tuple[NDArray[Any], 
     return np.array(taken), returns, seconds
 
 
-def share_noise(model: Any, random: np.random.Generator) -> None:
-    """Let a model of the library, or the harness's own, draw what the compiled learner draws of this generator."""
+def share_actions(model: Any, random: np.random.Generator) -> None:
+    """Let a model of the library, or the harness's own, draw the actions that the compiled learner draws of this."""
     policy = model.policy
 
     def drawn(observations: torch.Tensor) -> Any:
@@ -155,10 +157,9 @@ def share_noise(model: Any, random: np.random.Generator) -> None:
     policy.forward = forward
     if hasattr(model, "_sampled"):
         model._sampled = sampled  # noqa: SLF001 - REINFORCE is ours
-    permutations(model, random)
 
 
-def permutations(model: Any, random: np.random.Generator) -> None:
+def share_orders(model: Any, random: np.random.Generator) -> None:
     """Let what shuffles minibatches draw from the generator, where there are several and the compiled learner draws."""
     whole = model.n_steps * model.n_envs if hasattr(model, "n_steps") else 0
     single = getattr(model, "batch_size", whole) >= whole > 0

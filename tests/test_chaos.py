@@ -6,27 +6,15 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.scripts import script
 
-def _loaded() -> ModuleType:
-    path = Path(__file__).parent.parent / "benchmarks" / "chaos.py"
-    specification = spec_from_file_location("chaos", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = module_from_spec(specification)
-    sys.modules["chaos"] = module  # Its dataclasses look their own module up.
-    specification.loader.exec_module(module)
-    return module
-
-
-chaos = _loaded()
+chaos = script("chaos")
 RECORD: dict[str, Any] = {"final": {"returns": [1.0]}, "curve": {"steps": [5], "seconds": [0.1], "cpu_seconds": [0.1]}}
 
 

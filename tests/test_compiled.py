@@ -27,6 +27,9 @@ from bench.environments.making import make
 from bench.errors import BenchError, DivergedError
 from bench.records import LearnerRequest
 from tests.making import carry_out, played_again, small_trial
+from tests.scripts import script
+
+same_noise = script("same_noise")
 
 SMALL: dict[str, dict[str, Any]] = {
     "ppo": {"n_steps": 64},
@@ -435,26 +438,6 @@ def test_dqn_learns_cartpole() -> None:
 # --- Whole trainings: the library's, with the noise that ours draws.
 
 
-def drawing_as_ours(model: Any, random: np.random.Generator) -> None:
-    """Let the library's on-policy model sample its actions from its own outputs with the compiled learners' noise."""
-    policy = model.policy
-
-    def forward(observations: torch.Tensor, deterministic: bool = False) -> Any:
-        del deterministic
-        distribution = policy.get_distribution(observations).distribution
-        if hasattr(distribution, "logits"):
-            drawn = random.standard_exponential(tuple(distribution.logits.shape), dtype=np.float32)
-            noise = torch.as_tensor(np.log(np.maximum(drawn, np.float32(2.0**-26))))
-            actions = (distribution.logits - noise).argmax(dim=1)
-        else:
-            noise = torch.as_tensor(random.standard_normal(tuple(distribution.mean.shape), dtype=np.float32))
-            actions = distribution.mean + distribution.stddev * noise
-        values, log_prob, _ = policy.evaluate_actions(observations, actions)
-        return actions, values, log_prob
-
-    policy.forward = forward
-
-
 TRAINED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("a2c", "CartPole-v1", 4_000, {"n_envs": 8}),
     ("a2c", "Acrobot-v1", 8_000, {"n_envs": 16, "normalize": True}),
@@ -478,7 +461,7 @@ def test_a_training_is_the_librarys_to_rounding_with_the_same_noise(
     # In one minibatch, so that the order of the steps changes nothing but rounding.
     ours, theirs = (learner(name, environment, implementation, **settings) for implementation in ("jax", "sb3"))
     before = weights(theirs.model)
-    drawing_as_ours(theirs.model, np.random.default_rng(3))
+    same_noise.share_actions(theirs.model, np.random.default_rng(3))
     ours.model._course.random = np.random.default_rng(3)
     taken: list[list[Any]] = [[], []]
     for made, actions in zip((ours, theirs), taken, strict=True):

@@ -1,26 +1,11 @@
 """The study that measures the intervals, on samples small enough to watch."""
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 
+from tests.scripts import script
 
-def _loaded() -> ModuleType:
-    path = Path(__file__).parent.parent / "benchmarks" / "coverage.py"
-    specification = spec_from_file_location("coverage_study", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = module_from_spec(specification)
-    sys.modules["coverage_study"] = module  # Its dataclasses look their own module up.
-    specification.loader.exec_module(module)
-    return module
-
-
-study = _loaded()
+study = script("coverage")
 TINY = study.Effort(data_sets=20, settings=2, resamples=100)
 
 

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tests.scripts import script
 
-def _load() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "oracles.py"
-    spec = importlib.util.spec_from_file_location("oracles", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up by name.
-    sys.modules["oracles"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-oracles = _load()
+oracles = script("oracles")
 RAW = Path(os.environ.get(oracles.FOLDER, "nowhere"))
 needs_raw_files = pytest.mark.skipif(
     not (RAW / "atari100k").is_dir(),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -19,8 +17,10 @@ from bench.catalog import AUTO, Proof, algorithms, environments, fastest, find_a
 from bench.errors import SuiteError
 from bench.pipeline import SuiteText, open_experiment
 from bench.suite import choices_of, parse, self_contained
+from tests.scripts import script
 
 ROOT = Path(__file__).parents[1]
+same_noise = script("same_noise")
 PROOF = Proof(
     algorithm="ppo",
     implementation="jax",
@@ -161,7 +161,7 @@ def paired(**differences: list[float]) -> pd.DataFrame:
 
 def test_paired_differences_have_students_interval_and_their_mean_satterthwaites() -> None:
     # Ten of 0.02 and ten of 0.04: the deviation is 0.010260, its error 0.0022942, and t of 19 degrees 2.09302.
-    one, two, mean = same_noise().gaps(paired(A=[0.02, 0.04] * 10, B=[0.0] * 20), "s", "l")
+    one, two, mean = same_noise.gaps(paired(A=[0.02, 0.04] * 10, B=[0.0] * 20), "s", "l")
     assert (one.mean, one.low, one.high) == pytest.approx((0.03, 0.0251981, 0.0348019), abs=1e-6)
     assert (two.mean, two.low, two.high, two.whole) == (0, 0, 0, 20)
     # Half of it, with the error of A alone and its degrees of freedom.
@@ -183,19 +183,8 @@ def test_paired_differences_have_students_interval_and_their_mean_satterthwaites
 def test_paired_trainings_prove_within_their_margins_and_never_below_nothing(
     gaps: list[float], holds: list[bool]
 ) -> None:
-    assert [gap.holds for gap in same_noise().gaps(paired(A=gaps), "s", "l")] == holds
+    assert [gap.holds for gap in same_noise.gaps(paired(A=gaps), "s", "l")] == holds
 
 
 def test_the_speed_of_pairs_is_the_geometric_mean_over_environments() -> None:
-    assert same_noise().speed(paired(A=[0.0] * 3, B=[0.0] * 3), "s", "l") == pytest.approx(2.0)
-
-
-def same_noise() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("same_noise", ROOT / "benchmarks" / "same_noise.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    sys.modules["same_noise"] = module
-    spec.loader.exec_module(module)
-    return module
+    assert same_noise.speed(paired(A=[0.0] * 3, B=[0.0] * 3), "s", "l") == pytest.approx(2.0)

@@ -27,6 +27,11 @@ class EvaluationPlan:
     """Fresh episodes from which the policy gradient's noise is measured, before training, halfway and at the end; None:
     it is not. Part of the identity only where given."""
 
+    @property
+    def gradient_looks(self) -> list[int]:
+        """After which points the gradient's noise is measured, 0 being before training; empty where it is not."""
+        return sorted({0, -(-self.points // 2), self.points}) if self.gradient_episodes else []
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:

@@ -199,8 +199,7 @@ class _Course:
         self.steps = 0
         self.cut = 0
         """Evaluation episodes that had to be cut."""
-        measured = trial.evaluation.gradient_episodes and hasattr(learner, "gradient_noise")
-        self._looks = sorted({0, -(-points // 2), points}) if measured else []
+        self._looks = trial.evaluation.gradient_looks if hasattr(learner, "gradient_noise") else []
         """After which points the gradient's noise is still to be measured; 0: before training."""
         self.gradients: list[GradientNoise] = []
 

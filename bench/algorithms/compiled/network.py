@@ -143,7 +143,7 @@ def clipped(gradient: Any, limit: Any) -> Any:
     return jax.tree.map(lambda part: share * part, gradient)
 
 
-_LEAST = np.float32(2.0**-26)
+LEAST = np.float32(2.0**-26)
 """In float32 one exponential in ten million is 0, whose logarithm is no noise; all others are larger than this."""
 
 
@@ -172,7 +172,7 @@ class Player:
             raise ValueError("found invalid values: a logit is not finite")
         # The largest of logits with Gumbel noise is a sample of their softmax, and its noise -log of an exponential's.
         drawn = self.random.standard_exponential(outputs.shape, dtype=np.float32)
-        noisy = outputs - np.log(np.maximum(drawn, _LEAST))
+        noisy = outputs - np.log(np.maximum(drawn, LEAST))
         if len(self.layout.choices) == 1:
             return np.asarray(noisy.argmax(axis=1)[:, None])
         ends = np.cumsum(self.layout.choices)
