@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -106,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packings", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--only", default="", help="what a task's name holds")
+    parser.add_argument("--share", type=float, default=1.0, help="of the tasks' steps, where time is short")
     parser.add_argument("--cpu-only", action="store_true", help="to try this where there is no GPU")
     chosen = parser.parse_args()
     gpus = devices.available()
@@ -117,7 +118,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for task in TASKS:
         if chosen.only in task.title:
-            _told(task, [] if chosen.cpu_only else chosen.packings, gpus)
+            _told(replace(task, steps=int(task.steps * chosen.share)), [] if chosen.cpu_only else chosen.packings, gpus)
 
 
 def _told(task: Task, packings: list[int], gpus: tuple[devices.Gpu, ...]) -> None:
