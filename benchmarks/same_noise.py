@@ -46,9 +46,13 @@ from bench.runner.trial import evaluation_environment, learner_request
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "benchmarks" / "same_noise.csv"
 SEEDS = 20
-AGAIN = {("implementations-reinforce", "reinforce (jax)", "LunarLander-v3"): 60}
-"""Seeds of cells that the first look left undecided, declared before the second; all of that implementation is then
-told with 97.5 % (Bonferroni, two looks)."""
+AGAIN = {
+    ("implementations-reinforce", "reinforce (jax)", "LunarLander-v3"): 60,
+    ("implementations-dqn", "dqn (jax)", "CartPole-v1"): 60,
+    ("implementations-dqn", "dqn (jax)", "LunarLander-v3"): 60,
+}
+"""Seeds of cells where the first look left an implementation undecided, declared before the second; all of that
+implementation is then told with 97.5 % (Bonferroni, two looks)."""
 AVERAGE, SINGLE = 0.05, 0.2
 """Margins of the mean of the environments' differences and of each one, as in suites/implementations.yaml."""
 APART = 0.01
