@@ -9,8 +9,8 @@ interval. Shares: the runs of all environments counted as one sample, Clopper an
 Newcombe's (1998) hybrid of Wilson's limits for a difference; neither is narrowed by shares that differ between
 environments (Hoeffding 1956). Time to the threshold: the probability that a run takes longer, with the interval of the
 report's comparisons. Speed, the gradient's variance: the ratio of geometric means, with a t interval on logarithms. The
-gradient's bias: the mean, with Satterthwaite's t interval; each run's is estimated without bias itself, and so below 0
-as often as above where there is none.
+gradient's bias: the mean, with Satterthwaite's t interval; each run's is estimated without bias itself, around 0 where
+there is none.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from bench.analysis.reliability import failed_its_user
 from bench.analysis.scores import Cell, learns
 from bench.analysis.threshold import first_moment
 from bench.analysis.verdict import difference_interval, judged
-from bench.records import QUANTITIES, AnalysisPlan, Claim, Fact, Floats, Interval
+from bench.records import QUANTITIES, AnalysisPlan, Claim, Fact, Floats, GradientNoise, Interval
 
 Draws = Mapping[tuple[str, str], NDArray[Any]]
 """(label, environment) -> (runs, resamples) how often each run was drawn."""
@@ -144,6 +144,18 @@ def _ratio(ours: Tasks, theirs: Tasks, confidence: float) -> Interval:
     return Interval(estimate, low, high, logs.n, logs.notes)
 
 
+def gradient_bias(looks: Sequence[GradientNoise]) -> float | None:
+    """Return the mean squared bias as a share of the largest plain variance along the run, before training included.
+
+    Not as a share of each look's own: near a deterministic policy both vanish, and what cancels a baseline's part of
+    the mean are draws too rare for the few episodes of a look. Without them a bandit's baseline b looks biased by
+    n b^2 / Var(R) of the variance of a batch of n.
+    """
+    later = [one.squared_bias for one in looks if one.steps]
+    largest = max((one.plain_variance for one in looks), default=0.0)
+    return float(np.mean(later)) / largest if later and largest > 0 else None
+
+
 def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
     """(runs,) the claim's quantity for each run, times infinite where never reached; None where one has none.
 
@@ -179,16 +191,16 @@ def _speeds(cell: Cell) -> Floats:
 
 
 def _gradients(quantity: str, cell: Cell) -> Floats:
-    """Return, of each run that has it, the mean over its looks after training began; a variance's logarithm.
+    """Return what each run that has it says of its gradient after training began; of a variance, the logarithm."""
+    share = gradient_bias if quantity == "gradient_bias" else _log_variance
+    found = [share(run.record.gradients) for run in cell.runs if run.record is not None]
+    return np.array([one for one in found if one is not None], dtype=np.float64)
 
-    Left out are looks at which the plain estimate does not vary: there is nothing to compare with.
-    """
-    records = [run.record for run in cell.runs if run.record is not None]
-    looks = [[one for one in record.gradients if one.steps and one.plain_variance > 0] for record in records]
-    if quantity == "gradient_bias":
-        return np.array([np.mean([one.squared_bias / one.plain_variance for one in found]) for found in looks if found])
-    shares = [np.mean([one.variance / one.plain_variance for one in found]) for found in looks if found]
-    return np.log(np.maximum(shares, _LEAST_SHARE))
+
+def _log_variance(looks: Sequence[GradientNoise]) -> float | None:
+    """Return the mean multiple of the plain variance; looks at which the plain estimate does not vary are left out."""
+    later = [one.variance / one.plain_variance for one in looks if one.steps and one.plain_variance > 0]
+    return math.log(max(float(np.mean(later)), _LEAST_SHARE)) if later else None
 
 
 def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:

@@ -62,8 +62,8 @@ QUANTITIES: Mapping[str, Quantity] = {
         gradient=True,
     ),
     "gradient_bias": Quantity(
-        "squared bias of the policy gradient's estimate, as a share of its variance without baseline and normalisation "
-        "at the same parameters",
+        "squared bias of the policy gradient's estimate, as a share of the largest variance along the training without "
+        "baseline and normalisation",
         "means",
         "share of variance",
         gradient=True,
