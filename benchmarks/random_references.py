@@ -15,8 +15,9 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+import bench.environments.stochastic
 import bench.environments.textbook
-import bench.environments.toy  # noqa: F401 - both register their own
+import bench.environments.toy  # noqa: F401 - all register their own
 
 EPISODES = {
     "CartPole-v1": 10_000,
@@ -34,6 +35,9 @@ EPISODES = {
     "bench/Corridor-v0": 10_000,
     "bench/FrozenLakeNotSlippery-v0": 20_000,
     "bench/CliffWalking200-v0": 2_000,
+    "bench/RockPaperScissors-v0": 4_000,
+    "bench/MatchingPennies-v0": 4_000,
+    "bench/AliasedGrid-v0": 10_000,
 }
 """How many episodes each environment gets unless --episodes says otherwise: fewer where a step is dear."""
 

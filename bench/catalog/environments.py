@@ -10,6 +10,8 @@ def _registered(random: float, target: float, how: str = "measured by this harne
     return Reference(random, target, f"random: {how}; target: Gymnasium's registered reward threshold")
 
 
+_MIXES = "exact: equal chances of all actions, and the best stochastic policy of the observation"
+
 # Random returns are those of uniformly random actions: measured by `python benchmarks/random_references.py` (seed 0)
 # and rounded to about the standard error, or, where the whole transition table is known, exact by backward induction.
 # CliffWalking-v1 has no reference: without a time limit a random walk loses some 70,000; with one, what the limit says,
@@ -213,5 +215,35 @@ ENVIRONMENTS = (
         ceiling=0.0,
         module="bench.environments.toy",
         steps_per_second=200_000,
+    ),
+    Environment(
+        "bench/RockPaperScissors-v0",
+        "discrete",
+        "discrete",
+        50,
+        Reference(-14.7176, 1.0321, _MIXES),
+        summary="rock-paper-scissors against one who best-responds",
+        module="bench.environments.stochastic",
+        steps_per_second=50_000,
+    ),
+    Environment(
+        "bench/MatchingPennies-v0",
+        "discrete",
+        "discrete",
+        50,
+        Reference(4.8134, 17.2936, _MIXES),
+        summary="matching pennies against one who best-responds",
+        module="bench.environments.stochastic",
+        steps_per_second=50_000,
+    ),
+    Environment(
+        "bench/AliasedGrid-v0",
+        "discrete",
+        "discrete",
+        50,
+        Reference(-0.7277, 0.9, _MIXES),
+        summary="a corridor in which two cells look alike",
+        module="bench.environments.stochastic",
+        steps_per_second=300_000,
     ),
 )
