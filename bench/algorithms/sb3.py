@@ -41,7 +41,17 @@ SMALLEST_IMAGE = 36
 CHECK_EVERY = 2_000
 """Vector steps between two looks for weights that are no longer finite."""
 HARNESS_KEYS = frozenset(
-    {"n_envs", "normalize", "noise_type", "noise_std", "policy", "policy_kwargs", "env_wrapper", "frame_stack"}
+    {
+        "n_envs",
+        "normalize",
+        "noise_type",
+        "noise_std",
+        "policy",
+        "policy_kwargs",
+        "env_wrapper",
+        "frame_stack",
+        "training_seed",
+    }
 )
 POLICY, NORMALISATION = "policy.zip", "vecnormalize.pkl"
 _EARLIER_NORMALISATION = "normalization.npz"

@@ -37,6 +37,7 @@ def cautions(
         *_rows("other budgets", _made_for_more(apart or {}, suite)),
         *_rows("by hand", _found_by_hand(cells, suite)),
         *_rows("efforts", _efforts(cells, suite)),
+        *_rows("asynchronous", _asynchronous(cells)),
         *_rows("seen", _seen(suite)),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
         *_failed(book, cells, plan),
@@ -156,6 +157,12 @@ def _found_by_hand(cells: Sequence[Cell], suite: Suite) -> Iterable[tuple[str, s
             for cell in cells
         }
     )
+
+
+def _asynchronous(cells: Sequence[Cell]) -> Iterator[tuple[str]]:
+    known = algorithms()
+    behind = {cell.label: known.get(cell.entries[0].trial.algorithm) for cell in cells if cell.runs}
+    yield from ((label,) for label, entry in behind.items() if entry is not None and entry.asynchronous)
 
 
 def _seen(suite: Suite) -> Iterator[tuple[str | int, ...]]:

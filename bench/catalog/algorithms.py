@@ -49,6 +49,7 @@ KINDS: Mapping[str, str] = {
     "buffer keywords": "replay_buffer_kwargs",
     "wrappers": "env_wrapper",
     "discretisation": "discretisation",
+    "seed": "training_seed",
 }
 """Kind of value -> names of settings that mean it wherever they occur; any other name's value is passed on as it is."""
 SETTINGS: Mapping[str, str] = {name: kind for kind, names in KINDS.items() for name in names.split()}
@@ -63,7 +64,7 @@ def _settings(*names: str, **own: str) -> dict[str, str]:
 
 
 # Words of RL Zoo about the training environments; every algorithm that trains through stable-baselines3 takes them.
-_TRAINED = "n_envs normalize frame_stack env_wrapper"
+_TRAINED = "n_envs normalize frame_stack env_wrapper training_seed"
 # Constructor arguments. Left out are those the harness sets itself (env, seed, device, verbose, logging) and those that
 # take Python objects (rollout_buffer_class; action_noise, whose place noise_type and noise_std take, as in RL Zoo).
 _ROLLOUTS = f"{_TRAINED} policy policy_kwargs learning_rate n_steps gamma gae_lambda normalize_advantage"
@@ -246,6 +247,22 @@ _FIRST = (
         settings=_settings(_ROLLOUTS, _EXPLORING, "ent_coef vf_coef max_grad_norm rms_prop_eps use_rms_prop"),
         defaults={"n_steps": 5},
         speed=Speed(4e-4, 1.7e-3, _once),
+    ),
+    _sb3(
+        "a3c",
+        "A3C",
+        "bench.algorithms.asynchronous:A3C",
+        maker="bench.algorithms.asynchronous:make",
+        on_policy=True,
+        summary="asynchronous advantage actor-critic (Mnih et al. 2016): A2C's code, no waiting, no locks",
+        settings=_settings(
+            "n_envs frame_stack env_wrapper training_seed policy policy_kwargs learning_rate n_steps gamma gae_lambda",
+            "normalize_advantage ent_coef vf_coef max_grad_norm rms_prop_eps use_rms_prop",
+        ),
+        defaults={"n_steps": 5},
+        asynchronous=True,
+        backends=frozenset(),
+        speed=Speed(4e-4, 1.7e-3, lambda settings: float(1 / settings["n_steps"])),
     ),
     _sb3(
         "ppo",

@@ -70,6 +70,9 @@ class Algorithm:
     write over; where not, they are stepped with less ado."""
     gradient: bool = False
     """Whether the noise of its policy gradient can be measured (a suite's `evaluation: {gradient_episodes: ...}`)."""
+    asynchronous: bool = False
+    """Whether its training environments are workers that do not wait for each other: an update is one worker's, and the
+    same seed gives other numbers in every training."""
     compiles: bool = False
     """Whether a process that has trained one seed is quicker with the next, because much is compiled; it must keep
     nothing from one learner to the next that could change a number."""

@@ -28,6 +28,8 @@ def updates(algorithm: Algorithm, settings: Mapping[str, Any], steps: int) -> in
     given = {**_USUAL, **algorithm.defaults, **settings}
     if not _understood(given):
         return None
+    if algorithm.asynchronous:
+        given["n_envs"] = 1
     # Of the vector environment: the last one may go past the budget.
     taken = -(-steps // given["n_envs"])
     if algorithm.rollout:
@@ -46,7 +48,7 @@ def fewest_steps(algorithm: Algorithm, settings: Mapping[str, Any]) -> int:
     """Return the budget that the first update takes, in environment steps; 1 where nothing is known of it."""
     given = {**_USUAL, **algorithm.defaults, **settings}
     if algorithm.rollout:
-        return int(given["n_steps"] * given["n_envs"])
+        return int(given["n_steps"] * (1 if algorithm.asynchronous else given["n_envs"]))
     if not algorithm.replays:
         return 1
     call = (_steps_per_call(given) or 1) * given["n_envs"]

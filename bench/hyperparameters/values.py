@@ -296,6 +296,7 @@ _BUFFER_FLAGS = {"handle_timeout_termination"}
 """What stable-baselines3's replay buffer takes beyond arguments of its own in the algorithm's constructor."""
 CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "count": whole(1, MOST_STEPS),
+    "seed": whole(0, 2**31 - 1),
     "optional count": _optional(whole(1, MOST_STEPS)),
     "count or none": whole(0, MOST_STEPS),
     "count or -1": whole(-1, MOST_STEPS),

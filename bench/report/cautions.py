@@ -48,6 +48,8 @@ _SENTENCES = {
     "by hand": "Not on equal terms: {rows}. This harness has searched for these settings by hand, on these very "
     "environments and at about these budgets; those of the others were not searched for here.",
     "efforts": "Settings that are compared were not chosen with equal effort, which differences may come from: {rows}.",
+    "asynchronous": "Not reproducible, for their workers do not wait for each other, and the same seed gives other "
+    "numbers in every training: {rows}.",
     "seen": "Not declared before any data was seen: {rows}.",
     "missing": "{0} of {1} trials are missing: the suite is not finished.",
     "failed, left out": _FAILED + "is not counted.",

@@ -54,7 +54,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
     pulse = Pulse(report)
     pulse.tell(doing="making the learner")
     # Whatever this process has done before.
-    seed_everything(seed("learner", trial.algorithm, trial.environment, trial.seed))
+    seed_everything(seed("learner", trial.algorithm, trial.environment, _drawn_from(trial)))
     evaluator = _evaluator(trial, pulse)
     device = "cpu" if job.device == "cpu" else "cuda"
     events = Events(job.folder / EVENTS) if job.tensorboard else None
@@ -194,7 +194,7 @@ class _Course:
         points = trial.evaluation.points
         self._planned = [-(-trial.steps * (point + 1) // points) for point in range(points)]
         self._rows: list[dict[str, Any]] = []
-        self._clock, self._compiled = _Clock(), 0.0
+        self._clock, self._compiled, self._below = _Clock(), 0.0, 0.0
         self.train = _Seconds()
         self.steps = 0
         self.cut = 0
@@ -232,9 +232,11 @@ class _Course:
     def _go_on(self) -> None:
         self._pulse.tell(doing=TRAINING)
         self._clock, self._compiled = _Clock(), _compiled(self._learner)
+        self._below = _below(self._learner)
 
     def _pause(self) -> None:
         self.train.add(self._clock, _compiled(self._learner) - self._compiled)
+        self.train.cpu += _below(self._learner) - self._below
 
     def _evaluate(self, passed: int) -> None:
         """Evaluate once and fill the rows of all planned points that are passed."""
@@ -281,9 +283,14 @@ def _compiled(learner: Learner) -> float:
     return float(getattr(learner, "compile_seconds", 0.0))
 
 
+def _below(learner: Learner) -> float:
+    """Return the processor seconds that the learner's own processes have spent on training."""
+    return float(getattr(learner, "worker_seconds", 0.0))
+
+
 def learner_request(trial: Trial, device: str = "cpu", pulse: Pulse | None = None) -> LearnerRequest:
     """Return what the trial's algorithm is made from."""
-    own = seed("learner", trial.algorithm, trial.environment, trial.seed)
+    own = seed("learner", trial.algorithm, trial.environment, _drawn_from(trial))
     environments = _training_environments(trial, pulse or Pulse(lambda _: None))
     return LearnerRequest(trial, environments, own, device, environment_seed=partial(_training_seed, trial))
 
@@ -294,7 +301,12 @@ def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
 
 
 def _training_seed(trial: Trial, index: int) -> int:
-    return seed("training", trial.algorithm, trial.environment, trial.seed, index)
+    return seed("training", trial.algorithm, trial.environment, _drawn_from(trial), index)
+
+
+def _drawn_from(trial: Trial) -> int:
+    """Return the seed that training draws from: all runs' the same where the settings say so."""
+    return int(trial.hyperparameters.get("training_seed", trial.seed))
 
 
 def _training_environments(trial: Trial, pulse: Pulse) -> Callable[[int], Any]:
