@@ -31,7 +31,7 @@ NOT_OFFERED = {
     "rollout_buffer_kwargs",
     "action_noise",
 }
-VOCABULARY = {"n_envs", "normalize", "frame_stack", "env_wrapper"}
+VOCABULARY = {"n_envs", "normalize", "frame_stack", "env_wrapper", "training_seed"}
 DEEP = [name for name, entry in algorithms().items() if entry.maker == "bench.algorithms.sb3:make"]
 ENTRIES = [
     (algorithm, environment, settings)

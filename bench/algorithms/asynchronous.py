@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
@@ -95,7 +95,8 @@ class AsynchronousLearner(sb3.SB3Learner):
 
 def make(request: LearnerRequest) -> AsynchronousLearner:
     """Build the learner; its workers wait wherever the trial wants to evaluate."""
-    made = sb3.model(request, vocabulary.policy_keywords)
+    # A GPU's memory is not to be had in a process that was forked.
+    made = sb3.model(replace(request, device="cpu"), vocabulary.policy_keywords)
     assert isinstance(made, A3C)  # noqa: S101 - the catalogue pairs them
     made.pause_every = -(-request.trial.steps // request.trial.evaluation.points)
     return AsynchronousLearner(made, request.trial.hyperparameters)
