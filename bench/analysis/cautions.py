@@ -10,6 +10,7 @@ from bench.analysis.aggregate import POOLED, estimate
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, learns, taking_part
+from bench.catalog import algorithms
 from bench.hyperparameters.provenance import HAND, effort, found_by_hand, made_for
 from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
 
