@@ -197,7 +197,7 @@ def test_defaults_that_break_a_rule_are_told() -> None:
 
 def test_every_algorithm_that_learns_has_a_space_and_no_other() -> None:
     assert set(spaces()) == {name for name, entry in algorithms().items() if entry.learns}
-    with pytest.raises(BenchError, match=r"random has no search space; there is one for a2c, ars, crossq"):
+    with pytest.raises(BenchError, match=r"random has no search space; there is one for a2c, a3c, ars, crossq"):
         space("random")
 
 
