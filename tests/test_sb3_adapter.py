@@ -24,6 +24,7 @@ from tests.making import carry_out, played_again, small_trial
 SMALL: dict[str, dict[str, Any]] = {
     "reinforce": {"n_envs": 2, "episodes_per_update": 2},
     "a2c": {},
+    "a3c": {},
     "ppo": {"n_steps": 64},
     "dqn": {"learning_starts": 20},
     "dqn_mse": {"learning_starts": 20},
