@@ -24,7 +24,10 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from bench.algorithms import sb3, vocabulary
+from bench.algorithms.sb3 import load_policy
 from bench.records import LearnerRequest
+
+__all__ = ["A3C", "AsynchronousLearner", "load_policy", "make"]
 
 _LOOK_SECONDS = 0.1
 """Between two looks at how far the workers are."""
@@ -124,10 +127,11 @@ def _share(policy: Any) -> None:
     if (statistics := _STATISTICS.get(type(optimizer))) is None:
         raise TypeError(f"A3C shares the statistics of RMSprop and Adam, not of {type(optimizer).__name__}")
     for weights in policy.parameters():
-        known = {**statistics(weights.detach()), **optimizer.state.get(weights, {})}
-        optimizer.state[weights] = {
-            name: one.share_memory_() if isinstance(one, torch.Tensor) else one for name, one in known.items()
-        }
+        known: dict[str, Any] = {**statistics(weights.detach()), **optimizer.state.get(weights, {})}
+        for one in known.values():
+            if isinstance(one, torch.Tensor):
+                one.share_memory_()  # type: ignore[no-untyped-call]
+        optimizer.state[weights] = known
 
 
 class _SharedStep:
@@ -207,10 +211,9 @@ class _Team:
                 yield now
 
     def _ready(self, busy: set[int]) -> list[int]:
-        waited = {self.pipes[number]: number for number in busy}
-        ends = {self.processes[number].sentinel: number for number in busy}
-        found = multiprocessing.connection.wait([*waited, *ends], _LOOK_SECONDS)
-        return sorted({waited.get(one, ends.get(one, 0)) for one in found})  # type: ignore[call-overload, arg-type]
+        signs: dict[Any, int] = {self.pipes[number]: number for number in busy}
+        signs |= {self.processes[number].sentinel: number for number in busy}
+        return sorted({signs[one] for one in multiprocessing.connection.wait(list(signs), _LOOK_SECONDS)})
 
     def _hear(self, number: int) -> None:
         try:
@@ -288,7 +291,8 @@ class _Worker:
 
     def __init__(self, model: A3C, number: int, total: int) -> None:
         torch.set_num_threads(1)
-        set_random_seed(None if model.seed is None else (model.seed + number) % 2**31)
+        if model.seed is not None:
+            set_random_seed((model.seed + number) % 2**31)
         self.model = model
         self._shared = model.policy
         model.policy = deepcopy(self._shared)
