@@ -804,6 +804,7 @@ def test_frames_hold_one_row_per_trial_point_and_episode() -> None:
         "trials": 2,
         "points": POINTS,
         "episodes": 2 * POINTS + 4,
+        "diagnostics": 0,
     }
     trials = tables["trials"].set_index("seed")
     assert trials.loc[0, "score"] == 0.25

@@ -135,7 +135,7 @@ def test_a_report_and_frames_come_from_the_results_folder_alone(tmp_path: Path) 
     path.unlink()
     frames = bench.load(tmp_path / "results" / "small")
     assert len(frames["trials"]) == 18
-    assert set(frames) == {"trials", "points", "episodes"}
+    assert set(frames) == {"trials", "points", "episodes", "diagnostics"}
     finals = frames["trials"].set_index(["label", "environment", "seed"])["final_return"]
     for outcome in experiment.store.outcomes():
         assert isinstance(outcome, Record)

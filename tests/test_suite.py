@@ -281,8 +281,9 @@ claims:
         ("left: ppo, right: a2c, quantity: score, seconds: 60", []),
         ("left: ppoo, right: dqn, quantity: scor", [
             ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
-             "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, regret, not 'scor'; "
-             "did you mean 'score'?"),
+             "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
+             "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
+             "regret, not 'scor'; did you mean 'score'?"),
             "left: no algorithm of this suite is called 'ppoo'; did you mean 'ppo'?",
             "right: no algorithm of this suite is called 'dqn'; did you mean 'DQN'?",
         ]),
@@ -304,7 +305,9 @@ claims:
             "direction: wants greater or less or equivalent, not 'more'"]),
         ("left: ppo, right: a2c, quantity: [score], seconds: 5", [
             ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
-             "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, regret, not ['score']")]),
+             "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
+             "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
+             "regret, not ['score']")]),
         ("left: ppo, right: a2c, quantity: score, steps: 1500", [("steps: 1,500 steps are beyond the budget of "
          "CartPole-v1 (1,000)"), "steps: 1,500 steps are before the first evaluation on Acrobot-v1 (2,000 steps)"]),
         ("left: ppo, right: a2c, quantity: score, steps: 500, seconds: 5, environments: [CartPole-v1]", [
@@ -326,6 +329,10 @@ claims:
             "left: ppo is none whose policy gradient is measured; name one that is, such as reinforce",
             ("quantity: gradient_variance is measured only where the suite asks for it; add "
              "`evaluation: {gradient_episodes: 200}`")]),
+        ("left: DQN, right: ppo, quantity: entropy", [
+            "left: DQN does not tell entropy of its updates; as it is implemented it tells critic_loss, gradient_norm",
+            ("quantity: entropy is recorded only where the suite asks for it; add "
+             "`evaluation: {diagnostics: true}`")]),
         ("left: ppo, right: a2c, quantity: score, marginn: 1", [("marginn: key 'marginn' is not known; did you mean "
          "'margin'?")]),
     ],

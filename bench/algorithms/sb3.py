@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sb3_contrib import TRPO
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy
@@ -30,6 +30,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 from torch.distributions import Distribution
 
 from bench.algorithms import acting, gradient, vocabulary
+from bench.algorithms.diagnostics import Diagnostics
 from bench.algorithms.reinforce import REINFORCE
 from bench.algorithms.side_by_side import SideBySide
 from bench.catalog import BACKENDS, algorithm_of, load
@@ -75,7 +76,7 @@ def make(request: LearnerRequest) -> SB3Learner:
     """Build the learner with its vector environment, seeded and on its device."""
     made = model(request, vocabulary.policy_keywords)
     kind = WholeEpisodesLearner if isinstance(made, REINFORCE) else SB3Learner
-    return kind(made, request.trial.hyperparameters)
+    return kind(made, request.trial.hyperparameters, tells=bool(request.trial.evaluation.diagnostics))
 
 
 def model(request: LearnerRequest, read: Callable[[Any], dict[str, Any]]) -> BaseAlgorithm:
@@ -198,9 +199,10 @@ class SB3Policy:
 class SB3Learner(SB3Policy):
     """A stable-baselines3 model as the runner wants it."""
 
-    def __init__(self, model: BaseAlgorithm, hyperparameters: Mapping[str, Any]) -> None:
+    def __init__(self, model: BaseAlgorithm, hyperparameters: Mapping[str, Any], *, tells: bool = False) -> None:
         super().__init__(model, model.get_vec_normalize_env())
         self._given = hyperparameters
+        self._listening = Diagnostics() if tells else None
 
     @property
     def updates(self) -> int | None:
@@ -222,9 +224,12 @@ class SB3Learner(SB3Policy):
         Raises:
             DivergedError: a weight is no longer finite.
         """
+        callback: BaseCallback = _StepCallback(on_step, self._require_finite)
+        if self._listening is not None:
+            callback = CallbackList([callback, self._listening])
         try:
             with _unvalidated_distributions(), _inference_in_rollouts(self.model):
-                self.model.learn(steps, callback=_StepCallback(on_step, self._require_finite))
+                self.model.learn(steps, callback=callback)
         except (ValueError, RuntimeError, OutsideError) as error:
             self._require_finite(error)
             # An observation that is not a number has sound weights choose what is none either.
@@ -233,6 +238,10 @@ class SB3Learner(SB3Policy):
                 raise DivergedError(f"the policy's output after {self.model.num_timesteps} steps: {error}") from error
             raise
         self._require_finite()
+
+    def diagnostics(self) -> Mapping[str, float]:
+        """Return what was told of the updates since this was last asked; nothing where nobody was to listen."""
+        return {} if self._listening is None else self._listening.means()
 
     def recent_training_return(self) -> float | None:
         """Return the mean raw return of the last (at most) 100 training episodes; None before the first."""

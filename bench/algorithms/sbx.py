@@ -52,7 +52,8 @@ def make(request: LearnerRequest) -> SBXLearner:
     trial = request.trial
     floats = {name: float(value) for name, value in trial.hyperparameters.items() if _is_whole(name, value)}
     meant = replace(trial, hyperparameters={**trial.hyperparameters, **floats})
-    return SBXLearner(sb3.model(replace(request, trial=meant), policy_keywords), trial.hyperparameters)
+    model = sb3.model(replace(request, trial=meant), policy_keywords)
+    return SBXLearner(model, trial.hyperparameters, tells=bool(trial.evaluation.diagnostics))
 
 
 def load_policy(request: LearnerRequest, folder: Path) -> SBXPolicy:

@@ -17,7 +17,7 @@ from bench.analysis.cards import cards
 from bench.analysis.cautions import cautions, overshoot
 from bench.analysis.claims import judge
 from bench.analysis.compare import Contest, contest, verdicts
-from bench.analysis.curves import aggregate_curves, environment_curves
+from bench.analysis.curves import aggregate_curves, diagnostic_curve, environment_curves
 from bench.analysis.interval import (
     Counts,
     cut,
@@ -55,6 +55,7 @@ from bench.analysis.solved import Solved, all_solve, solved, to_the_target
 from bench.analysis.threshold import time_to_threshold
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms, set_apart
 from bench.records import (
+    DIAGNOSTICS,
     Aggregate,
     AnalysisPlan,
     CellEstimate,
@@ -164,6 +165,7 @@ def analyse(
         aggregates=aggregates,
         cells=shown,
         curves=_curves(cells, counted, draws, suite),
+        diagnostics=_diagnostics(cells, draws, plan),
         profiles=_profiles(field, plan),
         pairs=pairs,
         failures=tuple(line for c in cells for line in _failures(c)),
@@ -301,7 +303,10 @@ def _conclusions(
 
 
 _NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen", "seen"}
-_SINCE = {"evaluation": {"environments", "max_episode_steps", "gradient_episodes"}, "limits": {"stall_minutes"}}
+_SINCE = {
+    "evaluation": {"environments", "max_episode_steps", "gradient_episodes", "diagnostics"},
+    "limits": {"stall_minutes"},
+}
 
 
 def _suite_hash(suite: Suite) -> str:
@@ -566,6 +571,20 @@ def _curves(cells: Sequence[Cell], field: Field, draws: Draws, suite: Suite) -> 
         ]
         + [curve for c in cells if c.runs for curve in environment_curves(c, counts([c]), points, confidence)]
     )
+
+
+def _diagnostics(cells: Sequence[Cell], draws: Draws, plan: AnalysisPlan) -> Mapping[str, tuple[CurveEstimate, ...]]:
+    """Return what was told of updates, by name, as far as anything was."""
+    some = [c for c in cells if c.runs]
+    found = {
+        name: tuple(
+            curve
+            for c in some
+            if (curve := diagnostic_curve(c, name, fewer(_counts([c], draws), len(cells)), plan.confidence))
+        )
+        for name in DIAGNOSTICS
+    }
+    return {name: curves for name, curves in found.items() if curves}
 
 
 def _profiles(field: Field, plan: AnalysisPlan) -> tuple[Profile, ...]:

@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.analysis.aggregate import POOLED, aggregate_band, highest
-from bench.analysis.interval import Band, Counts, iqm_band
+from bench.analysis.interval import Band, Counts, bare, iqm_band
+from bench.analysis.resampling import ranked
 from bench.analysis.scores import Cell, Run, learns, normalise
 from bench.records import CurveEstimate, Floats
 
@@ -56,6 +57,24 @@ def aggregate_curves(
         for axis, (x, curves) in found
         if len(x)
     ]
+
+
+def diagnostic_curve(cell: Cell, name: str, counts: Counts, confidence: float) -> CurveEstimate | None:
+    """Return what the cell's runs told of their updates, over steps, from where all had made one; None where none did.
+
+    Runs that told nothing, as failed ones do not, are left out, and then there is no interval.
+    """
+    told = [run.record for run in cell.runs if run.record is not None and name in run.record.diagnostics]
+    if not told:
+        return None
+    steps = told[0].curve.steps
+    values = np.stack([record.diagnostics[name] for record in told])
+    kept = np.isfinite(values).all(axis=0) & np.append(np.diff(steps) > 0, True)
+    if not kept.any():
+        return None
+    values = values[:, kept]
+    band = iqm_band([values], counts, confidence) if len(told) == len(cell.runs) else bare(ranked([values]).estimates())
+    return _estimate(cell.label, cell.environment, "steps", steps[kept].astype(np.float64), [values], band, None)
 
 
 def _steps(run: Run) -> Floats:

@@ -49,10 +49,14 @@ _EPISODES = {
     "episode_return": "float64",
     "length": "int64",
 }
+_DIAGNOSTICS = {**_TRIAL, "point": "int64", "steps": "int64", "name": "object", "value": "float64"}
 
 
 def frames(outcomes: Sequence[Outcome], references: Mapping[str, Reference | None]) -> dict[str, pd.DataFrame]:
-    """Return `trials`, `points` and `episodes`, one row each per trial, per evaluation and per evaluation episode.
+    """Return `trials`, `points`, `episodes` and `diagnostics` as tidy frames.
+
+    A row each per trial, per evaluation, per evaluation episode, and per number that was told of the updates before an
+    evaluation.
 
     Returns are raw and undiscounted, scores normalised with the references, seconds are wall and CPU seconds of
     training; a number that is not there is NaN (`<NA>` among whole numbers). Failed trials stand in `trials` with kind
@@ -63,6 +67,7 @@ def frames(outcomes: Sequence[Outcome], references: Mapping[str, Reference | Non
         "trials": (_TRIALS, []),
         "points": (_POINTS, []),
         "episodes": (_EPISODES, []),
+        "diagnostics": (_DIAGNOSTICS, []),
     }
     for outcome in outcomes:
         reference = usable(references.get(outcome.trial.environment))
@@ -71,6 +76,7 @@ def frames(outcomes: Sequence[Outcome], references: Mapping[str, Reference | Non
         if isinstance(outcome, Record):
             rows["points"][1].extend({**identity, **row} for row in _points(outcome.curve, reference))
             rows["episodes"][1].extend({**identity, **row} for row in _episodes(outcome))
+            rows["diagnostics"][1].extend({**identity, **row} for row in _told(outcome))
     return {name: pd.DataFrame(found, columns=list(types)).astype(types) for name, (types, found) in rows.items()}
 
 
@@ -132,6 +138,12 @@ def _episodes(record: Record) -> Iterator[dict[str, Any]]:
         at = {"final": False, "point": point, "steps": int(curve.steps[point])}
         yield from _each(at, curve.returns[point], curve.lengths[point])
     yield from _each({"final": True, "point": None, "steps": final.steps}, final.returns, final.lengths)
+
+
+def _told(record: Record) -> Iterator[dict[str, Any]]:
+    for name, values in record.diagnostics.items():
+        for point, value in enumerate(values):
+            yield {"point": point, "steps": int(record.curve.steps[point]), "name": name, "value": float(value)}
 
 
 def _each(at: Mapping[str, Any], returns: Any, lengths: Any) -> Iterator[dict[str, Any]]:

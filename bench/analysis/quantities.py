@@ -164,6 +164,8 @@ def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
     kind = QUANTITIES[claim.quantity].kind
     if kind == "speeds":
         return _speeds(cell)
+    if QUANTITIES[claim.quantity].diagnostic:
+        return _told_at_the_end(claim.quantity, cell)
     if QUANTITIES[claim.quantity].gradient:
         return _gradients(claim.quantity, cell)
     if kind == "times" or claim.quantity in ("reached", "collapse"):
@@ -203,6 +205,13 @@ def _log_variance(looks: Sequence[GradientNoise]) -> float | None:
     return math.log(max(float(np.mean(later)), _LEAST_SHARE)) if later else None
 
 
+def _told_at_the_end(name: str, cell: Cell) -> Floats:
+    """Return, of each run that told it, the mean over its last updates: those before the last evaluation with any."""
+    told = [run.record.diagnostics.get(name, np.empty(0)) for run in cell.runs if run.record is not None]
+    known = [values[np.isfinite(values)] for values in told]
+    return np.array([values[-1] for values in known if len(values)], dtype=np.float64)
+
+
 def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:
     clock = "seconds" if QUANTITIES[quantity].clock else "steps"
     found = [first_moment(run, cell, threshold, clock) for run in cell.runs]
@@ -218,6 +227,8 @@ def _reaching(quantity: str, cell: Cell, threshold: float) -> Floats | None:
 
 
 def _lacking(claim: Claim) -> str:
+    if QUANTITIES[claim.quantity].diagnostic:
+        return "not told"
     return "no gradient" if QUANTITIES[claim.quantity].gradient else "untimed"
 
 

@@ -82,6 +82,16 @@ _CRITICS = f"{_REPLAYED} noise_type noise_std"
 _SOFT = f"{_CRITICS} ent_coef target_entropy {_EXPLORING} use_sde_at_warmup"
 
 
+# What they tell of their updates. Those compiled or in JAX measure no gradient, and the compiled ones return no values.
+_OF_VALUES = frozenset({"critic_loss", "gradient_norm"})
+_OF_CRITICS = frozenset({"critic_loss"})
+_OF_SOFT = _OF_CRITICS | {"entropy_coefficient"}
+_OF_ACTORS = frozenset({"entropy", "value_loss", "explained_variance", "gradient_norm"})
+_OF_CLIPPED = _OF_ACTORS | {"approx_kl", "clip_fraction"}
+_UNTOLD_IN_JAX = frozenset({"gradient_norm"})
+_UNTOLD_COMPILED = _UNTOLD_IN_JAX | {"explained_variance"}
+
+
 def _epochs(settings: Mapping[str, Any]) -> float:
     return float(settings["n_epochs"] / settings["batch_size"])
 
@@ -152,6 +162,7 @@ def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
         distributions=_JAX,
         actions=_EVERY_ACTION - {"multi-binary"},
         observations=frozenset({"vector"}),
+        tells=entry.tells - _UNTOLD_COMPILED,
         settings=left,
         speed=speed,
         others={},
@@ -193,6 +204,7 @@ def _sbx(
         maker="bench.algorithms.sbx:make",
         distributions=_SBX,
         observations=frozenset({"vector"}),
+        tells=entry.tells - _UNTOLD_IN_JAX,
         settings={**kept, **_settings(names), **_unexploring(entry), **own_kinds},
         speed=speed,
         others={},
@@ -236,6 +248,7 @@ _FIRST = (
         ),
         defaults={"value_epochs": 10},
         gradient=True,
+        tells=frozenset({"entropy"}),
         speed=Speed(4e-4, 2e-3, _per("value_epochs", 256)),
     ),
     _sb3(
@@ -246,6 +259,7 @@ _FIRST = (
         summary="synchronous advantage actor-critic (Mnih et al. 2016); n-step, or GAE by gae_lambda",
         settings=_settings(_ROLLOUTS, _EXPLORING, "ent_coef vf_coef max_grad_norm rms_prop_eps use_rms_prop"),
         defaults={"n_steps": 5},
+        tells=_OF_ACTORS,
         speed=Speed(4e-4, 1.7e-3, _once),
     ),
     _sb3(
@@ -272,6 +286,7 @@ _FIRST = (
         summary="proximal policy optimisation, clipped, with GAE (Schulman et al. 2017)",
         settings=_settings(_CLIPPED, _EXPLORING),
         defaults={"n_steps": 2048, "n_epochs": 10, "batch_size": 64},
+        tells=_OF_CLIPPED,
         speed=Speed(4e-4, 1.5e-3, _epochs),
     ),
     _sb3(
@@ -283,6 +298,7 @@ _FIRST = (
         summary="deep Q-network with replay and target network (Mnih et al. 2015)",
         settings=_settings(_VALUES),
         defaults=_once_per_step(4),
+        tells=_OF_VALUES,
         speed=Speed(1.5e-4, 1.6e-3, _replayed, policy_mb=1.2),
     ),
     _sb3(
@@ -295,6 +311,7 @@ _FIRST = (
         variant_of="dqn",
         settings=_settings(_VALUES),
         defaults=_once_per_step(4),
+        tells=_OF_VALUES,
         speed=Speed(1.5e-4, 1.6e-3, _replayed, policy_mb=1.2),
     ),
     _sb3(
@@ -306,6 +323,7 @@ _FIRST = (
         summary="soft actor-critic with tuned entropy (Haarnoja et al. 2018)",
         settings=_settings(_SOFT, "tau target_update_interval"),
         defaults=_once_per_step(),
+        tells=_OF_SOFT,
         speed=Speed(3e-4, 1.3e-2, _replayed, policy_mb=5.0),
     ),
     _sb3(
@@ -317,6 +335,7 @@ _FIRST = (
         summary="twin delayed deterministic policy gradient (Fujimoto et al. 2018)",
         settings=_settings(_CRITICS, "tau policy_delay target_policy_noise target_noise_clip"),
         defaults=_once_per_step(),
+        tells=_OF_CRITICS,
         speed=Speed(2e-4, 1.3e-2, _replayed, policy_mb=5.0),
     ),
     _sb3(
@@ -328,6 +347,7 @@ _FIRST = (
         summary="deep deterministic policy gradient (Lillicrap et al. 2016)",
         settings=_settings(_CRITICS, "tau"),
         defaults=_once_per_step(),
+        tells=_OF_CRITICS,
         speed=Speed(2e-4, 9e-3, _replayed, policy_mb=4.0),
     ),
     _sb3(
@@ -342,6 +362,7 @@ _FIRST = (
             "line_search_max_iter n_critic_updates target_kl sub_sampling_factor",
         ),
         defaults={"n_steps": 2048, "n_critic_updates": 10},
+        tells=frozenset({"approx_kl", "value_loss", "explained_variance"}),
         speed=Speed(4e-4, 1.5e-3, _per("n_critic_updates", 128)),
     ),
     _sb3(
@@ -354,6 +375,7 @@ _FIRST = (
         contrib=True,
         settings=_settings(_VALUES),
         defaults=_once_per_step(4, batch_size=32),
+        tells=_OF_VALUES,
         speed=Speed(1.5e-4, 1.8e-3, _quantiles, policy_mb=1.5),
     ),
     _sb3(
@@ -366,6 +388,7 @@ _FIRST = (
         contrib=True,
         settings=_settings(_SOFT, "tau target_update_interval top_quantiles_to_drop_per_net"),
         defaults=_once_per_step(),
+        tells=_OF_SOFT,
         speed=Speed(3e-4, 1.8e-2, _replayed, policy_mb=5.0),
     ),
     _sb3(
@@ -379,6 +402,7 @@ _FIRST = (
         contrib=True,
         settings=_settings(_SOFT, "policy_delay"),
         defaults=_once_per_step(),
+        tells=_OF_SOFT,
         speed=Speed(4e-4, 2.5e-2, _replayed, policy_mb=5.0),
     ),
     _sb3(
@@ -405,6 +429,7 @@ _FIRST = (
         contrib=True,
         settings=_settings(_CLIPPED, _EXPLORING),
         defaults={"n_steps": 128, "n_epochs": 10, "batch_size": 128},
+        tells=_OF_CLIPPED,
         speed=Speed(1e-3, 2e-2, _epochs, policy_mb=2.0),
     ),
     _sb3(
@@ -418,6 +443,7 @@ _FIRST = (
         needs_masks=True,
         settings=_settings(_CLIPPED),
         defaults={"n_steps": 2048, "n_epochs": 10, "batch_size": 64},
+        tells=_OF_CLIPPED,
         speed=Speed(5e-4, 1.5e-3, _epochs),
     ),
     Algorithm(

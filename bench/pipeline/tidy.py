@@ -19,7 +19,7 @@ from bench.plan import references
 
 
 def load(path: str | Path) -> Mapping[str, pd.DataFrame]:
-    """Return results as tidy pandas frames: `trials`, `points` (of the learning curves) and `episodes`.
+    """Return results as tidy pandas frames: `trials`, `points` (of the learning curves), `episodes`, `diagnostics`.
 
     Args:
         path: a results folder such as `results/discrete`, or a suite file.

@@ -12,6 +12,7 @@ from bench.records.answers import (
     SequentialRun,
     Situation,
 )
+from bench.records.diagnostics import DIAGNOSTICS, Diagnostic
 from bench.records.estimates import (
     Aggregate,
     CellEstimate,
@@ -74,6 +75,7 @@ from bench.records.trial import (
 from bench.records.verdicts import Verdicts, verdict_on, verdicts_of
 
 __all__ = [
+    "DIAGNOSTICS",
     "FAILURE_KINDS",
     "IMPORTED",
     "PROTOCOL",
@@ -97,6 +99,7 @@ __all__ = [
     "Conclusion",
     "Curve",
     "CurveEstimate",
+    "Diagnostic",
     "Estimates",
     "EvaluationPlan",
     "Fact",

@@ -314,5 +314,7 @@ class Estimates:
     """What is known of those of its trials that are results of others."""
     worth: tuple[Pair, ...] = ()
     """What settings are worth: an algorithm in a later setting of the suite (`a`) against itself in the first (`b`)."""
+    diagnostics: Mapping[str, tuple[CurveEstimate, ...]] = field(default_factory=dict)
+    """Name in DIAGNOSTICS -> what was told of updates, a curve over steps per algorithm and environment."""
     notes: tuple[str, ...] = ()
     """What must be known of files and references besides, in sentences."""

@@ -60,7 +60,8 @@ class Learner(Actor, Protocol):
     that counts its updates has `updates`, how many so far: a run without any is no evidence. One whose gradient's
     estimates are independent from batch to batch may have `gradient_noise(make_environment, episodes)`: it measures
     them as they are now, as a `GradientNoise`, in environments of its own (index -> environment), and leaves training
-    as it was.
+    as it was. One that tells of its updates has `diagnostics()`: name in DIAGNOSTICS -> mean over the updates since it
+    was last asked; it is asked only where the trial's evaluation plan wants them.
     """
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:

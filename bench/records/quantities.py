@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.records.diagnostics import DIAGNOSTICS
+
 _ALWAYS = frozenset({"right", "direction"})
 _MOMENTS = frozenset({"steps", "seconds"})
 
@@ -24,6 +26,8 @@ class Quantity:
     """Whether it is read off a clock, and so takes the same machine and packing for both sides."""
     gradient: bool = False
     """Whether it takes the policy gradient's noise, which some algorithms measure where they are asked."""
+    diagnostic: bool = False
+    """Whether it is told of updates along the curve, which some algorithms do where they are asked."""
     keys: frozenset[str] = _ALWAYS
     """Of a claim's optional keys those that it takes."""
 
@@ -68,6 +72,10 @@ QUANTITIES: Mapping[str, Quantity] = {
         "share of variance",
         gradient=True,
     ),
+    **{
+        name: Quantity(f"{one.words} at the end of training", "means", one.unit, diagnostic=True)
+        for name, one in DIAGNOSTICS.items()
+    },
     "regret": Quantity("{aggregate} score", "regret", keys=frozenset()),
 }
 """Name, as a suite writes it -> what it is."""

@@ -27,6 +27,10 @@ class EvaluationPlan:
     """Fresh episodes from which the policy gradient's noise is measured, before training, halfway and at the end; None:
     it is not. Part of the identity only where given."""
 
+    diagnostics: bool | None = None
+    """True: what each algorithm tells of its updates is recorded along the curve (see `bench.records.diagnostics`);
+    None: it is not. Part of the identity only where given."""
+
     @property
     def gradient_looks(self) -> list[int]:
         """After which points the gradient's noise is measured, 0 being before training; empty where it is not."""

@@ -201,6 +201,9 @@ class Record:
     None where it does not tell, as of what does not learn and of records from before it was asked."""
     gradients: tuple[GradientNoise, ...] = ()
     """In the order of training, the first before it began; empty where nobody asked, or the algorithm's cannot be."""
+    diagnostics: Mapping[str, Floats] = field(default_factory=dict)
+    """Name in DIAGNOSTICS -> (points,) mean over the updates since the evaluation before, or since training began; NaN
+    where there was none. Empty where nobody asked, or the algorithm tells nothing."""
 
     @property
     def core_seconds(self) -> float | None:

@@ -96,6 +96,8 @@ def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
             counts = "has no speed"
         if QUANTITIES[line.claim.quantity].gradient:
             counts = "has no gradient"
+        if QUANTITIES[line.claim.quantity].diagnostic:
+            counts = "tells nothing of its updates"
         yield f"{counted(line.failed, 'failed run')}: each {counts}."
     if line.clocks_differ:
         yield "The runs were timed on different machines, or with different numbers of them side by side."

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.plain import counted, plain
 from bench.records import (
+    DIAGNOSTICS,
     Aggregate,
     CellEstimate,
     CurveEstimate,
@@ -130,6 +131,8 @@ def every(estimates: Estimates) -> Iterator[Figure]:
         yield from _learning(estimates, environment, section, curves.get(environment, []), level, thin)
         if cells := [cell for cell in mine.get(environment, []) if cell.threshold.steps]:
             yield thresholds(environment, section, cells, _budget(estimates, environment, cells))
+    for place, environment in enumerate(order.environments(estimates), start=1):
+        yield from _diagnostics(estimates.diagnostics, environment, place, level)
     yield from published(estimates.published)
 
 
@@ -300,6 +303,28 @@ def environment_curves(
         (_curves(curves, f"{short(environment)}: return (IQM)", "Return", levels, thin=thin),),
         _labels(curves),
         choice=(environment, "return", _WHILE[axis]),
+    )
+
+
+def _diagnostics(
+    told: Mapping[str, Sequence[CurveEstimate]], environment: str, place: int, level: str
+) -> Iterator[Figure]:
+    """Yield what was told of updates on one environment, a plot per number, where anything was."""
+    mine = {name: [curve for curve in curves if curve.environment == environment] for name, curves in told.items()}
+    if not (shown := {name: curves for name, curves in mine.items() if curves}):
+        return
+    every_one = [curve for curves in shown.values() for curve in curves]
+    yield Figure(
+        f"diagnostics-{place}",
+        "diagnostics",
+        f"{environment}: what was told of the updates between evaluations, over environment steps. Interquartile mean "
+        f"over runs, bands pointwise {level}; {_runs(curve.n for curve in every_one)}.",
+        "; ".join(f"{DIAGNOSTICS[name].title}: {_spoken_ends(curves)}" for name, curves in shown.items()),
+        tuple(
+            _curves(curves, DIAGNOSTICS[name].title, sentences.capital(DIAGNOSTICS[name].unit), {}, thin=False)
+            for name, curves in shown.items()
+        ),
+        _labels(every_one),
     )
 
 

@@ -64,6 +64,7 @@ _WORDS = {
     "few timed runs": "too few timed runs",
     "untimed": "fewer than {0} runs of a cell were timed",
     "no gradient": "the gradient's noise was measured in fewer than {0} runs of a cell",
+    "not told": "fewer than {0} runs of a cell told it of their updates",
     "not evaluated around": "some runs have no evaluation on both sides of {0:,} steps",
     "curve lacking": "some runs have no learning curve",
     "score lacking": "some runs have no score",

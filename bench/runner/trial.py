@@ -19,7 +19,7 @@ from gymnasium import spaces
 from bench.catalog import algorithm_of, load
 from bench.errors import OverrunError
 from bench.files import mine
-from bench.records import Curve, Final, GradientNoise, Learner, LearnerRequest, Record, Task, Trial
+from bench.records import DIAGNOSTICS, Curve, Final, Floats, GradientNoise, Learner, LearnerRequest, Record, Task, Trial
 from bench.runner import provenance
 from bench.runner.evaluation import FEW, MANY, Evaluator, Totals, isolated_randomness, seed_everything
 from bench.runner.events import EVENTS, Events
@@ -103,6 +103,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         cut_episodes=_cut(course.cut, final.cut, evaluator),
         updates=getattr(learner, "updates", None),
         gradients=tuple(course.gradients),
+        diagnostics=course.diagnostics(),
     )
     pulse.tell(doing="keeping the record")
     keep(record, job.folder)
@@ -202,6 +203,10 @@ class _Course:
         self._looks = trial.evaluation.gradient_looks if hasattr(learner, "gradient_noise") else []
         """After which points the gradient's noise is still to be measured; 0: before training."""
         self.gradients: list[GradientNoise] = []
+        tells = trial.evaluation.diagnostics and hasattr(learner, "diagnostics")
+        self._ask: Callable[[], Mapping[str, float]] = learner.diagnostics if tells else dict  # type: ignore[attr-defined]
+        self._told: list[Mapping[str, float]] = []
+        """What was told of the updates before each point."""
 
     def run(self) -> None:
         """Train to the budget; take every point that training itself did not pass, the last one always."""
@@ -256,6 +261,7 @@ class _Course:
             "lengths": played.lengths,
             "training_returns": np.nan if training is None else training,
         }
+        self._told.extend([self._ask()] * (passed - len(self._rows)))
         self._rows.extend([row] * (passed - len(self._rows)))
         self._look_at_gradient(passed)
         self._pulse.tell(train_seconds=self.train.wall, mean_return=float(played.returns.mean()))
@@ -277,6 +283,11 @@ class _Course:
     def curve(self) -> Curve:
         """Return the points as arrays."""
         return Curve(**{name: np.array([row[name] for row in self._rows]) for name in self._rows[0]})
+
+    def diagnostics(self) -> dict[str, Floats]:
+        """(points,) of each thing that was told, NaN where it was not."""
+        names = [name for name in DIAGNOSTICS if any(name in told for told in self._told)]
+        return {name: np.array([told.get(name, np.nan) for told in self._told]) for name in names}
 
 
 def _compiled(learner: Learner) -> float:

@@ -234,9 +234,14 @@ def _as_data(record: Record) -> dict[str, Any]:
         "updates": record.updates,
         # Most trials have none.
         **({"gradients": [asdict(one) for one in record.gradients]} if record.gradients else {}),
+        **({"diagnostics": told} if (told := _told(record)) else {}),
         "final": final,
         "curve": curve,
     }
+
+
+def _told(record: Record) -> dict[str, Any]:
+    return {name: _listed(values) for name, values in record.diagnostics.items()}
 
 
 def _failure_data(failure: Failure) -> dict[str, Any]:

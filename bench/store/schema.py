@@ -70,6 +70,7 @@ def record(data: Any) -> records.Record:
         cut_episodes=found.cut_episodes,
         updates=found.updates,
         gradients=tuple(records.GradientNoise(**dict(one)) for one in found.gradients),
+        diagnostics={name: np.array(values, dtype=float) for name, values in found.diagnostics.items()},
     )
 
 
@@ -128,6 +129,7 @@ class Evaluation(_Definition):
     environments: Positive | None = None
     max_episode_steps: Positive | None = None
     gradient_episodes: Positive | None = None
+    diagnostics: bool | None = None
 
 
 class Trial(_Definition):
@@ -210,6 +212,7 @@ class Record(Strict):
     cut_episodes: Counts = {}
     updates: Count | None = None
     gradients: list[GradientNoise] = []
+    diagnostics: dict[Name, Knowns] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -226,6 +229,8 @@ class Record(Strict):
             episodes = len(curve.returns[0]) if curve.returns else 0
         for name in Curve.model_fields:
             _want(points, f"curve.{name}", getattr(curve, name))
+        for name, values in self.diagnostics.items():
+            _want(points, f"diagnostics.{name}", values)
         rows: dict[str, Sequence[Sequence[float]]] = {"returns": curve.returns, "lengths": curve.lengths}
         for name, place in product(rows, range(points)):
             _want(episodes, f"curve.{name}.{place}", rows[name][place])

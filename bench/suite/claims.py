@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import catalog
-from bench.catalog import did_you_mean
+from bench.catalog import AUTO, did_you_mean
 from bench.limits import MOST_CLAIMS, is_number
-from bench.records import QUANTITIES
+from bench.records import DIAGNOSTICS, QUANTITIES
 from bench.suite.document import Document, Place
 
 ENDLESS = 1e15
@@ -33,6 +33,10 @@ class _Known:
     """Evaluations during training."""
     gradients: bool
     """Whether the noise of policy gradients is measured."""
+    diagnostics: bool
+    """Whether what is told of updates is recorded."""
+    tells: Mapping[str, frozenset[str]]
+    """Label -> what it tells of its updates, whichever implementation is chosen."""
     changed: frozenset[str]
     """Environments of which the catalogue's entry need not hold, for their arguments or somebody's wrappers."""
 
@@ -50,12 +54,17 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
         environments: id -> settings.
     """
     claims = document.value.get("claims")
+    plan = document.value.get("evaluation")
+    asked = plan if isinstance(plan, dict) else {}
+    usual = document.value.get("implementation")
     known = _Known(
         _labels(entries),
         _budgets(environments),
         {label: entry.get("setting", "") for entry in entries if isinstance(label := _label(entry), str)},
-        _points(document.value.get("evaluation")),
-        isinstance(evaluation := document.value.get("evaluation"), dict) and bool(evaluation.get("gradient_episodes")),
+        _points(plan),
+        bool(asked.get("gradient_episodes")),
+        bool(asked.get("diagnostics")),
+        {label: _told(entry, usual) for entry in entries if isinstance(label := _label(entry), str)},
         _changed(entries, environments),
     )
     first: dict[str, Place] = {}
@@ -77,6 +86,19 @@ def _labels(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _label(entry: Mapping[str, Any]) -> Any:
     return entry.get("label") or entry.get("name")
+
+
+def _told(entry: Mapping[str, Any], usual: Any) -> frozenset[str]:
+    """Return what an entry's algorithm tells of its updates: everything, of somebody else's that is not known."""
+    name = entry.get("name")
+    algorithm = catalog.algorithms().get(name) if isinstance(name, str) else None
+    if algorithm is None:
+        return frozenset(DIAGNOSTICS)
+    chosen = entry.get("implementation") or usual
+    if chosen == AUTO:
+        return frozenset.intersection(*(one.tells for one in algorithm.implementations.values()))
+    named = algorithm.implementations.get(chosen) if isinstance(chosen, str) else None
+    return (named or algorithm).tells
 
 
 def _changed(entries: Sequence[Mapping[str, Any]], environments: Mapping[str, Any]) -> frozenset[str]:
@@ -125,11 +147,10 @@ def _about_sides(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]
             yield (key,), f"no algorithm of this suite is called {label!r}", hint
         elif isinstance(label, str) and (why := _untimed(claim)) and not _learns(known.algorithms[label]):
             yield (key,), f"{label} does not learn: {why}", "name an algorithm that does"
-        elif isinstance(label, str) and _of_gradient(claim) and not _has_gradient(known.algorithms[label]):
-            yield (key,), f"{label} is none whose policy gradient is measured", "name one that is, such as reinforce"
-    if _of_gradient(claim) and not known.gradients:
-        hint = "add `evaluation: {gradient_episodes: 200}`"
-        yield ("quantity",), f"{quantity} is measured only where the suite asks for it", hint
+    if _of_gradient(claim):
+        yield from _about_gradients(claim, known)
+    if quantity in DIAGNOSTICS:
+        yield from _about_diagnostics(claim, known)
     yield from _about_settings(claim, known)
     if quantity == "regret":
         yield from _about_regret(claim)
@@ -137,6 +158,26 @@ def _about_sides(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]
         yield (), "key 'right' is missing", "it wants another label, or a number"
     elif isinstance(left, str) and left == right:
         yield ("right",), f"{left!r} is compared with itself", "name another label, or a number"
+
+
+def _about_gradients(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
+    for key, label in _named_sides(claim, known):
+        if not _has_gradient(known.algorithms[label]):
+            yield (key,), f"{label} is none whose policy gradient is measured", "name one that is, such as reinforce"
+    if not known.gradients:
+        hint = "add `evaluation: {gradient_episodes: 200}`"
+        yield ("quantity",), f"{claim['quantity']} is measured only where the suite asks for it", hint
+
+
+def _about_diagnostics(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
+    for key, label in _named_sides(claim, known):
+        told = known.tells[label]
+        if claim["quantity"] not in told:
+            hint = f"as it is implemented it tells {', '.join(sorted(told)) or 'nothing'}"
+            yield (key,), f"{label} does not tell {claim['quantity']} of its updates", hint
+    if not known.diagnostics:
+        hint = "add `evaluation: {diagnostics: true}`"
+        yield ("quantity",), f"{claim['quantity']} is recorded only where the suite asks for it", hint
 
 
 def _about_settings(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
@@ -234,8 +275,13 @@ def _meant(claim: Mapping[str, Any], known: _Known) -> dict[str, int | None]:
 
 
 def _sides(claim: Mapping[str, Any], known: _Known) -> list[str]:
-    sides = (claim.get("left"), claim.get("right"))
-    return [label for label in sides if isinstance(label, str) and label in known.algorithms]
+    return [label for _, label in _named_sides(claim, known)]
+
+
+def _named_sides(claim: Mapping[str, Any], known: _Known) -> list[tuple[str, str]]:
+    """Return the sides that are labels of the suite, each with its key."""
+    sides = (("left", claim.get("left")), ("right", claim.get("right")))
+    return [(key, label) for key, label in sides if isinstance(label, str) and label in known.algorithms]
 
 
 def _mismatch(name: str, id_: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from bench import records
@@ -163,6 +163,11 @@ def _set_or_overrides(value: Any) -> Any:
     raise ValueError(f"wants the name of a set, or a mapping of hyperparameters, not {shown(value)}")
 
 
+def _if_wanted(value: bool | None) -> bool | None:
+    """Return None for false: what nobody wants is not part of a trial's identity."""
+    return value or None
+
+
 def _few_claims(value: Any) -> Any:
     if isinstance(value, list) and len(value) > MOST_CLAIMS:
         raise ValueError(f"wants at most {MOST_CLAIMS:,} claims, not {len(value):,}")
@@ -234,6 +239,7 @@ class Evaluation(_Strict):
     environments: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] | None = None
     max_episode_steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))] | None = None
     gradient_episodes: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] | None = None
+    diagnostics: Annotated[bool | None, AfterValidator(_if_wanted)] = None
 
 
 class Analysis(_Strict):

@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from bench.algorithms.compiled.model import CompiledModel
 from bench.algorithms.compiled.network import Floats, Player
-from bench.algorithms.compiled.update import TOLD, Rollout, Settings, Shape, compiled_update
+from bench.algorithms.compiled.update import OF_RATIOS, TOLD, Rollout, Settings, Shape, compiled_update
 
 
 class _Course(Player):
@@ -41,7 +41,9 @@ class _Course(Player):
             orders = self.random.permuted(orders, axis=1)
         weights, self._optimiser, told = self._update(self.rollout, orders, settings)
         self.weights[:] = weights
-        return dict(zip(TOLD, np.asarray(told).tolist(), strict=True))
+        found = dict(zip(TOLD, np.asarray(told).tolist(), strict=True))
+        # A2C has no ratio of probabilities.
+        return found if self.shape.clipped else {name: found[name] for name in TOLD if name not in OF_RATIOS}
 
     def compile(self, environments: int, steps: int, width: int, epochs: int) -> None:
         """Compile the update for rollouts of so many steps, before training begins."""

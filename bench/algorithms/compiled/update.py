@@ -24,6 +24,8 @@ from bench.algorithms.compiled.network import (
 
 TOLD = ("policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction")
 """What is logged of an update, by the library's names."""
+OF_RATIOS = frozenset({"approx_kl", "clip_fraction"})
+"""What of it only PPO has."""
 _KL_TOLERANCE = 1.5
 
 

@@ -1,0 +1,44 @@
+"""What can be told of an algorithm's updates while it trains: one table for whoever records, claims or shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One number of every update."""
+
+    title: str
+    """What stands above a plot of it."""
+    words: str
+    """As a statement says it."""
+    unit: str
+
+
+DIAGNOSTICS: Mapping[str, Diagnostic] = {
+    "entropy": Diagnostic("Entropy of the policy", "entropy of the policy", "nats"),
+    "approx_kl": Diagnostic(
+        "KL divergence of an update (approximate)",
+        "approximate KL divergence of an update's policy from the one that collected the data",
+        "nats",
+    ),
+    "clip_fraction": Diagnostic(
+        "Share of samples beyond the clip", "share of samples whose probability ratio is beyond the clip", "share"
+    ),
+    "value_loss": Diagnostic(
+        "Squared error of the value function", "mean squared error of the value function", "squared return"
+    ),
+    "explained_variance": Diagnostic(
+        "Variance of returns that values explain",
+        "share of the returns' variance that the value function explains",
+        "share",
+    ),
+    "gradient_norm": Diagnostic(
+        "Length of the gradient, before it is cut", "length of a minibatch's gradient before it is cut", "norm"
+    ),
+    "critic_loss": Diagnostic("Loss of the action values", "loss of the action values", "loss"),
+    "entropy_coefficient": Diagnostic("Entropy coefficient", "entropy coefficient", "return per nat"),
+}
+"""Name, as records and claims have it -> what it is. docs/claims.md says who tells which."""
