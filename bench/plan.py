@@ -312,6 +312,7 @@ def _trial(pair: _Pair, suite: Suite, seed: int) -> Trial:
         versions=catalog.installed(dict.fromkeys(packages)),
         hyperparameters=pair.settings,
         environment_kwargs=environment.kwargs,
+        evaluation_kwargs=environment.evaluation_kwargs,
         backend=algorithm.backend,
         provenance=pair.provenance,
     )
@@ -377,8 +378,8 @@ def _changed(suite: Suite, place: SuiteEnvironment) -> str:
     does, and of classes that are not known here nobody knows. Wrappers of a named set were published for that very
     environment.
     """
-    if place.kwargs:
-        return "the catalogue's hold without `kwargs`"
+    if place.changed:
+        return f"the catalogue's hold without `{'kwargs' if place.kwargs else 'evaluation_kwargs'}`"
     for algorithm in suite.algorithms:
         for wrapper in Task.of(place.environment, {}, algorithm.given(place.environment)).wrappers:
             name = wrapper if isinstance(wrapper, str) else next(iter(wrapper), "")
@@ -387,7 +388,7 @@ def _changed(suite: Suite, place: SuiteEnvironment) -> str:
     return ""
 
 
-_HARMLESS = frozenset(
+_HARMLESS = frozenset({"bench.environments.wrappers.ScaleReward"}) | frozenset(
     f"gymnasium.wrappers.{name}"
     for name in (
         *("AddWhiteNoise", "DelayObservation", "DiscretizeObservation", "DtypeObservation", "FilterObservation"),

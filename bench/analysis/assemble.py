@@ -325,6 +325,7 @@ def _suite_hash(suite: Suite) -> str:
     algorithms = [
         _given(one, {"implementation", "backend", "per_environment", "setting"}) for one in said["algorithms"]
     ]
+    said["environments"] = [_given(one, {"evaluation_kwargs"}) for one in said["environments"]]
     return digest({**said, "algorithms": algorithms, "analysis": suite.analysis.declared()})
 
 

@@ -251,7 +251,7 @@ def _mismatch(table: PublishedTable, cell: PublishedCell, trial: Trial) -> Fact 
     """Return why the trial is no rerun of the cell; None where it is one."""
     if trial.steps != cell.steps and trial.steps != budget(table, cell):
         return Fact("budget", (trial.steps, cell.steps))
-    if trial.environment_kwargs:
+    if trial.changed:
         return Fact("changed environment")
     if table.statistic != "training" and trial.evaluation.deterministic != table.deterministic:
         return Fact("deterministic here" if trial.evaluation.deterministic else "exploring here")

@@ -139,7 +139,7 @@ class Cell:
 def ceiling_of(trial: Trial) -> float | None:
     """Return the largest return that an episode of a trial can have; None where the catalogue declares none."""
     known = environments().get(trial.environment)
-    return None if known is None or trial.environment_kwargs else known.ceiling
+    return None if known is None or trial.changed else known.ceiling
 
 
 def like_budgets(one: int, other: int) -> bool:

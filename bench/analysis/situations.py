@@ -147,7 +147,7 @@ def _not_judged(one: _Setting, cells: Sequence[Cell]) -> tuple[tuple[str, int, i
 def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
     """Yield one setting per kind of actions and observations, where the suite has several."""
     kinds: dict[tuple[str, str], list[str]] = {}
-    changed = {place.environment for place in suite.environments if place.kwargs}
+    changed = {place.environment for place in suite.environments if place.changed}
     known = {name: entry for name, entry in known_environments().items() if name not in changed}
     for name in dict.fromkeys(cell.environment for cells in learners.values() for cell in cells):
         if name in known:

@@ -74,6 +74,17 @@ ENVIRONMENTS = (
         steps_per_second=125_000,
     ),
     Environment(
+        "bench/PendulumAgain-v0",
+        "continuous",
+        "vector",
+        200,
+        Reference(-1227.0, -150.0, "those of Pendulum-v1, which it is"),
+        summary="Pendulum-v1, to stand beside it",
+        module="bench.environments.textbook",
+        ceiling=0.0,
+        steps_per_second=125_000,
+    ),
+    Environment(
         "LunarLander-v3",
         "discrete",
         "vector",

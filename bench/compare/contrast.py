@@ -138,7 +138,8 @@ def _settings(ours: Cell, theirs: Cell) -> Iterator[str]:
 
 def _written(record: Record) -> tuple[dict[str, str], dict[str, str]]:
     """Return the settings as given, and as the learning library finally had them, as text."""
-    given = {**record.trial.hyperparameters, **record.trial.environment_kwargs}
+    perturbed = {f"{name} in evaluation": value for name, value in record.trial.evaluation_kwargs.items()}
+    given = {**record.trial.hyperparameters, **record.trial.environment_kwargs, **perturbed}
     first, second = (
         {name: json.dumps(value, sort_keys=True, default=str) for name, value in values.items()}
         for values in (given, record.settings)

@@ -254,7 +254,10 @@ def _to_try(suite: Suite, trial: Trial, found: Mapping[str, Inspection], *, deep
         one = found[task.key]
         return not one.complaint and not one.failure
     given = suite.algorithms[_entry(suite, trial.label)].given(trial.environment)
-    return deep or any(not isinstance(value, int | float) or value is True for value in map(_plain, given.values()))
+    # The learner's own environments say nothing of those in which it is evaluated alone.
+    if trial.evaluation_kwargs or deep:
+        return True
+    return any(not isinstance(value, int | float) or value is True for value in map(_plain, given.values()))
 
 
 def _plain(value: object) -> object:

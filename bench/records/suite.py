@@ -106,6 +106,13 @@ class SuiteEnvironment:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     reference: Reference | None = None
     """Given in the suite file; None means: look it up in the catalogue."""
+    evaluation_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """What policies are evaluated with beside `kwargs`, or instead: dynamics that training has not met."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is another than the catalogue describes."""
+        return bool(self.kwargs or self.evaluation_kwargs)
 
 
 @dataclass(frozen=True, slots=True)

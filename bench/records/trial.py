@@ -55,6 +55,9 @@ class Trial:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     """Resolved: the named set with the suite's overrides applied."""
     environment_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    evaluation_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the evaluation environments alone, over `environment_kwargs`: dynamics that training has not
+    met. Part of the identity only where given."""
     backend: str = ""
     """What steps the training environments; empty: Gymnasium, which evaluates in any case. Part of the identity only
     where it is given."""
@@ -67,8 +70,10 @@ class Trial:
     def definition(self) -> dict[str, Any]:
         """Return everything that can change the numbers, except the seed, as plain data."""
         backend = {"backend": self.backend} if self.backend else {}
+        perturbed = {"evaluation_kwargs": dict(self.evaluation_kwargs)} if self.evaluation_kwargs else {}
         return {
             **backend,
+            **perturbed,
             "protocol": PROTOCOL,
             "algorithm": self.algorithm,
             "implementation": self.implementation,
@@ -79,6 +84,11 @@ class Trial:
             "evaluation": dict(_given(self.evaluation)),
             "versions": dict(self.versions),
         }
+
+    @property
+    def changed(self) -> bool:
+        """Whether its environment is another than the catalogue describes."""
+        return bool(self.environment_kwargs or self.evaluation_kwargs)
 
     @property
     def code(self) -> str:

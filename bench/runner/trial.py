@@ -308,7 +308,7 @@ def learner_request(trial: Trial, device: str = "cpu", pulse: Pulse | None = Non
 
 def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
     """Return an environment as the trial is evaluated on it, and its totals; `more`: keywords such as render_mode."""
-    return _made(trial, more)
+    return _made(trial, {**trial.evaluation_kwargs, **more})
 
 
 def _training_seed(trial: Trial, index: int) -> int:

@@ -250,7 +250,8 @@ def _failure_data(failure: Failure) -> dict[str, Any]:
 
 def _trial_data(trial: Trial) -> dict[str, Any]:
     # What most trials have not is left out: versions from before there was such a thing read them all the same.
-    return {name: value for name, value in asdict(trial).items() if name not in {"origin", "backend"} or value}
+    rare = {"origin", "backend", "evaluation_kwargs"}
+    return {name: value for name, value in asdict(trial).items() if name not in rare or value}
 
 
 def _listed(array: Any) -> Any:

@@ -145,6 +145,7 @@ class Trial(_Definition):
     versions: Words
     hyperparameters: Free = {}
     environment_kwargs: Free = {}
+    evaluation_kwargs: Free = {}
     backend: str = ""
     provenance: str = ""
     origin: Origin = {}

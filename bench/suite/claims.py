@@ -106,7 +106,11 @@ def _changed(entries: Sequence[Mapping[str, Any]], environments: Mapping[str, An
         return frozenset(environments)
     places = [own for entry in entries if isinstance(own := entry.get("per_environment"), dict)]
     wrapped = {id_ for own in places for id_, one in own.items() if isinstance(one, dict) and "env_wrapper" in one}
-    made = {id_ for id_, given in environments.items() if isinstance(given, dict) and given.get("kwargs")}
+    made = {
+        id_
+        for id_, given in environments.items()
+        if isinstance(given, dict) and (given.get("kwargs") or given.get("evaluation_kwargs"))
+    }
     return frozenset(made | wrapped)
 
 

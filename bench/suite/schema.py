@@ -226,6 +226,7 @@ class Environment(_Strict):
 
     steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))]
     kwargs: dict[str, Any] = {}
+    evaluation_kwargs: dict[str, Any] = {}
     reference: Reference | None = None
 
 
@@ -468,7 +469,7 @@ def _backend(entry: Algorithm, described: Description, implementation: str) -> s
 
 def _environment(id_: str, entry: Environment) -> records.SuiteEnvironment:
     reference = records.Reference(**entry.reference.model_dump()) if entry.reference else None
-    return records.SuiteEnvironment(id_, entry.steps, entry.kwargs, reference)
+    return records.SuiteEnvironment(id_, entry.steps, entry.kwargs, reference, entry.evaluation_kwargs)
 
 
 def _claim(entry: Claim, seen: str) -> records.Claim:

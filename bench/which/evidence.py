@@ -207,7 +207,7 @@ def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iter
     entries = {_key(entry): entry for entry in source.suite.algorithms}
     trials: dict[str, dict[str, list[Entry]]] = {}
     for entry in ledger(source.planned, source.outcomes).entries:
-        if entry.planned and entry.label in keys and not entry.trial.environment_kwargs:
+        if entry.planned and entry.label in keys and not entry.trial.changed:
             trials.setdefault(entry.trial.environment, {}).setdefault(keys[entry.label], []).append(entry)
     for environment, found in trials.items():
         if environment not in traits:

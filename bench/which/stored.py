@@ -74,7 +74,7 @@ def _packed(source: Source) -> dict[str, Any]:
     planned = {trial.fingerprint for trial in source.planned}
     for outcome in source.outcomes:
         trial = outcome.trial
-        if trial.fingerprint in planned and trial.label in entries and not trial.environment_kwargs:
+        if trial.fingerprint in planned and trial.label in entries and not trial.changed:
             cells.setdefault((trial.label, trial.environment), []).append(outcome)
     kinds: dict[str, set[str]] = {}
     for label, environment in cells:
