@@ -37,7 +37,11 @@ class Paid(gym.Env[np.int64, np.int64]):
         return np.int64(0), self._wage, True, False, {}
 
 
-gym.register("Paid-v0", Paid)
+def paid(**keywords: Any) -> Paid:
+    return Paid(**keywords)
+
+
+gym.register("Paid-v0", paid)
 
 
 def test_arguments_of_evaluation_hold_there_over_the_others_and_training_never_meets_them(tmp_path: Path) -> None:
