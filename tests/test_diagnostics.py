@@ -25,7 +25,7 @@ from bench.catalog import find_algorithm, load
 from bench.errors import SuiteError
 from bench.plan import plan
 from bench.records import DIAGNOSTICS, EvaluationPlan, Outcome, Trial
-from bench.report import figures
+from bench.report import figures, order, page
 from bench.runner.trial import learner_request
 from tests import estimates_fixture
 from tests.making import carry_out, small_trial
@@ -210,10 +210,15 @@ def test_a_curve_begins_where_every_run_has_made_an_update_and_has_no_interval_w
 
 
 def test_the_report_draws_a_plot_per_diagnostic_and_none_where_nothing_was_told() -> None:
-    plain = estimates_fixture.synthetic()
+    plain = estimates_fixture.synthetic(estimates_fixture.ALGORITHMS[:2], estimates_fixture.ENVIRONMENTS[:1])
     assert "diagnostics" not in {figure.section for figure in figures.every(plain)}
     some = tuple(curve for curve in plain.curves if curve.environment and curve.axis == "steps")
     telling = replace(plain, diagnostics={"entropy": some, "approx_kl": some})
     drawn = [figure for figure in figures.every(telling) if figure.section == "diagnostics"]
     assert len(drawn) == len({curve.environment for curve in some})
     assert [panel.title for panel in drawn[0].panels] == [DIAGNOSTICS[name].title for name in ("entropy", "approx_kl")]
+    plate = page.plate(drawn[0], order.styles(telling), ())
+    told, silent = (page.render(telling, plates, {}, page.Stored()) for plates in ([plate], []))
+    assert 'id="diagnostics"' in told
+    assert DIAGNOSTICS["entropy"].title in told
+    assert 'id="diagnostics"' not in silent
