@@ -864,7 +864,12 @@ def test_a_row_of_each_frame_by_hand() -> None:
 
 def test_frames_of_nothing_are_empty_and_keep_their_columns() -> None:
     tables = frames([], {})
-    assert {name: len(table) for name, table in tables.items()} == {"trials": 0, "points": 0, "episodes": 0}
+    assert {name: len(table) for name, table in tables.items()} == {
+        "trials": 0,
+        "points": 0,
+        "episodes": 0,
+        "diagnostics": 0,
+    }
     assert "score" in tables["trials"].columns
 
 
