@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from bench.records import (
     PublishedVerdict,
     Record,
     Reliability,
+    Sensitivity,
     Situation,
     Threshold,
 )
@@ -209,6 +211,24 @@ def _cell(label: str, environment: str, speed: float | None) -> CellEstimate:
     return CellEstimate(
         label, environment, (), (), (), 0, 0, 0, 0, no, no, no, no, Threshold(0, 0, no, None, None), 0.0, speed, None
     )
+
+
+def _seen(share: float, low: float, high: float) -> Sensitivity:
+    return Sensitivity(configurations=25, near=share, low=low, high=high, never=0.0, spread=0.1, rank=1)
+
+
+def test_a_card_says_where_most_settings_do_and_where_few_do_by_the_whole_interval() -> None:
+    searched: Mapping[str, Mapping[str, Sensitivity]] = {
+        "ppo": {"A": _seen(0.7, 0.51, 0.9), "B": _seen(0.7, 0.5, 0.9),
+                "C": _seen(0.9, 0.6, 1.0), "D": _seen(0.2, 0.1, 0.24)},
+        "dqn": {"A": _seen(0.2, 0.1, 0.25)},
+    }  # fmt: skip
+    ppo, dqn, a2c = cards(("ppo-mine", "dqn", "a2c"), _entries("ppo-mine", "dqn", "a2c"), (), (), (), (), [searched])
+    assert (ppo.strengths, ppo.weaknesses) == (
+        (Fact("forgiving", names=("A", "C")),),
+        (Fact("demanding", names=("D",)),),
+    )
+    assert (dqn.strengths, dqn.weaknesses, a2c.strengths, a2c.weaknesses) == ((), (), (), ())
 
 
 def _reliable(label: str, failing: Interval, collapsed: Interval) -> Reliability:

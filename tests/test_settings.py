@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import suite
+from bench.analysis.assemble import _suite_hash
 from bench.analysis.sequential import design
 from bench.errors import SuiteError
 from bench.hyperparameters.budgets import for_larger_budgets, set_apart
 from bench.pipeline import open_experiment
 from bench.plan import plan
-from bench.records import Claim, Part, Suite, SuiteAlgorithm
+from bench.records import Claim, Part, Sensitivity, Suite, SuiteAlgorithm
 from bench.report import sentences
 from bench.report.cautions import warnings
 from bench.report.notes import note
@@ -248,6 +249,25 @@ def test_results_find_their_settings_when_the_files_beside_the_suite_are_gone(tm
     assert again.suite.sets == experiment.suite.sets
 
 
+SEEN = Sensitivity(configurations=25, near=0.4, low=0.1, high=0.7, never=0.25, spread=0.5, rank=3)
+
+
+def test_what_a_search_saw_comes_with_its_set_and_enters_the_hash_only_where_it_is(tmp_path: Path) -> None:
+    plain = suite.read(written(tmp_path))
+    told_of = TUNED + (
+        "    sensitivity: {q_learning: {bench/Bandit-v0: "
+        "{configurations: 25, near: 0.4, low: 0.1, high: 0.7, never: 0.25, spread: 0.5, rank: 3}}}\n"
+    )
+    found = suite.read(written(tmp_path, tuned=told_of))
+    assert found.sets["tuned"][0].sensitivity == {"q_learning": {"bench/Bandit-v0": SEEN}}
+    # As it was before sets could say so.
+    assert _suite_hash(plain) == "6c6267261ca1" != _suite_hash(found)
+    broken = told_of.replace("near: 0.4", "near: 1.4").replace("rank: 3", "rank: 0")
+    near, rank = told(written(tmp_path, tuned=broken))
+    assert ".near: must be at most 1, not 1.4" in near
+    assert ".rank: must be at least 1, not 0" in rank
+
+
 values = st.one_of(
     st.integers(1, 10**6),
     st.floats(1e-9, 1e9),
@@ -264,11 +284,13 @@ entries = st.dictionaries(
 @given(entries, st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=200))
 def test_sets_that_are_written_down_are_read_back_as_they_were(found: Mapping[str, Any], words: str) -> None:
     part = Part("mine", "1", "", words, (words,), found, everywhere={"ppo": {"n_steps": 8}}, seeds=words)
+    part = replace(part, sensitivity={"ppo": {"My-v0": SEEN}})
     text = suite.self_contained("algorithms: [random]\n", {}, {"tuned": (part,)})
     assert suite.self_contained(text, {}, {"tuned": (part,)}) == text
     given_back = suite.document.load(text, "x").value["sets"]["tuned"]["parts"][0]
     assert given_back["entries"] == found
     assert given_back["everywhere"] == {"ppo": {"n_steps": 8}}
+    assert given_back["sensitivity"] == {"ppo": {"My-v0": asdict(SEEN)}}
     assert (given_back["tuning_budget"], given_back["notes"], given_back.get("seeds", "")) == (words, [words], words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -71,6 +72,10 @@ def test_a_suite_is_tuned_once_and_told_again_without_running(here: Path) -> Non
         entry = part["entries"][pair["algorithm"]][pair["environment"]]
         assert entry.pop("tuned_for_steps") == {"bench/Corridor-v0": 300, "FrozenLake-v1": 400}[pair["environment"]]
         assert entry == pair["settings"]
+    assert {(name, place) for name, places in part["sensitivity"].items() for place in places} == set(
+        itertools.product(("q_learning", "softmax_reinforce"), ("bench/Corridor-v0", "FrozenLake-v1"))
+    )
+    assert {one["configurations"] for places in part["sensitivity"].values() for one in places.values()} == {3}
     assert part["tuning_budget"].startswith("10 runs: 3 configurations x 2 runs")
     assert (here / "reports" / "tuning-small" / "index.html").is_file()
 

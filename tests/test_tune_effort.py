@@ -121,13 +121,13 @@ def test_sensitivity_by_hand() -> None:
     scores = np.array([[0.5, 0.7], [0.0, 0.05], [0.9, 0.9], [0.8, 1.0], [0.2, 0.4]])
     found = sensitivity(untied(scores), best=0.9)
     # Means 0.6, 0.025, 0.9, 0.9, 0.3: two of five within 0.1 of 0.9; two better than the defaults.
-    assert found.near_best.estimate == pytest.approx(0.4)
+    assert found.near == pytest.approx(0.4)
     assert found.rank == 3
     assert found.never == 0.25
     # Of 0, .05, .2, .4, .8, .9, .9, 1: a quarter of the way lies at 0.1625, three quarters at 0.9.
     assert found.spread == pytest.approx(0.9 - 0.1625)
     # Wilson's limits of 2 in 5.
-    assert [found.near_best.low, found.near_best.high] == pytest.approx([0.1176, 0.7693], abs=1e-4)
+    assert [found.low, found.high] == pytest.approx([0.1176, 0.7693], abs=1e-4)
 
 
 def test_phi_by_hand() -> None:

@@ -181,7 +181,15 @@ def analyse(
         ),
         worth=_worth(suite, field or rivals, draws),
         reliability=reliable,
-        cards=cards([label for label in field if label not in baselines], book.entries, pairs, shown, reliable, told),
+        cards=cards(
+            [label for label in field if label not in baselines],
+            book.entries,
+            pairs,
+            shown,
+            reliable,
+            told,
+            [part.sensitivity for parts in suite.sets.values() for part in parts],
+        ),
         conclusions=(
             *_conclusions(suite, counted, races, pairs, draws, streams),
             *(claim_conclusions(suite, field, draws, judged, streams, where) if field else ()),
@@ -320,6 +328,8 @@ def _suite_hash(suite: Suite) -> str:
         {"sets", "accept_settings_for_other_budgets"},
     )
     said["claims"] = [{key: value for key, value in claim.items() if key != "seen"} for claim in said["claims"]]
+    if "sets" in said:
+        said["sets"] = {name: [_given(part, {"sensitivity"}) for part in parts] for name, parts in said["sets"].items()}
     for part, names in _SINCE.items():
         said[part] = _given(said[part], names)
     algorithms = [

@@ -7,11 +7,22 @@ not carry.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.analysis.ledger import Entry
 from bench.catalog import algorithms as known_algorithms
-from bench.records import Card, CellEstimate, Fact, Interval, Pair, Reliability, Situation, verdict_on, verdicts_of
+from bench.records import (
+    Card,
+    CellEstimate,
+    Fact,
+    Interval,
+    Pair,
+    Reliability,
+    Sensitivity,
+    Situation,
+    verdict_on,
+    verdicts_of,
+)
 
 _OFTEN = 0.25
 """Share of failing runs above which an algorithm is unreliable, below which it is reliable: by the whole interval."""
@@ -19,6 +30,8 @@ _COLLAPSES = 0.05
 _FASTER = 1.5
 """Ratio of speeds from which it is worth a word."""
 _MOST_USES = 4
+_MANY, _FEW = 0.5, 0.25
+"""Shares of configurations near the best above which most settings do, below which they must be searched for."""
 
 
 def cards(
@@ -28,6 +41,7 @@ def cards(
     cells: Sequence[CellEstimate],
     reliable: Sequence[Reliability],
     situations: Sequence[Situation],
+    searched: Sequence[Mapping[str, Mapping[str, Sensitivity]]] = (),
 ) -> tuple[Card, ...]:
     """Return a card per label.
 
@@ -38,16 +52,28 @@ def cards(
         cells: for the speeds.
         reliable: per label.
         situations: with their choices.
+        searched: what the searches behind the suite's settings saw: algorithm -> environment.
     """
     behind = {entry.label: entry.trial.algorithm for entry in entries}
+    seen = {label: [one[name] for one in searched if name in one] for label, name in behind.items()}
     speeds = _speeds(labels, cells)
     lines = {line.label: line for line in reliable}
     return tuple(
         Card(
             label=label,
             actions=_actions(behind.get(label, label)),
-            strengths=(*_beats(label, pairs, labels), *_dependable(lines.get(label)), *_fast(label, speeds)),
-            weaknesses=(*_loses(label, pairs, labels), *_undependable(lines.get(label)), *_slow(label, speeds)),
+            strengths=(
+                *_beats(label, pairs, labels),
+                *_dependable(lines.get(label)),
+                *_fast(label, speeds),
+                *_forgiving(seen.get(label, ())),
+            ),
+            weaknesses=(
+                *_loses(label, pairs, labels),
+                *_undependable(lines.get(label)),
+                *_slow(label, speeds),
+                *_demanding(seen.get(label, ())),
+            ),
             use_when=tuple(_uses(label, situations))[:_MOST_USES],
         )
         for label in labels
@@ -99,6 +125,22 @@ def _slow(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Fac
     ratio = _ratio(label, speeds)
     if ratio is not None and ratio <= 1 / _FASTER:
         yield Fact("slower", numbers=(1 / ratio,))
+
+
+def _forgiving(seen: Sequence[Mapping[str, Sensitivity]]) -> Iterator[Fact]:
+    yield from _where("forgiving", seen, lambda one: one.low > _MANY)
+
+
+def _demanding(seen: Sequence[Mapping[str, Sensitivity]]) -> Iterator[Fact]:
+    yield from _where("demanding", seen, lambda one: one.high < _FEW)
+
+
+def _where(
+    kind: str, seen: Sequence[Mapping[str, Sensitivity]], holds: Callable[[Sensitivity], bool]
+) -> Iterator[Fact]:
+    names = dict.fromkeys(place for places in seen for place, one in places.items() if holds(one))
+    if names:
+        yield Fact(kind, names=tuple(names))
 
 
 def _speeds(labels: Sequence[str], cells: Sequence[CellEstimate]) -> dict[str, dict[str, float]]:

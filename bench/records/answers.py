@@ -113,10 +113,11 @@ class Card:
     """Kinds of action space it takes: `discrete`, `continuous`, ..."""
     strengths: tuple[Fact, ...]
     """Measurements that speak for it: `above` (whom its scores are above), `failing` (runs below half of the target, of
-    all), `faster` (times the steps a second of the typical other)."""
+    all), `faster` (times the steps a second of the typical other), `forgiving` (environments where most settings do
+    well)."""
     weaknesses: tuple[Fact, ...]
     """Against it: `below`, `floor` (what does not learn, and is not shown to be worse), `failing`, `collapsed` (runs
-    that fell back, of those that had reached the threshold), `slower`."""
+    that fell back, of those that had reached the threshold), `slower`, `demanding` (environments where few do)."""
     use_when: tuple[str, ...]
     """Keys of the situations whose answer it is, alone or with others; empty: nothing measured speaks for it."""
 

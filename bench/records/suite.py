@@ -47,6 +47,26 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """How one algorithm's score depends on its settings in one environment, seen while it was tuned."""
+
+    configurations: int
+    """All that were tried, the defaults among them."""
+    near: float
+    """Share of them whose mean is within 0.1 of what the best one is worth on fresh runs, ..."""
+    low: float
+    """... from here, ..."""
+    high: float
+    """... to here with 95 % (Wilson)."""
+    never: float
+    """Share of the configurations drawn of which no run learned anything to speak of."""
+    spread: float
+    """Interquartile range of the scores of single runs of the configurations that were drawn."""
+    rank: int
+    """Of the defaults among all by their mean, 1 the best; equals share the better place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """Entries of one source within a named set of hyperparameters."""
 
@@ -70,6 +90,8 @@ class Part:
     """True where this harness searched by hand, on these very environments: beside others that is no equal term."""
     seeds: str = ""
     """Which seeds the search used, in words; empty where the source does not say."""
+    sensitivity: Mapping[str, Mapping[str, Sensitivity]] = field(default_factory=dict)
+    """Algorithm -> environment -> what the search saw of it; empty where the source does not say."""
 
 
 @dataclass(frozen=True, slots=True)

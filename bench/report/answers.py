@@ -341,6 +341,8 @@ def _linked(phrases: Iterable[tuple[str, str]]) -> Cell:
 
 def _measured_at(estimates: Estimates, phrase: Fact, label: str) -> str:
     """Return the link to where a phrase was measured: the algorithm's row, else the section."""
+    if phrase.kind in {"forgiving", "demanding"}:
+        return "#hyperparameters"
     if phrase.kind in {"faster", "slower"}:
         return "#efficiency"
     if phrase.kind not in {"failing", "collapsed"}:

@@ -122,18 +122,26 @@ def _round(seconds: int) -> str:
 
 def strength(found: Fact) -> str:
     """Return a measurement that speaks for an algorithm or against it, in words."""
-    match found.kind, found.numbers:
-        case "failing", (failing, runs):
-            return failed_its_user(int(failing), int(runs))
-        case "collapsed", (collapsed, reached):
-            return f"{collapsed} of {reached} runs that had reached the threshold fell back"
-        case "faster", (times,):
-            return f"{times:.1f} times as many steps a second as the typical other"
-        case "slower", (times,):
-            return f"{times:.1f} times slower per step than the typical other"
-        case "floor", _:
-            return f"not shown to beat {joined(found.names)}, which does not learn"
-    return f"scores {found.kind} {joined(found.names)}"
+    if found.numbers:
+        return _measured(found.kind, found.numbers)
+    return _STRENGTHS.get(found.kind, f"scores {found.kind} {{}}").format(joined(found.names))
+
+
+_STRENGTHS = {
+    "floor": "not shown to beat {}, which does not learn",
+    "forgiving": "most of the settings tried come near the best on {}",
+    "demanding": "hard to tune: few of the settings tried come near the best on {}",
+}
+
+
+def _measured(kind: str, numbers: tuple[float, ...]) -> str:
+    if kind == "failing":
+        return failed_its_user(*map(int, numbers))
+    if kind == "collapsed":
+        collapsed, reached = map(int, numbers)
+        return f"{collapsed} of {reached} runs that had reached the threshold fell back"
+    than = "as many steps a second as" if kind == "faster" else "slower per step than"
+    return f"{numbers[0]:.1f} times {than} the typical other"
 
 
 def failed_its_user(failing: int, runs: int) -> str:

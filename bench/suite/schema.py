@@ -50,8 +50,9 @@ def real(above: float = -math.inf, below: float = math.inf, *, or_equal: bool = 
         if not is_finite(value):
             raise ValueError(f"wants a number, not {shown(value)}")
         if not (above < value < below or (or_equal and value == below)):
-            upper = f" and {'at most' if or_equal else 'below'} {below:,.15g}" if below < math.inf else ""
-            raise ValueError(f"must be above {above:g}{upper}, not {shown(value)}")
+            limits = [f"above {above:g}"] if above > -math.inf else []
+            limits += [f"{'at most' if or_equal else 'below'} {below:,.15g}"] if below < math.inf else []
+            raise ValueError(f"must be {' and '.join(limits)}, not {shown(value)}")
         return float(value)
 
     return BeforeValidator(check)
@@ -280,6 +281,21 @@ class Limits(_Strict):
     stall_minutes: Annotated[float, real(0, LONGEST_MINUTES, or_equal=True)] | None = None
 
 
+Share = Annotated[float, BeforeValidator(not_negative), real(below=1, or_equal=True)]
+
+
+class Sensitivity(_Strict):
+    """What a search saw of one algorithm in one environment."""
+
+    configurations: Annotated[int, BeforeValidator(whole(1, MOST_CELLS))]
+    near: Share
+    low: Share
+    high: Share
+    never: Share
+    spread: Annotated[float, BeforeValidator(not_negative)]
+    rank: Annotated[int, BeforeValidator(whole(1, MOST_CELLS))]
+
+
 class Part(_Strict):
     """One source within a set of hyperparameters."""
 
@@ -293,6 +309,7 @@ class Part(_Strict):
     complete: bool = False
     entries: dict[str, dict[str, dict[str, Any]]]
     everywhere: dict[str, dict[str, Any]] = {}
+    sensitivity: dict[str, dict[str, Sensitivity]] = {}
 
 
 class Set(_Strict):

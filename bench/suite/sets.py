@@ -79,7 +79,8 @@ def _lines(key: str, value: Any) -> list[str]:
 
 def _plain(part: records.Part) -> dict[str, Any]:
     """Return what a part says, without what is left to its default."""
-    left = {one.name: one.default for one in fields(part) if one.default is not MISSING} | {"everywhere": {}}
+    left = {one.name: one.default for one in fields(part) if one.default is not MISSING}
+    left |= {"everywhere": {}, "sensitivity": {}}
     said = asdict(part) | {"notes": list(part.notes)}
     return {name: value for name, value in said.items() if name not in left or value != left[name]}
 
@@ -129,6 +130,10 @@ def _parts(document: Document, value: Any, where: Place) -> tuple[records.Part, 
             "notes": tuple(part.notes),
             "entries": _per_algorithm(document, (*above, "entries"), part.entries, _entries),
             "everywhere": _per_algorithm(document, (*above, "everywhere"), part.everywhere, _entry),
+            "sensitivity": {
+                algorithm: {id_: records.Sensitivity(**seen.model_dump()) for id_, seen in places.items()}
+                for algorithm, places in part.sensitivity.items()
+            },
         }
         found.append(records.Part(**{**part.model_dump(), **own}))
     return tuple(found)

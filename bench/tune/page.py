@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.plain import counted
+from bench.records import Interval
 from bench.report import palette, sheet, words
 from bench.report.figures import Axis, Figure, Panel
 from bench.report.order import Places
@@ -159,7 +160,7 @@ def sensitivities(found: Worth) -> Table:
                 Cell(algorithm),
                 Cell(environment),
                 Cell(one.spread),
-                Cell(one.near_best),
+                Cell(Interval(one.near, one.low, one.high, one.configurations)),
                 Cell(one.never),
                 Cell(one.rank),
                 Cell(one.configurations),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from bench.analysis.interval import wilson_limits
-from bench.records import Floats, Interval
+from bench.records import Floats, Interval, Sensitivity
 from bench.tune.effort import Landscape, order
 
 NEAR = 0.1
@@ -17,21 +16,6 @@ NEAR = 0.1
 _PERCENTILES = (5, 95)
 _LOWEST, _HIGHEST = 0.025, 0.975
 _DRAWS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
-    """How one algorithm's score depends on its settings in one environment."""
-
-    spread: float
-    """Interquartile range of the scores of single runs of the configurations that were drawn."""
-    near_best: Interval
-    """Share of all configurations whose mean is within NEAR of what the best one is worth on fresh runs."""
-    never: float
-    """Share of the configurations drawn of which no run reaches NEAR."""
-    rank: int
-    """Of the defaults among all by their mean, 1 the best; equals share the better place."""
-    configurations: int
 
 
 def sensitivity(landscape: Landscape, best: float) -> Sensitivity:
@@ -46,11 +30,13 @@ def sensitivity(landscape: Landscape, best: float) -> Sensitivity:
     low, high = wilson_limits(share, len(means))
     quartiles = np.quantile(drawn, (0.25, 0.75))
     return Sensitivity(
-        float(quartiles[1] - quartiles[0]),
-        Interval(share, float(low), float(high), len(means)),
-        float(np.mean(drawn.max(axis=1) < NEAR)),
-        1 + int(np.sum(means > means[0])),
-        len(means),
+        configurations=len(means),
+        near=share,
+        low=float(low),
+        high=float(high),
+        never=float(np.mean(drawn.max(axis=1) < NEAR)),
+        spread=float(quartiles[1] - quartiles[0]),
+        rank=1 + int(np.sum(means > means[0])),
     )
 
 

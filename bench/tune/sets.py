@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bench.suite.flow import block
 from bench.tune.effort import winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.search import AGAIN, Pair, Search
+from bench.tune.sensitivity import sensitivity
 
 _MADE_BY = "# Made by `bench tune"
 _TUNING = "# Tuning: "
@@ -74,6 +76,7 @@ def write(path: Path, search: Search, tuned: Mapping[Pair, Tuned], libraries: Ma
         "seeds": _seeds(search),
         "notes": [*_cost(search, tuned), *_made_with(libraries), *_evidence(tuned)],
         "entries": entries,
+        "sensitivity": _sensitivity(tuned),
     }
     head = (
         f"{_MADE_BY} {search.suite.name}` from the trials in results/{search.name} and results/{search.name}{AGAIN}.\n"
@@ -114,6 +117,16 @@ def _evidence(tuned: Mapping[Pair, Tuned]) -> Iterator[str]:
             f"{' (the defaults)' if kept.number == 0 else ''}, {words.number(kept.mean, 2)} on average over n = "
             f"{len(kept.scores)} fresh runs ({scores}){told}."
         )
+
+
+def _sensitivity(tuned: Mapping[Pair, Tuned]) -> dict[str, dict[str, dict[str, Any]]]:
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for (algorithm, environment), one in tuned.items():
+        if one.kept is not None:
+            seen = asdict(sensitivity(one.landscape, one.kept.mean))
+            told = {name: round(value, 4) if isinstance(value, float) else value for name, value in seen.items()}
+            found.setdefault(algorithm, {})[environment] = told
+    return found
 
 
 def _seeds(search: Search) -> str:
