@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.records import Floats, Interval
+from bench.records import Floats, Interval, Sensitivity
 from bench.tune.draws import unit
 from bench.tune.effort import fresh_intervals, from_default, winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.protocol import FEWEST_EFFORTS
 from bench.tune.search import Pair
-from bench.tune.sensitivity import Sensitivity, halved, hypersensitivity, sensitivity
+from bench.tune.sensitivity import halved, hypersensitivity, sensitivity
 
 _RATE = "learning_rate"
 _SEED = 20_260_101
