@@ -161,7 +161,7 @@ UNFOLLOWED = {"use_sde_at_warmup", "clip_range_vf"}
 @pytest.mark.parametrize("name", NAMES)
 def test_accepted_names_are_the_constructors_that_are_followed(name: str) -> None:
     noise = {"noise_type", "noise_std"} if "action_noise" in constructor(name) else set()
-    ours = {"n_envs", "normalize", "frame_stack", "env_wrapper"} | noise
+    ours = {"n_envs", "normalize", "frame_stack", "env_wrapper", "training_seed"} | noise
     accepted = set(find_algorithm(name, "sbx").settings or ())
     assert accepted == (constructor(name) - THE_HARNESS_SETS - UNFOLLOWED) | ours
 
