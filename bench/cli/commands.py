@@ -68,6 +68,10 @@ COMMANDS: dict[str, Command] = {
         "bench.which.command:which",
         "Recommend an algorithm for your environment from stored results, and write the suite that would settle it.",
     ),
+    "claims": Command(
+        "bench.claims.command:claims",
+        "Judge what lessons and textbooks teach by the suites that ask it, and say what the rest costs.",
+    ),
     "import": Command(
         "bench.imports.command:import_",
         "Import results of others: RL Zoo, stable-baselines3, TensorBoard, Weights & Biases, marl-eval, CSV.",

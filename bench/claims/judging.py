@@ -1,0 +1,81 @@
+"""The list of what is taught, and stored results, in; every claim with what its suites say out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from bench.claims.records import Answer, Asked, Measured, Row, Taught
+from bench.pipeline import Experiment, open_experiment
+from bench.pipeline.experiment import cost_of
+from bench.pipeline.results import estimates
+from bench.records import Estimates
+from bench.suite.shipped import shipped
+
+
+@cache
+def _listed() -> dict[str, Any]:
+    text = files("bench.claims").joinpath("taught.yaml").read_text(encoding="utf-8")
+    found: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return found
+
+
+def taught() -> tuple[Taught, ...]:
+    """Return every claim, in the order of the list."""
+    return tuple(
+        Taught(
+            number,
+            one["claim"],
+            {suite: tuple(begin) for suite, begin in one["asked"].items()},
+            one.get("waits", ""),
+        )
+        for number, one in enumerate(_listed()["claims"], start=1)
+    )
+
+
+def table() -> tuple[Row, ...]:
+    """Return what lessons say of each algorithm."""
+    return tuple(Row(name, **said) for name, said in _listed()["algorithms"].items())
+
+
+class Judge:
+    """Opens every suite once."""
+
+    def __init__(self, results: Path) -> None:
+        self._results = results
+        self._known: dict[str, tuple[Experiment, Estimates | None, float]] = {}
+
+    def answers(self) -> list[Answer]:
+        """Return all claims with their answers."""
+        return [Answer(one, tuple(self._asked(one))) for one in taught()]
+
+    def measured(self) -> list[Measured]:
+        """Return what every suite that has run says of the algorithms in the lessons' table, in the table's order."""
+        rows = [row.algorithm for row in table()]
+        found = [
+            Measured(suite, card)
+            for suite, (_, told, _) in self._known.items()
+            for card in (told.cards if told else ())
+            if card.label in rows
+        ]
+        return sorted(found, key=lambda one: rows.index(one.card.label))
+
+    def _asked(self, claim: Taught) -> Iterator[Asked]:
+        for suite, begins in claim.asked.items():
+            experiment, told, seconds = self._opened(suite)
+            lines = told.claims if told else ()
+            mine = tuple(line for line in lines if not begins or line.claim.text.startswith(begins))
+            yield Asked(suite, experiment.suite.name, mine, experiment.suite.analysis, seconds)
+
+    def _opened(self, suite: str) -> tuple[Experiment, Estimates | None, float]:
+        if suite not in self._known:
+            experiment = open_experiment(shipped()[suite], results=self._results)
+            survey = experiment.store.survey()
+            told = estimates(experiment) if survey.done else None
+            self._known[suite] = experiment, told, sum(cost_of(experiment, survey).seconds.values())
+        return self._known[suite]

@@ -1,0 +1,189 @@
+"""Every claim with its answer in, a page and a document out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.claims.records import CONTRADICTED, SUPPORTED, UNDECIDED, WAITING, Answer, Asked, Measured, Row
+from bench.plain import counted
+from bench.records import ClaimVerdict
+from bench.report import claims as wording
+from bench.report import sentences, sheet, words
+from bench.report.sentences import duration
+from bench.report.sheet import Section, Sheet
+from bench.report.table import FORMATS, Cell, Column, Table
+from bench.report.words import DASH
+
+ORDER = (SUPPORTED, CONTRADICTED, UNDECIDED, WAITING)
+_RULE = (
+    "A claim is asked by declared claims of suites, each with a margin and an interval. It is contradicted if one of "
+    "them is, supported if all that could be judged are, else undecided; what is not run yet has its price."
+)
+
+
+def write(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequence[Row], folder: Path) -> Path:
+    """Write the page and its tables; return the page."""
+    return sheet.write(
+        Sheet(
+            "What is taught, and what was measured",
+            "Does what lessons on policy gradients teach hold?",
+            in_short(answers),
+            (counted(len(answers), "claim"), f"{_decided(answers)} decided"),
+            tuple(_sections(answers, measured, rows)),
+        ),
+        folder,
+    )
+
+
+def document(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequence[Row]) -> str:
+    """Return the same as Markdown."""
+    tables = [
+        overview(answers),
+        *(lines(one) for one in answers if one.lines),
+        lessons(measured, rows),
+    ]
+    told = [FORMATS["md"](one.as_file()).strip() for one in tables]
+    return (
+        "\n\n".join(
+            ["# What is taught, and what was measured", "Made by `bench claims`.", in_short(answers), _RULE, *told]
+        )
+        + "\n"
+    )
+
+
+def in_short(answers: Sequence[Answer]) -> str:
+    """Return how many claims came to which verdict."""
+    found = Counter(one.verdict for one in answers)
+    told = ", ".join(f"{found[verdict]} {verdict}" for verdict in ORDER if found[verdict])
+    return f"Of {len(answers)} claims: {told}."
+
+
+def _decided(answers: Sequence[Answer]) -> int:
+    return sum(one.verdict in {SUPPORTED, CONTRADICTED} for one in answers)
+
+
+def _sections(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequence[Row]) -> Iterator[Section]:
+    yield Section("claims", "Every claim", (_RULE,), tables=(overview(answers),))
+    for one in answers:
+        if one.lines:
+            heading = f"{one.taught.number}. {one.taught.claim}"
+            items = [f"`{command(asked)}` asks it again." for asked in one.asked]
+            yield Section(
+                f"claim-{one.taught.number}",
+                heading,
+                (f"{one.verdict.capitalize()}: {_parts(one.lines)}.",),
+                items,
+                tables=(lines(one),),
+                folded="What was compared, with intervals",
+            )
+    yield Section("lessons", "The lessons' table beside the measured one", tables=(lessons(measured, rows),))
+
+
+def overview(answers: Sequence[Answer]) -> Table:
+    """Return a row per claim: its verdict, what it rests on, and what is missing."""
+    return Table(
+        "taught",
+        "Every claim with its verdict",
+        (
+            Column("Claim", numeric=False, wraps=True),
+            Column("Verdict", numeric=False),
+            Column("Rests on", numeric=False, wraps=True),
+            Column("n", hint="trained runs per environment behind its parts"),
+            Column("Asked by", numeric=False, wraps=True),
+            Column("Left to do", numeric=False, wraps=True),
+        ),
+        tuple(_row(one) for one in answers),
+    )
+
+
+def _row(one: Answer) -> tuple[Cell, ...]:
+    runs = [line.estimate.n for line in one.lines]
+    link = f"#claim-{one.taught.number}" if one.lines else ""
+    return (
+        Cell(f"{one.taught.number}. {one.taught.claim}", link=link),
+        Cell(one.verdict),
+        Cell(_parts(one.lines)),
+        Cell(words.span(runs) if runs else DASH),
+        Cell("; ".join(asked.suite for asked in one.asked) or DASH),
+        Cell(_left(one)),
+    )
+
+
+def _parts(lines: Sequence[ClaimVerdict]) -> str:
+    found = Counter(line.verdict for line in lines)
+    told = [f"{found[verdict]} {verdict}" for verdict in ORDER if found[verdict]]
+    return f"{', '.join(told)} of {counted(len(lines), 'declared claim')}" if told else DASH
+
+
+def _left(one: Answer) -> str:
+    more = max((line.more_runs or 0 for line in one.lines if line.verdict == UNDECIDED), default=0)
+    told = [f"about {more} more runs per environment"] if more else []
+    told += [f"{duration(one.seconds)} of one core"] if one.seconds else []
+    told += [f"waits for {one.taught.waits}"] if one.taught.waits else []
+    return "; ".join(told) or DASH
+
+
+def lines(one: Answer) -> Table:
+    """Return a row per declared claim behind one that is taught."""
+    return Table(
+        f"claim-{one.taught.number}",
+        f"{one.taught.number}. {one.taught.claim}",
+        (
+            Column("Declared", numeric=False, wraps=True),
+            Column("Verdict", numeric=False),
+            Column("Estimate", interval=True),
+            Column("n"),
+            Column("What was compared", numeric=False, wraps=True),
+            Column("Environments", numeric=False, wraps=True),
+            Column("Suite", numeric=False),
+        ),
+        tuple(_line(asked, line) for asked in one.asked for line in asked.judged),
+    )
+
+
+def _line(asked: Asked, line: ClaimVerdict) -> tuple[Cell, ...]:
+    return (
+        Cell(line.claim.text),
+        Cell(line.verdict, note=wording.reason(line, asked.plan)),
+        Cell(line.estimate),
+        Cell(line.estimate.n),
+        Cell(wording.statement(line.claim, asked.plan)),
+        Cell(", ".join(line.environments)),
+        Cell(asked.suite),
+    )
+
+
+def command(asked: Asked) -> str:
+    """Return what runs a suite again."""
+    return f"bench run {asked.suite}"
+
+
+def lessons(measured: Sequence[Measured], rows: Sequence[Row]) -> Table:
+    """Return the table that lessons end with, and under each of its rows what was measured."""
+    return Table(
+        "lessons",
+        "What lessons say of each algorithm, and what was measured for and against it",
+        (
+            Column("Algorithm", numeric=False),
+            Column("According to", numeric=False),
+            Column("Actions", numeric=False),
+            Column("For it", numeric=False, wraps=True),
+            Column("Against it", numeric=False, wraps=True),
+            Column("Use when", numeric=False, wraps=True),
+        ),
+        tuple(cells for row in rows for cells in _beside(row, measured)),
+    )
+
+
+def _beside(row: Row, measured: Sequence[Measured]) -> Iterator[tuple[Cell, ...]]:
+    yield tuple(map(Cell, (row.algorithm, "lessons", row.actions, row.pros, row.cons, row.use)))
+    for one in measured:
+        if one.card.label == row.algorithm:
+            strengths, weaknesses = (
+                "; ".join(map(sentences.strength, facts)) or "nothing measured"
+                for facts in (one.card.strengths, one.card.weaknesses)
+            )
+            uses = counted(len(one.card.use_when), "situation") if one.card.use_when else "nothing measured"
+            yield tuple(map(Cell, (row.algorithm, one.suite, ", ".join(one.card.actions), strengths, weaknesses, uses)))

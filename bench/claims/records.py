@@ -1,0 +1,88 @@
+"""What the wing's modules hand each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.records import AnalysisPlan, Card, ClaimVerdict
+
+SUPPORTED, CONTRADICTED, UNDECIDED, WAITING = "supported", "contradicted", "undecided", "not yet run"
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A claim as it is taught."""
+
+    number: int
+    """Its place in the list, from 1."""
+    claim: str
+    asked: Mapping[str, tuple[str, ...]]
+    """Suite -> how the claims of it begin that ask this; empty: all do."""
+    waits: str = ""
+    """What there must be before it can be asked further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one suite says of one claim."""
+
+    suite: str
+    """As `bench run` takes it."""
+    name: str
+    """As results and reports are called."""
+    lines: tuple[ClaimVerdict, ...]
+    """Verdicts on its claims; empty while nothing of it has run."""
+    plan: AnalysisPlan
+    seconds: float = 0.0
+    """Of one core, that what is missing of it takes by estimate."""
+
+    @property
+    def judged(self) -> tuple[ClaimVerdict, ...]:
+        """Those that there is an interval for."""
+        return tuple(line for line in self.lines if line.estimate.low is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A claim with all that is known of it."""
+
+    taught: Taught
+    asked: tuple[Asked, ...]
+
+    @property
+    def lines(self) -> tuple[ClaimVerdict, ...]:
+        """Every verdict that stands on data."""
+        return tuple(line for one in self.asked for line in one.judged)
+
+    @property
+    def verdict(self) -> str:
+        """Of the whole: contradicted if one of its parts is, supported if all that could be judged are, else undecided."""
+        found = {line.verdict for line in self.lines}
+        if not found:
+            return WAITING
+        return CONTRADICTED if CONTRADICTED in found else UNDECIDED if UNDECIDED in found else SUPPORTED
+
+    @property
+    def seconds(self) -> float:
+        """Of one core, that everything missing takes by estimate."""
+        return sum(one.seconds for one in self.asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An algorithm in the table that lessons end with."""
+
+    algorithm: str
+    actions: str
+    pros: str
+    cons: str
+    use: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one suite has measured of one algorithm."""
+
+    suite: str
+    card: Card

@@ -1,0 +1,98 @@
+"""`bench claims`: what is taught is asked by suites that are there, and judged by one rule."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bench.claims import judging, page
+from bench.claims.records import Answer, Asked, Measured, Row, Taught
+from bench.cli.app import app
+from bench.records import AnalysisPlan, Card, Claim, ClaimVerdict, Fact, Interval
+from bench.suite import read
+from bench.suite.shipped import shipped
+
+CLAIM = Taught(1, "A beats B", {"mine": ()}, "something")
+
+
+def line(verdict: str, *, low: float | None = 0.1, more: int | None = None) -> ClaimVerdict:
+    value = Interval(0.2, low, None if low is None else 0.3, 10)
+    claim = Claim("A is above B", left="a", right="b", quantity="score")
+    return ClaimVerdict(claim, verdict, value, 0.95, 1, ("CartPole-v1",), more)
+
+
+def answer(*verdicts: ClaimVerdict, seconds: float = 0.0) -> Answer:
+    return Answer(CLAIM, (Asked("mine", "mine", verdicts, AnalysisPlan(), seconds),))
+
+
+def test_every_claim_is_asked_by_claims_that_suites_declare() -> None:
+    claims = judging.taught()
+    assert [one.number for one in claims] == list(range(1, 25))
+    for one in claims:
+        assert one.asked or one.waits, one.claim
+        for suite, begins in one.asked.items():
+            declared = [claim.text for claim in read(shipped()[suite]).claims]
+            assert declared, suite
+            for begin in begins:
+                assert any(text.startswith(begin) for text in declared), (suite, begin)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "whole"),
+    [
+        ([], "not yet run"),
+        ([line("undecided", low=None)], "not yet run"),
+        ([line("supported"), line("supported")], "supported"),
+        ([line("supported"), line("undecided", low=None)], "supported"),
+        ([line("supported"), line("undecided")], "undecided"),
+        ([line("supported"), line("undecided"), line("contradicted")], "contradicted"),
+    ],
+)
+def test_a_claim_is_contradicted_by_one_part_and_supported_by_all_that_could_be_judged(
+    verdicts: list[ClaimVerdict], whole: str
+) -> None:
+    assert answer(*verdicts).verdict == whole
+
+
+def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
+    table = page.overview([answer(line("supported"), line("undecided", more=14), seconds=7200.0)])
+    (row,) = [[cell.shown() for cell in cells] for cells in table.rows]
+    assert row == [
+        "1. A beats B",
+        "undecided",
+        "1 supported, 1 undecided of 2 declared claims",
+        "10",
+        "mine",
+        "about 14 more runs per environment; 2 hours of one core; waits for something",
+    ]
+    assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported, 1 not yet run."
+
+
+def test_the_lessons_row_stands_beside_what_was_measured() -> None:
+    card = Card("ppo", ("discrete",), (Fact("above", names=("dqn",)),), (), ("full",))
+    table = page.lessons([Measured("discrete", card)], [Row("ppo", "both", "stable", "many samples", "always")])
+    assert [[cell.shown() for cell in cells] for cells in table.rows] == [
+        ["ppo", "lessons", "both", "stable", "many samples", "always"],
+        ["ppo", "discrete", "discrete", "scores above dqn", "nothing measured", "1 situation"],
+    ]
+
+
+def test_the_command_writes_page_document_and_list(tmp_path: Path) -> None:
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        done = CliRunner().invoke(app, ["claims", "--markdown", "taught.md", "--json"])
+    finally:
+        os.chdir(before)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output)
+    # Nothing is stored here: everything that a suite asks has a price, the rest says what it waits for.
+    assert {one["verdict"] for one in told} == {"not yet run"}
+    assert all(one["missing_seconds"] > 0 for one in told if one["asked"])
+    assert "Of 24 claims: 24 not yet run." in (tmp_path / "taught.md").read_text()
+    html = (tmp_path / "reports" / "claims" / "index.html").read_text()
+    assert "Reward scale breaks plain policy gradients" in html
