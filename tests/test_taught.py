@@ -65,7 +65,7 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
         "1. A beats B",
         "undecided",
         "1 supported, 1 undecided of 2 declared claims",
-        "10",
+        "n = 10",
         "mine",
         "about 14 more runs per environment; 2 hours of one core; waits for something",
     ]

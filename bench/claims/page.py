@@ -90,7 +90,7 @@ def overview(answers: Sequence[Answer]) -> Table:
             Column("Claim", numeric=False, wraps=True),
             Column("Verdict", numeric=False),
             Column("Rests on", numeric=False, wraps=True),
-            Column("n", hint="trained runs per environment behind its parts"),
+            Column("Runs", hint="trained, per environment, behind its parts"),
             Column("Asked by", numeric=False, wraps=True),
             Column("Left to do", numeric=False, wraps=True),
         ),

@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def verdict(self) -> str:
-        """Of the whole: contradicted if one of its parts is, supported if all that could be judged are, else undecided."""
+        """Of the whole: contradicted if one of its parts is, supported if all that could be judged are."""
         found = {line.verdict for line in self.lines}
         if not found:
             return WAITING
