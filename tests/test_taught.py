@@ -67,7 +67,7 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
         "1 supported, 1 undecided of 2 declared claims",
         "n = 10",
         "mine",
-        "about 14 more runs per environment; 2 hours of one core; waits for something",
+        "about 14 more runs per environment; 2.0 h of one core; waits for something",
     ]
     assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported, 1 not yet run."
 
