@@ -26,7 +26,7 @@ def line(verdict: str, *, low: float | None = 0.1, more: int | None = None) -> C
 
 
 def answer(*verdicts: ClaimVerdict, seconds: float = 0.0) -> Answer:
-    return Answer(CLAIM, (Asked("mine", "mine", verdicts, AnalysisPlan(), seconds),))
+    return Answer(CLAIM, (Asked("mine", verdicts, AnalysisPlan(), seconds),))
 
 
 def test_every_claim_is_asked_by_claims_that_suites_declare() -> None:

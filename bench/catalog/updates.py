@@ -25,11 +25,9 @@ def updates(algorithm: Algorithm, settings: Mapping[str, Any], steps: int) -> in
         settings: hyperparameters, in the library's own words.
         steps: the budget, in environment steps.
     """
-    given = {**_USUAL, **algorithm.defaults, **settings}
+    given = _given(algorithm, settings)
     if not _understood(given):
         return None
-    if algorithm.asynchronous:
-        given["n_envs"] = 1
     # Of the vector environment: the last one may go past the budget.
     taken = -(-steps // given["n_envs"])
     if algorithm.rollout:
@@ -46,13 +44,19 @@ def updates(algorithm: Algorithm, settings: Mapping[str, Any], steps: int) -> in
 
 def fewest_steps(algorithm: Algorithm, settings: Mapping[str, Any]) -> int:
     """Return the budget that the first update takes, in environment steps; 1 where nothing is known of it."""
-    given = {**_USUAL, **algorithm.defaults, **settings}
+    given = _given(algorithm, settings)
     if algorithm.rollout:
-        return int(given["n_steps"] * (1 if algorithm.asynchronous else given["n_envs"]))
+        return int(given["n_steps"] * given["n_envs"])
     if not algorithm.replays:
         return 1
     call = (_steps_per_call(given) or 1) * given["n_envs"]
     return int((given["learning_starts"] // call + 1) * call)
+
+
+def _given(algorithm: Algorithm, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with what holds where they do not say; of workers that do not wait each updates alone."""
+    alone = {"n_envs": 1} if algorithm.asynchronous else {}
+    return {**_USUAL, **algorithm.defaults, **settings, **alone}
 
 
 def _understood(given: Mapping[str, Any]) -> bool:

@@ -70,7 +70,7 @@ class Judge:
             experiment, told, seconds = self._opened(suite)
             lines = told.claims if told else ()
             mine = tuple(line for line in lines if not begins or line.claim.text.startswith(begins))
-            yield Asked(suite, experiment.suite.name, mine, experiment.suite.analysis, seconds)
+            yield Asked(suite, mine, experiment.suite.analysis, seconds)
 
     def _opened(self, suite: str) -> tuple[Experiment, Estimates | None, float]:
         if suite not in self._known:

@@ -69,7 +69,7 @@ def _sections(answers: Sequence[Answer], measured: Sequence[Measured], rows: Seq
     for one in answers:
         if one.lines:
             heading = f"{one.taught.number}. {one.taught.claim}"
-            items = [f"`{command(asked)}` asks it again." for asked in one.asked]
+            items = [f"`bench run {asked.suite}` asks it again." for asked in one.asked]
             yield Section(
                 f"claim-{one.taught.number}",
                 heading,
@@ -153,11 +153,6 @@ def _line(asked: Asked, line: ClaimVerdict) -> tuple[Cell, ...]:
         Cell(", ".join(line.environments)),
         Cell(asked.suite),
     )
-
-
-def command(asked: Asked) -> str:
-    """Return what runs a suite again."""
-    return f"bench run {asked.suite}"
 
 
 def lessons(measured: Sequence[Measured], rows: Sequence[Row]) -> Table:

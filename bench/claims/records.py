@@ -29,8 +29,6 @@ class Asked:
 
     suite: str
     """As `bench run` takes it."""
-    name: str
-    """As results and reports are called."""
     lines: tuple[ClaimVerdict, ...]
     """Verdicts on its claims; empty while nothing of it has run."""
     plan: AnalysisPlan
