@@ -9,7 +9,7 @@ import pytest
 
 from bench.analysis.compare import contest, verdicts
 from bench.analysis.interval import resample_counts
-from bench.records import AnalysisPlan, Floats, Interval, Pair
+from bench.records import AnalysisPlan, Floats, Interval, Pair, PairPlace
 from bench.report import sentences
 
 PLAN = AnalysisPlan(resamples=400)
@@ -183,3 +183,23 @@ def test_an_open_verdict_says_where_run_by_run_one_is_above() -> None:
         verdict="undecided", probability=Interval(1.0, 0.7, 1.0), others=(),
     )  # fmt: skip
     assert sentences.besides(pair) == "run by run A is above B (0.70 to 1.00 for A)."
+
+
+def test_a_comparison_seen_from_the_other_side_says_the_same() -> None:
+    rng = np.random.default_rng(5)
+    ours, theirs = ([rng.normal(mean, 0.2, 10) for mean in means] for means in ((0.8, 0.5), (0.6, 0.4)))
+    found = compared(ours, theirs)
+    other = found.seen_from(found.b)
+    assert (other.a, other.b) == (found.b, found.a)
+    assert found.seen_from(found.a) is found
+    assert other.difference.estimate == pytest.approx(-(found.difference.estimate or 0))
+    assert other.difference.high == -(found.difference.low or 0)
+    assert other.difference.low == -(found.difference.high or 0)
+    assert other.probability.low == pytest.approx(1 - (found.probability.high or 0))
+    # What it would be if it had been asked so: but for the resamples, that each side draws for itself.
+    asked = compared(theirs, ours)
+    assert other.probability.estimate == pytest.approx(asked.probability.estimate)
+    assert other.difference.estimate == pytest.approx(asked.difference.estimate)
+    assert (other.verdict, asked.verdict) == ("worse", "worse")
+    place = replace(found, places=(PairPlace("X", 0.2, 0.9, (0.5, 0.25)),)).seen_from(found.b).places[0]
+    assert (place.difference, place.probability, place.shares) == (-0.2, pytest.approx(0.1), (0.25, 0.5))

@@ -546,8 +546,8 @@ def test_the_suite_hash_changes_with_the_plan_and_not_with_words() -> None:
 
 
 def test_a_suite_keeps_its_hash_when_suites_learn_new_settings() -> None:
-    # As printed in reports/discrete, before there were `environments`, `max_episode_steps` and `stall_minutes`.
-    suite = read(Path(__file__).parents[1] / "results" / "discrete" / "suite.yaml")
+    # As its report printed it, before there were `environments`, `max_episode_steps` and `stall_minutes`.
+    suite = read(Path(__file__).parent / "earlier" / "discrete.yaml")
     assert _suite_hash(suite) == "e25ba2c995e2"
     first, *others = suite.algorithms
     other = replace(suite, algorithms=(replace(first, implementation="jax"), *others))

@@ -594,8 +594,10 @@ def test_the_suite_says_where_its_reference_comes_from_and_what_is_made_up(
 def test_an_environment_of_the_catalogue_keeps_its_reference_and_is_asked_about_with_equal_effort(
     tmp_path: Path,
 ) -> None:
-    # PPO's settings in RL Zoo were made for 100,000 steps, five times as many.
-    answer = which(Request("CartPole-v1", steps=20_000, results=tmp_path / "none", to=tmp_path / "suite.yaml"))
+    # What is known of others like it was trained with settings that were made for more steps than these.
+    answer = which(
+        Request("LunarLanderContinuous-v3", steps=20_000, results=tmp_path / "none", to=tmp_path / "suite.yaml")
+    )
     assert "made for other budgets, or" in answer.proposal.text
     experiment = open_experiment(tmp_path / "suite.yaml", results=tmp_path)
     assert experiment.suite.environments[0].reference is None
@@ -603,8 +605,6 @@ def test_an_environment_of_the_catalogue_keeps_its_reference_and_is_asked_about_
     assert len(experiment.suite.seeds) == 10
     labels = [entry.label for entry in experiment.suite.algorithms]
     assert (len(labels), labels[-1]) == (6, "random")
-    assert {"ppo", "dqn"} <= set(labels)
-    assert experiment.plan.idle == ()
 
 
 def test_published_settings_are_proposed_where_all_have_some_that_were_made_for_such_a_budget() -> None:
@@ -785,10 +785,10 @@ def test_both_answers_are_given_out_of_the_box_and_after_tuning_with_its_price(
         (
             "LunarLander-v3",
             200_000,
-            "Not enough evidence for LunarLander-v3, within 200,000 steps, with published settings: no fair comparison",
+            "For LunarLander-v3, within 200,000 steps, out of the box: choose ppo, a2c or reinfor",
         ),
         ("Pendulum-v1", 20_000, "For Pendulum-v1, within 20,000 steps, with published settings: choose sac, "),
-        ("CartPole-v1", 100_000, "For CartPole-v1, within 100,000 steps, with published settings: choose ppo."),
+        ("CartPole-v1", 100_000, "For CartPole-v1, within 100,000 steps, out of the box: choose ppo, a2c or "),
     ],
 )
 def test_the_package_answers_in_an_empty_folder(tmp_path: Path, environment: str, steps: int, verdict: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.records.answers import Card, ClaimVerdict, Conclusion, Lead, Reliability, SequentialRun, Situation
@@ -138,6 +138,10 @@ class PairPlace:
     shares: tuple[float, float]
     """This environment's share of the pooled interquartile mean of `a` and of `b`."""
 
+    def turned(self) -> PairPlace:
+        """Return the same with `b` first."""
+        return PairPlace(self.environment, -self.difference, 1 - self.probability, self.shares[::-1])
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -185,6 +189,24 @@ class Pair:
     """The other aggregates, and the differences in them: described, not judged."""
     places: tuple[PairPlace, ...] = ()
     """Environment by environment."""
+
+    def seen_from(self, label: str) -> Pair:
+        """Return the same comparison with `label`, which is one of the two, as its `a`."""
+        if label == self.a:
+            return self
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            probability=self.probability.taken_from(1),
+            difference=self.difference.taken_from(0),
+            verdict={"better": "worse", "worse": "better"}.get(self.verdict, self.verdict),
+            runs=self.runs[::-1],
+            most_runs=self.most_runs[::-1],
+            matched=self.matched and self.matched.taken_from(0),
+            others=tuple((name, one.taken_from(0)) for name, one in self.others),
+            places=tuple(one.turned() for one in self.places),
+        )
 
 
 @dataclass(frozen=True, slots=True)

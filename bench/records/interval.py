@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.records.facts import Fact
 
@@ -18,3 +18,8 @@ class Interval:
     """Trained runs behind it (per environment, where several are pooled: the smallest)."""
     notes: tuple[Fact, ...] = ()
     """Why there is no interval, or why to trust it less; none when all is well."""
+
+    def taken_from(self, whole: float) -> Interval:
+        """Return what is left of `whole`: 0 turns a difference round, 1 the probability that one is above another."""
+        left = [None if one is None else whole - one for one in (self.estimate, self.high, self.low)]
+        return replace(self, estimate=left[0], low=left[1], high=left[2])

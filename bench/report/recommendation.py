@@ -161,12 +161,10 @@ def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     pair = _of(leader, full.undecided[0], pairs) if full.undecided else None
     if pair is None or pair.difference.estimate is None:
         return ""
-    sign = 1 if pair.a == leader else -1
-    gap, limits = sign * pair.difference.estimate, [pair.difference.low, pair.difference.high][::sign]
-    rival, (low, high) = full.undecided[0], limits
-    told = f"{leader} is {gap:.2f} above {rival}" if gap > 0 else f"{leader} and {rival} are level"
+    gap, low, high = pair.difference.estimate, pair.difference.low, pair.difference.high
+    told = f"{leader} is {gap:.2f} above {pair.b}" if gap > 0 else f"{leader} and {pair.b} are level"
     if low is not None and high is not None:
-        told += f", {sentences.limited(plan)} of the difference {sign * low:+.2f} to {sign * high:+.2f}"
+        told += f", {sentences.limited(plan)} of the difference {low:+.2f} to {high:+.2f}"
     if pair.p_value is not None and pair.p_value <= 1 - plan.confidence:
         told += f", alone significant (p = {pair.p_value:.2g}), not after correction over {pair.family} pairs"
     return f"({told}{sentences.price(pair)})"
@@ -200,7 +198,7 @@ def _otherwise(estimates: Estimates) -> Iterator[str]:
         # The closest rival is where the weights matter most. One such line; those of all others stand with every pair.
         said = sentences.besides(pair, solved, weights=place == 0) if pair else ""
         if said:
-            yield f"Beside the verdict on {leader} and {candidate.label}: {said}"
+            yield f"Beside the verdict on {leader} less {candidate.label}: {said}"
             break
     yield from (f"{one}." for one in sentences.not_judged(full))
 
@@ -225,7 +223,8 @@ def _decided(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
 
 
 def _of(label: str, other: str, pairs: Sequence[Pair]) -> Pair | None:
-    return next((pair for pair in pairs if {pair.a, pair.b} == {label, other}), None)
+    """Return the comparison of two as the first of them sees it."""
+    return next((pair.seen_from(label) for pair in pairs if {pair.a, pair.b} == {label, other}), None)
 
 
 def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
