@@ -355,19 +355,22 @@ def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_ow
 @pytest.mark.parametrize(
     ("verdicts", "answer"),
     [
-        (("supported", "supported"), "Concluded: all of 2 claims hold."),
-        (("supported", "undecided"), "Not enough evidence to conclude: 1 of 2 claims hold, the others are undecided."),
-        (("supported", "contradicted"), "Not concluded: 1 of 2 claims hold, and contradicted is second."),
+        (("supported", "supported"), "Yes: all of 2 claims hold."),
+        (("supported",), "Yes: the claim holds."),
+        (("supported", "undecided"), "Not enough evidence to conclude: 1 of 2 claims holds, the others are undecided."),
+        (("supported", "contradicted"), "No: 1 of 2 claims holds, and contradicted is second."),
     ],
 )
-def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: tuple[str, str], answer: str) -> None:
+def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: tuple[str, ...], answer: str) -> None:
     one = synthetic().claims[0]
     lines = tuple(
         replace(one, claim=replace(one.claim, text=text), verdict=verdict)
-        for text, verdict in zip(("first", "second"), verdicts, strict=True)
+        for text, verdict in zip(("first", "second"), verdicts, strict=False)
     )
     given = replace(synthetic(), claims=lines, analysis={**synthetic().analysis, "conjunction": True})
     assert recommendation(given).claim == answer
+    unasked = recommendation(replace(given, question="")).claim
+    assert unasked == answer.replace("Yes", "Concluded").replace("No:", "Not concluded:")
     html = render(given, "html")
     assert html.index('id="claims"') < html.index('id="situations"')
     assert html.count('id="claims"') == 1

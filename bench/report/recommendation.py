@@ -44,7 +44,7 @@ def recommendation(estimates: Estimates) -> Answer:
     """Return the answer; algorithms that do not learn are never recommended, only measured against."""
     plan, pairs, baselines = order.analysis(estimates), estimates.pairs, estimates.baselines
     if plan.conjunction and estimates.claims:
-        return _concluded(estimates.claims, plan)
+        return _concluded(estimates.claims, plan, asked=bool(estimates.question))
     if estimates.ranked is not None:
         return _by_rank(estimates.ranked, pairs, baselines, _decided(estimates, plan))
     learners = [
@@ -88,18 +88,20 @@ def _no_order(learners: Sequence[Aggregate], *, equals: bool) -> str:
     return "their settings were made for larger budgets" if unfit else "no algorithm has runs on every environment"
 
 
-def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan) -> Answer:
-    """Return the answer of a suite that concludes something only if all its claims hold."""
+def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: bool) -> Answer:
+    """Return the answer of a suite that concludes something only if all its claims hold: yes or no, if it asks."""
     by: dict[str, list[str]] = {}
     for line in claims:
         by.setdefault(line.verdict, []).append(line.claim.text)
-    held = f"{len(by.get('supported', []))} of {counted(len(claims), 'claim')} hold"
+    yes, no = ("Yes", "No") if asked else ("Concluded", "Not concluded")
+    holding, all_of_them = len(by.get("supported", [])), counted(len(claims), "claim")
+    held = f"{holding} of {all_of_them} {'holds' if holding == 1 else 'hold'}"
     told = tuple(f"{line.claim.text}: {line.verdict}. {wording.reason(line, plan)}" for line in claims)
     if "contradicted" in by:
-        return Answer(f"Not concluded: {held}, and contradicted is {joined(by['contradicted'])}.", more=told)
-    if len(by.get("supported", [])) < len(claims):
+        return Answer(f"{no}: {held}, and contradicted is {joined(by['contradicted'])}.", more=told)
+    if holding < len(claims):
         return Answer(f"Not enough evidence to conclude: {held}, the others are undecided.", more=told)
-    return Answer(f"Concluded: all of {counted(len(claims), 'claim')} hold.", more=told)
+    return Answer(f"{yes}: {'the claim holds' if holding == 1 else f'all of {all_of_them} hold'}.", more=told)
 
 
 def _by_rank(
