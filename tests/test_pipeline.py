@@ -67,6 +67,23 @@ def test_the_longest_trial_is_prepared_first(tmp_path: Path) -> None:
     assert seconds == sorted(seconds, reverse=True)
 
 
+def test_one_trial_of_every_cell_that_nothing_is_known_of_goes_ahead(tmp_path: Path) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, TOY), results=tmp_path)
+    jobs = pipeline.prepare(experiment, pipeline.RunOptions())
+    cells = {job.trial.cell for job in jobs}
+    assert len(jobs) == 3 * len(cells)
+    ahead, rest = jobs[: len(cells)], jobs[len(cells) :]
+    assert {job.trial.cell for job in ahead} == cells
+    for part in (ahead, rest):
+        seconds = [job.expected_seconds for job in part]
+        assert seconds == sorted(seconds, reverse=True)
+    # Once a record tells of a cell, its others wait with the rest.
+    (folder := experiment.store.folder(ahead[0].trial)).mkdir(parents=True)
+    keep(carry_out(ahead[0].trial, tmp_path / "made"), folder)
+    again = [job.trial.cell for job in pipeline.prepare(experiment, pipeline.RunOptions())]
+    assert set(again[: len(cells) - 1]) == cells - {ahead[0].trial.cell}
+
+
 def test_the_estimate_of_what_is_left_follows_the_records_of_the_same_algorithm(tmp_path: Path) -> None:
     text = TOY.replace("[q_learning, softmax_reinforce, random]", "[q_learning, random]")
     experiment = pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path)

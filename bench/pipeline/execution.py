@@ -17,6 +17,7 @@ from bench.catalog import Environment, algorithm_of, is_own
 from bench.errors import BenchError, HindranceError
 from bench.pipeline.experiment import (
     Experiment,
+    Seconds,
     measured_seconds,
     require_runnable,
     slow_after_seconds,
@@ -83,7 +84,7 @@ class Summary:
 
 
 def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
-    """Return a job for every trial that is missing (failed ones too, when they are to be tried again), longest first.
+    """Return a job for every trial that is missing (failed ones too, when they are to be tried again), in their order.
 
     Raises:
         DeviceError: a device was asked for that is not there.
@@ -162,7 +163,7 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
     survey = store.survey()
     trials = [trial for trial in experiment.plan.trials if _wanted(survey.state(trial), retry_failed=retry)]
     chosen = devices.choose(options.devices, devices.available())
-    wanted = [_device_traits(trial, experiment.traits[trial.label, trial.environment]) for trial in trials]
+    wanted = [_device_traits(trial, experiment.traits[trial.cell]) for trial in trials]
     placed = devices.place(options.devices, chosen, wanted)
     measured = measured_seconds(experiment, survey)
     slow_after = slow_after_seconds(experiment, measured)
@@ -179,15 +180,25 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 threads=options.threads,
                 workers=options.workers or 1,
                 tensorboard=experiment.suite.tensorboard,
-                expected_seconds=measured.get((trial.label, trial.environment))
-                or expected_seconds(trial, experiment.traits[trial.label, trial.environment]),
-                slow_after_seconds=slow_after[trial.label, trial.environment],
+                expected_seconds=measured.get(trial.cell) or expected_seconds(trial, experiment.traits[trial.cell]),
+                slow_after_seconds=slow_after[trial.cell],
                 preload=(*options.preload, *preload(trial)),
                 cell=_cell(trial, device) if options.share_processes else "",
             )
         )
-    # The longest first, so that no worker is left alone with it at the end.
-    return sorted(jobs, key=lambda job: -job.expected_seconds)
+    return _in_order(jobs, measured)
+
+
+def _in_order(jobs: Sequence[Job], measured: Seconds) -> list[Job]:
+    """Return the longest first, so that no worker is left alone with it at the end.
+
+    Before them all goes one of each cell of which nothing is known: what it takes tells what the others will, and what
+    is wrong with a cell shows before hours are spent on another.
+    """
+    longest = sorted(jobs, key=lambda job: -job.expected_seconds)
+    first = {job.trial.cell: job for job in reversed(longest) if job.trial.cell not in measured}
+    ahead = {id(job) for job in first.values()}
+    return sorted(longest, key=lambda job: id(job) not in ahead)
 
 
 def _wanted(state: str, *, retry_failed: bool) -> bool:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.plain import json_text, plain
-from bench.progress.tally import CellTally, Tally, at_work, cell_of
+from bench.progress.tally import CellTally, Tally, at_work
 from bench.report.sentences import duration
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progressed, Slowed
 
@@ -47,7 +47,7 @@ class _Base:
         self.tally, self.console, self.clock = tally, console, clock
         self._waiting = {job.trial.fingerprint: job for job in jobs}
         for job in jobs:
-            tally.cells[cell_of(job.trial)].expected = job.expected_seconds
+            tally.cells[job.trial.cell].expected = job.expected_seconds
 
     def __enter__(self) -> Self:
         return self
@@ -222,7 +222,7 @@ class LiveDisplay(_Base):
         room = max(3, self.console.height - 6)
         if len(cells) <= room:
             return cells, 0
-        at_work = {cell_of(running.trial) for running in self.tally.running.values()}
+        at_work = {running.trial.cell for running in self.tally.running.values()}
         urgent = sorted(cells, key=lambda cell: (cell not in at_work, self._finished(self.tally.cells[cell])))[:room]
         return [cell for cell in cells if cell in urgent], len(cells) - room
 
@@ -232,7 +232,7 @@ class LiveDisplay(_Base):
 
     def _row(self, label: str, environment: str) -> tuple[RenderableType, ...]:
         cell = self.tally.cells[label, environment]
-        running = [one for one in self.tally.running.values() if cell_of(one.trial) == (label, environment)]
+        running = [one for one in self.tally.running.values() if one.trial.cell == (label, environment)]
         latest = [one.latest for one in running if one.latest is not None] or cell.finals
         pace = sum(one.steps / one.train_seconds for one in running if one.train_seconds > 0)
         return (
@@ -270,5 +270,5 @@ def _slow_for(event: Event) -> float | None:
 
 
 def _final(tally: Tally, event: Ended) -> str:
-    finals = tally.cells[cell_of(event.job.trial)].finals
+    finals = tally.cells[event.job.trial.cell].finals
     return (f"mean return {finals[-1]:.1f} " if finals else "") + f"in {duration(event.seconds)}"

@@ -54,16 +54,16 @@ class Tally:
         self.cells: dict[Cell, CellTally] = {}
         self.running: dict[str, Running] = {}
         for trial in planned:
-            self.cells.setdefault(cell_of(trial), CellTally(0)).total += 1
+            self.cells.setdefault(trial.cell, CellTally(0)).total += 1
         for trial in done:
-            self.cells[cell_of(trial)].done += 1
+            self.cells[trial.cell].done += 1
         for trial in failed:
-            self.cells[cell_of(trial)].failed += 1
+            self.cells[trial.cell].failed += 1
 
     def hear(self, event: Event, now: float) -> None:
         """Take in one event, at `now` seconds on any steady clock."""
         trial = event.job.trial
-        cell = self.cells[cell_of(trial)]
+        cell = self.cells[trial.cell]
         cell.expected = event.job.expected_seconds
         match event:
             case Started():
@@ -120,9 +120,7 @@ class Tally:
         estimates of the finished cells were off.
         """
         correction = self._correction()
-        waiting = [
-            self._whole(cell_of(job.trial), correction) for job in jobs if job.trial.fingerprint not in self.running
-        ]
+        waiting = [self._whole(job.trial.cell, correction) for job in jobs if job.trial.fingerprint not in self.running]
         at_work = [self._rest(running, now, correction) for running in self.running.values()]
         everything = waiting + at_work
         return max([sum(everything) / self.workers, *everything], default=0.0)
@@ -140,12 +138,7 @@ class Tally:
     def _rest(self, running: Running, now: float, correction: float) -> float:
         if running.share >= TRUSTED_SHARE:
             return (now - running.since) * (1 - running.share) / running.share
-        return max(0.0, self._whole(cell_of(running.trial), correction) - (now - running.since))
-
-
-def cell_of(trial: Trial) -> Cell:
-    """Return the cell of a trial."""
-    return trial.label, trial.environment
+        return max(0.0, self._whole(running.trial.cell, correction) - (now - running.since))
 
 
 def at_work(tally: Tally) -> str:

@@ -86,6 +86,11 @@ class Trial:
         }
 
     @property
+    def cell(self) -> tuple[str, str]:
+        """What it is a run of: label and environment."""
+        return self.label, self.environment
+
+    @property
     def changed(self) -> bool:
         """Whether its environment is another than the catalogue describes."""
         return bool(self.environment_kwargs or self.evaluation_kwargs)
