@@ -357,6 +357,7 @@ def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_ow
     [
         (("supported", "supported"), "Yes: all of 2 claims hold."),
         (("supported",), "Yes: the claim holds."),
+        (("undecided",), "Not enough evidence to conclude: the claim is undecided."),
         (("supported", "undecided"), "Not enough evidence to conclude: 1 of 2 claims holds, the others are undecided."),
         (("supported", "contradicted"), "No: 1 of 2 claims holds, and contradicted is second."),
     ],

@@ -100,7 +100,8 @@ def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: boo
     if "contradicted" in by:
         return Answer(f"{no}: {held}, and contradicted is {joined(by['contradicted'])}.", more=told)
     if holding < len(claims):
-        return Answer(f"Not enough evidence to conclude: {held}, the others are undecided.", more=told)
+        rest = f"{held}, the others are undecided" if len(claims) > 1 else "the claim is undecided"
+        return Answer(f"Not enough evidence to conclude: {rest}.", more=told)
     return Answer(f"{yes}: {'the claim holds' if holding == 1 else f'all of {all_of_them} hold'}.", more=told)
 
 
