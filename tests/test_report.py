@@ -355,7 +355,8 @@ def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_ow
 @pytest.mark.parametrize(
     ("verdicts", "answer"),
     [
-        (("supported", "supported"), "Yes: all of 2 claims hold."),
+        (("supported", "supported"), "Yes: both claims hold."),
+        (("supported",) * 3, "Yes: all of 3 claims hold."),
         (("supported",), "Yes: the claim holds."),
         (("undecided",), "Not enough evidence to conclude: the claim is undecided."),
         (("supported", "undecided"), "Not enough evidence to conclude: 1 of 2 claims holds, the others are undecided."),
@@ -366,7 +367,7 @@ def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: 
     one = synthetic().claims[0]
     lines = tuple(
         replace(one, claim=replace(one.claim, text=text), verdict=verdict)
-        for text, verdict in zip(("first", "second"), verdicts, strict=False)
+        for text, verdict in zip(("first", "second", "third"), verdicts, strict=False)
     )
     given = replace(synthetic(), claims=lines, analysis={**synthetic().analysis, "conjunction": True})
     assert recommendation(given).claim == answer

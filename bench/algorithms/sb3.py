@@ -23,6 +23,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
@@ -32,6 +33,7 @@ from torch.distributions import Distribution
 from bench.algorithms import acting, gradient, vocabulary
 from bench.algorithms.diagnostics import Diagnostics
 from bench.algorithms.reinforce import REINFORCE
+from bench.algorithms.replay import require_room
 from bench.algorithms.side_by_side import SideBySide
 from bench.catalog import BACKENDS, algorithm_of, load
 from bench.errors import BenchError, DivergedError, OutsideError, StoreError
@@ -98,6 +100,8 @@ def model(request: LearnerRequest, read: Callable[[Any], dict[str, Any]]) -> Bas
     if policy_keywords := read(settings.get("policy_kwargs")):
         keywords["policy_kwargs"] = policy_keywords
     policy = settings.get("policy") or _default_policy(model_class, env.observation_space, policy_keywords)
+    if issubclass(model_class, OffPolicyAlgorithm):
+        require_room(env.observation_space, env.action_space, settings, trial.steps)
     made = model_class(
         # One with a dot is somebody's own class; the others are the library's names.
         vocabulary.named_class(policy) if "." in policy else policy,

@@ -102,7 +102,8 @@ def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: boo
     if holding < len(claims):
         rest = f"{held}, the others are undecided" if len(claims) > 1 else "the claim is undecided"
         return Answer(f"Not enough evidence to conclude: {rest}.", more=told)
-    return Answer(f"{yes}: {'the claim holds' if holding == 1 else f'all of {all_of_them} hold'}.", more=told)
+    every = {1: "the claim holds", 2: "both claims hold"}.get(holding, f"all of {all_of_them} hold")
+    return Answer(f"{yes}: {every}.", more=told)
 
 
 def _by_rank(

@@ -1,0 +1,56 @@
+"""Spaces, settings and a budget in, whether the replay memory will fit out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import psutil
+from gymnasium import spaces
+
+BUFFER_SIZE = 1_000_000
+"""Steps kept where nothing else is said (stable-baselines3's)."""
+_BESIDE = 3 * 4
+"""Bytes of reward, end and time limit, each a float32."""
+
+
+def require_room(
+    observations: spaces.Space[Any],
+    actions: spaces.Space[Any],
+    settings: Mapping[str, Any],
+    steps: int,
+    free: int | None = None,
+) -> None:
+    """Complain before training about a replay memory that will not fit.
+
+    The memory is taken as it fills, so what does not fit would end a trial after hours. A step keeps two observations
+    (one with `optimize_memory_usage`), and no more steps are kept than are trained.
+
+    Args:
+        observations: as the replay memory keeps them.
+        actions: likewise.
+        settings: of the learner.
+        steps: that it is trained for.
+        free: bytes of memory that can be had; None: what this machine has now.
+
+    Raises:
+        MemoryError: it will not fit; with the arithmetic, and what would.
+    """
+    kept = min(int(settings.get("buffer_size", BUFFER_SIZE)), steps)
+    times = 1 if settings.get("optimize_memory_usage") else 2
+    each = times * _bytes(observations) + _bytes(actions) + _BESIDE
+    free = psutil.virtual_memory().available if free is None else free
+    if kept * each > free:
+        raise MemoryError(
+            f"a replay memory of {kept:,} steps takes {kept * each / 1e9:,.1f} GB, {each:,} bytes a step ({times} x "
+            f"{_bytes(observations):,} of them the observation); {free / 1e9:,.1f} GB are free: set buffer_size to at "
+            f"most {max(1, free // each // 1000 * 1000):,}"
+        )
+
+
+def _bytes(space: spaces.Space[Any]) -> int:
+    if isinstance(space, spaces.Dict):
+        return sum(_bytes(part) for part in space.spaces.values())
+    # A choice is kept as one whole number.
+    return int(np.prod(space.shape or (1,))) * np.dtype(space.dtype).itemsize
