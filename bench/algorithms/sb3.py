@@ -32,6 +32,7 @@ from torch.distributions import Distribution
 
 from bench.algorithms import acting, gradient, vocabulary
 from bench.algorithms.diagnostics import Diagnostics
+from bench.algorithms.held import HeldToStart
 from bench.algorithms.reinforce import REINFORCE
 from bench.algorithms.replay import require_room
 from bench.algorithms.side_by_side import SideBySide
@@ -54,6 +55,7 @@ HARNESS_KEYS = frozenset(
         "env_wrapper",
         "frame_stack",
         "training_seed",
+        "kl_to_start",
     }
 )
 POLICY, NORMALISATION = "policy.zip", "vecnormalize.pkl"
@@ -110,6 +112,8 @@ def model(request: LearnerRequest, read: Callable[[Any], dict[str, Any]]) -> Bas
         device=request.device,
         **vocabulary.with_classes(keywords),
     )
+    if isinstance(env, HeldToStart):
+        env.hold(made)
     if request.events is not None:
         made.set_logger(configure(str(request.events), ["tensorboard"]))
     return made
@@ -368,7 +372,9 @@ def _vector_environment(request: LearnerRequest, settings: Mapping[str, Any]) ->
     count = int(settings.get("n_envs", 1))
     env: VecEnv = _stepped(count, request)
     keywords = vocabulary.normalisation(settings.get("normalize", False), settings.get("gamma"))
-    return env if keywords is None else VecNormalize(env, **keywords)
+    env = env if keywords is None else VecNormalize(env, **keywords)
+    beta = settings.get("kl_to_start")
+    return env if beta is None else HeldToStart(env, beta)
 
 
 def _stepped(count: int, request: LearnerRequest) -> VecEnv:

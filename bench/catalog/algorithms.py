@@ -32,7 +32,7 @@ KINDS: Mapping[str, str] = {
     "frequency": "train_freq",
     "share": "gamma gae_lambda tau exploration_fraction exploration_initial_eps exploration_final_eps "
     "baseline_step_size",
-    "amount": "vf_coef noise_std target_policy_noise target_noise_clip",
+    "amount": "vf_coef noise_std target_policy_noise target_noise_clip kl_to_start",
     "optional amount": "target_kl max_grad_norm",
     "optional step size": "value_learning_rate qf_learning_rate",
     "steps": "param_resets",
@@ -169,6 +169,8 @@ def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
     )
 
 
+_HELD = "kl_to_start"
+"""What wants the library's own policy while it steps."""
 _SBX = ("sbx-rl", "jax", "jaxlib", "flax", "optax", "tfp-nightly", "stable-baselines3")
 # What some of SBX's constructors take and nothing follows, beside state-dependent exploration.
 _UNFOLLOWED = "use_sde_at_warmup optimize_memory_usage target_update_interval clip_range_vf"
@@ -243,7 +245,7 @@ _FIRST = (
         settings=_settings(
             f"{_TRAINED} policy policy_kwargs learning_rate gamma episodes_per_update normalize_returns gamma_power",
             "ent_coef vf_coef value_learning_rate value_epochs value_batch_size max_grad_norm bootstrap_truncated",
-            "steps_per_pass baseline_step_size",
+            "steps_per_pass baseline_step_size kl_to_start",
             baseline="none, running, mean or value",
         ),
         defaults={"value_epochs": 10},
@@ -257,7 +259,9 @@ _FIRST = (
         "A2C",
         on_policy=True,
         summary="synchronous advantage actor-critic (Mnih et al. 2016); n-step, or GAE by gae_lambda",
-        settings=_settings(_ROLLOUTS, _EXPLORING, "ent_coef vf_coef max_grad_norm rms_prop_eps use_rms_prop"),
+        settings=_settings(
+            _ROLLOUTS, _EXPLORING, "ent_coef vf_coef max_grad_norm rms_prop_eps use_rms_prop kl_to_start"
+        ),
         defaults={"n_steps": 5},
         tells=_OF_ACTORS,
         speed=Speed(4e-4, 1.7e-3, _once),
@@ -284,7 +288,7 @@ _FIRST = (
         "PPO",
         on_policy=True,
         summary="proximal policy optimisation, clipped, with GAE (Schulman et al. 2017)",
-        settings=_settings(_CLIPPED, _EXPLORING),
+        settings=_settings(_CLIPPED, _EXPLORING, "kl_to_start"),
         defaults={"n_steps": 2048, "n_epochs": 10, "batch_size": 64},
         tells=_OF_CLIPPED,
         speed=Speed(4e-4, 1.5e-3, _epochs),
@@ -497,11 +501,17 @@ _FIRST = (
 )
 
 _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
-    "reinforce": lambda entry: (_compiled(entry, "bench.algorithms.compiled.reinforce:REINFORCE", "steps_per_pass"),),
-    "a2c": lambda entry: (_compiled(entry, "bench.algorithms.compiled.actor_critic:A2C"),),
+    "reinforce": lambda entry: (_compiled(entry, "bench.algorithms.compiled.reinforce:REINFORCE", "steps_per_pass", _HELD),),
+    "a2c": lambda entry: (_compiled(entry, "bench.algorithms.compiled.actor_critic:A2C", _HELD),),
     "ppo": lambda entry: (
-        _compiled(entry, "bench.algorithms.compiled.actor_critic:PPO"),
-        _sbx(entry, "PPO", own=":ortho_init log_std_init", kinds={"max_grad_norm": "amount"}),
+        _compiled(entry, "bench.algorithms.compiled.actor_critic:PPO", _HELD),
+        _sbx(
+            entry,
+            "PPO",
+            own=":ortho_init log_std_init",
+            without=f"{_UNFOLLOWED} {_HELD}",
+            kinds={"max_grad_norm": "amount"},
+        ),
     ),
     "dqn": lambda entry: (
         _compiled(entry, "bench.algorithms.compiled.dqn:DQN"),

@@ -257,4 +257,16 @@ ENVIRONMENTS = (
         module="bench.environments.stochastic",
         steps_per_second=300_000,
     ),
+    Environment(
+        "bench/Sentence-v0",
+        "discrete",
+        "vector",
+        12,
+        # 3 x (1.5 - 2 x 0.06612): the mean count of a good token, and by how much it passes three.
+        Reference(4.1033, 9.0, "exact: the true reward of tokens drawn evenly, and three of each good token"),
+        summary="write a sentence that a reward model likes; RLHF in small",
+        ceiling=9.0,
+        module="bench.rlhf.environment",
+        steps_per_second=40_000,
+    ),
 )

@@ -1,0 +1,79 @@
+"""Rewards in, rewards less what it costs to leave the policy that training began with out."""
+
+from __future__ import annotations
+
+from collections import deque
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+
+_EPISODES = 100
+"""Of so many the divergence is told."""
+
+
+class HeldToStart(VecEnvWrapper):
+    """Takes beta (log pi(a|s) - log pi_0(a|s)) off every reward (Ouyang et al. 2022, equation 2; Jaques et al. 2017).
+
+    pi is the policy that acts, pi_0 a copy of it as it was before training. Summed over an episode, the expectation of
+    the difference is the divergence of the two policies' trajectories, KL(pi || pi_0).
+    """
+
+    def __init__(self, venv: VecEnv, beta: float) -> None:
+        """Hold nobody yet.
+
+        Args:
+            venv: outermost of the training environments, with whatever normalises.
+            beta: price of a nat.
+        """
+        super().__init__(venv)
+        self.beta = beta
+        self._model: BaseAlgorithm | None = None
+        self._start: Any = None
+        self._observations: VecEnvObs | None = None
+        self._ratios: NDArray[np.float64] = np.zeros(venv.num_envs)
+        self._open = np.zeros(venv.num_envs)
+        self._divergences: deque[float] = deque(maxlen=_EPISODES)
+
+    def hold(self, model: BaseAlgorithm) -> None:
+        """Hold a model to the policy that it has now."""
+        self._model, self._start = model, deepcopy(model.policy)
+        self._start.set_training_mode(False)
+
+    @property
+    def divergence(self) -> float | None:
+        """Mean over the last episodes of the summed log-ratios, in nats: an estimate of KL(pi || pi_0)."""
+        return float(np.mean(self._divergences)) if self._divergences else None
+
+    def reset(self) -> VecEnvObs:
+        """Begin episodes everywhere."""
+        self._observations = self.venv.reset()
+        self._open[:] = 0
+        return self._observations
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Take note of what the policy thinks of its actions, and send them on."""
+        assert self._model is not None, "whoever makes the model says whom to hold"  # noqa: S101
+        assert self._observations is not None, "reset comes before a step"  # noqa: S101
+        with torch.no_grad():
+            seen = obs_as_tensor(self._observations, self._model.device)  # type: ignore[arg-type]
+            taken = torch.as_tensor(actions, device=self._model.device)
+            now, before = (one.get_distribution(seen).log_prob(taken) for one in (self._model.policy, self._start))
+        self._ratios = (now - before).double().cpu().numpy()
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Return what came of the step, the price taken off."""
+        observations, rewards, dones, infos = self.venv.step_wait()
+        self._observations = observations
+        self._open += self._ratios
+        for slot in np.flatnonzero(dones):
+            self._divergences.append(float(self._open[slot]))
+            self._open[slot] = 0
+        return observations, (rewards - self.beta * self._ratios).astype(np.float32), dones, infos
