@@ -125,12 +125,14 @@ def test_leaving_the_start_costs_beta_for_each_nat() -> None:
         assert env.divergence == 0
     with torch.no_grad():
         for weights in model.policy.action_net.parameters():
-            weights += torch.linspace(-1, 1, weights.numel()).reshape(weights.shape)
+            weights.add_(torch.linspace(-1, 1, weights.numel()).reshape(weights.shape))
     paid = []
     for env in (free, dear):
         env.reset()
         paid.append([float(env.step(np.array([token]))[1][0]) for token in tokens])
-    now, before = (np.array([float(_log(one, tokens, place)) for place in range(LENGTH)]) for one in (model.policy, policy()))
+    now, before = (
+        np.array([float(_log(one, tokens, place)) for place in range(LENGTH)]) for one in (model.policy, policy())
+    )
     np.testing.assert_allclose(np.subtract(*paid), 2 * (now - before), atol=1e-5)
     assert dear.divergence == pytest.approx(((now - before).sum() + 0) / 2)
 

@@ -501,7 +501,9 @@ _FIRST = (
 )
 
 _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
-    "reinforce": lambda entry: (_compiled(entry, "bench.algorithms.compiled.reinforce:REINFORCE", "steps_per_pass", _HELD),),
+    "reinforce": lambda entry: (
+        _compiled(entry, "bench.algorithms.compiled.reinforce:REINFORCE", "steps_per_pass", _HELD),
+    ),
     "a2c": lambda entry: (_compiled(entry, "bench.algorithms.compiled.actor_critic:A2C", _HELD),),
     "ppo": lambda entry: (
         _compiled(entry, "bench.algorithms.compiled.actor_critic:PPO", _HELD),
