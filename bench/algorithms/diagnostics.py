@@ -27,6 +27,7 @@ _LOGGED: Mapping[str, tuple[str, float]] = {
     "explained_variance": ("explained_variance", 1.0),
     "critic_loss": ("critic_loss", 1.0),
     "ent_coef": ("entropy_coefficient", 1.0),
+    "kl_to_start": ("kl_to_start", 1.0),
 }
 """The library's word -> the harness's, and the sign by which the number is to be taken."""
 _OF_VALUES = {"loss": ("critic_loss", 1.0)}

@@ -76,4 +76,7 @@ class HeldToStart(VecEnvWrapper):
         for slot in np.flatnonzero(dones):
             self._divergences.append(float(self._open[slot]))
             self._open[slot] = 0
+        if self._model is not None and self._divergences:
+            # Told where the library tells of its updates: see `bench.algorithms.diagnostics`.
+            self._model.logger.record("train/kl_to_start", self.divergence)
         return observations, (rewards - self.beta * self._ratios).astype(np.float32), dones, infos

@@ -24,6 +24,11 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = {
         "approximate KL divergence of an update's policy from the one that collected the data",
         "nats",
     ),
+    "kl_to_start": Diagnostic(
+        "KL divergence from the policy that training began with",
+        "KL divergence, over an episode, from the policy that training began with",
+        "nats",
+    ),
     "clip_fraction": Diagnostic(
         "Share of samples beyond the clip", "share of samples whose probability ratio is beyond the clip", "share"
     ),

@@ -63,4 +63,5 @@ class Sentence(gym.Env[NDArray[np.float32], np.int64]):
         return found
 
 
-gym.register("bench/Sentence-v0", "bench.rlhf.environment:Sentence")
+# A sentence is over when it is whole; the limit tells whoever asks how long that takes.
+gym.register("bench/Sentence-v0", "bench.rlhf.environment:Sentence", max_episode_steps=LENGTH)
