@@ -23,7 +23,7 @@ from matplotlib.text import Annotation
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.records import CurveEstimate, Estimates, Interval, Lead, Threshold
-from bench.report import drawing, figures, order, palette
+from bench.report import drawing, figures, order, page, palette
 from bench.report.drawing import Drawn
 from bench.report.figures import Axis, Figure, Panel
 from tests.estimates_fixture import synthetic
@@ -398,3 +398,61 @@ def test_any_label_can_be_drawn() -> None:
 def test_a_narrow_figure_for_a_paper_keeps_its_width() -> None:
     one = drawing.draw(figures.crossover(_lead()), STYLES, width=3.25 * 72)
     assert one.canvas.get_size_inches()[0] == pytest.approx(3.25)
+
+
+GONE = {
+    "ppo dear": (1.0, 0.8, 1.5),
+    "ppo free": (9.0, 8.0, 11.0),
+    "a2c free": (7.0, 6.0, 9.5),
+    "a2c dear": (2.0, None, None),
+}
+"""Label -> nats from the start at the end, with limits."""
+
+
+def _held() -> Estimates:
+    """Return two algorithms, each at two prices of a nat, and one that nobody holds."""
+    plain = synthetic((*GONE, "dqn"), ("CartPole-v1",), 5, failed=0, missing=0)
+    prices = {"dear": {"kl_to_start": 0.3}, "free": {"kl_to_start": 0.0}}
+    settings = tuple(
+        replace(one, algorithm=one.label[:3], hyperparameters={"gamma": 1.0, **prices.get(one.label[4:], {})})
+        for one in plain.settings
+    )
+    curves = tuple(
+        CurveEstimate(label, "CartPole-v1", "steps", (50.0, 100.0), (0.1, at), (0.0, low), (0.2, high), 5)
+        for label, (at, low, high) in GONE.items()
+    )
+    return replace(plain, settings=settings, diagnostics={"kl_to_start": curves})
+
+
+def test_a_frontier_has_a_point_per_price_with_both_intervals_and_a_line_per_algorithm() -> None:
+    estimates = _held()
+    looks, cells = order.styles(estimates), {cell.label: cell.iqm_return for cell in estimates.cells}
+    (figure,) = [one for one in figures.every(estimates) if one.section == "frontier"]
+    (ax,) = drawing.draw(figure, looks).axes
+    for label, (at, low, high) in GONE.items():
+        gid, gained = f"frontier-1-0-s{looks[label].place}", cells[label]
+        (point,) = _part(ax, f"{gid}-point")
+        assert isinstance(point, Line2D)
+        np.testing.assert_array_equal(point.get_xydata(), [[at, gained.estimate]])
+        assert to_hex(str(point.get_color())) == looks[label].colour
+        (up,) = _part(ax, f"{gid}-up")
+        assert isinstance(up, LineCollection)
+        assert up.get_segments()[0].tolist() == [[at, gained.low], [at, gained.high]]
+        across = [one.get_segments()[0].tolist() for one in _part(ax, f"{gid}-across")]  # type: ignore[union-attr] # lines
+        assert across == ([] if low is None else [[[low, gained.estimate], [high, gained.estimate]]])
+    joints = [_part(ax, f"frontier-1-0-joint{place}")[0].get_xdata().tolist() for place in range(2)]  # type: ignore[union-attr] # lines
+    assert sorted(joints) == [[7.0, 2.0], [9.0, 1.0]]
+    beside = {str(text.get_gid()): text.get_text() for text in ax.texts if str(text.get_gid()).endswith("-price")}
+    assert [beside[f"frontier-1-0-s{looks[label].place}-price"] for label in GONE] == ["0.3", "0 ppo", "0 a2c", "0.3"]
+    assert figure.labels == ("ppo free", "a2c free", "ppo dear", "a2c dear")
+    assert ax.get_xlabel() == "KL divergence from the policy that training began with (nats)"
+
+
+def test_a_frontier_stands_on_the_page_only_where_a_nat_has_its_price() -> None:
+    estimates = _held()
+    one_alone = replace(estimates, diagnostics={"kl_to_start": estimates.diagnostics["kl_to_start"][:1]})
+    assert "frontier" not in {figure.section for figure in figures.every(one_alone)}
+    told, silent = (page.render(one, list(page.plates(one)), {}, page.Stored()) for one in (estimates, one_alone))
+    assert '<a href="#frontier">' in told
+    assert 'id="figure-frontier-1"' in told
+    assert 'id="frontier"' not in silent

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from bench import load_policy
 from bench.algorithms.held import HeldToStart
 from bench.catalog import environments
+from bench.errors import BenchError
+from bench.records import EvaluationPlan
 from bench.rlhf.environment import ACTIONS, OBSERVATIONS, Sentence
 from bench.rlhf.policy import PretrainedPolicy
-from bench.rlhf.reward_model import encoded, preferences, reward_model
-from bench.rlhf.world import LENGTH, VOCABULARY, true_reward, world
+from bench.rlhf.reward_model import preferences, reward_model
+from bench.rlhf.world import LENGTH, VOCABULARY, Sentences, beginning, encoded, true_reward, world
+from tests.making import carry_out, played_again, small_trial
 
 
 def test_the_true_reward_pays_a_good_token_three_times_and_fines_what_follows() -> None:
@@ -71,22 +79,45 @@ def test_the_reward_model_foretells_held_out_preferences_and_errs_where_the_corp
     assert true_reward(monotonous)[exploited] == -6
 
 
-@pytest.mark.parametrize(("reward", "paid"), [("true", 9.0), ("learned", None)])
-def test_a_sentence_is_paid_for_when_it_is_whole(reward: str, paid: float | None) -> None:
-    env = Sentence(reward)
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_sentence_is_paid_for_when_it_is_whole(learned: bool) -> None:
+    env = Sentence(learned=learned)
     tokens = [0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 5]
-    observed, _ = env.reset(seed=0)
+    observed, told = env.reset(seed=0)
     assert not observed.any()
+    model = reward_model(0)
+    known = {"reward_model_accuracy": model.accuracy, "true_reward_accuracy": model.attainable}
+    assert told == (known if learned else {})
     for place, token in enumerate(tokens):
         observed, earned, over, cut, _ = env.step(np.int64(token))
-        assert observed.reshape(LENGTH, VOCABULARY)[place].argmax() == token
+        # The newest first.
+        written = observed.reshape(LENGTH, VOCABULARY)
+        assert written[: place + 1].argmax(axis=1).tolist() == tokens[place::-1]
         assert observed.sum() == place + 1
         assert (over, cut) == (place == LENGTH - 1, False)
         assert over or earned == 0
-    wanted = reward_model(0).reward(np.array([tokens]))[0] if paid is None else paid
-    assert earned == pytest.approx(wanted)
-    with pytest.raises(ValueError, match="learned or true"):
-        Sentence("praise")
+    assert earned == pytest.approx(model.reward(np.array([tokens]))[0] if learned else 9.0)
+
+
+def test_how_good_the_reward_model_is_stands_in_the_documentation() -> None:
+    text = " ".join((Path(__file__).parents[1] / "docs" / "environments.md").read_text().split())
+    found = re.search(
+        r"foretells (0\.\d+) of held-out preferences, where the true reward itself foretells (0\.\d+)", text
+    )
+    assert found is not None
+    model = reward_model(0)
+    assert [float(one) for one in found.groups()] == pytest.approx([model.accuracy, model.attainable], abs=0.01)
+
+
+def seen(sentences: Sentences) -> torch.Tensor:
+    return torch.as_tensor(encoded(sentences))
+
+
+def chances(of: Any, sentences: Sentences) -> NDArray[np.float64]:
+    """(sentences, VOCABULARY): of the next token, in a policy's opinion."""
+    with torch.no_grad():
+        found: NDArray[np.float64] = of.get_distribution(seen(sentences)).distribution.probs.double().numpy()
+    return found
 
 
 def policy() -> PretrainedPolicy:
@@ -101,48 +132,104 @@ def test_the_policy_begins_with_the_corpus_whatever_the_seed() -> None:
     other = policy()
     for name, value in one.state_dict().items():
         assert torch.equal(value, other.state_dict()[name])
-    written = np.full((VOCABULARY, LENGTH), -1)
-    written[:, 0], written[:, 1] = 4, np.arange(VOCABULARY)
-    with torch.no_grad():
-        chances = one.get_distribution(encoded(written)).distribution.probs.numpy()
-    # Half of the total variation between what it foretells after each token and what the chain does.
-    assert np.abs(chances - of.following).sum(axis=1).mean() / 2 < 0.1
+    unseen = of.sentences(1_000, np.random.default_rng(9))
+    for written in (1, 2, 6, 11):
+        # Total variation between what it foretells after each beginning and what the chain does.
+        told = chances(one, beginning(unseen, written))
+        apart = np.abs(told - of.following[unseen[:, written - 1]]).sum(axis=1).mean() / 2
+        assert apart < 0.1, written
+
+
+def test_a_policy_for_something_else_is_told_what_it_was_pretrained_on() -> None:
+    with pytest.raises(BenchError, match="bench/Sentence-v0, with the library's usual network"):
+        PretrainedPolicy(OBSERVATIONS, ACTIONS, lambda _: 1e-3, net_arch=[8])
 
 
 def test_leaving_the_start_costs_beta_for_each_nat() -> None:
-    def priced(beta: float) -> tuple[HeldToStart, Any]:
-        env = HeldToStart(DummyVecEnv([lambda: Sentence("true")]), beta)
-        return env, PPO(PretrainedPolicy, env, n_steps=24, seed=0, device="cpu")
+    beta, tokens = 2.0, [3, 1, 4, 1, 5, 0, 2, 6, 5, 3, 5, 0]
+    env = HeldToStart(DummyVecEnv([Sentence]), beta)
+    model = PPO(PretrainedPolicy, env, n_steps=24, batch_size=24, seed=0, device="cpu")
+    env.hold(model)
 
-    (free, model), (dear, _) = priced(0.0), priced(2.0)
-    for env in (free, dear):
-        env.hold(model)
-    tokens = [3, 1, 4, 1, 5, 0, 2, 6, 5, 3, 5, 0]
-    # Before anything is learned nothing is paid.
-    for env in (free, dear):
-        env.reset()
-        assert [float(env.step(np.array([token]))[1][0]) for token in tokens] == [0.0] * 11 + [4.0]
-        assert env.divergence == 0
+    def written(on: HeldToStart) -> list[float]:
+        on.reset()
+        return [float(on.step(np.array([token]))[1][0]) for token in tokens]
+
+    # Before anything is learned nothing is paid. Two ones, two zeros and a two are worth 5.
+    score = [0.0] * 11 + [5.0]
+    assert written(env) == score
+    assert env.divergence == 0
     with torch.no_grad():
         for weights in model.policy.action_net.parameters():
             weights.add_(torch.linspace(-1, 1, weights.numel()).reshape(weights.shape))
-    paid = []
-    for env in (free, dear):
-        env.reset()
-        paid.append([float(env.step(np.array([token]))[1][0]) for token in tokens])
     now, before = (
         np.array([float(_log(one, tokens, place)) for place in range(LENGTH)]) for one in (model.policy, policy())
     )
-    np.testing.assert_allclose(np.subtract(*paid), 2 * (now - before), atol=1e-5)
-    assert dear.divergence == pytest.approx(((now - before).sum() + 0) / 2)
+    # As TRL's PPOTrainer has it with its estimator k1: -kl_coef * (logprobs - ref_logprobs), and the score at the end.
+    np.testing.assert_allclose(written(env), -beta * (now - before) + score, atol=1e-5)
+    assert env.divergence == pytest.approx((0 + (now - before).sum()) / 2, abs=1e-5)
+    # What measures on environments of its own pays the same.
+    np.testing.assert_allclose(written(env.around(DummyVecEnv([Sentence]))), -beta * (now - before) + score, atol=1e-5)
 
 
 def _log(of: Any, tokens: list[int], place: int) -> torch.Tensor:
-    written = np.full((1, LENGTH), -1)
-    written[0, :place] = tokens[:place]
     with torch.no_grad():
-        found: torch.Tensor = of.get_distribution(encoded(written)).log_prob(torch.tensor([tokens[place]]))
+        distribution = of.get_distribution(seen(beginning(np.array([tokens]), place)))
+        found: torch.Tensor = distribution.log_prob(torch.tensor([tokens[place]]))
     return found
+
+
+def test_numbers_for_actions_are_refused() -> None:
+    with pytest.raises(BenchError, match="kl_to_start: wants discrete actions"):
+        HeldToStart(DummyVecEnv([lambda: gym.make("Pendulum-v1")]), 0.1)
+
+
+def test_the_summed_log_ratios_estimate_the_divergence() -> None:
+    # Of one step, where it can be summed over all tokens: the first token's distribution before and after a push.
+    other: Any = policy()
+    with torch.no_grad():
+        other.action_net.bias.add_(torch.linspace(0, 2, VOCABULARY))
+    before, now = (chances(one, np.full((1, LENGTH), -1))[0] for one in (policy(), other))
+    exact = float((now * np.log(now / before)).sum())
+    drawn = np.random.default_rng(0).choice(VOCABULARY, size=50_000, p=now / now.sum())
+    assert np.log(now / before)[drawn].mean() == pytest.approx(exact, abs=0.01)
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "reinforce": {"episodes_per_update": 4},
+    "a2c": {},
+    "ppo": {"n_steps": 24, "batch_size": 48},
+}
+
+
+@pytest.mark.parametrize("name", list(SETTINGS))
+def test_a_run_learns_from_the_learned_reward_is_judged_by_the_true_one_and_is_read_back(
+    tmp_path: Path, name: str
+) -> None:
+    given = {"policy": "bench.rlhf.policy.PretrainedPolicy", "policy_kwargs": {"world": 1}, "n_envs": 2, "gamma": 1.0}
+    plan = EvaluationPlan(2, 2, 5, deterministic=False, diagnostics=True)
+    trial = replace(
+        small_trial(
+            name,
+            "bench/Sentence-v0",
+            steps=480,
+            evaluation=plan,
+            environment_kwargs={"learned": True, "world": 1},
+            hyperparameters={**given, **SETTINGS[name], "kl_to_start": 0.1},
+        ),
+        evaluation_kwargs={"learned": False, "world": 1},
+    )
+    record = carry_out(trial, tmp_path)
+    # The true reward is a whole number, what the model makes of a sentence is none.
+    assert (record.final.returns == record.final.returns.round()).all()
+    learned = record.told("training_return")
+    assert learned is not None
+    assert not (learned == learned.round()).any()
+    gone = record.told("kl_to_start")
+    assert gone is not None
+    assert (np.isfinite(gone) & (gone != 0)).all()
+    kept = load_policy(tmp_path / trial.name)
+    assert played_again(kept) == record.final.returns.tolist()
 
 
 def test_it_is_registered() -> None:

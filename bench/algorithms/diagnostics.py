@@ -16,6 +16,9 @@ from sb3_contrib import QRDQN, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import unwrap_vec_wrapper
+
+from bench.algorithms.held import HeldToStart
 
 _LOGGED: Mapping[str, tuple[str, float]] = {
     "entropy": ("entropy", 1.0),
@@ -27,7 +30,6 @@ _LOGGED: Mapping[str, tuple[str, float]] = {
     "explained_variance": ("explained_variance", 1.0),
     "critic_loss": ("critic_loss", 1.0),
     "ent_coef": ("entropy_coefficient", 1.0),
-    "kl_to_start": ("kl_to_start", 1.0),
 }
 """The library's word -> the harness's, and the sign by which the number is to be taken."""
 _OF_VALUES = {"loss": ("critic_loss", 1.0)}
@@ -71,6 +73,13 @@ class Diagnostics(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         self._listen()
+
+    def _on_rollout_end(self) -> None:
+        # What is told here the library writes, and forgets, before the update.
+        held = unwrap_vec_wrapper(self.training_env, HeldToStart)
+        if held is not None and held.divergence is not None:
+            self.logger.record("train/kl_to_start", held.divergence)
+            self._add("kl_to_start", held.divergence)
 
     def _on_training_end(self) -> None:
         self._listen()

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
-_EPISODES = 100
+from bench.errors import BenchError
+
+EPISODES = 100
 """Of so many the divergence is told."""
 
 
@@ -30,21 +32,32 @@ class HeldToStart(VecEnvWrapper):
 
         Args:
             venv: outermost of the training environments, with whatever normalises.
-            beta: price of a nat.
+            beta: price of a nat, in units of reward.
+
+        Raises:
+            BenchError: actions are numbers, which are cut to their bounds on the way: what was drawn is not known here.
         """
         super().__init__(venv)
+        if isinstance(venv.action_space, spaces.Box):
+            raise BenchError("kl_to_start: wants discrete actions; leave it out, or name an environment that has them")
         self.beta = beta
         self._model: BaseAlgorithm | None = None
         self._start: Any = None
         self._observations: VecEnvObs | None = None
         self._ratios: NDArray[np.float64] = np.zeros(venv.num_envs)
         self._open = np.zeros(venv.num_envs)
-        self._divergences: deque[float] = deque(maxlen=_EPISODES)
+        self._divergences: deque[float] = deque(maxlen=EPISODES)
 
     def hold(self, model: BaseAlgorithm) -> None:
         """Hold a model to the policy that it has now."""
         self._model, self._start = model, deepcopy(model.policy)
         self._start.set_training_mode(False)
+
+    def around(self, venv: VecEnv) -> HeldToStart:
+        """Return the same price on other environments."""
+        other = HeldToStart(venv, self.beta)
+        other._model, other._start = self._model, self._start
+        return other
 
     @property
     def divergence(self) -> float | None:
@@ -61,22 +74,19 @@ class HeldToStart(VecEnvWrapper):
         """Take note of what the policy thinks of its actions, and send them on."""
         assert self._model is not None, "whoever makes the model says whom to hold"  # noqa: S101
         assert self._observations is not None, "reset comes before a step"  # noqa: S101
+        policy: Any = self._model.policy
         with torch.no_grad():
-            seen = obs_as_tensor(self._observations, self._model.device)  # type: ignore[arg-type]
+            seen, _ = policy.obs_to_tensor(self._observations)
             taken = torch.as_tensor(actions, device=self._model.device)
-            now, before = (one.get_distribution(seen).log_prob(taken) for one in (self._model.policy, self._start))
+            now, before = (one.get_distribution(seen).log_prob(taken) for one in (policy, self._start))
         self._ratios = (now - before).double().cpu().numpy()
         self.venv.step_async(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
         """Return what came of the step, the price taken off."""
-        observations, rewards, dones, infos = self.venv.step_wait()
-        self._observations = observations
+        self._observations, rewards, dones, infos = self.venv.step_wait()
         self._open += self._ratios
         for slot in np.flatnonzero(dones):
             self._divergences.append(float(self._open[slot]))
             self._open[slot] = 0
-        if self._model is not None and self._divergences:
-            # Told where the library tells of its updates: see `bench.algorithms.diagnostics`.
-            self._model.logger.record("train/kl_to_start", self.divergence)
-        return observations, (rewards - self.beta * self._ratios).astype(np.float32), dones, infos
+        return self._observations, (rewards - self.beta * self._ratios).astype(np.float32), dones, infos

@@ -27,7 +27,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, unwrap_vec_wrapper
 from torch.distributions import Distribution
 
 from bench.algorithms import acting, gradient, vocabulary
@@ -303,6 +303,10 @@ class WholeEpisodesLearner(SB3Learner):
             frozen = deepcopy(self._normalise)
             frozen.set_venv(env)
             frozen.training, env = False, frozen
+        trained_on = self.model.get_env()
+        assert trained_on is not None, "whoever trains has environments"  # noqa: S101
+        if held := unwrap_vec_wrapper(trained_on, HeldToStart):
+            env = held.around(env)
         # The library's way to images with their channels first.
         env = self.model._wrap_env(env, verbose=0, monitor_wrapper=False)  # noqa: SLF001
         batches = max(gradient.FEWEST_BATCHES, -(-episodes // self.model.batch_episodes))

@@ -64,11 +64,11 @@ def diagnostic_curve(cell: Cell, name: str, counts: Counts, confidence: float) -
 
     Runs that told nothing, as failed ones do not, are left out, and then there is no interval.
     """
-    told = [run.record for run in cell.runs if run.record is not None and name in run.record.diagnostics]
+    records = [run.record for run in cell.runs if run.record is not None]
+    told = [values for record in records if (values := record.told(name)) is not None and values.size]
     if not told:
         return None
-    steps = told[0].curve.steps
-    values = np.stack([record.diagnostics[name] for record in told])
+    steps, values = records[0].curve.steps, np.stack(told)
     kept = np.isfinite(values).all(axis=0) & np.append(np.diff(steps) > 0, True)
     if not kept.any():
         return None

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.scores import area_under_curve, final_return, normalise, updates_of, usable
-from bench.records import Curve, Failure, Outcome, Record, Reference
+from bench.records import DIAGNOSTICS, Curve, Failure, Outcome, Record, Reference
 
 _TRIAL = {"label": "object", "algorithm": "object", "environment": "object", "seed": "int64", "fingerprint": "object"}
 """Column -> type; docs/frames.md says what each holds."""
@@ -141,8 +141,9 @@ def _episodes(record: Record) -> Iterator[dict[str, Any]]:
 
 
 def _told(record: Record) -> Iterator[dict[str, Any]]:
-    for name, values in record.diagnostics.items():
-        for point, value in enumerate(values):
+    for name in DIAGNOSTICS:
+        values = record.told(name)
+        for point, value in enumerate(() if values is None else values):
             yield {"point": point, "steps": int(record.curve.steps[point]), "name": name, "value": float(value)}
 
 

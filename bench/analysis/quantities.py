@@ -207,8 +207,8 @@ def _log_variance(looks: Sequence[GradientNoise]) -> float | None:
 
 def _told_at_the_end(name: str, cell: Cell) -> Floats:
     """Return, of each run that told it, the mean over its last updates: those before the last evaluation with any."""
-    told = [run.record.diagnostics.get(name, np.empty(0)) for run in cell.runs if run.record is not None]
-    known = [values[np.isfinite(values)] for values in told]
+    told = [run.record.told(name) for run in cell.runs if run.record is not None]
+    known = [values[np.isfinite(values)] for values in told if values is not None]
     return np.array([values[-1] for values in known if len(values)], dtype=np.float64)
 
 

@@ -89,8 +89,8 @@ _OF_SOFT = _OF_CRITICS | {"entropy_coefficient"}
 _OF_ACTORS = frozenset({"entropy", "value_loss", "explained_variance", "gradient_norm"})
 _OF_CLIPPED = _OF_ACTORS | {"approx_kl", "clip_fraction"}
 _HELD = "kl_to_start"
-"""A setting that wants the library's own policy while it steps; where it is set, how far the policy went is told."""
-_UNTOLD_IN_JAX = frozenset({"gradient_norm", _HELD})
+"""A setting that wants the library's own policy while it steps."""
+_UNTOLD_IN_JAX = frozenset({"gradient_norm"})
 _UNTOLD_COMPILED = _UNTOLD_IN_JAX | {"explained_variance"}
 
 
@@ -250,7 +250,7 @@ _FIRST = (
         ),
         defaults={"value_epochs": 10},
         gradient=True,
-        tells=frozenset({"entropy", _HELD}),
+        tells=frozenset({"entropy"}),
         speed=Speed(4e-4, 2e-3, _per("value_epochs", 256)),
     ),
     _sb3(
@@ -263,7 +263,7 @@ _FIRST = (
             _ROLLOUTS, _EXPLORING, "ent_coef vf_coef max_grad_norm rms_prop_eps use_rms_prop kl_to_start"
         ),
         defaults={"n_steps": 5},
-        tells=_OF_ACTORS | {_HELD},
+        tells=_OF_ACTORS,
         speed=Speed(4e-4, 1.7e-3, _once),
     ),
     _sb3(
@@ -290,7 +290,7 @@ _FIRST = (
         summary="proximal policy optimisation, clipped, with GAE (Schulman et al. 2017)",
         settings=_settings(_CLIPPED, _EXPLORING, "kl_to_start"),
         defaults={"n_steps": 2048, "n_epochs": 10, "batch_size": 64},
-        tells=_OF_CLIPPED | {_HELD},
+        tells=_OF_CLIPPED,
         speed=Speed(4e-4, 1.5e-3, _epochs),
     ),
     _sb3(

@@ -29,6 +29,9 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = {
         "KL divergence, over an episode, from the policy that training began with",
         "nats",
     ),
+    "training_return": Diagnostic(
+        "Return of the last hundred training episodes", "return of the last hundred training episodes", "return"
+    ),
     "clip_fraction": Diagnostic(
         "Share of samples beyond the clip", "share of samples whose probability ratio is beyond the clip", "share"
     ),

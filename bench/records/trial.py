@@ -220,6 +220,12 @@ class Record:
     """Name in DIAGNOSTICS -> (points,) mean over the updates since the evaluation before, or since training began; NaN
     where there was none. Empty where nobody asked, or the algorithm tells nothing."""
 
+    def told(self, name: str) -> Floats | None:
+        """(points,) of what was told under a name in DIAGNOSTICS; None where nobody asked, or it was not."""
+        if name == "training_return":
+            return self.curve.training_returns if self.trial.evaluation.diagnostics else None
+        return self.diagnostics.get(name)
+
     @property
     def core_seconds(self) -> float | None:
         """What the trial cost: CPU seconds of training, evaluation and compiling; wall seconds where not kept."""

@@ -295,6 +295,33 @@ def spread(places: Floats, low: float, high: float) -> Floats:
     return apart
 
 
+def _draw_frontier(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
+    for place, (_, points) in enumerate(panel.frame.groupby("line", sort=False)):
+        (joint,) = ax.plot(points.x, points.estimate, color=NEUTRALS["muted"], lw=0.8, zorder=1.5)
+        joint.set_gid(f"{name}-joint{place}")
+        for point in points.itertuples():
+            _draw_point(point, ax, styles[str(point.label)], name)
+            last = point.x == points.x.max()
+            ax.annotate(
+                f"{point.price:g} {short(str(point.name)) if last else ''}".rstrip(),
+                (point.x, point.estimate),
+                (5, 4),
+                textcoords="offset points",
+                gid=f"{name}-s{styles[str(point.label)].place}-price",
+            )
+
+
+def _draw_point(point: Any, ax: Axes, look: Style, name: str) -> None:
+    """Draw one point with its intervals in both directions, where there are any."""
+    gid, faint = f"{name}-s{look.place}", _FAINT if point.n < FEW_RUNS else 1.0
+    if math.isfinite(point.x_low) and math.isfinite(point.x_high):
+        ax.hlines(point.estimate, point.x_low, point.x_high, color=look.colour, lw=1.2).set_gid(f"{gid}-across")
+    if math.isfinite(point.low) and math.isfinite(point.high):
+        ax.vlines(point.x, point.low, point.high, color=look.colour, lw=1.2).set_gid(f"{gid}-up")
+    (mark,) = ax.plot(point.x, point.estimate, look.marker, color=look.colour, ms=6.0, alpha=faint)
+    mark.set_gid(f"{gid}-point")
+
+
 def _draw_intervals(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
     for _, line in panel.frame.iterrows():
         gid, ink = _row_gid(line, styles, name), styles[line.label].colour
@@ -344,6 +371,7 @@ _KINDS: Mapping[str, Callable[[Panel, Axes, Mapping[str, Style], str], None]] = 
     "curves": _draw_curves,
     "staircases": _draw_staircases,
     "layers": _draw_layers,
+    "frontier": _draw_frontier,
     "intervals": _draw_intervals,
     "dots": _draw_dots,
     "strips": _draw_strips,

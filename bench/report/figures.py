@@ -73,12 +73,13 @@ class Panel:
     """One plot: a tidy frame, and how it is encoded."""
 
     kind: str
-    """`curves`, `staircases`, `layers` (x against a number, one series per label), `intervals`, `dots` or `strips`
-    (one row per name)."""
+    """`curves`, `staircases`, `layers` (x against a number, one series per label), `frontier` (a point per label),
+    `intervals`, `dots` or `strips` (one row per name)."""
     frame: pd.DataFrame
     """A row per drawn point, with the columns `label` (algorithm: decides colour, line and marker), `x`, `estimate`,
     `low`, `high`, `n`; for the kinds with rows `row` (0 is the uppermost), `name`, `other` (what stands at the right
-    end), `open` (drawn hollow) and `tip` (what a pointer is told) instead of `x`."""
+    end), `open` (drawn hollow) and `tip` (what a pointer is told) instead of `x`; for a frontier also `x_low`,
+    `x_high`, `line` (whose points are joined), `name` and `price`."""
     x: Axis
     y: Axis
     title: str = ""
@@ -132,6 +133,8 @@ def every(estimates: Estimates) -> Iterator[Figure]:
         if cells := [cell for cell in mine.get(environment, []) if cell.threshold.steps]:
             yield thresholds(environment, section, cells, _budget(estimates, environment, cells))
     for place, environment in enumerate(order.environments(estimates), start=1):
+        if len(frame := _held(estimates, environment)) > 1:
+            yield frontier(environment, place, frame, _levels(estimates, environment), level)
         yield from _diagnostics(estimates.diagnostics, environment, place, level)
     yield from published(estimates.published)
 
@@ -158,11 +161,15 @@ def _learning(
     level: str,
     thin: frozenset[str],
 ) -> Iterator[Figure]:
-    known = next((line for line in estimates.references if line.environment == environment), None)
-    levels = {} if known is None else {"random": known.random, "target": known.target}
+    levels = _levels(estimates, environment)
     for axis in ("steps", "share", "seconds"):
         if curves := [curve for curve in every_axis if curve.axis == axis]:
             yield environment_curves(curves, section, level, levels, thin=axis in thin)
+
+
+def _levels(estimates: Estimates, environment: str) -> dict[str, float | None]:
+    known = next((line for line in estimates.references if line.environment == environment), None)
+    return {} if known is None else {"random": known.random, "target": known.target}
 
 
 def shown_pairs(estimates: Estimates) -> list[Pair]:
@@ -326,6 +333,70 @@ def _diagnostics(
         ),
         _labels(every_one),
     )
+
+
+def frontier(
+    environment: str, place: int, frame: pd.DataFrame, levels: Mapping[str, float | None], level: str
+) -> Figure:
+    """Return what was gained against how far a policy went from its start (Gao et al. 2023, figure 1)."""
+    known = {name: float(value) for name, value in levels.items() if value is not None and math.isfinite(value)}
+    runs = _runs(frame.n)
+    return Figure(
+        f"frontier-{place}",
+        "frontier",
+        f"{environment}: return of the final policy against its KL divergence from the policy that training began "
+        f"with, over the last updates. Interquartile means with {level} intervals in both directions; {runs}. The "
+        "number beside a point is what a nat cost it; points of one algorithm are joined. Better is higher and further "
+        "left.",
+        "; ".join(
+            f"{label}: {words.number(gained)} at {words.number(gone)} nats"
+            for label, gained, gone in zip(frame.label, frame.estimate.tolist(), frame.x.tolist(), strict=True)
+        ),
+        (
+            Panel(
+                "frontier",
+                frame,
+                spanning(f"{DIAGNOSTICS[_HELD].title} (nats)", [*frame.x, *frame.x_low, *frame.x_high], pad=0.12),
+                spanning("Return", [*frame.estimate, *frame.low, *frame.high, *known.values()], pad=0.08),
+                f"{short(environment)}: return and divergence",
+                runs,
+                known,
+            ),
+        ),
+        tuple(frame.label),
+        wide=True,
+    )
+
+
+_HELD = "kl_to_start"
+"""The setting by which a nat has its price, and what is told of it."""
+
+
+def _held(estimates: Estimates, environment: str) -> pd.DataFrame:
+    """Return a row per cell of which both is known, by algorithm and price."""
+    settings = {line.label: line for line in estimates.settings if line.environment == environment}
+    cells = {cell.label: cell for cell in estimates.cells if cell.environment == environment}
+    rows = []
+    for curve in estimates.diagnostics.get(_HELD, ()):
+        line, cell = settings.get(curve.label), cells.get(curve.label)
+        if curve.environment != environment or line is None or cell is None:
+            continue
+        others = {name: value for name, value in line.hyperparameters.items() if name != _HELD}
+        rows.append(
+            {
+                "label": curve.label,
+                "line": f"{line.algorithm} {sorted(others.items(), key=str)}",
+                "name": line.algorithm,
+                "price": line.hyperparameters.get(_HELD, 0.0),
+                "x": curve.estimate[-1],
+                "x_low": _float(curve.low[-1]),
+                "x_high": _float(curve.high[-1]),
+                **_ends(cell.iqm_return),
+                "n": cell.n,
+            }
+        )
+    known = [row for row in rows if words.finite(row["estimate"])]
+    return pd.DataFrame(known).sort_values("price", kind="stable") if known else pd.DataFrame()
 
 
 def performance_profile(profiles: Sequence[Profile], level: str) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -10,10 +11,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from bench.rlhf.reward_model import encoded, reward_model
-from bench.rlhf.world import LENGTH, VOCABULARY, true_reward
+from bench.rlhf.world import LENGTH, VOCABULARY, Sentences, beginning, encoded, true_reward
 
-LEARNED, TRUE = "learned", "true"
 OBSERVATIONS = spaces.Box(0.0, 1.0, (LENGTH * VOCABULARY,), np.float32)
 ACTIONS = spaces.Discrete(VOCABULARY)
 
@@ -21,25 +20,28 @@ ACTIONS = spaces.Discrete(VOCABULARY)
 class Sentence(gym.Env[NDArray[np.float32], np.int64]):
     """A sentence of LENGTH tokens, written from left to right, and paid for when it is whole.
 
-    Observed is what has been written: a one at each token's place. Paid is what the reward model makes of the sentence
-    (`reward: learned`), or the true reward that nobody who tunes a policy knows (`reward: true`).
+    Observed is what has been written, the newest token first: a one for each token, nothing for what is to come. Paid
+    is the true reward, or what the reward model makes of the sentence, which is all that whoever tunes a policy has.
     """
 
-    def __init__(self, reward: str = LEARNED, world: int = 0) -> None:
+    def __init__(self, *, learned: bool = False, world: int = 0) -> None:
         """Take an empty sheet.
 
         Args:
-            reward: `learned` or `true`.
+            learned: whether the reward model pays. How good it is stands in what `reset` tells: the share of held-out
+                preferences that it foretells, and that which the true reward foretells.
             world: number of the world that corpus and preferences come from.
-
-        Raises:
-            ValueError: there is no such reward.
         """
-        if reward not in {LEARNED, TRUE}:
-            raise ValueError(f"reward: learned or true, not {reward!r}")
         self.observation_space = deepcopy(OBSERVATIONS)
         self.action_space = deepcopy(ACTIONS)
-        self._worth = true_reward if reward == TRUE else reward_model(world).reward
+        self._worth: Callable[[Sentences], NDArray[np.float64]] = true_reward
+        self._told: dict[str, float] = {}
+        if learned:
+            from bench.rlhf.reward_model import reward_model  # noqa: PLC0415 - torch takes seconds, and is for it alone
+
+            model = reward_model(world)
+            self._worth = model.reward
+            self._told = {"reward_model_accuracy": model.accuracy, "true_reward_accuracy": model.attainable}
         self._tokens = np.full((1, LENGTH), -1)
         self._written = 0
 
@@ -49,7 +51,7 @@ class Sentence(gym.Env[NDArray[np.float32], np.int64]):
         """Take an empty sheet."""
         super().reset(seed=seed, options=options)
         self._tokens, self._written = np.full((1, LENGTH), -1), 0
-        return self._observed(), {}
+        return self._observed(), dict(self._told)
 
     def step(self, action: np.int64) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Write a token."""
@@ -59,7 +61,7 @@ class Sentence(gym.Env[NDArray[np.float32], np.int64]):
         return self._observed(), float(self._worth(self._tokens)[0]) if whole else 0.0, whole, False, {}
 
     def _observed(self) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = encoded(self._tokens).numpy()[0]
+        found: NDArray[np.float32] = encoded(beginning(self._tokens, self._written))[0]
         return found
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 
+from bench.errors import BenchError
 from bench.rlhf.environment import ACTIONS, OBSERVATIONS
-from bench.rlhf.reward_model import encoded
-from bench.rlhf.world import LENGTH, Sentences
+from bench.rlhf.world import LENGTH, Sentences, beginning, encoded
 from bench.rlhf.world import world as world_of
 
 CORPUS = 4_000
 """Sentences that the policy is pretrained on."""
-_EPOCHS, _BATCH, _RATE = 8, 512, 3e-3
+_EPOCHS, _BATCH, _RATE = 4, 512, 5e-3
 
 
 class PretrainedPolicy(ActorCriticPolicy):
@@ -28,10 +28,20 @@ class PretrainedPolicy(ActorCriticPolicy):
     """
 
     def __init__(self, *positional: Any, world: int = 0, **keywords: Any) -> None:
-        """Make the network and give it the weights that pretraining left."""
+        """Make the network and give it the weights that pretraining left.
+
+        Raises:
+            BenchError: these weights do not fit the spaces or the network that are asked for.
+        """
         super().__init__(*positional, **keywords)
         self._world = world
-        self.load_state_dict(_pretrained(world))
+        try:
+            self.load_state_dict(_pretrained(world))
+        except RuntimeError as error:
+            raise BenchError(
+                "bench.rlhf.policy.PretrainedPolicy: was pretrained on the sentences of bench/Sentence-v0, with the "
+                "library's usual network; name that environment, and nothing but `world` in policy_kwargs"
+            ) from error
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {**super()._get_constructor_parameters(), "world": self._world}
@@ -42,25 +52,24 @@ def _pretrained(number: int) -> dict[str, torch.Tensor]:
     """Return the weights that foretell the next token of the corpus."""
     of = world_of(number)
     rng = of.stream("corpus")
-    prefixes, tokens = _examples(of.sentences(CORPUS, rng))
+    beginnings, tokens = _examples(of.sentences(CORPUS, rng))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(number)
         policy = ActorCriticPolicy(OBSERVATIONS, ACTIONS, lambda _: _RATE)
         for batch in _batches(len(tokens), rng):
-            _, log_prob, _ = policy.evaluate_actions(prefixes[batch], tokens[batch])
+            log_prob = policy.get_distribution(beginnings[batch]).log_prob(tokens[batch])
             policy.optimizer.zero_grad()
-            (-log_prob.mean()).backward()
+            torch.autograd.backward(-log_prob.mean())
             policy.optimizer.step()
     return policy.state_dict()
 
 
 def _examples(sentences: Sentences) -> tuple[torch.Tensor, torch.Tensor]:
     """Return every beginning of every sentence as it is observed, and the token that comes next."""
-    written = np.arange(LENGTH) < np.arange(LENGTH)[:, None]
-    beginnings = np.where(written, sentences[:, None, :], -1).reshape(-1, LENGTH)
-    return encoded(beginnings), torch.as_tensor(sentences.reshape(-1))
+    observed = [encoded(beginning(sentences, written)) for written in range(LENGTH)]
+    return torch.as_tensor(np.concatenate(observed)), torch.as_tensor(sentences.T.reshape(-1))
 
 
 def _batches(count: int, rng: np.random.Generator) -> Iterator[torch.Tensor]:
     for _ in range(_EPOCHS):
-        yield from torch.as_tensor(rng.permutation(count)).split(_BATCH)
+        yield from torch.split(torch.as_tensor(rng.permutation(count)), _BATCH)

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bench.rlhf.world import LENGTH, VOCABULARY, Sentences, World, true_reward, world
+from bench.rlhf.world import LENGTH, VOCABULARY, Sentences, World, encoded, true_reward, world
 
 PAIRS = 2_000
 """Preferences that the model is fitted to, ..."""
 HELD_OUT = 2_000
 """... and others that it never sees, of which a part tells when to stop and the rest how good it is."""
-_UNITS, _RATE, _DECAY, _ROUNDS = 32, 0.01, 1e-3, 300
+_UNITS, _RATE, _DECAY, _ROUNDS = 32, 0.01, 1e-3, 120
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,31 +85,34 @@ def reward_model(number: int) -> RewardModel:
 def _fit(network: nn.Module, known: Preferences, watched: Preferences) -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=_RATE, weight_decay=_DECAY)
     best, kept = np.inf, network.state_dict()
+    seen, unseen = _Gaps(network, known), _Gaps(network, watched)
     for _ in range(_ROUNDS):
         with torch.no_grad():
-            if (loss := float(_loss(network, watched))) < best:
+            if (loss := float(unseen.loss())) < best:
                 best, kept = loss, {name: value.clone() for name, value in network.state_dict().items()}
         optimizer.zero_grad()
-        _loss(network, known).backward()
+        torch.autograd.backward(seen.loss())
         optimizer.step()
     network.load_state_dict(kept)
 
 
-def _loss(network: nn.Module, pairs: Preferences) -> torch.Tensor:
-    gap = (network(encoded(pairs.one)) - network(encoded(pairs.other))).flatten()
-    sign = torch.as_tensor(np.where(pairs.first, 1.0, -1.0), dtype=torch.float32)
-    return nn.functional.softplus(-sign * gap).mean()
+class _Gaps:
+    """How well a network foretells pairs."""
 
+    def __init__(self, network: nn.Module, pairs: Preferences) -> None:
+        self._network = network
+        chosen = pairs.first[:, None]
+        self._preferred = torch.as_tensor(encoded(np.where(chosen, pairs.one, pairs.other)))
+        self._others = torch.as_tensor(encoded(np.where(chosen, pairs.other, pairs.one)))
 
-def encoded(sentences: Sentences) -> torch.Tensor:
-    """Return (sentences, LENGTH * VOCABULARY): a one at each token's place, nothing where there is none yet (-1)."""
-    codes = np.eye(VOCABULARY + 1, dtype=np.float32)[:, :VOCABULARY]
-    return torch.as_tensor(codes[sentences].reshape(len(sentences), -1))
+    def loss(self) -> torch.Tensor:
+        """Return -log sigmoid(r_preferred - r_other), the mean over the pairs."""
+        return nn.functional.softplus(self._network(self._others) - self._network(self._preferred)).mean()
 
 
 def _scores(network: nn.Module, sentences: Sentences) -> NDArray[np.float64]:
     with torch.no_grad():
-        found: NDArray[np.float64] = network(encoded(sentences)).flatten().double().numpy()
+        found: NDArray[np.float64] = network(torch.as_tensor(encoded(sentences))).flatten().double().numpy()
     return found
 
 

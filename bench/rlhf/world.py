@@ -16,9 +16,11 @@ GOOD = (0, 1, 2)
 ENOUGH = 3
 """... each of them so often in a sentence; what comes after is monotony."""
 _CONCENTRATION = 0.5
+_CODES = np.eye(VOCABULARY + 1, dtype=np.float32)[:, :VOCABULARY]
+"""A row of nothing comes last, where -1 finds it."""
 
 Sentences = NDArray[np.int64]
-"""(sentences, LENGTH): token numbers."""
+"""(sentences, LENGTH): token numbers, and -1 where there is none yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,19 @@ def world(number: int) -> World:
     return World(number, np.full(VOCABULARY, 1 / VOCABULARY), following)
 
 
+def beginning(sentences: Sentences, written: int) -> Sentences:
+    """Return (sentences, LENGTH): so many tokens of the beginning of each, the newest first."""
+    found = np.full(sentences.shape, -1)
+    found[:, :written] = sentences[:, :written][:, ::-1]
+    return found
+
+
+def encoded(sentences: Sentences) -> NDArray[np.float32]:
+    """Return (sentences, LENGTH * VOCABULARY): a one at each token's place, nothing where there is none yet (-1)."""
+    found: NDArray[np.float32] = _CODES[sentences].reshape(len(sentences), -1)
+    return found
+
+
 def true_reward(sentences: Sentences) -> NDArray[np.float64]:
     """Return (sentences,): a point for each good token until it has come ENOUGH times, a point off for each one after.
 
@@ -61,4 +76,5 @@ def true_reward(sentences: Sentences) -> NDArray[np.float64]:
     learns from them is that good tokens are good.
     """
     counts = np.stack([(sentences == token).sum(axis=1) for token in GOOD], axis=1)
-    return (np.minimum(counts, ENOUGH) - np.maximum(counts - ENOUGH, 0)).sum(axis=1).astype(np.float64)
+    found: NDArray[np.float64] = (np.minimum(counts, ENOUGH) - np.maximum(counts - ENOUGH, 0)).sum(axis=1, dtype=float)
+    return found

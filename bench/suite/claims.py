@@ -89,16 +89,22 @@ def _label(entry: Mapping[str, Any]) -> Any:
 
 
 def _told(entry: Mapping[str, Any], usual: Any) -> frozenset[str]:
-    """Return what an entry's algorithm tells of its updates: everything, of somebody else's that is not known."""
-    name = entry.get("name")
+    """Return what an entry's algorithm tells of its updates: everything, of somebody else's that is not known.
+
+    Of whatever learns the runner knows the training episodes, and a setting that measures tells by its own name.
+    """
+    given, name = entry.get("hyperparameters"), entry.get("name")
+    asked = frozenset(DIAGNOSTICS) & frozenset(given if isinstance(given, dict) else ())
     algorithm = catalog.algorithms().get(name) if isinstance(name, str) else None
     if algorithm is None:
         return frozenset(DIAGNOSTICS)
     chosen = entry.get("implementation") or usual
     if chosen == AUTO:
-        return frozenset.intersection(*(one.tells for one in algorithm.implementations.values()))
-    named = algorithm.implementations.get(chosen) if isinstance(chosen, str) else None
-    return (named or algorithm).tells
+        own = frozenset.intersection(*(one.tells for one in algorithm.implementations.values()))
+    else:
+        named = algorithm.implementations.get(chosen) if isinstance(chosen, str) else None
+        own = (named or algorithm).tells
+    return own | asked | {"training_return"}
 
 
 def _changed(entries: Sequence[Mapping[str, Any]], environments: Mapping[str, Any]) -> frozenset[str]:
