@@ -282,6 +282,7 @@ claims:
         ("left: ppoo, right: dqn, quantity: scor", [
             ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
              "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
+             "kl_to_start, training_return, "
              "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
              "regret, not 'scor'; did you mean 'score'?"),
             "left: no algorithm of this suite is called 'ppoo'; did you mean 'ppo'?",
@@ -306,6 +307,7 @@ claims:
         ("left: ppo, right: a2c, quantity: [score], seconds: 5", [
             ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
              "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
+             "kl_to_start, training_return, "
              "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
              "regret, not ['score']")]),
         ("left: ppo, right: a2c, quantity: score, steps: 1500", [("steps: 1,500 steps are beyond the budget of "
@@ -330,7 +332,8 @@ claims:
             ("quantity: gradient_variance is measured only where the suite asks for it; add "
              "`evaluation: {gradient_episodes: 200}`")]),
         ("left: DQN, right: ppo, quantity: entropy", [
-            "left: DQN does not tell entropy of its updates; as it is implemented it tells critic_loss, gradient_norm",
+            ("left: DQN does not tell entropy of its updates; as it is implemented it tells critic_loss, "
+            "gradient_norm, training_return"),
             ("quantity: entropy is recorded only where the suite asks for it; add "
              "`evaluation: {diagnostics: true}`")]),
         ("left: ppo, right: a2c, quantity: score, marginn: 1", [("marginn: key 'marginn' is not known; did you mean "
