@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from importlib import import_module
 from zlib import crc32
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-import bench.environments.stochastic
-import bench.environments.textbook
-import bench.environments.toy  # noqa: F401 - all register their own
+from bench.catalog import environments
 
 EPISODES = {
     "CartPole-v1": 10_000,
@@ -38,6 +37,11 @@ EPISODES = {
     "bench/RockPaperScissors-v0": 4_000,
     "bench/MatchingPennies-v0": 4_000,
     "bench/AliasedGrid-v0": 10_000,
+    "bench/MinAtarAsterix-v0": 4_000,
+    "bench/MinAtarBreakout-v0": 10_000,
+    "bench/MinAtarFreeway-v0": 200,
+    "bench/MinAtarSeaquest-v0": 4_000,
+    "bench/MinAtarSpaceInvaders-v0": 4_000,
 }
 """How many episodes each environment gets unless --episodes says otherwise: fewer where a step is dear."""
 
@@ -49,6 +53,8 @@ def random_returns(environment: str, episodes: int, seed: int) -> NDArray[np.flo
     """Return (episodes,) undiscounted returns of uniformly random actions, in the environment's own units."""
     streams = np.random.SeedSequence([seed, crc32(environment.encode())])
     starts, actions = (int(word) for word in streams.generate_state(2))
+    if (known := environments().get(environment)) and known.module:
+        import_module(known.module)
     env = gym.make(environment, max_episode_steps=STEP_CAPS.get(environment), disable_env_checker=True)
     env.reset(seed=starts)
     env.action_space.seed(actions)

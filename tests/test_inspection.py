@@ -264,7 +264,7 @@ class Shown(gym.Env):
     def __init__(self, kind):
         number = spaces.Box(-1, 1, (2,), np.float32)
         self.observation_space = {
-            "small": spaces.Box(0, 255, (7, 7, 3), np.uint8), "floats": spaces.Box(0, 1, (5, 5, 3), np.float32),
+            "small": spaces.Box(0, 255, (2, 2, 3), np.uint8), "floats": spaces.Box(0, 1, (5, 5, 3), np.float32),
             "mixed": spaces.Dict({"a": spaces.Discrete(3), "b": number}),
             "pair": spaces.Tuple((spaces.Discrete(3), number)),
             "nested": spaces.Dict({"a": spaces.Dict({"b": number})}),
@@ -287,7 +287,7 @@ def test_observations_that_no_network_takes_are_told_and_arrays_of_three_axes_ar
     *told, count = command("validate", path, cwd=tmp_path).stderr.splitlines()
     # Scaled numbers are no picture any more, so the small one is refused to a2c alone.
     assert (
-        sum("shown:Small-v0: images of shape (7, 7, 3) are too small for the convolutions" in one for one in told) == 1
+        sum("shown:Small-v0: images of shape (2, 2, 3) are too small for the convolutions" in one for one in told) == 1
     )
     assert sum("shown:Mixed-v0: ValueError: VecNormalize only supports" in one for one in told) == 1
     assert sum("composite observations" in one for one in told) == 4

@@ -31,6 +31,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, 
 from torch.distributions import Distribution
 
 from bench.algorithms import acting, gradient, vocabulary
+from bench.algorithms.convolutions import KERNEL, MinAtarCNN
 from bench.algorithms.diagnostics import Diagnostics
 from bench.algorithms.held import HeldToStart
 from bench.algorithms.reinforce import REINFORCE
@@ -41,7 +42,8 @@ from bench.errors import BenchError, DivergedError, OutsideError, StoreError
 from bench.records import GradientNoise, LearnerRequest
 
 SMALLEST_IMAGE = 36
-"""Height and width below which the network of Mnih et al. (2015) has no pixel left after its third convolution."""
+"""Height and width below which the network of Mnih et al. (2015) has no pixel left after its third convolution: there
+the one of MinAtar's authors takes its place."""
 CHECK_EVERY = 2_000
 """Vector steps between two looks for weights that are no longer finite."""
 HARNESS_KEYS = frozenset(
@@ -99,11 +101,12 @@ def model(request: LearnerRequest, read: Callable[[Any], dict[str, Any]]) -> Bas
         keywords["action_noise"] = vocabulary.action_noise(
             settings["noise_type"], settings.get("noise_std", 0.1), int(np.prod(env.action_space.shape))
         )
-    if policy_keywords := read(settings.get("policy_kwargs")):
-        keywords["policy_kwargs"] = policy_keywords
+    policy_keywords = read(settings.get("policy_kwargs"))
     policy = settings.get("policy") or _default_policy(model_class, env.observation_space, policy_keywords)
     if issubclass(model_class, OffPolicyAlgorithm):
         require_room(env.observation_space, env.action_space, settings, trial.steps)
+    if policy_keywords := {**_for_small_images(model_class, policy, env), **policy_keywords}:
+        keywords["policy_kwargs"] = policy_keywords
     made = model_class(
         # One with a dot is somebody's own class; the others are the library's names.
         vocabulary.named_class(policy) if "." in policy else policy,
@@ -262,6 +265,8 @@ class SB3Learner(SB3Policy):
         found = {name: _plain(self.setting(name)) for name in names if hasattr(self.model, name)}
         found["policy"] = type(self.model.policy).__name__
         found["n_envs"] = self.model.n_envs
+        if is_image_space(self.model.observation_space):
+            found["features_extractor"] = self.model.policy.features_extractor_class.__name__
         given = {name: _plain(value) for name, value in self._given.items()}
         # As given where given: `lin_0.001` says more than the object that became of it.
         return {**found, **given}
@@ -399,16 +404,31 @@ def _default_policy(model_class: type[BaseAlgorithm], space: spaces.Space[Any], 
         BenchError: none does.
     """
     image = is_image_space(space)
-    side = sorted(space.shape or ())[1] if image else SMALLEST_IMAGE
-    if side < SMALLEST_IMAGE and "features_extractor_class" not in keywords:
+    if image and _side(space) < KERNEL and "features_extractor_class" not in keywords:
         raise BenchError(
             f"images of shape {space.shape} are too small for the convolutions of CnnPolicy, which want "
-            f"{SMALLEST_IMAGE} x {SMALLEST_IMAGE} at least; set `policy: MlpPolicy`, give a features_extractor_class "
+            f"{KERNEL} x {KERNEL} at least; set `policy: MlpPolicy`, give a features_extractor_class "
             "in policy_kwargs, or enlarge them with env_wrapper, gymnasium.wrappers.ResizeObservation for instance"
         )
     kind = "MultiInput" if isinstance(space, spaces.Dict) else "Cnn" if image else "Mlp"
     recurrent = f"{kind}LstmPolicy"
     return recurrent if recurrent in model_class.policy_aliases else f"{kind}Policy"
+
+
+def _side(space: spaces.Space[Any]) -> int:
+    """Return the shorter of an image's height and width; its channels are taken to be fewer than either."""
+    return int(sorted(space.shape or ())[1])
+
+
+def _for_small_images(model_class: type[BaseAlgorithm], policy: str, env: VecEnv) -> dict[str, Any]:
+    """Return the policy keywords of a CnnPolicy where images are too small for the library's own network."""
+    space = env.observation_space
+    if not policy.startswith("Cnn") or not is_image_space(space) or _side(space) >= SMALLEST_IMAGE:
+        return {}
+    keywords: dict[str, Any] = {"features_extractor_class": MinAtarCNN}
+    # After its own network the library has no further layers before the outputs, except where critics judge actions.
+    critics = issubclass(model_class, OffPolicyAlgorithm) and isinstance(env.action_space, spaces.Box)
+    return keywords if critics else {**keywords, "net_arch": []}
 
 
 def _stacked(observations: Sequence[Any]) -> Any:

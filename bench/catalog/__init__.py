@@ -151,10 +151,10 @@ def algorithm_of(trial: Trial) -> Algorithm:
     return next((one for one in found.others.values() if one.identity == trial.implementation), found)
 
 
-def missing(algorithm: Algorithm) -> str:
-    """Return the command that installs what the implementation lacks here; empty where it lacks nothing."""
-    absent = algorithm.extra and "absent" in installed(algorithm.distributions).values()
-    return f"pip install 'bench[{algorithm.extra}]'" if absent else ""
+def missing(entry: Algorithm | Environment) -> str:
+    """Return the command that installs what an implementation or an environment lacks here; empty if nothing."""
+    absent = entry.extra and "absent" in installed(entry.distributions).values()
+    return f"pip install 'bench[{entry.extra}]'" if absent else ""
 
 
 def install_backend(name: str) -> str:

@@ -132,3 +132,5 @@ class Environment:
     """Order of magnitude of plain stepping on one core, for the first cost estimate."""
     ceiling: float | None = None
     """The largest return that an episode can have by the environment's rules; None: not known."""
+    extra: str = ""
+    """The optional dependency without which it cannot be made."""

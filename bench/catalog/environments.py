@@ -10,13 +10,47 @@ def _registered(random: float, target: float, how: str = "measured by this harne
     return Reference(random, target, f"random: {how}; target: Gymnasium's registered reward threshold")
 
 
+def _minatar(
+    game: str, summary: str, steps_per_second: int, reference: Reference | None = None, horizon: int | None = None
+) -> Environment:
+    return Environment(
+        f"bench/MinAtar{game}-v0",
+        "discrete",
+        "image",
+        horizon,
+        reference,
+        ("gymnasium", "minatar"),
+        summary=f"MinAtar: {summary}",
+        module="bench.environments.minatar",
+        steps_per_second=steps_per_second,
+        extra="minatar",
+    )
+
+
+def _atari(game: str) -> Environment:
+    return Environment(
+        f"{game}NoFrameskip-v4",
+        "discrete",
+        "image",
+        None,
+        None,
+        ("gymnasium", "ale-py"),
+        summary="Atari, a frame a step: wants env_wrapper and frame_stack",
+        module="ale_py",
+        steps_per_second=1_500,
+        extra="atari",
+    )
+
+
 _MIXES = "exact: equal chances of all actions, and the best stochastic policy of the observation"
 
 # Random returns are those of uniformly random actions: measured by `python benchmarks/random_references.py` (seed 0)
 # and rounded to about the standard error, or, where the whole transition table is known, exact by backward induction.
 # CliffWalking-v1 has no reference: without a time limit a random walk loses some 70,000; with one, what the limit says,
 # so the one with a limit has an id of its own.
-ENVIRONMENTS = (
+# MinAtar's authors show curves without numbers. Where the rules say what a whole task is, that is the target; the other
+# three games have none. Atari's games are the seven of Mnih et al. (2013), as RL Zoo names them.
+ENVIRONMENTS: tuple[Environment, ...] = (
     Environment(
         "CartPole-v1",
         "discrete",
@@ -269,4 +303,20 @@ ENVIRONMENTS = (
         module="bench.rlhf.environment",
         steps_per_second=40_000,
     ),
+    _minatar("Asterix", "collect treasures, dodge enemies", 60_000),
+    _minatar(
+        "Breakout",
+        "bounce a ball, break bricks",
+        60_000,
+        Reference(0.515, 30.0, "random: measured by this harness; target: the first wall, of 30 bricks, is down"),
+    ),
+    _minatar("Freeway", "cross a road of eight lanes, again and again", 45_000, horizon=2501),
+    _minatar("Seaquest", "shoot, and rescue divers before the air is out", 50_000),
+    _minatar(
+        "SpaceInvaders",
+        "shoot a wave of aliens before it lands",
+        20_000,
+        Reference(2.79, 24.0, "random: measured by this harness; target: the first wave, of 24 aliens, is shot"),
+    ),
+    *(_atari(game) for game in ("BeamRider", "Breakout", "Enduro", "Pong", "Qbert", "Seaquest", "SpaceInvaders")),
 )

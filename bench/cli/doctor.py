@@ -18,8 +18,8 @@ from bench.console import say_json, say_table
 from bench.runner import devices, provenance
 
 LOWEST_FREE_GB = 1.0
-EXTRAS = {"sbx-rl": "jax", "jax": "jax"}
-"""Package -> extra that brings it, of implementations that a suite may name."""
+EXTRAS = {"sbx-rl": "jax", "jax": "jax", "minatar": "minatar", "ale-py": "atari"}
+"""Package -> extra that brings it, of implementations and environments that a suite may name."""
 NEEDED = ("stable-baselines3", "sb3-contrib", "gymnasium", "torch", "numpy", "pandas", "matplotlib", "box2d")
 
 

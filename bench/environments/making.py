@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from bench.catalog import did_you_mean, environments
+from bench.catalog import did_you_mean, environments, missing
 from bench.errors import BenchError, CatalogError, OutsideError
 from bench.records import Wrapper
 
@@ -48,14 +48,21 @@ class EpisodeTotals(gym.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         super().__init__(env)
         self.total, self.length = 0.0, 0
+        self._before = 0
         self.over = False
         """Whether the environment itself has ended the episode, not a wrapper around it."""
         self._inside = _membership(env.action_space)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and the totals."""
+        self._before += self.length
         self.total, self.length, self.over = 0.0, 0, False
         return self.env.reset(seed=seed, options=options)
+
+    @property
+    def taken(self) -> int:
+        """Steps since it was made, of all episodes."""
+        return self._before + self.length
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step, and add the raw reward.
@@ -74,17 +81,24 @@ class EpisodeTotals(gym.Wrapper[Any, Any, Any, Any]):
 
 
 class StackFrames(gym.Wrapper[Any, Any, Any, Any]):
-    """Stacks the last `count` observations along the last axis, zeros before the first (RL Zoo's `frame_stack`)."""
+    """Stacks the last `count` observations along the last axis, zeros before the first (RL Zoo's `frame_stack`).
+
+    Of images whose channels come first, along that axis.
+    """
 
     def __init__(self, env: gym.Env[Any, Any], count: int) -> None:
         super().__init__(env)
         space = env.observation_space
         if not isinstance(space, spaces.Box):
             raise CatalogError(f"frame_stack needs array observations; {env.spec and env.spec.id} has {space}")
-        low, high = (np.concatenate([bound] * count, axis=-1) for bound in (space.low, space.high))
+        # As stable-baselines3 tells where an image's channels are.
+        self._axis = 0 if observation_kind(space) == "image" and np.argmin(space.shape) == 0 else -1
+        low, high = (np.concatenate([bound] * count, axis=self._axis) for bound in (space.low, space.high))
         self.observation_space = spaces.Box(low, high, dtype=space.dtype.type)
         self._frames = np.zeros(low.shape, dtype=space.dtype)
-        self._width = space.shape[-1]
+        self._width = space.shape[self._axis]
+        newest = slice(-self._width, None)
+        self._newest = (newest,) if self._axis == 0 else (..., newest)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset to zeros and the first frame."""
@@ -98,8 +112,8 @@ class StackFrames(gym.Wrapper[Any, Any, Any, Any]):
         return self._push(observation), reward, terminated, truncated, info
 
     def _push(self, observation: Any) -> Any:
-        self._frames = np.roll(self._frames, -self._width, axis=-1)
-        self._frames[..., -self._width :] = observation
+        self._frames = np.roll(self._frames, -self._width, axis=self._axis)
+        self._frames[self._newest] = observation
         return self._frames.copy()
 
 
@@ -201,6 +215,8 @@ def in_words(error: BaseException) -> str:
 
 def _made(environment: str, kwargs: Mapping[str, Any]) -> gym.Env[Any, Any]:
     known = environments().get(environment)
+    if known and (command := missing(known)):
+        raise CatalogError(f"environment {environment!r} is not installed; {command}")
     try:
         if known and known.module:
             import_module(known.module)

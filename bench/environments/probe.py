@@ -78,7 +78,8 @@ def play(
         diary.rewards.append(float(reward))
         _look(observation, diary)
         if terminated or truncated:
-            diary.cut = diary.cut or not totals.over
+            # A lost life, of which stable-baselines3's EpisodicLifeEnv tells, ends no episode of an evaluation.
+            diary.cut = diary.cut or not (totals.over or env.has_wrapper_attr("was_real_done"))
             diary.ends.append(len(diary.rewards))
             diary.terminated.append(bool(terminated))
             began = clock()

@@ -100,7 +100,7 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
 
 
 def not_installed(suite: Suite, trials: Iterable[Trial]) -> list[Complaint]:
-    """Return a complaint, with the command that mends it, for every algorithm of which something is not installed."""
+    """Return a complaint, with the command that mends it, for everything of the trials that is not installed."""
     trials = list(trials)
     backends = {trial.label: trial.backend for trial in trials if catalog.install_backend(trial.backend)}
     entries = {trial.label: entry for trial in trials if catalog.missing(entry := catalog.algorithm_of(trial))}
@@ -117,6 +117,14 @@ def not_installed(suite: Suite, trials: Iterable[Trial]) -> list[Complaint]:
             found.append(
                 Complaint(_place(suite, _entry(suite, algorithm.label)), message, catalog.install_backend(backend))
             )
+    used = {trial.environment for trial in trials}
+    found += [
+        Complaint(_place(suite, entry.environment), f"environment {entry.environment!r} is not installed", command)
+        for entry in suite.environments
+        if entry.environment in used
+        and (known := catalog.environments().get(entry.environment))
+        and (command := catalog.missing(known))
+    ]
     return found
 
 

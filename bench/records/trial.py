@@ -214,6 +214,9 @@ class Record:
     updates: int | None = None
     """How often the weights, or the table, were updated, as the implementation counts (see `bench.catalog.updates`);
     None where it does not tell, as of what does not learn and of records from before it was asked."""
+    frames: int | None = None
+    """Steps that the training environments themselves have taken, where wrappers make several of one (an action that is
+    repeated, no-ops at the start): more than `final.steps`. None where each was one, or nobody counted."""
     gradients: tuple[GradientNoise, ...] = ()
     """In the order of training, the first before it began; empty where nobody asked, or the algorithm's cannot be."""
     diagnostics: Mapping[str, Floats] = field(default_factory=dict)

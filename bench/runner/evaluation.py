@@ -25,6 +25,10 @@ class Totals(Protocol):
     total: float
     length: int
 
+    @property
+    def taken(self) -> int:
+        """Steps since it was made, of all episodes."""
+
 
 MakeEnvironment = Callable[[], tuple[Any, Totals]]
 
@@ -36,7 +40,7 @@ class Episodes:
     returns: NDArray[np.float64]
     """(episodes,) undiscounted raw returns."""
     lengths: NDArray[np.int64]
-    """(episodes,) in steps."""
+    """(episodes,) in steps of the environment itself: a wrapper that repeats an action takes several at once."""
     cut: int
     """How many of them had not ended by themselves when they were cut."""
 
@@ -120,13 +124,17 @@ class Evaluator:
                 ended = bool(terminated or truncated)
                 if not (ended or taken[slot] >= longest):
                     continue
+                if ended and _goes_on(self.slots[slot][0]):
+                    observations[slot] = self.slots[slot][0].reset()[0]
+                    starts[slot] = True
+                    continue
                 starts[slot] = True
                 yield Played(playing[slot], self.slots[slot][1], cut=not ended)
                 if (following := next(waiting, None)) is None:
                     active = tuple(other for other in active if other != slot)
                 else:
                     playing[slot], taken[slot] = following, 0
-                    observations[slot] = self.slots[slot][0].reset(seed=seeds[following])[0]
+                    observations[slot] = _anew(self.slots[slot][0], seeds[following])
 
     def longest_episode(self) -> int:
         """Return after how many steps an episode is cut, once there is an environment to be asked."""
@@ -147,7 +155,7 @@ class Evaluator:
             try:
                 if new:
                     self.slots.append(self.make())
-                observations.append(self.slots[place][0].reset(seed=seed)[0])
+                observations.append(_anew(self.slots[place][0], seed))
             except Exception as error:
                 if not new or place == 0:
                     raise
@@ -179,6 +187,22 @@ class Evaluator:
                 errors.append(error)
         if errors:
             raise ExceptionGroup(f"{len(errors)} evaluation environments could not be closed", errors[:1])
+
+
+_GAME_OVER = "was_real_done"
+"""What stable-baselines3's EpisodicLifeEnv, of its AtariWrapper, calls that the game is over and not a life alone."""
+
+
+def _goes_on(env: Any) -> bool:
+    """Return whether what has ended is no episode but a life, after which a reset goes on with the same game."""
+    return env.has_wrapper_attr(_GAME_OVER) and not env.get_wrapper_attr(_GAME_OVER)
+
+
+def _anew(env: Any, seed: int) -> Any:
+    """Return the first observation of a new episode, also where one that was cut left a game unfinished."""
+    if env.has_wrapper_attr(_GAME_OVER):
+        env.set_wrapper_attr(_GAME_OVER, True)
+    return env.reset(seed=seed)[0]
 
 
 def seed_everything(seed: int) -> None:

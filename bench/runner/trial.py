@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -58,7 +58,9 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
     evaluator = _evaluator(trial, pulse)
     device = "cpu" if job.device == "cpu" else "cuda"
     events = Events(job.folder / EVENTS) if job.tensorboard else None
-    request = replace(learner_request(trial, device, pulse), events=None if events is None else events.training)
+    counted: list[Totals] = []
+    request = learner_request(trial, device, pulse, counted)
+    request = replace(request, events=None if events is None else events.training)
     learner: Learner = load(algorithm_of(trial).maker)(request)
     setup, setup_cpu = clock.wall(), clock.cpu()
     course = _Course(trial, learner, evaluator, pulse, events)
@@ -102,6 +104,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         settings=learner.settings(),
         cut_episodes=_cut(course.cut, final.cut, evaluator),
         updates=getattr(learner, "updates", None),
+        frames=_frames(trial, counted, course.steps),
         gradients=tuple(course.gradients),
         diagnostics=course.diagnostics(),
     )
@@ -299,10 +302,18 @@ def _below(learner: Learner) -> float:
     return float(getattr(learner, "worker_seconds", 0.0))
 
 
-def learner_request(trial: Trial, device: str = "cpu", pulse: Pulse | None = None) -> LearnerRequest:
-    """Return what the trial's algorithm is made from."""
+def _frames(trial: Trial, counted: Sequence[Totals], steps: int) -> int | None:
+    """Return how many steps the training environments took themselves, where wrappers make several of one."""
+    taken = sum(one.taken for one in counted) if trial.hyperparameters.get("env_wrapper") else 0
+    return taken if taken > steps else None
+
+
+def learner_request(
+    trial: Trial, device: str = "cpu", pulse: Pulse | None = None, counted: list[Totals] | None = None
+) -> LearnerRequest:
+    """Return what the trial's algorithm is made from; `counted` takes the totals of the training environments."""
     own = seed("learner", trial.algorithm, trial.environment, _drawn_from(trial))
-    environments = _training_environments(trial, pulse or Pulse(lambda _: None))
+    environments = _training_environments(trial, pulse or Pulse(lambda _: None), [] if counted is None else counted)
     return LearnerRequest(trial, environments, own, device, environment_seed=partial(_training_seed, trial))
 
 
@@ -320,10 +331,11 @@ def _drawn_from(trial: Trial) -> int:
     return int(trial.hyperparameters.get("training_seed", trial.seed))
 
 
-def _training_environments(trial: Trial, pulse: Pulse) -> Callable[[int], Any]:
+def _training_environments(trial: Trial, pulse: Pulse, counted: list[Totals]) -> Callable[[int], Any]:
     def make(index: int) -> Any:
         pulse.tell(doing=f"making training environment {index + 1}")
-        env, _ = _made(trial, {}, seed=_training_seed(trial, index))
+        env, totals = _made(trial, {}, seed=_training_seed(trial, index))
+        counted.append(totals)
         pulse.tell(doing="making the learner")
         return env
 

@@ -233,6 +233,7 @@ def _as_data(record: Record) -> dict[str, Any]:
         "cut_episodes": dict(record.cut_episodes),
         "updates": record.updates,
         # Most trials have none.
+        **({} if record.frames is None else {"frames": record.frames}),
         **({"gradients": [asdict(one) for one in record.gradients]} if record.gradients else {}),
         **({"diagnostics": told} if (told := _told(record)) else {}),
         "final": final,

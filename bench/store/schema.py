@@ -69,6 +69,7 @@ def record(data: Any) -> records.Record:
         settings=found.settings,
         cut_episodes=found.cut_episodes,
         updates=found.updates,
+        frames=found.frames,
         gradients=tuple(records.GradientNoise(**dict(one)) for one in found.gradients),
         diagnostics={name: np.array(values, dtype=float) for name, values in found.diagnostics.items()},
     )
@@ -212,6 +213,7 @@ class Record(Strict):
     settings: Free
     cut_episodes: Counts = {}
     updates: Count | None = None
+    frames: Count | None = None
     gradients: list[GradientNoise] = []
     diagnostics: dict[Name, Knowns] = {}
 
