@@ -816,7 +816,7 @@ def test_frames_hold_one_row_per_trial_point_and_episode() -> None:
 def test_a_row_of_each_frame_by_hand() -> None:
     trial = trial_of("ppo", "env", 7)
     done, failed = (
-        record_of(trial, 0.5, updates=12),
+        record_of(trial, 0.5, updates=12, frames=4 * BUDGET),
         Failure(replace(trial, seed=8), "diverged", "gone", attempt=2, steps=300),
     )
     tables = frames([done, failed], {"env": Reference(0.0, 2.0)})
@@ -835,6 +835,7 @@ def test_a_row_of_each_frame_by_hand() -> None:
         "score": 0.25,
         "auc": pytest.approx(0.125),
         "steps": BUDGET,
+        "frames": 4 * BUDGET,
         "updates": 12,
         "seconds": 20.0,
         "cpu_seconds": 10.0,

@@ -41,8 +41,8 @@ class ThreeLives(gym.Env[Any, Any]):
     action_space = spaces.Discrete(2)
 
     def __init__(self) -> None:
-        self.ale = SimpleNamespace(lives=lambda: 3 - self.steps // 4)
         self.steps = 0
+        self.ale = SimpleNamespace(lives=lambda: 3 - self.steps // 4)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
         super().reset(seed=seed)
@@ -65,7 +65,7 @@ def evaluator_of(longest: int) -> Evaluator:
 
 def test_a_lost_life_ends_no_episode_of_an_evaluation() -> None:
     # Twelve points by twelve steps, of which the wrapper takes two itself, to go on after a life.
-    played = evaluator_of(1_000).evaluate(Idle(), list(range(40)), deterministic=True)  # type: ignore[arg-type]
+    played = evaluator_of(1_000).evaluate(Idle(), list(range(40)), deterministic=True)
     assert (played.returns.tolist(), played.lengths.tolist(), played.cut) == ([12.0] * 40, [12] * 40, 0)
 
 
@@ -73,7 +73,7 @@ def test_a_game_that_was_cut_is_not_gone_on_with_in_the_next_evaluation() -> Non
     evaluator = evaluator_of(6)
     for _ in range(2):
         # Four steps to the first life, one of the wrapper's, and two more.
-        played = evaluator.evaluate(Idle(), [1], deterministic=True)  # type: ignore[arg-type]
+        played = evaluator.evaluate(Idle(), [1], deterministic=True)
         assert (played.returns.tolist(), played.cut) == ([7.0], 1)
 
 
@@ -97,7 +97,7 @@ def test_a_short_run_counts_frames_apart_from_steps(tmp_path: Path) -> None:
 def test_breakout_is_evaluated_by_whole_games_whatever_a_life_is_to_training() -> None:
     env, totals = make("BreakoutNoFrameskip-v4", {}, wrappers=[WRAPPER], frame_stack=4)
     evaluator = Evaluator(lambda: (env, totals))
-    played = evaluator.evaluate(Idle(), [0], deterministic=True)  # type: ignore[arg-type]
+    played = evaluator.evaluate(Idle(), [0], deterministic=True)
     assert played.cut == 0
     assert totals.over
     ale: Any = env.unwrapped
