@@ -107,14 +107,12 @@ def test_a_record_from_before_episodes_were_cut_has_none_cut(tmp_path: Path) -> 
 
 
 def test_frames_come_back_and_a_record_without_them_is_written_as_ever(tmp_path: Path) -> None:
-    kept = replace(record(), frames=800)
-    keep(kept, tmp_path / "framed")
-    keep(record(), tmp_path / "plain")
-    framed, plain = read(tmp_path / "framed"), read(tmp_path / "plain")
-    assert isinstance(framed, Record)
-    assert isinstance(plain, Record)
-    assert (framed.frames, plain.frames) == (800, None)
-    assert "frames" not in json.loads((tmp_path / "plain" / "trial.json").read_text())
+    framed, plain = tmp_path / "framed" / record().trial.name, tmp_path / "plain" / record().trial.name
+    keep(replace(record(), frames=800), framed)
+    keep(record(), plain)
+    found = [read(framed), read(plain)]
+    assert [one.frames for one in found if isinstance(one, Record)] == [800, None]
+    assert "frames" not in json.loads((plain / "trial.json").read_text())
 
 
 def test_a_record_from_before_updates_were_counted_tells_none_and_keeps_its_identity(tmp_path: Path) -> None:
