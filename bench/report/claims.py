@@ -56,9 +56,16 @@ def unit(claim: Claim) -> str:
     return "steps per second" if quantity.kind == "speeds" and not isinstance(claim.right, str) else quantity.unit
 
 
-def reason(line: ClaimVerdict, plan: AnalysisPlan) -> str:
-    """Return why this verdict; for an undecided one the price of deciding, where it can be told."""
-    return " ".join([_verdict(line, plan), *_remarks(line, plan)])
+def reason(line: ClaimVerdict, plan: AnalysisPlan, *, seen: bool = True) -> str:
+    """Return why this verdict; for an undecided one the price of deciding, where it can be told.
+
+    Args:
+        line: the claim and its verdict.
+        plan: of the analysis.
+        seen: whether to say after which data it was written, where nothing else on the spot does.
+    """
+    told = f"Written after seeing {line.claim.seen.rstrip('.')}." if seen and line.claim.seen else ""
+    return " ".join(filter(None, [_verdict(line, plan), told, *_remarks(line, plan)]))
 
 
 def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
@@ -85,9 +92,7 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
 
 
 def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
-    """Yield what a reader of the verdict must know of how it was declared, and about the runs behind it."""
-    if line.claim.seen:
-        yield f"Written after seeing {line.claim.seen.rstrip('.')}."
+    """Yield what a reader of the verdict must know about the runs behind it."""
     if line.missing:
         yield f"{counted(line.missing, 'planned run')} missing."
     if line.failed:

@@ -96,7 +96,8 @@ def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: boo
     yes, no = ("Yes", "No") if asked else ("Concluded", "Not concluded")
     holding, all_of_them = len(by.get("supported", [])), counted(len(claims), "claim")
     held = f"{holding} of {all_of_them} {'holds' if holding == 1 else 'hold'}"
-    told = tuple(f"{line.claim.text}: {line.verdict}. {wording.reason(line, plan)}" for line in claims)
+    # After which data they were written is the first of the cautions beside them.
+    told = tuple(f"{line.claim.text}: {line.verdict}. {wording.reason(line, plan, seen=False)}" for line in claims)
     if "contradicted" in by:
         return Answer(f"{no}: {held}, and contradicted is {joined(by['contradicted'])}.", more=told)
     if holding < len(claims):
