@@ -17,7 +17,7 @@ from bench.hyperparameters.provenance import found_by_hand, with_changes
 from bench.hyperparameters.values import checked
 from bench.limits import MOST_SEEDS, too_large
 from bench.plain import counted
-from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Trial
+from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Trial, steps_beyond
 
 SEEDS_FOR_CLAIMS = 10
 SEEDS_FOR_INTERVALS = 4
@@ -497,6 +497,7 @@ def _same(trials: Iterable[Trial]) -> Iterable[str]:
 _UNKNOWN_SPEED = Speed(3e-4, 1e-3, lambda _: 1.0)
 UNKNOWN_EPISODE = 200
 _UNKNOWN_STEPPING = 10_000.0
+_USUAL_GAMMA = 0.99
 _RECORD_MB = 0.05
 _START_SECONDS = 0.3
 
@@ -541,7 +542,9 @@ def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
     evaluation = trial.evaluation
     entry = _entry(trial)
     looks = len(evaluation.gradient_looks) * (evaluation.gradient_episodes or 0) if entry and entry.gradient else 0
-    return (evaluation.points * evaluation.episodes + evaluation.final_episodes + looks) * horizon
+    valued = evaluation.points * (evaluation.value_episodes or 0) if entry and "overestimation" in entry.tells else 0
+    beyond = valued * steps_beyond(trial.hyperparameters.get("gamma", _USUAL_GAMMA))
+    return (evaluation.points * evaluation.episodes + evaluation.final_episodes + looks + valued) * horizon + beyond
 
 
 def cost(

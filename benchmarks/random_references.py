@@ -42,6 +42,7 @@ EPISODES = {
     "bench/MinAtarFreeway-v0": 200,
     "bench/MinAtarSeaquest-v0": 4_000,
     "bench/MinAtarSpaceInvaders-v0": 4_000,
+    "bench/CartPoleNoVelocity-v0": 10_000,
 }
 """How many episodes each environment gets unless --episodes says otherwise: fewer where a step is dear."""
 

@@ -31,7 +31,7 @@ from tests import estimates_fixture
 from tests.making import carry_out, small_trial
 from tests.test_claims import Results, claim, limits, one_verdict, reason_of, record_of, statement_of, trial_of
 
-TELLING = EvaluationPlan(3, 1, 1, diagnostics=True)
+TELLING = EvaluationPlan(3, 1, 1, diagnostics=True, value_episodes=1)
 SMALL = {"policy_kwargs": {"net_arch": [8]}}
 CASES: list[tuple[str, str, str, int, dict[str, Any]]] = [
     ("ppo", "sb3", "CartPole-v1", 600, {"n_steps": 64, "n_envs": 2, "normalize": True}),
@@ -44,6 +44,10 @@ CASES: list[tuple[str, str, str, int, dict[str, Any]]] = [
     ("dqn", "jax", "CartPole-v1", 300, {"learning_starts": 50}),
     ("sac", "sb3", "Pendulum-v1", 150, {"learning_starts": 50, **SMALL}),
     ("td3", "sb3", "Pendulum-v1", 150, {"learning_starts": 50, **SMALL}),
+    ("ddpg", "sb3", "Pendulum-v1", 100, {"learning_starts": 50, "noise_type": "normal", **SMALL}),
+    ("tqc", "sb3", "Pendulum-v1", 100, {"learning_starts": 50, "use_sde": True, **SMALL}),
+    ("crossq", "sb3", "Pendulum-v1", 100, {"learning_starts": 50, "normalize": True, **SMALL}),
+    ("qrdqn", "sb3", "CartPole-v1", 150, {"learning_starts": 50, **SMALL}),
     ("trpo", "sb3", "CartPole-v1", 300, {"n_steps": 64, "batch_size": 64}),
 ]
 
@@ -64,7 +68,7 @@ def test_listening_changes_no_weight_and_what_the_catalogue_promises_is_told(
     tmp_path: Path, name: str, implementation: str, environment: str, steps: int, settings: dict[str, Any]
 ) -> None:
     telling = trial_in(name, implementation, environment, steps, settings)
-    silent = replace(telling, evaluation=replace(TELLING, diagnostics=None))
+    silent = replace(telling, evaluation=replace(TELLING, diagnostics=None, value_episodes=None))
     found, none = carry_out(telling, tmp_path), carry_out(silent, tmp_path)
     assert none.diagnostics == {}
     assert found.final.returns.tolist() == none.final.returns.tolist()

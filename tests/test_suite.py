@@ -309,7 +309,7 @@ claims:
              "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
              "kl_to_start, training_return, "
              "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
-             "regret, not ['score']")]),
+             "predicted_value, overestimation, regret, not ['score']")]),
         ("left: ppo, right: a2c, quantity: score, steps: 1500", [("steps: 1,500 steps are beyond the budget of "
          "CartPole-v1 (1,000)"), "steps: 1,500 steps are before the first evaluation on Acrobot-v1 (2,000 steps)"]),
         ("left: ppo, right: a2c, quantity: score, steps: 500, seconds: 5, environments: [CartPole-v1]", [
@@ -333,9 +333,14 @@ claims:
              "`evaluation: {gradient_episodes: 200}`")]),
         ("left: DQN, right: ppo, quantity: entropy", [
             ("left: DQN does not tell entropy of its updates; as it is implemented it tells critic_loss, "
-            "gradient_norm, training_return"),
+             "gradient_norm, overestimation, predicted_value, training_return"),
             ("quantity: entropy is recorded only where the suite asks for it; add "
              "`evaluation: {diagnostics: true}`")]),
+        ("left: ppo, right: 0, quantity: overestimation", [
+            ("left: ppo does not tell overestimation; as it is implemented it tells approx_kl, clip_fraction, entropy, "
+             "explained_variance, gradient_norm, training_return, value_loss"),
+            ("quantity: overestimation is recorded only where the suite asks for it; add "
+             "`evaluation: {value_episodes: 10}`")]),
         ("left: ppo, right: a2c, quantity: score, marginn: 1", [("marginn: key 'marginn' is not known; did you mean "
          "'margin'?")]),
     ],

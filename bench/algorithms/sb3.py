@@ -30,7 +30,7 @@ from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, unwrap_vec_wrapper
 from torch.distributions import Distribution
 
-from bench.algorithms import acting, gradient, vocabulary
+from bench.algorithms import acting, gradient, overestimation, vocabulary
 from bench.algorithms.convolutions import KERNEL, MinAtarCNN
 from bench.algorithms.diagnostics import Diagnostics
 from bench.algorithms.held import HeldToStart
@@ -81,7 +81,8 @@ _NOT_SETTINGS = frozenset(
 def make(request: LearnerRequest) -> SB3Learner:
     """Build the learner with its vector environment, seeded and on its device."""
     made = model(request, vocabulary.policy_keywords)
-    kind = WholeEpisodesLearner if isinstance(made, REINFORCE) else SB3Learner
+    valued = "overestimation" in algorithm_of(request.trial).tells
+    kind = WholeEpisodesLearner if isinstance(made, REINFORCE) else ActionValueLearner if valued else SB3Learner
     return kind(made, request.trial.hyperparameters, tells=bool(request.trial.evaluation.diagnostics))
 
 
@@ -175,9 +176,7 @@ class SB3Policy:
         masks: Sequence[Any] | None = None,
     ) -> tuple[Sequence[Any], Any]:
         """Return the policy's actions; see `bench.records.Learner`."""
-        batch = _stacked(observations)
-        if self._normalise is not None:
-            batch = self._normalise.normalize_obs(batch)
+        batch = self._batch(observations)
         if acting.is_plain(self.model, deterministic=deterministic):
             chosen = self._plain(batch) if self._plain is not None and deterministic else None
             if chosen is None:
@@ -189,6 +188,11 @@ class SB3Policy:
                 batch, state=memory, episode_start=np.asarray(starts), deterministic=deterministic, **masked
             )
         return list(actions), memory
+
+    def _batch(self, observations: Sequence[Any]) -> Any:
+        """Return raw observations as the model takes them, several at once."""
+        batch = _stacked(observations)
+        return batch if self._normalise is None else self._normalise.normalize_obs(batch)
 
     @contextmanager
     def own_exploration(self) -> Iterator[None]:
@@ -319,6 +323,30 @@ class WholeEpisodesLearner(SB3Learner):
             return gradient.measured(self.model, env, batches)
         finally:
             env.close()
+
+
+class ActionValueLearner(SB3Learner):
+    """One whose critic says what actions are worth, which can be held against what follows them."""
+
+    model: OffPolicyAlgorithm
+
+    def value_error(self, make_environment: Callable[[int, int], Any], episodes: int) -> Mapping[str, float]:
+        """Return the mean prediction and by how much it exceeds the realised return; see `bench.records.Learner`.
+
+        Both are in units of the rewards that training learns from: scaled where the environment's wrappers scale them,
+        normalised where `normalize` does. Empty where no return is known well enough.
+        """
+        beyond = overestimation.steps_beyond_limit(self.model)
+        envs = [make_environment(index, beyond) for index in range(episodes)]
+        try:
+            played = overestimation.play(self.model, envs, self._batch, self._learned_reward)
+            return overestimation.compared(played, self.model.gamma)
+        finally:
+            for env in envs:
+                env.close()
+
+    def _learned_reward(self, reward: float) -> float:
+        return reward if self._normalise is None else float(self._normalise.normalize_reward(np.asarray(reward)))
 
 
 @contextmanager

@@ -312,7 +312,7 @@ def _conclusions(
 
 _NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen", "seen"}
 _SINCE = {
-    "evaluation": {"environments", "max_episode_steps", "gradient_episodes", "diagnostics"},
+    "evaluation": {"environments", "max_episode_steps", "gradient_episodes", "diagnostics", "value_episodes"},
     "limits": {"stall_minutes"},
 }
 

@@ -82,15 +82,17 @@ _CRITICS = f"{_REPLAYED} noise_type noise_std"
 _SOFT = f"{_CRITICS} ent_coef target_entropy {_EXPLORING} use_sde_at_warmup"
 
 
-# What they tell of their updates. Those compiled or in JAX measure no gradient, and the compiled ones return no values.
-_OF_VALUES = frozenset({"critic_loss", "gradient_norm"})
-_OF_CRITICS = frozenset({"critic_loss"})
+# What they tell of themselves. Those compiled or in JAX measure no gradient and no critic's error, and the compiled
+# ones return no values.
+_OF_ACTION_VALUES = frozenset({"predicted_value", "overestimation"})
+_OF_VALUES = _OF_ACTION_VALUES | {"critic_loss", "gradient_norm"}
+_OF_CRITICS = _OF_ACTION_VALUES | {"critic_loss"}
 _OF_SOFT = _OF_CRITICS | {"entropy_coefficient"}
 _OF_ACTORS = frozenset({"entropy", "value_loss", "explained_variance", "gradient_norm"})
 _OF_CLIPPED = _OF_ACTORS | {"approx_kl", "clip_fraction"}
 _HELD = "kl_to_start"
 """A setting that wants the library's own policy while it steps."""
-_UNTOLD_IN_JAX = frozenset({"gradient_norm"})
+_UNTOLD_IN_JAX = _OF_ACTION_VALUES | {"gradient_norm"}
 _UNTOLD_COMPILED = _UNTOLD_IN_JAX | {"explained_variance"}
 
 

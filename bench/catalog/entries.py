@@ -74,7 +74,7 @@ class Algorithm:
     """Whether its training environments are workers that do not wait for each other: an update is one worker's, and the
     same seed gives other numbers in every training."""
     tells: frozenset[str] = frozenset()
-    """What it always tells of its updates, as of `bench.records.DIAGNOSTICS`, where it is asked."""
+    """What it always tells of itself along the training, as of `bench.records.DIAGNOSTICS`, where it is asked."""
     compiles: bool = False
     """Whether a process that has trained one seed is quicker with the next, because much is compiled; it must keep
     nothing from one learner to the next that could change a number."""

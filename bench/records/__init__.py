@@ -46,6 +46,7 @@ from bench.records.quantities import QUANTITIES, Quantity
 from bench.records.suite import (
     STALL_GAPS,
     STALL_MINUTES,
+    UNSEEN,
     AnalysisPlan,
     Claim,
     EvaluationPlan,
@@ -56,6 +57,7 @@ from bench.records.suite import (
     Suite,
     SuiteAlgorithm,
     SuiteEnvironment,
+    steps_beyond,
 )
 from bench.records.traits import Traits
 from bench.records.trial import (
@@ -86,6 +88,7 @@ __all__ = [
     "STALL_MINUTES",
     "STATISTICS",
     "SURE",
+    "UNSEEN",
     "VERDICTS",
     "WEAKLY",
     "Actor",
@@ -148,6 +151,7 @@ __all__ = [
     "Verdicts",
     "Wrapper",
     "digest",
+    "steps_beyond",
     "verdict_on",
     "verdicts_of",
 ]

@@ -1,4 +1,4 @@
-"""What can be told of an algorithm's updates while it trains: one table for whoever records, claims or shows it."""
+"""What can be told of an algorithm while it trains: one table for whoever records, claims or shows it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One number of every update."""
+    """One number along a training: of every update, or of the policy and its critic as they then are."""
 
     title: str
     """What stands above a plot of it."""
     words: str
     """As a statement says it."""
     unit: str
+    played: bool = False
+    """Whether it takes episodes of its own (a suite's `evaluation: {value_episodes: ...}`), and not updates."""
 
 
 DIAGNOSTICS: Mapping[str, Diagnostic] = {
@@ -48,5 +50,17 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = {
     ),
     "critic_loss": Diagnostic("Loss of the action values", "loss of the action values", "loss"),
     "entropy_coefficient": Diagnostic("Entropy coefficient", "entropy coefficient", "return per nat"),
+    "predicted_value": Diagnostic(
+        "Discounted return that the critic predicts",
+        "discounted return that the critic predicts along the policy's episodes",
+        "discounted return",
+        played=True,
+    ),
+    "overestimation": Diagnostic(
+        "Overestimation: predicted minus realised discounted return",
+        "predicted minus realised discounted return of the policy",
+        "discounted return",
+        played=True,
+    ),
 }
 """Name, as records and claims have it -> what it is. docs/claims.md says who tells which."""

@@ -61,7 +61,9 @@ class Learner(Actor, Protocol):
     estimates are independent from batch to batch may have `gradient_noise(make_environment, episodes)`: it measures
     them as they are now, as a `GradientNoise`, in environments of its own (index -> environment), and leaves training
     as it was. One that tells of its updates has `diagnostics()`: name in DIAGNOSTICS -> mean over the updates since it
-    was last asked; it is asked only where the trial's evaluation plan wants them.
+    was last asked; it is asked only where the trial's evaluation plan wants them. One with a critic of actions may have
+    `value_error(make_environment, episodes)`: name in DIAGNOSTICS -> what its critic's predictions are worth now, in
+    environments of its own (index and steps after the time limit -> environment); it leaves training as it was.
     """
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:

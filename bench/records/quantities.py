@@ -27,7 +27,7 @@ class Quantity:
     gradient: bool = False
     """Whether it takes the policy gradient's noise, which some algorithms measure where they are asked."""
     diagnostic: bool = False
-    """Whether it is told of updates along the curve, which some algorithms do where they are asked."""
+    """Whether it is one of DIAGNOSTICS, which some algorithms tell along the curve where they are asked."""
     keys: frozenset[str] = _ALWAYS
     """Of a claim's optional keys those that it takes."""
 

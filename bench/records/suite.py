@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+UNSEEN = 0.01
+"""Of the value where an episode is left, the largest share that a realised return may lack."""
+MOST_BEYOND = 5_000
+"""Steps that an episode is played on after its time limit, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +37,21 @@ class EvaluationPlan:
     """True: what each algorithm tells of its updates is recorded along the curve (see `bench.records.diagnostics`);
     None: it is not. Part of the identity only where given."""
 
+    value_episodes: int | None = None
+    """Fresh episodes on which, at every point, what the critic predicts is held against what the policy then gets;
+    None: it is not. Part of the identity only where given."""
+
     @property
     def gradient_looks(self) -> list[int]:
         """After which points the gradient's noise is measured, 0 being before training; empty where it is not."""
         return sorted({0, -(-self.points // 2), self.points}) if self.gradient_episodes else []
+
+
+def steps_beyond(gamma: float) -> int:
+    """Return how many steps after a time limit the returns from before it need, to lack a share of UNSEEN at most."""
+    if not 0 < gamma < 1:
+        return MOST_BEYOND if gamma else 0
+    return min(math.ceil(math.log(UNSEEN) / math.log(gamma)), MOST_BEYOND)
 
 
 @dataclass(frozen=True, slots=True)

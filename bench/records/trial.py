@@ -220,8 +220,9 @@ class Record:
     gradients: tuple[GradientNoise, ...] = ()
     """In the order of training, the first before it began; empty where nobody asked, or the algorithm's cannot be."""
     diagnostics: Mapping[str, Floats] = field(default_factory=dict)
-    """Name in DIAGNOSTICS -> (points,) mean over the updates since the evaluation before, or since training began; NaN
-    where there was none. Empty where nobody asked, or the algorithm tells nothing."""
+    """Name in DIAGNOSTICS -> (points,) mean over the updates since the evaluation before, or since training began, or,
+    of what is played, over the states then met; NaN where there was none. Empty where nobody asked, or the algorithm
+    tells nothing."""
 
     def told(self, name: str) -> Floats | None:
         """(points,) of what was told under a name in DIAGNOSTICS; None where nobody asked, or it was not."""

@@ -102,7 +102,7 @@ def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
         if QUANTITIES[line.claim.quantity].gradient:
             counts = "has no gradient"
         if QUANTITIES[line.claim.quantity].diagnostic:
-            counts = "tells nothing of its updates"
+            counts = "tells nothing of it"
         yield f"{counted(line.failed, 'failed run')}: each {counts}."
     if line.clocks_differ:
         yield "The runs were timed on different machines, or with different numbers of them side by side."

@@ -136,10 +136,14 @@ class Evaluator:
                     playing[slot], taken[slot] = following, 0
                     observations[slot] = _anew(self.slots[slot][0], seeds[following])
 
+    def time_limit(self) -> int | None:
+        """Return the environment's own limit in steps, once there is one to be asked; None: it has none."""
+        spec = self.slots[0][0].spec
+        return spec.max_episode_steps if spec is not None else None
+
     def longest_episode(self) -> int:
         """Return after how many steps an episode is cut, once there is an environment to be asked."""
-        spec = self.slots[0][0].spec
-        return self.longest(spec.max_episode_steps if spec is not None else None)
+        return self.longest(self.time_limit())
 
     def _begin(self, seeds: Sequence[int]) -> list[Any]:
         """Reset every slot for its first episode, making those that are not there yet; return the observations.

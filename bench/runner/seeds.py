@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Literal
 
-Role = Literal["learner", "training", "evaluation", "gradient", "tuning"]
+Role = Literal["learner", "training", "evaluation", "gradient", "values", "tuning"]
 
 
 def seed(role: Role, *key: str | int) -> int:

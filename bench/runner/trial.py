@@ -30,6 +30,8 @@ from bench.runner.worker import peak_mb
 
 FURTHEST_OVERSHOOT, FURTHEST_STEPS = 10, 200_000
 """An algorithm may take so many times its budget, and so many steps more, before it counts as never ending."""
+UNLIMITED = 1_000
+"""Steps into an episode without a time limit in which values are held against returns."""
 IMAGE_DIMENSIONS = 3
 MAKE_ENVIRONMENT = "bench.environments.making:make"
 
@@ -209,7 +211,7 @@ class _Course:
         tells = trial.evaluation.diagnostics and hasattr(learner, "diagnostics")
         self._ask: Callable[[], Mapping[str, float]] = learner.diagnostics if tells else dict  # type: ignore[attr-defined]
         self._told: list[Mapping[str, float]] = []
-        """What was told of the updates before each point."""
+        """What was told of the updates before each point, and of the critic at it."""
 
     def run(self) -> None:
         """Train to the budget; take every point that training itself did not pass, the last one always."""
@@ -264,7 +266,8 @@ class _Course:
             "lengths": played.lengths,
             "training_returns": np.nan if training is None else training,
         }
-        self._told.extend([self._ask()] * (passed - len(self._rows)))
+        told = {**self._ask(), **self._value_error(passed)}
+        self._told.extend([told] * (passed - len(self._rows)))
         self._rows.extend([row] * (passed - len(self._rows)))
         self._look_at_gradient(passed)
         self._pulse.tell(train_seconds=self.train.wall, mean_return=float(played.returns.mean()))
@@ -282,6 +285,22 @@ class _Course:
                 trial.evaluation.gradient_episodes,
             )
         self.gradients.append(replace(found, steps=self.steps))
+
+    def _value_error(self, passed: int) -> Mapping[str, float]:
+        """Return how the critic's predictions compare with realised returns, where the plan asks and there is one."""
+        trial, learner = self._trial, self._learner
+        if not trial.evaluation.value_episodes or not hasattr(learner, "value_error"):
+            return {}
+        self._pulse.tell(doing="holding values against returns", steps=self.steps)
+        key = trial.environment, trial.seed, passed
+        limit = self._evaluator.time_limit() or UNLIMITED
+
+        def make(index: int, beyond: int) -> Any:
+            return _made(trial, {"max_episode_steps": limit + beyond}, seed=seed("values", *key, index))[0]
+
+        with isolated_randomness(seed("values", *key)):
+            found: Mapping[str, float] = learner.value_error(make, trial.evaluation.value_episodes)
+        return found
 
     def curve(self) -> Curve:
         """Return the points as arrays."""

@@ -131,6 +131,7 @@ class Evaluation(_Definition):
     max_episode_steps: Positive | None = None
     gradient_episodes: Positive | None = None
     diagnostics: bool | None = None
+    value_episodes: Positive | None = None
 
 
 class Trial(_Definition):

@@ -35,6 +35,8 @@ class _Known:
     """Whether the noise of policy gradients is measured."""
     diagnostics: bool
     """Whether what is told of updates is recorded."""
+    values: bool
+    """Whether predicted values are held against realised returns."""
     tells: Mapping[str, frozenset[str]]
     """Label -> what it tells of its updates, whichever implementation is chosen."""
     changed: frozenset[str]
@@ -64,6 +66,7 @@ def judge_claims(document: Document, entries: Sequence[Mapping[str, Any]], envir
         _points(plan),
         bool(asked.get("gradient_episodes")),
         bool(asked.get("diagnostics")),
+        bool(asked.get("value_episodes")),
         {label: _told(entry, usual) for entry in entries if isinstance(label := _label(entry), str)},
         _changed(entries, environments),
     )
@@ -180,13 +183,15 @@ def _about_gradients(claim: Mapping[str, Any], known: _Known) -> Iterator[Compla
 
 
 def _about_diagnostics(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:
+    played = DIAGNOSTICS[claim["quantity"]].played
     for key, label in _named_sides(claim, known):
         told = known.tells[label]
         if claim["quantity"] not in told:
+            of_what = "" if played else " of its updates"
             hint = f"as it is implemented it tells {', '.join(sorted(told)) or 'nothing'}"
-            yield (key,), f"{label} does not tell {claim['quantity']} of its updates", hint
-    if not known.diagnostics:
-        hint = "add `evaluation: {diagnostics: true}`"
+            yield (key,), f"{label} does not tell {claim['quantity']}{of_what}", hint
+    if not (known.values if played else known.diagnostics):
+        hint = f"add `evaluation: {{{'value_episodes: 10' if played else 'diagnostics: true'}}}`"
         yield ("quantity",), f"{claim['quantity']} is recorded only where the suite asks for it", hint
 
 

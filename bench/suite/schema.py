@@ -242,6 +242,7 @@ class Evaluation(_Strict):
     max_episode_steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))] | None = None
     gradient_episodes: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] | None = None
     diagnostics: Annotated[bool | None, AfterValidator(_if_wanted)] = None
+    value_episodes: Annotated[int, BeforeValidator(whole(1, MOST_EPISODES))] | None = None
 
 
 class Analysis(_Strict):
