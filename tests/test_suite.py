@@ -284,7 +284,7 @@ claims:
              "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
              "kl_to_start, training_return, "
              "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
-             "regret, not 'scor'; did you mean 'score'?"),
+             "predicted_value, overestimation, regret, not 'scor'; did you mean 'score'?"),
             "left: no algorithm of this suite is called 'ppoo'; did you mean 'ppo'?",
             "right: no algorithm of this suite is called 'dqn'; did you mean 'DQN'?",
         ]),
