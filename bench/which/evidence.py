@@ -264,7 +264,7 @@ def _key(entry: SuiteAlgorithm) -> str:
     return json.dumps([entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters), *own], default=str)
 
 
-def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, int, int, int]:
+def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, bool, int, int, int]:
     reaches = steps is None or ground.budget >= steps
     enough = [key for key in _learners(ground) if len(ground.cells[key].runs) >= FEWEST_RUNS]
     # A suite about variants of one algorithm answers another question than which algorithm to take.
@@ -276,6 +276,8 @@ def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, int, int
         kinds > 1,
         reaches,
         obvious,
+        # What nobody has put effort into is the fairer comparison, even of one algorithm fewer.
+        ground.effort == DEFAULTS,
         kinds,
         ground.runs,
         -ground.budget if reaches and steps is not None else ground.budget,
