@@ -126,7 +126,7 @@ def plan(
     # The longest first, so that no worker is left alone with it at the end.
     trials = sorted(
         (replace(one, seed=seed) for one in first.values() for seed in numbers),
-        key=lambda trial: (-expected[trial.label, trial.environment], trial.seed, trial.label),
+        key=lambda trial: (-expected[trial.cell], trial.seed, trial.label),
     )
     warnings = tuple(_warnings(suite, chosen, trials, len(numbers)))
     idle = tuple(complaint for pair in chosen for complaint in _idle(pair, suite))
@@ -324,7 +324,7 @@ def _warnings(suite: Suite, pairs: Sequence[_Pair], trials: Sequence[Trial], see
     for environment in dict.fromkeys(pair.environment.environment for pair in pairs):
         pair = next(pair for pair in pairs if pair.environment.environment == environment)
         yield from _endless(pair, next(trial for trial in trials if trial.environment == environment))
-    first = {(trial.label, trial.environment): trial for trial in trials}
+    first = {trial.cell: trial for trial in trials}
     for pair in pairs:
         yield from _uncovered(pair, suite)
         yield from _unfit(first[pair.cell])
@@ -565,8 +565,8 @@ def cost(
     steps = evaluation_steps = 0
     seconds: dict[Cell, float] = {}
     disk = 0.0
-    first = {(trial.label, trial.environment): trial for trial in trials}
-    counts = Counter((trial.label, trial.environment) for trial in trials)
+    first = {trial.cell: trial for trial in trials}
+    counts = Counter(trial.cell for trial in trials)
     for cell, trial in first.items():
         number = counts[cell]
         traits = environments.get(cell) or catalog.environments().get(trial.environment)

@@ -122,9 +122,9 @@ def _unknown(kind: str, name: str, known: Iterable[str], having: str) -> BenchEr
 def _cells(experiment: Experiment, known: Mapping[str, Reference | None], plan: AnalysisPlan) -> Cells:
     planned, outcomes = gather(experiment)
     run = {outcome.trial.fingerprint for outcome in outcomes}
-    begun = {(outcome.trial.label, outcome.trial.environment) for outcome in outcomes}
+    begun = {outcome.trial.cell for outcome in outcomes}
     # What is still missing of a cell would be run with the versions installed now: another configuration, perhaps.
-    there = [trial for trial in planned if trial.fingerprint in run or (trial.label, trial.environment) not in begun]
+    there = [trial for trial in planned if trial.fingerprint in run or trial.cell not in begun]
     found = cells_of(there, outcomes, known, plan)
     return {key: found[key] for key in sorted(found, key=_order(experiment))}
 

@@ -65,7 +65,7 @@ def outcomes(
     taken: dict[tuple[str, str], set[int]] = defaultdict(set)
     stated: set[tuple[str, str, int | None]] = set()
     for one in stored:
-        taken[one.trial.label, one.trial.environment].add(one.trial.seed)
+        taken[one.trial.cell].add(one.trial.seed)
         if origin := one.trial.origin:
             if str(origin.get("seed", "")).startswith(_STATED):
                 stated.add((one.trial.label, one.trial.environment, one.trial.seed))
@@ -166,7 +166,7 @@ def _example(cell: _Cell, stored: Sequence[Outcome]) -> Trial | None:
     label, environment, kind, algorithm, _ = cell
     for one in stored:
         trial = one.trial
-        same = (trial.label, trial.environment) == (label, environment)
+        same = trial.cell == (label, environment)
         same = same and trial.implementation == _implementation(kind, label)
         if same and trial.algorithm.casefold() == slug(algorithm).casefold():
             return trial

@@ -197,8 +197,7 @@ def _in_order(jobs: Sequence[Job], measured: Seconds) -> list[Job]:
     """
     longest = sorted(jobs, key=lambda job: -job.expected_seconds)
     first = {job.trial.cell: job for job in reversed(longest) if job.trial.cell not in measured}
-    ahead = {id(job) for job in first.values()}
-    return sorted(longest, key=lambda job: id(job) not in ahead)
+    return sorted(longest, key=lambda job: job is not first.get(job.trial.cell))
 
 
 def _wanted(state: str, *, retry_failed: bool) -> bool:

@@ -226,7 +226,7 @@ def cells_in_order(experiment: Experiment) -> dict[tuple[str, str], list[Trial]]
     order = [(entry.label, place.environment) for place in suite.environments for entry in suite.algorithms]
     cells: dict[tuple[str, str], list[Trial]] = {cell: [] for cell in order}
     for trial in experiment.plan.trials:
-        cells[trial.label, trial.environment].append(trial)
+        cells[trial.cell].append(trial)
     return {cell: trials for cell, trials in cells.items() if trials}
 
 

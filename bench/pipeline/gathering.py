@@ -24,10 +24,10 @@ def gather(experiment: Experiment) -> tuple[list[Trial], list[Outcome]]:
         for trial in experiment.plan.trials
     ]
     # A missing trial stands with the finished ones of its cell: other versions here must not split the cell in two.
-    versions = {(trial.label, trial.environment): one.trial.versions for trial, one in covering if one}
+    versions = {trial.cell: one.trial.versions for trial, one in covering if one}
     planned, outcomes, used = [], [], set()
     for trial, outcome in covering:
-        known = outcome.trial.versions if outcome else versions.get((trial.label, trial.environment), trial.versions)
+        known = outcome.trial.versions if outcome else versions.get(trial.cell, trial.versions)
         covered = replace(trial, versions=known)
         planned.append(covered)
         if outcome is not None:

@@ -73,7 +73,7 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
         SuiteError: everything that will fail in every trial, at once.
     """
     planned = plan(suite, only=only, seeds=1)
-    first = {(trial.label, trial.environment): trial for trial in planned.trials}
+    first = {trial.cell: trial for trial in planned.trials}
     cells = {cell: task for cell, task in tasks(suite).items() if cell in first}
     unknown = {task.key: first[cell] for cell, task in cells.items() if not catalogued(task).actions}
     preloaded, memory = preload(*first.values()), suite.limits.memory_gb

@@ -148,7 +148,7 @@ def course_of(experiment: Experiment) -> tuple[Experiment, SequentialRun | None]
     trials = {trial.fingerprint: trial for trial in _asked(longer, counts)}
     survey = experiment.store.survey()
     for trial in experiment.plan.trials:
-        known = (trial.label, trial.environment) in counts
+        known = trial.cell in counts
         if not known or survey.state(trial) in {"done", "failed"}:
             trials[trial.fingerprint] = trial
     trimmed = replace(experiment, plan=replace(experiment.plan, trials=tuple(trials.values())))

@@ -342,14 +342,15 @@ def _shares(line: Pair) -> str:
 
 def _where_ahead(line: Pair, solved: Collection[str]) -> str:
     """Return where the leader of a pair is ahead and where behind: `ppo is ahead on X, behind by 0.02 on Y`."""
-    sign, leader = (1, line.a) if (line.difference.estimate or 0.0) > 0 else (-1, line.b)
-    ahead = [one.environment for one in line.places if sign * one.difference >= _SHOWN]
+    if (line.difference.estimate or 0.0) <= 0:
+        line = line.seen_from(line.b)
+    ahead = [one.environment for one in line.places if one.difference >= _SHOWN]
     behind = [
-        f"by {-sign * one.difference:.2f} on {one.environment}{' (which all solve)' * (one.environment in solved)}"
+        f"by {-one.difference:.2f} on {one.environment}{' (which all solve)' * (one.environment in solved)}"
         for one in line.places
-        if sign * one.difference <= -_SHOWN
+        if one.difference <= -_SHOWN
     ]
-    return f"{leader} is ahead on {joined(ahead)}, behind {joined(behind)}" if ahead and behind else ""
+    return f"{line.a} is ahead on {joined(ahead)}, behind {joined(behind)}" if ahead and behind else ""
 
 
 def _at_look(line: Pair, at: Tested, sequence: SequentialRun, plan: AnalysisPlan) -> str:

@@ -97,7 +97,7 @@ def search(path: Path, protocols: Mapping[str, Protocol], only: Sequence[str]) -
     met = meet(suite, only=only)
     planned = plan(suite, met.traits, only=only, seeds=1)
     known = references(suite)
-    cells = {(trial.label, trial.environment): trial for trial in planned.trials}
+    cells = {trial.cell: trial for trial in planned.trials}
     pairs, notes, tuned, places = list[Pair](), list(met.notes), dict[str, SuiteAlgorithm](), dict[str, Place]()
     for entry in suite.algorithms:
         mine = [place for place in suite.environments if (entry.label, place.environment) in cells]

@@ -75,7 +75,7 @@ def _packed(source: Source) -> dict[str, Any]:
     for outcome in source.outcomes:
         trial = outcome.trial
         if trial.fingerprint in planned and trial.label in entries and not trial.changed:
-            cells.setdefault((trial.label, trial.environment), []).append(outcome)
+            cells.setdefault(trial.cell, []).append(outcome)
     kinds: dict[str, set[str]] = {}
     for label, environment in cells:
         if learns(entries[label].algorithm) and source.references.get(environment) is not None:
