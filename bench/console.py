@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.errors import BenchError
-from bench.plain import and_more, json_text, plain, printable
+from bench.plain import and_more, counted, json_text, plain, printable
 
 
 class Terminal(Console):
@@ -71,6 +71,12 @@ def say_hindrances(trials: int, reasons: Sequence[str]) -> None:
         say(f"  {reason}", "yellow", whole=True)
     if more := and_more(len(reasons), _REASONS_SHOWN):
         say(f"  {more}", "yellow")
+
+
+def say_interrupted(stored: int) -> None:
+    """Say what an interrupted run has kept; `stored`: trials that go on from a checkpoint."""
+    more = f", {counted(stored, 'trial')} of it from a checkpoint" if stored else ""
+    say(f"interrupted; everything finished is kept, the same command goes on from here{more}")
 
 
 _REASONS_SHOWN = 3

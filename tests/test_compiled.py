@@ -133,7 +133,7 @@ def test_an_update_is_the_librarys_to_rounding(name: str, environment: str, sett
         theirs._current_progress_remaining = ours._current_progress_remaining
         drawn = orders(ours, ours.epochs)
         settings_now = ours.present_settings()
-        found, ours._course._optimiser, _ = ours._course._update(rollout, drawn, settings_now)
+        found, ours._course.memory, _ = ours._course._update(rollout, drawn, settings_now)
         ours._course.weights[:] = found
         np.random.seed(7)  # noqa: NPY002 - what the library draws from
         theirs.train()

@@ -42,7 +42,7 @@ def test_weights_are_to_the_last_bit_those_of_the_librarys_own_learning(
     ours.learn(200, lambda steps: steps < 200)
     theirs = learner(name, environment, **settings)
     # With a callback of ours, which is what ends a rollout at the budget; the rest is the library's.
-    theirs.model.learn(200, callback=sb3._StepCallback(lambda steps: steps < 200, lambda: None))
+    theirs.model.learn(200, callback=sb3._StepCallback(lambda steps: steps < 200, lambda: None, lambda: None))
     found, expected = ours.model.policy.state_dict(), theirs.model.policy.state_dict()
     assert ours.updates == theirs.updates
     assert ours.updates

@@ -358,6 +358,7 @@ class REINFORCE(BaseAlgorithm):
         self.policy.set_training_mode(False)
         if self._last_episode_starts is None or not self._last_episode_starts.all():
             self._last_obs = self.env.reset()  # type: ignore[assignment]  # tuples of observations: no policy takes them
+            self._last_episode_starts = np.ones(self.n_envs, dtype=bool)
         callback.on_rollout_start()
         recorder = _Recorder(self.n_envs, self.batch_episodes)
         while not recorder.complete:

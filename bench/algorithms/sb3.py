@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import inspect
 import pickle
 import sys
@@ -23,11 +24,13 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy, MultiInputActorCriticPolicy
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, unwrap_vec_wrapper
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecNormalize, unwrap_vec_wrapper
 from torch.distributions import Distribution
 
 from bench.algorithms import acting, gradient, overestimation, vocabulary
@@ -73,6 +76,10 @@ _COUNTING = ("stable_baselines3", "sb3_contrib", "sbx", "bench")
 """Whose algorithms count their updates."""
 _COLLECTS_ARRAYS = (A2C, PPO, TRPO)
 _POLICIES = (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy)
+_BETWEEN_UPDATES = (OnPolicyAlgorithm, OffPolicyAlgorithm, REINFORCE)
+"""Whose state is all in the model whenever a rollout begins: training can go on from there in another process."""
+_OF_THE_PROCESS = ("_logger", "collect_rollouts", "class_attributes")
+"""Attributes of models and of vector environments that a process makes for itself."""
 _NOT_SETTINGS = frozenset(
     {"self", "env", "verbose", "tensorboard_log", "device", "_init_setup_model", "stats_window_size"}
 )
@@ -161,6 +168,14 @@ class SB3Policy:
         self._normalise = normalisation
         self._plain = acting.plain(model)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the layers, which are the model's own only in its own process."""
+        return {name: value for name, value in vars(self).items() if name != "_plain"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Take the model's layers again."""
+        vars(self).update(state, _plain=acting.plain(state["model"]))
+
     @property
     def observation_space(self) -> spaces.Space[Any]:
         """What the model observes: of images, with the channels first."""
@@ -218,6 +233,8 @@ class SB3Learner(SB3Policy):
         super().__init__(model, model.get_vec_normalize_env())
         self._given = hyperparameters
         self._listening = Diagnostics() if tells else None
+        self._goes_on = False
+        """Whether training has begun before, in another process."""
 
     @property
     def updates(self) -> int | None:
@@ -233,18 +250,46 @@ class SB3Learner(SB3Policy):
         compilation = sys.modules.get("bench.algorithms.compilation")
         return compilation.compile_seconds() if compilation else 0.0
 
-    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
-        """Train for `steps` environment steps; see `bench.records.Learner`.
+    @property
+    def rests(self) -> bool:
+        """Whether it can be stored between two updates and go on from there; not what others have written."""
+        parts = (getattr(type(self.model), name, None) for name in ("learn", "collect_rollouts", "collect_episodes"))
+        known = all(one.__module__.partition(".")[0] in _COUNTING for one in parts if one is not None)
+        return isinstance(self.model, _BETWEEN_UPDATES) and known
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it goes on from where it was stored as if nothing had been: not where noise begins anew then."""
+        noise = getattr(self.model, "action_noise", None)
+        return not getattr(self.model, "use_sde", False) and isinstance(noise, NormalActionNoise | None)
+
+    @property
+    def reducers(self) -> Mapping[type, Callable[[Any], tuple[Any, ...]]]:
+        """Class -> how such an object is pickled, environments and all, which the library's own way leaves out."""
+        return {BaseAlgorithm: _reduced, VecEnvWrapper: _reduced}
+
+    def resume(self, events: Path | None, *, anew: bool) -> None:
+        """Be as a learner that was just made, having been read back; `anew`: its environments are to be reset."""
+        self._goes_on = True
+        if events is not None:
+            self.model.set_logger(configure(str(events), ["tensorboard"]))
+        if anew:
+            # The library then resets them.
+            self.model._last_obs = None  # noqa: SLF001 - there is no other way
+
+    def learn(self, steps: int, on_step: Callable[[int], bool], rest: Callable[[], None] = lambda: None) -> None:
+        """Train until `steps` environment steps are taken; see `bench.records.Learner`.
 
         Raises:
             DivergedError: a weight is no longer finite.
         """
-        callback: BaseCallback = _StepCallback(on_step, self._require_finite)
+        begun = self.model.num_timesteps
+        callback: BaseCallback = _StepCallback(on_step, self._require_finite, rest)
         if self._listening is not None:
             callback = CallbackList([callback, self._listening])
         try:
             with _unvalidated_distributions(), _inference_in_rollouts(self.model):
-                self.model.learn(steps, callback=callback)
+                self.model.learn(steps - begun, callback=callback, reset_num_timesteps=not self._goes_on)
         except (ValueError, RuntimeError, OutsideError) as error:
             self._require_finite(error)
             # An observation that is not a number has sound weights choose what is none either.
@@ -384,10 +429,16 @@ def _inference_in_rollouts(model: BaseAlgorithm) -> Iterator[None]:
 class _StepCallback(BaseCallback):
     """Tells the runner every step, and looks now and then whether the weights are still numbers."""
 
-    def __init__(self, on_step: Callable[[int], bool], require_finite: Callable[[], None]) -> None:
+    def __init__(
+        self, on_step: Callable[[int], bool], require_finite: Callable[[], None], rest: Callable[[], None]
+    ) -> None:
         super().__init__()
         self._tell = on_step
         self._require_finite = require_finite
+        self._rest = rest
+
+    def _on_rollout_start(self) -> None:
+        self._rest()
 
     def _on_step(self) -> bool:
         if self.n_calls % CHECK_EVERY == 0:
@@ -403,6 +454,23 @@ class _StepCallback(BaseCallback):
         if "train_freq" in names and names["train_freq"].unit == TrainFrequencyUnit.STEP:
             return bool(names["num_collected_steps"] >= names["train_freq"].frequency)
         return False
+
+
+def _reduced(whole: Any) -> tuple[Any, ...]:
+    """Return what pickle wants of a model or a wrapper of vector environments, all that it holds included."""
+    held = {name: value for name, value in vars(whole).items() if name not in _OF_THE_PROCESS}
+    # A compiled model's arrays are views of one another, which a pickle would tear apart.
+    aside = whole.put_aside(held) if hasattr(whole, "put_aside") else None
+    return copyreg.__newobj__, (type(whole),), (held, aside), None, None, _restored  # type: ignore[attr-defined]
+
+
+def _restored(whole: Any, state: tuple[dict[str, Any], Any]) -> None:
+    held, aside = state
+    vars(whole).update(held)
+    if isinstance(whole, VecEnvWrapper):
+        whole.class_attributes = dict(inspect.getmembers(type(whole)))
+    if aside is not None:
+        whole.take_up(aside)
 
 
 def _vector_environment(request: LearnerRequest, settings: Mapping[str, Any]) -> VecEnv:

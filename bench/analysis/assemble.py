@@ -313,7 +313,7 @@ def _conclusions(
 _NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen", "seen"}
 _SINCE = {
     "evaluation": {"environments", "max_episode_steps", "gradient_episodes", "diagnostics", "value_episodes"},
-    "limits": {"stall_minutes"},
+    "limits": {"stall_minutes", "checkpoint_minutes"},
 }
 
 

@@ -34,6 +34,10 @@ def cautions(
     plan = suite.analysis
     return (
         *_rows("idle", ((cell.label, cell.environment, cell.idle) for cell in cells if cell.idle)),
+        *_rows(
+            "resumed" if plan.resumed == "keep" else "resumed, left out",
+            ((cell.label, cell.environment, cell.resumed) for cell in cells if cell.resumed),
+        ),
         *_rows("configurations", book.split),
         *_rows("other budgets", _made_for_more(apart or {}, suite)),
         *_rows("by hand", _found_by_hand(cells, suite)),

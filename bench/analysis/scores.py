@@ -88,6 +88,8 @@ class Cell:
     """Records left out because the metric is `auc` and they have no learning curve."""
     idle: int = 0
     """Records left out because they made no update."""
+    resumed: int = 0
+    """Records of runs that were interrupted and went on otherwise than they would have, whether left out or not."""
     most: float | None = None
     """No score counts beyond it: where all solve the task (`bench.analysis.solved`); None: all of it does."""
 
@@ -178,6 +180,11 @@ def is_idle(outcome: Outcome | None) -> bool:
     return isinstance(outcome, Record) and learns(outcome.trial.algorithm) and updates_of(outcome) == 0
 
 
+def went_on_otherwise(outcome: Outcome | None) -> bool:
+    """Return whether a run was interrupted and went on with environments, or noise, begun anew."""
+    return isinstance(outcome, Record) and not all(one.exact for one in outcome.resumed)
+
+
 def normalise(returns: Floats | float, reference: Reference) -> Floats:
     """Return raw returns as scores: 0 is the random policy, 1 the target; same shape."""
     return np.asarray((returns - reference.random) / (reference.target - reference.random), dtype=np.float64)
@@ -228,7 +235,9 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
     ordered = sorted(entries, key=lambda entry: (entry.trial.seed, entry.fingerprint))
     found = [entry for entry in ordered if entry.outcome is not None]
     told = [entry for entry in found if not is_idle(entry.outcome)]
-    runs = [run for entry in told if (run := _run(entry, reference, plan)) is not None]
+    resumed = [entry for entry in told if went_on_otherwise(entry.outcome)]
+    kept = [entry for entry in told if plan.resumed == "keep" or entry not in resumed]
+    runs = [run for entry in kept if (run := _run(entry, reference, plan)) is not None]
     counted = [run for run in runs if plan.metric != "auc" or run.record is None or run.record.curve.returns.size]
     first = ordered[0].trial
     return Cell(
@@ -243,6 +252,7 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
         missing=len(ordered) - len(found),
         curveless=len(runs) - len(counted),
         idle=len(found) - len(told),
+        resumed=len(resumed),
     )
 
 

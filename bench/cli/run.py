@@ -22,7 +22,7 @@ from bench.cli.options import (
     SuiteArgument,
 )
 from bench.cli.planned import say_plan, say_warnings
-from bench.console import Terminal, complain, say, say_event, say_hindrances
+from bench.console import Terminal, complain, say, say_event, say_hindrances, say_interrupted
 from bench.errors import BenchError, HindranceError, WriteError, hindering
 from bench.limits import MOST_WORKERS
 from bench.pipeline import (
@@ -187,6 +187,6 @@ def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *,
     if summary.elsewhere:
         say(f"{summary.elsewhere} trials are being run by another `bench run` on this folder")
     if summary.interrupted:
-        say("interrupted; everything finished is kept, the same command goes on from here")
+        say_interrupted(summary.stored)
     if page is not None:
         say(f"report: {page}", whole=True)

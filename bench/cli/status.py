@@ -52,5 +52,7 @@ def status(
     for one in unreadable:
         say(f"cannot be read: {one}", "red", whole=True)
     total = {name: sum(getattr(cell, name) for cell in cells) for name in counts[:4]}
-    more = f"; {counted(len(unreadable), 'file')} cannot be read" if unreadable else ""
+    stored = sum(cell.stored for cell in cells)
+    more = f"; {counted(stored, 'trial')} to go on from a checkpoint" if stored else ""
+    more += f"; {counted(len(unreadable), 'file')} cannot be read" if unreadable else ""
     say(", ".join(f"{number} {name}" for name, number in total.items()) + more)

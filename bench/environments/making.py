@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 
 from bench.catalog import did_you_mean, environments, missing
+from bench.environments.replaying import MOST_ACTIONS, Journal, pickles_by_arguments, random_state
 from bench.errors import BenchError, CatalogError, OutsideError
 from bench.records import Wrapper
 
@@ -42,22 +43,32 @@ class SeededReset(gym.Wrapper[Any, Any, Any, Any]):
 class EpisodeTotals(gym.Wrapper[Any, Any, Any, Any]):
     """Adds up raw rewards and steps of the running episode, innermost, before any wrapper can change them.
 
-    What arrives here is what the environment is really told to do, so this is also where actions are looked at.
+    What arrives here is what the environment is really told to do, so this is also where actions are looked at, and
+    where a journal is kept of those of an environment that cannot tell its own state, if `resumable`.
     """
 
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
+    def __init__(self, env: gym.Env[Any, Any], *, resumable: bool = False) -> None:
         super().__init__(env)
         self.total, self.length = 0.0, 0
         self._before = 0
         self.over = False
         """Whether the environment itself has ended the episode, not a wrapper around it."""
         self._inside = _membership(env.action_space)
+        self._journal: Journal | None = None
+        self._writes = resumable and pickles_by_arguments(env)
+        self.astray = False
+        """Whether it was read back from a pickle and does not stand where it stood."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and the totals."""
         self._before += self.length
         self.total, self.length, self.over = 0.0, 0, False
-        return self.env.reset(seed=seed, options=options)
+        if self._writes:
+            self._journal = Journal.begin(self.env, seed, options)
+        observation, info = self.env.reset(seed=seed, options=options)
+        if self._journal is not None:
+            self._journal.seen = observation
+        return observation, info
 
     @property
     def taken(self) -> int:
@@ -77,7 +88,27 @@ class EpisodeTotals(gym.Wrapper[Any, Any, Any, Any]):
         self.total += float(result[1])
         self.length += 1
         self.over = bool(result[2] or result[3])
+        if self._journal is not None:
+            # Of an episode that is too long to be told again, no more than that it is.
+            if self.length <= MOST_ACTIONS:
+                self._journal.actions.append(action)
+            self._journal.seen = result[0]
         return result
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything, with the state of the random numbers where an environment cannot tell its own state."""
+        stream = None if self._journal is None else random_state(self.env)
+        return {**vars(self), "_stream": stream}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up the episode where it was; `astray` tells whether that went wrong."""
+        stream = state.pop("_stream")
+        vars(self).update(state)
+        if self._journal is not None:
+            try:
+                self.astray = self.length > MOST_ACTIONS or not self._journal.replay(self.env, stream)
+            except Exception:  # noqa: BLE001  # whatever somebody else's code raises
+                self.astray = True
 
 
 class StackFrames(gym.Wrapper[Any, Any, Any, Any]):
@@ -150,12 +181,13 @@ def make(
         kwargs: keyword arguments of the environment.
         wrappers: applied in order, outside the totals.
         frame_stack: how many observations are stacked.
-        seed: of the first reset; None leaves seeding to whoever resets.
+        seed: of the first reset, for training; None leaves seeding to whoever resets.
 
     Raises:
         CatalogError: no such environment, it cannot be made, or a wrapper cannot be applied.
     """
-    totals = EpisodeTotals(_with_spaces(_made(environment, kwargs), environment))
+    made = _with_spaces(_made(environment, kwargs), environment)
+    totals = EpisodeTotals(made, resumable=seed is not None)
     env: gym.Env[Any, Any] = totals
     for wrapper in wrappers:
         env = _wrapped(env, wrapper)

@@ -74,6 +74,8 @@ class Summary:
     """Why, each reason once."""
     unreadable: int = 0
     """Files in the results folder that cannot be read: their trials are missing."""
+    stored: int = 0
+    """Missing trials that go on from a checkpoint."""
 
     @property
     def exit_code(self) -> int:
@@ -123,6 +125,7 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
         hindered=len(course.hindrances),
         hindrances=tuple(dict.fromkeys(course.hindrances)),
         unreadable=len(survey.unreadable),
+        stored=sum(survey.stored(trial) for trial in experiment.plan.trials),
     )
 
 

@@ -61,6 +61,8 @@ class CellStatus:
     """`seed 3: timeout (...)` for each failure."""
     unreadable: int = 0
     """How many are missing because a file of theirs cannot be read."""
+    stored: int = 0
+    """How many of the missing go on from a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,7 @@ def _cell_status(survey: Survey, label: str, environment: str, trials: Sequence[
         missing=counts["missing"],
         reasons=tuple(_reason(trial, one) for trial, one in failures),
         unreadable=sum(state == "missing" and isinstance(one, Unreadable) for _, state, one in found),
+        stored=sum(state == "missing" and survey.stored(trial) for trial, state, _ in found),
     )
 
 

@@ -44,6 +44,7 @@ from bench.records.published import (
 )
 from bench.records.quantities import QUANTITIES, Quantity
 from bench.records.suite import (
+    CHECKPOINT_MINUTES,
     STALL_GAPS,
     STALL_MINUTES,
     UNSEEN,
@@ -61,6 +62,7 @@ from bench.records.suite import (
 )
 from bench.records.traits import Traits
 from bench.records.trial import (
+    CHECKPOINT,
     FAILURE_KINDS,
     IMPORTED,
     PROTOCOL,
@@ -71,6 +73,7 @@ from bench.records.trial import (
     GradientNoise,
     Outcome,
     Record,
+    Resumption,
     Trial,
     Unreadable,
     digest,
@@ -78,6 +81,8 @@ from bench.records.trial import (
 from bench.records.verdicts import Verdicts, verdict_on, verdicts_of
 
 __all__ = [
+    "CHECKPOINT",
+    "CHECKPOINT_MINUTES",
     "DIAGNOSTICS",
     "FAILURE_KINDS",
     "IMPORTED",
@@ -134,6 +139,7 @@ __all__ = [
     "Reference",
     "ReferenceLine",
     "Reliability",
+    "Resumption",
     "Sensitivity",
     "SequentialRun",
     "SettingsLine",

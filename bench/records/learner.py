@@ -64,6 +64,12 @@ class Learner(Actor, Protocol):
     was last asked; it is asked only where the trial's evaluation plan wants them. One with a critic of actions may have
     `value_error(make_environment, episodes)`: name in DIAGNOSTICS -> what its critic's predictions are worth now, in
     environments of its own (index and steps after the time limit -> environment); it leaves training as it was.
+
+    One that `rests` can be stored in the midst of training: its `learn` takes a third argument, `rest()`, and calls it
+    whenever all that training goes on from is in the learner, its environments included; read back in another process,
+    `resume(events, anew=...)` makes it a learner again (`anew`: its environments must be reset), and `learn` goes on.
+    `repeats` says whether it then learns as if it had never been stored, and `reducers`, class -> what pickle
+    wants of its objects, what the library's own way of pickling leaves out.
     """
 
     def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:

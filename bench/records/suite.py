@@ -173,10 +173,12 @@ class AnalysisPlan:
     decide: str = "score"
     """The aggregate whose difference tells two algorithms apart: `score` (interquartile mean of all environments' runs
     together), `mean`, or `iqm-by-environment` (mean over environments of each one's own interquartile mean)."""
+    resumed: str = "keep"
+    """`keep`, or `drop` runs that were interrupted and went on from a checkpoint with environments begun anew."""
 
     def declared(self) -> dict[str, Any]:
         """Return the plan as it is hashed and told; what older plans lack only where it is not the default."""
-        late = {"conjunction": False, "decide": "score"}
+        late = {"conjunction": False, "decide": "score", "resumed": "keep"}
         return {name: value for name, value in asdict(self).items() if name not in late or value != late[name]}
 
 
@@ -216,10 +218,14 @@ class Limits:
     stall_minutes: float | None = None
     """Time without a sign of life after which a trial is ended; None: STALL_MINUTES, or STALL_GAPS times the longest
     silence that it has already come back from."""
+    checkpoint_minutes: float | None = None
+    """Between two checkpoints of a trial, from which it goes on if it is interrupted; None: CHECKPOINT_MINUTES; 0: none
+    is written."""
 
 
 STALL_MINUTES = 30.0
 STALL_GAPS = 20
+CHECKPOINT_MINUTES = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,21 @@ class GradientNoise:
     """Environment steps of training before it was measured."""
 
 
+CHECKPOINT = "checkpoint.pkl"
+"""File in the folder of a trial that is not over, from which it can go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A trial was interrupted and went on from a checkpoint."""
+
+    steps: int
+    """Environment steps it had taken at the checkpoint."""
+    exact: bool
+    """Whether it went on as if nothing had been; else environments, or noise, began anew, and so it is no longer what
+    its seed alone would have made it."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """A finished trial: its definition and everything measured."""
@@ -223,6 +238,8 @@ class Record:
     """Name in DIAGNOSTICS -> (points,) mean over the updates since the evaluation before, or since training began, or,
     of what is played, over the states then met; NaN where there was none. Empty where nobody asked, or the algorithm
     tells nothing."""
+    resumed: tuple[Resumption, ...] = ()
+    """Every time that it went on from a checkpoint. Of the timings, what was lost with an interruption is in none."""
 
     def told(self, name: str) -> Floats | None:
         """(points,) of what was told under a name in DIAGNOSTICS; None where nobody asked, or it was not."""

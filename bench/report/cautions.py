@@ -41,6 +41,10 @@ _SENTENCES = {
     "idle": "Runs that made no update are no evidence, and are left out of every number: {rows}. Their budget ended "
     "before the first one, so what was evaluated is the policy they began with; a longer budget, a shorter rollout or "
     "a shorter warm-up mends it.",
+    "resumed": "Runs that were interrupted went on from a checkpoint with environments, or noise, begun anew, so that "
+    "they are no longer what their seeds alone would make them: {rows}. `analysis: {{resumed: drop}}` leaves them out.",
+    "resumed, left out": "Runs that were interrupted, and went on from a checkpoint with environments or noise begun "
+    "anew, are left out of every number: {rows}.",
     "configurations": "Results of several configurations (settings, implementation, versions or budget) carry one "
     "label: {rows}. They are not merged: all but the planned one carry the first digits of their configuration.",
     "other budgets": "Not judged beside others, for their settings were made for larger budgets than this suite's: "
@@ -107,6 +111,7 @@ def _seen(data: str, claims: int = 0, of: int = 0) -> str:
 
 _ROWS: Mapping[str, Callable[..., str]] = {
     "idle": "{} on {} ({} of its runs)".format,
+    **dict.fromkeys(("resumed", "resumed, left out"), "{} on {} ({} of its runs)".format),
     "configurations": "{} on {}".format,
     **{kind: "{} on {}: {}".format for kind, told in _SENTENCES.items() if told.startswith(_FAILED)},
     "incomplete": "{} ({})".format,

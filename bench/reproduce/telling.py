@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.console import grid, say, say_grid, say_hindrances, say_json
+from bench.console import grid, say, say_grid, say_hindrances, say_interrupted, say_json
 from bench.pipeline import Summary
 from bench.records import Interval, PublishedVerdict
 from bench.report.published import judged, weak
@@ -62,5 +62,5 @@ def say_verdicts(
     if summary is not None and summary.hindered:
         say_hindrances(summary.hindered, summary.hindrances)
     if summary is not None and summary.interrupted:
-        say("interrupted; everything finished is kept, the same command goes on from here")
+        say_interrupted(summary.stored)
     say(f"report: {page}", whole=True)

@@ -22,11 +22,12 @@ class Events:
     Each writer has a folder of its own, since TensorBoard follows only the newest file of a folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Begin anew: an earlier attempt's files would be drawn into the same curve."""
+    def __init__(self, folder: Path, *, anew: bool = True) -> None:
+        """Begin `anew`, for an earlier attempt's files would be drawn into the same curve, or go on with them."""
         from tensorboard.summary.writer.event_file_writer import EventFileWriter  # noqa: PLC0415 - an extra
 
-        rmtree(folder, ignore_errors=True)
+        if anew:
+            rmtree(folder, ignore_errors=True)
         self.training = folder / "training"
         self._writer = EventFileWriter(str(folder / "evaluation"))
 

@@ -23,6 +23,8 @@ class Progress:
     """Mean raw return of the latest evaluation, None before the first."""
     doing: str = STARTING
     """What it is at, so that one knows what hangs: `training`, `evaluating the final policy`, ..."""
+    earlier_seconds: float = 0.0
+    """Wall seconds that it had taken when it was stored, if it goes on from a checkpoint: they count for its limit."""
 
 
 Report = Callable[[Progress], None]

@@ -271,6 +271,8 @@ class _Watch:
             self._sources.remove(self._pipe)
             return
         if isinstance(message, Progress):
+            # What it had taken before it was interrupted counts.
+            self._deadline -= message.earlier_seconds - self._vigil.latest.earlier_seconds
             self._vigil.hear(time.monotonic(), message)
             self._unsent = message
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,11 +21,26 @@ from gymnasium import spaces
 from bench.catalog import algorithm_of, load
 from bench.errors import OverrunError
 from bench.files import mine
-from bench.records import DIAGNOSTICS, Curve, Final, Floats, GradientNoise, Learner, LearnerRequest, Record, Task, Trial
+from bench.records import (
+    CHECKPOINT_MINUTES,
+    DIAGNOSTICS,
+    Curve,
+    Final,
+    Floats,
+    GradientNoise,
+    Learner,
+    LearnerRequest,
+    Limits,
+    Record,
+    Resumption,
+    Task,
+    Trial,
+)
 from bench.runner import provenance
+from bench.runner.checkpoint import Checkpoints, Stored, restore_streams
 from bench.runner.evaluation import FEW, MANY, Evaluator, Totals, isolated_randomness, seed_everything
 from bench.runner.events import EVENTS, Events
-from bench.runner.jobs import TRAINING, Closing, Job, Report
+from bench.runner.jobs import TRAINING, Closing, Job, Progress, Report
 from bench.runner.pulse import Pulse
 from bench.runner.seeds import evaluation_seeds, seed
 from bench.runner.worker import peak_mb
@@ -50,23 +67,16 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         HindranceError: the record cannot be written.
         Exception: whatever the algorithm or the environment raises.
     """
-    started = datetime.now(UTC)
     clock = _Clock()
     trial = job.trial
     pulse = Pulse(report)
-    pulse.tell(doing="making the learner")
-    # Whatever this process has done before.
-    seed_everything(seed("learner", trial.algorithm, trial.environment, _drawn_from(trial)))
     evaluator = _evaluator(trial, pulse)
-    device = "cpu" if job.device == "cpu" else "cuda"
-    events = Events(job.folder / EVENTS) if job.tensorboard else None
-    counted: list[Totals] = []
-    request = learner_request(trial, device, pulse, counted)
-    request = replace(request, events=None if events is None else events.training)
-    learner: Learner = load(algorithm_of(trial).maker)(request)
-    setup, setup_cpu = clock.wall(), clock.cpu()
-    course = _Course(trial, learner, evaluator, pulse, events)
-    course.run()
+    checkpoints = Checkpoints(job.folder, trial, minutes_between(job.limits))
+    learner, environments, so_far, events = _begun(job, pulse, checkpoints)
+    so_far.setup.add(clock)
+    course = _Course(trial, learner, evaluator, pulse, events, so_far, checkpoints, environments, clock)
+    with checkpoints.heeding() if getattr(learner, "rests", False) else nullcontext():
+        course.run()
     pulse.tell(doing="evaluating the final policy", steps=course.steps)
     final = evaluator.evaluate(
         learner,
@@ -75,20 +85,11 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
     )
     if events is not None:
         events.tell("final", course.steps, final)
-    wall, cpu = clock.wall(), clock.cpu()
     record = Record(
         trial=trial,
         curve=course.curve(),
         final=Final(course.steps, final.returns, final.lengths),
-        timings={
-            "wall": wall,
-            "setup": setup,
-            "train": course.train.wall,
-            "train_cpu": course.train.cpu,
-            "evaluation": wall - setup - course.train.wall - course.train.compile,
-            "evaluation_cpu": cpu - setup_cpu - course.train.cpu - course.train.compile_cpu,
-            **({"compile": course.train.compile} if course.train.compile else {}),
-        },
+        timings=so_far.timings(clock),
         resources={
             "device": provenance.device_name(job.device),
             "threads": job.threads,
@@ -99,21 +100,64 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         },
         provenance={
             **provenance.describe(),
-            "started": started.isoformat(timespec="seconds"),
+            "started": so_far.started,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         },
         attempt=job.attempt,
         settings=learner.settings(),
-        cut_episodes=_cut(course.cut, final.cut, evaluator),
+        cut_episodes=_cut(so_far.cut, final.cut, evaluator),
         updates=getattr(learner, "updates", None),
-        frames=_frames(trial, counted, course.steps),
-        gradients=tuple(course.gradients),
+        frames=_frames(trial, environments.taken, course.steps),
+        gradients=tuple(so_far.gradients),
         diagnostics=course.diagnostics(),
+        resumed=tuple(so_far.resumed),
     )
     pulse.tell(doing="keeping the record")
     keep(record, job.folder)
-    pulse.tell(train_seconds=course.train.wall, mean_return=float(final.returns.mean()))
+    pulse.tell(train_seconds=so_far.train.wall, mean_return=float(final.returns.mean()))
     return partial(_close, learner, evaluator, job.folder, events)
+
+
+def _begun(
+    job: Job, pulse: Pulse, checkpoints: Checkpoints
+) -> tuple[Learner, TrainingEnvironments, _SoFar, Events | None]:
+    """Return the learner, made anew or as it was stored, with its environments and what the trial has come to."""
+    trial, device = job.trial, "cpu" if job.device == "cpu" else "cuda"
+    environments = TrainingEnvironments(trial, pulse)
+    stored = checkpoints.read(environments.rebuilt)
+    events = Events(job.folder / EVENTS, anew=stored is None) if job.tensorboard else None
+    watched = None if events is None else events.training
+    if stored is not None:
+        return *_resumed(stored, trial, pulse, watched), events
+    pulse.tell(doing="making the learner")
+    # Whatever this process has done before.
+    seed_everything(seed("learner", trial.algorithm, trial.environment, _drawn_from(trial)))
+    request = replace(learner_request(trial, device, environments), events=watched)
+    learner: Learner = load(algorithm_of(trial).maker)(request)
+    return learner, environments, _SoFar.begin(trial, learner), events
+
+
+def _resumed(
+    stored: Stored, trial: Trial, pulse: Pulse, watched: Path | None
+) -> tuple[Learner, TrainingEnvironments, _SoFar]:
+    """Return the learner as it goes on, with its environments and what the trial has come to."""
+    so_far: _SoFar = stored.so_far
+    environments: TrainingEnvironments = stored.environments
+    anew = environments.astray
+    exact = stored.exact and not anew
+    so_far.resumed.append(Resumption(so_far.steps, exact))
+    stored.learner.resume(watched, anew=anew)
+    restore_streams(stored.streams)
+    pulse.tell(steps=so_far.steps, train_seconds=so_far.train.wall, earlier_seconds=so_far.whole.wall)
+    # A worker's standard output is its log.
+    how = "as if it had never stopped" if exact else "with environments, or noise, begun anew"
+    print(f"--- goes on after {so_far.steps:,} of {trial.steps:,} steps, {how}", flush=True)  # noqa: T201
+    return stored.learner, environments, so_far
+
+
+def minutes_between(limits: Limits) -> float:
+    """Return how long a trial trains from one checkpoint to the next; 0: it writes none."""
+    return CHECKPOINT_MINUTES if limits.checkpoint_minutes is None else limits.checkpoint_minutes
 
 
 def _close(learner: Learner, evaluator: Evaluator, folder: Path, events: Events | None) -> None:
@@ -170,7 +214,7 @@ class _Clock:
 
 @dataclass(slots=True)
 class _Seconds:
-    """Training time, evaluations and compiling excluded."""
+    """Time that went into one thing; of training, evaluations and compiling excluded."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -178,8 +222,8 @@ class _Seconds:
     """Wall seconds between training steps in which code was compiled."""
     compile_cpu: float = 0.0
 
-    def add(self, clock: _Clock, compiled: float) -> None:
-        """Add a stretch of training, of whose wall seconds so many went into compiling."""
+    def add(self, clock: _Clock, compiled: float = 0.0) -> None:
+        """Add a stretch, of whose wall seconds so many went into compiling."""
         wall, cpu = clock.wall(), clock.cpu()
         # How much of the processor compiling had is not told: it is taken to be as much as the rest had.
         share = min(compiled / wall, 1.0) if wall else 0.0
@@ -189,49 +233,110 @@ class _Seconds:
         self.compile_cpu += cpu * share
 
 
+@dataclass(slots=True)
+class _SoFar:
+    """What a trial has come to, which a checkpoint stores beside the learner."""
+
+    started: str
+    """ISO 8601."""
+    looks: list[int] = field(default_factory=list)
+    """After which points the gradient's noise is still to be measured; 0: before training."""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    told: list[Mapping[str, float]] = field(default_factory=list)
+    """What was told of the updates before each point, and of the critic at it."""
+    gradients: list[GradientNoise] = field(default_factory=list)
+    steps: int = 0
+    cut: int = 0
+    """Evaluation episodes that had to be cut."""
+    whole: _Seconds = field(default_factory=_Seconds)
+    """Of earlier processes, up to the checkpoints from which it went on."""
+    setup: _Seconds = field(default_factory=_Seconds)
+    train: _Seconds = field(default_factory=_Seconds)
+    resumed: list[Resumption] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, trial: Trial, learner: Learner) -> _SoFar:
+        """Return what it is at the beginning."""
+        looks = list(trial.evaluation.gradient_looks) if hasattr(learner, "gradient_noise") else []
+        return cls(datetime.now(UTC).isoformat(timespec="seconds"), looks)
+
+    def at(self, clock: _Clock) -> _SoFar:
+        """Return it as the next process is to find it, the seconds of this one counted."""
+        whole = replace(self.whole)
+        whole.add(clock)
+        return replace(self, whole=whole)
+
+    def timings(self, clock: _Clock) -> dict[str, float]:
+        """Return the record's, see there."""
+        whole, train = self.at(clock).whole, self.train
+        return {
+            "wall": whole.wall,
+            "setup": self.setup.wall,
+            "train": train.wall,
+            "train_cpu": train.cpu,
+            "evaluation": whole.wall - self.setup.wall - train.wall - train.compile,
+            "evaluation_cpu": whole.cpu - self.setup.cpu - train.cpu - train.compile_cpu,
+            **({"compile": train.compile} if train.compile else {}),
+        }
+
+
 class _Course:
     """One training with its evaluation points; the clock stops while an evaluation runs."""
 
     def __init__(
-        self, trial: Trial, learner: Learner, evaluator: Evaluator, pulse: Pulse, events: Events | None
+        self,
+        trial: Trial,
+        learner: Learner,
+        evaluator: Evaluator,
+        pulse: Pulse,
+        events: Events | None,
+        so_far: _SoFar,
+        checkpoints: Checkpoints,
+        environments: TrainingEnvironments,
+        whole: _Clock,
     ) -> None:
         self._trial, self._learner, self._evaluator, self._pulse = trial, learner, evaluator, pulse
-        self._events = events
+        self._events, self._so_far, self._whole = events, so_far, whole
+        self._checkpoints, self._environments = checkpoints, environments
         points = trial.evaluation.points
         self._planned = [-(-trial.steps * (point + 1) // points) for point in range(points)]
-        self._rows: list[dict[str, Any]] = []
         self._clock, self._compiled, self._below = _Clock(), 0.0, 0.0
-        self.train = _Seconds()
-        self.steps = 0
-        self.cut = 0
-        """Evaluation episodes that had to be cut."""
-        self._looks = trial.evaluation.gradient_looks if hasattr(learner, "gradient_noise") else []
-        """After which points the gradient's noise is still to be measured; 0: before training."""
-        self.gradients: list[GradientNoise] = []
         tells = trial.evaluation.diagnostics and hasattr(learner, "diagnostics")
         self._ask: Callable[[], Mapping[str, float]] = learner.diagnostics if tells else dict  # type: ignore[attr-defined]
-        self._told: list[Mapping[str, float]] = []
-        """What was told of the updates before each point, and of the critic at it."""
+
+    @property
+    def steps(self) -> int:
+        """Environment steps so far."""
+        return self._so_far.steps
 
     def run(self) -> None:
         """Train to the budget; take every point that training itself did not pass, the last one always."""
         self._look_at_gradient(0)
+        rests = (self._rest,) if getattr(self._learner, "rests", False) else ()
         self._go_on()
-        self._learner.learn(self._trial.steps, self._on_step)
+        self._learner.learn(self._trial.steps, self._on_step, *rests)
         self._pause()
-        if len(self._rows) < len(self._planned):
+        if len(self._so_far.rows) < len(self._planned):
             self._evaluate(len(self._planned))
 
+    def _rest(self) -> None:
+        """Store everything when it is time; that is no training."""
+        if self._checkpoints.due():
+            self._pause()
+            self._pulse.tell(doing="writing a checkpoint", steps=self.steps, train_seconds=self._so_far.train.wall)
+            self._checkpoints.write(self._learner, self._environments, self._so_far.at(self._whole))
+            self._go_on()
+
     def _on_step(self, steps: int) -> bool:
-        self.steps = steps
-        if steps >= self._planned[min(len(self._rows), len(self._planned) - 1)] and len(self._rows) < len(
+        self._so_far.steps = steps
+        if steps >= self._planned[min(len(self._so_far.rows), len(self._planned) - 1)] and len(self._so_far.rows) < len(
             self._planned
         ):
             self._pause()
             self._evaluate(sum(planned <= steps for planned in self._planned))
             self._go_on()
         if self._pulse.due():
-            self._pulse.tell(steps=steps, train_seconds=self.train.wall + self._clock.wall())
+            self._pulse.tell(steps=steps, train_seconds=self._so_far.train.wall + self._clock.wall())
         if steps > FURTHEST_OVERSHOOT * self._trial.steps + FURTHEST_STEPS:
             raise OverrunError(
                 f"training does not stop: {steps:,} steps are taken, the budget is {self._trial.steps:,}; an algorithm "
@@ -245,8 +350,8 @@ class _Course:
         self._below = _below(self._learner)
 
     def _pause(self) -> None:
-        self.train.add(self._clock, _compiled(self._learner) - self._compiled)
-        self.train.cpu += _below(self._learner) - self._below
+        self._so_far.train.add(self._clock, _compiled(self._learner) - self._compiled)
+        self._so_far.train.cpu += _below(self._learner) - self._below
 
     def _evaluate(self, passed: int) -> None:
         """Evaluate once and fill the rows of all planned points that are passed."""
@@ -254,37 +359,37 @@ class _Course:
         seeds = evaluation_seeds(self._trial.environment, self._trial.seed, passed, plan.episodes)
         self._pulse.tell(doing="evaluating the policy", steps=self.steps)
         played = self._evaluator.evaluate(self._learner, seeds, deterministic=plan.deterministic)
-        self.cut += played.cut
+        self._so_far.cut += played.cut
         if self._events is not None:
             self._events.tell("evaluation", self.steps, played)
         training = self._learner.recent_training_return()
         row = {
             "steps": self.steps,
-            "seconds": self.train.wall,
-            "cpu_seconds": self.train.cpu,
+            "seconds": self._so_far.train.wall,
+            "cpu_seconds": self._so_far.train.cpu,
             "returns": played.returns,
             "lengths": played.lengths,
             "training_returns": np.nan if training is None else training,
         }
         told = {**self._ask(), **self._value_error(passed)}
-        self._told.extend([told] * (passed - len(self._rows)))
-        self._rows.extend([row] * (passed - len(self._rows)))
+        self._so_far.told.extend([told] * (passed - len(self._so_far.rows)))
+        self._so_far.rows.extend([row] * (passed - len(self._so_far.rows)))
         self._look_at_gradient(passed)
-        self._pulse.tell(train_seconds=self.train.wall, mean_return=float(played.returns.mean()))
+        self._pulse.tell(train_seconds=self._so_far.train.wall, mean_return=float(played.returns.mean()))
 
     def _look_at_gradient(self, passed: int) -> None:
         """Measure the gradient's noise once where that is due after so many points."""
-        if not self._looks or passed < self._looks[0]:
+        if not self._so_far.looks or passed < self._so_far.looks[0]:
             return
-        self._looks = [look for look in self._looks if look > passed]
+        self._so_far.looks = [look for look in self._so_far.looks if look > passed]
         self._pulse.tell(doing="measuring the gradient's noise", steps=self.steps)
-        trial, look = self._trial, len(self.gradients)
+        trial, look = self._trial, len(self._so_far.gradients)
         with isolated_randomness(seed("gradient", trial.environment, trial.seed, look)):
             found = self._learner.gradient_noise(  # type: ignore[attr-defined]  # only some have it
                 lambda index: _made(trial, {}, seed=seed("gradient", trial.environment, trial.seed, look, index))[0],
                 trial.evaluation.gradient_episodes,
             )
-        self.gradients.append(replace(found, steps=self.steps))
+        self._so_far.gradients.append(replace(found, steps=self.steps))
 
     def _value_error(self, passed: int) -> Mapping[str, float]:
         """Return how the critic's predictions compare with realised returns, where the plan asks and there is one."""
@@ -304,12 +409,12 @@ class _Course:
 
     def curve(self) -> Curve:
         """Return the points as arrays."""
-        return Curve(**{name: np.array([row[name] for row in self._rows]) for name in self._rows[0]})
+        return Curve(**{name: np.array([row[name] for row in self._so_far.rows]) for name in self._so_far.rows[0]})
 
     def diagnostics(self) -> dict[str, Floats]:
         """(points,) of each thing that was told, NaN where it was not."""
-        names = [name for name in DIAGNOSTICS if any(name in told for told in self._told)]
-        return {name: np.array([told.get(name, np.nan) for told in self._told]) for name in names}
+        names = [name for name in DIAGNOSTICS if any(name in told for told in self._so_far.told)]
+        return {name: np.array([told.get(name, np.nan) for told in self._so_far.told]) for name in names}
 
 
 def _compiled(learner: Learner) -> float:
@@ -321,19 +426,78 @@ def _below(learner: Learner) -> float:
     return float(getattr(learner, "worker_seconds", 0.0))
 
 
-def _frames(trial: Trial, counted: Sequence[Totals], steps: int) -> int | None:
+def _frames(trial: Trial, taken: int, steps: int) -> int | None:
     """Return how many steps the training environments took themselves, where wrappers make several of one."""
-    taken = sum(one.taken for one in counted) if trial.hyperparameters.get("env_wrapper") else 0
-    return taken if taken > steps else None
+    return taken if trial.hyperparameters.get("env_wrapper") and taken > steps else None
 
 
 def learner_request(
-    trial: Trial, device: str = "cpu", pulse: Pulse | None = None, counted: list[Totals] | None = None
+    trial: Trial, device: str = "cpu", environments: TrainingEnvironments | None = None
 ) -> LearnerRequest:
-    """Return what the trial's algorithm is made from; `counted` takes the totals of the training environments."""
+    """Return what the trial's algorithm is made from."""
     own = seed("learner", trial.algorithm, trial.environment, _drawn_from(trial))
-    environments = _training_environments(trial, pulse or Pulse(lambda _: None), [] if counted is None else counted)
-    return LearnerRequest(trial, environments, own, device, environment_seed=partial(_training_seed, trial))
+    make = environments or TrainingEnvironments(trial, Pulse(_unheard))
+    return LearnerRequest(trial, make, own, device, environment_seed=partial(_training_seed, trial))
+
+
+class TrainingEnvironments:
+    """Makes the environments that a trial trains in, index -> environment, and counts their steps.
+
+    A checkpoint stores them with what they have counted; where one of them cannot be, it is made anew.
+    """
+
+    def __init__(self, trial: Trial, pulse: Pulse) -> None:
+        self._trial, self._pulse = trial, pulse
+        self._made: list[tuple[int, Any, Totals]] = []
+        self._before = 0
+        """Steps of environments that are gone."""
+        self._anew = False
+        """Whether those here are to be made anew by whoever reads them back."""
+
+    def __call__(self, index: int) -> Any:
+        """Return a fresh environment, seeded from the index's own stream."""
+        self._pulse.tell(doing=f"making training environment {index + 1}")
+        env, totals = _made(self._trial, {}, seed=_training_seed(self._trial, index))
+        self._made.append((index, env, totals))
+        self._pulse.tell(doing="making the learner")
+        return env
+
+    @property
+    def taken(self) -> int:
+        """Steps that they have taken themselves."""
+        return self._before + sum(totals.taken for _, _, totals in self._made)
+
+    @property
+    def astray(self) -> bool:
+        """Whether one of them does not stand where it stood when it was stored."""
+        return self._anew or any(getattr(totals, "astray", False) for _, _, totals in self._made)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but whom this process tells of itself."""
+        return {**vars(self), "_pulse": Pulse(_unheard)}
+
+    def begun_anew(self) -> TrainingEnvironments:
+        """Return the same, as it is to be stored where `places` stand for the environments."""
+        other = copy(self)
+        vars(other).update(_before=self.taken, _anew=True)
+        return other
+
+    def places(self) -> dict[int, tuple[str, int, int]]:
+        """Return, by the identity of every environment and its totals, what `rebuilt` makes them anew from."""
+        each = ((index, {"environment": env, "totals": totals}) for index, env, totals in self._made)
+        return {id(whole): (what, index, self.taken) for index, both in each for what, whole in both.items()}
+
+    def rebuilt(self, index: int, taken: int) -> dict[str, Any]:
+        """Return an environment and its totals, made anew after so many steps of all, on a stream of its own."""
+        trial = self._trial
+        self._pulse.tell(doing=f"making training environment {index + 1}")
+        own = seed("training", trial.algorithm, trial.environment, _drawn_from(trial), index, taken)
+        env, totals = _made(trial, {}, seed=own)
+        return {"environment": env, "totals": totals}
+
+
+def _unheard(progress: Progress) -> None:
+    del progress
 
 
 def evaluation_environment(trial: Trial, **more: Any) -> tuple[Any, Totals]:
@@ -348,17 +512,6 @@ def _training_seed(trial: Trial, index: int) -> int:
 def _drawn_from(trial: Trial) -> int:
     """Return the seed that training draws from: all runs' the same where the settings say so."""
     return int(trial.hyperparameters.get("training_seed", trial.seed))
-
-
-def _training_environments(trial: Trial, pulse: Pulse, counted: list[Totals]) -> Callable[[int], Any]:
-    def make(index: int) -> Any:
-        pulse.tell(doing=f"making training environment {index + 1}")
-        env, totals = _made(trial, {}, seed=_training_seed(trial, index))
-        counted.append(totals)
-        pulse.tell(doing="making the learner")
-        return env
-
-    return make
 
 
 def _made(trial: Trial, more: Mapping[str, Any], **seeding: int) -> tuple[Any, Totals]:

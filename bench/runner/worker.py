@@ -264,7 +264,8 @@ def _work(payload: bytes, pipe: Connection) -> int | None:
 def _report(pipe: Connection, progress: Progress) -> None:
     # Plain numbers, so that the keeper need not import what they come from. It reads at once: this does not wait.
     mean = None if progress.mean_return is None else float(progress.mean_return)
-    _tell(pipe, Progress(int(progress.steps), float(progress.train_seconds), mean, str(progress.doing)))
+    seconds = float(progress.train_seconds), float(progress.earlier_seconds)
+    _tell(pipe, Progress(int(progress.steps), seconds[0], mean, str(progress.doing), seconds[1]))
 
 
 def _tell(pipe: Connection, message: Progress | Verdict) -> None:

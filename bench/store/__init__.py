@@ -2,10 +2,11 @@
 
 `<root>/trials/<trial name>/` holds `trial.json` (a finished trial; written last and atomically, so that its presence
 is the done marker), or `failure.json`, beside `log.txt`, `policy.zip` and, where observations are normalised,
-`vecnormalize.pkl`. A worker writes only its own folder, and holds a lock on it while it works: the operating system
-releases the lock with the process, however it dies, so that nothing stale is left and two runners on one folder share
-the work (see `bench.store.leases` for file systems without locks). `<root>/looks.json` is the journal of a sequential
-experiment, `<root>/inspected.json` what was found in environments that no catalogue knows.
+`vecnormalize.pkl`; `checkpoint.pkl` is that of a trial that is not over. A worker writes only its own folder, and holds
+a lock on it while it works: the operating system releases the lock with the process, however it dies, so that nothing
+stale is left and two runners on one folder share the work (see `bench.store.leases` for file systems without locks).
+`<root>/looks.json` is the journal of a sequential experiment, `<root>/inspected.json` what was found in environments
+that no catalogue knows.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import HindranceError, StoreError, hindering
 from bench.files import replace, sweep, write_into
-from bench.records import PROTOCOL, Curve, Failure, Outcome, Record, Task, Traits, Trial, Unreadable
+from bench.records import CHECKPOINT, PROTOCOL, Curve, Failure, Outcome, Record, Task, Traits, Trial, Unreadable
 from bench.store import schema
 from bench.store.journal import journal
 from bench.store.loading import load, parsed
@@ -80,15 +81,20 @@ class Store:
             if not is_done(folder):
                 data = _failure_data(failure)
                 write_into(folder, partial(_write, folder / FAILED, data))
+                # Another try begins anew: where it stood led to the failure.
+                _forget_checkpoint(folder)
 
     def tidy(self, trial: Trial) -> None:
-        """Remove what an interrupted trial left when it left nothing worth reading and nobody works in its folder."""
+        """Remove what an interrupted trial left when it left nothing worth reading and nobody works in its folder.
+
+        A checkpoint is worth reading.
+        """
         folder = self.folder(trial)
         with suppress(HindranceError, OSError):
             if not folder.exists():
                 return
             with claim(folder):
-                if (folder / DONE).exists() or (folder / FAILED).exists():
+                if any((folder / name).exists() for name in (DONE, FAILED, CHECKPOINT)):
                     return
                 rmtree(folder / EVENTS, ignore_errors=True)
                 # The lock last: whoever waits for it finds that it is gone, and makes the folder anew.
@@ -214,6 +220,12 @@ def keep(record: Record, folder: Path) -> None:
         # Somebody may have removed the folder while the trial was at work: what it found is kept all the same.
         write_into(folder, partial(_write, folder / DONE, _as_data(record)))
         (folder / FAILED).unlink(missing_ok=True)
+    _forget_checkpoint(folder)
+
+
+def _forget_checkpoint(folder: Path) -> None:
+    with suppress(OSError):  # the outcome is safe
+        (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _as_data(record: Record) -> dict[str, Any]:
@@ -236,6 +248,7 @@ def _as_data(record: Record) -> dict[str, Any]:
         **({} if record.frames is None else {"frames": record.frames}),
         **({"gradients": [asdict(one) for one in record.gradients]} if record.gradients else {}),
         **({"diagnostics": told} if (told := _told(record)) else {}),
+        **({"resumed": [asdict(one) for one in record.resumed]} if record.resumed else {}),
         "final": final,
         "curve": curve,
     }

@@ -72,6 +72,7 @@ def record(data: Any) -> records.Record:
         frames=found.frames,
         gradients=tuple(records.GradientNoise(**dict(one)) for one in found.gradients),
         diagnostics={name: np.array(values, dtype=float) for name, values in found.diagnostics.items()},
+        resumed=tuple(records.Resumption(**dict(one)) for one in found.resumed),
     )
 
 
@@ -200,6 +201,13 @@ class GradientNoise(Strict):
     steps: Count
 
 
+class Resumption(Strict):
+    """A trial went on from a checkpoint."""
+
+    steps: Count
+    exact: bool
+
+
 class Record(Strict):
     """The content of a `trial.json`."""
 
@@ -217,6 +225,7 @@ class Record(Strict):
     frames: Count | None = None
     gradients: list[GradientNoise] = []
     diagnostics: dict[Name, Knowns] = {}
+    resumed: list[Resumption] = []
 
     @model_validator(mode="before")
     @classmethod

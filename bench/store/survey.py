@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.records import Failure, Outcome, Record, Trial, Unreadable
+from bench.records import CHECKPOINT, Failure, Outcome, Record, Trial, Unreadable
 from bench.store.locks import held
 from bench.store.reading import DONE, read
 from bench.store.seen import mark, recall, remember
@@ -33,6 +33,13 @@ class Survey:
         if name in self.done:
             return "done"
         return state(self.trials / name, self.others[name]) if name in self.others else "missing"
+
+    def stored(self, trial: Trial) -> bool:
+        """Return whether a trial that is missing goes on from a checkpoint."""
+        # Most have no folder, and a name is a hash: it is asked for where there may be one alone.
+        if not self.others or self.state(trial) != "missing":
+            return False
+        return trial.name in self.others and (self.trials / trial.name / CHECKPOINT).exists()
 
     @property
     def unreadable(self) -> dict[str, Unreadable]:

@@ -256,6 +256,7 @@ class Analysis(_Strict):
     resamples: Annotated[int, BeforeValidator(whole(100, MOST_RESAMPLES))] = 5000
     conjunction: bool = False
     decide: Annotated[str, BeforeValidator(one_of("score", "mean", "iqm-by-environment"))] = "score"
+    resumed: Annotated[str, BeforeValidator(one_of("keep", "drop"))] = "keep"
 
 
 class Claim(_Strict):
@@ -280,6 +281,7 @@ class Limits(_Strict):
     timeout_minutes: Annotated[float, real(0, LONGEST_MINUTES, or_equal=True)] | None = None
     memory_gb: Annotated[float, real(0, 1e6, or_equal=True)] | None = None
     stall_minutes: Annotated[float, real(0, LONGEST_MINUTES, or_equal=True)] | None = None
+    checkpoint_minutes: Annotated[float, BeforeValidator(not_negative)] | None = None
 
 
 Share = Annotated[float, BeforeValidator(not_negative), real(below=1, or_equal=True)]

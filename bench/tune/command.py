@@ -159,6 +159,7 @@ def _both(one: Summary, other: Summary) -> Summary:
         one.interrupted or other.interrupted,
         one.hindered + other.hindered,
         (*one.hindrances, *other.hindrances),
+        stored=one.stored + other.stored,
     )
 
 

@@ -128,7 +128,8 @@ def say_stopped(summary: Summary) -> None:
         say_hindrances(summary.hindered, summary.hindrances)
     if summary.elsewhere:
         say(f"{summary.elsewhere} runs are being made by another command on this folder")
-    say("what is finished is kept; the same command goes on from here")
+    more = f", {counted(summary.stored, 'run')} of it from a checkpoint" if summary.stored else ""
+    say(f"what is finished is kept; the same command goes on from here{more}")
 
 
 def _settings(drawn: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ class _Course(Player):
     def __init__(self, model: PPO | A2C) -> None:
         super().__init__(model.policy, model.seed)
         self.shape = Shape(self.layout, self.optimiser, **model.compiled_settings())
-        self._optimiser = self.optimiser.begun(self.network)
+        self.memory = self.optimiser.begun(self.network)
         self._compiled = compiled_update(self.shape)
         self.rollout: Rollout | None = None
 
@@ -39,7 +39,7 @@ class _Course(Player):
         orders = np.tile(np.arange(steps, dtype=np.int32), (epochs, 1))
         if self.shape.batch_size < steps:
             orders = self.random.permuted(orders, axis=1)
-        weights, self._optimiser, told = self._update(self.rollout, orders, settings)
+        weights, self.memory, told = self._update(self.rollout, orders, settings)
         self.weights[:] = weights
         found = dict(zip(TOLD, np.asarray(told).tolist(), strict=True))
         # A2C has no ratio of probabilities.
@@ -60,7 +60,7 @@ class _Course(Player):
 
     def _update(self, rollout: Rollout, orders: NDArray[np.int32], settings: Settings) -> Any:
         numbers = np.array(settings, dtype=np.float32)
-        return self._compiled(self.weights, self._optimiser, rollout, orders, numbers)
+        return self._compiled(self.weights, self.memory, rollout, orders, numbers)
 
 
 def blank(steps: int, environments: int, width: int, actions: int, kind: type) -> Rollout:
@@ -84,10 +84,19 @@ class _Compiled(CompiledModel, OnPolicyAlgorithm):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        self._course = _Course(self)  # type: ignore[arg-type]  # it is mixed into one of the two
+        self._tie()
         if self.env is not None:
             width = int(np.prod(self.observation_space.shape or ()))
             self._course.compile(self.n_envs, self.n_steps, width, self.epochs)
+
+    def _tie(self) -> None:
+        self._course = _Course(self)  # type: ignore[arg-type]  # it is mixed into one of the two
+
+    def _learned_beside(self) -> Mapping[str, Any]:
+        return {"memory": self._course.memory, "random": self._course.random}
+
+    def _learn_on_from(self, beside: Mapping[str, Any]) -> None:
+        self._course.memory, self._course.random = beside["memory"], beside["random"]
 
     @property
     def _clips_gradient(self) -> bool:

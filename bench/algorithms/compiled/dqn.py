@@ -6,7 +6,7 @@ library's actions and learns from the library's minibatches until rounding makes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -128,18 +128,26 @@ class DQN(CompiledModel, stable_baselines3.DQN):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        layout, self._weights, self._target = values_laid_out(self.policy)
-        optimiser = optimiser_of(self.policy)
-        self._layers = network(layout, self._weights).policy
-        self._activation = ACTIVATIONS[layout.activation][0]
-        self._memory = optimiser.begun(self._weights)
-        self._run = _compiled(layout, optimiser)
+        self._tie()
+        self._memory = optimiser_of(self.policy).begun(self._weights)
         # There is no layer that trains otherwise than it acts, and telling all of them so took a tenth of the time.
         self.policy.set_training_mode(False)
         self.policy.set_training_mode = _unheard  # type: ignore[method-assign]
         if self.replay_buffer is not None:
             self.replay_buffer.to_torch = _kept  # type: ignore[assignment]  # what is sampled goes to JAX
         self._compile()
+
+    def _tie(self) -> None:
+        layout, self._weights, self._target = values_laid_out(self.policy)
+        self._layers = network(layout, self._weights).policy
+        self._activation = ACTIVATIONS[layout.activation][0]
+        self._run = _compiled(layout, optimiser_of(self.policy))
+
+    def _learned_beside(self) -> Mapping[str, Any]:
+        return {"memory": self._memory}
+
+    def _learn_on_from(self, beside: Mapping[str, Any]) -> None:
+        self._memory = beside["memory"]
 
     def _compile(self) -> None:
         """Compile the update, before training begins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cache
 from typing import Any, NamedTuple, Self
@@ -122,10 +122,19 @@ class REINFORCE(CompiledModel, reinforce.REINFORCE):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        self._player = Player(self.policy, self.seed)
+        self._tie()
         arrays, begun = self._player.network, self._player.optimiser.begun
         parts = (arrays.policy, arrays.log_std), arrays.value
         self._memories = tuple(map(begun, parts))
+
+    def _tie(self) -> None:
+        self._player = Player(self.policy, self.seed)
+
+    def _learned_beside(self) -> Mapping[str, Any]:
+        return {"memories": self._memories, "random": self._player.random}
+
+    def _learn_on_from(self, beside: Mapping[str, Any]) -> None:
+        self._memories, self._player.random = beside["memories"], beside["random"]
 
     def _sampled(self, observations: Any) -> NDArray[Any]:
         actions = self._player.act(np.asarray(observations, dtype=np.float32).reshape(self.n_envs, -1))

@@ -1,0 +1,63 @@
+"""What an environment was told since its last reset in; the environment in the same state, in another process, out.
+
+Many environments pickle as the arguments of their constructor (Gymnasium's `EzPickle`: Box2D, MuJoCo, Atari), because
+their simulators cannot be copied: read back, such a one stands before its first reset. Told the same again, from the
+same random state, it comes to the same state; whether it has is looked at, not believed.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.utils.env_checker import data_equivalence
+
+MOST_ACTIONS = 200_000
+"""Of an episode: beyond that, telling it all again takes longer than it is worth."""
+
+
+def pickles_by_arguments(env: gym.Env[Any, Any]) -> bool:
+    """Return whether an environment has its own way to be pickled, which may leave out where it stands."""
+    cls = type(env.unwrapped)
+    return cls.__getstate__ is not object.__getstate__ or cls.__reduce__ is not object.__reduce__
+
+
+@dataclass(slots=True)
+class Journal:
+    """What an environment was told in its running episode."""
+
+    seed: int | None
+    options: dict[str, Any] | None
+    stream: Any
+    """State of the environment's random numbers before the reset; None where a seed was given."""
+    actions: list[Any] = field(default_factory=list)
+    seen: Any = None
+    """The latest observation."""
+
+    @classmethod
+    def begin(cls, env: gym.Env[Any, Any], seed: int | None, options: dict[str, Any] | None) -> Journal:
+        """Return the journal of an episode that is about to begin."""
+        return cls(seed, options, None if seed is not None else random_state(env))
+
+    def replay(self, env: gym.Env[Any, Any], stream: Any) -> bool:
+        """Tell a fresh environment everything again; return whether it now stands where the other stood.
+
+        Args:
+            env: made as the other was.
+            stream: state that the random numbers must have come to.
+        """
+        if self.stream is not None:
+            env.unwrapped.np_random.bit_generator.state = self.stream
+        observation, _ = env.reset(seed=self.seed, options=self.options)
+        for action in self.actions:
+            observation = env.step(action)[0]
+        found, wanted = (observation, random_state(env)), (self.seen, stream)
+        return bool(data_equivalence(found, wanted, exact=True))
+
+
+def random_state(env: gym.Env[Any, Any]) -> Any:
+    """Return the state of the environment's random numbers; None where they are not Gymnasium's."""
+    bits = getattr(getattr(env.unwrapped, "np_random", None), "bit_generator", None)
+    return None if bits is None else deepcopy(bits.state)
