@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test lint format check clean
+.PHONY: run test test-ray lint format check clean
 
 run: $(STAMP)  ## a small real suite, from suite file to report
 	$(BIN)/bench run suites/quick.yaml
 
 test: $(STAMP)  ## every test
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-ray: $(STAMP)  ## trials on a real Ray cluster of two nodes; as root, for they have a network of their own
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
+	RAY_TESTS=1 $(BIN)/python -m pytest tests/test_ray.py
 
 lint: $(STAMP)  ## style, types, architecture
 	$(BIN)/ruff check .

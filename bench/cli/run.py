@@ -26,6 +26,7 @@ from bench.console import Terminal, complain, say, say_event, say_hindrances, sa
 from bench.errors import BenchError, HindranceError, WriteError, hindering
 from bench.limits import MOST_WORKERS
 from bench.pipeline import (
+    EXECUTORS,
     REPORTS,
     RESULTS,
     Asked,
@@ -64,6 +65,12 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="threads of each trial")] = 1,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "auto",
+    executor: Annotated[
+        str, typer.Option(help="local: on this machine; ray: wherever a Ray cluster has room (docs/clusters.md)")
+    ] = EXECUTORS[0],
+    address: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a Ray cluster, or auto; one of this machine alone if not given")
+    ] = None,
     results: ResultsOption = RESULTS,
     report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
@@ -99,7 +106,9 @@ def run(
     goes on from there.
     """
     # The fork server imports this module once; otherwise every worker would import the main program anew.
-    options = RunOptions(workers, threads, devices, retry_failed, share_processes, preload=("bench.cli",))
+    options = RunOptions(
+        workers, threads, devices, retry_failed, share_processes, _one_of(executor), address, preload=("bench.cli",)
+    )
     asked = Asked(algo or (), env or (), steps, set_name, seeds)
     meant = source(suite, asked, results)
     looks = _looks(meant, asked, only, results) if until_decided else None
@@ -117,7 +126,7 @@ def run(
         say_warnings(experiment, lock_note(experiment) if jobs else "")
         say_unread(experiment)
         with show(experiment, jobs) as display:
-            summary = carry_out_jobs(experiment, jobs, display.hear)
+            summary = carry_out_jobs(experiment, jobs, display.hear, options)
     else:
         say_warnings(experiment, lock_note(experiment))
         say_unread(experiment)
@@ -130,6 +139,12 @@ def run(
     if isinstance(page, BenchError):
         complain(page, "bench: ")
     raise typer.Exit(summary.exit_code or int(isinstance(page, BenchError)))
+
+
+def _one_of(executor: str) -> str:
+    if executor not in EXECUTORS:
+        raise BenchError(f"--executor {executor}: is not known; write {' or '.join(EXECUTORS)}")
+    return executor
 
 
 def _reported(experiment: Experiment) -> Path | BenchError:

@@ -5,7 +5,7 @@ imported from where it lies: `results` (estimates, reports), `tidy` (frames), `s
 """
 
 from bench.pipeline.asking import Asked
-from bench.pipeline.execution import RunOptions, Summary, carry_out, lock_note, prepare, run
+from bench.pipeline.execution import EXECUTORS, RunOptions, Summary, carry_out, lock_note, prepare, run
 from bench.pipeline.experiment import (
     CellStatus,
     Experiment,
@@ -24,6 +24,7 @@ from bench.plan import references
 from bench.runner.devices import default_workers
 
 __all__ = [
+    "EXECUTORS",
     "REPORTS",
     "RESULTS",
     "SUITE_COPY",

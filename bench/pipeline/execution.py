@@ -27,12 +27,16 @@ from bench.plan import expected_seconds
 from bench.records import Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.devices import Traits, default_workers
-from bench.runner.jobs import Closing, Ended, Event, Hindrance, Job, Report, Started
+from bench.runner.jobs import Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
 from bench.runner.local import LocalExecutor
 from bench.store import Store
 
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
+
+
+LOCAL, RAY = "local", "ray"
+EXECUTORS = (LOCAL, RAY)
 
 
 class Listener(Protocol):
@@ -54,6 +58,10 @@ class RunOptions:
     retry_failed: bool = False
     share_processes: bool = True
     """Whether a process that has trained one compiled seed of a cell well is given the next (decision 23)."""
+    executor: str = LOCAL
+    """Where trials run: on this machine, or wherever a cluster places them (EXECUTORS)."""
+    address: str | None = None
+    """Of a Ray cluster; None: one of this machine alone."""
     preload: tuple[str, ...] = ()
     """Further modules worth importing once for all workers; the caller's own, say."""
 
@@ -98,16 +106,19 @@ def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
     return _jobs(experiment, replace(options, workers=options.workers or default_workers(options.threads)))
 
 
-def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], None]) -> Summary:
-    """Run the jobs; tell `listen` every event; keep every failure.
+def run(
+    experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], None], options: RunOptions | None = None
+) -> Summary:
+    """Run the jobs where the options say; tell `listen` every event; keep every failure.
 
     The first Ctrl-C (SIGTERM, SIGHUP) ends the trials at work and keeps what is finished; the second kills. A listener
     that nobody listens to any more, because the terminal or the pipe it writes to is closed, is an interrupt, too.
 
     Raises:
         HindranceError: nothing can be written to the results folder.
+        BenchError: a cluster is not to be reached, or has no room for a trial.
     """
-    executor = LocalExecutor(jobs[0].workers if jobs else 1)
+    executor = _executor(options or RunOptions(), jobs)
     with _interrupts(executor.stop) as came:
         if experiment.text:
             experiment.store.keep_suite(experiment.text)
@@ -127,6 +138,14 @@ def run(experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], N
         unreadable=len(survey.unreadable),
         stored=sum(survey.stored(trial) for trial in experiment.plan.trials),
     )
+
+
+def _executor(options: RunOptions, jobs: Sequence[Job]) -> Executor:
+    if options.executor == RAY and jobs:
+        from bench.runner.ray import RayExecutor  # noqa: PLC0415 - for who asks for it alone
+
+        return RayExecutor(options.address, most=options.workers)
+    return LocalExecutor(jobs[0].workers if jobs else 1)
 
 
 def carry_out(job: Job, report: Report) -> Closing | None:
@@ -165,7 +184,8 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
     store, retry = experiment.store, options.retry_failed
     survey = store.survey()
     trials = [trial for trial in experiment.plan.trials if _wanted(survey.state(trial), retry_failed=retry)]
-    chosen = devices.choose(options.devices, devices.available())
+    there = devices.available() if options.executor == LOCAL else devices.elsewhere(options.devices)
+    chosen = devices.choose(options.devices, there)
     wanted = [_device_traits(trial, experiment.traits[trial.cell]) for trial in trials]
     placed = devices.place(options.devices, chosen, wanted)
     measured = measured_seconds(experiment, survey)
@@ -227,7 +247,7 @@ def _device_traits(trial: Trial, environment: Environment) -> Any:
 class _Course:
     """One run: what was started, what hindered it, and whether anybody still listens."""
 
-    def __init__(self, executor: LocalExecutor, store: Store, listen: Callable[[Event], None]) -> None:
+    def __init__(self, executor: Executor, store: Store, listen: Callable[[Event], None]) -> None:
         self._executor, self._store, self._listen = executor, store, listen
         self._in_a_row = 0
         self.hindrances: list[str] = []

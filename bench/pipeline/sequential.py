@@ -92,7 +92,7 @@ def run_until_decided(
         experiment = sequential.due
         jobs = prepare(experiment, options)
         with show(experiment, jobs) as listener:
-            summary = run(experiment, jobs, listener.hear)
+            summary = run(experiment, jobs, listener.hear, options)
         if sequential.over or summary.interrupted or summary.done + summary.failed < summary.planned:
             return sequential, summary
         sequential = take_look(sequential)

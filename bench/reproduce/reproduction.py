@@ -160,7 +160,7 @@ def rerun(
     jobs = [replace(job, expected_seconds=seconds[job.trial.fingerprint]) for job in prepare(part, options)]
     jobs.sort(key=lambda job: turn[job.trial.fingerprint])
     with show(chosen, jobs) as display:
-        return run(part, jobs, display.hear)
+        return run(part, jobs, display.hear, options)
 
 
 def _affordable(opened: Reproduction, core_hours: float | None) -> Sequence[CellPlan]:

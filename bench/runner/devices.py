@@ -64,6 +64,11 @@ def available(nvml: Any = pynvml, environment: Mapping[str, str] = os.environ) -
         nvml.nvmlShutdown()
 
 
+def elsewhere(request: str) -> tuple[Gpu, ...]:
+    """Return the GPU that a trial has on another machine where GPUs are asked for: the one that it then sees."""
+    return (Gpu(0, "of the cluster", 0.0, ""),) if request.startswith("cuda") else ()
+
+
 def _entries(environment: Mapping[str, str]) -> list[str] | None:
     """Return what CUDA_VISIBLE_DEVICES lists up to the first entry that hides the rest; None: everything."""
     text = environment.get("CUDA_VISIBLE_DEVICES")

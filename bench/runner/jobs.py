@@ -118,13 +118,19 @@ Event = Started | Progressed | Slowed | Ended
 
 
 class Executor(Protocol):
-    """The whole interface: one method, and failures and hindrances are values."""
+    """The whole interface: what happens is told, and failures and hindrances are values."""
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
         """Run all jobs and tell what happens; every job has exactly one last `Ended` unless the run is interrupted.
 
         Closing the generator ends whatever is still at work.
         """
+
+    def drain(self) -> None:
+        """Start no further job; those at work finish. To be called from wherever one likes, as `stop`."""
+
+    def stop(self) -> None:
+        """End the trials at work, without an event for them, politely; a second call kills."""
 
 
 @dataclass(frozen=True, slots=True)

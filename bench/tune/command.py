@@ -110,7 +110,7 @@ def tune(
         if jobs and (advice := lock_note(experiment)):
             note(f"note: {advice}")
         with _display(experiment, jobs, quiet=quiet, as_json=as_json) as display:
-            return run(experiment, jobs, display.hear)
+            return run(experiment, jobs, display.hear, options)
 
     summary = carried_out(opened)
     landed = outcome.landscapes(part, opened)

@@ -1,0 +1,128 @@
+"""A job in, what becomes of it told: what runs on the machine that a cluster has chosen for a trial.
+
+A cluster places trials and no more. There, as on one machine, a keeper starts the trial, holds it to its limits and
+leaves nothing of it behind (see `bench.runner.local`); what it tells goes back to who asked for the run.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import files
+from bench.records import CHECKPOINT, Failure
+from bench.runner.devices import default_workers
+from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
+from bench.runner.local import LocalExecutor
+
+_LAST = "trial.json"
+"""Of the files that are sent back, what says that the others are there."""
+NO_RETRIES = RetryPolicy({})
+"""Whoever asked for the run tries again, perhaps elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event without its job, which who hears it has."""
+
+    pid: int | None = None
+    progress: Progress | None = None
+    slow_after: float | None = None
+    failure: Failure | None = None
+    hindrance: Hindrance | None = None
+    seconds: float = 0.0
+    ended: bool = False
+    files: Mapping[str, bytes] | None = None
+    """Name -> content of what lies in the trial's folder, where that machine cannot write into ours."""
+
+    def event(self, job: Job) -> Event:
+        """Return it as an event of the job."""
+        if self.ended:
+            return Ended(job, self.failure, self.seconds, hindrance=self.hindrance)
+        if self.progress is not None:
+            return Progressed(job, self.progress)
+        return Started(job, self.pid or 0) if self.slow_after is None else Slowed(job, self.slow_after)
+
+
+def said(event: Event) -> Said:
+    """Return an event without its job."""
+    if isinstance(event, Started):
+        return Said(pid=event.pid)
+    if isinstance(event, Progressed):
+        return Said(progress=event.progress)
+    if isinstance(event, Slowed):
+        return Said(slow_after=event.seconds)
+    return Said(failure=event.failure, hindrance=event.hindrance, seconds=event.seconds, ended=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job as it travels."""
+
+    payload: bytes
+    """The pickled job: what it names may be importable only in the directory below."""
+    directory: str
+    """Working directory of who asked for the run: their own environments may lie there."""
+    token: tuple[str, str]
+    """Path and content of a file beside the results: whoever finds the same shares the storage."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether this machine writes into the very folder that the results lie in."""
+        path, content = self.token
+        try:
+            return Path(path).read_text() == content
+        except OSError:
+            return False
+
+
+@contextmanager
+def marked(root: Path) -> Iterator[tuple[str, str]]:
+    """Put a file beside the results, by which machines tell whether they share them; yield its path and content."""
+    path, content = root / f"shared{files.mine()}", os.urandom(16).hex()
+    root.mkdir(parents=True, exist_ok=True)
+    files.replace(path, content)
+    try:
+        yield str(path), content
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def carried_out(order: Order, executor: LocalExecutor) -> Iterator[Said]:
+    """Run one job under a keeper of this machine's, and yield what happens; its files where storage is not shared."""
+    if os.path.isdir(order.directory):  # noqa: PTH112  # a path of another machine
+        os.chdir(order.directory)
+    job: Job = pickle.loads(order.payload)  # noqa: S301  # written by who asked for the run
+    shared = order.shared
+    with nullcontext() if shared else TemporaryDirectory(prefix="bench-") as private:
+        folder = job.folder if private is None else Path(private) / job.folder.name
+        here = replace(job, folder=folder, workers=default_workers(job.threads))
+        last = None
+        for event in executor.events([here]):
+            if isinstance(event, Ended):
+                last = event
+            else:
+                yield said(event)
+        left = None if private is None else _left(here.folder)
+        # Stopped, it has no end: whoever stopped it knows.
+        if last is not None:
+            yield replace(said(last), files=left)
+
+
+def _left(folder: Path) -> dict[str, bytes]:
+    left_out = {"lock", CHECKPOINT}
+    found = (path for path in sorted(folder.iterdir()) if path.is_file()) if folder.is_dir() else ()
+    return {path.name: path.read_bytes() for path in found if path.name not in left_out}
+
+
+def bring(left: Mapping[str, bytes], folder: Path) -> None:
+    """Write files that were sent back into the trial's folder, the record last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(left, key=lambda name: (name == _LAST, name)):
+        with files.replacing(folder / name) as temporary:
+            temporary.write_bytes(left[name])

@@ -1,0 +1,291 @@
+"""Jobs in, events out: trials on the machines of a Ray cluster, each under a keeper there.
+
+Ray finds a machine with the cores, and moves messages. What it cannot tell apart (a crash, a kill, memory that ran out)
+the keeper tells; what no keeper can tell, that its machine is gone, Ray does, and the trial goes to another.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+from bench.errors import BenchError, HindranceError, MissingExtraError, hindering
+from bench.records import Failure
+from bench.runner.jobs import Ended, Event, Hindrance, Job, RetryPolicy
+from bench.runner.local import LocalExecutor
+from bench.runner.placed import NO_RETRIES, Order, Said, bring, carried_out, marked
+
+WAIT_SECONDS = 1.0
+"""Between two looks at whether the run is to stop."""
+PATIENCE_SECONDS = 15.0
+"""How long trials may take to end when they are told to: their grace period, and the way of the message."""
+KNOCK_SECONDS = 10.0
+AHEAD = 2
+"""So many times as many jobs are given to the cluster as it can run at once: it is never idle, and may grow."""
+LOST = "lost_node"
+_MOST_WAITS = 20
+"""How often a trial whose machine was lost waits a second for whoever may still hold it there."""
+
+
+@dataclass(slots=True)
+class _Placed:
+    """A job that the cluster has."""
+
+    job: Job
+    messages: Any
+    """Ray's generator of references to what is said."""
+    begun: bool = False
+    ended: bool = False
+
+
+class _Bell:
+    """Rung once, it tells every trial of the run to end. Ray's own way to cancel a task does not wait for its end."""
+
+    def __init__(self) -> None:
+        self._rung = False
+
+    def ring(self) -> None:
+        self._rung = True
+
+    def rung(self) -> bool:
+        return self._rung
+
+
+class RayExecutor:
+    """Runs trials wherever the cluster has room for them.
+
+    An executor serves one run. `stop` and `drain` may be called from other threads and from signal handlers.
+    """
+
+    def __init__(self, address: str | None, *, most: int | None = None, grace_seconds: float = 5.0) -> None:
+        """Connect to a cluster, or begin one on this machine.
+
+        Args:
+            address: `HOST:PORT`, or `auto`; None: of this machine alone.
+            most: trials side by side; None: as many as there is room for.
+            grace_seconds: for a trial that is told to go.
+
+        Raises:
+            BenchError: Ray is not installed, or the cluster not to be reached.
+        """
+        self._private = TemporaryDirectory(prefix="bench-ray-")
+        self._ray = connected(address, Path(self._private.name) / "token")
+        self._most, self._grace_seconds = most, grace_seconds
+        self._retries = RetryPolicy()
+        self._draining, self._stops = False, 0
+        self._give_up_at = float("inf")
+        self._waits: dict[str, int] = {}
+
+    @property
+    def cpus(self) -> int:
+        """How many cores the cluster has."""
+        return int(self._ray.cluster_resources().get("CPU", 0))
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs the cluster has."""
+        return int(self._ray.cluster_resources().get("GPU", 0))
+
+    def drain(self) -> None:
+        """Start no further job; those at work finish."""
+        self._draining = True
+
+    def stop(self) -> None:
+        """End the trials at work, politely; a second call kills."""
+        self._draining = True
+        self._stops += 1
+
+    def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
+        """Run all jobs and tell what happens; see `bench.runner.jobs.Executor`.
+
+        Raises:
+            BenchError: no machine of the cluster has room for one of them.
+        """
+        if not jobs:
+            return
+        self._require_room(jobs)
+        queue, placed = deque(jobs), list[_Placed]()
+        self._bell = self._ray.remote(_Bell).options(num_cpus=0).remote()
+        with marked(jobs[0].folder.parent.parent) as token:
+            try:
+                while (queue and not self._draining) or placed:
+                    self._place(queue, placed, token)
+                    yield from self._listen(queue, placed)
+                    if self._heed(placed):
+                        return
+            finally:
+                # With it ends whatever is still at work: a keeper whose line is closed ends its trial.
+                self._ray.shutdown()
+                self._private.cleanup()
+
+    def _require_room(self, jobs: Sequence[Job]) -> None:
+        """Refuse what Ray would wait for, for ever and without a word."""
+        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        for wanted in {(job.threads, int(job.device != "cpu")) for job in jobs}:
+            if not any(one.get("CPU", 0) >= wanted[0] and one.get("GPU", 0) >= wanted[1] for one in machines):
+                has = ", ".join(f"{one.get('CPU', 0):g} cores and {one.get('GPU', 0):g} GPUs" for one in machines)
+                raise BenchError(
+                    f"no machine of the cluster has {wanted[0]} cores and {wanted[1]} GPUs for a trial; they have {has}"
+                )
+
+    def _place(self, queue: deque[Job], placed: list[_Placed], token: tuple[str, str]) -> None:
+        room = self._most or AHEAD * max(1, self.cpus)
+        while queue and len(placed) < room and not self._draining:
+            job = queue.popleft()
+            # There it is the only one that it sees.
+            there = job if job.device == "cpu" else replace(job, device="cuda:0")
+            order = Order(pickle.dumps(there), os.getcwd(), token)  # noqa: PTH109  # it travels as text
+            remote = self._ray.remote(_run).options(
+                num_cpus=job.threads,
+                num_gpus=int(job.device != "cpu"),
+                max_retries=0,
+                name=job.trial.name,
+                num_returns="streaming",
+            )
+            placed.append(_Placed(job, remote.remote(order, self._grace_seconds, self._bell)))
+
+    def _listen(self, queue: deque[Job], placed: list[_Placed]) -> Iterator[Event]:
+        """Take what has been said by now, from each."""
+        sources = [one.messages for one in placed]
+        ready, _ = (
+            self._ray.wait(sources, num_returns=1, timeout=WAIT_SECONDS, fetch_local=False) if sources else ([], [])
+        )
+        for one in [one for one in placed if any(one.messages is source for source in ready)]:
+            try:
+                message: Said = self._ray.get(next(one.messages))
+            except StopIteration:
+                placed.remove(one)
+                if not one.ended and not self._stops:
+                    yield self._lost(one.job, "its machine said no more", queue)
+            except Exception as error:  # noqa: BLE001  # whatever Ray makes of a machine that is gone
+                placed.remove(one)
+                if not one.ended and not self._stops:
+                    yield self._lost(one.job, f"{type(error).__name__}: {error}".splitlines()[0], queue)
+            else:
+                one.begun, one.ended = True, one.ended or message.ended
+                yield from self._heard(message, one.job, queue)
+
+    def _heard(self, message: Said, job: Job, queue: deque[Job]) -> Iterator[Event]:
+        try:
+            with hindering(job.folder, "what the trial has left cannot be kept"):
+                if message.files:
+                    bring(message.files, job.folder)
+        except HindranceError as error:
+            yield Ended(job, None, message.seconds, hindrance=Hindrance(error.kind, str(error)))
+            return
+        event = message.event(job)
+        if isinstance(event, Ended) and event.failure is not None:
+            again = self._retries.allows(event.failure.kind, job.attempt) and not self._draining
+            if again:
+                queue.append(replace(job, attempt=job.attempt + 1))
+            yield replace(event, will_retry=again)
+        elif isinstance(event, Ended) and self._still_held(event, job):
+            time.sleep(WAIT_SECONDS)
+            queue.append(job)
+        else:
+            yield event
+
+    def _still_held(self, event: Ended, job: Job) -> bool:
+        """Return whether to wait for what the trial's lost machine had begun, which dies soon."""
+        held = event.hindrance is not None and event.hindrance.kind == "elsewhere" and job.attempt > 1
+        self._waits[job.trial.name] = self._waits.get(job.trial.name, 0) + held
+        return held and self._waits[job.trial.name] <= _MOST_WAITS
+
+    def _lost(self, job: Job, why: str, queue: deque[Job]) -> Event:
+        """Give a trial whose machine is gone to another; that is no outcome of it."""
+        said = f"the machine that ran it was lost ({why})"
+        if self._retries.allows(LOST, job.attempt) and not self._draining:
+            queue.appendleft(replace(job, attempt=job.attempt + 1))
+            return Ended(job, Failure(job.trial, LOST, said, attempt=job.attempt), 0.0, will_retry=True)
+        return Ended(job, None, 0.0, hindrance=Hindrance("hindered", f"{job.trial.name}: {said}"))
+
+    def _heed(self, placed: list[_Placed]) -> bool:
+        """Do what `stop` wants; return whether to wait no longer."""
+        now = time.monotonic()
+        if self._stops and self._give_up_at == float("inf"):
+            self._give_up_at = now + self._grace_seconds + PATIENCE_SECONDS
+            self._bell.ring.remote()
+            # What waits for room in the cluster need not begin.
+            for one in placed:
+                if not one.begun:
+                    self._ray.cancel(one.messages)
+        return bool(self._stops) and (self._stops > 1 or now > self._give_up_at)
+
+
+def connected(address: str | None, token: Path) -> ModuleType:
+    """Return Ray's module, connected to a cluster; one of this machine alone wants a token, which is put into a file.
+
+    Raises:
+        BenchError: it is not installed, or the cluster not to be reached.
+    """
+    if find_spec("ray") is None:
+        raise MissingExtraError("--executor ray", "ray")
+    if address is not None and "RAY_AUTH_MODE" not in os.environ:
+        raise BenchError(
+            "RAY_AUTH_MODE is not set: set it alike on every machine and here, to token (with RAY_AUTH_TOKEN_PATH, a "
+            "file that only you can read) or to disabled; left open, machines disagree and wait for each other in vain"
+        )
+    if address is None and "RAY_AUTH_MODE" not in os.environ:
+        token.touch(mode=0o600)
+        token.write_text(os.urandom(32).hex())
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token))
+    # No telemetry; and a trial that asks for no GPU gets none from its keeper, whatever Ray leaves visible.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # All of these it reads once, when it is imported.
+    import ray  # noqa: PLC0415 - an extra
+
+    own: dict[str, Any] = {"include_dashboard": False} if address is None else {}
+    where = "this machine" if address is None else f"--address {address}"
+    try:
+        _knock(address)
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+    except Exception as error:  # noqa: BLE001  # a cluster that is not there raises this and that
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BenchError(f"{where}: no Ray cluster can be reached ({reason})") from None
+    found: ModuleType = ray
+    return found
+
+
+def _knock(address: str | None) -> None:
+    """Find out at once whether anybody answers at `HOST:PORT`: Ray itself tries for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
+
+
+def _run(order: Order, grace_seconds: float, bell: Any) -> Iterator[Said]:
+    """On a machine of the cluster: run one job, and yield what happens, until it ends or the bell is rung."""
+    executor, over = LocalExecutor(1, NO_RETRIES, grace_seconds), threading.Event()
+    listener = threading.Thread(target=_stop_when_rung, args=(bell, executor, over), daemon=True)
+    listener.start()
+    try:
+        yield from carried_out(order, executor)
+    finally:
+        over.set()
+        listener.join()
+
+
+def _stop_when_rung(bell: Any, executor: LocalExecutor, over: threading.Event) -> None:
+    import ray  # noqa: PLC0415 - an extra
+
+    while not over.wait(WAIT_SECONDS):
+        if ray.get(bell.rung.remote()):
+            executor.stop()
+            return
