@@ -1,6 +1,7 @@
 """The command line: instant where it must be, sentences for mistakes, exit codes as promised."""
 
 import inspect
+import itertools
 import json
 import os
 import pty
@@ -240,3 +241,19 @@ def test_status_of_another_folder_names_failures(tmp_path: Path) -> None:
     run_suite(suite_file(tmp_path, text), tmp_path)
     done = bench("status", tmp_path / "small")
     assert "q_learning on bench.environments.toy:bench/Crash-v0, seed 0: exception" in done.stdout
+
+
+def test_timing_runs_one_trial_at_a_time_each_in_a_process_of_its_own(tmp_path: Path) -> None:
+    done = bench("run", suite_file(tmp_path), "--timing", "--no-report", "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(file.read_text()) for file in tmp_path.rglob("trial.json")]
+    assert {record["resources"]["workers"] for record in records} == {1}
+    spans = sorted((record["provenance"]["started"], record["provenance"]["finished"]) for record in records)
+    assert all(ended <= begun for (_, ended), (begun, _) in itertools.pairwise(spans))
+
+
+@pytest.mark.parametrize("more", [("--workers", "2"), ("--executor", "ray")])
+def test_timing_refuses_what_would_run_beside_it(tmp_path: Path, more: tuple[str, str]) -> None:
+    done = bench("run", suite_file(tmp_path), "--timing", *more, "--results", tmp_path)
+    assert done.returncode == 2
+    assert "--timing: runs one trial at a time on this machine; leave --workers and --executor out" in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +65,12 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="threads of each trial")] = 1,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "auto",
+    timing: Annotated[
+        bool,
+        typer.Option(
+            "--timing", help="one trial at a time, each in a process of its own: for seconds that can be compared"
+        ),
+    ] = False,
     executor: Annotated[
         str, typer.Option(help="local: on this machine; ray: wherever a Ray cluster has room (docs/clusters.md)")
     ] = EXECUTORS[0],
@@ -109,13 +115,14 @@ def run(
     options = RunOptions(
         workers, threads, devices, retry_failed, share_processes, _one_of(executor), address, preload=("bench.cli",)
     )
+    options = _alone(options) if timing else options
     asked = Asked(algo or (), env or (), steps, set_name, seeds)
     meant = source(suite, asked, results)
     looks = _looks(meant, asked, only, results) if until_decided else None
     experiment = opened(meant, asked, only, results, met=True) if looks is None else looks.due
     say_name(meant, experiment)
     if dry_run:
-        say_plan(experiment, as_json=as_json, workers=workers or default_workers(threads))
+        say_plan(experiment, as_json=as_json, workers=options.workers or default_workers(threads))
         return
 
     def show(experiment: Experiment, jobs: Sequence[Job]) -> displays.Display:
@@ -145,6 +152,13 @@ def _one_of(executor: str) -> str:
     if executor not in EXECUTORS:
         raise BenchError(f"--executor {executor}: is not known; write {' or '.join(EXECUTORS)}")
     return executor
+
+
+def _alone(options: RunOptions) -> RunOptions:
+    """Return the options with which nothing of this run is beside a trial, or was before it in its process."""
+    if options.workers not in {None, 1} or options.executor != EXECUTORS[0]:
+        raise BenchError("--timing: runs one trial at a time on this machine; leave --workers and --executor out")
+    return replace(options, workers=1, share_processes=False)
 
 
 def _reported(experiment: Experiment) -> Path | BenchError:
