@@ -135,6 +135,16 @@ class Drifting(gym.Env[Any, Any], EzPickle):
 
 if "troubled/Drifting-v0" not in gym.registry:
     gym.register("troubled/Drifting-v0", f"{__name__}:Drifting", max_episode_steps=50)
+
+
+@pytest.mark.parametrize(("environment", "exact"), [("BipedalWalker-v3", False), ("bench/MinAtarBreakout-v0", True)])
+def test_only_what_forgets_at_a_reset_or_pickles_whole_is_called_exact(
+    tmp_path: Path, environment: str, exact: bool
+) -> None:
+    record = interrupted(of("ppo", environment, n_steps=32, n_envs=2), tmp_path, 150)
+    assert record.resumed == (Resumption(128, exact=exact),)
+
+
 PLAIN: dict[str, Any] = {"n_steps": 32, "batch_size": 32, "n_epochs": 1}
 
 

@@ -181,7 +181,7 @@ def is_idle(outcome: Outcome | None) -> bool:
 
 
 def went_on_otherwise(outcome: Outcome | None) -> bool:
-    """Return whether a run was interrupted and went on with environments, or noise, begun anew."""
+    """Return whether a run was interrupted and went on otherwise than it would have."""
     return isinstance(outcome, Record) and not all(one.exact for one in outcome.resumed)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 
 from bench.catalog import did_you_mean, environments, missing
-from bench.environments.replaying import MOST_ACTIONS, Journal, pickles_by_arguments, random_state
+from bench.environments.replaying import MOST_ACTIONS, Journal, forgets, pickles_by_arguments, random_state
 from bench.errors import BenchError, CatalogError, OutsideError
 from bench.records import Wrapper
 
@@ -58,6 +58,8 @@ class EpisodeTotals(gym.Wrapper[Any, Any, Any, Any]):
         self._writes = resumable and pickles_by_arguments(env)
         self.astray = False
         """Whether it was read back from a pickle and does not stand where it stood."""
+        self.repeats = not self._writes or forgets(env)
+        """Whether, read back from a pickle, it goes on to the last bit as it would have."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and the totals."""

@@ -174,7 +174,7 @@ class AnalysisPlan:
     """The aggregate whose difference tells two algorithms apart: `score` (interquartile mean of all environments' runs
     together), `mean`, or `iqm-by-environment` (mean over environments of each one's own interquartile mean)."""
     resumed: str = "keep"
-    """`keep`, or `drop` runs that were interrupted and went on from a checkpoint with environments begun anew."""
+    """`keep`, or `drop` runs that were interrupted and went on from a checkpoint otherwise than they would have."""
 
     def declared(self) -> dict[str, Any]:
         """Return the plan as it is hashed and told; what older plans lack only where it is not the default."""

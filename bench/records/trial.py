@@ -201,8 +201,8 @@ class Resumption:
     steps: int
     """Environment steps it had taken at the checkpoint."""
     exact: bool
-    """Whether it went on as if nothing had been; else environments, or noise, began anew, and so it is no longer what
-    its seed alone would have made it."""
+    """Whether it went on as if nothing had been; else environments, or noise, began anew, or a simulator lacked what it
+    remembers of earlier episodes, and so it is no longer what its seed alone would have made it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,10 +41,11 @@ _SENTENCES = {
     "idle": "Runs that made no update are no evidence, and are left out of every number: {rows}. Their budget ended "
     "before the first one, so what was evaluated is the policy they began with; a longer budget, a shorter rollout or "
     "a shorter warm-up mends it.",
-    "resumed": "Runs that were interrupted went on from a checkpoint with environments, or noise, begun anew, so that "
-    "they are no longer what their seeds alone would make them: {rows}. `analysis: {{resumed: drop}}` leaves them out.",
-    "resumed, left out": "Runs that were interrupted, and went on from a checkpoint with environments or noise begun "
-    "anew, are left out of every number: {rows}.",
+    "resumed": "Runs that were interrupted went on from a checkpoint with environments or noise that are not to the "
+    "last bit what they were, so that their seeds alone do not make them again: {rows}. `analysis: {{resumed: drop}}` "
+    "leaves them out.",
+    "resumed, left out": "Runs that were interrupted, and went on from a checkpoint with environments or noise that "
+    "are not to the last bit what they were, are left out of every number: {rows}.",
     "configurations": "Results of several configurations (settings, implementation, versions or budget) carry one "
     "label: {rows}. They are not merged: all but the planned one carry the first digits of their configuration.",
     "other budgets": "Not judged beside others, for their settings were made for larger budgets than this suite's: "

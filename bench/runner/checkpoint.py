@@ -12,6 +12,7 @@ import faulthandler
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from pickle import Unpickler
 from typing import Any, BinaryIO
 
 import numpy as np
+import psutil
 from cloudpickle import CloudPickler
 
 from bench.files import replacing
@@ -32,6 +34,8 @@ from bench.runner import provenance
 
 WORTH = 0.1
 """Share of the time between two checkpoints after which one is worth writing before the trial goes, told to."""
+ROOM = 2
+"""So many times what the process has in memory must be free on the disk."""
 Places = Mapping[int, tuple[str, int, int]]
 """Identity of an object -> what it is, of which environment, after how many steps of all."""
 Reducers = Mapping[type, Callable[[Any], tuple[Any, ...]]]
@@ -129,6 +133,10 @@ class Checkpoints:
         self._due = self._last + 60 * self.minutes if self.minutes else float("inf")
 
     def _try_to_write(self, learner: Any, environments: Any, so_far: Any) -> None:
+        # At most as large as all that the process holds. A disk that is full costs others their records.
+        if shutil.disk_usage(self.folder).free < ROOM * psutil.Process().memory_info().rss:
+            self._say_once("no checkpoint is written: the disk has not twice as much room as the process has memory")
+            return
         try:
             if self._whole:
                 self._whole = self._written(Stored(learner, environments, so_far, _streams(), learner.repeats))

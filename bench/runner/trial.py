@@ -144,13 +144,13 @@ def _resumed(
     so_far: _SoFar = stored.so_far
     environments: TrainingEnvironments = stored.environments
     anew = environments.astray
-    exact = stored.exact and not anew
+    exact = stored.exact and environments.repeat
     so_far.resumed.append(Resumption(so_far.steps, exact))
     stored.learner.resume(watched, anew=anew)
     restore_streams(stored.streams)
     pulse.tell(steps=so_far.steps, train_seconds=so_far.train.wall, earlier_seconds=so_far.whole.wall)
     # A worker's standard output is its log.
-    how = "as if it had never stopped" if exact else "with environments, or noise, begun anew"
+    how = "as if it had never stopped" if exact else "otherwise than it would have, with environments or noise anew"
     print(f"--- goes on after {so_far.steps:,} of {trial.steps:,} steps, {how}", flush=True)  # noqa: T201
     return stored.learner, environments, so_far
 
@@ -471,6 +471,11 @@ class TrainingEnvironments:
     def astray(self) -> bool:
         """Whether one of them does not stand where it stood when it was stored."""
         return self._anew or any(getattr(totals, "astray", False) for _, _, totals in self._made)
+
+    @property
+    def repeat(self) -> bool:
+        """Whether they go on to the last bit as they would have, had they not been stored."""
+        return not self.astray and all(getattr(totals, "repeats", True) for _, _, totals in self._made)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but whom this process tells of itself."""
