@@ -549,7 +549,7 @@ def test_a_situation_without_evidence_says_so_and_names_the_leader() -> None:
 
 def test_a_situation_on_one_environment_leads_to_that_cells_trials() -> None:
     table = answers.situations(synthetic())
-    row = next(row for row in table.rows if row[0].value == "Acrobot-v1 alone")
+    row = next(row for row in table.rows if row[0].value == "On Acrobot-v1 alone")
     assert (row[1].value, row[1].link) == ("PPO", "#trials-2-1")
 
 

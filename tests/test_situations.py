@@ -32,6 +32,7 @@ from bench.records import (
     Trial,
 )
 from bench.report import sentences
+from bench.report.recommendation import recommendation
 from bench.suite import read
 from tests.test_analysis_estimates import (
     UNIT,
@@ -598,8 +599,15 @@ def test_an_environment_that_every_run_solves_is_answered_by_who_gets_there_firs
     assert (found.measure, found.choose) == ("steps", "ppo")
     assert [(one.label, one.value.estimate) for one in found.candidates] == [("ppo", 400.0), ("dqn", 1000.0)]
     assert sentences.situation(found).startswith(
-        "Env-0 alone, which every run solves: choose ppo, the first to get there"
+        "On env-0 alone, which every run solves: choose ppo, the first to get there"
     )
+
+
+def test_where_all_solve_the_only_environment_the_answer_says_who_gets_there_first() -> None:
+    case = random_results({"ppo": 0.95, "dqn": 1.0}, 1, 10)
+    curves = {"ppo": [0.5, 0.92, 0.93, 0.94, 0.95], "dqn": [0.1, 0.2, 0.4, 0.6, 1.0]}
+    told = recommendation(with_curves(case, curves).analysed()).lines
+    assert any(line.startswith("On env-0 alone, which every run solves: choose ppo, the first to") for line in told)
 
 
 def test_whoever_has_too_few_runs_is_not_judged_and_said_so_where_it_could_have_won() -> None:

@@ -119,8 +119,11 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
     yield from _steps(whole)
     yield from _seconds(whole)
     yield _Setting("failures", "failures", (), _success(whole), names, "share")
-    for name in names if 1 < len(names) <= _MOST_ALONE else ():
-        yield _alone(name, enough(_within(learners, [name])), suite.analysis)
+    for name in names if len(names) <= _MOST_ALONE else ():
+        one = _alone(name, enough(_within(learners, [name])), suite.analysis)
+        # Of the only environment the first situation has told all but this.
+        if len(names) > 1 or one.measure == "steps":
+            yield one
 
 
 def _alone(name: str, here: Field, plan: AnalysisPlan) -> _Setting:

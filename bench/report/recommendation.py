@@ -72,12 +72,20 @@ def recommendation(estimates: Estimates) -> Answer:
         (
             f"{best.label}: {score} {proof}.",
             *(sentences.situation(one) for one in estimates.situations[1:] if one.kind == "full"),
+            *_first_to_get_there(estimates.situations),
             *map(sentences.worth, estimates.worth),
             *_beaten(estimates, plan),
             *_otherwise(estimates),
             *_floor([line.label for line in ranked], pairs, baselines),
         ),
     )
+
+
+def _first_to_get_there(situations: Sequence[Situation]) -> Iterator[str]:
+    """Yield who gets there first where all solve every environment, so that nothing else is left to choose by."""
+    raced = [one for one in situations if one.measure == "steps"]
+    if {name for one in raced for name in one.environments} >= set(situations[0].environments):
+        yield from map(sentences.situation, raced)
 
 
 def _no_order(learners: Sequence[Aggregate], *, equals: bool) -> str:

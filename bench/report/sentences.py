@@ -106,7 +106,7 @@ _CIRCUMSTANCES = {
     "steps": "within {:,} steps",
     "seconds": "within {} of training per run",
     "failures": "if a failed run is expensive",
-    "environment": "{} alone",
+    "environment": "on {} alone",
 }
 """Kind of situation -> its words, and where what it is about stands in them."""
 
