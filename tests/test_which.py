@@ -22,7 +22,7 @@ from bench.records import Failure, Reference, SuiteEnvironment, Traits, Trial
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
 from bench.which.advice import advise
-from bench.which.answer import _fitting, which
+from bench.which.answer import _fitting, sources, which
 from bench.which.command import _say, count
 from bench.which.evidence import Ground, Question, Source, as_it_is, grounds, race, scores
 from bench.which.proposal import propose, proposed
@@ -934,3 +934,10 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["heavy: []"], done.stdout + done.stderr
+
+
+def test_settings_that_a_search_has_tried_are_no_evidence(tmp_path: Path) -> None:
+    for name in ("small", "tuning-small"):
+        run_suite(suite_file(tmp_path, TOY.replace("name: small", f"name: {name}"), name), tmp_path / "results")
+    found, _, _ = sources(tmp_path / "results", shipped=False)
+    assert [one.suite.name for one in found] == ["small"]

@@ -30,6 +30,10 @@ REPRODUCED = "published-"
 """What results folders of published tables begin with: no suite file has one budget per algorithm."""
 
 
+SEARCHED = "tuning-"
+"""What results folders of searches begin with: most of what they hold are settings that were tried and left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """A suite with its plan and the place of its results."""

@@ -15,6 +15,7 @@ from bench import hyperparameters
 from bench.catalog import Environment, algorithms, catalogued
 from bench.errors import BenchError
 from bench.pipeline import Experiment, SuiteText, cost_of, open_experiment, references
+from bench.pipeline.experiment import SEARCHED
 from bench.pipeline.inspection import meet
 from bench.plan import plan
 from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits
@@ -25,8 +26,8 @@ from bench.tune.draws import Place, broken_by_default, configuration
 from bench.tune.protocol import Protocol
 from bench.tune.spaces import Space, space, spaces
 
-PREFIX, AGAIN = "tuning-", "-confirmed"
-"""What the names of the two suites have before and after that of the suite which is tuned."""
+AGAIN = "-confirmed"
+"""What the name of the second suite has after that of the first."""
 POINTS = 3
 """Evaluations along the way: at thirds of the budget, enough for an area to tell equal final scores apart."""
 _EPISODES, _MOST_FINAL = 10, 100
@@ -55,7 +56,7 @@ class Search:
     @property
     def name(self) -> str:
         """Of the first suite, and of the folder of its results."""
-        return f"{PREFIX}{self.suite.name}"
+        return f"{SEARCHED}{self.suite.name}"
 
     def drawn(self, algorithm: str, environment: str, number: int) -> dict[str, Any]:
         """Return the settings of a configuration in an environment: the defaults', the drawn ones, the suite's own."""

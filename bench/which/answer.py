@@ -12,7 +12,7 @@ import numpy as np
 from bench import catalog, hyperparameters
 from bench.catalog import Algorithm, Environment
 from bench.errors import BenchError
-from bench.pipeline.experiment import REPRODUCED, open_experiment, unread
+from bench.pipeline.experiment import REPRODUCED, SEARCHED, open_experiment, unread
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.inspection import environment_of, look_at
 from bench.pipeline.naming import SUITE_COPY
@@ -69,6 +69,9 @@ def sources(folder: Path, *, shipped: bool = True) -> tuple[list[Source], dict[s
     kept: dict[str, Traits] = {}
     notes: list[str] = []
     for path in sorted(folder.glob(f"*/{SUITE_COPY}")):
+        # Settings that a search has tried speak for no algorithm; what it found stands in the tuned set.
+        if path.parent.name.startswith(SEARCHED):
+            continue
         try:
             experiment = open_experiment(path.parent, results=folder)
             planned, outcomes = gather(experiment)
