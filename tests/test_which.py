@@ -21,8 +21,9 @@ from bench.pipeline import open_experiment
 from bench.records import Failure, Reference, SuiteEnvironment, Traits, Trial
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
+from bench.which import answer
 from bench.which.advice import advise
-from bench.which.answer import _fitting, sources, which
+from bench.which.answer import _fitting, which
 from bench.which.command import _say, count
 from bench.which.evidence import Ground, Question, Source, as_it_is, grounds, race, scores
 from bench.which.proposal import propose, proposed
@@ -939,5 +940,5 @@ def test_help_imports_nothing_heavy() -> None:
 def test_settings_that_a_search_has_tried_are_no_evidence(tmp_path: Path) -> None:
     for name in ("small", "tuning-small"):
         run_suite(suite_file(tmp_path, TOY.replace("name: small", f"name: {name}"), name), tmp_path / "results")
-    found, _, _ = sources(tmp_path / "results", shipped=False)
+    found, _, _ = answer.sources(tmp_path / "results", shipped=False)
     assert [one.suite.name for one in found] == ["small"]

@@ -67,10 +67,10 @@ class EpisodeTotals(gym.Wrapper[Any, Any, Any, Any]):
         self.total, self.length, self.over = 0.0, 0, False
         if self._writes:
             self._journal = Journal.begin(self.env, seed, options)
-        observation, info = self.env.reset(seed=seed, options=options)
+        found = self.env.reset(seed=seed, options=options)
         if self._journal is not None:
-            self._journal.seen = observation
-        return observation, info
+            self._journal.seen = found[0]
+        return found
 
     @property
     def taken(self) -> int:

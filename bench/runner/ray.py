@@ -87,16 +87,12 @@ class RayExecutor:
         self._draining, self._stops = False, 0
         self._give_up_at = float("inf")
         self._waits: dict[str, int] = {}
+        self._bell: Any = None
 
     @property
     def cpus(self) -> int:
         """How many cores the cluster has."""
         return int(self._ray.cluster_resources().get("CPU", 0))
-
-    @property
-    def gpus(self) -> int:
-        """How many GPUs the cluster has."""
-        return int(self._ray.cluster_resources().get("GPU", 0))
 
     def drain(self) -> None:
         """Start no further job; those at work finish."""
@@ -115,11 +111,11 @@ class RayExecutor:
         """
         if not jobs:
             return
-        self._require_room(jobs)
         queue, placed = deque(jobs), list[_Placed]()
-        self._bell = self._ray.remote(_Bell).options(num_cpus=0).remote()
         with marked(jobs[0].folder.parent.parent) as token:
             try:
+                self._require_room(jobs)
+                self._bell = self._ray.remote(_Bell).options(num_cpus=0).remote()
                 while (queue and not self._draining) or placed:
                     self._place(queue, placed, token)
                     yield from self._listen(queue, placed)
@@ -171,7 +167,13 @@ class RayExecutor:
                     yield self._lost(one.job, "its machine said no more", queue)
             except Exception as error:  # noqa: BLE001  # whatever Ray makes of a machine that is gone
                 placed.remove(one)
-                if not one.ended and not self._stops:
+                if one.ended or self._stops:
+                    continue
+                # What was raised there has a cause, and a machine that is gone has none.
+                if (cause := getattr(error, "cause", None)) is not None:
+                    told = f"{one.job.trial.name}: cannot be run on its machine ({type(cause).__name__}: {cause})"
+                    yield Ended(one.job, None, 0.0, hindrance=Hindrance("hindered", told))
+                else:
                     yield self._lost(one.job, f"{type(error).__name__}: {error}".splitlines()[0], queue)
             else:
                 one.begun, one.ended = True, one.ended or message.ended
