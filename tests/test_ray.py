@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -27,9 +28,11 @@ needs_ray = pytest.mark.skipif(
 )
 
 
-def check(folder: Path, name: str) -> dict[str, Any]:
-    words = ["unshare", "--net", sys.executable, "-m", "tests.ray_cluster", str(folder), name]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=570, check=False)
+def check(name: str) -> dict[str, Any]:
+    # In a folder with a short name: Ray's sockets lie below it, and a socket's path has room for 107 letters.
+    with TemporaryDirectory(prefix="ray-") as folder:
+        words = ["unshare", "--net", sys.executable, "-m", "tests.ray_cluster", folder, name]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=570, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("came: ")]
     assert lines, done.stdout + done.stderr
     found: dict[str, Any] = json.loads(lines[-1].removeprefix("came: "))
@@ -37,25 +40,25 @@ def check(folder: Path, name: str) -> dict[str, Any]:
 
 
 @needs_ray
-def test_a_cluster_gives_the_same_numbers_as_this_machine(tmp_path: Path) -> None:
-    assert check(tmp_path, "numbers_agree") == {"done": 4, "same": True}
+def test_a_cluster_gives_the_same_numbers_as_this_machine() -> None:
+    assert check("numbers_agree") == {"done": 4, "same": True}
 
 
 @needs_ray
-def test_trials_of_a_node_that_dies_go_to_another_and_come_to_the_same_numbers(tmp_path: Path) -> None:
-    came = check(tmp_path, "a_node_dies")
+def test_trials_of_a_node_that_dies_go_to_another_and_come_to_the_same_numbers() -> None:
+    came = check("a_node_dies")
     assert came == {"done": 2, "hindered": 0, "retried": 1, "attempts": [1, 2], "same": True}
 
 
 @needs_ray
-def test_ctrl_c_ends_the_trials_keeps_their_checkpoints_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    came = check(tmp_path, "ctrl_c_keeps")
+def test_ctrl_c_ends_the_trials_keeps_their_checkpoints_and_the_same_command_goes_on() -> None:
+    came = check("ctrl_c_keeps")
     assert came == {"interrupted": True, "stored": 2, "left": 0, "done": 2, "resumed": [1, 1]}
 
 
 @needs_ray
-def test_where_storage_is_not_shared_records_and_logs_come_back(tmp_path: Path) -> None:
-    came = check(tmp_path, "storage_is_not_shared")
+def test_where_storage_is_not_shared_records_and_logs_come_back() -> None:
+    came = check("storage_is_not_shared")
     assert came["done"] == 4
     assert all({"trial.json", "log.txt", "policy.zip"} <= set(names) for names in came["files"])
 
