@@ -75,8 +75,13 @@ def say_hindrances(trials: int, reasons: Sequence[str]) -> None:
 
 def say_interrupted(stored: int) -> None:
     """Say what an interrupted run has kept; `stored`: trials that go on from a checkpoint."""
-    more = f", {counted(stored, 'trial')} of it from a checkpoint" if stored else ""
-    say(f"interrupted; everything finished is kept, the same command goes on from here{more}")
+    say(f"interrupted; everything finished is kept, {goes_on(stored, 'trial')}")
+
+
+def goes_on(stored: int, what: str) -> str:
+    """Return what the same command does next; `stored`: how many of what it runs go on from a checkpoint."""
+    more = f", {counted(stored, what)} of it from a checkpoint" if stored else ""
+    return f"the same command goes on from here{more}"
 
 
 _REASONS_SHOWN = 3

@@ -236,7 +236,7 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
     found = [entry for entry in ordered if entry.outcome is not None]
     told = [entry for entry in found if not is_idle(entry.outcome)]
     resumed = [entry for entry in told if went_on_otherwise(entry.outcome)]
-    kept = [entry for entry in told if plan.resumed == "keep" or entry not in resumed]
+    kept = [entry for entry in told if plan.resumed == "keep" or not went_on_otherwise(entry.outcome)]
     runs = [run for entry in kept if (run := _run(entry, reference, plan)) is not None]
     counted = [run for run in runs if plan.metric != "auc" or run.record is None or run.record.curve.returns.size]
     first = ordered[0].trial

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.console import grid, note, say, say_grid, say_hindrances, say_json, say_table
+from bench.console import goes_on, grid, note, say, say_grid, say_hindrances, say_json, say_table
 from bench.pipeline import Summary
 from bench.plain import counted
 from bench.report import words
@@ -128,8 +128,7 @@ def say_stopped(summary: Summary) -> None:
         say_hindrances(summary.hindered, summary.hindrances)
     if summary.elsewhere:
         say(f"{summary.elsewhere} runs are being made by another command on this folder")
-    more = f", {counted(summary.stored, 'run')} of it from a checkpoint" if summary.stored else ""
-    say(f"what is finished is kept; the same command goes on from here{more}")
+    say(f"what is finished is kept; {goes_on(summary.stored, 'run')}")
 
 
 def _settings(drawn: Mapping[str, Any]) -> str:
