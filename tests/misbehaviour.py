@@ -65,6 +65,37 @@ def starves_on_gpu(job: Job, report: Report) -> None:
     raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
+def holds_its_gpu(job: Job, report: Report) -> None:
+    """Say where and from when to when it was at work."""
+    begun = time.monotonic()
+    time.sleep(0.4)
+    place = [os.environ.get("CUDA_VISIBLE_DEVICES"), begun, time.monotonic()]
+    (job.folder / "held.json").write_text(json.dumps(place))
+
+
+def wants_half_a_gpu(job: Job, report: Report) -> None:
+    if job.packed > 2:
+        raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    holds_its_gpu(job, report)
+
+
+def fills_its_gpu(job: Job, report: Report) -> None:
+    import torch  # noqa: PLC0415 - where there is a GPU alone
+
+    _, there = torch.cuda.mem_get_info()
+    held = torch.empty(int(0.6 * there), dtype=torch.uint8, device="cuda")
+    held.fill_(1)
+    torch.cuda.synchronize()
+    time.sleep(8.0)
+
+
+def asserts_on_its_gpu(job: Job, report: Report) -> None:
+    import torch  # noqa: PLC0415 - as above
+
+    beyond = torch.tensor([7], device="cuda")
+    print(torch.zeros(3, device="cuda")[beyond].cpu())
+
+
 def well(job: Job) -> None:
     (job.folder / "result").write_text("well")
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import pytest
 
 from bench.errors import DeviceError
-from bench.runner.devices import Gpu, Traits, available, choose, place, worker_environment
+from bench.runner.devices import Gpu, Traits, answers, available, choose, likely_gains, used_mb, worker_environment
 
 
 class NVMLError(Exception):
     """What the management library raises."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(f"error {value}")
+        self.value = value
 
 
 @dataclass
@@ -18,12 +22,20 @@ class Card:
     name: str
     gigabytes: int
     uuid: str
+    slices: tuple[Card, ...] = ()
+    """Into which it is cut, at every second place."""
+    trouble: int = 0
+    """With which it answers, instead of anything else."""
+    used: float = 0.0
+    """GB."""
 
 
 class Machine:
     """A management library for a machine with the given cards; None: no driver."""
 
     NVMLError = NVMLError
+    NVML_ERROR_UNKNOWN, NVML_ERROR_GPU_IS_LOST, NVML_ERROR_NOT_FOUND, NVML_ERROR_RESET_REQUIRED = 999, 15, 6, 16
+    NVML_DEVICE_MIG_ENABLE = 1
 
     def __init__(self, *cards: Card, driver: bool = True, slices: tuple[Card, ...] = ()) -> None:
         self.cards = cards
@@ -33,7 +45,7 @@ class Machine:
 
     def nvmlInit(self) -> None:  # noqa: N802  # the library's own name, as are those below
         if not self.driver:
-            raise NVMLError("driver not loaded")
+            raise NVMLError(9)
         self.sessions += 1
 
     def nvmlShutdown(self) -> None:  # noqa: N802
@@ -49,7 +61,7 @@ class Machine:
         for card in (*self.cards, *self.slices):
             if card.uuid == uuid:
                 return card
-        raise NVMLError("not found")
+        raise NVMLError(6)
 
     def nvmlDeviceGetName(self, card: Card) -> str:  # noqa: N802
         return card.name
@@ -58,7 +70,22 @@ class Machine:
         return card.uuid
 
     def nvmlDeviceGetMemoryInfo(self, card: Card) -> SimpleNamespace:  # noqa: N802
-        return SimpleNamespace(total=card.gigabytes * 2**30)
+        if card.trouble:
+            raise NVMLError(card.trouble)
+        return SimpleNamespace(total=card.gigabytes * 2**30, used=card.used * 2**30)
+
+    def nvmlDeviceGetMigMode(self, card: Card) -> tuple[int, int]:  # noqa: N802
+        if card.name == "too old to be cut":
+            raise NVMLError(3)
+        return int(bool(card.slices)), 0
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, card: Card) -> int:  # noqa: N802
+        return 2 * len(card.slices)
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, card: Card, place: int) -> Card:  # noqa: N802
+        if place % 2:
+            raise NVMLError(6)
+        return card.slices[place // 2]
 
 
 CARDS = (Card("A", 24, "GPU-11aa"), Card("B", 48, "GPU-11bb"), Card("C", 80, "GPU-22cc"))
@@ -106,19 +133,56 @@ def test_cuda_visible_devices_is_read_as_cuda_reads_it(visible: str | None, seen
     assert names(visible, *CARDS, slices=(Card("slice", 10, "MIG-5"),)) == seen
 
 
+CUT = Card("whole", 80, "GPU-55", slices=(Card("first", 40, "MIG-1"), Card("second", 40, "MIG-2")))
+
+
 @pytest.mark.parametrize(
-    ("request_", "gpus", "devices"),
+    ("visible", "shown"), [(None, ["MIG-1", "MIG-2", ""]), ("0", ["MIG-1", "MIG-2"]), ("1", ["1"])]
+)
+def test_a_gpu_that_is_cut_into_slices_is_its_slices_each_shown_by_its_name(
+    visible: str | None, shown: list[str]
+) -> None:
+    environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    found = available(Machine(CUT, Card("too old to be cut", 24, "GPU-66")), environment)
+    assert [gpu.visible for gpu in found] == shown
+    assert [gpu.device for gpu in found] == [f"cuda:{index}" for index in range(len(shown))]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "there"),
     [
-        ("auto", (), ("cpu",)),
-        ("auto", GPUS, ("cuda:0", "cuda:1", "cuda:2")),
-        ("cpu", GPUS, ("cpu",)),
-        ("cuda", GPUS[:2], ("cuda:0", "cuda:1")),
-        ("cuda:2,0", GPUS, ("cuda:2", "cuda:0")),
-        ("cuda:1,1", GPUS, ("cuda:1",)),
+        (0, True),
+        (Machine.NVML_ERROR_GPU_IS_LOST, False),
+        (Machine.NVML_ERROR_NOT_FOUND, False),
+        (Machine.NVML_ERROR_RESET_REQUIRED, False),
+        (Machine.NVML_ERROR_UNKNOWN, True),
     ],
 )
-def test_a_request_becomes_devices(request_: str, gpus: tuple[Gpu, ...], devices: tuple[str, ...]) -> None:
-    assert choose(request_, gpus) == devices
+def test_a_gpu_is_gone_only_where_the_driver_says_so(trouble: int, *, there: bool) -> None:
+    assert answers(GPUS[0], Machine(replace(CARDS[0], trouble=trouble))) is there
+
+
+def test_a_gpu_of_which_the_driver_knows_nothing_more_is_gone() -> None:
+    assert not answers(GPUS[0], Machine(CARDS[1]))
+
+
+def test_memory_in_use_is_told_in_mib() -> None:
+    assert used_mb(GPUS[1], Machine(CARDS[0], replace(CARDS[1], used=1.5))) == 1536.0
+
+
+@pytest.mark.parametrize(
+    ("request_", "gpus", "chosen"),
+    [
+        ("auto", (), ()),
+        ("auto", GPUS, GPUS),
+        ("cpu", GPUS, ()),
+        ("cuda", GPUS[:2], GPUS[:2]),
+        ("cuda:2,0", GPUS, (GPUS[2], GPUS[0])),
+        ("cuda:1,1", GPUS, (GPUS[1],)),
+    ],
+)
+def test_a_request_becomes_gpus(request_: str, gpus: tuple[Gpu, ...], chosen: tuple[Gpu, ...]) -> None:
+    assert choose(request_, gpus) == chosen
 
 
 @pytest.mark.parametrize("request_", ["cuda", "cuda:0"])
@@ -147,17 +211,8 @@ REPLAY = Traits(tensors=True, on_policy=False, observations="vector")
 TABLE = Traits(tensors=False, on_policy=False, observations="discrete")
 
 
-def test_auto_keeps_small_networks_on_the_cpu_and_spreads_the_rest() -> None:
-    trials = [SMALL, REPLAY, PIXELS, TABLE, REPLAY, REPLAY]
-    assert place("auto", ("cuda:0", "cuda:1"), trials) == ("cpu", "cuda:0", "cuda:1", "cpu", "cuda:0", "cuda:1")
-
-
-def test_gpus_that_were_asked_for_take_everything_that_uses_tensors() -> None:
-    assert place("cuda:0,1", ("cuda:0", "cuda:1"), [SMALL, TABLE, SMALL]) == ("cuda:0", "cpu", "cuda:1")
-
-
-def test_without_a_gpu_all_is_on_the_cpu() -> None:
-    assert place("auto", ("cpu",), [SMALL, REPLAY]) == ("cpu", "cpu")
+def test_unmeasured_small_networks_are_taken_to_be_quicker_on_the_cpu_and_the_rest_on_a_gpu() -> None:
+    assert [likely_gains(traits) for traits in (SMALL, REPLAY, PIXELS, TABLE)] == [False, True, True, False]
 
 
 SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
@@ -176,6 +231,10 @@ SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 def test_a_worker_sees_its_device_alone(device: str, visible: str | None, expected: dict[str, str]) -> None:
     environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
     assert worker_environment(device, environment) == expected
+
+
+def test_a_slice_is_shown_by_its_name() -> None:
+    assert worker_environment("cuda:1", {}, "MIG-2") == {"CUDA_VISIBLE_DEVICES": "MIG-2", **SHARED}
 
 
 def test_a_device_beyond_the_visible_ones_is_told() -> None:

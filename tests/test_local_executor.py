@@ -82,7 +82,7 @@ BAD: dict[str, tuple[str, str]] = {
     "raises": ("exception", "ValueError: the wheel came off"),
     "diverges": ("diverged", "DivergedError: the loss is nan at step 7"),
     "starves": ("out_of_memory", "MemoryError"),
-    "starves_on_gpu": ("out_of_memory", "CUDA out of memory"),
+    "starves_on_gpu": ("out_of_gpu_memory", "CUDA out of memory"),
     "kills_itself": ("killed", "killed by SIGKILL"),
     "kills_its_keeper": ("killed", "watched over this trial was killed"),
     "crashes": ("killed", "killed by SIGSEGV"),

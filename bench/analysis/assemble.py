@@ -56,6 +56,7 @@ from bench.analysis.threshold import time_to_threshold
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms, set_apart
 from bench.records import (
     DIAGNOSTICS,
+    PACKING,
     Aggregate,
     AnalysisPlan,
     CellEstimate,
@@ -669,5 +670,5 @@ def _machines(book: Ledger) -> tuple[Mapping[str, Any], ...]:
 
 def _place(record: Record) -> dict[str, Any]:
     lasting = {key: value for key, value in record.provenance.items() if key not in {"started", "finished"}}
-    packing = {key: record.resources[key] for key in ("device", "threads", "workers") if key in record.resources}
+    packing = {key: record.resources[key] for key in PACKING if key in record.resources}
     return {**lasting, **packing}

@@ -12,7 +12,7 @@ from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, learns, taking_part
 from bench.catalog import algorithms
 from bench.hyperparameters.provenance import HAND, effort, found_by_hand, made_for
-from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
+from bench.records import PACKING, Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
 _VISIBLE_OVERSHOOT = 0.05
@@ -227,7 +227,7 @@ def _timings(book: Ledger) -> Iterator[Fact]:
 
 
 def _packing(record: Record) -> tuple[str, ...]:
-    resources = (str(record.resources.get(key, "")) for key in ("device", "threads", "workers"))
+    resources = (str(record.resources.get(key, "")) for key in PACKING)
     return (*resources, str(record.provenance.get("processor", "")))
 
 

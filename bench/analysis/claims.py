@@ -24,7 +24,7 @@ from bench.analysis.quantities import Draws, Measured, measured, regret
 from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
-from bench.records import QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
+from bench.records import PACKING, QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
 
 _MOST_RUNS = 200
 """More than this many further runs is no plan but a way to say that nothing was seen."""
@@ -256,4 +256,4 @@ def _packing(cell: Cell, number: int) -> tuple[str, ...]:
     if record is None:
         return ()
     place = [record.provenance.get("processor"), record.provenance.get("cores")]
-    return tuple(map(str, [*place, *(record.resources.get(key) for key in ("device", "threads", "workers"))]))
+    return tuple(map(str, [*place, *(record.resources.get(key) for key in PACKING)]))

@@ -22,7 +22,7 @@ from bench.cli.options import (
     SuiteArgument,
 )
 from bench.cli.planned import say_plan, say_warnings
-from bench.console import Terminal, complain, say, say_event, say_hindrances, say_interrupted
+from bench.console import Terminal, complain, note, say, say_event, say_hindrances, say_interrupted
 from bench.errors import BenchError, HindranceError, WriteError, hindering
 from bench.limits import MOST_WORKERS
 from bench.pipeline import (
@@ -65,6 +65,9 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="threads of each trial")] = 1,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "auto",
+    trials_per_gpu: Annotated[
+        str, typer.Option(help="how many share a GPU: a number, or auto, as its memory carries")
+    ] = "auto",
     timing: Annotated[
         bool,
         typer.Option(
@@ -113,7 +116,15 @@ def run(
     """
     # The fork server imports this module once; otherwise every worker would import the main program anew.
     options = RunOptions(
-        workers, threads, devices, retry_failed, share_processes, _one_of(executor), address, preload=("bench.cli",)
+        workers,
+        threads,
+        devices,
+        _per_gpu(trials_per_gpu),
+        retry_failed,
+        share_processes,
+        _one_of(executor),
+        address,
+        preload=("bench.cli",),
     )
     options = _alone(options) if timing else options
     asked = Asked(algo or (), env or (), steps, set_name, seeds)
@@ -129,7 +140,7 @@ def run(
         return _display(experiment, jobs, quiet=quiet, as_json=as_json)
 
     if looks is None:
-        jobs = prepare(experiment, options)
+        jobs = prepare(experiment, options, note)
         say_warnings(experiment, lock_note(experiment) if jobs else "")
         say_unread(experiment)
         with show(experiment, jobs) as display:
@@ -152,6 +163,14 @@ def _one_of(executor: str) -> str:
     if executor not in EXECUTORS:
         raise BenchError(f"--executor {executor}: is not known; write {' or '.join(EXECUTORS)}")
     return executor
+
+
+def _per_gpu(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not 0 < int(text) <= MOST_WORKERS:
+        raise BenchError(f"--trials-per-gpu {text}: write auto, or a number from 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 def _alone(options: RunOptions) -> RunOptions:

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.analysis.scores import Cell
-from bench.records import Record
+from bench.records import PACKING, Record
 
 _MOST_VALUES = 6
 """Differing settings told one by one; beyond that their number is."""
 _MACHINE = ("processor", "cores", "platform", "python", "commit")
-_PACKING = ("device", "threads", "workers")
 
 
 def differences(ours: Sequence[Cell], theirs: Sequence[Cell], *, settings: bool) -> tuple[str, ...]:
@@ -112,7 +111,7 @@ def _machine(records: Sequence[Record]) -> Values:
         for record in records
         for name, value in (
             *((name, record.provenance.get(name, "unknown")) for name in _MACHINE),
-            *((name, record.resources.get(name, "unknown")) for name in _PACKING),
+            *((name, record.resources.get(name, "unknown")) for name in PACKING),
         )
     )
 

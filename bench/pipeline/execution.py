@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 from bench import store as stored
-from bench.catalog import Environment, algorithm_of, is_own
+from bench.catalog import algorithm_of, is_own
 from bench.errors import BenchError, HindranceError
+from bench.pipeline.bursts import Hardware, places
 from bench.pipeline.experiment import (
     Experiment,
     Seconds,
@@ -26,7 +27,7 @@ from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plan import expected_seconds
 from bench.records import Task, Trial
 from bench.runner import devices, provenance
-from bench.runner.devices import Traits, default_workers
+from bench.runner.devices import Gpu, default_workers
 from bench.runner.jobs import Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
 from bench.runner.local import LocalExecutor
 from bench.store import Store
@@ -37,6 +38,10 @@ ENOUGH_HINDRANCES = 3
 
 LOCAL, RAY = "local", "ray"
 EXECUTORS = (LOCAL, RAY)
+
+
+def _unheard(_: str) -> None:
+    """Say nothing."""
 
 
 class Listener(Protocol):
@@ -55,6 +60,8 @@ class RunOptions:
     threads: int = 1
     """Threads of each trial."""
     devices: str = "auto"
+    trials_per_gpu: int | None = None
+    """None: as its memory carries."""
     retry_failed: bool = False
     share_processes: bool = True
     """Whether a process that has trained one compiled seed of a cell well is given the next (decision 23)."""
@@ -93,8 +100,10 @@ class Summary:
         return 0 if self.done == self.planned else 1
 
 
-def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
+def prepare(experiment: Experiment, options: RunOptions, tell: Callable[[str], None] = _unheard) -> list[Job]:
     """Return a job for every trial that is missing (failed ones too, when they are to be tried again), in their order.
+
+    Where there is a GPU, cells that take long are measured on it and on the CPU first; `tell` is given a sentence then.
 
     Raises:
         DeviceError: a device was asked for that is not there.
@@ -103,7 +112,7 @@ def prepare(experiment: Experiment, options: RunOptions) -> list[Job]:
     if experiment.imported:
         raise BenchError(f"{experiment.store.root} holds results of others: there is nothing to run; `bench report` it")
     require_runnable(experiment)
-    return _jobs(experiment, replace(options, workers=options.workers or default_workers(options.threads)))
+    return _jobs(experiment, replace(options, workers=options.workers or default_workers(options.threads)), tell)
 
 
 def run(
@@ -118,7 +127,7 @@ def run(
         HindranceError: nothing can be written to the results folder.
         BenchError: a cluster is not to be reached, or has no room for a trial.
     """
-    executor = _executor(options or RunOptions(), jobs)
+    executor = _executor(options or RunOptions(devices=devices.CPU), jobs)
     with _interrupts(executor.stop) as came:
         if experiment.text:
             experiment.store.keep_suite(experiment.text)
@@ -145,7 +154,7 @@ def _executor(options: RunOptions, jobs: Sequence[Job]) -> Executor:
         from bench.runner.ray import RayExecutor  # noqa: PLC0415 - for who asks for it alone
 
         return RayExecutor(options.address, most=options.workers)
-    return LocalExecutor(jobs[0].workers if jobs else 1)
+    return LocalExecutor(jobs[0].workers if jobs else 1, gpus=_gpus(options))
 
 
 def carry_out(job: Job, report: Report) -> Closing | None:
@@ -180,18 +189,21 @@ def lock_note(experiment: Experiment) -> str:
     )
 
 
-def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
+def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], None]) -> list[Job]:
     store, retry = experiment.store, options.retry_failed
     survey = store.survey()
     trials = [trial for trial in experiment.plan.trials if _wanted(survey.state(trial), retry_failed=retry)]
-    there = devices.available() if options.executor == LOCAL else devices.elsewhere(options.devices)
-    chosen = devices.choose(options.devices, there)
-    wanted = [_device_traits(trial, experiment.traits[trial.cell]) for trial in trials]
-    placed = devices.place(options.devices, chosen, wanted)
     measured = measured_seconds(experiment, survey)
     slow_after = slow_after_seconds(experiment, measured)
+    expected = {
+        trial.cell: measured.get(trial.cell) or expected_seconds(trial, experiment.traits[trial.cell])
+        for trial in trials
+    }
+    hardware = Hardware(options.devices, _gpus(options), options.trials_per_gpu, options.threads, options.workers or 1)
+    placed = places(hardware, trials, experiment.traits, expected, store, tell=tell)
     jobs = []
-    for trial, device in zip(trials, placed, strict=True):
+    for trial in trials:
+        place = placed[trial.cell]
         jobs.append(
             Job(
                 trial=trial,
@@ -199,17 +211,24 @@ def _jobs(experiment: Experiment, options: RunOptions) -> list[Job]:
                 folder=store.folder(trial).absolute(),
                 work=carry_out,
                 limits=experiment.suite.limits,
-                device=device,
+                device=place.device,
+                packed=place.packed,
                 threads=options.threads,
                 workers=options.workers or 1,
                 tensorboard=experiment.suite.tensorboard,
-                expected_seconds=measured.get(trial.cell) or expected_seconds(trial, experiment.traits[trial.cell]),
+                expected_seconds=expected[trial.cell],
                 slow_after_seconds=slow_after[trial.cell],
                 preload=(*options.preload, *preload(trial)),
-                cell=_cell(trial, device) if options.share_processes else "",
+                cell=_cell(trial, place.device) if options.share_processes else "",
             )
         )
     return _in_order(jobs, measured)
+
+
+def _gpus(options: RunOptions) -> tuple[Gpu, ...]:
+    """Return the GPUs that trials may have; on a cluster, of each machine the one that a trial then sees."""
+    there = devices.available() if options.executor == LOCAL else devices.elsewhere(options.devices)
+    return devices.choose(options.devices, there)
 
 
 def _in_order(jobs: Sequence[Job], measured: Seconds) -> list[Job]:
@@ -237,11 +256,6 @@ def _cell(trial: Trial, device: str) -> str:
     task = Task.of(trial.environment, trial.environment_kwargs, trial.hyperparameters)
     gains = algorithm_of(trial).compiles and is_own(task) and not trial.backend and device == "cpu"
     return f"{trial.label} on {trial.environment}" if gains else ""
-
-
-def _device_traits(trial: Trial, environment: Environment) -> Any:
-    algorithm = algorithm_of(trial)
-    return Traits(algorithm.tensors, algorithm.on_policy, environment.observations)
 
 
 class _Course:

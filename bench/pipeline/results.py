@@ -52,7 +52,8 @@ def estimates(experiment: Experiment, intervals: str = INTERVALS[0]) -> Estimate
     plan = {**found.analysis, "imported": True} if experiment.imported else found.analysis
     # Where the catalogue has a reference that does not hold here, a reader would look for scores in vain.
     unscored = [said for said in unscored_of(experiment.suite, known) if "catalogue" in said]
-    return replace(found, analysis=plan, notes=(*unread(experiment), *unscored))
+    told = (*unread(experiment), *unscored)
+    return replace(found, analysis=plan, notes=told, bursts=tuple(experiment.store.bursts()))
 
 
 def write_report(experiment: Experiment, folder: Path | None = None, intervals: str = INTERVALS[0]) -> Path:

@@ -12,6 +12,7 @@ from bench.records.answers import (
     SequentialRun,
     Situation,
 )
+from bench.records.bursts import Burst, Speed
 from bench.records.diagnostics import DIAGNOSTICS, Diagnostic
 from bench.records.estimates import (
     Aggregate,
@@ -65,6 +66,7 @@ from bench.records.trial import (
     CHECKPOINT,
     FAILURE_KINDS,
     IMPORTED,
+    PACKING,
     PROTOCOL,
     Curve,
     Failure,
@@ -86,6 +88,7 @@ __all__ = [
     "DIAGNOSTICS",
     "FAILURE_KINDS",
     "IMPORTED",
+    "PACKING",
     "PROTOCOL",
     "QUANTITIES",
     "REPRODUCED",
@@ -100,6 +103,7 @@ __all__ = [
     "Aggregate",
     "AnalysisPlan",
     "Answers",
+    "Burst",
     "Candidate",
     "Card",
     "CellEstimate",
@@ -144,6 +148,7 @@ __all__ = [
     "SequentialRun",
     "SettingsLine",
     "Situation",
+    "Speed",
     "Suite",
     "SuiteAlgorithm",
     "SuiteEnvironment",

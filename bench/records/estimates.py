@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.records.answers import Card, ClaimVerdict, Conclusion, Lead, Reliability, SequentialRun, Situation
+from bench.records.bursts import Burst
 from bench.records.facts import Fact
 from bench.records.interval import Interval
 from bench.records.origins import Origins
@@ -313,6 +314,8 @@ class Estimates:
     trials: tuple[TrialLine, ...]
     machines: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
     """Distinct provenances (versions, hardware, threads, workers) with `trials`: how many ran there."""
+    bursts: tuple[Burst, ...] = ()
+    """On which device each cell was measured to be quicker, where a GPU was there."""
     suite_hash: str = ""
     """Of everything the suite declares that can change a number or a verdict."""
     situations: tuple[Situation, ...] = ()

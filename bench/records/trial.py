@@ -25,7 +25,19 @@ IMPORTED = "imported:"
 """The implementation of every imported trial begins with it, so that it shares no fingerprint with an own one."""
 
 Floats = NDArray[np.float64]
-FAILURE_KINDS = ("exception", "killed", "exited", "timeout", "out_of_memory", "diverged", "lost_node")
+FAILURE_KINDS = (
+    "exception",
+    "killed",
+    "exited",
+    "timeout",
+    "out_of_memory",
+    "out_of_gpu_memory",
+    "diverged",
+    "lost_node",
+    "lost_device",
+)
+PACKING = ("device", "threads", "workers", "trials_per_gpu")
+"""Of a record's resources, what seconds depend on."""
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
@@ -214,10 +226,13 @@ class Record:
     final: Final
     timings: Mapping[str, float]
     """Seconds: `wall` (whole trial), `setup`, `train`, `train_cpu`, `evaluation`, `evaluation_cpu`; `compile` where
-    code was compiled between training steps, which is in none of the others but `wall`."""
+    code was compiled between training steps, which is in none of the others but `wall`; on a GPU `gpu`, the wall
+    seconds times the share of it that the trial was given."""
     resources: Mapping[str, Any]
     """`device`, `threads`, `workers` (trials side by side), `peak_memory_mb`, `load` (1-minute average at the end),
-    `evaluation_environments` (made and stepped side by side)."""
+    `evaluation_environments` (made and stepped side by side). On a GPU `trials_per_gpu` (how many may share it),
+    `gpu_memory_mb` (most that the learning library had reserved there, in units of 2**20 bytes) and `gpu_utilisation`
+    (mean share of the trial's time in which any program's kernel ran on it)."""
     provenance: Mapping[str, Any]
     """Versions of the packages that matter, Python, platform, processor, commit, `started`, `finished` (ISO 8601)."""
     attempt: int = 1

@@ -276,6 +276,7 @@ def _tables(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
         tables.failures(estimates, links),
         tables.references(estimates),
         tables.machines(estimates),
+        tables.devices(estimates),
         *(tables.environment(estimates, name, at) for name in at.environments),
     ]
     return {one.name: html.table(one, at, paths.get(one.name, ())) for one in found if one.rows}

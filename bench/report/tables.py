@@ -278,6 +278,37 @@ def machines(estimates: Estimates) -> Table:
     )
 
 
+def devices(estimates: Estimates) -> Table:
+    """Return one row per cell that was measured on the CPU and on a GPU, and which of them its trials were given."""
+    return Table(
+        "devices",
+        "CPU or GPU: some seconds of training on each, as many trials as run side by side",
+        (
+            Column("Algorithm", numeric=False),
+            Column("Environment", numeric=False),
+            Column("Side by side"),
+            Column("CPU, steps/s", places=0, hint="All together"),
+            Column("GPU, steps/s", places=0, hint="All together"),
+            Column("GPU memory, MiB", places=0, hint="What a trial takes of it: decides how many share one"),
+            Column("Taken", numeric=False),
+            Column("GPU", numeric=False),
+        ),
+        tuple(
+            (
+                Cell(burst.label),
+                Cell(burst.environment),
+                Cell(burst.together),
+                Cell(burst.cpu_steps, note=burst.trouble),
+                Cell(burst.gpu_steps, note=burst.trouble),
+                Cell(burst.gpu_memory_mb),
+                Cell("GPU" if burst.gains else "CPU"),
+                Cell(burst.gpu),
+            )
+            for burst in estimates.bursts
+        ),
+    )
+
+
 def trials(estimates: Estimates, files: Mapping[str, Links] = MappingProxyType({})) -> Table:
     """Return one row per trial: the evidence behind every other number.
 
@@ -323,6 +354,8 @@ def every(estimates: Estimates) -> Iterator[Table]:
     yield references(estimates)
     yield settings(estimates, estimates.settings, "settings", "Hyperparameters and where they come from")
     yield machines(estimates)
+    if estimates.bursts:
+        yield devices(estimates)
     yield trials(estimates)
 
 

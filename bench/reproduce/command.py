@@ -73,7 +73,7 @@ def reproduce(
         return
     summary = None
     if run:
-        options = RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
+        options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
         if advice := lock_note(opened.experiment):
             note(f"note: {advice}")
         summary = rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)

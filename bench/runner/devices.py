@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import count, takewhile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import pynvml
 
 from bench.errors import DeviceError
+from bench.runner.jobs import Job
 
+CPU, ANY_GPU = "cpu", "cuda"
 _NOTHING = frozenset({"", "-1", "NoDevFiles"})
 _SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 """Otherwise the first JAX program on a GPU takes three quarters of its memory, and leaves nothing for a second."""
@@ -27,6 +30,13 @@ class Gpu:
     memory_gb: float
     """In units of 2**30 bytes."""
     uuid: str
+    visible: str = ""
+    """What CUDA_VISIBLE_DEVICES must hold for a program to see it alone; empty: its index."""
+
+    @property
+    def device(self) -> str:
+        """What it is called in a job."""
+        return f"{ANY_GPU}:{self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +64,43 @@ def available(nvml: Any = pynvml, environment: Mapping[str, str] = os.environ) -
         environment: where CUDA_VISIBLE_DEVICES is looked up.
     """
     try:
-        nvml.nvmlInit()
+        with _session(nvml):
+            found = enumerate(_visible(nvml, _entries(environment)))
+            return tuple(_describe(nvml, index, handle, visible) for index, (handle, visible) in found)
     except nvml.NVMLError:
         return ()
+
+
+@contextmanager
+def _session(nvml: Any) -> Iterator[None]:
+    nvml.nvmlInit()
     try:
-        handles = _visible_handles(nvml, _entries(environment))
-        return tuple(_describe(nvml, index, handle) for index, handle in enumerate(handles))
+        yield
     finally:
         nvml.nvmlShutdown()
+
+
+def answers(gpu: Gpu, nvml: Any = pynvml) -> bool:
+    """Return whether a GPU is still there: one that has fallen off the bus is known to the driver, and answers nothing.
+
+    Other trouble with asking (no permission, a busy driver) is no sign that it is gone.
+    """
+    try:
+        with _session(nvml):
+            nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(gpu.uuid))
+    except nvml.NVMLError as error:
+        gone = {nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_NOT_FOUND, nvml.NVML_ERROR_RESET_REQUIRED}
+        return getattr(error, "value", None) not in gone
+    return True
+
+
+def used_mb(gpu: Gpu, nvml: Any = pynvml) -> float | None:
+    """Return how much of a GPU's memory is in use, by whomever, in units of 2**20 bytes; None where nobody can tell."""
+    try:
+        with _session(nvml):
+            return float(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(gpu.uuid)).used / 2**20)
+    except nvml.NVMLError:
+        return None
 
 
 def elsewhere(request: str) -> tuple[Gpu, ...]:
@@ -79,12 +118,19 @@ def _entries(environment: Mapping[str, str]) -> list[str] | None:
     return entries[:hidden]
 
 
-def _visible_handles(nvml: Any, entries: list[str] | None) -> list[Any]:
+def _visible(nvml: Any, entries: list[str] | None) -> Iterator[tuple[Any, str]]:
+    """Yield a handle of each, and what CUDA_VISIBLE_DEVICES must hold to show it alone (empty: its index)."""
     every = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-    if entries is None:
-        return every
-    # CUDA, too, ignores everything from the first unknown entry on.
-    return list(takewhile(lambda handle: handle is not None, (_find(nvml, entry, every) for entry in entries)))
+    for entry in [str(index) for index in range(len(every))] if entries is None else entries:
+        handle = _find(nvml, entry, every)
+        if handle is None:
+            # CUDA, too, ignores everything from the first unknown entry on.
+            return
+        slices = [] if entry.startswith("MIG-") else _slices(nvml, handle)
+        # Of a GPU that is cut into slices a program sees one slice, which must be named.
+        yield from ((one, nvml.nvmlDeviceGetUUID(one)) for one in slices)
+        if not slices:
+            yield handle, "" if entries is None else entry
 
 
 def _find(nvml: Any, entry: str, every: Sequence[Any]) -> Any | None:
@@ -100,28 +146,42 @@ def _find(nvml: Any, entry: str, every: Sequence[Any]) -> Any | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _describe(nvml: Any, index: int, handle: Any) -> Gpu:
+def _slices(nvml: Any, handle: Any) -> list[Any]:
+    """Return the MIG slices of a GPU; none where it is whole, or cannot be cut."""
+    try:
+        cut = nvml.nvmlDeviceGetMigMode(handle)[0] == nvml.NVML_DEVICE_MIG_ENABLE
+    except nvml.NVMLError:
+        return []
+    places = range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)) if cut else ()
+    return [one for place in places if (one := _slice(nvml, handle, place)) is not None]
+
+
+def _slice(nvml: Any, handle: Any, place: int) -> Any | None:
+    try:
+        return nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, place)
+    except nvml.NVMLError:  # not every place holds one
+        return None
+
+
+def _describe(nvml: Any, index: int, handle: Any, visible: str) -> Gpu:
     memory = nvml.nvmlDeviceGetMemoryInfo(handle).total / 2**30
-    return Gpu(index, nvml.nvmlDeviceGetName(handle), round(memory, 1), nvml.nvmlDeviceGetUUID(handle))
+    return Gpu(index, nvml.nvmlDeviceGetName(handle), round(memory, 1), nvml.nvmlDeviceGetUUID(handle), visible)
 
 
-def choose(request: str, gpus: Sequence[Gpu]) -> tuple[str, ...]:
-    """Return the devices that `request` (`auto`, `cpu`, `cuda` or `cuda:0,1`) means here, as `cpu` or `cuda:N`.
+def choose(request: str, gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
+    """Return the GPUs that `request` (`auto`, `cpu`, `cuda` or `cuda:0,1`) means here; none where it means the CPU.
 
     Raises:
         DeviceError: the request cannot be read, or names a GPU that is not there.
     """
-    every = tuple(f"cuda:{gpu.index}" for gpu in gpus)
-    if request == "cpu" or (request == "auto" and not every):
-        return ("cpu",)
-    if request == "auto":
-        return every
-    indices = _indices(request, len(every))
-    missing = [index for index in indices if index >= len(every)]
+    if request in {"cpu", "auto"}:
+        return tuple(gpus) if request == "auto" else ()
+    indices = _indices(request, len(gpus))
+    missing = [index for index in indices if index >= len(gpus)]
     if missing or not indices:
         wanted = f"cuda:{missing[0]}" if missing else "cuda"
         raise DeviceError(f"device {wanted!r} is not here; {_inventory(gpus)}")
-    return tuple(f"cuda:{index}" for index in dict.fromkeys(indices))
+    return tuple(gpus[index] for index in dict.fromkeys(indices))
 
 
 def _indices(request: str, there: int) -> list[int]:
@@ -141,28 +201,44 @@ def _inventory(gpus: Sequence[Gpu]) -> str:
     return f"there are cpu, {listed}"
 
 
-def place(request: str, devices: Sequence[str], trials: Sequence[Traits]) -> tuple[str, ...]:
-    """Return one device per trial, GPUs in turn, several trials to each.
+def likely_gains(traits: Traits) -> bool:
+    """Return whether a trial is likely quicker on a GPU, where nobody has measured it.
 
-    Under `auto` on-policy learners on anything but images stay on the CPU: their networks are small, and moving
-    each step's few numbers to a GPU takes longer than computing with them here.
+    On-policy learners on anything but images are not: their networks are small, and moving each step's few numbers to a
+    GPU takes longer than computing with them here.
     """
-    gpus = [device for device in devices if device != "cpu"]
-    turn = count()
-    return tuple(gpus[next(turn) % len(gpus)] if gpus and _gains(traits, request) else "cpu" for traits in trials)
+    return traits.tensors and (not traits.on_policy or traits.observations == "image")
 
 
-def _gains(traits: Traits, request: str) -> bool:
-    if not traits.tensors:
-        return False
-    return request != "auto" or not traits.on_policy or traits.observations == "image"
+def berth(job: Job, gpus: Sequence[Gpu], at_work: Iterable[Job]) -> Job | None:
+    """Return the job with the GPU that it is to have, the emptiest; None where it must wait for room.
+
+    A job that asks for no GPU, or has been given its own elsewhere, is returned as it is.
+
+    Args:
+        job: with `device` ANY_GPU where it asks for one, of which it takes the `packed`th part.
+        gpus: those that there are.
+        at_work: jobs that are on them.
+    """
+    if job.device != ANY_GPU:
+        return job
+    taken = dict.fromkeys((gpu.device for gpu in gpus), Fraction(0))
+    for other in at_work:
+        if other.device in taken:
+            taken[other.device] += Fraction(1, other.packed)
+    free = [gpu for gpu in gpus if taken[gpu.device] + Fraction(1, job.packed) <= 1]
+    if not free:
+        return None
+    gpu = min(free, key=lambda gpu: taken[gpu.device])
+    return replace(job, device=gpu.device, visible=gpu.visible)
 
 
-def worker_environment(device: str, environment: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(device: str, environment: Mapping[str, str], visible: str = "") -> dict[str, str]:
     """Return the variables with which a process sees `device` alone.
 
     Args:
         device: `cpu` or `cuda:N`, the Nth of what `environment` leaves visible.
+        visible: what shows it alone, where that is known.
         environment: where CUDA_VISIBLE_DEVICES is looked up.
 
     Raises:
@@ -173,6 +249,8 @@ def worker_environment(device: str, environment: Mapping[str, str]) -> dict[str,
     kind, _, number = device.partition(":")
     if kind != "cuda" or not number.isdecimal():
         raise DeviceError(f"device {device!r} is not one; write cpu or cuda:N")
+    if visible:
+        return {"CUDA_VISIBLE_DEVICES": visible, **_SHARED}
     index = int(number)
     entries = _entries(environment)
     if entries is None:

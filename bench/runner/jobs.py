@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from bench.records import Failure, Limits, Trial
 
 STARTING, TRAINING = "starting", "training"
+OUT_OF_GPU_MEMORY = "out_of_gpu_memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,12 @@ class Job:
     """Picklable: a module-level function or a partial of one."""
     limits: Limits = field(default_factory=Limits)
     device: str = "cpu"
-    """`cpu` or `cuda:N`; with `cuda:N` the worker sees that one device alone, as `cuda:0`."""
+    """`cpu`, `cuda` (any GPU, which the executor chooses) or `cuda:N`, the Nth; the worker sees that one alone, as
+    `cuda:0`."""
+    visible: str = ""
+    """What CUDA_VISIBLE_DEVICES must hold for that, where the executor has chosen one that has no number."""
+    packed: int = 1
+    """How many trials like it share a GPU."""
     threads: int = 1
     workers: int = 1
     """How many trials run side by side, for the record."""
@@ -137,8 +143,16 @@ class Executor(Protocol):
 class RetryPolicy:
     """How often a failure of a kind is tried again."""
 
-    times: dict[str, int] = field(default_factory=lambda: {"killed": 1, "lost_node": 2})
+    times: dict[str, int] = field(
+        default_factory=lambda: {"killed": 1, "lost_node": 2, "lost_device": 1, OUT_OF_GPU_MEMORY: 10}
+    )
 
-    def allows(self, kind: str, attempt: int) -> bool:
-        """Return whether attempt number `attempt` (from 1) that failed by `kind` is followed by another."""
-        return attempt <= self.times.get(kind, 0)
+    def next_attempt(self, job: Job, kind: str) -> Job | None:
+        """Return the job of the attempt that follows one that failed by `kind`; None where none does.
+
+        What found no room in a GPU's memory is tried again with half as many beside it, as long as there were any.
+        """
+        crowded = kind == OUT_OF_GPU_MEMORY
+        if job.attempt > self.times.get(kind, 0) or (crowded and job.packed == 1):
+            return None
+        return replace(job, attempt=job.attempt + 1, packed=job.packed // 2 if crowded else job.packed)

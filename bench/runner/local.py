@@ -15,7 +15,7 @@ import pickle
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import Pipe, forkserver, get_context, resource_tracker
@@ -24,7 +24,7 @@ from multiprocessing.context import ForkServerProcess
 
 from bench.errors import HINDRANCES, HindranceError, hindrance
 from bench.records import Failure
-from bench.runner.devices import worker_environment
+from bench.runner.devices import ANY_GPU, CPU, Gpu, answers, berth, worker_environment
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
 from bench.runner.keeper import FREE, KILL, STOP, Hatched, keep
 from bench.runner.orphans import end_orphans
@@ -41,6 +41,8 @@ _PATIENCE_SECONDS = 10.0
 _OVERDUE_GRACES = 3
 """How many grace periods after a limit the keeper must have told how it ended the trial."""
 _LONGEST_WAIT_SECONDS = 3600.0
+_GPU_LOOK_SECONDS = 5.0
+"""Between two looks at whether the GPUs at work are still there."""
 _TERMINAL_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 """What a terminal, or a batch system, sends to every process of a command at once."""
 _LOST_SERVER = 255
@@ -62,6 +64,8 @@ class _Slot:
     verdict: Verdict | None = None
     trials: int = 1
     """How many the process has been given, this one counted."""
+    lost: str = ""
+    """What has become of its GPU, if that is gone."""
 
     @property
     def overdue_at(self) -> float:
@@ -77,12 +81,35 @@ class LocalExecutor:
     An executor serves one run. `stop` and `drain` may be called from other threads and from signal handlers.
     """
 
-    def __init__(self, workers: int, retries: RetryPolicy | None = None, grace_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        workers: int,
+        retries: RetryPolicy | None = None,
+        grace_seconds: float = 5.0,
+        *,
+        gpus: Sequence[Gpu] = (),
+        answer: Callable[[Gpu], bool] = answers,
+    ) -> None:
+        """Take what the trials of a run may have.
+
+        Args:
+            workers: trials side by side.
+            retries: what is tried again.
+            grace_seconds: for a trial that is told to go.
+            gpus: for jobs that ask for any.
+            answer: whether a GPU is still there.
+
+        Raises:
+            ValueError: there is not one worker.
+        """
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self._workers = workers
         self._retries = RetryPolicy() if retries is None else retries
         self._grace_seconds = grace_seconds
+        self._gpus, self._answer = list(gpus), answer
+        self._given = frozenset(gpu.device for gpu in gpus)
+        self._look_at = time.monotonic() + _GPU_LOOK_SECONDS
         self._draining = False
         self._stops = 0
         self._warming_up = False
@@ -123,13 +150,13 @@ class LocalExecutor:
                     yield from self._hear(slots, line, queue)
                 yield from self._look_at_clock(slots, queue)
                 yield from self._fill(queue, slots)
+            yield from () if self._draining else _stranded(queue)
         finally:
             _abandon(slots)
             atexit.unregister(at_exit)
 
     def _fill(self, queue: deque[Job], slots: dict[Connection, _Slot]) -> Iterator[Event]:
-        while queue and len(slots) < self._workers and not self._draining:
-            job = queue.popleft()
+        while len(slots) < self._workers and not self._draining and (job := self._next(queue, slots)) is not None:
             self._warming_up = not slots
             try:
                 slot = self._start(job)
@@ -141,6 +168,15 @@ class LocalExecutor:
                 slots[slot.line] = slot
             finally:
                 self._warming_up = False
+
+    def _next(self, queue: deque[Job], slots: Mapping[Connection, _Slot]) -> Job | None:
+        """Take the first job that there is room for from the queue, with the GPU that it is to have."""
+        at_work = [slot.job for slot in slots.values()]
+        for job in queue:
+            if (placed := berth(job, self._gpus, at_work)) is not None:
+                queue.remove(job)
+                return placed
+        return None
 
     def _start(self, job: Job) -> _Slot:
         order = self._order(job)
@@ -164,7 +200,7 @@ class LocalExecutor:
             threads=job.threads,
             limits=job.limits,
             slow_after_seconds=job.slow_after_seconds,
-            environment=worker_environment(job.device, os.environ),
+            environment=worker_environment(job.device, os.environ, job.visible),
             grace_seconds=self._grace_seconds,
             shared=bool(job.cell),
         )
@@ -189,6 +225,7 @@ class LocalExecutor:
 
     def _ready(self, slots: Mapping[Connection, _Slot]) -> list[Connection]:
         due = [at for slot in slots.values() for at in (slot.overdue_at, slot.slow_at)]
+        due += [self._look_at] if any(slot.job.device != CPU for slot in slots.values()) else []
         seconds = min(due if self._give_up_at is None else [self._give_up_at]) - time.monotonic()
         ready = wait([self._woken, *slots], min(max(0.0, seconds), _LONGEST_WAIT_SECONDS))
         if self._woken in ready:
@@ -200,15 +237,36 @@ class LocalExecutor:
     def _look_at_clock(self, slots: dict[Connection, _Slot], queue: deque[Job]) -> Iterator[Event]:
         """Tell what takes long; end what its keeper should have ended, for a keeper can be stopped or killed."""
         now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + _GPU_LOOK_SECONDS
+            self._miss(slots)
         for line, slot in tuple(slots.items()):
             # What waits in the line was said in time: it was this process that did not listen.
             if now >= slot.overdue_at and not self._stops and not line.poll():
                 del slots[line]
                 slot.process.kill()
-                yield self._ended(slot.job, replace(_close(slot), kind="timeout", message=_overdue(slot, now)), queue)
+                verdict = replace(_close(slot), kind="timeout", message=_overdue(slot, now))
+                yield self._ended(slot.job, self._blamed(slot, verdict, slots), queue)
             elif now >= slot.slow_at:
                 slot.slow_at = float("inf")
                 yield Slowed(slot.job, now - slot.since)
+
+    def _miss(self, slots: Mapping[Connection, _Slot]) -> None:
+        """Do without GPUs that are gone, and end what was on them."""
+        at_work = {slot.job.device for slot in slots.values()}
+        for gpu in [gpu for gpu in self._gpus if gpu.device in at_work and not self._answer(gpu)]:
+            self._gpus.remove(gpu)
+            on_it = {line: slot for line, slot in slots.items() if slot.job.device == gpu.device}
+            for slot in on_it.values():
+                slot.lost = f"its GPU is gone ({gpu.device}, {gpu.name}, no longer answers its driver)"
+            _command(on_it, KILL)
+
+    def _blamed(self, slot: _Slot, verdict: Verdict, slots: Mapping[Connection, _Slot]) -> Verdict:
+        """Return the verdict, of a trial that failed with its GPU the loss of that."""
+        if verdict.kind in {"done", *HINDRANCES} or slot.job.device == CPU:
+            return verdict
+        self._miss({**slots, slot.line: slot})
+        return replace(verdict, kind="lost_device", message=slot.lost) if slot.lost else verdict
 
     def _hear(self, slots: dict[Connection, _Slot], line: Connection, queue: deque[Job]) -> Iterator[Event]:
         slot = slots[line]
@@ -216,14 +274,14 @@ class LocalExecutor:
             message = line.recv()
         except (EOFError, OSError):
             del slots[line]
-            verdict = _close(slot)
+            verdict = self._blamed(slot, _close(slot), slots)
             if slot.trials > 1 and slot.pid is None and slot.verdict is None:
                 # The process was gone before this trial had begun in it.
                 queue.appendleft(slot.job)
                 return
             # A terminal's Ctrl-C goes to every process: a keeper that it met before it could shut its ears is silent,
             # and its trial was stopped like the others.
-            stopped = verdict.kind == "stopped" or (self._stops > 0 and slot.verdict is None)
+            stopped = not slot.lost and (verdict.kind == "stopped" or (self._stops > 0 and slot.verdict is None))
             if not stopped:
                 yield self._ended(slot.job, verdict, queue, shared=slot.trials > 1)
             return
@@ -255,11 +313,20 @@ class LocalExecutor:
             peak_memory_mb=verdict.peak_memory_mb,
         )
         # Where a process has trained others before, some of the memory was theirs.
-        again = self._retries.allows(verdict.kind, job.attempt) or (shared and verdict.kind == "out_of_memory")
-        if again:
-            # Last: what killed it, a full memory say, may have passed by then.
-            queue.append(replace(job, attempt=job.attempt + 1))
-        return Ended(job, failure, verdict.seconds, will_retry=again)
+        again = self._retries.next_attempt(job, verdict.kind)
+        if again is None and shared and verdict.kind == "out_of_memory":
+            again = replace(job, attempt=job.attempt + 1)
+        if again is not None:
+            # Last: what killed it, a full memory say, may have passed by then. On whichever GPU has room.
+            queue.append(replace(again, device=ANY_GPU, visible="") if job.device in self._given else again)
+        return Ended(job, failure, verdict.seconds, will_retry=again is not None)
+
+
+def _stranded(queue: deque[Job]) -> Iterator[Event]:
+    """Tell of jobs for which no GPU is left when everything else is done; they stay missing."""
+    for job in queue:
+        why = f"{job.trial.name}: no GPU is left for it; run again when there is one, or with --devices cpu"
+        yield Ended(job, None, 0.0, hindrance=Hindrance("hindered", why))
 
 
 def _preload(jobs: Sequence[Job]) -> list[str]:

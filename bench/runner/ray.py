@@ -23,6 +23,7 @@ from typing import Any
 
 from bench.errors import BenchError, HindranceError, MissingExtraError, hindering
 from bench.records import Failure
+from bench.runner.devices import ANY_GPU, CPU
 from bench.runner.jobs import Ended, Event, Hindrance, Job, RetryPolicy
 from bench.runner.local import LocalExecutor
 from bench.runner.placed import NO_RETRIES, Order, Said, bring, carried_out, marked
@@ -129,11 +130,12 @@ class RayExecutor:
     def _require_room(self, jobs: Sequence[Job]) -> None:
         """Refuse what Ray would wait for, for ever and without a word."""
         machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        for wanted in {(job.threads, int(job.device != "cpu")) for job in jobs}:
+        for wanted in {(job.threads, _gpus(job)) for job in jobs}:
             if not any(one.get("CPU", 0) >= wanted[0] and one.get("GPU", 0) >= wanted[1] for one in machines):
                 has = ", ".join(f"{one.get('CPU', 0):g} cores and {one.get('GPU', 0):g} GPUs" for one in machines)
                 raise BenchError(
-                    f"no machine of the cluster has {wanted[0]} cores and {wanted[1]} GPUs for a trial; they have {has}"
+                    f"no machine of the cluster has {wanted[0]} cores and {wanted[1]:g} GPUs for a trial; they have "
+                    f"{has}"
                 )
 
     def _place(self, queue: deque[Job], placed: list[_Placed], token: tuple[str, str]) -> None:
@@ -141,11 +143,11 @@ class RayExecutor:
         while queue and len(placed) < room and not self._draining:
             job = queue.popleft()
             # There it is the only one that it sees.
-            there = job if job.device == "cpu" else replace(job, device="cuda:0")
+            there = job if job.device == CPU else replace(job, device=f"{ANY_GPU}:0")
             order = Order(pickle.dumps(there), os.getcwd(), token)  # noqa: PTH109  # it travels as text
             remote = self._ray.remote(_run).options(
                 num_cpus=job.threads,
-                num_gpus=int(job.device != "cpu"),
+                num_gpus=_gpus(job),
                 max_retries=0,
                 name=job.trial.name,
                 num_returns="streaming",
@@ -189,10 +191,10 @@ class RayExecutor:
             return
         event = message.event(job)
         if isinstance(event, Ended) and event.failure is not None:
-            again = self._retries.allows(event.failure.kind, job.attempt) and not self._draining
-            if again:
-                queue.append(replace(job, attempt=job.attempt + 1))
-            yield replace(event, will_retry=again)
+            again = None if self._draining else self._retries.next_attempt(job, event.failure.kind)
+            if again is not None:
+                queue.append(again)
+            yield replace(event, will_retry=again is not None)
         elif isinstance(event, Ended) and self._still_held(event, job):
             time.sleep(WAIT_SECONDS)
             queue.append(job)
@@ -208,8 +210,9 @@ class RayExecutor:
     def _lost(self, job: Job, why: str, queue: deque[Job]) -> Event:
         """Give a trial whose machine is gone to another; that is no outcome of it."""
         said = f"the machine that ran it was lost ({why})"
-        if self._retries.allows(LOST, job.attempt) and not self._draining:
-            queue.appendleft(replace(job, attempt=job.attempt + 1))
+        again = None if self._draining else self._retries.next_attempt(job, LOST)
+        if again is not None:
+            queue.appendleft(again)
             return Ended(job, Failure(job.trial, LOST, said, attempt=job.attempt), 0.0, will_retry=True)
         return Ended(job, None, 0.0, hindrance=Hindrance("hindered", f"{job.trial.name}: {said}"))
 
@@ -224,6 +227,10 @@ class RayExecutor:
                 if not one.begun:
                     self._ray.cancel(one.messages)
         return bool(self._stops) and (self._stops > 1 or now > self._give_up_at)
+
+
+def _gpus(job: Job) -> float:
+    return 0.0 if job.device == CPU else 1.0 / job.packed
 
 
 def connected(address: str | None, token: Path) -> ModuleType:

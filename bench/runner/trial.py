@@ -38,8 +38,10 @@ from bench.records import (
 )
 from bench.runner import provenance
 from bench.runner.checkpoint import Checkpoints, Stored, restore_streams
+from bench.runner.devices import ANY_GPU, CPU
 from bench.runner.evaluation import FEW, MANY, Evaluator, Totals, isolated_randomness, seed_everything
 from bench.runner.events import EVENTS, Events
+from bench.runner.gauge import Gauge, require_gpu, watched
 from bench.runner.jobs import TRAINING, Closing, Job, Progress, Report
 from bench.runner.pulse import Pulse
 from bench.runner.seeds import evaluation_seeds, seed
@@ -67,9 +69,17 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         HindranceError: the record cannot be written.
         Exception: whatever the algorithm or the environment raises.
     """
+    with watched() as gauge:
+        return _trained(job, report, keep, gauge)
+
+
+def _trained(job: Job, report: Report, keep: Keep, gauge: Gauge) -> Closing:
     clock = _Clock()
     trial = job.trial
     pulse = Pulse(report)
+    if job.device != CPU:
+        pulse.tell(doing="looking for its GPU")
+        require_gpu(algorithm_of(trial).distributions)
     evaluator = _evaluator(trial, pulse)
     checkpoints = Checkpoints(job.folder, trial, minutes_between(job.limits))
     learner, environments, so_far, events = _begun(job, pulse, checkpoints)
@@ -89,7 +99,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
         trial=trial,
         curve=course.curve(),
         final=Final(course.steps, final.returns, final.lengths),
-        timings=so_far.timings(clock),
+        timings=so_far.timings(clock, None if job.device == CPU else job.packed),
         resources={
             "device": provenance.device_name(job.device),
             "threads": job.threads,
@@ -97,6 +107,7 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
             "peak_memory_mb": peak_mb(),
             "load": os.getloadavg()[0],
             "evaluation_environments": len(evaluator.slots),
+            **({} if job.device == CPU else {"trials_per_gpu": job.packed, **gauge.seen()}),
         },
         provenance={
             **provenance.describe(),
@@ -122,7 +133,7 @@ def _begun(
     job: Job, pulse: Pulse, checkpoints: Checkpoints
 ) -> tuple[Learner, TrainingEnvironments, _SoFar, Events | None]:
     """Return the learner, made anew or as it was stored, with its environments and what the trial has come to."""
-    trial, device = job.trial, "cpu" if job.device == "cpu" else "cuda"
+    trial, device = job.trial, CPU if job.device == CPU else ANY_GPU
     environments = TrainingEnvironments(trial, pulse)
     stored = checkpoints.read(environments.rebuilt)
     events = Events(job.folder / EVENTS, anew=stored is None) if job.tensorboard else None
@@ -266,8 +277,8 @@ class _SoFar:
         whole.add(clock)
         return replace(self, whole=whole)
 
-    def timings(self, clock: _Clock) -> dict[str, float]:
-        """Return the record's, see there."""
+    def timings(self, clock: _Clock, packed: int | None) -> dict[str, float]:
+        """Return the record's, see there; `packed` trials share a GPU, None: there is none."""
         whole, train = self.at(clock).whole, self.train
         return {
             "wall": whole.wall,
@@ -277,6 +288,7 @@ class _SoFar:
             "evaluation": whole.wall - self.setup.wall - train.wall - train.compile,
             "evaluation_cpu": whole.cpu - self.setup.cpu - train.cpu - train.compile_cpu,
             **({"compile": train.compile} if train.compile else {}),
+            **({"gpu": whole.wall / packed} if packed else {}),
         }
 
 

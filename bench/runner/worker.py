@@ -26,7 +26,7 @@ import psutil
 from bench.errors import DivergedError, HindranceError, OverrunError
 from bench.plain import shortened
 from bench.records import Limits
-from bench.runner.jobs import Job, Progress
+from bench.runner.jobs import OUT_OF_GPU_MEMORY, Job, Progress
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -39,8 +39,15 @@ _THREAD_VARIABLES = (
     # XLA's pool: with two threads on two cores a compiled update of a small network took twice the processor time.
     "NPROC",
 )
+_XLA_EXHAUSTED = "RESOURCE_EXHAUSTED"
 # What torch (CPU) and XLA write into an otherwise plain RuntimeError when memory runs out.
-_OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "RESOURCE_EXHAUSTED", "CUDA out of memory")
+_OUT_OF_MEMORY_TEXTS = ("can't allocate memory", _XLA_EXHAUSTED)
+_OUT_OF_GPU_MEMORY_TEXTS = (
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "ALLOC_FAILED",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,14 +298,17 @@ def _mishap(error: BaseException) -> Verdict:
 
 
 def kind_of(error: BaseException) -> str:
-    """Return the failure kind of an exception: `diverged`, `timeout`, `out_of_memory` or `exception`."""
+    """Return the failure kind of an exception: one that tells of memory, `diverged`, `timeout`, or `exception`."""
     if isinstance(error, DivergedError):
         return "diverged"
     if isinstance(error, OverrunError):
         return "timeout"
     # By name, because torch and JAX need not be installed, let alone imported, for this to be asked.
-    names = {cls.__name__ for cls in type(error).__mro__}
-    starved = isinstance(error, MemoryError) or "OutOfMemoryError" in names
-    if starved or any(text in str(error) for text in _OUT_OF_MEMORY_TEXTS):
+    names, said = {cls.__name__ for cls in type(error).__mro__}, str(error)
+    # XLA says the same of both memories; this process was shown a GPU or none.
+    theirs = _XLA_EXHAUSTED in said and bool(os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if theirs or "OutOfMemoryError" in names or any(text in said for text in _OUT_OF_GPU_MEMORY_TEXTS):
+        return OUT_OF_GPU_MEMORY
+    if isinstance(error, MemoryError) or any(text in said for text in _OUT_OF_MEMORY_TEXTS):
         return "out_of_memory"
     return "exception"

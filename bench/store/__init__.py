@@ -6,7 +6,7 @@ is the done marker), or `failure.json`, beside `log.txt`, `policy.zip` and, wher
 a lock on it while it works: the operating system releases the lock with the process, however it dies, so that nothing
 stale is left and two runners on one folder share the work (see `bench.store.leases` for file systems without locks).
 `<root>/looks.json` is the journal of a sequential experiment, `<root>/inspected.json` what was found in environments
-that no catalogue knows.
+that no catalogue knows, `<root>/devices.json` on which device each cell was measured to be quicker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import HindranceError, StoreError, hindering
 from bench.files import replace, sweep, write_into
-from bench.records import CHECKPOINT, PROTOCOL, Curve, Failure, Outcome, Record, Task, Traits, Trial, Unreadable
+from bench.records import CHECKPOINT, PROTOCOL, Burst, Curve, Failure, Outcome, Record, Task, Traits, Trial, Unreadable
 from bench.store import schema
 from bench.store.journal import journal
 from bench.store.loading import load, parsed
@@ -37,7 +37,7 @@ from bench.store.survey import Survey, folders, state, survey
 
 __all__ = ["Store", "Survey", "claim", "doubts", "is_done", "keep", "read", "set_aside"]
 LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
-INSPECTED = "inspected.json"
+INSPECTED, DEVICES = "inspected.json", "devices.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,24 @@ class Store:
                 (TypeAdapter(Task).validate_python(one["task"]), TypeAdapter(Traits).validate_python(one["traits"]))
                 for one in data["inspected"]
             ]
+        except (OSError, ValueError, TypeError, LookupError, ValidationError, RecursionError):
+            return []
+
+    def keep_bursts(self, found: Iterable[Burst]) -> None:
+        """Keep what was measured of cells on this machine's devices.
+
+        Raises:
+            HindranceError: it cannot be written.
+        """
+        with hindering(self.root / DEVICES, "what was measured of devices cannot be kept"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            listed = [asdict(burst) for burst in found]
+            replace(self.root / DEVICES, json.dumps({"protocol": PROTOCOL, "bursts": listed}, indent=1))
+
+    def bursts(self) -> list[Burst]:
+        """Return what was measured of devices; nothing where that was not, or cannot be read."""
+        try:
+            return TypeAdapter(list[Burst]).validate_python(load(self.root / DEVICES)["bursts"])
         except (OSError, ValueError, TypeError, LookupError, ValidationError, RecursionError):
             return []
 

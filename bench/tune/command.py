@@ -103,7 +103,7 @@ def tune(
     sets.require_own(file, whole, force=force)
     for sentence in (*part.broken_defaults(), *part.notes):
         note(f"note: {sentence}")
-    options = RunOptions(workers, 1, devices, retry_failed, preload=("bench.cli",))
+    options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
 
     def carried_out(experiment: Experiment) -> Summary:
         jobs = prepare(experiment, options)
