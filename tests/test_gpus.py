@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bench import pipeline
-from bench.catalog import environments
+from bench.catalog import algorithm_of, environments, load
 from bench.errors import HindranceError
 from bench.pipeline.bursts import ASSUMED_MEMORY_MB, Hardware, Place, measured, places
 from bench.records import Burst, Speed, Trial
@@ -26,6 +26,7 @@ from bench.runner.burst import SECONDS, Stopwatch
 from bench.runner.devices import Gpu, berth
 from bench.runner.jobs import Ended, Event, Job, RetryPolicy, Started
 from bench.runner.local import LocalExecutor
+from bench.runner.trial import learner_request
 from bench.runner.worker import kind_of
 from bench.store import Store
 from tests import misbehaviour
@@ -378,3 +379,20 @@ def test_an_ended_event_of_a_gpu_names_the_device_it_had(tmp_path: Path) -> None
     (told,) = ends(list(LocalExecutor(1, gpus=[ONE]).events([job])))
     assert isinstance(told, Ended)
     assert told.job.device == "cuda:0"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "environment"), [("dqn", "CartPole-v1"), ("sac", "Pendulum-v1"), ("ppo", "CartPole-v1")]
+)
+def test_a_learner_that_is_told_to_stop_before_its_budget_does(algorithm: str, environment: str) -> None:
+    trial = small_trial(algorithm, environment, steps=6_000)
+    learner = load(algorithm_of(trial).maker)(learner_request(trial))
+    taken: list[int] = []
+
+    def enough(steps: int) -> bool:
+        taken.append(steps)
+        return steps < 300
+
+    learner.learn(6_000, enough)
+    # A step may be a rollout, which is learned from; then one more is taken.
+    assert taken[-1] <= 301

@@ -436,6 +436,7 @@ class _StepCallback(BaseCallback):
         self._tell = on_step
         self._require_finite = require_finite
         self._rest = rest
+        self._over = False
 
     def _on_rollout_start(self) -> None:
         self._rest()
@@ -443,8 +444,12 @@ class _StepCallback(BaseCallback):
     def _on_step(self) -> bool:
         if self.n_calls % CHECK_EVERY == 0:
             self._require_finite()
-        # At the end of the budget a complete rollout is still learned from; an incomplete one is left.
-        return self._tell(self.num_timesteps) or self._rollout_complete()
+        if self._tell(self.num_timesteps):
+            return True
+        # Where it ends a complete rollout is still learned from; an incomplete one is left, and so is a second one,
+        # where the end came before the budget's and each step is a rollout.
+        last, self._over = self._rollout_complete() and not self._over, True
+        return last
 
     def _rollout_complete(self) -> bool:
         """Return whether this step was the rollout's last, from what `collect_rollouts` lets callbacks see."""
