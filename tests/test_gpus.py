@@ -208,7 +208,7 @@ class Bench:
 def placed(
     root: Path, bench: Bench, request: str = "auto", per_gpu: int | None = None, seconds: float = 400.0, **hardware: Any
 ) -> dict[tuple[str, str], Place]:
-    there = Hardware(request, **{"gpus": (ONE, TWO), "per_gpu": per_gpu, **hardware})
+    there = Hardware(request, **{"gpus": (ONE, TWO), "per_gpu": per_gpu, "workers": 100, **hardware})
     taken = dict.fromkeys(TRAITS, seconds)
     return dict(places(there, TRIALS, TRAITS, taken, Store(root), tell=lambda _: None, measure=bench.measure))
 
@@ -217,6 +217,8 @@ def test_the_device_of_a_cell_is_the_one_on_which_it_was_measured_to_be_quicker_
     found = placed(tmp_path, Bench())
     # 0.9 of the smaller GPU's 24 GB at 1,000 MiB a trial.
     assert found == {PPO.cell: Place("cpu"), SAC.cell: Place("cuda", 22), TABLE.cell: Place("cpu")}
+    # Nine workers can have no more than five on each of two.
+    assert placed(tmp_path, Bench(), workers=9)[SAC.cell] == Place("cuda", 5)
     (first, second) = Store(tmp_path).bursts()
     assert (first.label, first.cpu_steps, first.gpu_steps, first.gains) == ("ppo", 100.0, 109.0, False)
     assert (second.gpu, second.gpu_memory_mb, second.gains) == ("A", 1_000.0, True)

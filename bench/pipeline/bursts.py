@@ -112,13 +112,14 @@ def _place(trial: Trial, hardware: Hardware, environment: Environment, known: _K
         likely = likely_gains(Traits(algorithm.tensors, algorithm.on_policy, environment.observations))
         if not (likely if burst is None else burst.gains):
             return Place(CPU)
-    return Place(ANY_GPU, hardware.per_gpu or _packed(burst, hardware.gpus))
+    return Place(ANY_GPU, hardware.per_gpu or _packed(burst, hardware))
 
 
-def _packed(burst: Burst | None, gpus: Sequence[Gpu]) -> int:
-    """Return how many trials the smallest of the GPUs has memory for, at least one."""
+def _packed(burst: Burst | None, hardware: Hardware) -> int:
+    """Return how many trials the smallest of the GPUs has memory for, at least one and no more than there will be."""
     wanted = (burst and burst.gpu_memory_mb) or ASSUMED_MEMORY_MB
-    return max(1, int(_FILLED * 1024 * min(gpu.memory_gb for gpu in gpus) / wanted))
+    room = int(_FILLED * 1024 * min(gpu.memory_gb for gpu in hardware.gpus) / wanted)
+    return max(1, min(room, -(-hardware.workers // len(hardware.gpus))))
 
 
 class _Known:
