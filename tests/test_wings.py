@@ -72,8 +72,8 @@ def _python(place: Path, *words: str | Path, code: str = "") -> subprocess.Compl
     )
 
 
-def test_there_are_six_wings() -> None:
-    same = {name: name for name in ("compare", "which", "reproduce", "tune", "claims")}
+def test_there_are_seven_wings() -> None:
+    same = {name: name for name in ("compare", "which", "reproduce", "tune", "claims", "watch")}
     assert {**same, "imports": "import"} == WINGS
 
 

@@ -59,6 +59,10 @@ COMMANDS: dict[str, Command] = {
         "bench.cli.showing:video",
         "Film a trained policy, on the first episodes of its final evaluation; needs no display.",
     ),
+    "watch": Command(
+        "bench.watch.command:watch",
+        "Serve one page of this machine alone that shows a run as it comes, wherever it was started; read-only.",
+    ),
     "plot": Command("bench.cli.plotting:plot", "Draw one figure of the report, for a paper."),
     "compare": Command(
         "bench.compare.command:compare",

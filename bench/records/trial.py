@@ -204,6 +204,8 @@ class GradientNoise:
 
 CHECKPOINT = "checkpoint.pkl"
 """File in the folder of a trial that is not over, from which it can go on."""
+POINTS = "points.json"
+"""File in the folder of a trial that is not over: its evaluations so far, for whoever watches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import files
-from bench.records import CHECKPOINT, Failure
+from bench.records import CHECKPOINT, POINTS, Failure
 from bench.runner.devices import default_workers
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
 from bench.runner.local import LocalExecutor
@@ -115,7 +115,7 @@ def carried_out(order: Order, executor: LocalExecutor) -> Iterator[Said]:
 
 
 def _left(folder: Path) -> dict[str, bytes]:
-    left_out = {"lock", CHECKPOINT}
+    left_out = {"lock", CHECKPOINT, POINTS}
     found = (path for path in sorted(folder.iterdir()) if path.is_file()) if folder.is_dir() else ()
     return {path.name: path.read_bytes() for path in found if path.name not in left_out}
 

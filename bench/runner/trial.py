@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,10 +21,11 @@ from gymnasium import spaces
 
 from bench.catalog import algorithm_of, load
 from bench.errors import OverrunError
-from bench.files import mine
+from bench.files import mine, replacing
 from bench.records import (
     CHECKPOINT_MINUTES,
     DIAGNOSTICS,
+    POINTS,
     Curve,
     Final,
     Floats,
@@ -84,7 +86,8 @@ def _trained(job: Job, report: Report, keep: Keep, gauge: Gauge) -> Closing:
     checkpoints = Checkpoints(job.folder, trial, minutes_between(job.limits))
     learner, environments, so_far, events = _begun(job, pulse, checkpoints)
     so_far.setup.add(clock)
-    course = _Course(trial, learner, evaluator, pulse, events, so_far, checkpoints, environments, clock)
+    course = _Course(trial, learner, evaluator, pulse, events, so_far, checkpoints, environments, clock, job.folder)
+    tell_points(job.folder, so_far.rows)
     with checkpoints.heeding() if getattr(learner, "rests", False) else nullcontext():
         course.run()
     pulse.tell(doing="evaluating the final policy", steps=course.steps)
@@ -164,6 +167,17 @@ def _resumed(
     how = "as if it had never stopped" if exact else "otherwise than it would have, with environments or noise anew"
     print(f"--- goes on after {so_far.steps:,} of {trial.steps:,} steps, {how}", flush=True)  # noqa: T201
     return stored.learner, environments, so_far
+
+
+def tell_points(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the evaluations so far beside where the record will be, for whoever watches; who cannot, does without."""
+    told = {"steps": [row["steps"] for row in rows], "returns": [_plain(row["returns"].mean()) for row in rows]}
+    with suppress(OSError), replacing(folder / POINTS) as temporary:
+        temporary.write_text(json.dumps(told))
+
+
+def _plain(value: np.floating[Any]) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def minutes_between(limits: Limits) -> float:
@@ -306,9 +320,10 @@ class _Course:
         checkpoints: Checkpoints,
         environments: TrainingEnvironments,
         whole: _Clock,
+        folder: Path,
     ) -> None:
         self._trial, self._learner, self._evaluator, self._pulse = trial, learner, evaluator, pulse
-        self._events, self._so_far, self._whole = events, so_far, whole
+        self._events, self._so_far, self._whole, self._folder = events, so_far, whole, folder
         self._checkpoints, self._environments = checkpoints, environments
         points = trial.evaluation.points
         self._planned = [-(-trial.steps * (point + 1) // points) for point in range(points)]
@@ -386,6 +401,7 @@ class _Course:
         told = {**self._ask(), **self._value_error(passed)}
         self._so_far.told.extend([told] * (passed - len(self._so_far.rows)))
         self._so_far.rows.extend([row] * (passed - len(self._so_far.rows)))
+        tell_points(self._folder, self._so_far.rows)
         self._look_at_gradient(passed)
         self._pulse.tell(train_seconds=self._so_far.train.wall, mean_return=float(played.returns.mean()))
 

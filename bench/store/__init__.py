@@ -2,9 +2,10 @@
 
 `<root>/trials/<trial name>/` holds `trial.json` (a finished trial; written last and atomically, so that its presence
 is the done marker), or `failure.json`, beside `log.txt`, `policy.zip` and, where observations are normalised,
-`vecnormalize.pkl`; `checkpoint.pkl` is that of a trial that is not over. A worker writes only its own folder, and holds
-a lock on it while it works: the operating system releases the lock with the process, however it dies, so that nothing
-stale is left and two runners on one folder share the work (see `bench.store.leases` for file systems without locks).
+`vecnormalize.pkl`; `checkpoint.pkl` and `points.json` are those of a trial that is not over. A worker writes only its
+own folder, and holds a lock on it while it works: the operating system releases the lock with the process, however it
+dies, so that nothing stale is left and two runners on one folder share the work (see `bench.store.leases` for file
+systems without locks).
 `<root>/looks.json` is the journal of a sequential experiment, `<root>/inspected.json` what was found in environments
 that no catalogue knows, `<root>/devices.json` on which device each cell was measured to be quicker.
 """
@@ -27,7 +28,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import HindranceError, StoreError, hindering
 from bench.files import replace, sweep, write_into
-from bench.records import CHECKPOINT, PROTOCOL, Burst, Curve, Failure, Outcome, Record, Task, Traits, Trial, Unreadable
+from bench.records import (
+    CHECKPOINT,
+    POINTS,
+    PROTOCOL,
+    Burst,
+    Curve,
+    Failure,
+    Outcome,
+    Record,
+    Task,
+    Traits,
+    Trial,
+    Unreadable,
+)
 from bench.store import schema
 from bench.store.journal import journal
 from bench.store.loading import load, parsed
@@ -54,6 +68,14 @@ class Store:
         """Return `done`, `failed`, `running` or `missing`; for many trials a survey is quicker."""
         folder = self.folder(trial)
         return state(folder, read(folder))
+
+    def points(self, trial: Trial) -> dict[str, list[float]]:
+        """Return `steps` and mean `returns` of a trial's evaluations while it is not over; empty where none is told."""
+        with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            told = load(self.folder(trial) / POINTS)
+            steps, returns = ([float(value) for value in told[name]] for name in ("steps", "returns"))
+            return {"steps": steps, "returns": returns} if len(steps) == len(returns) else {}
+        return {}
 
     def survey(self) -> Survey:
         """Return what lies in every trial's folder; many records are told by their size and times of change alone."""
@@ -82,7 +104,7 @@ class Store:
                 data = _failure_data(failure)
                 write_into(folder, partial(_write, folder / FAILED, data))
                 # Another try begins anew: where it stood led to the failure.
-                _forget_checkpoint(folder)
+                _forget(folder, CHECKPOINT)
 
     def tidy(self, trial: Trial) -> None:
         """Remove what an interrupted trial left when it left nothing worth reading and nobody works in its folder.
@@ -98,7 +120,7 @@ class Store:
                     return
                 rmtree(folder / EVENTS, ignore_errors=True)
                 # The lock last: whoever waits for it finds that it is gone, and makes the folder anew.
-                for name in (LOG, *POLICY, LOCK):
+                for name in (LOG, POINTS, *POLICY, LOCK):
                     (folder / name).unlink(missing_ok=True)
             folder.rmdir()
 
@@ -238,12 +260,13 @@ def keep(record: Record, folder: Path) -> None:
         # Somebody may have removed the folder while the trial was at work: what it found is kept all the same.
         write_into(folder, partial(_write, folder / DONE, _as_data(record)))
         (folder / FAILED).unlink(missing_ok=True)
-    _forget_checkpoint(folder)
+    _forget(folder, CHECKPOINT, POINTS)
 
 
-def _forget_checkpoint(folder: Path) -> None:
+def _forget(folder: Path, *names: str) -> None:
     with suppress(OSError):  # the outcome is safe
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _as_data(record: Record) -> dict[str, Any]:

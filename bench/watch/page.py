@@ -1,0 +1,68 @@
+"""The state of a run in, its page out: the frame once, what changes again and again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench.pipeline import Experiment
+from bench.plain import plain
+from bench.report import drawing, figures, page, palette
+from bench.watch.state import MOST_FAILURES, State
+
+_STATES = "done", "failed", "running", "missing"
+
+
+def frame(experiment: Experiment, nonce: str) -> str:
+    """Return the page around what changes; its script, which alone may run, carries the nonce."""
+    suite = experiment.suite
+    return _templates().get_template("watch.html").render(
+        title=plain(suite.title or suite.name), question=plain(suite.question or ""), css=page.style(), nonce=nonce
+    )  # fmt: skip
+
+
+def content(experiment: Experiment, state: State) -> str:
+    """Return what changes: counts, what is at work, curves, failures."""
+    total = {
+        name: sum(getattr(cell, name) for cell in state.cells) for name in ("done", "failed", "running", "missing")
+    }
+    return _templates().get_template("content.html").render(
+        cells=state.cells,
+        running=state.running,
+        failures=state.failures[:MOST_FAILURES],
+        more=len(state.failures) - MOST_FAILURES,
+        unreadable=state.unreadable,
+        total=total,
+        planned=sum(total.values()),
+        figures=list(_figures(experiment, state)),
+    )  # fmt: skip
+
+
+def _figures(experiment: Experiment, state: State) -> Iterator[Markup]:
+    trials = experiment.plan.trials
+    styles = palette.styles(
+        list(dict.fromkeys(trial.label for trial in trials)), {trial.label: trial.algorithm for trial in trials}
+    )
+    for place, curves in enumerate(state.curves.values()):
+        figure = figures.environment_curves(curves, f"watch{place}", "", {}, thin=True)
+        # Ours to insert: drawn here, with text that matplotlib has escaped.
+        yield Markup(drawing.inline(drawing.draw(figure, styles)))  # noqa: S704
+
+
+@cache
+def _templates() -> Environment:
+    jinja = Environment(
+        loader=PackageLoader("bench.watch"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    jinja.filters["number"] = _number
+    jinja.filters["plain"] = plain
+    return jinja
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or not math.isfinite(value) else f"{value:,.4g}" if value % 1 else f"{value:,.0f}"
