@@ -456,3 +456,19 @@ def test_a_frontier_stands_on_the_page_only_where_a_nat_has_its_price() -> None:
     assert '<a href="#frontier">' in told
     assert 'id="figure-frontier-1"' in told
     assert 'id="frontier"' not in silent
+
+
+@pytest.mark.parametrize("width", [None, 358.0])
+def test_what_stands_above_a_plot_never_meets(width: float | None) -> None:
+    """The title, and over how many runs: the longest words of the page, beside long names, on a phone's width."""
+    labels = tuple(f"ppo clip_range={clip} n_epochs=10" for clip in ("0.2", ".inf"))
+    estimates = synthetic(labels, ("CartPole-v1", "LunarLanderContinuous-v3"), 10)
+    looks, met = order.styles(estimates), 0
+    for figure in figures.every(estimates):
+        for panel, ax in zip(figure.panels, (done := drawing.draw(figure, looks, width=width)).axes, strict=True):
+            told = {text.get_text(): text.get_window_extent() for text in ax.texts if isinstance(text, Annotation)}
+            if panel.title in told and panel.note in told:
+                met += 1
+                assert told[panel.title].x1 < told[panel.note].x0, (figure.name, panel.title)
+                assert told[panel.note].x1 <= done.canvas.bbox.x1
+    assert met > 0

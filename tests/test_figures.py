@@ -30,8 +30,8 @@ from tests.estimates_fixture import empty
 near: Any = pytest.approx
 """Stands within records, too."""
 LONG = "an algorithm with a very long name"
-CUT = "an algorithm with a very …"
-"""Twenty-five characters of it."""
+CUT = "an … with a very long name"
+"""Its first word, and of the rest as much of the end as makes twenty-six characters."""
 
 
 def rows(panel: Panel) -> list[dict[str, Any]]:
@@ -503,6 +503,19 @@ def test_one_plot_of_a_figure_stands_alone_without_its_foot() -> None:
     assert (alone.panels, alone.wide, alone.foot) == ((figure.panels[1],), False, "")
 
 
-@pytest.mark.parametrize(("label", "shown"), [("x" * 26, "x" * 26), ("x" * 27, "x" * 25 + "…")])
-def test_a_label_longer_than_twenty_six_is_cut(label: str, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("x" * 26, "x" * 26),
+        ("x" * 20 + "y" * 7, "x" * 8 + "…" + "x" * 10 + "y" * 7),
+        ("ppo clip_range=.inf n_epochs=10", "ppo …ange=.inf n_epochs=10"),
+    ],
+)
+def test_a_label_longer_than_twenty_six_is_cut_in_the_middle(label: str, shown: str) -> None:
     assert figures.short(label) == shown
+    assert len(shown) == 26
+
+
+def test_what_a_sweep_makes_of_one_algorithm_is_told_apart_when_it_is_cut() -> None:
+    labels = [f"ppo clip_range={clip} n_epochs={epochs}" for clip in ("0.2", ".inf") for epochs in (1, 4, 10)]
+    assert len({figures.short(label) for label in labels}) == 6

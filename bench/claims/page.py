@@ -119,7 +119,7 @@ def _parts(lines: Sequence[ClaimVerdict]) -> str:
 
 def _left(one: Answer) -> str:
     more = max((line.more_runs or 0 for line in one.lines if line.verdict == UNDECIDED), default=0)
-    told = [f"about {more} more runs per environment"] if more else []
+    told = [f"about {counted(more, 'more run')} per environment"] if more else []
     told += [f"{duration(one.seconds)} of one core"] if one.seconds else []
     told += [f"waits for {one.taught.waits}"] if one.taught.waits else []
     return "; ".join(told) or DASH

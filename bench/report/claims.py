@@ -87,7 +87,8 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
         said = f"lies {'above' if value.low > bound else 'below'} {_number(bound)}"
     price = ""
     if line.more_runs:
-        price = f"; about {line.more_runs} more runs per environment would decide, if the effect is what it looks like"
+        more = counted(line.more_runs, "more run")
+        price = f"; about {more} per environment would decide, if the effect is what it looks like"
     return capital(f"{interval} {said}{over}{price}.")
 
 

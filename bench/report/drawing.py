@@ -450,16 +450,27 @@ def _name_levels(panel: Panel, ax: Axes) -> None:
 def _headings(panel: Panel, ax: Axes) -> None:
     """Write the line above a plot: what is drawn, over how many runs; and what stands at the right end of rows."""
     if panel.title:
-        shift = 0.0 if _has_rows(panel) else 46.0
+        shift = 0.0 if _has_rows(panel) else _LEFT
         ax.annotate(
             panel.title, (0, 1), (-shift, 7), xycoords="axes fraction", textcoords="offset points", weight="bold"
         )
-    if panel.note:
-        ax.annotate(panel.note, (1, 1), (0, 7), xycoords="axes fraction", textcoords="offset points",
+    if panel.note and (beyond := _beyond(panel, ax)) is not None:
+        ax.annotate(panel.note, (1, 1), (beyond, 7), xycoords="axes fraction", textcoords="offset points",
                     ha="right", color=NEUTRALS["muted"])  # fmt: skip
     for _, line in _rows(panel).iterrows() if "other" in panel.frame.columns else ():
         ax.annotate(line.other, (1, line.row), (6, 0), xycoords=("axes fraction", "data"),
                     textcoords="offset points", va="center", gid="other")  # fmt: skip
+
+
+def _beyond(panel: Panel, ax: Axes) -> float | None:
+    """Return how far beyond the plot its note must end to leave the title alone, in points; None: no room.
+
+    What it says stands in the caption, too.
+    """
+    wide = ax.get_window_extent().width * _POINTS / ax.figure.dpi
+    title = _width(panel.title, "bold") - (0.0 if _has_rows(panel) else _LEFT) if panel.title else 0.0
+    lacking = max(0.0, title + SIZE + _width(panel.note) - wide)
+    return lacking if lacking <= max(0.0, _margins(panel)[1] - 4) else None
 
 
 def _mark_names(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
@@ -525,9 +536,9 @@ def _share(box: Box, wide: float, tall: float) -> Box:
     return left / wide, bottom / tall, width / wide, height / tall
 
 
-def _width(text: str) -> float:
+def _width(text: str, weight: str = "normal") -> float:
     """Return how wide a text is, in points."""
-    font = FontProperties(family=["DejaVu Sans"], size=SIZE)
+    font = FontProperties(family=["DejaVu Sans"], size=SIZE, weight=weight)
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 

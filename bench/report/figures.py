@@ -589,9 +589,13 @@ def spanning(name: str, values: Iterable[float | None], *, pad: float = 0.04, lo
 
 
 def short(label: str) -> str:
-    """Return a label, cut where it is too long for a figure."""
+    """Return a label, cut where it is too long for a figure: in the middle: the end tells many apart."""
     text = plain(label)
-    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
+    if len(text) <= _LONGEST_LABEL:
+        return text
+    word = text.partition(" ")[0] + " "
+    head = min(len(word), _LONGEST_LABEL // 3)
+    return f"{text[:head]}…{text[head + 1 - _LONGEST_LABEL :]}"
 
 
 # Frames.
