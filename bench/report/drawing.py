@@ -167,7 +167,7 @@ def on_axes(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str, *, f
         _name_levels(panel, ax)
     elif not first:
         ax.tick_params(labelleft=False)
-    _headings(panel, ax)
+    _headings(panel, ax, name)
     _mark_names(panel, ax, styles, name)
     ax.set_xlabel(panel.x.name, labelpad=3)
     ax.set_ylabel("")
@@ -447,7 +447,7 @@ def _name_levels(panel: Panel, ax: Axes) -> None:
         )
 
 
-def _headings(panel: Panel, ax: Axes) -> None:
+def _headings(panel: Panel, ax: Axes, name: str) -> None:
     """Write the line above a plot: what is drawn, over how many runs; and what stands at the right end of rows."""
     if panel.title:
         shift = 0.0 if _has_rows(panel) else _LEFT
@@ -456,7 +456,7 @@ def _headings(panel: Panel, ax: Axes) -> None:
         )
     if panel.note and (beyond := _beyond(panel, ax)) is not None:
         ax.annotate(panel.note, (1, 1), (beyond, 7), xycoords="axes fraction", textcoords="offset points",
-                    ha="right", color=NEUTRALS["muted"])  # fmt: skip
+                    ha="right", color=NEUTRALS["muted"], gid=f"{name}-note")  # fmt: skip
     for _, line in _rows(panel).iterrows() if "other" in panel.frame.columns else ():
         ax.annotate(line.other, (1, line.row), (6, 0), xycoords=("axes fraction", "data"),
                     textcoords="offset points", va="center", gid="other")  # fmt: skip
