@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test test-ray test-gpu lint format check clean
+.PHONY: run test test-ray test-slurm test-gpu lint format check clean
 
 run: $(STAMP)  ## a small real suite, from suite file to report
 	$(BIN)/bench run suites/quick.yaml
@@ -14,6 +14,9 @@ test: $(STAMP)  ## every test
 test-ray: $(STAMP)  ## trials on a real Ray cluster of two nodes; as root, for they have a network of their own
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
 	RAY_TESTS=1 $(BIN)/python -m pytest tests/test_ray.py
+
+test-slurm: $(STAMP)  ## trials on a real Slurm of one node; as root, with the packages slurm-wlm and munge
+	SLURM_TESTS=1 $(BIN)/python -m pytest tests/test_slurm.py
 
 test-gpu: $(STAMP)  ## what only a real GPU can show, where there is one
 	GPU_TESTS=1 $(BIN)/python -m pytest -s tests/test_real_gpu.py

@@ -54,3 +54,6 @@ OnlyOption = Annotated[
 ]
 ResultsOption = Annotated[Path, typer.Option("--results", help="folder that holds the results of all suites")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
+ProfileOption = Annotated[
+    Path | None, typer.Option("--profile", help="what each trial asks a batch system for (docs/clusters.md)")
+]

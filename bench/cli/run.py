@@ -15,6 +15,7 @@ from bench.cli.options import (
     EnvOption,
     JsonOption,
     OnlyOption,
+    ProfileOption,
     ResultsOption,
     SeedsOption,
     SetOption,
@@ -45,6 +46,7 @@ from bench.plain import counted
 from bench.progress import display as displays
 from bench.progress.tally import Tally
 from bench.runner.jobs import Job
+from bench.runner.profile import read_profile
 
 if TYPE_CHECKING:
     from bench.cli.looks import Looks
@@ -75,11 +77,12 @@ def run(
         ),
     ] = False,
     executor: Annotated[
-        str, typer.Option(help="local: on this machine; ray: wherever a Ray cluster has room (docs/clusters.md)")
+        str, typer.Option(help="local: on this machine; ray, slurm: wherever a cluster has room (docs/clusters.md)")
     ] = EXECUTORS[0],
     address: Annotated[
         str | None, typer.Option(help="HOST:PORT of a Ray cluster, or auto; one of this machine alone if not given")
     ] = None,
+    profile: ProfileOption = None,
     results: ResultsOption = RESULTS,
     report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
@@ -124,6 +127,7 @@ def run(
         share_processes,
         _one_of(executor),
         address,
+        read_profile(profile) if profile else None,
         preload=("bench.cli",),
     )
     options = _alone(options) if timing else options

@@ -43,7 +43,8 @@ def status(
         told = {"cells": [asdict(cell) for cell in cells], "unreadable": [asdict(one) for one in unreadable]}
         say_json({"suite": experiment.suite.name, **told})
         return
-    counts = ("done", "failed", "running", "missing", *(["unreadable"] if unreadable else []))
+    batched = [name for name in ("queued", "preempted") if any(getattr(cell, name) for cell in cells)]
+    counts = ("done", "failed", "running", "missing", *batched, *(["unreadable"] if unreadable else []))
     rows = [(cell.label, cell.environment, *(getattr(cell, name) or "" for name in counts)) for cell in cells]
     say_table(("algorithm", "environment", *counts), rows)
     for cell in cells:
@@ -52,7 +53,9 @@ def status(
     for one in unreadable:
         say(f"cannot be read: {one}", "red", whole=True)
     total = {name: sum(getattr(cell, name) for cell in cells) for name in counts[:4]}
+    waiting = ", ".join(f"{sum(getattr(cell, name) for cell in cells)} {name}" for name in batched)
     stored = sum(cell.stored for cell in cells)
     more = f"; {counted(stored, 'trial')} to go on from a checkpoint" if stored else ""
+    more += f"; {waiting} at the batch system" if waiting else ""
     more += f"; {counted(len(unreadable), 'file')} cannot be read" if unreadable else ""
     say(", ".join(f"{number} {name}" for name, number in total.items()) + more)

@@ -12,6 +12,7 @@ from bench.cli.options import (
     EnvOption,
     JsonOption,
     OnlyOption,
+    ProfileOption,
     ResultsOption,
     SeedsOption,
     SetOption,
@@ -21,6 +22,7 @@ from bench.cli.options import (
 from bench.cli.planned import say_plan
 from bench.limits import MOST_WORKERS
 from bench.pipeline import RESULTS, Asked, default_workers
+from bench.runner.profile import read_profile
 
 
 def validate(
@@ -36,6 +38,7 @@ def validate(
         int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side, for the cost")
     ] = None,
     results: ResultsOption = RESULTS,
+    profile: ProfileOption = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="build every algorithm's learner and train it for a moment, too")
     ] = False,
@@ -46,6 +49,8 @@ def validate(
     Environments that the catalogue does not know, or not with these arguments and wrappers, are made and played at
     random for a moment, and learners are tried on them, in processes of their own.
     """
+    if profile is not None:
+        read_profile(profile)
     asked = Asked(algo or (), env or (), steps, set_name, seeds)
     meant = source(suite, asked, results)
     experiment = opened(meant, asked, only, results, met=True, deep=deep)

@@ -27,17 +27,20 @@ from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plan import expected_seconds
 from bench.records import Task, Trial
 from bench.runner import devices, provenance
+from bench.runner.batches import batches
 from bench.runner.devices import Gpu, default_workers
 from bench.runner.jobs import Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
 from bench.runner.local import LocalExecutor
+from bench.runner.profile import Profile
+from bench.runner.slurm import SlurmExecutor
 from bench.store import Store
 
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
 
 
-LOCAL, RAY = "local", "ray"
-EXECUTORS = (LOCAL, RAY)
+LOCAL, RAY, SLURM = "local", "ray", "slurm"
+EXECUTORS = (LOCAL, RAY, SLURM)
 
 
 def _unheard(_: str) -> None:
@@ -69,6 +72,8 @@ class RunOptions:
     """Where trials run: on this machine, or wherever a cluster places them (EXECUTORS)."""
     address: str | None = None
     """Of a Ray cluster; None: one of this machine alone."""
+    profile: Profile | None = None
+    """Of a cluster with Slurm."""
     preload: tuple[str, ...] = ()
     """Further modules worth importing once for all workers; the caller's own, say."""
 
@@ -128,7 +133,8 @@ def run(
         BenchError: a cluster is not to be reached, or has no room for a trial.
     """
     executor = _executor(options or RunOptions(devices=devices.CPU), jobs)
-    with _interrupts(executor.stop) as came:
+    # What a batch system has goes on when the terminal is closed.
+    with _interrupts(executor.stop, getattr(executor, "leave", executor.stop)) as came:
         if experiment.text:
             experiment.store.keep_suite(experiment.text)
             experiment.store.keep_inspected(experiment.inspected)
@@ -154,6 +160,10 @@ def _executor(options: RunOptions, jobs: Sequence[Job]) -> Executor:
         from bench.runner.ray import RayExecutor  # noqa: PLC0415 - for who asks for it alone
 
         return RayExecutor(options.address, most=options.workers)
+    if options.executor == SLURM and jobs:
+        if options.profile is None:
+            raise BenchError("--executor slurm: wants --profile FILE, which says what each trial asks for")
+        return SlurmExecutor(options.profile, most=options.workers)
     return LocalExecutor(jobs[0].workers if jobs else 1, gpus=_gpus(options))
 
 
@@ -192,7 +202,14 @@ def lock_note(experiment: Experiment) -> str:
 def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], None]) -> list[Job]:
     store, retry = experiment.store, options.retry_failed
     survey = store.survey()
-    trials = [trial for trial in experiment.plan.trials if _wanted(survey.state(trial), retry_failed=retry)]
+    # What an earlier run has given to Slurm is listened to again.
+    at_slurm = {name for batch in batches(store.root) for name in batch.trials} if options.executor == SLURM else set()
+    states = [(trial, survey.state(trial)) for trial in experiment.plan.trials]
+    trials = [
+        trial
+        for trial, state in states
+        if _wanted(state, retry_failed=retry) or (state == "running" and trial.name in at_slurm)
+    ]
     measured = measured_seconds(experiment, survey)
     slow_after = slow_after_seconds(experiment, measured)
     expected = {
@@ -320,14 +337,14 @@ class _Course:
 
 
 @contextmanager
-def _interrupts(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Call `stop` at SIGINT, SIGTERM and SIGHUP instead of raising; yield the signals that have come."""
+def _interrupts(stop: Callable[[], None], hang_up: Callable[[], None]) -> Iterator[list[int]]:
+    """Call `stop` at SIGINT and SIGTERM, `hang_up` at SIGHUP, instead of raising; yield the signals that have come."""
     came: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame
         came.append(number)
-        stop()
+        (hang_up if number == signal.SIGHUP else stop)()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup asks for

@@ -16,6 +16,7 @@ from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
 from bench.plain import listed, shortened
 from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
+from bench.runner.batches import standing
 from bench.store import Store, Survey
 from bench.suite import choices_of, is_imported, lacking, parse, read_imported, self_contained, text_of
 
@@ -67,6 +68,10 @@ class CellStatus:
     """How many are missing because a file of theirs cannot be read."""
     stored: int = 0
     """How many of the missing go on from a checkpoint."""
+    queued: int = 0
+    """How many of the missing wait at a batch system, and have not begun."""
+    preempted: int = 0
+    """How many had begun and wait there again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +228,8 @@ def unread(experiment: Experiment) -> tuple[str, ...]:
 def status(experiment: Experiment, survey: Survey | None = None) -> list[CellStatus]:
     """Return how far every cell is, in the order of the suite."""
     there = survey or experiment.store.survey()
-    return [_cell_status(there, *cell, trials) for cell, trials in cells_in_order(experiment).items()]
+    at_slurm = standing(experiment.store.root)
+    return [_cell_status(there, at_slurm, *cell, trials) for cell, trials in cells_in_order(experiment).items()]
 
 
 def cells_in_order(experiment: Experiment) -> dict[tuple[str, str], list[Trial]]:
@@ -262,8 +268,10 @@ def _imported(file: Path, root: Path, text: str) -> Experiment:
     return Experiment(suite, Plan(trials, (), ()), store, text, {}, imported=True)
 
 
-def _cell_status(survey: Survey, label: str, environment: str, trials: Sequence[Trial]) -> CellStatus:
-    if not survey.done and not survey.others:
+def _cell_status(
+    survey: Survey, at_slurm: Mapping[str, str], label: str, environment: str, trials: Sequence[Trial]
+) -> CellStatus:
+    if not survey.done and not survey.others and not at_slurm:
         return CellStatus(label, environment, done=0, failed=0, running=0, missing=len(trials), reasons=())
     states = [survey.state(trial) for trial in trials]
     counts = Counter(states)
@@ -280,6 +288,8 @@ def _cell_status(survey: Survey, label: str, environment: str, trials: Sequence[
         reasons=tuple(_reason(trial, one) for trial, one in failures),
         unreadable=sum(state == "missing" and isinstance(one, Unreadable) for _, state, one in found),
         stored=sum(state == "missing" and survey.stored(trial) for trial, state, _ in found),
+        queued=sum(state == "missing" and at_slurm.get(trial.name) == "queued" for trial, state, _ in found),
+        preempted=sum(state == "missing" and at_slurm.get(trial.name) == "preempted" for trial, state, _ in found),
     )
 
 

@@ -1,0 +1,147 @@
+"""The folders in which trials wait for a batch system: what it is to run, and what has been said of it.
+
+`<results>/slurm/<batch>/` holds `batch.json` (its number at Slurm, and its trials' names), `orders/N` (the pickled
+order of element N), `said/N` (what happened there, frame by frame) and `out/N` (what it printed before its trial had a
+log). A batch goes when nothing of it is left at Slurm.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from io import RawIOBase
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.runner.placed import Said
+
+FOLDER, ORDERS, SAID, OUT, ABOUT = "slurm", "orders", "said", "out", "batch.json"
+_PREFIX = 4
+"""Bytes of a frame's length."""
+_PATIENCE_SECONDS = 60.0
+_OVER = frozenset(
+    "COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED OUT_OF_MEMORY BOOT_FAIL DEADLINE".split()  # noqa: SIM905
+)
+"""Slurm's words for what it will not run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An array that was given to Slurm."""
+
+    folder: Path
+    job: str
+    """Slurm's number of the array."""
+    trials: tuple[str, ...]
+    """Name of the trial of each element, from 0."""
+
+
+def batches(root: Path) -> Iterator[Batch]:
+    """Yield the batches of a results folder, the oldest first; what is no batch is passed over."""
+    for about in sorted((root / FOLDER).glob(f"*/{ABOUT}")):
+        with suppress(OSError, ValueError, TypeError, LookupError):
+            told = json.loads(about.read_text())
+            yield Batch(about.parent, str(told["job"]), tuple(map(str, told["trials"])))
+
+
+def forget(batch: Batch) -> None:
+    """Remove a batch of which nothing is left."""
+    shutil.rmtree(batch.folder, ignore_errors=True)
+    with suppress(OSError):
+        batch.folder.parent.rmdir()
+
+
+def states(jobs: Sequence[str]) -> Mapping[str, str] | None:
+    """Return what Slurm knows of arrays: `JOB_NUMBER` -> its word; None where it cannot be asked just now."""
+    if not jobs:
+        return {}
+    # With a list of numbers, one that it has forgotten would be an error for all.
+    done = _asked("squeue", "--noheader", "--array", "--states=all", "--format=%i|%T")
+    if done is None:
+        return None
+    found = dict(line.strip().partition("|")[::2] for line in done.splitlines() if "|" in line)
+    return {place: word for place, word in found.items() if place.partition("_")[0] in jobs and word not in _OVER}
+
+
+def _asked(*words: str) -> str | None:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def submit(words: Sequence[str], script: str) -> str:
+    """Give a script to Slurm and return the number of its job.
+
+    Raises:
+        BenchError: there is no Slurm here, or it refuses.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - words of ours and of the profile, without a shell
+            ["sbatch", "--parsable", *words],  # noqa: S607
+            input=script,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise BenchError("--executor slurm: there is no sbatch here; run this where jobs are submitted") from None
+    except subprocess.TimeoutExpired:
+        raise BenchError("sbatch does not answer; `sinfo` says whether Slurm is there") from None
+    if done.returncode:
+        raise BenchError(f"Slurm refuses: {' '.join(done.stderr.split())}")
+    return done.stdout.strip().partition(";")[0]
+
+
+def cancel(jobs: Sequence[str]) -> None:
+    """Tell Slurm to end jobs; those at work are told to go first."""
+    if jobs:
+        _asked("scancel", *jobs)
+
+
+def write_frame(line: RawIOBase | Any, said: Said) -> None:
+    """Append one message, whole with a single write."""
+    content = pickle.dumps(said)
+    line.write(len(content).to_bytes(_PREFIX, "big") + content)
+
+
+def read_frames(path: Path, offset: int) -> tuple[list[Said], int]:
+    """Return the messages that are whole from `offset` on, and where the next begins."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            content = file.read()
+    except OSError:
+        return [], offset
+    found, at = [], 0
+    while at + _PREFIX <= len(content):
+        end = at + _PREFIX + int.from_bytes(content[at : at + _PREFIX], "big")
+        if end > len(content):
+            break
+        found.append(pickle.loads(content[at + _PREFIX : end]))  # noqa: S301 - written by our own element
+        at = end
+    return found, offset + at
+
+
+def standing(root: Path) -> dict[str, str]:
+    """Return how trials stand at Slurm, by name: `queued`, or `preempted` where one had begun and waits again.
+
+    What is at work there is held by a lock, as everywhere.
+    """
+    there = list(batches(root))
+    known = states([batch.job for batch in there]) or {}
+    found = {}
+    for batch in there:
+        for number, name in enumerate(batch.trials):
+            if known.get(f"{batch.job}_{number}") in {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"}:
+                begun = (batch.folder / SAID / str(number)).exists()
+                found[name] = "preempted" if begun else "queued"
+    return found

@@ -1,0 +1,69 @@
+"""A profile file in, what a batch system is asked for out: written once for a cluster, for every suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from bench.errors import BenchError, Complaint, SuiteError
+
+_MOST_BYTES = 100_000
+
+
+class Profile(BaseModel):
+    """What each trial asks Slurm for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    minutes: int = Field(ge=1)
+    """Wall minutes of one trial, after which it stores itself and is queued again."""
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    constraint: str = ""
+    memory_gb: float | None = Field(default=None, gt=0)
+    gpus: int = Field(default=0, ge=0)
+    """Of each trial."""
+    at_once: int | None = Field(default=None, ge=1)
+    """Trials side by side, at most."""
+    setup: tuple[str, ...] = ()
+    """Lines of shell that run before, such as `module load cuda`."""
+    options: tuple[str, ...] = ()
+    """Further options of `sbatch`, each as one word such as `--exclusive`."""
+
+
+def read_profile(path: Path) -> Profile:
+    """Return what a profile file says.
+
+    Raises:
+        BenchError: it cannot be read.
+        SuiteError: everything that is wrong with it, at once.
+    """
+    try:
+        text = path.read_bytes()[:_MOST_BYTES].decode()
+        loaded: Any = YAML(typ="safe", pure=True).load(text)
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, YAMLError) as error:
+        raise BenchError(f"{path}: is no YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(loaded, dict):
+        raise BenchError(f"{path}: must be a mapping such as `minutes: 60`")
+    # A list is what YAML has for a row of words.
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in loaded.items()}
+    try:
+        return Profile.model_validate(given)
+    except ValidationError as error:
+        raise SuiteError([_complaint(path, one) for one in error.errors()]) from None
+
+
+def _complaint(path: Path, one: Any) -> Complaint:
+    place = f"{path}: {'.'.join(map(str, one['loc']))}"
+    if one["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+        return Complaint(place, f"is not known; known here: {', '.join(Profile.model_fields)}")
+    if one["type"] in {"missing", "missing_argument"}:
+        return Complaint(place, "is missing", "how many minutes a trial may have before it stores itself, such as 240")
+    return Complaint(place, f"{str(one['msg'])[:1].lower()}{str(one['msg'])[1:]}, not {one['input']!r}")

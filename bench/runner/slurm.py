@@ -1,0 +1,302 @@
+"""Jobs in, events out: trials as elements of Slurm's job arrays, each under a keeper on its machine.
+
+Slurm finds a machine and holds it to the profile's limits. What becomes of a trial its own element says, into a file on
+the storage that all machines share; Slurm's accounting, which many clusters lack, is not asked. What was submitted goes
+on when whoever submitted it has gone, and the same command takes it up again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench import files
+from bench.errors import hindering
+from bench.records import Failure
+from bench.runner.batches import (
+    ABOUT,
+    FOLDER,
+    ORDERS,
+    OUT,
+    SAID,
+    Batch,
+    batches,
+    cancel,
+    forget,
+    read_frames,
+    states,
+    submit,
+)
+from bench.runner.devices import ANY_GPU, CPU
+from bench.runner.jobs import Ended, Event, Hindrance, Job, RetryPolicy
+from bench.runner.placed import Order, Said
+from bench.runner.profile import Profile
+
+LOOK_SECONDS = 1.0
+"""Between two looks into what elements say."""
+ASK_SECONDS = 5.0
+GONE_SECONDS = 20.0
+"""Storage of many machines shows with delay what another has written."""
+PATIENCE_SECONDS = 30.0
+"""How long trials may take to end when they are told to."""
+NOTICE_SECONDS = 90
+"""Before its time is up a trial is told to store itself. Slurm may tell it up to a minute earlier still."""
+MOST_ELEMENTS = 1_000
+"""Of one array: Slurm's default (MaxArraySize) is 1,001."""
+LOST = "lost_node"
+_SPOKEN = 2_000
+_MEMORY_WORDS = ("memory limit", "oom-kill", "oom_kill", "Out Of Memory")
+
+
+@dataclass(slots=True)
+class _Placed:
+    """A job that Slurm has."""
+
+    job: Job
+    batch: Batch
+    number: int
+    heard: int = 0
+    """Bytes of what was said."""
+    ended: bool = False
+    gone_since: float | None = None
+
+    @property
+    def place(self) -> str:
+        """What Slurm calls it."""
+        return f"{self.batch.job}_{self.number}"
+
+
+class SlurmExecutor:
+    """Runs trials as elements of job arrays.
+
+    An executor serves one run. `stop`, `leave` and `drain` may be called from other threads and from signal handlers.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        most: int | None = None,
+        ask_seconds: float = ASK_SECONDS,
+        gone_seconds: float = GONE_SECONDS,
+    ) -> None:
+        """Take what each trial asks for.
+
+        Args:
+            profile: of the cluster.
+            most: trials side by side; None: as the profile says, or as Slurm has room.
+            ask_seconds: between two questions to Slurm.
+            gone_seconds: how long a last word may take to be seen here, once Slurm has forgotten who said it.
+        """
+        limits = [number for number in (profile.at_once, most) if number is not None]
+        self._profile, self._most = profile, min(limits, default=None)
+        self._retries = RetryPolicy()
+        self._draining, self._left, self._stops = False, False, 0
+        self._give_up_at = float("inf")
+        self._ask_seconds, self._gone_seconds = ask_seconds, gone_seconds
+        self._asked_at = 0.0
+        self._over = set[str]()
+        """What Slurm calls those that have said their last word."""
+        self._wake = threading.Event()
+
+    def drain(self) -> None:
+        """Submit no further job; those at Slurm run."""
+        self._draining = True
+
+    def stop(self) -> None:
+        """Cancel what is queued and end the trials at work, politely; a second call does not wait for that."""
+        self._draining = True
+        self._stops += 1
+        self._wake.set()
+
+    def leave(self) -> None:
+        """Leave everything to Slurm: nobody listens any more, and the same command takes it up again."""
+        self._draining = self._left = True
+        self._wake.set()
+
+    def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
+        """Submit all jobs that Slurm does not have yet, and tell what happens; see `bench.runner.jobs.Executor`.
+
+        Raises:
+            BenchError: there is no Slurm here, or it refuses.
+            HindranceError: the batch cannot be written.
+        """
+        if not jobs:
+            return
+        root = jobs[0].folder.parent.parent
+        placed = self._taken_up(root, jobs)
+        names = {one.job.trial.name for one in placed}
+        placed += self._submitted(root, [job for job in jobs if job.trial.name not in names])
+        again: list[Job] = []
+        while placed or (again and not self._draining):
+            if again and not self._draining:
+                placed += self._submitted(root, again)
+                again.clear()
+            self._wake.wait(LOOK_SECONDS)
+            yield from self._listen(placed, again)
+            if self._heed(placed):
+                break
+        self._tidy(root)
+
+    def _taken_up(self, root: Path, jobs: Sequence[Job]) -> list[_Placed]:
+        """Return the jobs that an earlier run has submitted and Slurm still has."""
+        there = list(batches(root))
+        known = states([batch.job for batch in there]) or {}
+        wanted = {job.trial.name: job for job in jobs}
+        found = []
+        for batch in there:
+            at_slurm = [number for number in range(len(batch.trials)) if f"{batch.job}_{number}" in known]
+            found += [
+                _Placed(wanted.pop(batch.trials[number]), batch, number)
+                for number in at_slurm
+                if batch.trials[number] in wanted
+            ]
+            if not at_slurm:
+                forget(batch)
+        return found
+
+    def _submitted(self, root: Path, jobs: Sequence[Job]) -> list[_Placed]:
+        found: list[_Placed] = []
+        for begin in range(0, len(jobs), MOST_ELEMENTS):
+            part = jobs[begin : begin + MOST_ELEMENTS]
+            folder = (root / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}").absolute()
+            with hindering(folder, "a batch cannot be written"):
+                self._write(folder, part)
+                number = submit(self._words(folder, part), self._script(folder))
+                trials = [job.trial.name for job in part]
+                files.replace(folder / ABOUT, json.dumps({"job": number, "trials": trials}))
+            batch = Batch(folder, number, tuple(trials))
+            found += [_Placed(job, batch, element) for element, job in enumerate(part)]
+        return found
+
+    def _write(self, folder: Path, jobs: Sequence[Job]) -> None:
+        for name in (ORDERS, SAID, OUT):
+            (folder / name).mkdir(parents=True)
+        token = str(folder / "shared"), os.urandom(16).hex()
+        (folder / "shared").write_text(token[1])
+        for number, job in enumerate(jobs):
+            there = job if job.device == CPU else replace(job, device=f"{ANY_GPU}:0", packed=1)
+            order = Order(pickle.dumps(there), os.getcwd(), token)  # noqa: PTH109 - it travels as text
+            (folder / ORDERS / str(number)).write_bytes(pickle.dumps(order))
+
+    def _words(self, folder: Path, jobs: Sequence[Job]) -> list[str]:
+        """Return the options of `sbatch`."""
+        profile, cores = self._profile, max(job.threads for job in jobs)
+        throttle = f"%{self._most}" if self._most else ""
+        given = {
+            "array": f"0-{len(jobs) - 1}{throttle}",
+            "job-name": f"bench-{folder.parent.parent.name}",
+            "chdir": os.getcwd(),  # noqa: PTH109 - as above
+            "output": f"{folder / OUT}/%a",
+            "open-mode": "append",
+            "signal": f"B:USR1@{NOTICE_SECONDS}",
+            "time": str(profile.minutes),
+            "cpus-per-task": str(cores),
+            "partition": profile.partition,
+            "account": profile.account,
+            "qos": profile.qos,
+            "constraint": profile.constraint,
+            "mem": f"{profile.memory_gb * 1024:.0f}M" if profile.memory_gb else "",
+            "gpus": str(profile.gpus) if profile.gpus else "",
+        }
+        return ["--requeue", *(f"--{name}={value}" for name, value in given.items() if value), *profile.options]
+
+    def _script(self, folder: Path) -> str:
+        # Without a shell between, what Slurm sends to the script comes to the element, and to nothing else.
+        run = f"exec {shlex.join([sys.executable, '-m', 'bench.runner.element', str(folder)])} $SLURM_ARRAY_TASK_ID"
+        return "\n".join(["#!/bin/bash", *self._profile.setup, run, ""])
+
+    def _listen(self, placed: list[_Placed], again: list[Job]) -> Iterator[Event]:
+        """Take what has been said by now, from each; then see whom Slurm has forgotten."""
+        known = self._known(placed)
+        for one in list(placed):
+            messages, one.heard = read_frames(one.batch.folder / SAID / str(one.number), one.heard)
+            for message in messages:
+                yield from self._heard(one, message, again)
+            if not one.ended and known is not None:
+                if one.place in known:
+                    one.gone_since = None
+                else:
+                    yield from self._missed(one, again)
+            if one.ended:
+                placed.remove(one)
+                self._over.add(one.place)
+
+    def _known(self, placed: Sequence[_Placed]) -> dict[str, str] | None:
+        """Return what Slurm has, asked now and then; None where nothing new is known."""
+        now = time.monotonic()
+        if now < self._asked_at + self._ask_seconds:
+            return None
+        self._asked_at = now
+        found = states(sorted({one.batch.job for one in placed}))
+        return None if found is None else dict(found)
+
+    def _heard(self, one: _Placed, message: Said, again: list[Job]) -> Iterator[Event]:
+        event = message.event(one.job)
+        if isinstance(event, Ended):
+            one.ended = True
+            if event.failure is not None:
+                following = None if self._draining else self._retries.next_attempt(one.job, event.failure.kind)
+                if following is not None:
+                    again.append(following)
+                event = replace(event, will_retry=following is not None)
+        yield event
+
+    def _missed(self, one: _Placed, again: list[Job]) -> Iterator[Event]:
+        """Tell of one that Slurm no longer has and that has said no last word."""
+        now = time.monotonic()
+        one.gone_since = one.gone_since or now
+        if now < one.gone_since + self._gone_seconds or self._stops:
+            return
+        one.ended = True
+        printed = self._printed(one)
+        kind = "out_of_memory" if any(word in printed for word in _MEMORY_WORDS) else LOST
+        said = f"Slurm's {one.place} ended without a word{f': {printed}' if printed else ''}"
+        following = None if self._draining else self._retries.next_attempt(one.job, kind)
+        if following is not None:
+            again.append(following)
+        if kind == LOST and following is None:
+            told = f"{one.job.trial.name}: {said}; the results' folder must be one that all machines share"
+            yield Ended(one.job, None, 0.0, hindrance=Hindrance("hindered", told))
+        else:
+            failure = Failure(one.job.trial, kind, said, attempt=one.job.attempt)
+            yield Ended(one.job, failure, 0.0, will_retry=following is not None)
+
+    def _printed(self, one: _Placed) -> str:
+        try:
+            content = (one.batch.folder / OUT / str(one.number)).read_bytes()[-_SPOKEN:]
+        except OSError:
+            return ""
+        return " ".join(content.decode(errors="replace").split())
+
+    def _heed(self, placed: Sequence[_Placed]) -> bool:
+        """Do what `stop` or `leave` want; return whether to wait no longer."""
+        if self._left:
+            return True
+        if not self._stops:
+            self._wake.clear()
+            return False
+        now = time.monotonic()
+        if self._give_up_at == float("inf"):
+            self._give_up_at = now + PATIENCE_SECONDS
+            cancel([one.place for one in placed])
+            self._wake.clear()
+        known = states(sorted({one.batch.job for one in placed}))
+        return self._stops > 1 or now > self._give_up_at or known == {}
+
+    def _tidy(self, root: Path) -> None:
+        """Remove the batches of which nothing is left at Slurm but what is about to leave."""
+        there = list(batches(root))
+        known = states([batch.job for batch in there])
+        at_work = {place.partition("_")[0] for place in known or () if place not in self._over}
+        for batch in there if known is not None else ():
+            if batch.job not in at_work:
+                forget(batch)

@@ -1,0 +1,242 @@
+"""Trials on a real Slurm: the same numbers, whatever is preempted, cancelled or killed meanwhile.
+
+`make test-slurm` runs these; what needs no Slurm is always tested.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from bench import pipeline
+from bench.errors import BenchError, SuiteError
+from bench.runner import batches
+from bench.runner.batches import read_frames, write_frame
+from bench.runner.jobs import Ended
+from bench.runner.placed import Said
+from bench.runner.profile import Profile, read_profile
+from bench.runner.slurm import SlurmExecutor
+from tests.making import numbers, suite_file
+
+pytestmark = pytest.mark.timeout(580)
+needs_slurm = pytest.mark.skipif(
+    "SLURM_TESTS" not in os.environ or shutil.which("slurmctld") is None or os.getuid() != 0,
+    reason="make test-slurm runs it: it wants Slurm's and munge's packages, and root",
+)
+
+
+def check(name: str) -> dict[str, Any]:
+    # In a folder with a short name: munge's socket lies in it.
+    with TemporaryDirectory(prefix="slurm-") as folder:
+        words = [sys.executable, "-m", "tests.slurm_cluster", folder, name]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=570, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("came: ")]
+    assert lines, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(lines[-1].removeprefix("came: "))
+    return found
+
+
+@needs_slurm
+def test_numbers_from_slurm_are_those_from_here_and_nothing_is_left_of_the_batch() -> None:
+    assert check("numbers_agree") == {"done": 4, "same": True, "left": []}
+
+
+@needs_slurm
+def test_a_preempted_trial_stores_itself_waits_and_goes_on_to_the_last_bit() -> None:
+    assert check("preempted") == {
+        "done": 2,
+        "resumed": [1, 1],
+        "attempts": [1, 1],
+        "seen": ["preempted", "queued", "running"],
+        "same": True,
+    }
+
+
+@needs_slurm
+def test_a_trial_whose_time_is_nearly_up_stores_itself_and_queues_again() -> None:
+    assert check("time_is_up") == {"done": 2, "resumed": [0, 1], "attempts": [1, 1]}
+
+
+@needs_slurm
+def test_what_is_cancelled_behind_the_runs_back_is_submitted_again() -> None:
+    assert check("cancelled") == {"done": 2, "retried": 2, "left": []}
+
+
+@needs_slurm
+def test_a_run_that_is_killed_or_hung_up_leaves_its_array_and_the_same_command_takes_it_up() -> None:
+    assert check("forsaken") == {"code": 0, "one array": True, "attempts": [1, 1], "left": []}
+
+
+@needs_slurm
+def test_ctrl_c_cancels_and_stores_everything() -> None:
+    assert check("interrupted") == {"interrupted": True, "stored": 2, "empty": True, "done": 2, "resumed": [1, 1]}
+
+
+def test_a_profile_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "profile.yaml"
+    file.write_text("minutes: 240\npartition: gpu\nmemory_gb: 4\ngpus: 1\nsetup: [module load cuda]\nat_once: 20\n")
+    asked = Profile(minutes=240, partition="gpu", memory_gb=4, gpus=1, setup=("module load cuda",), at_once=20)
+    assert read_profile(file) == asked
+
+
+def test_everything_that_is_wrong_with_a_profile_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "profile.yaml"
+    file.write_text("partitoin: gpu\nmemory_gb: plenty\ngpus: -1\n")
+    with pytest.raises(SuiteError) as told:
+        read_profile(file)
+    said = str(told.value).splitlines()
+    assert len(said) == 4
+    assert f"{file}: minutes: is missing; how many minutes a trial may have" in said[0]
+    assert any(line.startswith(f"{file}: partitoin: is not known; known here: minutes, partition,") for line in said)
+    assert any(line.startswith(f"{file}: memory_gb: input should be a valid number") for line in said)
+    assert any(line.startswith(f"{file}: gpus: input should be greater than or equal to 0") for line in said)
+
+
+@pytest.mark.parametrize("text", ["- 1", "a: [", "\0", ""])
+def test_what_is_no_profile_is_told_in_one_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "profile.yaml"
+    file.write_text(text)
+    with pytest.raises(BenchError) as told:
+        read_profile(file)
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_only_whole_messages_are_heard_and_each_once(tmp_path: Path) -> None:
+    file, said = tmp_path / "0", [Said(pid=7), Said(ended=True, seconds=2.5)]
+    with file.open("wb") as line:
+        write_frame(line, said[0])
+    begun = file.stat().st_size
+    assert read_frames(file, 0) == ([said[0]], begun)
+    content = pickle.dumps(said[1])
+    whole = len(content).to_bytes(4, "big") + content
+    for cut in (0, 3, 4, len(whole) - 1):
+        file.write_bytes(file.read_bytes()[:begun] + whole[:cut])
+        assert read_frames(file, begun) == ([], begun)
+    file.write_bytes(file.read_bytes()[:begun] + whole)
+    assert read_frames(file, begun) == ([said[1]], begun + len(whole))
+    assert read_frames(tmp_path / "none", 0) == ([], 0)
+
+
+FAKE = """#!{python}
+import json, os, pathlib, subprocess, sys
+home, name = pathlib.Path({home!r}), pathlib.Path(sys.argv[0]).name
+given = dict(word.removeprefix("--").partition("=")[::2] for word in sys.argv[1:] if word.startswith("--"))
+if name == "sbatch":
+    (home / "words.json").write_text(json.dumps(given))
+    (home / "script").write_text(sys.stdin.read())
+    first, _, last = given["array"].partition("%")[0].partition("-")
+    for number in range(int(first), int(last) + 1):
+        with open(given["output"].replace("%a", str(number)), "ab") as out:
+            subprocess.run(
+                ["bash", home / "script"], stdout=out, stderr=out, cwd=given["chdir"],
+                env=dict(os.environ, SLURM_ARRAY_TASK_ID=str(number), SLURM_JOB_ID=f"9{{number}}"),
+            )
+    print("9;cluster")
+"""
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Slurm that runs an array's elements at once, one after the other, and has forgotten them when they are over."""
+    home = tmp_path / "fake"
+    home.mkdir()
+    for name in ("sbatch", "squeue", "scancel", "scontrol"):
+        file = home / name
+        file.write_text(FAKE.format(python=sys.executable, home=str(home)))
+        file.chmod(file.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{home}{os.pathsep}{os.environ['PATH']}")
+    return home
+
+
+SUITE = """
+name: spread
+seeds: 2
+evaluation: {points: 2, episodes: 2, final_episodes: 4}
+hyperparameters: default
+algorithms: [q_learning, random]
+environments:
+  bench/Corridor-v0: {steps: 200}
+"""
+
+
+def asked_for(**more: Any) -> pipeline.RunOptions:
+    return pipeline.RunOptions(devices="cpu", executor="slurm", profile=Profile(minutes=30, **more))
+
+
+def test_an_array_asks_for_what_the_profile_says_and_its_records_are_kept(tmp_path: Path, fake: Path) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    options = asked_for(
+        partition="long",
+        account="me",
+        memory_gb=1.5,
+        gpus=1,
+        at_once=3,
+        setup=("export A=1",),
+        options=("--exclusive",),
+    )
+    summary = pipeline.run(experiment, pipeline.prepare(experiment, options), lambda _event: None, options)
+    assert (summary.done, summary.exit_code) == (4, 0)
+    words = json.loads((fake / "words.json").read_text())
+    wanted = {"array": "0-3%3", "time": "30", "partition": "long", "account": "me", "mem": "1536M", "gpus": "1"}
+    assert {name: words[name] for name in wanted} == wanted
+    assert {"requeue", "exclusive", "parsable"} <= words.keys()
+    assert words["signal"] == "B:USR1@90"
+    assert words.keys().isdisjoint({"qos", "constraint"})
+    assert (fake / "script").read_text().splitlines()[:2] == ["#!/bin/bash", "export A=1"]
+    assert not (experiment.store.root / "slurm").exists()
+    alone = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path / "alone")
+    local = pipeline.RunOptions(workers=1, devices="cpu")
+    pipeline.run(alone, pipeline.prepare(alone, local), lambda _event: None, local)
+    assert numbers(alone) == numbers(experiment)
+
+
+def test_what_ends_without_a_word_is_tried_twice_more_and_then_told_with_what_it_printed(
+    tmp_path: Path, fake: Path
+) -> None:
+    del fake
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    asked = asked_for(setup=("echo no such module: cuda; exit 3",))
+    assert asked.profile is not None
+    executor = SlurmExecutor(asked.profile, ask_seconds=0.0, gone_seconds=0.0)
+    told = list(executor.events(pipeline.prepare(experiment, asked)))
+    assert all(isinstance(event, Ended) for event in told)
+    *lost, last = [event for event in told if isinstance(event, Ended)]
+    assert [(event.failure and event.failure.kind, event.will_retry) for event in lost] == [("lost_node", True)] * 2
+    assert last.hindrance is not None
+    assert "ended without a word: no such module: cuda; the results' folder must be one" in last.hindrance.message
+
+
+def test_slurm_wants_a_profile_and_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    without = pipeline.RunOptions(devices="cpu", executor="slurm")
+    with pytest.raises(BenchError, match="--executor slurm: wants --profile FILE"):
+        pipeline.run(experiment, pipeline.prepare(experiment, without), lambda _event: None, without)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    options = asked_for()
+    with pytest.raises(BenchError, match="there is no sbatch here"):
+        pipeline.run(experiment, pipeline.prepare(experiment, options), lambda _event: None, options)
+
+
+def test_queued_and_preempted_trials_are_told_apart(tmp_path: Path, fake: Path) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    first, second, third, _ = experiment.plan.trials
+    folder = experiment.store.root / "slurm" / "batch"
+    (folder / "said").mkdir(parents=True)
+    about = {"job": "12", "trials": [first.name, second.name, third.name]}
+    (folder / "batch.json").write_text(json.dumps(about))
+    (folder / "said" / "1").touch()
+    (fake / "squeue").write_text("#!/bin/sh\nprintf '12_0|PENDING\\n12_1|PENDING\\n12_2|COMPLETED\\n7_0|PENDING\\n'\n")
+    assert batches.standing(experiment.store.root) == {first.name: "queued", second.name: "preempted"}
+    cells = pipeline.status(experiment)
+    assert [(sum(cell.queued for cell in cells), sum(cell.preempted for cell in cells))] == [(1, 1)]
+    assert sum(cell.missing for cell in cells) == 4
