@@ -137,7 +137,7 @@ CUT = Card("whole", 80, "GPU-55", slices=(Card("first", 40, "MIG-1"), Card("seco
 
 
 @pytest.mark.parametrize(
-    ("visible", "shown"), [(None, ["MIG-1", "MIG-2", ""]), ("0", ["MIG-1", "MIG-2"]), ("1", ["1"])]
+    ("visible", "shown"), [(None, ["MIG-1", "MIG-2", "GPU-66"]), ("0", ["MIG-1", "MIG-2"]), ("1", ["1"])]
 )
 def test_a_gpu_that_is_cut_into_slices_is_its_slices_each_shown_by_its_name(
     visible: str | None, shown: list[str]

@@ -23,7 +23,7 @@ from bench.records import Burst, Speed, Trial
 from bench.report import tables
 from bench.runner import gauge
 from bench.runner.burst import SECONDS, Stopwatch
-from bench.runner.devices import Gpu, berth
+from bench.runner.devices import Gpu, berth, elsewhere
 from bench.runner.jobs import Ended, Event, Job, RetryPolicy, Started
 from bench.runner.local import LocalExecutor
 from bench.runner.trial import learner_request
@@ -96,8 +96,18 @@ def test_what_finds_no_room_in_a_gpus_memory_is_tried_again_with_half_as_many_be
 def test_a_trial_that_has_a_gpu_to_itself_and_still_no_room_has_failed() -> None:
     policy = RetryPolicy()
     assert policy.next_attempt(gpu_job(1), "out_of_gpu_memory") is None
-    assert policy.next_attempt(gpu_job(5), "out_of_gpu_memory") == replace(gpu_job(2), attempt=2)
-    assert policy.next_attempt(gpu_job(5), "killed") == replace(gpu_job(5), attempt=2)
+    halved = policy.next_attempt(gpu_job(5), "out_of_gpu_memory")
+    assert halved == replace(gpu_job(2), attempt=2, tried=("out_of_gpu_memory",))
+    assert policy.next_attempt(gpu_job(5), "killed") == replace(gpu_job(5), attempt=2, tried=("killed",))
+
+
+def test_each_kind_of_failure_has_tries_of_its_own() -> None:
+    policy = RetryPolicy()
+    crowded = policy.next_attempt(gpu_job(8), "out_of_gpu_memory")
+    assert crowded is not None
+    lost = policy.next_attempt(crowded, "lost_device")
+    assert lost == replace(gpu_job(4), attempt=3, tried=("out_of_gpu_memory", "lost_device"))
+    assert policy.next_attempt(lost, "lost_device") is None
 
 
 @pytest.mark.parametrize(
@@ -240,6 +250,25 @@ def test_what_was_measured_is_not_measured_again_on_the_same_hardware(tmp_path: 
     assert again.asked == []
     placed(tmp_path, others, threads=2)
     assert others.asked == [("ppo", "cpu"), ("ppo", "cuda"), ("sac", "cpu"), ("sac", "cuda")]
+
+
+def test_what_was_measured_with_another_number_side_by_side_does_not_decide_where_it_is_worth_measuring(
+    tmp_path: Path,
+) -> None:
+    placed(tmp_path, Bench(), workers=1)
+    more = Bench()
+    placed(tmp_path, more, workers=2)
+    assert more.asked == [("sac", "cpu"), ("sac", "cuda")]
+    later = Bench()
+    placed(tmp_path, later, workers=2, seconds=1.0)
+    assert later.asked == []
+
+
+def test_nothing_is_measured_here_for_gpus_that_are_elsewhere_or_whose_share_is_said(tmp_path: Path) -> None:
+    bench = Bench()
+    assert placed(tmp_path, bench, request="cuda", gpus=elsewhere("cuda"))[SAC.cell].device == "cuda"
+    assert placed(tmp_path, bench, request="cuda", per_gpu=3)[SAC.cell] == Place("cuda", 3)
+    assert bench.asked == []
 
 
 def test_cells_that_are_over_soon_are_placed_by_what_is_likely(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +21,7 @@ import pytest
 
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
+from bench.records import Failure
 from bench.runner import batches
 from bench.runner.batches import read_frames, write_frame
 from bench.runner.jobs import Ended
@@ -122,6 +124,9 @@ def test_only_whole_messages_are_heard_and_each_once(tmp_path: Path) -> None:
     for cut in (0, 3, 4, len(whole) - 1):
         file.write_bytes(file.read_bytes()[:begun] + whole[:cut])
         assert read_frames(file, begun) == ([], begun)
+    # Half a message of one that was killed, and what its successor says: nothing behind it can be told from it.
+    file.write_bytes(file.read_bytes()[:begun] + whole[: len(whole) // 2] + 5 * whole)
+    assert read_frames(file, begun) == ([], begun)
     file.write_bytes(file.read_bytes()[:begun] + whole)
     assert read_frames(file, begun) == ([said[1]], begun + len(whole))
     assert read_frames(tmp_path / "none", 0) == ([], 0)
@@ -216,6 +221,46 @@ def test_what_ends_without_a_word_is_tried_twice_more_and_then_told_with_what_it
     assert "ended without a word: no such module: cuda; the results' folder must be one" in last.hindrance.message
 
 
+def test_where_slurm_does_not_say_what_it_has_nothing_is_submitted_and_nothing_removed(
+    tmp_path: Path, fake: Path
+) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    folder = experiment.store.root / "slurm" / "batch"
+    folder.mkdir(parents=True)
+    (folder / "batch.json").write_text(json.dumps({"job": "12", "trials": ["one"], "attempts": [1]}))
+    (fake / "squeue").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(BenchError, match="Slurm does not say what it has"):
+        pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
+    assert (folder / "batch.json").exists()
+    assert not (fake / "words.json").exists()
+
+
+def test_a_failure_that_nobody_heard_is_heard_by_the_next_run_and_not_trained_again(tmp_path: Path, fake: Path) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    (trial,) = experiment.plan.trials
+    folder = experiment.store.root / "slurm" / "batch"
+    (folder / "said").mkdir(parents=True)
+    (folder / "batch.json").write_text(json.dumps({"job": "12", "trials": [trial.name], "attempts": [2]}))
+    with (folder / "said" / "0").open("wb") as line:
+        write_frame(line, Said(failure=Failure(trial, "exception", "it broke", attempt=2), ended=True))
+    summary = pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
+    assert (summary.failed, summary.exit_code) == (1, 1)
+    kept = experiment.store.outcome(trial)
+    assert isinstance(kept, Failure)
+    assert (kept.message, kept.attempt) == ("it broke", 2)
+    assert not (fake / "words.json").exists()
+    assert not (experiment.store.root / "slurm").exists()
+
+
+def test_gpus_that_the_profile_does_not_ask_for_are_refused(tmp_path: Path, fake: Path) -> None:
+    del fake
+    text = SUITE.replace("[q_learning, random]", "[dqn]")
+    experiment = pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path)
+    options = replace(asked_for(), devices="cuda")
+    with pytest.raises(BenchError, match="the profile asks for no GPU; write `gpus: 1` into it"):
+        pipeline.run(experiment, pipeline.prepare(experiment, options), lambda _event: None, options)
+
+
 def test_slurm_wants_a_profile_and_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
     without = pipeline.RunOptions(devices="cpu", executor="slurm")
@@ -225,6 +270,8 @@ def test_slurm_wants_a_profile_and_to_be_there(tmp_path: Path, monkeypatch: pyte
     options = asked_for()
     with pytest.raises(BenchError, match="there is no sbatch here"):
         pipeline.run(experiment, pipeline.prepare(experiment, options), lambda _event: None, options)
+    # Of a batch that was refused nothing is left.
+    assert not (experiment.store.root / "slurm").exists()
 
 
 def test_queued_and_preempted_trials_are_told_apart(tmp_path: Path, fake: Path) -> None:
@@ -232,7 +279,7 @@ def test_queued_and_preempted_trials_are_told_apart(tmp_path: Path, fake: Path) 
     first, second, third, _ = experiment.plan.trials
     folder = experiment.store.root / "slurm" / "batch"
     (folder / "said").mkdir(parents=True)
-    about = {"job": "12", "trials": [first.name, second.name, third.name]}
+    about = {"job": "12", "trials": [first.name, second.name, third.name], "attempts": [1, 1, 1]}
     (folder / "batch.json").write_text(json.dumps(about))
     (folder / "said" / "1").touch()
     (fake / "squeue").write_text("#!/bin/sh\nprintf '12_0|PENDING\\n12_1|PENDING\\n12_2|COMPLETED\\n7_0|PENDING\\n'\n")

@@ -107,7 +107,9 @@ def _place(trial: Trial, hardware: Hardware, environment: Environment, known: _K
     algorithm = algorithm_of(trial)
     if not algorithm.tensors:
         return Place(CPU)
-    burst = known.burst(trial, worth)
+    # Whoever asks for GPUs elsewhere has none to measure here, and whoever says how many share one need not know more.
+    here = bool(hardware.gpus[0].uuid) and (hardware.request == AUTO or hardware.per_gpu is None)
+    burst = known.burst(trial, worth) if here else None
     if hardware.request == AUTO:
         likely = likely_gains(Traits(algorithm.tensors, algorithm.on_policy, environment.observations))
         if not (likely if burst is None else burst.gains):
@@ -128,20 +130,19 @@ class _Known:
     def __init__(self, store: Store, hardware: Hardware, tell: Callable[[str], None], measure: Measure) -> None:
         self._store, self._hardware, self._tell, self._measure = store, hardware, tell, measure
         self._processor = str(provenance.describe()["processor"])
-        self._bursts = {self._key(burst): burst for burst in store.bursts()}
-
-    @staticmethod
-    def _key(burst: Burst) -> tuple[object, ...]:
-        return burst.configuration, burst.processor, burst.threads, burst.gpu
+        self._bursts = store.bursts()
 
     def burst(self, trial: Trial, worth: int) -> Burst | None:
-        """Return what was measured of a cell, or is measured now if it is worth that."""
-        gpus = self._hardware.gpus
-        key = (trial.configuration, self._processor, self._hardware.threads, gpus[0].name)
-        if key not in self._bursts and worth:
-            self._bursts[key] = self._measured(trial, min(worth, self._hardware.workers))
-            self._store.keep_bursts(self._bursts.values())
-        return self._bursts.get(key)
+        """Return what was measured of a cell with as many side by side, or is measured now if it is worth that."""
+        hardware = self._hardware
+        here = trial.configuration, self._processor, hardware.threads, hardware.gpus[0].name
+        mine = [one for one in self._bursts if (one.configuration, one.processor, one.threads, one.gpu) == here]
+        together = min(worth, hardware.workers) if worth else hardware.workers
+        if worth and all(one.together != together for one in mine):
+            mine.append(self._measured(trial, together))
+            self._bursts.append(mine[-1])
+            self._store.keep_bursts(self._bursts)
+        return min(mine, key=lambda one: abs(one.together - together), default=None)
 
     def _measured(self, trial: Trial, together: int) -> Burst:
         gpus, said = self._hardware.gpus, f"{trial.label} on {trial.environment}"

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -27,7 +28,7 @@ from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plan import expected_seconds
 from bench.records import Task, Trial
 from bench.runner import devices, provenance
-from bench.runner.batches import batches
+from bench.runner.batches import batches, tidy
 from bench.runner.devices import Gpu, default_workers
 from bench.runner.jobs import Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
 from bench.runner.local import LocalExecutor
@@ -132,9 +133,8 @@ def run(
         HindranceError: nothing can be written to the results folder.
         BenchError: a cluster is not to be reached, or has no room for a trial.
     """
-    executor = _executor(options or RunOptions(devices=devices.CPU), jobs)
-    # What a batch system has goes on when the terminal is closed.
-    with _interrupts(executor.stop, getattr(executor, "leave", executor.stop)) as came:
+    executor = _executor(options or RunOptions(devices=devices.CPU), jobs, experiment.store.root)
+    with _interrupts(executor.stop, _hang_up(executor)) as came:
         if experiment.text:
             experiment.store.keep_suite(experiment.text)
             experiment.store.keep_inspected(experiment.inspected)
@@ -155,16 +155,26 @@ def run(
     )
 
 
-def _executor(options: RunOptions, jobs: Sequence[Job]) -> Executor:
+def _executor(options: RunOptions, jobs: Sequence[Job], root: Path) -> Executor:
     if options.executor == RAY and jobs:
         from bench.runner.ray import RayExecutor  # noqa: PLC0415 - for who asks for it alone
 
         return RayExecutor(options.address, most=options.workers)
+    if options.executor == SLURM and not jobs:
+        tidy(root)
     if options.executor == SLURM and jobs:
         if options.profile is None:
             raise BenchError("--executor slurm: wants --profile FILE, which says what each trial asks for")
+        if not options.profile.gpus and any(job.device != devices.CPU for job in jobs):
+            raise BenchError(f"--devices {options.devices}: the profile asks for no GPU; write `gpus: 1` into it")
         return SlurmExecutor(options.profile, most=options.workers)
     return LocalExecutor(jobs[0].workers if jobs else 1, gpus=_gpus(options))
+
+
+def _hang_up(executor: Executor) -> Callable[[], None]:
+    """Return what is to be done when nobody listens any more: a batch system keeps what it has."""
+    found: Callable[[], None] = getattr(executor, "leave", executor.stop)
+    return found
 
 
 def carry_out(job: Job, report: Report) -> Closing | None:
@@ -333,7 +343,7 @@ class _Course:
             sys.stdout = io.StringIO()
             if isinstance(error, BrokenPipeError):
                 self.closed = True
-                self._executor.stop()
+                _hang_up(self._executor)()
 
 
 @contextmanager

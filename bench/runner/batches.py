@@ -8,6 +8,7 @@ log). A batch goes when nothing of it is left at Slurm.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -25,6 +26,8 @@ FOLDER, ORDERS, SAID, OUT, ABOUT = "slurm", "orders", "said", "out", "batch.json
 _PREFIX = 4
 """Bytes of a frame's length."""
 _PATIENCE_SECONDS = 60.0
+_GLANCE_SECONDS = 10.0
+"""For whoever only wants to look."""
 _OVER = frozenset(
     "COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED OUT_OF_MEMORY BOOT_FAIL DEADLINE".split()  # noqa: SIM905
 )
@@ -40,6 +43,8 @@ class Batch:
     """Slurm's number of the array."""
     trials: tuple[str, ...]
     """Name of the trial of each element, from 0."""
+    attempts: tuple[int, ...] = ()
+    """Which attempt each is."""
 
 
 def batches(root: Path) -> Iterator[Batch]:
@@ -47,7 +52,7 @@ def batches(root: Path) -> Iterator[Batch]:
     for about in sorted((root / FOLDER).glob(f"*/{ABOUT}")):
         with suppress(OSError, ValueError, TypeError, LookupError):
             told = json.loads(about.read_text())
-            yield Batch(about.parent, str(told["job"]), tuple(map(str, told["trials"])))
+            yield Batch(about.parent, str(told["job"]), tuple(map(str, told["trials"])), tuple(told["attempts"]))
 
 
 def forget(batch: Batch) -> None:
@@ -57,21 +62,35 @@ def forget(batch: Batch) -> None:
         batch.folder.parent.rmdir()
 
 
-def states(jobs: Sequence[str]) -> Mapping[str, str] | None:
+def tidy(root: Path, over: frozenset[str] = frozenset()) -> None:
+    """Remove the batches of which nothing is left at Slurm but what is `over` and about to leave."""
+    there = list(batches(root))
+    known = states([batch.job for batch in there])
+    at_work = {place.partition("_")[0] for place in known or () if place not in over}
+    for batch in there if known is not None else ():
+        if batch.job not in at_work:
+            forget(batch)
+
+
+def states(jobs: Sequence[str], patience: float = _PATIENCE_SECONDS) -> Mapping[str, str] | None:
     """Return what Slurm knows of arrays: `JOB_NUMBER` -> its word; None where it cannot be asked just now."""
     if not jobs:
         return {}
     # With a list of numbers, one that it has forgotten would be an error for all.
-    done = _asked("squeue", "--noheader", "--array", "--states=all", "--format=%i|%T")
+    words = "--noheader", "--array", "--states=all", f"--user={os.getuid()}", "--format=%i|%T"
+    done = _asked("squeue", *words, patience=patience)
     if done is None:
         return None
     found = dict(line.strip().partition("|")[::2] for line in done.splitlines() if "|" in line)
     return {place: word for place, word in found.items() if place.partition("_")[0] in jobs and word not in _OVER}
 
 
-def _asked(*words: str) -> str | None:
+def _asked(*words: str, patience: float = _PATIENCE_SECONDS) -> str | None:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=True)  # noqa: S603
+        # Apart from the terminal, whose Ctrl-C is for us.
+        done = subprocess.run(  # noqa: S603 - as below
+            words, capture_output=True, text=True, timeout=patience, check=True, start_new_session=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout
@@ -91,6 +110,7 @@ def submit(words: Sequence[str], script: str) -> str:
             text=True,
             timeout=_PATIENCE_SECONDS,
             check=False,
+            start_new_session=True,
         )
     except FileNotFoundError:
         raise BenchError("--executor slurm: there is no sbatch here; run this where jobs are submitted") from None
@@ -101,10 +121,9 @@ def submit(words: Sequence[str], script: str) -> str:
     return done.stdout.strip().partition(";")[0]
 
 
-def cancel(jobs: Sequence[str]) -> None:
-    """Tell Slurm to end jobs; those at work are told to go first."""
-    if jobs:
-        _asked("scancel", *jobs)
+def cancel(jobs: Sequence[str]) -> bool:
+    """Tell Slurm to end jobs, of which those at work are told to go first; return whether it has heard."""
+    return not jobs or _asked("scancel", *jobs) is not None
 
 
 def write_frame(line: RawIOBase | Any, said: Said) -> None:
@@ -114,7 +133,7 @@ def write_frame(line: RawIOBase | Any, said: Said) -> None:
 
 
 def read_frames(path: Path, offset: int) -> tuple[list[Said], int]:
-    """Return the messages that are whole from `offset` on, and where the next begins."""
+    """Return the messages that are whole from `offset` on, and where the next begins; none behind a damaged one."""
     try:
         with path.open("rb") as file:
             file.seek(offset)
@@ -126,7 +145,10 @@ def read_frames(path: Path, offset: int) -> tuple[list[Said], int]:
         end = at + _PREFIX + int.from_bytes(content[at : at + _PREFIX], "big")
         if end > len(content):
             break
-        found.append(pickle.loads(content[at + _PREFIX : end]))  # noqa: S301 - written by our own element
+        try:
+            found.append(pickle.loads(content[at + _PREFIX : end]))  # noqa: S301 - written by our own element
+        except Exception:  # noqa: BLE001 - whatever pickle makes of half a message
+            break
         at = end
     return found, offset + at
 
@@ -137,7 +159,7 @@ def standing(root: Path) -> dict[str, str]:
     What is at work there is held by a lock, as everywhere.
     """
     there = list(batches(root))
-    known = states([batch.job for batch in there]) or {}
+    known = states([batch.job for batch in there], _GLANCE_SECONDS) or {}
     found = {}
     for batch in there:
         for number, name in enumerate(batch.trials):

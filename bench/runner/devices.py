@@ -121,6 +121,7 @@ def _entries(environment: Mapping[str, str]) -> list[str] | None:
 def _visible(nvml: Any, entries: list[str] | None) -> Iterator[tuple[Any, str]]:
     """Yield a handle of each, and what CUDA_VISIBLE_DEVICES must hold to show it alone (empty: its index)."""
     every = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+    cut = False
     for entry in [str(index) for index in range(len(every))] if entries is None else entries:
         handle = _find(nvml, entry, every)
         if handle is None:
@@ -129,8 +130,10 @@ def _visible(nvml: Any, entries: list[str] | None) -> Iterator[tuple[Any, str]]:
         slices = [] if entry.startswith("MIG-") else _slices(nvml, handle)
         # Of a GPU that is cut into slices a program sees one slice, which must be named.
         yield from ((one, nvml.nvmlDeviceGetUUID(one)) for one in slices)
+        cut = cut or bool(slices)
         if not slices:
-            yield handle, "" if entries is None else entry
+            # Behind slices its place among all is no longer its number.
+            yield handle, (nvml.nvmlDeviceGetUUID(handle) if cut else "") if entries is None else entry
 
 
 def _find(nvml: Any, entry: str, every: Sequence[Any]) -> Any | None:

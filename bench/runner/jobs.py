@@ -56,6 +56,8 @@ class Job:
     workers: int = 1
     """How many trials run side by side, for the record."""
     attempt: int = 1
+    tried: tuple[str, ...] = ()
+    """The kinds by which earlier attempts failed."""
     tensorboard: bool = False
     """Whether the trial also writes TensorBoard's event files, into its folder."""
     expected_seconds: float = 0.0
@@ -141,7 +143,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failure of a kind is tried again."""
+    """How often a failure of a kind is tried again, whatever else there was."""
 
     times: dict[str, int] = field(
         default_factory=lambda: {"killed": 1, "lost_node": 2, "lost_device": 1, OUT_OF_GPU_MEMORY: 10}
@@ -153,6 +155,7 @@ class RetryPolicy:
         What found no room in a GPU's memory is tried again with half as many beside it, as long as there were any.
         """
         crowded = kind == OUT_OF_GPU_MEMORY
-        if job.attempt > self.times.get(kind, 0) or (crowded and job.packed == 1):
+        if job.tried.count(kind) >= self.times.get(kind, 0) or (crowded and job.packed == 1):
             return None
-        return replace(job, attempt=job.attempt + 1, packed=job.packed // 2 if crowded else job.packed)
+        packed = job.packed // 2 if crowded else job.packed
+        return replace(job, attempt=job.attempt + 1, packed=packed, tried=(*job.tried, kind))

@@ -19,8 +19,9 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    minutes: int = Field(ge=1)
-    """Wall minutes of one trial, after which it stores itself and is queued again."""
+    minutes: int = Field(ge=5)
+    """Wall minutes of one trial, after which it stores itself and is queued again; Slurm may tell of their end two and
+    a half minutes before."""
     partition: str = ""
     account: str = ""
     qos: str = ""

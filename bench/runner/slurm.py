@@ -12,14 +12,13 @@ import os
 import pickle
 import shlex
 import sys
-import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import files
-from bench.errors import hindering
+from bench.errors import BenchError, HindranceError, hindering
 from bench.records import Failure
 from bench.runner.batches import (
     ABOUT,
@@ -34,6 +33,7 @@ from bench.runner.batches import (
     read_frames,
     states,
     submit,
+    tidy,
 )
 from bench.runner.devices import ANY_GPU, CPU
 from bench.runner.jobs import Ended, Event, Hindrance, Job, RetryPolicy
@@ -43,7 +43,7 @@ from bench.runner.profile import Profile
 LOOK_SECONDS = 1.0
 """Between two looks into what elements say."""
 ASK_SECONDS = 5.0
-GONE_SECONDS = 20.0
+GONE_SECONDS = 90.0
 """Storage of many machines shows with delay what another has written."""
 PATIENCE_SECONDS = 30.0
 """How long trials may take to end when they are told to."""
@@ -53,6 +53,8 @@ MOST_ELEMENTS = 1_000
 """Of one array: Slurm's default (MaxArraySize) is 1,001."""
 LOST = "lost_node"
 _SPOKEN = 2_000
+DONE, FAILED = "trial.json", "failure.json"
+"""What the store calls them, of which the runner knows no more."""
 _MEMORY_WORDS = ("memory limit", "oom-kill", "oom_kill", "Out Of Memory")
 
 
@@ -103,9 +105,9 @@ class SlurmExecutor:
         self._give_up_at = float("inf")
         self._ask_seconds, self._gone_seconds = ask_seconds, gone_seconds
         self._asked_at = 0.0
+        self._cancelled = False
         self._over = set[str]()
         """What Slurm calls those that have said their last word."""
-        self._wake = threading.Event()
 
     def drain(self) -> None:
         """Submit no further job; those at Slurm run."""
@@ -115,12 +117,10 @@ class SlurmExecutor:
         """Cancel what is queued and end the trials at work, politely; a second call does not wait for that."""
         self._draining = True
         self._stops += 1
-        self._wake.set()
 
     def leave(self) -> None:
         """Leave everything to Slurm: nobody listens any more, and the same command takes it up again."""
         self._draining = self._left = True
-        self._wake.set()
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
         """Submit all jobs that Slurm does not have yet, and tell what happens; see `bench.runner.jobs.Executor`.
@@ -138,28 +138,41 @@ class SlurmExecutor:
         again: list[Job] = []
         while placed or (again and not self._draining):
             if again and not self._draining:
-                placed += self._submitted(root, again)
-                again.clear()
-            self._wake.wait(LOOK_SECONDS)
+                yield from self._tried_again(root, again, placed)
+            time.sleep(LOOK_SECONDS)
             yield from self._listen(placed, again)
             if self._heed(placed):
                 break
-        self._tidy(root)
+        tidy(root, frozenset(self._over))
+
+    def _tried_again(self, root: Path, again: list[Job], placed: list[_Placed]) -> Iterator[Event]:
+        """Submit jobs once more; where that is refused, what Slurm has is still listened to."""
+        try:
+            placed += self._submitted(root, again)
+        except (BenchError, HindranceError) as error:
+            yield from (Ended(job, None, 0.0, hindrance=Hindrance("hindered", str(error))) for job in again)
+        again.clear()
 
     def _taken_up(self, root: Path, jobs: Sequence[Job]) -> list[_Placed]:
         """Return the jobs that an earlier run has submitted and Slurm still has."""
         there = list(batches(root))
-        known = states([batch.job for batch in there]) or {}
+        known = states([batch.job for batch in there])
+        if known is None:
+            raise BenchError("Slurm does not say what it has (squeue): nothing was submitted; try again when it does")
         wanted = {job.trial.name: job for job in jobs}
         found = []
-        for batch in there:
-            at_slurm = [number for number in range(len(batch.trials)) if f"{batch.job}_{number}" in known]
-            found += [
-                _Placed(wanted.pop(batch.trials[number]), batch, number)
-                for number in at_slurm
-                if batch.trials[number] in wanted
+        # Of a trial that was tried again the latest counts.
+        for batch in reversed(there):
+            at_slurm = {number for number in range(len(batch.trials)) if f"{batch.job}_{number}" in known}
+            mine = [
+                number
+                for number, name in enumerate(batch.trials)
+                if name in wanted and (number in at_slurm or _unheard(batch, number, wanted[name]))
             ]
-            if not at_slurm:
+            for number in mine:
+                job = wanted.pop(batch.trials[number])
+                found.append(_Placed(replace(job, attempt=batch.attempts[number]), batch, number))
+            if not at_slurm and not mine:
                 forget(batch)
         return found
 
@@ -169,13 +182,23 @@ class SlurmExecutor:
             part = jobs[begin : begin + MOST_ELEMENTS]
             folder = (root / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}").absolute()
             with hindering(folder, "a batch cannot be written"):
-                self._write(folder, part)
-                number = submit(self._words(folder, part), self._script(folder))
-                trials = [job.trial.name for job in part]
-                files.replace(folder / ABOUT, json.dumps({"job": number, "trials": trials}))
-            batch = Batch(folder, number, tuple(trials))
+                batch = self._given(folder, part)
             found += [_Placed(job, batch, element) for element, job in enumerate(part)]
         return found
+
+    def _given(self, folder: Path, part: Sequence[Job]) -> Batch:
+        """Give a batch to Slurm; of one that is refused, or cannot be noted, nothing is left."""
+        number = ""
+        try:
+            self._write(folder, part)
+            number = submit(self._words(folder, part), self._script(folder))
+            trials, attempts = tuple(job.trial.name for job in part), tuple(job.attempt for job in part)
+            files.replace(folder / ABOUT, json.dumps({"job": number, "trials": trials, "attempts": attempts}))
+        except BaseException:
+            cancel([number] if number else [])
+            forget(Batch(folder, "", ()))
+            raise
+        return Batch(folder, number, trials, attempts)
 
     def _write(self, folder: Path, jobs: Sequence[Job]) -> None:
         for name in (ORDERS, SAID, OUT):
@@ -257,6 +280,9 @@ class SlurmExecutor:
         if now < one.gone_since + self._gone_seconds or self._stops:
             return
         one.ended = True
+        if (one.job.folder / DONE).exists():
+            yield Ended(one.job, None, 0.0)
+            return
         printed = self._printed(one)
         kind = "out_of_memory" if any(word in printed for word in _MEMORY_WORDS) else LOST
         said = f"Slurm's {one.place} ended without a word{f': {printed}' if printed else ''}"
@@ -282,21 +308,16 @@ class SlurmExecutor:
         if self._left:
             return True
         if not self._stops:
-            self._wake.clear()
             return False
         now = time.monotonic()
         if self._give_up_at == float("inf"):
             self._give_up_at = now + PATIENCE_SECONDS
-            cancel([one.place for one in placed])
-            self._wake.clear()
+        self._cancelled = self._cancelled or cancel([one.place for one in placed])
         known = states(sorted({one.batch.job for one in placed}))
         return self._stops > 1 or now > self._give_up_at or known == {}
 
-    def _tidy(self, root: Path) -> None:
-        """Remove the batches of which nothing is left at Slurm but what is about to leave."""
-        there = list(batches(root))
-        known = states([batch.job for batch in there])
-        at_work = {place.partition("_")[0] for place in known or () if place not in self._over}
-        for batch in there if known is not None else ():
-            if batch.job not in at_work:
-                forget(batch)
+
+def _unheard(batch: Batch, number: int, job: Job) -> bool:
+    """Return whether an element has told of a failure while nobody listened."""
+    said, _ = read_frames(batch.folder / SAID / str(number), 0)
+    return any(one.ended and one.failure is not None for one in said) and not (job.folder / FAILED).exists()

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote
 
+from bench.errors import BenchError
 from bench.pipeline import Experiment
 from bench.store import LOG
 from bench.watch import page
@@ -45,8 +48,10 @@ class Content:
         with self._lock:
             if time.monotonic() >= self._next:
                 began = time.monotonic()
-                self._text = self._make()
-                self._next = time.monotonic() + max(1.0, _REST * (time.monotonic() - began))
+                try:
+                    self._text = self._make()
+                finally:
+                    self._next = time.monotonic() + max(1.0, _REST * (time.monotonic() - began))
             return self._text, f'"{hashlib.sha256(self._text.encode()).hexdigest()[:16]}"'
 
 
@@ -67,6 +72,11 @@ class Server(ThreadingHTTPServer):
         self.content = Content(lambda: page.content(experiment, reader.state()))
         self.names = {trial.name: trial for trial in experiment.plan.trials}
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has gone before it was answered."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
     @property
     def url(self) -> str:
         """Where the page is, the secret included."""
@@ -77,6 +87,8 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
     server: Server
+    timeout = 30.0
+    """Seconds that a connection may say nothing."""
     server_version, sys_version = "bench", ""
 
     def do_GET(self) -> None:  # the library's name
@@ -95,7 +107,11 @@ class Handler(BaseHTTPRequestHandler):
             self._log(unquote(path.removeprefix("log/")))
 
     def _content(self) -> None:
-        text, tag = self.server.content.get()
+        try:
+            text, tag = self.server.content.get()
+        except BenchError as error:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}\n", "text/plain")
+            return
         if self.headers.get("If-None-Match") == tag:
             self._answer(HTTPStatus.NOT_MODIFIED, "", "text/html", tag=tag)
         else:
