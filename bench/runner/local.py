@@ -263,7 +263,7 @@ class LocalExecutor:
 
     def _blamed(self, slot: _Slot, verdict: Verdict, slots: Mapping[Connection, _Slot]) -> Verdict:
         """Return the verdict, of a trial that failed with its GPU the loss of that."""
-        if verdict.kind in {"done", "halted", "elsewhere", "stopped"} or slot.job.device == CPU:
+        if verdict.kind in {"done", "halted", "elsewhere"} or slot.job.device == CPU:
             return verdict
         self._miss({**slots, slot.line: slot})
         return replace(verdict, kind="lost_device", message=slot.lost) if slot.lost else verdict
