@@ -171,7 +171,7 @@ def test_results_that_cannot_be_written_are_told_before_anything_runs(tmp_path: 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_second_runner_takes_nothing_from_the_first(tmp_path: Path, number: signal.Signals) -> None:
-    path = suite_file(tmp_path, SMALL.replace("{steps: 400}", "{steps: 8000}").replace("seeds: 3", "seeds: 5"))
+    path = suite_file(tmp_path, SMALL.replace("{steps: 400}", "{steps: 20000}").replace("seeds: 3", "seeds: 5"))
     words = [path, "--results", tmp_path, "--no-report", "--json", "--workers", "1"]
     command = [sys.executable, "-m", "bench.cli", "run", *map(str, words)]
     runners = []
