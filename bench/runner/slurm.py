@@ -13,7 +13,7 @@ import pickle
 import shlex
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -253,24 +253,20 @@ class SlurmExecutor:
                 placed.remove(one)
                 self._over.add(one.place)
 
-    def _known(self, placed: Sequence[_Placed]) -> dict[str, str] | None:
+    def _known(self, placed: Sequence[_Placed]) -> Mapping[str, str] | None:
         """Return what Slurm has, asked now and then; None where nothing new is known."""
         now = time.monotonic()
         if now < self._asked_at + self._ask_seconds:
             return None
         self._asked_at = now
-        found = states(sorted({one.batch.job for one in placed}))
-        return None if found is None else dict(found)
+        return states(sorted({one.batch.job for one in placed}))
 
     def _heard(self, one: _Placed, message: Said, again: list[Job]) -> Iterator[Event]:
         event = message.event(one.job)
         if isinstance(event, Ended):
             one.ended = True
             if event.failure is not None:
-                following = None if self._draining else self._retries.next_attempt(one.job, event.failure.kind)
-                if following is not None:
-                    again.append(following)
-                event = replace(event, will_retry=following is not None)
+                event = replace(event, will_retry=self._retried(one.job, event.failure.kind, again))
         yield event
 
     def _missed(self, one: _Placed, again: list[Job]) -> Iterator[Event]:
@@ -286,15 +282,19 @@ class SlurmExecutor:
         printed = self._printed(one)
         kind = "out_of_memory" if any(word in printed for word in _MEMORY_WORDS) else LOST
         said = f"Slurm's {one.place} ended without a word{f': {printed}' if printed else ''}"
-        following = None if self._draining else self._retries.next_attempt(one.job, kind)
-        if following is not None:
-            again.append(following)
-        if kind == LOST and following is None:
+        retried = self._retried(one.job, kind, again)
+        if kind == LOST and not retried:
             told = f"{one.job.trial.name}: {said}; the results' folder must be one that all machines share"
             yield Ended(one.job, None, 0.0, hindrance=Hindrance("hindered", told))
         else:
             failure = Failure(one.job.trial, kind, said, attempt=one.job.attempt)
-            yield Ended(one.job, failure, 0.0, will_retry=following is not None)
+            yield Ended(one.job, failure, 0.0, will_retry=retried)
+
+    def _retried(self, job: Job, kind: str, again: list[Job]) -> bool:
+        """Note the attempt that follows one that failed by a kind, and return whether one does."""
+        following = None if self._draining else self._retries.next_attempt(job, kind)
+        again += [] if following is None else [following]
+        return following is not None
 
     def _printed(self, one: _Placed) -> str:
         try:
