@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from gymnasium.utils import EzPickle
 
+from bench.algorithms import pooled
 from bench.analysis.scores import cells_of
 from bench.catalog import find_algorithm
 from bench.environments.making import EpisodeTotals, make
@@ -25,7 +26,7 @@ from bench.pipeline import run as start
 from bench.records import CHECKPOINT, AnalysisPlan, EvaluationPlan, Failure, Limits, Record, Resumption, Trial
 from bench.runner.checkpoint import Checkpoints
 from bench.runner.jobs import Event, Job, Progress, Progressed, Started
-from bench.runner.trial import run_trial
+from bench.runner.trial import learner_request, run_trial
 from bench.store import keep, read
 from tests.making import nothing, numbers, small_trial, suite_file
 
@@ -88,6 +89,16 @@ REPLAYING: dict[str, Any] = {**SMALL, "learning_starts": 50, "buffer_size": 400,
         ("sac", "Pendulum-v1", "", {**REPLAYING, "normalize": True}),
         ("sac", "Pendulum-v1", "sbx", REPLAYING),
         ("td3", "LunarLanderContinuous-v3", "", {**REPLAYING, "noise_type": "normal"}),
+        ("q_learning", "Taxi-v4", "", {}),
+        ("sarsa", "CliffWalking-v1", "", {}),
+        (
+            "expected_sarsa",
+            "CartPole-v1",
+            "",
+            {"discretisation": {"bins": 4, "tilings": 2, "low": [-2, -3, -0.3, -3], "high": [2, 3, 0.3, 3]}},
+        ),
+        ("softmax_reinforce", "FrozenLake-v1", "", {}),
+        ("ars", "CartPole-v1", "", {"learning_rate": "lin_0.02", "n_delta": 2, "normalize": True}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -168,6 +179,32 @@ def test_where_environments_begin_anew_the_record_says_so_and_the_budget_is_kept
 def test_noise_that_begins_anew_is_not_called_exact(tmp_path: Path) -> None:
     trial = of("td3", "Pendulum-v1", **REPLAYING, noise_type="ornstein-uhlenbeck")
     assert interrupted(trial, tmp_path, 300).resumed[0].exact is False
+
+
+def test_a_table_whose_environment_begins_anew_begins_a_new_episode(tmp_path: Path) -> None:
+    for algorithm in ("sarsa", "softmax_reinforce"):
+        trial = of(algorithm, "FrozenLake-v1", env_wrapper=[f"{__name__}.Locked"])
+        record = interrupted(trial, tmp_path, 150)
+        assert record.resumed == (Resumption(150, exact=False),)
+        assert (record.final.steps, record.curve.steps.tolist()) == (640, [160, 320, 480, 640])
+
+
+def test_workers_that_wait_for_nobody_are_stored_where_all_wait_and_go_on_in_other_episodes(tmp_path: Path) -> None:
+    record = interrupted(of("a3c", "CartPole-v1", n_envs=2, n_steps=5), tmp_path, 200)
+    assert record.resumed == (Resumption(160, exact=False),)
+    assert (record.final.steps, record.updates) == (640, 128)
+    assert record.curve.steps.tolist() == [160, 320, 480, 640]
+
+
+def test_environments_of_a_pool_begin_anew_with_numbers_of_their_own_and_the_record_says_so(tmp_path: Path) -> None:
+    trial = replace(of("ppo", "CartPole-v1", **PLAIN, n_envs=2), backend="envpool")
+    record = interrupted(trial, tmp_path, 150)
+    assert record.resumed == (Resumption(128, exact=False),)
+    assert (record.final.steps, record.curve.steps.tolist()) == (640, [160, 320, 480, 640])
+    whole: Any = pooled.make(learner_request(trial), 2)
+    first, second = (cloudpickle.loads(cloudpickle.dumps(whole)).reset() for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, whole.reset())
 
 
 def test_an_environment_that_is_made_from_its_arguments_stands_where_it_stood_in_mid_episode() -> None:

@@ -70,15 +70,18 @@ class A3C(A2C):
         total, told = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
         told.on_training_start(locals(), globals())
         _share(self.policy)
+        updates, seconds = self._n_updates, self.worker_seconds
         with _team(self, total) as team:
             goes_on = True
             while goes_on and self.num_timesteps < total:
+                # All wait: what is shared stands still.
+                told.on_rollout_start()
                 stretch = self.pause_every or total
                 for steps in team.until(min(total, (self.num_timesteps // stretch + 1) * stretch)):
                     self.num_timesteps = steps
                     told.on_step()
                 self.num_timesteps = team.taken.value
-                self._n_updates, self.worker_seconds = team.updates, team.seconds
+                self._n_updates, self.worker_seconds = updates + team.updates, seconds + team.seconds
                 self.ep_info_buffer.extend(team.episodes())  # type: ignore[union-attr]
                 goes_on = told.on_step()
         told.on_training_end()
@@ -89,6 +92,8 @@ class AsynchronousLearner(sb3.SB3Learner):
     """A3C as the runner wants it."""
 
     model: A3C
+    repeats = False
+    """Its workers' episodes are theirs alone: whoever goes on from where they waited begins others."""
 
     @property
     def worker_seconds(self) -> float:
@@ -286,13 +291,21 @@ def _sendable(error: Exception) -> Exception:
     return error
 
 
+def _own_seed(seed: int, number: int, begun: int) -> int:
+    """Return what a worker draws from that begins after so many steps of all."""
+    if not begun:
+        return (seed + number) % 2**31
+    return int(np.random.SeedSequence([seed, number, begun]).generate_state(1)[0] >> 1)
+
+
 class _Worker:
     """One environment, one network, and the shared one that both serve."""
 
     def __init__(self, model: A3C, number: int, total: int) -> None:
         torch.set_num_threads(1)
-        if model.seed is not None:
-            set_random_seed((model.seed + number) % 2**31)
+        seed = None if model.seed is None else _own_seed(model.seed, number, model.num_timesteps)
+        if seed is not None:
+            set_random_seed(seed)
         self.model = model
         self._shared = model.policy
         model.policy = deepcopy(self._shared)
@@ -300,6 +313,9 @@ class _Worker:
         every: Any = model.env
         env = every.unwrapped.envs[number]
         model.env = model._wrap_env(DummyVecEnv([lambda: env]), verbose=0, monitor_wrapper=False)  # noqa: SLF001
+        if model.num_timesteps:
+            # Its stream has been drawn from by a worker that is gone.
+            model.env.seed(seed)
         model.n_envs = 1
         kind: Any = model.rollout_buffer_class
         model.rollout_buffer = kind(

@@ -51,7 +51,8 @@ class Pooled(VecEnv):
             seeds: one for each.
             like: Gymnasium's environment, of which the spaces and the time limit are taken.
         """
-        self._pool = _made(environment, seeds)
+        self._streams = list(seeds)
+        self._pool = _made(environment, self._streams)
         self._limit = (like.spec and like.spec.max_episode_steps) or _NEVER
         self._low, self._high = _bounds(like.action_space)
         self._name = environment
@@ -61,6 +62,19 @@ class Pooled(VecEnv):
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, dtype=np.int64)
         self._actions: NDArray[Any] = np.zeros(self.num_envs)
+
+    begins_anew = True
+    """Read back from a pickle, its environments have streams of their own and want to be reset."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but EnvPool's own, which nothing can store."""
+        return {name: value for name, value in vars(self).items() if name != "_pool"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the environments anew, on the streams that follow from those that they had."""
+        vars(self).update(state)
+        self._streams = [_following(seed) for seed in self._streams]
+        self._pool = _made(self._name, self._streams)
 
     def reset(self) -> VecEnvObs:
         """Begin a new episode everywhere; seeds were given when the environments were made."""
@@ -144,6 +158,11 @@ class Pooled(VecEnv):
         """Return that none is."""
         del wrapper_class
         return [False for _ in self._get_indices(indices)]
+
+
+def _following(seed: int) -> int:
+    """Return a seed that follows from another; EnvPool takes 31 bits."""
+    return int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)
 
 
 def _made(environment: str, seeds: Sequence[int]) -> Any:

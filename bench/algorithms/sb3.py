@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from sb3_contrib import TRPO
+from sb3_contrib import ARS, TRPO
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
@@ -78,7 +78,7 @@ _COLLECTS_ARRAYS = (A2C, PPO, TRPO)
 _POLICIES = (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy)
 _BETWEEN_UPDATES = (OnPolicyAlgorithm, OffPolicyAlgorithm, REINFORCE)
 """Whose state is all in the model whenever a rollout begins: training can go on from there in another process."""
-_OF_THE_PROCESS = ("_logger", "collect_rollouts", "class_attributes")
+_OF_THE_PROCESS = ("_logger", "collect_rollouts", "_do_one_update", "class_attributes")
 """Attributes of models and of vector environments that a process makes for itself."""
 _NOT_SETTINGS = frozenset(
     {"self", "env", "verbose", "tensorboard_log", "device", "_init_setup_model", "stats_window_size"}
@@ -255,13 +255,14 @@ class SB3Learner(SB3Policy):
         """Whether it can be stored between two updates and go on from there; not what others have written."""
         parts = (getattr(type(self.model), name, None) for name in ("learn", "collect_rollouts", "collect_episodes"))
         known = all(one.__module__.partition(".")[0] in _COUNTING for one in parts if one is not None)
-        return isinstance(self.model, _BETWEEN_UPDATES) and known
+        return isinstance(self.model, (*_BETWEEN_UPDATES, ARS)) and known
 
     @property
     def repeats(self) -> bool:
-        """Whether it goes on from where it was stored as if nothing had been: not where noise begins anew then."""
-        noise = getattr(self.model, "action_noise", None)
-        return not getattr(self.model, "use_sde", False) and isinstance(noise, NormalActionNoise | None)
+        """Whether it goes on from where it was stored as if nothing had been: not where noise or a pool begins anew."""
+        if self._pooled or getattr(self.model, "use_sde", False):
+            return False
+        return isinstance(getattr(self.model, "action_noise", None), NormalActionNoise | None)
 
     @property
     def reducers(self) -> Mapping[type, Callable[[Any], tuple[Any, ...]]]:
@@ -273,9 +274,14 @@ class SB3Learner(SB3Policy):
         self._goes_on = True
         if events is not None:
             self.model.set_logger(configure(str(events), ["tensorboard"]))
-        if anew:
+        if anew or self._pooled:
             # The library then resets them.
             self.model._last_obs = None  # noqa: SLF001 - there is no other way
+
+    @property
+    def _pooled(self) -> bool:
+        """Whether its environments cannot be stored, and begin anew wherever the model is read back."""
+        return getattr(self.model.env.unwrapped, "begins_anew", False) if self.model.env else False
 
     def learn(self, steps: int, on_step: Callable[[int], bool], rest: Callable[[], None] = lambda: None) -> None:
         """Train until `steps` environment steps are taken; see `bench.records.Learner`.
@@ -284,11 +290,17 @@ class SB3Learner(SB3Policy):
             DivergedError: a weight is no longer finite.
         """
         begun = self.model.num_timesteps
-        callback: BaseCallback = _StepCallback(on_step, self._require_finite, rest)
+        # Where ARS begins a rollout, its population is drawn already.
+        populations = self.model if isinstance(self.model, ARS) else None
+        callback: BaseCallback = _StepCallback(on_step, self._require_finite, (lambda: None) if populations else rest)
         if self._listening is not None:
             callback = CallbackList([callback, self._listening])
         try:
-            with _unvalidated_distributions(), _inference_in_rollouts(self.model):
+            with (
+                _unvalidated_distributions(),
+                _inference_in_rollouts(self.model),
+                _between_populations(populations, steps, rest) if populations else nullcontext(),
+            ):
                 self.model.learn(steps - begun, callback=callback, reset_num_timesteps=not self._goes_on)
         except (ValueError, RuntimeError, OutsideError) as error:
             self._require_finite(error)
@@ -424,6 +436,24 @@ def _inference_in_rollouts(model: BaseAlgorithm) -> Iterator[None]:
     finally:
         # It would be saved with the model.
         del model.collect_rollouts  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _between_populations(model: ARS, steps: int, rest: Callable[[], None]) -> Iterator[None]:
+    """Let ARS rest before it draws a population."""
+    usual = model._do_one_update  # noqa: SLF001 - there is no other place
+
+    def update(callback: BaseCallback, async_eval: Any) -> None:
+        # The library reckons schedules from this call's steps, which are fewer in a training that goes on.
+        model._update_current_progress_remaining(model.num_timesteps, steps)  # noqa: SLF001
+        rest()
+        usual(callback, async_eval)
+
+    model._do_one_update = update  # type: ignore[method-assign]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        del model._do_one_update  # noqa: SLF001
 
 
 class _StepCallback(BaseCallback):

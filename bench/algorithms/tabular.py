@@ -104,8 +104,23 @@ class _Tabular:
         self._learning, self._acting = np.random.default_rng(seed).spawn(2)
         self.updates = 0
         """How often the table was changed: after a step, or after an episode (softmax REINFORCE)."""
+        self._taken = 0
+        """Steps of training so far."""
+        self._state: Row | None = None
+        """Where the environment stands; None: a new episode is to begin."""
         self._episode_return = 0.0
         self._recent: deque[float] = deque(maxlen=_RECENT_EPISODES)
+
+    rests = repeats = True
+    reducers: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {}
+
+    def resume(self, events: Path | None, *, anew: bool) -> None:  # noqa: ARG002 - it tells nobody else of its updates
+        """Go on with the next call of `learn`; `anew`: in a new episode, what the broken one would have taught is lost.
+
+        Having been read back, it is otherwise as it was: everything is in its attributes between two steps.
+        """
+        if anew:
+            self._state, self._episode_return = None, 0.0
 
     @property
     def observation_space(self) -> spaces.Space[Any]:
@@ -182,28 +197,31 @@ class _TemporalDifference(_Tabular):
         self._settings = settings or TemporalDifferenceSettings()
         super().__init__(environment, seed, self._settings.discretisation, self._settings.initial_value)
         self.epsilon = self._settings.epsilon
+        self._ahead: int | None = None
+        """The action that was chosen for where the environment stands, by who must know it before."""
 
     def worth(self, state: Row, ahead: int | None) -> float:
         """Return what a state is taken to be worth in which the action `ahead` will be taken, where it is chosen."""
         raise NotImplementedError
 
-    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
-        """Take `steps` steps and update the table after each.
+    def learn(self, steps: int, on_step: Callable[[int], bool], rest: Callable[[], None] = lambda: None) -> None:
+        """Take `steps` steps in all and update the table after each; see `bench.records.Learner`.
 
         Raises:
             DivergedError: an entry of the table stopped being finite.
         """
-        state, ahead = self._reset(), None
-        for taken in range(1, steps + 1):
-            self.epsilon = self._epsilon_at((taken - 1) / steps)
-            action = self._explore(state) if ahead is None else ahead
+        while self._taken < steps:
+            rest()
+            if self._state is None:
+                self._state, self._ahead = self._reset(), None
+            self.epsilon = self._epsilon_at(self._taken / steps)
+            action = self._explore(self._state) if self._ahead is None else self._ahead
             following, reward, terminated, truncated = self._step(action)
-            ahead = self._explore(following) if self.looks_ahead and not terminated else None
-            self.update(state, action, reward, following, ahead, terminated=terminated)
-            state = following
-            if terminated or truncated:
-                state, ahead = self._reset(), None
-            if not on_step(taken):
+            self._ahead = self._explore(following) if self.looks_ahead and not terminated else None
+            self.update(self._state, action, reward, following, self._ahead, terminated=terminated)
+            self._state = None if terminated or truncated else following
+            self._taken += 1
+            if not on_step(self._taken):
                 return
 
     def update(
@@ -298,23 +316,29 @@ class SoftmaxReinforce(_Tabular):
         self._settings = settings or SoftmaxReinforceSettings()
         self._return_sums = np.zeros(self.rows.count)
         self._visits = np.zeros(self.rows.count)
+        self._episode: list[tuple[Row, int, float]] = []
+        """(state, action, reward) of the steps of the running episode."""
 
-    def learn(self, steps: int, on_step: Callable[[int], bool]) -> None:
-        """Take `steps` steps and update the table after each whole episode; an unfinished last one is discarded.
+    def learn(self, steps: int, on_step: Callable[[int], bool], rest: Callable[[], None] = lambda: None) -> None:
+        """Take `steps` steps in all and update the table after each whole episode; an unfinished last one is discarded.
+
+        See `bench.records.Learner`.
 
         Raises:
             DivergedError: an entry of the table stopped being finite.
         """
-        state, episode = self._reset(), list[tuple[Row, int, float]]()
-        for taken in range(1, steps + 1):
-            action = _sample(self.probabilities(state), self._learning)
+        while self._taken < steps:
+            rest()
+            if self._state is None:
+                self._state, self._episode = self._reset(), []
+            action = _sample(self.probabilities(self._state), self._learning)
             following, reward, terminated, truncated = self._step(action)
-            episode.append((state, action, reward))
-            state = following
-            if terminated or truncated:
-                self.update(episode)
-                state, episode = self._reset(), []
-            if not on_step(taken):
+            self._episode.append((self._state, action, reward))
+            self._state = None if terminated or truncated else following
+            if self._state is None:
+                self.update(self._episode)
+            self._taken += 1
+            if not on_step(self._taken):
                 return
 
     def update(self, episode: Sequence[tuple[Row, int, float]]) -> None:
