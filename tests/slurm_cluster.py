@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -70,6 +71,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait=15
 MinJobAge=300
+MaxArraySize=2
 ReturnToService=2
 JobRequeue=1
 MailProg=/bin/true
@@ -136,9 +138,9 @@ def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
         time.sleep(0.3)
 
 
-def options(folder: Path) -> RunOptions:
+def options(folder: Path, more: str = "") -> RunOptions:
     file = folder / "profile.yaml"
-    file.write_text(PROFILE)
+    file.write_text(PROFILE + more)
     return RunOptions(devices="cpu", executor="slurm", profile=read_profile(file))
 
 
@@ -274,6 +276,55 @@ def forsaken(folder: Path) -> dict[str, Any]:
     }
 
 
+def unheard(folder: Path) -> dict[str, Any]:
+    """The run is killed when Slurm has the array and before its number is noted; the same command goes on."""
+    experiment = there(folder, LONG)
+    (folder / "profile.yaml").write_text(PROFILE)
+    words = [sys.executable, "-m", "bench.cli", "run", str(folder / "small.yaml"), "--results", str(folder / "there")]
+    words += ["--executor", "slurm", "--profile", str(folder / "profile.yaml"), "--no-report"]
+    (folder / "bin").mkdir()
+    deadly = folder / "bin" / "sbatch"
+    deadly.write_text(f'#!/bin/sh\n{shutil.which("sbatch")} "$@" >&2; kill -9 $PPID\n')
+    deadly.chmod(0o755)
+    path = {**os.environ, "PATH": f"{folder}/bin{os.pathsep}{os.environ['PATH']}"}
+    killed = subprocess.run(words, capture_output=True, check=False, env=path).returncode
+    (about,) = experiment.store.root.glob("slurm/*/batch.json")
+    noted = json.loads(about.read_text())["job"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    records = [one for one in experiment.store.outcomes() if isinstance(one, Record)]
+    return {
+        "killed": killed == -signal.SIGKILL,
+        "noted": noted,
+        "code": done.returncode,
+        "arrays": len(arrays()),
+        "attempts": sorted(one.attempt for one in records),
+        "left": left(experiment),
+    }
+
+
+def arrays() -> set[str]:
+    """Numbers of all that Slurm has had and still remembers."""
+    return set(asked("squeue", "--noheader", "--states=all", "--format=%F").split())
+
+
+def throttled(folder: Path) -> dict[str, Any]:
+    """Five trials in arrays of two, as many as this Slurm takes, of which one may run at once."""
+    experiment = there(folder, SUITE.replace("[q_learning, ppo]", "[q_learning]").replace("seeds: 2", "seeds: 5"))
+    over, seen = threading.Event(), list[int]()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            seen.append(queued().count("RUNNING"))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    asked_for = options(folder, "at_once: 1\n")
+    summary = run(experiment, prepare(experiment, asked_for), lambda _event: None, asked_for)
+    over.set()
+    watcher.join()
+    return {"done": summary.done, "arrays": len(arrays()), "most": max(seen)}
+
+
 def interrupted(folder: Path) -> dict[str, Any]:
     """Ctrl-C in mid-run: all is cancelled and stored; the same command goes on."""
     experiment = there(folder, LONG)
@@ -298,7 +349,10 @@ def interrupted(folder: Path) -> dict[str, Any]:
     }
 
 
-CHECKS = {check.__name__: check for check in (numbers_agree, preempted, time_is_up, cancelled, forsaken, interrupted)}
+CHECKS = {
+    check.__name__: check
+    for check in (numbers_agree, preempted, time_is_up, cancelled, forsaken, unheard, throttled, interrupted)
+}
 
 if __name__ == "__main__":
     place = Path(sys.argv[1])

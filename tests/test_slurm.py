@@ -12,6 +12,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,6 +81,17 @@ def test_a_run_that_is_killed_or_hung_up_leaves_its_array_and_the_same_command_t
 
 
 @needs_slurm
+@needs_slurm
+def test_a_run_that_is_killed_between_submitting_and_noting_it_submits_nothing_twice() -> None:
+    assert check("unheard") == {"killed": True, "noted": "", "code": 0, "arrays": 1, "attempts": [1, 1], "left": []}
+
+
+@needs_slurm
+def test_arrays_wait_for_each_other_where_so_many_may_run_at_once() -> None:
+    assert check("throttled") == {"done": 5, "arrays": 3, "most": 1}
+
+
+@needs_slurm
 def test_ctrl_c_cancels_and_stores_everything() -> None:
     assert check("interrupted") == {"interrupted": True, "stored": 2, "empty": True, "done": 2, "resumed": [1, 1]}
 
@@ -93,11 +105,12 @@ def test_a_profile_is_read(tmp_path: Path) -> None:
 
 def test_everything_that_is_wrong_with_a_profile_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "profile.yaml"
-    file.write_text("partitoin: gpu\nmemory_gb: plenty\ngpus: -1\n")
+    file.write_text("partitoin: gpu\nmemory_gb: plenty\ngpus: -1\noptions: [--exclusive, --array=1-9]\n")
     with pytest.raises(SuiteError) as told:
         read_profile(file)
     said = str(told.value).splitlines()
-    assert len(said) == 4
+    assert len(said) == 5
+    assert f"{file}: options: must not hold --array, which bench says itself; leave it out" in said
     assert f"{file}: minutes: is missing; how many minutes a trial may have" in said[0]
     assert any(line.startswith(f"{file}: partitoin: is not known; known here: minutes, partition,") for line in said)
     assert any(line.startswith(f"{file}: memory_gb: input should be a valid number") for line in said)
@@ -196,6 +209,7 @@ def test_an_array_asks_for_what_the_profile_says_and_its_records_are_kept(tmp_pa
     assert {name: words[name] for name in wanted} == wanted
     assert {"requeue", "exclusive", "parsable"} <= words.keys()
     assert words["signal"] == "B:USR1@90"
+    assert words["comment"] == Path(words["output"]).parent.parent.name
     assert words.keys().isdisjoint({"qos", "constraint"})
     assert (fake / "script").read_text().splitlines()[:2] == ["#!/bin/bash", "export A=1"]
     assert not (experiment.store.root / "slurm").exists()
@@ -233,6 +247,32 @@ def test_where_slurm_does_not_say_what_it_has_nothing_is_submitted_and_nothing_r
         pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
     assert (folder / "batch.json").exists()
     assert not (fake / "words.json").exists()
+
+
+@pytest.mark.parametrize(("known", "submitted"), [("12|batch", False), ("12|another", True)])
+def test_a_batch_whose_number_nobody_noted_is_known_by_its_name_and_removed_where_slurm_never_had_it(
+    tmp_path: Path, fake: Path, known: str, *, submitted: bool
+) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    (trial,) = experiment.plan.trials
+    root = experiment.store.root
+    folder = root / "slurm" / "batch"
+    (folder / "said").mkdir(parents=True)
+    batches.note(batches.Batch(folder, "", (trial.name,), (2,)))
+    asked = f"case \"$*\" in *%k*) echo '{known}';; *) echo '12_0|RUNNING';; esac"
+    (fake / "squeue").write_text(f"#!/bin/sh\n{asked}\n")
+    # For all that is known here, it is being submitted.
+    assert [batch.job for batch in batches.batches(root)] == ([] if submitted else ["12"])
+    long_ago = time.time() - 1_000
+    os.utime(folder / "batch.json", (long_ago, long_ago))
+    assert [batch.job for batch in batches.batches(root)] == [""] * submitted or ["12"]
+    if not submitted:
+        with (folder / "said" / "0").open("wb") as line:
+            write_frame(line, Said(failure=Failure(trial, "exception", "it broke", attempt=2), ended=True))
+    summary = pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
+    assert (summary.done, summary.failed) == ((1, 0) if submitted else (0, 1))
+    assert (fake / "words.json").exists() == submitted
+    assert not (root / "slurm").exists()
 
 
 def test_a_failure_that_nobody_heard_is_heard_by_the_next_run_and_not_trained_again(tmp_path: Path, fake: Path) -> None:

@@ -1,8 +1,8 @@
 """The folders in which trials wait for a batch system: what it is to run, and what has been said of it.
 
-`<results>/slurm/<batch>/` holds `batch.json` (its number at Slurm, and its trials' names), `orders/N` (the pickled
-order of element N), `said/N` (what happened there, frame by frame) and `out/N` (what it printed before its trial had a
-log). A batch goes when nothing of it is left at Slurm.
+`<results>/slurm/<batch>/` holds `batch.json` (its number at Slurm, where that is known, and its trials' names),
+`orders/N` (the pickled order of element N), `said/N` (what happened there, frame by frame) and `out/N` (what it printed
+before its trial had a log). A batch goes when nothing of it is left at Slurm.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
+from bench import files
 from bench.errors import BenchError
 from bench.runner.placed import Said
 
@@ -28,6 +31,7 @@ _PREFIX = 4
 _PATIENCE_SECONDS = 60.0
 _GLANCE_SECONDS = 10.0
 """For whoever only wants to look."""
+_MOST_ELEMENTS = 1_000
 _OVER = frozenset(
     "COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED OUT_OF_MEMORY BOOT_FAIL DEADLINE".split()  # noqa: SIM905
 )
@@ -40,19 +44,47 @@ class Batch:
 
     folder: Path
     job: str
-    """Slurm's number of the array."""
+    """Slurm's number of the array; empty: whoever gave it to Slurm has not heard, and Slurm has it no more."""
     trials: tuple[str, ...]
     """Name of the trial of each element, from 0."""
     attempts: tuple[int, ...] = ()
     """Which attempt each is."""
 
 
-def batches(root: Path) -> Iterator[Batch]:
-    """Yield the batches of a results folder, the oldest first; what is no batch is passed over."""
+def batches(root: Path, patience: float = _PATIENCE_SECONDS) -> list[Batch]:
+    """Return the batches of a results folder, the oldest first; what is none, or only becomes one, is passed over.
+
+    Of one whose number was never noted, because the run that submitted it was killed there, Slurm is asked by its name.
+    """
+    noted = list(_noted(root))
+    if all(batch.job for batch in noted):
+        return noted
+    words = "--noheader", "--states=all", f"--user={os.getuid()}", "--format=%F|%k"
+    told = _asked("squeue", *words, patience=patience)
+    numbers = {name: job for job, _, name in (line.strip().partition("|") for line in (told or "").splitlines())}
+    found = [replace(batch, job=batch.job or numbers.get(batch.folder.name, "")) for batch in noted]
+    return [batch for batch in found if batch.job or (told is not None and _is_old(batch))]
+
+
+def note(batch: Batch) -> None:
+    """Write down what a batch is."""
+    told = {"job": batch.job, "trials": batch.trials, "attempts": batch.attempts}
+    files.replace(batch.folder / ABOUT, json.dumps(told))
+
+
+def _noted(root: Path) -> Iterator[Batch]:
     for about in sorted((root / FOLDER).glob(f"*/{ABOUT}")):
         with suppress(OSError, ValueError, TypeError, LookupError):
             told = json.loads(about.read_text())
             yield Batch(about.parent, str(told["job"]), tuple(map(str, told["trials"])), tuple(told["attempts"]))
+
+
+def _is_old(batch: Batch) -> bool:
+    """Return whether nobody can be giving a batch to Slurm any more."""
+    try:
+        return time.time() - (batch.folder / ABOUT).stat().st_mtime > 2 * _PATIENCE_SECONDS
+    except OSError:
+        return False
 
 
 def forget(batch: Batch) -> None:
@@ -64,7 +96,7 @@ def forget(batch: Batch) -> None:
 
 def tidy(root: Path, over: frozenset[str] = frozenset()) -> None:
     """Remove the batches of which nothing is left at Slurm but what is `over` and about to leave."""
-    there = list(batches(root))
+    there = batches(root)
     known = states([batch.job for batch in there])
     at_work = {place.partition("_")[0] for place in known or () if place not in over}
     for batch in there if known is not None else ():
@@ -121,6 +153,12 @@ def submit(words: Sequence[str], script: str) -> str:
     return done.stdout.strip().partition(";")[0]
 
 
+def longest_array() -> int:
+    """Return how many elements an array may have: as Slurm is configured (MaxArraySize), at most 1,000."""
+    told = re.search(r"MaxArraySize\s*=\s*(\d+)", _asked("scontrol", "show", "config") or "")
+    return max(1, min(int(told[1]), _MOST_ELEMENTS)) if told else _MOST_ELEMENTS
+
+
 def cancel(jobs: Sequence[str]) -> bool:
     """Tell Slurm to end jobs, of which those at work are told to go first; return whether it has heard."""
     return not jobs or _asked("scancel", *jobs) is not None
@@ -158,7 +196,7 @@ def standing(root: Path) -> dict[str, str]:
 
     What is at work there is held by a lock, as everywhere.
     """
-    there = list(batches(root))
+    there = batches(root, _GLANCE_SECONDS)
     known = states([batch.job for batch in there], _GLANCE_SECONDS) or {}
     found = {}
     for batch in there:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bench.errors import BenchError, Complaint, SuiteError
 
 _MOST_BYTES = 100_000
+_OURS = frozenset(
+    "--array -a --comment --chdir -D --output -o --open-mode --signal --dependency -d --parsable --no-requeue".split()  # noqa: SIM905
+)
+"""Options of `sbatch` by which trials are told apart, found again and stored."""
 
 
 class Profile(BaseModel):
@@ -35,6 +39,14 @@ class Profile(BaseModel):
     """Lines of shell that run before, such as `module load cuda`."""
     options: tuple[str, ...] = ()
     """Further options of `sbatch`, each as one word such as `--exclusive`."""
+
+    @field_validator("options")
+    @classmethod
+    def _leave_ours(cls, options: tuple[str, ...]) -> tuple[str, ...]:
+        for word in options:
+            if word.partition("=")[0] in _OURS or word[:2] in _OURS:
+                raise ValueError(f"must not hold {word.partition('=')[0]}, which bench says itself")
+        return options
 
 
 def read_profile(path: Path) -> Profile:
@@ -67,4 +79,6 @@ def _complaint(path: Path, one: Any) -> Complaint:
         return Complaint(place, f"is not known; known here: {', '.join(Profile.model_fields)}")
     if one["type"] in {"missing", "missing_argument"}:
         return Complaint(place, "is missing", "how many minutes a trial may have before it stores itself, such as 240")
+    if one["type"] == "value_error":
+        return Complaint(place, str(one["ctx"]["error"]), "leave it out")
     return Complaint(place, f"{str(one['msg'])[:1].lower()}{str(one['msg'])[1:]}, not {one['input']!r}")

@@ -7,7 +7,6 @@ on when whoever submitted it has gone, and the same command takes it up again.
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import shlex
@@ -17,11 +16,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import files
 from bench.errors import BenchError, HindranceError, hindering
 from bench.records import Failure
 from bench.runner.batches import (
-    ABOUT,
     FOLDER,
     ORDERS,
     OUT,
@@ -30,6 +27,8 @@ from bench.runner.batches import (
     batches,
     cancel,
     forget,
+    longest_array,
+    note,
     read_frames,
     states,
     submit,
@@ -49,8 +48,6 @@ PATIENCE_SECONDS = 30.0
 """How long trials may take to end when they are told to."""
 NOTICE_SECONDS = 90
 """Before its time is up a trial is told to store itself. Slurm may tell it up to a minute earlier still."""
-MOST_ELEMENTS = 1_000
-"""Of one array: Slurm's default (MaxArraySize) is 1,001."""
 LOST = "lost_node"
 _SPOKEN = 2_000
 DONE, FAILED = "trial.json", "failure.json"
@@ -134,7 +131,7 @@ class SlurmExecutor:
         root = jobs[0].folder.parent.parent
         placed = self._taken_up(root, jobs)
         names = {one.job.trial.name for one in placed}
-        placed += self._submitted(root, [job for job in jobs if job.trial.name not in names])
+        placed += self._submitted(root, [job for job in jobs if job.trial.name not in names], placed)
         again: list[Job] = []
         while placed or (again and not self._draining):
             if again and not self._draining:
@@ -148,14 +145,14 @@ class SlurmExecutor:
     def _tried_again(self, root: Path, again: list[Job], placed: list[_Placed]) -> Iterator[Event]:
         """Submit jobs once more; where that is refused, what Slurm has is still listened to."""
         try:
-            placed += self._submitted(root, again)
+            placed += self._submitted(root, again, placed)
         except (BenchError, HindranceError) as error:
             yield from (Ended(job, None, 0.0, hindrance=Hindrance("hindered", str(error))) for job in again)
         again.clear()
 
     def _taken_up(self, root: Path, jobs: Sequence[Job]) -> list[_Placed]:
         """Return the jobs that an earlier run has submitted and Slurm still has."""
-        there = list(batches(root))
+        there = batches(root)
         known = states([batch.job for batch in there])
         if known is None:
             raise BenchError("Slurm does not say what it has (squeue): nothing was submitted; try again when it does")
@@ -176,29 +173,32 @@ class SlurmExecutor:
                 forget(batch)
         return found
 
-    def _submitted(self, root: Path, jobs: Sequence[Job]) -> list[_Placed]:
+    def _submitted(self, root: Path, jobs: Sequence[Job], before: Sequence[_Placed]) -> list[_Placed]:
+        """Give jobs to Slurm; where so many may run at once, after those that it has: it counts within one array."""
         found: list[_Placed] = []
-        for begin in range(0, len(jobs), MOST_ELEMENTS):
-            part = jobs[begin : begin + MOST_ELEMENTS]
+        most = longest_array() if len(jobs) > 1 else 1
+        for begin in range(0, len(jobs), most):
+            part = jobs[begin : begin + most]
             folder = (root / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}").absolute()
             with hindering(folder, "a batch cannot be written"):
-                batch = self._given(folder, part)
+                batch = self._given(folder, part, sorted({one.batch.job for one in (*before, *found)}))
             found += [_Placed(job, batch, element) for element, job in enumerate(part)]
         return found
 
-    def _given(self, folder: Path, part: Sequence[Job]) -> Batch:
+    def _given(self, folder: Path, part: Sequence[Job], after: Sequence[str]) -> Batch:
         """Give a batch to Slurm; of one that is refused, or cannot be noted, nothing is left."""
-        number = ""
+        batch = Batch(folder, "", tuple(job.trial.name for job in part), tuple(job.attempt for job in part))
         try:
             self._write(folder, part)
-            number = submit(self._words(folder, part), self._script(folder))
-            trials, attempts = tuple(job.trial.name for job in part), tuple(job.attempt for job in part)
-            files.replace(folder / ABOUT, json.dumps({"job": number, "trials": trials, "attempts": attempts}))
+            # Before it is one: who is killed in between leaves what its name is found by.
+            note(batch)
+            batch = replace(batch, job=submit(self._words(folder, part, after), self._script(folder)))
+            note(batch)
         except BaseException:
-            cancel([number] if number else [])
-            forget(Batch(folder, "", ()))
+            cancel([batch.job] if batch.job else [])
+            forget(batch)
             raise
-        return Batch(folder, number, trials, attempts)
+        return batch
 
     def _write(self, folder: Path, jobs: Sequence[Job]) -> None:
         for name in (ORDERS, SAID, OUT):
@@ -210,13 +210,15 @@ class SlurmExecutor:
             order = Order(pickle.dumps(there), os.getcwd(), token)  # noqa: PTH109 - it travels as text
             (folder / ORDERS / str(number)).write_bytes(pickle.dumps(order))
 
-    def _words(self, folder: Path, jobs: Sequence[Job]) -> list[str]:
+    def _words(self, folder: Path, jobs: Sequence[Job], after: Sequence[str]) -> list[str]:
         """Return the options of `sbatch`."""
         profile, cores = self._profile, max(job.threads for job in jobs)
         throttle = f"%{self._most}" if self._most else ""
         given = {
             "array": f"0-{len(jobs) - 1}{throttle}",
             "job-name": f"bench-{folder.parent.parent.name}",
+            "comment": folder.name,
+            "dependency": f"afterany:{':'.join(after)}" if self._most and after else "",
             "chdir": os.getcwd(),  # noqa: PTH109 - as above
             "output": f"{folder / OUT}/%a",
             "open-mode": "append",
