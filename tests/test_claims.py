@@ -135,7 +135,7 @@ def reason_of(verdict: ClaimVerdict, **plan: Any) -> str:
 
 
 def statement_of(verdict: ClaimVerdict) -> str:
-    return wording.statement(verdict.claim, AnalysisPlan())
+    return wording.statement(verdict.claim, AnalysisPlan(), len(verdict.environments))
 
 
 def limits(verdict: ClaimVerdict) -> tuple[float, float]:
@@ -164,7 +164,7 @@ NEAR = records_of({("a", "x"): around(0.61), ("b", "x"): around(0.6)})
     ],
 )
 def test_the_bounds_of_a_claim_are_equality_and_the_margin_on_either_side(said: Claim, bounds: str) -> None:
-    assert wording.statement(said, AnalysisPlan()).endswith(bounds)
+    assert wording.statement(said, AnalysisPlan(), 4).endswith(bounds)
 
 
 @pytest.mark.parametrize(

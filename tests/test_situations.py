@@ -604,10 +604,16 @@ def test_an_environment_that_every_run_solves_is_answered_by_who_gets_there_firs
 
 
 def test_where_all_solve_the_only_environment_the_answer_says_who_gets_there_first() -> None:
-    case = random_results({"ppo": 0.95, "dqn": 1.0}, 1, 10)
-    curves = {"ppo": [0.5, 0.92, 0.93, 0.94, 0.95], "dqn": [0.1, 0.2, 0.4, 0.6, 1.0]}
-    told = recommendation(with_curves(case, curves).analysed()).lines
-    assert any(line.startswith("On env-0 alone, which every run solves: choose ppo, the first to") for line in told)
+    case = random_results({"ppo": 1.2, "dqn": 1.3}, 1, 10)
+    curves = {"ppo": [0.5, 0.92, 0.93, 0.94, 1.2], "dqn": [0.1, 0.2, 0.4, 0.6, 1.3]}
+    found = with_curves(case, curves).analysed()
+    claim, first, score, *_ = recommendation(found).lines
+    assert claim == (
+        "Every run of every learning algorithm solves env-0 within 1,000 steps: the final score tells nobody apart."
+    )
+    assert first.startswith("On env-0 alone, which every run solves: choose ppo, the first to get there")
+    # Of one environment nothing is averaged.
+    assert score.startswith("ppo: interquartile mean final score 1.00 ")
 
 
 def test_whoever_has_too_few_runs_is_not_judged_and_said_so_where_it_could_have_won() -> None:

@@ -149,7 +149,7 @@ def _line(asked: Asked, line: ClaimVerdict) -> tuple[Cell, ...]:
         Cell(line.verdict, note=wording.reason(line, asked.plan)),
         Cell(line.estimate),
         Cell(line.estimate.n),
-        Cell(wording.statement(line.claim, asked.plan)),
+        Cell(wording.statement(line.claim, asked.plan, len(line.environments))),
         Cell(", ".join(line.environments)),
         Cell(asked.suite),
     )

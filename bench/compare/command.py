@@ -68,7 +68,7 @@ def _method(found: Comparison) -> str:
     if found.metric == "return":
         what = "final returns by rank (A above B), for want of references to score by"
     else:
-        decides = sentences.AGGREGATES[found.rows[0].pair.decide]
+        decides = sentences.aggregates(found.rows[0].pair.decide, found.rows[0].pair.environments)
         what = (
             f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target; decided by {decides}"
         )

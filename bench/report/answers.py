@@ -383,7 +383,7 @@ def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan) -> tuple[Cell
         Cell(line.estimate, link=link),
         Cell(wording.unit(line.claim)),
         Cell(line.estimate.n),
-        Cell(wording.statement(line.claim, plan)),
+        Cell(wording.statement(line.claim, plan, len(line.environments))),
         Cell(wording.reason(line, plan)),
         Cell(", ".join(line.environments)),
         Cell(line.claim.source),

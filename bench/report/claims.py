@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from bench.plain import counted
 from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict
 from bench.report.notes import note
-from bench.report.sentences import AGGREGATE, capital
+from bench.report.sentences import aggregate, capital
 from bench.report.words import level
 
 
-def statement(claim: Claim, plan: AnalysisPlan) -> str:
-    """Return what is compared, in words made from the declaration alone."""
-    what = _quantity(claim, plan)
+def statement(claim: Claim, plan: AnalysisPlan, environments: int) -> str:
+    """Return what is compared over so many environments, in words made from the declaration alone."""
+    what = _quantity(claim, plan, environments)
     if claim.quantity == "regret":
         return f"best other algorithm minus {claim.left} in {what}, below {claim.margin:g}"
     kind = QUANTITIES[claim.quantity].kind
@@ -27,10 +27,11 @@ def statement(claim: Claim, plan: AnalysisPlan) -> str:
     return f"{claim.left} in {what}{_aim(claim)}"
 
 
-def _quantity(claim: Claim, plan: AnalysisPlan) -> str:
+def _quantity(claim: Claim, plan: AnalysisPlan, environments: int) -> str:
     moment = f" after {claim.steps:,} steps" if claim.steps is not None else ""
     moment = f" after {claim.seconds:g} CPU seconds of training" if claim.seconds is not None else moment
-    return QUANTITIES[claim.quantity].words.format(threshold=plan.threshold, aggregate=AGGREGATE[plan.decide]) + moment
+    decides = aggregate(plan.decide, environments)
+    return QUANTITIES[claim.quantity].words.format(threshold=plan.threshold, aggregate=decides) + moment
 
 
 def _aim(claim: Claim) -> str:

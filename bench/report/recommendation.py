@@ -65,20 +65,30 @@ def recommendation(estimates: Estimates) -> Answer:
     if not rest:
         claim = f"Only {best.label} has scores on every environment that has any: {score}"
         return Answer(claim, f"{proof}.", tuple(_decided(estimates, plan)))
-    claim, why = _headline(estimates.situations[0], pairs, plan)
+    first_there = _first_to_get_there(estimates.situations)
+    claim, why = _all_solve(estimates) or _headline(estimates.situations[0], pairs, plan)
     return Answer(
         claim if why else f"{claim}.",
         why and f"{why}.",
         (
+            *first_there,
             f"{best.label}: {score} {proof}.",
             *(sentences.situation(one) for one in estimates.situations[1:] if one.kind == "full"),
-            *_first_to_get_there(estimates.situations),
             *map(sentences.worth, estimates.worth),
             *_beaten(estimates, plan),
             *_otherwise(estimates),
             *_floor([line.label for line in ranked], pairs, baselines),
         ),
     )
+
+
+def _all_solve(estimates: Estimates) -> tuple[str, str] | None:
+    """Return what the score tells where all solve everything and nobody is better; None elsewhere."""
+    full = estimates.situations[0]
+    if full.choose is not None or not order.solved(estimates) >= set(full.environments):
+        return None
+    where = f"{joined(full.environments)} {sentences.circumstance(full)}"
+    return f"Every run of every learning algorithm solves {where}: the final score tells nobody apart", ""
 
 
 def _first_to_get_there(situations: Sequence[Situation]) -> Iterator[str]:
@@ -244,7 +254,7 @@ def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
     """Return the score, and in brackets its interval and runs."""
     what = "final score" if plan.metric == "final" else "score over training"
     runs = f"{counted(line.n, 'run')}" + (f" on each of {line.environments} environments" * (line.environments > 1))
-    named = sentences.AGGREGATE[plan.decide]
+    named = sentences.aggregate(plan.decide, line.environments)
     return f"{named} {what} {_value(line, plan):.2f}", f"({_limits(line.value(plan.decide), plan)}; {runs})"
 
 

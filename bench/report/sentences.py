@@ -30,20 +30,29 @@ _MOST_SHARES = 8
 _TWO_DAYS = 48
 
 
-AGGREGATES = {
-    "score": "interquartile means of all runs pooled",
-    "mean": "means",
-    "iqm-by-environment": "interquartile means, averaged over environments",
+_AGGREGATES = {
+    "score": ("interquartile mean", "interquartile means of all runs pooled"),
+    "mean": ("mean", "means"),
+    "iqm-by-environment": (
+        "mean over environments of the interquartile mean",
+        "interquartile means, averaged over environments",
+    ),
 }
-"""What decides -> what differs, in words."""
-AGGREGATE = {
-    "score": "interquartile mean",
-    "mean": "mean",
-    "iqm-by-environment": "mean over environments of the interquartile mean",
-}
-"""What decides -> its name before `score`."""
+"""What decides -> its name before `score`, and what differs, in words."""
 SHORT = {"score": "IQM, pooled", "iqm-by-environment": "IQM by environment", "mean": "Mean"}
 """What decides -> its name over a column or a plot."""
+
+
+def aggregate(decide: str, environments: int) -> str:
+    """Return the name of what decides, before `score`; of one environment nothing is averaged."""
+    return _AGGREGATES["score" if decide == "iqm-by-environment" and environments == 1 else decide][0]
+
+
+def aggregates(decide: str, environments: int) -> str:
+    """Return what differs where that decides, in words."""
+    if environments == 1 and decide != "mean":
+        return "interquartile means"
+    return _AGGREGATES[decide][1]
 
 
 def situation(line: Situation) -> str:
@@ -235,7 +244,7 @@ def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
         limits = f"{limited(plan)} {between}; " if between else ""
         return f"A run of {line.a} is above a run of {line.b} with probability {share:.2f} ({limits}{where})"
     limits = signed_limits(line.difference, plan)
-    gap = f"{AGGREGATES[line.decide]} differ by {line.difference.estimate:+.2f}"
+    gap = f"{aggregates(line.decide, line.environments)} differ by {line.difference.estimate:+.2f}"
     told = f"{line.a} less {line.b}: {gap} ({limits}{where})"
     described = f" ({between})" if between else ""
     return f"{told}; a run of {line.a} scores above a run of {line.b} with probability {share:.2f}{described}"
@@ -312,7 +321,7 @@ def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
         if one.estimate is None or one.low is None or one.high is None:
             continue
         alone = one.low > 0 or one.high < 0
-        said = f"the {_differ(name, one)}"
+        said = f"the {_differ(name, one, line.environments)}"
         if one.estimate * gap < 0 and max(abs(one.estimate), abs(gap)) >= _SHOWN:
             yield f"{said}, the other way"
         elif alone != (line.verdict != "undecided"):
@@ -325,12 +334,16 @@ _SHOWN = 0.005
 
 def _means(line: Pair) -> Iterator[str]:
     """Yield by how much the means differ, where they do not decide."""
-    yield from (_differ(name, one) for name, one in line.others if name == "mean" and one.estimate is not None)
+    yield from (
+        _differ(name, one, line.environments)
+        for name, one in line.others
+        if name == "mean" and one.estimate is not None
+    )
 
 
-def _differ(name: str, one: Interval) -> str:
+def _differ(name: str, one: Interval, environments: int) -> str:
     limits = "" if one.low is None or one.high is None else f" ({one.low:+.2f} to {one.high:+.2f})"
-    return f"{AGGREGATES[name]} differ by {one.estimate or 0.0:+.2f}{limits}"
+    return f"{aggregates(name, environments)} differ by {one.estimate or 0.0:+.2f}{limits}"
 
 
 def _shares(line: Pair) -> str:

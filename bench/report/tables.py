@@ -61,10 +61,9 @@ def pairwise(estimates: Estimates) -> Table:
     """Return one row per pair of algorithms: effect, interval, p-values, verdict."""
     at = order.places(estimates)
     plan = order.analysis(estimates)
-    level, others = (
-        1 - plan.confidence,
-        [name for name in sentences.SHORT if any(name in dict(p.others) for p in estimates.pairs)],
-    )
+    level = 1 - plan.confidence
+    others = [name for name in sentences.SHORT if any(name in dict(p.others) for p in estimates.pairs)]
+    decides = sentences.aggregates(plan.decide, max((pair.environments for pair in estimates.pairs), default=1))
     return Table(
         "pairwise",
         f"Every pair compared: A against B, effects with {order.level(estimates)} intervals, "
@@ -73,12 +72,7 @@ def pairwise(estimates: Estimates) -> Table:
             Column("A", numeric=False),
             Column("B", numeric=False),
             Column("Verdict on A", numeric=False),
-            Column(
-                "Difference",
-                interval=True,
-                places=2,
-                hint=f"A minus B: {sentences.AGGREGATES[plan.decide]}; this decides",
-            ),
+            Column("Difference", interval=True, places=2, hint=f"A minus B: {decides}; this decides"),
             Column("p (Holm)", hint="Corrected over all pairs of this report"),
             Column("Holm's interval", interval=True, places=2, hint="Leaves 0 out exactly where the pair is decided"),
             Column("P(A > B)", interval=True, places=2, hint="Of a run of A above a run of B: described, not judged"),
