@@ -1,13 +1,14 @@
 """Training steps per processor second of every implementation in, their ratios to stable-baselines3's out, as a table.
 
 Each task is the settings of RL Zoo for an algorithm and an environment. In every round each way trains the same number
-of steps in turn: stable-baselines3 as its documentation shows; the harness with its adapter to it; and the other
-implementations of the algorithm. The environment alone, stepped with random actions, is what no training that steps
-the environments of Gymnasium in Python exceeds. One thread; without what is spent on compiling; medians, and between
-which ratios the rounds lay.
+of steps in turn: stable-baselines3 as its documentation shows; the harness with its adapter to it; the other
+implementations of the algorithm; SBX as its documentation shows, where it has the algorithm; and RL Zoo as its `train`
+does it, where it is installed. The environment alone, stepped with random actions, is what no training that steps the
+environments of Gymnasium in Python exceeds. One thread; without what is spent on compiling; medians, and between which
+ratios the rounds lay.
 
     pip install 'bench[jax]'
-    python benchmarks/speed.py                        # five rounds, about twenty minutes
+    python benchmarks/speed.py                        # five rounds, about half an hour
     python benchmarks/speed.py --rounds 3 --only ppo@CartPole-v1
 """
 
@@ -22,18 +23,19 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
 from bench import hyperparameters
-from bench.algorithms import sb3
 from bench.catalog import find_algorithm, installed, load, missing
 from bench.environments.making import make
 from bench.records import EvaluationPlan, LearnerRequest, Trial
 
-PLAIN, ALONE = "stable-baselines3", "environment"
+PLAIN, SBX, ZOO, ALONE = "stable-baselines3", "SBX", "rl_zoo3", "environment"
 STEPS_ALONE = 5_000
 
 
@@ -54,7 +56,10 @@ TASKS = (
     Task("a2c", "CartPole-v1", 30_000),
     Task("reinforce", "CartPole-v1", 30_000),
     Task("dqn", "CartPole-v1", 4_096),
+    Task("dqn", "LunarLander-v3", 4_096),
     Task("sac", "Pendulum-v1", 600),
+    Task("td3", "Pendulum-v1", 600),
+    Task("tqc", "Pendulum-v1", 400),
 )
 
 
@@ -73,10 +78,14 @@ def main() -> None:
 
 
 def _told(task: Task, rounds: int) -> None:
-    ways: dict[str, Callable[[], float]] = {PLAIN: lambda: _plain(task), ALONE: lambda: _alone(task)}
+    ways: dict[str, Callable[[], float]] = {PLAIN: lambda: _plain(task, "sb3"), ALONE: lambda: _alone(task)}
     for name, entry in find_algorithm(task.algorithm).implementations.items():
         if not missing(entry):
             ways[f"harness, {name}"] = lambda name=name: _harness(task, name)  # type: ignore[misc]
+            if name == "sbx":
+                ways[SBX] = lambda: _plain(task, "sbx")
+    if find_spec("rl_zoo3") and not find_algorithm(task.algorithm).implementation.startswith("bench."):
+        ways[ZOO] = lambda: _zoo(task)
     for way in ways.values():
         way()
     found: dict[str, list[float]] = {name: [] for name in ways}
@@ -113,9 +122,9 @@ def _request(task: Task, implementation: str) -> LearnerRequest:
     return LearnerRequest(trial, lambda index: make(task.environment, {}, seed=index)[0], seed=0)
 
 
-def _plain(task: Task) -> float:
-    model = sb3.make(_request(task, "sb3")).model
-    return _rate(lambda: model.learn(task.steps), model)
+def _plain(task: Task, implementation: str) -> float:
+    learner = load(find_algorithm(task.algorithm, implementation).maker)(_request(task, implementation))
+    return _rate(lambda: learner.model.learn(task.steps), learner.model, lambda: learner.compile_seconds)
 
 
 def _harness(task: Task, implementation: str) -> float:
@@ -132,6 +141,28 @@ def _rate(learn: Callable[[], object], model: Any, compiled: Callable[[], float]
     learn()
     share = (compiled() - before) / (time.perf_counter() - wall)
     return float(model.num_timesteps / ((time.process_time() - began) * (1 - share)))
+
+
+def _zoo(task: Task) -> float:
+    from rl_zoo3.exp_manager import ExperimentManager  # noqa: PLC0415 - where it is installed
+
+    # As above; nothing is evaluated here, either.
+    later = {"learning_starts": 100} if find_algorithm(task.algorithm).replays else {}
+    with TemporaryDirectory() as folder:
+        manager = ExperimentManager(
+            argparse.Namespace(),
+            task.algorithm,
+            task.environment,
+            folder,
+            n_timesteps=task.steps,
+            eval_freq=-1,
+            hyperparams=later,
+            log_interval=-2,
+            verbose=0,
+            device="cpu",
+        )
+        model, _ = manager.setup_experiment()
+        return _rate(lambda: manager.learn(model), model)
 
 
 def _alone(task: Task) -> float:
