@@ -8,7 +8,7 @@ import math
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,6 +92,20 @@ def test_a_damaged_file_of_points_is_a_trial_without_any(halfway: Experiment) ->
     for text in ("", "[]", '{"steps": [1], "returns": []}', '{"steps": ["x"], "returns": [1]}', "\0"):
         (halfway.store.root / "trials" / one.name / POINTS).write_text(text)
         assert Reader(halfway).state().running[0].mean_return is None
+
+
+def test_trials_of_a_cell_that_failed_alike_are_told_in_one_line(halfway: Experiment) -> None:
+    one, two, three, *_ = [trial for trial in halfway.plan.trials if trial.cell == halfway.plan.trials[0].cell]
+    failed = [
+        Failure(one, "diverged", "not finite"),
+        Failure(two, "killed", "by 9"),
+        Failure(three, "diverged", "not finite"),
+    ]
+    text = page.content(halfway, replace(Reader(halfway).state(), failures=failed))
+    alike, other = [line for line in text.splitlines() if line.startswith("<li>")]
+    assert [alike.count(f"log/{trial.name}") for trial in (one, two, three)] == [1, 0, 1]
+    assert alike.count("diverged, not finite") == 1
+    assert "killed, by 9" in other
 
 
 def test_before_anything_has_begun_the_page_says_so_much(tmp_path: Path) -> None:

@@ -194,10 +194,10 @@ def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
 
 
 def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
-    """Yield whom to avoid, and why: the measured failures where there are many, else the comparison."""
+    """Yield whom to avoid, and why: the measured failures where there are many, else by how much it is worse."""
     full, pairs = estimates.situations[0], estimates.pairs
     failing: dict[str, Reliability] = {line.label: line for line in estimates.reliability}
-    leader, corrected = full.candidates[0].label, _corrected(pairs)
+    leader, corrected, behind = full.candidates[0].label, _corrected(pairs), []
     for candidate in reversed(full.candidates[1:]):
         if verdict_on(leader, candidate.label, verdicts_of(pairs)) != "better":
             continue
@@ -207,8 +207,11 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
             yield f"Avoid {candidate.label}: {runs}; {leader} is better{corrected}."
         elif full.as_good or full.undecided:
             pair = _of(leader, candidate.label, pairs)
-            told = sentences.pair(pair, plan, estimates.sequence) if pair else "They share no scored environment."
-            yield f"{leader} is better than {candidate.label}: {told}"
+            gap = None if pair is None else sentences.by_how_much(pair, plan)
+            yield from () if gap else (f"{leader} is better than {candidate.label}.",)
+            behind += [f"{candidate.label} by {gap}"] if gap else []
+    if behind:
+        yield f"{leader} is better than {joined(behind)}{corrected}."
 
 
 def _otherwise(estimates: Estimates) -> Iterator[str]:

@@ -250,6 +250,15 @@ def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
     return f"{told}; a run of {line.a} scores above a run of {line.b} with probability {share:.2f}{described}"
 
 
+def by_how_much(line: Pair, plan: AnalysisPlan) -> str:
+    """Return by how much the first of a pair is above the other, with limits; empty where there are no scores."""
+    gap, low, high = line.difference.estimate, line.difference.low, line.difference.high
+    if gap is None:
+        return ""
+    between = "" if low is None or high is None else f" ({limited(plan)} {low:+.2f} to {high:+.2f})"
+    return f"{gap:.2f}{between}"
+
+
 def signed_limits(interval: Interval, plan: AnalysisPlan) -> str:
     """Return `95 % interval +0.05 to +0.13; `, or why there is none."""
     if interval.low is None or interval.high is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from bench.pipeline import Experiment
 from bench.plain import plain
+from bench.records import Failure
 from bench.report import drawing, figures, page, palette
 from bench.watch.state import MOST_FAILURES, State
 
@@ -33,13 +34,21 @@ def content(experiment: Experiment, state: State) -> str:
     return _templates().get_template("content.html").render(
         cells=state.cells,
         running=state.running,
-        failures=state.failures[:MOST_FAILURES],
+        failures=_by_reason(state.failures[:MOST_FAILURES]),
         more=len(state.failures) - MOST_FAILURES,
         unreadable=state.unreadable,
         total=total,
         planned=sum(total.values()),
         figures=list(_figures(experiment, state)),
     )  # fmt: skip
+
+
+def _by_reason(failures: Sequence[Failure]) -> list[list[Failure]]:
+    """Return those of a cell that failed alike together."""
+    found: dict[tuple[str, ...], list[Failure]] = {}
+    for one in failures:
+        found.setdefault((*one.trial.cell, one.kind, one.message), []).append(one)
+    return list(found.values())
 
 
 def _figures(experiment: Experiment, state: State) -> Iterator[Markup]:
