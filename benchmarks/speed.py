@@ -161,7 +161,9 @@ def _zoo(task: Task) -> float:
             verbose=0,
             device="cpu",
         )
-        model, _ = manager.setup_experiment()
+        made = manager.setup_experiment()
+        assert made is not None  # noqa: S101 - it is where hyperparameters are searched for
+        model, _ = made
         return _rate(lambda: manager.learn(model), model)
 
 
