@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from gymnasium.utils import EzPickle
 
-from bench.algorithms import pooled
+from bench.algorithms import asynchronous, pooled
 from bench.analysis.scores import cells_of
 from bench.catalog import find_algorithm
 from bench.environments.making import EpisodeTotals, make
@@ -194,6 +194,19 @@ def test_workers_that_wait_for_nobody_are_stored_where_all_wait_and_go_on_in_oth
     assert record.resumed == (Resumption(160, exact=False),)
     assert (record.final.steps, record.updates) == (640, 128)
     assert record.curve.steps.tolist() == [160, 320, 480, 640]
+
+
+def test_a_worker_that_begins_in_the_midst_begins_in_other_episodes_and_tells_of_its_own_alone() -> None:
+    trial, seen = of("a3c", "CartPole-v1", n_envs=2, n_steps=5), []
+    for begun in (0, 0, 160, 160, 320):
+        model: Any = asynchronous.make(learner_request(trial)).model
+        model._setup_learn(640, None)  # as `learn` does before it starts them
+        model.num_timesteps = begun
+        model.ep_info_buffer.append({"r": 1.0, "l": 1})
+        worker: Any = asynchronous._Worker(model, 0, 640)
+        assert worker.paused().episodes == []
+        seen.append(worker.model._last_obs.tolist())
+    assert seen[0] == seen[1] != seen[2] == seen[3] != seen[4] != seen[0]
 
 
 def test_environments_of_a_pool_begin_anew_with_numbers_of_their_own_and_the_record_says_so(tmp_path: Path) -> None:

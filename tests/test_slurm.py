@@ -261,11 +261,14 @@ def test_a_batch_whose_number_nobody_noted_is_known_by_its_name_and_removed_wher
     batches.note(batches.Batch(folder, "", (trial.name,), (2,)))
     asked = f"case \"$*\" in *%k*) echo '{known}';; *) echo '12_0|RUNNING';; esac"
     (fake / "squeue").write_text(f"#!/bin/sh\n{asked}\n")
-    # For all that is known here, it is being submitted.
-    assert [batch.job for batch in batches.batches(root)] == ([] if submitted else ["12"])
+    if submitted:
+        # For all that is known here, it is being submitted.
+        with pytest.raises(BenchError, match="try again in two minutes"):
+            pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
+        assert folder.exists()
     long_ago = time.time() - 1_000
     os.utime(folder / "batch.json", (long_ago, long_ago))
-    assert [batch.job for batch in batches.batches(root)] == [""] * submitted or ["12"]
+    assert [batch.job for batch in batches.batches(root) or ()] == ["" if submitted else "12"]
     if not submitted:
         with (folder / "said" / "0").open("wb") as line:
             write_frame(line, Said(failure=Failure(trial, "exception", "it broke", attempt=2), ended=True))
@@ -273,6 +276,32 @@ def test_a_batch_whose_number_nobody_noted_is_known_by_its_name_and_removed_wher
     assert (summary.done, summary.failed) == ((1, 0) if submitted else (0, 1))
     assert (fake / "words.json").exists() == submitted
     assert not (root / "slurm").exists()
+
+
+@pytest.mark.parametrize("job", ["", "12"])
+def test_arrays_do_not_wait_for_what_slurm_has_forgotten(tmp_path: Path, fake: Path, job: str) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    first, *_ = experiment.plan.trials
+    root = experiment.store.root
+    folder = root / "slurm" / "batch"
+    (folder / "said").mkdir(parents=True)
+    batches.note(batches.Batch(folder, job, (first.name,), (1,)))
+    long_ago = time.time() - 1_000
+    os.utime(folder / "batch.json", (long_ago, long_ago))
+    with (folder / "said" / "0").open("wb") as line:
+        write_frame(line, Said(failure=Failure(first, "exception", "it broke"), ended=True))
+    options = asked_for(at_once=2)
+    summary = pipeline.run(experiment, pipeline.prepare(experiment, options), lambda _event: None, options)
+    assert (summary.done, summary.failed) == (3, 1)
+    words = json.loads((fake / "words.json").read_text())
+    assert words["array"] == "0-2%2"
+    assert "dependency" not in words
+
+
+def test_an_array_is_as_long_as_slurm_takes(fake: Path) -> None:
+    for said, most in (("MaxArraySize            = 17", 17), ("MaxArraySize = 50000", 1000), ("nothing", 1000)):
+        (fake / "scontrol").write_text(f"#!/bin/sh\necho '{said}'\n")
+        assert batches.longest_array() == most
 
 
 def test_a_failure_that_nobody_heard_is_heard_by_the_next_run_and_not_trained_again(tmp_path: Path, fake: Path) -> None:

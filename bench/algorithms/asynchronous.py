@@ -314,8 +314,8 @@ class _Worker:
         env = every.unwrapped.envs[number]
         model.env = model._wrap_env(DummyVecEnv([lambda: env]), verbose=0, monitor_wrapper=False)  # noqa: SLF001
         if model.num_timesteps:
-            # Its stream has been drawn from by a worker that is gone.
-            model.env.seed(seed)
+            # Its stream has been drawn from by a worker that is gone; wrappers keep to the first.
+            env.unwrapped.reset(seed=seed)
         model.n_envs = 1
         kind: Any = model.rollout_buffer_class
         model.rollout_buffer = kind(
@@ -330,6 +330,8 @@ class _Worker:
         model._last_obs = model.env.reset()  # type: ignore[assignment]  # noqa: SLF001
         model._last_episode_starts = np.ones(1, dtype=bool)  # noqa: SLF001
         model._n_updates = 0  # noqa: SLF001
+        assert model.ep_info_buffer is not None  # noqa: S101 - as below
+        model.ep_info_buffer.clear()
         self._callback, self._total = _Silent(), total
         self._callback.init_callback(model)
 

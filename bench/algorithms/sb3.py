@@ -78,6 +78,8 @@ _COLLECTS_ARRAYS = (A2C, PPO, TRPO)
 _POLICIES = (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy)
 _BETWEEN_UPDATES = (OnPolicyAlgorithm, OffPolicyAlgorithm, REINFORCE)
 """Whose state is all in the model whenever a rollout begins: training can go on from there in another process."""
+_LEARNS_BY = ("learn", "collect_rollouts", "collect_episodes", "_do_one_update", "evaluate_candidates")
+"""Methods that say how a training goes; of whom they are somebody else's, nothing is known."""
 _OF_THE_PROCESS = ("_logger", "collect_rollouts", "_do_one_update", "class_attributes")
 """Attributes of models and of vector environments that a process makes for itself."""
 _NOT_SETTINGS = frozenset(
@@ -253,7 +255,7 @@ class SB3Learner(SB3Policy):
     @property
     def rests(self) -> bool:
         """Whether it can be stored between two updates and go on from there; not what others have written."""
-        parts = (getattr(type(self.model), name, None) for name in ("learn", "collect_rollouts", "collect_episodes"))
+        parts = (getattr(type(self.model), name, None) for name in _LEARNS_BY)
         known = all(one.__module__.partition(".")[0] in _COUNTING for one in parts if one is not None)
         return isinstance(self.model, (*_BETWEEN_UPDATES, ARS)) and known
 

@@ -68,7 +68,7 @@ def _method(found: Comparison) -> str:
     if found.metric == "return":
         what = "final returns by rank (A above B), for want of references to score by"
     else:
-        decides = sentences.aggregates(found.rows[0].pair.decide, found.rows[0].pair.environments)
+        decides = sentences.aggregates(found.rows[0].pair.decide, max(row.pair.environments for row in found.rows))
         what = (
             f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target; decided by {decides}"
         )

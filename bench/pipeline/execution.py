@@ -213,7 +213,8 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
     store, retry = experiment.store, options.retry_failed
     survey = store.survey()
     # What an earlier run has given to Slurm is listened to again.
-    at_slurm = {name for batch in batches(store.root) for name in batch.trials} if options.executor == SLURM else set()
+    given = (batches(store.root) or ()) if options.executor == SLURM else ()
+    at_slurm = {name for batch in given for name in batch.trials}
     states = [(trial, survey.state(trial)) for trial in experiment.plan.trials]
     trials = [
         trial

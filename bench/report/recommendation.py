@@ -83,12 +83,16 @@ def recommendation(estimates: Estimates) -> Answer:
 
 
 def _all_solve(estimates: Estimates) -> tuple[str, str] | None:
-    """Return what the score tells where all solve everything and nobody is better; None elsewhere."""
+    """Return what the score tells where all solve everything and score the same; None elsewhere."""
     full = estimates.situations[0]
-    if full.choose is not None or not order.solved(estimates) >= set(full.environments):
+    labels = {one.label for one in full.candidates}
+    gaps = [pair.difference.estimate for pair in estimates.pairs if {pair.a, pair.b} <= labels]
+    level = all(gap is not None and abs(gap) < sentences.SHOWN for gap in gaps)
+    if full.choose is not None or not level or not order.solved(estimates) >= set(full.environments):
         return None
+    score = "final score" if order.analysis(estimates).metric == "final" else "score over training"
     where = f"{joined(full.environments)} {sentences.circumstance(full)}"
-    return f"Every run of every learning algorithm solves {where}: the final score tells nobody apart", ""
+    return f"Every run of every learning algorithm solves {where}: the {score} tells nobody apart", ""
 
 
 def _first_to_get_there(situations: Sequence[Situation]) -> Iterator[str]:
@@ -207,9 +211,12 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
             yield f"Avoid {candidate.label}: {runs}; {leader} is better{corrected}."
         elif full.as_good or full.undecided:
             pair = _of(leader, candidate.label, pairs)
-            gap = None if pair is None else sentences.by_how_much(pair, plan)
-            yield from () if gap else (f"{leader} is better than {candidate.label}.",)
-            behind += [f"{candidate.label} by {gap}"] if gap else []
+            gap = None if pair is None or pair.look is not None else sentences.by_how_much(pair, plan)
+            if gap:
+                behind.append(f"{candidate.label} by {gap}")
+            else:
+                told = sentences.pair(pair, plan, estimates.sequence) if pair else "They share no scored environment."
+                yield f"{leader} is better than {candidate.label}: {told}"
     if behind:
         yield f"{leader} is better than {joined(behind)}{corrected}."
 

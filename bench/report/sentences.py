@@ -331,13 +331,13 @@ def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
             continue
         alone = one.low > 0 or one.high < 0
         said = f"the {_differ(name, one, line.environments)}"
-        if one.estimate * gap < 0 and max(abs(one.estimate), abs(gap)) >= _SHOWN:
+        if one.estimate * gap < 0 and max(abs(one.estimate), abs(gap)) >= SHOWN:
             yield f"{said}, the other way"
         elif alone != (line.verdict != "undecided"):
             yield f"{said}, {'which alone would tell them apart' if alone else 'which is open'}"
 
 
-_SHOWN = 0.005
+SHOWN = 0.005
 """A smaller difference is shown as 0.00, and is none to a reader."""
 
 
@@ -366,11 +366,11 @@ def _where_ahead(line: Pair, solved: Collection[str]) -> str:
     """Return where the leader of a pair is ahead and where behind: `ppo is ahead on X, behind by 0.02 on Y`."""
     if (line.difference.estimate or 0.0) <= 0:
         line = line.seen_from(line.b)
-    ahead = [one.environment for one in line.places if one.difference >= _SHOWN]
+    ahead = [one.environment for one in line.places if one.difference >= SHOWN]
     behind = [
         f"by {-one.difference:.2f} on {one.environment}{' (which all solve)' * (one.environment in solved)}"
         for one in line.places
-        if one.difference <= -_SHOWN
+        if one.difference <= -SHOWN
     ]
     return f"{line.a} is ahead on {joined(ahead)}, behind {joined(behind)}" if ahead and behind else ""
 

@@ -38,6 +38,10 @@ _OVER = frozenset(
 """Slurm's words for what it will not run again."""
 
 
+class UnansweredError(BenchError):
+    """Slurm may have what was given to it, or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """An array that was given to Slurm."""
@@ -51,19 +55,21 @@ class Batch:
     """Which attempt each is."""
 
 
-def batches(root: Path, patience: float = _PATIENCE_SECONDS) -> list[Batch]:
-    """Return the batches of a results folder, the oldest first; what is none, or only becomes one, is passed over.
+def batches(root: Path, patience: float = _PATIENCE_SECONDS) -> list[Batch] | None:
+    """Return the batches of a results folder, the oldest first; what is none is passed over.
 
     Of one whose number was never noted, because the run that submitted it was killed there, Slurm is asked by its name.
+    None: there is one, and Slurm cannot be asked just now.
     """
     noted = list(_noted(root))
     if all(batch.job for batch in noted):
         return noted
     words = "--noheader", "--states=all", f"--user={os.getuid()}", "--format=%F|%k"
     told = _asked("squeue", *words, patience=patience)
-    numbers = {name: job for job, _, name in (line.strip().partition("|") for line in (told or "").splitlines())}
-    found = [replace(batch, job=batch.job or numbers.get(batch.folder.name, "")) for batch in noted]
-    return [batch for batch in found if batch.job or (told is not None and _is_old(batch))]
+    if told is None:
+        return None
+    numbers = {name: job for job, _, name in (line.strip().partition("|") for line in told.splitlines())}
+    return [replace(batch, job=batch.job or numbers.get(batch.folder.name, "")) for batch in noted]
 
 
 def note(batch: Batch) -> None:
@@ -79,10 +85,10 @@ def _noted(root: Path) -> Iterator[Batch]:
             yield Batch(about.parent, str(told["job"]), tuple(map(str, told["trials"])), tuple(told["attempts"]))
 
 
-def _is_old(batch: Batch) -> bool:
-    """Return whether nobody can be giving a batch to Slurm any more."""
+def on_its_way(batch: Batch) -> bool:
+    """Return whether somebody may be giving a batch to Slurm just now."""
     try:
-        return time.time() - (batch.folder / ABOUT).stat().st_mtime > 2 * _PATIENCE_SECONDS
+        return not batch.job and time.time() - (batch.folder / ABOUT).stat().st_mtime < 2 * _PATIENCE_SECONDS
     except OSError:
         return False
 
@@ -97,16 +103,16 @@ def forget(batch: Batch) -> None:
 def tidy(root: Path, over: frozenset[str] = frozenset()) -> None:
     """Remove the batches of which nothing is left at Slurm but what is `over` and about to leave."""
     there = batches(root)
-    known = states([batch.job for batch in there])
+    known = None if there is None else states([batch.job for batch in there])
     at_work = {place.partition("_")[0] for place in known or () if place not in over}
-    for batch in there if known is not None else ():
-        if batch.job not in at_work:
+    for batch in (there or ()) if known is not None else ():
+        if batch.job not in at_work and not on_its_way(batch):
             forget(batch)
 
 
 def states(jobs: Sequence[str], patience: float = _PATIENCE_SECONDS) -> Mapping[str, str] | None:
     """Return what Slurm knows of arrays: `JOB_NUMBER` -> its word; None where it cannot be asked just now."""
-    if not jobs:
+    if not any(jobs):
         return {}
     # With a list of numbers, one that it has forgotten would be an error for all.
     words = "--noheader", "--array", "--states=all", f"--user={os.getuid()}", "--format=%i|%T"
@@ -132,6 +138,7 @@ def submit(words: Sequence[str], script: str) -> str:
     """Give a script to Slurm and return the number of its job.
 
     Raises:
+        UnansweredError: whether Slurm has it is not known.
         BenchError: there is no Slurm here, or it refuses.
     """
     try:
@@ -147,7 +154,7 @@ def submit(words: Sequence[str], script: str) -> str:
     except FileNotFoundError:
         raise BenchError("--executor slurm: there is no sbatch here; run this where jobs are submitted") from None
     except subprocess.TimeoutExpired:
-        raise BenchError("sbatch does not answer; `sinfo` says whether Slurm is there") from None
+        raise UnansweredError("sbatch does not answer; `sinfo` says whether Slurm is there") from None
     if done.returncode:
         raise BenchError(f"Slurm refuses: {' '.join(done.stderr.split())}")
     return done.stdout.strip().partition(";")[0]
@@ -196,7 +203,7 @@ def standing(root: Path) -> dict[str, str]:
 
     What is at work there is held by a lock, as everywhere.
     """
-    there = batches(root, _GLANCE_SECONDS)
+    there = batches(root, _GLANCE_SECONDS) or []
     known = states([batch.job for batch in there], _GLANCE_SECONDS) or {}
     found = {}
     for batch in there:

@@ -41,16 +41,26 @@ def main() -> None:
 
     for sent in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(sent, stop)
-    last, job = _told(order, executor, batch / SAID / number), pickle.loads(order.payload)  # noqa: S301 - as above
+    job = pickle.loads(order.payload)  # noqa: S301 - as above
+    before = _stored_at(job.folder)
+    last = _told(order, executor, batch / SAID / number)
     # Its time was nearly up. A preempted one is queued again by Slurm itself, a cancelled one not at all.
     if last is None and came[:1] == [signal.SIGUSR1] and signal.SIGTERM not in came:
-        if (job.folder / CHECKPOINT).exists():
+        if _stored_at(job.folder) > before:
             subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=False)  # noqa: S603, S607
         else:
             # Begun anew it would come no further.
-            why = "the profile's minutes were over, and it has no checkpoint to go on from: give it more"
+            why = "the profile's minutes were over, and it has stored nothing since it began: give it more"
             with (batch / SAID / number).open("ab", buffering=0) as line:
                 write_frame(line, Said(failure=Failure(job.trial, "timeout", why, attempt=job.attempt), ended=True))
+
+
+def _stored_at(folder: Path) -> float:
+    """Return when a trial was last stored, in seconds since the epoch; 0: never."""
+    try:
+        return (folder / CHECKPOINT).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _told(order: Order, executor: LocalExecutor, path: Path) -> Said | None:

@@ -24,11 +24,13 @@ from bench.runner.batches import (
     OUT,
     SAID,
     Batch,
+    UnansweredError,
     batches,
     cancel,
     forget,
     longest_array,
     note,
+    on_its_way,
     read_frames,
     states,
     submit,
@@ -153,10 +155,12 @@ class SlurmExecutor:
     def _taken_up(self, root: Path, jobs: Sequence[Job]) -> list[_Placed]:
         """Return the jobs that an earlier run has submitted and Slurm still has."""
         there = batches(root)
-        known = states([batch.job for batch in there])
-        if known is None:
+        known = None if there is None else states([batch.job for batch in there])
+        if there is None or known is None:
             raise BenchError("Slurm does not say what it has (squeue): nothing was submitted; try again when it does")
         wanted = {job.trial.name: job for job in jobs}
+        if any(on_its_way(batch) and not wanted.keys().isdisjoint(batch.trials) for batch in there):
+            raise BenchError("a run that has ended may have given these trials to Slurm: try again in two minutes")
         found = []
         # Of a trial that was tried again the latest counts.
         for batch in reversed(there):
@@ -169,24 +173,30 @@ class SlurmExecutor:
             for number in mine:
                 job = wanted.pop(batch.trials[number])
                 found.append(_Placed(replace(job, attempt=batch.attempts[number]), batch, number))
-            if not at_slurm and not mine:
+            if not at_slurm and not mine and not on_its_way(batch):
                 forget(batch)
         return found
 
     def _submitted(self, root: Path, jobs: Sequence[Job], before: Sequence[_Placed]) -> list[_Placed]:
         """Give jobs to Slurm; where so many may run at once, after those that it has: it counts within one array."""
         found: list[_Placed] = []
+        # What it has forgotten it refuses to wait for.
+        earlier = states([one.batch.job for one in before]) if self._most else None
+        after = {place.partition("_")[0] for place in earlier or ()}
         most = longest_array() if len(jobs) > 1 else 1
         for begin in range(0, len(jobs), most):
             part = jobs[begin : begin + most]
             folder = (root / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}").absolute()
             with hindering(folder, "a batch cannot be written"):
-                batch = self._given(folder, part, sorted({one.batch.job for one in (*before, *found)}))
+                batch = self._given(folder, part, sorted(after | {one.batch.job for one in found}))
             found += [_Placed(job, batch, element) for element, job in enumerate(part)]
         return found
 
     def _given(self, folder: Path, part: Sequence[Job], after: Sequence[str]) -> Batch:
-        """Give a batch to Slurm; of one that is refused, or cannot be noted, nothing is left."""
+        """Give a batch to Slurm; of one that is refused, or cannot be noted, nothing is left.
+
+        Of one that may have come there its name is left, by which it is found.
+        """
         batch = Batch(folder, "", tuple(job.trial.name for job in part), tuple(job.attempt for job in part))
         try:
             self._write(folder, part)
@@ -194,6 +204,8 @@ class SlurmExecutor:
             note(batch)
             batch = replace(batch, job=submit(self._words(folder, part, after), self._script(folder)))
             note(batch)
+        except UnansweredError:
+            raise
         except BaseException:
             cancel([batch.job] if batch.job else [])
             forget(batch)

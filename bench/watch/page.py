@@ -31,11 +31,12 @@ def content(experiment: Experiment, state: State) -> str:
     total = {
         name: sum(getattr(cell, name) for cell in state.cells) for name in ("done", "failed", "running", "missing")
     }
+    alike = _by_reason(state.failures)
     return _templates().get_template("content.html").render(
         cells=state.cells,
         running=state.running,
-        failures=_by_reason(state.failures[:MOST_FAILURES]),
-        more=len(state.failures) - MOST_FAILURES,
+        failures=alike[:MOST_FAILURES],
+        more=sum(map(len, alike[MOST_FAILURES:])),
         unreadable=state.unreadable,
         total=total,
         planned=sum(total.values()),

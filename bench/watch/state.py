@@ -13,7 +13,7 @@ from bench.records import CurveEstimate, Failure, Floats, Record, Trial
 from bench.store import Survey
 
 MOST_FAILURES = 50
-"""Told one by one, the rest counted."""
+"""Kinds of failure that are told one by one, the rest counted."""
 
 
 @dataclass(frozen=True, slots=True)
