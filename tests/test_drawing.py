@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
 from bench.analysis.interval import FEWEST_RUNS
-from bench.records import CurveEstimate, Estimates, Interval, Lead, Threshold
+from bench.records import CurveEstimate, Estimates, Interval, Lead, Profile, Threshold
 from bench.report import drawing, figures, order, page, palette
 from bench.report.drawing import Drawn
 from bench.report.figures import Axis, Figure, Panel
@@ -253,6 +253,16 @@ def test_every_curve_bears_its_name_where_it_ends_and_no_two_names_meet(drawn: d
     at = sorted(text.xy[1] * height for text in names.values() if isinstance(text, Annotation))
     assert len(at) == len(names)
     assert all(upper - lower >= 1.2 * drawing.SIZE - 1e-6 for lower, upper in pairwise(at))
+
+
+def test_curves_that_end_at_one_place_are_named_in_the_order_in_which_they_lie() -> None:
+    lines = [
+        Profile(label, (0.0, 0.5, 1.0), (1.0, middle, 0.0), (), (), 10)
+        for label, middle in (("first", 0.5), ("last", 0.1), ("middle", 0.3))
+    ]
+    done = drawing.draw(figures.performance_profile(lines, "95 %"), palette.styles(["first", "last", "middle"]))
+    heights = {text.get_text(): text.xy[1] for text in done.axes[0].texts if isinstance(text, Annotation)}
+    assert heights["first"] > heights["middle"] > heights["last"]
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8))

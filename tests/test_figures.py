@@ -267,6 +267,14 @@ def test_a_profile_falls_along_the_scores_that_there_are() -> None:
     assert rows(panel)[3] == {"label": "dqn", "x": 0.5, "estimate": 0.0, "low": None, "high": None, "n": 7}
 
 
+def test_a_profile_begins_a_little_below_the_random_policy_and_says_so() -> None:
+    taus = (-1.0, -0.11, -0.1, 0.0, 1.0)
+    figure = figures.performance_profile([Profile("ppo", taus, (1.0, 0.9, 0.8, 0.7, 0.0), (), (), 10)], "95 %")
+    assert figure.panels[0].x == Axis("Normalised score τ", -0.1, 1.0)
+    assert [row["estimate"] for row in rows(figure.panels[0])] == [0.8, 0.7, 0.0]
+    assert figure.caption.endswith("Runs far below the random policy lie left of what is shown.")
+
+
 def _pair(a: str, b: str, **more: Any) -> Pair:
     told = {"difference": Interval(0.75, 0.6, 0.9), "p_value": 0.01, "p_holm": 0.02, "verdict": "better"}
     return Pair(a, b, environments=2, probability=Interval(0.9), **{"n": 5, **told, **more})

@@ -577,6 +577,27 @@ def test_claims_come_with_estimate_n_and_reason(page: Page) -> None:
     assert shown[0][2:5] == ["0.21 [0.12, 0.31]", "score", "10"]
     for row in shown:
         assert row[6] in page.texts
+    assert shown[2][6].startswith("It holds 0; about 12 more runs per environment")
+
+
+def test_what_all_claims_share_is_said_once_above_them() -> None:
+    given = synthetic()
+    seen = replace(given.claims[0].claim, seen="runs of ppo.")
+    given = replace(
+        given,
+        claims=(replace(given.claims[0], claim=seen), *given.claims[1:]),
+        analysis={**given.analysis, "seen": "runs of ppo."},
+    )
+    alike = answers.claims(given)
+    places = ", ".join(given.claims[0].environments)
+    assert alike.caption.endswith(f"for all claims together (99 % for each, 95 % for all 3). On {places}")
+    assert not {"Unit", "Environments"} & {column.name for column in alike.on_page().columns}
+    assert not any("after seeing" in text for row in tables_shown(alike) for text in row)
+    apart = replace(given, claims=(replace(given.claims[0], environments=("Elsewhere-v0",)), *given.claims[1:]))
+    assert "Environments" in {column.name for column in answers.claims(apart).on_page().columns}
+    # Where another claim was written knowing more than the plan did, its own row says so.
+    own = replace(given, analysis={**given.analysis, "seen": ""})
+    assert "Written after seeing runs of ppo." in tables_shown(answers.claims(own))[0][6]
 
 
 def test_reanalyses_in_which_a_conclusion_fails_are_named(page: Page) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bench.plain import counted, plain
@@ -173,25 +173,37 @@ def reliability(estimates: Estimates) -> Table:
 def claims(estimates: Estimates) -> Table:
     """Return one row per claim that the suite declares, with its verdict."""
     at, plan = order.places(estimates), order.analysis(estimates)
-    alone = "the suite concludes only if all hold, so each is judged alone"
-    together = "the intervals hold for all claims together"
+    everywhere = {line.environments for line in estimates.claims}
+    # Of the whole plan the first screen says after which data it was written.
+    known = order.plan(estimates)["seen"]
     return Table(
         "claims",
-        f"Claims declared in the suite, judged; {alone if plan.conjunction else together}",
+        f"Claims declared in the suite, judged; {_confidence(estimates.claims, plan)}"
+        + (f". On {', '.join(*everywhere)}" if len(everywhere) == 1 else ""),
         (
             Column("Claim", numeric=False, wraps=True),
             Column("Verdict", numeric=False),
             Column("Estimate", interval=True),
-            Column("Unit", numeric=False),
+            Column("Unit", numeric=False, file_only=True),
             Column("n", hint="Trained runs per environment; the smallest where they differ"),
             Column("What was compared", numeric=False, wraps=True),
             Column("Why", numeric=False, wraps=True),
-            Column("Environments", numeric=False, wraps=True),
+            Column("Environments", numeric=False, wraps=True, file_only=len(everywhere) == 1),
             Column("Source", numeric=False, wraps=True),
             Column("Trials", numeric=False, page_only=True),
         ),
-        tuple(_claim_row(at, line, plan) for line in estimates.claims),
+        tuple(_claim_row(at, line, plan, known) for line in estimates.claims),
     )
+
+
+def _confidence(lines: Sequence[ClaimVerdict], plan: AnalysisPlan) -> str:
+    """Return how sure the intervals of the claims are."""
+    if plan.conjunction:
+        return "the suite concludes only if all hold, so each is judged alone"
+    told = "the intervals hold for all claims together"
+    if len(each := {line.confidence for line in lines}) == 1 and each != {plan.confidence}:
+        told += f" ({words.level(*each)} for each, {words.level(plan.confidence)} for all {lines[0].family})"
+    return told
 
 
 def conclusions(estimates: Estimates) -> Table:
@@ -373,7 +385,7 @@ def _reliability_row(at: Places, line: Reliability) -> tuple[Cell, ...]:
     )
 
 
-def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan) -> tuple[Cell, ...]:
+def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan, known: str) -> tuple[Cell, ...]:
     where = line.environments[0] if len(line.environments) == 1 else None
     trials = tuple((label, at.anchor(label, where)) for label in line.labels)
     link = trials[0][1] if trials else ""
@@ -384,7 +396,7 @@ def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan) -> tuple[Cell
         Cell(wording.unit(line.claim)),
         Cell(line.estimate.n),
         Cell(wording.statement(line.claim, plan, len(line.environments))),
-        Cell(wording.reason(line, plan)),
+        Cell(wording.reason(line, plan, seen=line.claim.seen != known, interval=False)),
         Cell(", ".join(line.environments)),
         Cell(line.claim.source),
         Cell(", ".join(line.labels), parts=trials),

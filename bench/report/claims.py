@@ -57,25 +57,28 @@ def unit(claim: Claim) -> str:
     return "steps per second" if quantity.kind == "speeds" and not isinstance(claim.right, str) else quantity.unit
 
 
-def reason(line: ClaimVerdict, plan: AnalysisPlan, *, seen: bool = True) -> str:
+def reason(line: ClaimVerdict, plan: AnalysisPlan, *, seen: bool = True, interval: bool = True) -> str:
     """Return why this verdict; for an undecided one the price of deciding, where it can be told.
 
     Args:
         line: the claim and its verdict.
         plan: of the analysis.
         seen: whether to say after which data it was written, where nothing else on the spot does.
+        interval: whether to give the interval that decides, likewise.
     """
     told = f"Written after seeing {line.claim.seen.rstrip('.')}." if seen and line.claim.seen else ""
-    return " ".join(filter(None, [_verdict(line, plan), told, *_remarks(line, plan)]))
+    return " ".join(filter(None, [_verdict(line, plan, interval=interval), told, *_remarks(line, plan)]))
 
 
-def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
+def _verdict(line: ClaimVerdict, plan: AnalysisPlan, *, interval: bool) -> str:
     claim, value, verdict = line.claim, line.estimate, line.verdict
     if value.low is None or value.high is None:
         return f"Not judged: {note(value)}."
     low, high = _bounds(claim)
-    interval = f"the {level(line.confidence)} interval, {_number(value.low)} to {_number(value.high)},"
-    over = f" ({level(plan.confidence)} over {line.family} claims together)" if line.family > 1 else ""
+    what = (
+        f"the {level(line.confidence)} interval, {_number(value.low)} to {_number(value.high)}," if interval else "it"
+    )
+    over = f" ({level(plan.confidence)} over {line.family} claims together)" if interval and line.family > 1 else ""
     bound = high if claim.direction == "greater" or claim.quantity == "regret" else low
     if claim.direction == "equivalent":
         place = {"supported": "lies inside", "contradicted": "lies outside"}.get(
@@ -90,7 +93,7 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan) -> str:
     if line.more_runs:
         more = counted(line.more_runs, "more run")
         price = f"; about {more} per environment would decide, if the effect is what it looks like"
-    return capital(f"{interval} {said}{over}{price}.")
+    return capital(f"{what} {said}{over}{price}.")
 
 
 def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:

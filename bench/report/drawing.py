@@ -262,6 +262,9 @@ def _name_curves(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str)
     ends = known.groupby("label", sort=False).tail(1)
     if ends.empty:
         return
+    # Curves that end at one place, as all of a profile do, are named in the order in which they lie before.
+    heights = known.groupby("label", sort=False).estimate.mean()
+    ends = ends.sort_values("label", key=lambda labels: labels.map(heights), kind="stable")
     points = ax.transData.transform(ends[["x", "estimate"]].to_numpy())[:, 1] * _POINTS / ax.figure.dpi
     box = ax.get_window_extent()
     low, high = (edge * _POINTS / ax.figure.dpi for edge in (box.y0, box.y1))

@@ -64,6 +64,8 @@ class Axis:
     """Whether its numbers are written as percentages."""
 
 
+_FAR_BELOW = -0.1
+"""The score at which a profile begins: how far below the random policy a run lies decides nothing."""
 ROWS = Axis("", 0.0, 0.0)
 """The axis of rows that bear names instead of numbers; how many there are is the frame's to say."""
 
@@ -402,11 +404,13 @@ def _held(estimates: Estimates, environment: str) -> pd.DataFrame:
 def performance_profile(profiles: Sequence[Profile], level: str) -> Figure:
     """Return the share of runs above each score (Agarwal et al. 2021, figure 4)."""
     frame = _series((line.label, line.taus, line.share, line.low, line.high, line.n) for line in profiles)
+    lowest, frame = frame.x.min(), frame[frame.x >= _FAR_BELOW]
+    cut = " Runs far below the random policy lie left of what is shown." if lowest < _FAR_BELOW else ""
     return Figure(
         "profile",
         "pairwise",
         f"Performance profile: how many runs score above each value; bands pointwise {level}; "
-        f"{_runs(profile.n for profile in profiles)} per environment.",
+        f"{_runs(profile.n for profile in profiles)} per environment.{cut}",
         "One falling curve per algorithm; higher is better.",
         (
             Panel(
