@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -250,7 +249,7 @@ def test_closing_the_iterator_between_two_trials_leaves_nothing_behind(tmp_path:
 
 COMPILED = """
 name: compiled
-seeds: 3
+seeds: 2
 evaluation: {points: 2, episodes: 2, final_episodes: 3}
 hyperparameters: default
 algorithms:
@@ -279,15 +278,15 @@ def trained(path: Path, results: Path, jobs_of: Any) -> tuple[dict[str, Any], di
 
 
 @pytest.mark.slow
-def test_seeds_get_the_same_numbers_in_one_process_and_in_separate_ones_in_any_order(tmp_path: Path) -> None:
+def test_seeds_get_the_same_numbers_first_and_second_in_a_process(tmp_path: Path) -> None:
     path = suite_file(tmp_path, COMPILED, "compiled")
     together, records, shared = trained(path, tmp_path / "together", lambda jobs: jobs)
-    backwards, _, _ = trained(path, tmp_path / "backwards", lambda jobs: jobs[::-1])
-    apart, alone, own = trained(path, tmp_path / "apart", lambda jobs: [replace(job, cell="") for job in jobs])
-    assert together == backwards == apart
-    assert (len(set(shared.values())), len(set(own.values()))) == (2, 6)
+    # Of two seeds each comes first in one of the two orders: so both are as in a process of their own.
+    backwards, alone, _ = trained(path, tmp_path / "backwards", lambda jobs: jobs[::-1])
+    assert together == backwards
+    assert len(set(shared.values())) == 2
     last = max(records.values(), key=lambda record: record.provenance["finished"]).trial.name
-    # Compiling, and the two before it, took many times as long.
+    # Compiling, and the one before it, took many times as long.
     assert _cpu(records[last]) < 8 * _cpu(alone[last])
 
 

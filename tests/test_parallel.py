@@ -54,8 +54,10 @@ def test_work_that_cannot_be_sent_is_done_here() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_helper_outlives_a_process_that_a_signal_ends(number: signal.Signals) -> None:
+    # A process that begins in the background is deaf to an interrupt, and so would this one be.
     program = (
-        f"import time; from bench.report.parallel import spread; spread(time.sleep, [0.1] * {100 * len(PIECES)}, 2)"
+        "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"from bench.report.parallel import spread; spread(time.sleep, [0.1] * {100 * len(PIECES)}, 2)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as one:
         parent, helpers = psutil.Process(one.pid), list[psutil.Process]()
@@ -63,6 +65,7 @@ def test_no_helper_outlives_a_process_that_a_signal_ends(number: signal.Signals)
             helpers = parent.children()
             time.sleep(0.05)
         one.send_signal(number)
+        assert one.wait(60) != 0
     (helper,) = helpers
     until = time.monotonic() + 60
     # Where nobody collects orphans, it stays listed as ended.

@@ -402,9 +402,9 @@ def test_a_table_whose_algorithms_share_their_luck_is_seldom_said_to_lean() -> N
         return 1.0 if found is None else found.p
 
     def called(apart: bool) -> float:
-        return float(np.mean([table(apart) < 0.05 for _ in range(300)]))
+        return float(np.mean([table(apart) < 0.05 for _ in range(150)]))
 
-    assert called(apart=False) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+    assert called(apart=False) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 150)
     # Taken for twenty environments, they would be said to lean far too often.
     assert called(apart=True) > 0.2
 
@@ -421,12 +421,12 @@ def test_a_table_of_honest_single_runs_is_seldom_said_to_lean_and_a_table_of_bes
                 ],
                 rng,
             )
-            for _ in range(300)
+            for _ in range(150)
         ]
         return sum(found is not None and found.p < 0.05 for found in tables) / len(tables)
 
-    # 300 tables: 5 % and three standard errors of it.
-    assert called(1) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+    # 150 tables: 5 % and three standard errors of it.
+    assert called(1) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 150)
     assert called(3) > 0.8
 
 
