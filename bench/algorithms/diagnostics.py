@@ -77,9 +77,11 @@ class Diagnostics(BaseCallback):
     def _on_rollout_end(self) -> None:
         # What is told here the library writes, and forgets, before the update.
         held = unwrap_vec_wrapper(self.training_env, HeldToStart)
-        if held is not None and held.divergence is not None:
-            self.logger.record("train/kl_to_start", held.divergence)
-            self._add("kl_to_start", held.divergence)
+        told = {} if held is None else {"kl_to_start": held.divergence, "penalised_return": held.penalised_return}
+        for name, value in told.items():
+            if value is not None:
+                self.logger.record(f"train/{name}", value)
+                self._add(name, value)
 
     def _on_training_end(self) -> None:
         self._listen()

@@ -46,7 +46,9 @@ class HeldToStart(VecEnvWrapper):
         self._observations: VecEnvObs | None = None
         self._ratios: NDArray[np.float64] = np.zeros(venv.num_envs)
         self._open = np.zeros(venv.num_envs)
+        self._left = np.zeros(venv.num_envs)
         self._divergences: deque[float] = deque(maxlen=EPISODES)
+        self._returns: deque[float] = deque(maxlen=EPISODES)
 
     def hold(self, model: BaseAlgorithm) -> None:
         """Hold a model to the policy that it has now."""
@@ -64,10 +66,15 @@ class HeldToStart(VecEnvWrapper):
         """Mean over the last episodes of the summed log-ratios, in nats: an estimate of KL(pi || pi_0)."""
         return float(np.mean(self._divergences)) if self._divergences else None
 
+    @property
+    def penalised_return(self) -> float | None:
+        """Mean over the last episodes of what was left of their return after the price, which is what is maximised."""
+        return float(np.mean(self._returns)) if self._returns else None
+
     def reset(self) -> VecEnvObs:
         """Begin episodes everywhere."""
         self._observations = self.venv.reset()
-        self._open[:] = 0
+        self._open[:] = self._left[:] = 0
         return self._observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -85,8 +92,11 @@ class HeldToStart(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         """Return what came of the step, the price taken off."""
         self._observations, rewards, dones, infos = self.venv.step_wait()
+        left = rewards - self.beta * self._ratios
         self._open += self._ratios
+        self._left += left
         for slot in np.flatnonzero(dones):
             self._divergences.append(float(self._open[slot]))
-            self._open[slot] = 0
-        return self._observations, (rewards - self.beta * self._ratios).astype(np.float32), dones, infos
+            self._returns.append(float(self._left[slot]))
+            self._open[slot] = self._left[slot] = 0
+        return self._observations, left.astype(np.float32), dones, infos

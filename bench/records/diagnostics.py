@@ -31,6 +31,11 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = {
         "KL divergence, over an episode, from the policy that training began with",
         "nats",
     ),
+    "penalised_return": Diagnostic(
+        "Return of the last hundred training episodes, less the price of leaving the start",
+        "return of the last hundred training episodes less the price of leaving the policy that training began with",
+        "return",
+    ),
     "training_return": Diagnostic(
         "Return of the last hundred training episodes", "return of the last hundred training episodes", "return"
     ),

@@ -98,6 +98,7 @@ def _told(entry: Mapping[str, Any], usual: Any) -> frozenset[str]:
     """
     given, name = entry.get("hyperparameters"), entry.get("name")
     asked = frozenset(DIAGNOSTICS) & frozenset(given if isinstance(given, dict) else ())
+    asked |= {"penalised_return"} if "kl_to_start" in asked else set()
     algorithm = catalog.algorithms().get(name) if isinstance(name, str) else None
     if algorithm is None:
         return frozenset(DIAGNOSTICS)
