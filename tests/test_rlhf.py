@@ -163,6 +163,7 @@ def test_leaving_the_start_costs_beta_for_each_nat() -> None:
     score = [0.0] * 11 + [5.0]
     assert written(env) == score
     assert env.divergence == 0
+    assert env.penalised_return == 5
     with torch.no_grad():
         for weights in model.policy.action_net.parameters():
             weights.add_(torch.linspace(-1, 1, weights.numel()).reshape(weights.shape))
@@ -172,6 +173,8 @@ def test_leaving_the_start_costs_beta_for_each_nat() -> None:
     # As TRL's PPOTrainer has it with its estimator k1: -kl_coef * (logprobs - ref_logprobs), and the score at the end.
     np.testing.assert_allclose(written(env), -beta * (now - before) + score, atol=1e-5)
     assert env.divergence == pytest.approx((0 + (now - before).sum()) / 2, abs=1e-5)
+    # Of both sentences: five each, and for the second the price.
+    assert env.penalised_return == pytest.approx(5 - beta * (now - before).sum() / 2, abs=1e-4)
     # What measures on environments of its own pays the same.
     np.testing.assert_allclose(written(env.around(DummyVecEnv([Sentence]))), -beta * (now - before) + score, atol=1e-5)
 
@@ -238,6 +241,9 @@ def test_a_run_learns_from_the_learned_reward_is_judged_by_the_true_one_and_is_r
     gone = record.told("kl_to_start")
     assert gone is not None
     assert (np.isfinite(gone) & (gone != 0)).all()
+    left = record.told("penalised_return")
+    assert left is not None
+    assert (np.isfinite(left) & (left < learned + 1)).all()
     kept = load_policy(tmp_path / trial.name)
     assert played_again(kept) == record.final.returns.tolist()
 

@@ -282,7 +282,7 @@ claims:
         ("left: ppoo, right: dqn, quantity: scor", [
             ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
              "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
-             "kl_to_start, training_return, "
+             "kl_to_start, penalised_return, training_return, "
              "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
              "predicted_value, overestimation, regret, not 'scor'; did you mean 'score'?"),
             "left: no algorithm of this suite is called 'ppoo'; did you mean 'ppo'?",
@@ -307,7 +307,7 @@ claims:
         ("left: ppo, right: a2c, quantity: [score], seconds: 5", [
             ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
              "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
-             "kl_to_start, training_return, "
+             "kl_to_start, penalised_return, training_return, "
              "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
              "predicted_value, overestimation, regret, not ['score']")]),
         ("left: ppo, right: a2c, quantity: score, steps: 1500", [("steps: 1,500 steps are beyond the budget of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from bench.claims import judging, page
 from bench.claims.records import Answer, Asked, Measured, Row, Taught
 from bench.cli.app import app
+from bench.errors import BenchError
 from bench.records import AnalysisPlan, Card, Claim, ClaimVerdict, Fact, Interval
 from bench.suite import read
 from bench.suite.shipped import shipped
@@ -66,10 +68,36 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
         "undecided",
         "1 supported, 1 undecided of 2 declared claims",
         "n = 10",
-        "mine",
+        "bench run mine",
         "about 14 more runs per environment; 2.0 h of one core; waits for something",
     ]
     assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported, 1 not yet run."
+
+
+def test_where_some_parts_contradict_a_claim_they_are_named() -> None:
+    mixed, alone = answer(line("supported"), line("contradicted")), answer(line("contradicted"))
+    sections = [
+        next(one for one in page.sections([each], [], []) if one.anchor == "claim-1") for each in (mixed, alone)
+    ]
+    assert sections[0].paragraphs == (
+        "Contradicted: 1 supported, 1 contradicted of 2 declared claims.",
+        "Contradicted is “A is above B” (mine).",
+    )
+    assert sections[1].paragraphs == ("Contradicted: 1 contradicted of 1 declared claim.",)
+
+
+def test_every_part_says_with_which_settings_it_was_asked() -> None:
+    verdict = replace(line("supported"), labels=("a", "b"))
+    asked = Asked("mine", (verdict,), AnalysisPlan(), 0.0, {"a": "default", "b": "tuned"})
+    (row,) = [[cell.shown() for cell in cells] for cells in page.lines(Answer(CLAIM, (asked,))).rows]
+    assert row[-2:] == ["default, tuned", "mine"]
+
+
+def test_a_claims_number_leads_to_the_suites_that_ask_it_each_once() -> None:
+    known = {one.number: tuple(one.asked) for one in judging.taught()}
+    assert judging.suites([6, 7, 6]) == tuple(dict.fromkeys((*known[6], *known[7])))
+    with pytest.raises(BenchError, match=r"--run 25: there is no such claim; write a number from 1 to 24"):
+        judging.suites([6, 25])
 
 
 def test_the_lessons_row_stands_beside_what_was_measured() -> None:

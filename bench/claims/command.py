@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,20 +10,28 @@ from typing import Annotated
 import typer
 
 from bench.claims.records import Answer
-from bench.console import grid, say, say_grid, say_json
+from bench.console import grid, note, say, say_grid, say_interrupted, say_json
+from bench.limits import MOST_WORKERS
 
 _FOLDER = "claims"
 
 
 def claims(
     *,
+    run: Annotated[
+        list[int] | None, typer.Option(help="number of a claim whose suites are run first; may be repeated")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; as the cores carry if not given")
+    ] = None,
     results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
     markdown: Annotated[Path | None, typer.Option(help="write the page as Markdown to this file, too")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
 ) -> None:
     """Judge what lessons and textbooks teach by the suites that ask it, and say what the rest costs.
 
-    `bench run SUITE` runs what is missing of one; this judges all and writes reports/claims.
+    `--run 19` runs what is missing of the suites that ask claim 19, as `bench run SUITE` would; then all are judged,
+    and reports/claims is written.
     """
     # Seconds of scipy: not for help.
     from bench.claims import judging, page  # noqa: PLC0415
@@ -30,6 +39,8 @@ def claims(
     from bench.pipeline.naming import REPORTS  # noqa: PLC0415
     from bench.report import index  # noqa: PLC0415
 
+    for suite in judging.suites(run or ()):
+        _carried_out(suite, results, workers, quiet=as_json)
     judge = judging.Judge(results)
     answers = judge.answers()
     measured, rows = judge.measured(), judging.table()
@@ -46,7 +57,26 @@ def claims(
     say(f"page: {written}")
 
 
-def _say(answers: list[Answer]) -> None:
+def _carried_out(suite: str, results: Path, workers: int | None, *, quiet: bool) -> None:
+    """Run what is missing of a suite, or end the command where that is interrupted."""
+    # Seconds of torch in another process: not for help.
+    from bench.pipeline import RunOptions, cells_in_order, open_experiment, prepare, run  # noqa: PLC0415
+    from bench.progress import display as displays  # noqa: PLC0415
+    from bench.suite.shipped import shipped  # noqa: PLC0415
+
+    options = RunOptions(workers, preload=("bench.cli",))
+    experiment = open_experiment(shipped()[suite], results=results, met=True)
+    jobs = prepare(experiment, options, note)
+    planned = [trial for trials in cells_in_order(experiment).values() for trial in trials]
+    with displays.shown(planned, jobs, experiment.store.survey(), quiet=quiet) as display:
+        summary = run(experiment, jobs, display.hear, options)
+    say(f"{suite}: {summary.done} of {summary.planned} trials done, {summary.failed} failed", "bold")
+    if summary.interrupted:
+        say_interrupted(summary.stored)
+        raise typer.Exit(summary.exit_code)
+
+
+def _say(answers: Sequence[Answer]) -> None:
     from bench.claims.page import overview  # noqa: PLC0415 - as above
 
     shown = overview(answers)

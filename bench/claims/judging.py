@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bench.claims.records import Answer, Asked, Measured, Row, Taught
+from bench.errors import BenchError
 from bench.pipeline import Experiment, open_experiment
 from bench.pipeline.experiment import cost_of
 from bench.pipeline.results import estimates
@@ -36,6 +37,18 @@ def taught() -> tuple[Taught, ...]:
         )
         for number, one in enumerate(_listed()["claims"], start=1)
     )
+
+
+def suites(numbers: Sequence[int]) -> tuple[str, ...]:
+    """Return the suites that ask these claims, each once.
+
+    Raises:
+        BenchError: there is no claim of such a number.
+    """
+    known = {one.number: one for one in taught()}
+    if unknown := [number for number in numbers if number not in known]:
+        raise BenchError(f"--run {unknown[0]}: there is no such claim; write a number from 1 to {len(known)}")
+    return tuple(dict.fromkeys(suite for number in numbers for suite in known[number].asked))
 
 
 def table() -> tuple[Row, ...]:
@@ -70,7 +83,8 @@ class Judge:
             experiment, told, seconds = self._opened(suite)
             lines = told.claims if told else ()
             mine = tuple(line for line in lines if not begins or line.claim.text.startswith(begins))
-            yield Asked(suite, mine, experiment.suite.analysis, seconds)
+            sets = {entry.label: entry.hyperparameter_set for entry in experiment.suite.algorithms}
+            yield Asked(suite, mine, experiment.suite.analysis, seconds, sets)
 
     def _opened(self, suite: str) -> tuple[Experiment, Estimates | None, float]:
         if suite not in self._known:

@@ -31,7 +31,7 @@ def write(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequenc
             "Does what lessons on policy gradients teach hold?",
             in_short(answers),
             (counted(len(answers), "claim"), f"{_decided(answers)} decided"),
-            tuple(_sections(answers, measured, rows)),
+            tuple(sections(answers, measured, rows)),
         ),
         folder,
     )
@@ -64,7 +64,8 @@ def _decided(answers: Sequence[Answer]) -> int:
     return sum(one.verdict in {SUPPORTED, CONTRADICTED} for one in answers)
 
 
-def _sections(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequence[Row]) -> Iterator[Section]:
+def sections(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequence[Row]) -> Iterator[Section]:
+    """Yield what stands on the page, one part after the other."""
     yield Section("claims", "Every claim", (_RULE,), tables=(overview(answers),))
     for one in answers:
         if one.lines:
@@ -73,7 +74,7 @@ def _sections(answers: Sequence[Answer], measured: Sequence[Measured], rows: Seq
             yield Section(
                 f"claim-{one.taught.number}",
                 heading,
-                (f"{one.verdict.capitalize()}: {_parts(one.lines)}.",),
+                (f"{one.verdict.capitalize()}: {_parts(one.lines)}.", *_against(one)),
                 items,
                 tables=(lines(one),),
                 folded="What was compared, with intervals",
@@ -91,7 +92,7 @@ def overview(answers: Sequence[Answer]) -> Table:
             Column("Verdict", numeric=False),
             Column("Rests on", numeric=False, wraps=True),
             Column("Runs", hint="trained, per environment, behind its parts"),
-            Column("Asked by", numeric=False, wraps=True),
+            Column("Run by", numeric=False, wraps=True),
             Column("Left to do", numeric=False, wraps=True),
         ),
         tuple(_row(one) for one in answers),
@@ -106,9 +107,18 @@ def _row(one: Answer) -> tuple[Cell, ...]:
         Cell(one.verdict),
         Cell(_parts(one.lines)),
         Cell(words.span(runs) if runs else DASH),
-        Cell("; ".join(asked.suite for asked in one.asked) or DASH),
+        Cell("; ".join(f"bench run {asked.suite}" for asked in one.asked) or DASH),
         Cell(_left(one)),
     )
+
+
+def _against(one: Answer) -> Iterator[str]:
+    """Yield which of its parts contradict a claim that not all of them do."""
+    lost = [
+        (line.claim.text, asked.suite) for asked in one.asked for line in asked.judged if line.verdict == CONTRADICTED
+    ]
+    if 0 < len(lost) < len(one.lines):
+        yield "Contradicted is " + "; ".join(f"“{text}” ({suite})" for text, suite in lost) + "."
 
 
 def _parts(lines: Sequence[ClaimVerdict]) -> str:
@@ -137,6 +147,7 @@ def lines(one: Answer) -> Table:
             Column("n"),
             Column("What was compared", numeric=False, wraps=True),
             Column("Environments", numeric=False, wraps=True),
+            Column("Settings", numeric=False, hint="the set that the suite begins from; it may change some"),
             Column("Suite", numeric=False),
         ),
         tuple(_line(asked, line) for asked in one.asked for line in asked.judged),
@@ -151,6 +162,7 @@ def _line(asked: Asked, line: ClaimVerdict) -> tuple[Cell, ...]:
         Cell(line.estimate.n),
         Cell(wording.statement(line.claim, asked.plan, len(line.environments))),
         Cell(", ".join(line.environments)),
+        Cell(", ".join(dict.fromkeys(asked.sets.get(label, "") for label in line.labels))),
         Cell(asked.suite),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.records import AnalysisPlan, Card, ClaimVerdict
 
@@ -34,6 +34,8 @@ class Asked:
     plan: AnalysisPlan
     seconds: float = 0.0
     """Of one core, that what is missing of it takes by estimate."""
+    sets: Mapping[str, str] = field(default_factory=dict)
+    """Label -> the set of hyperparameters that it has, but for what the suite changes of it."""
 
     @property
     def judged(self) -> tuple[ClaimVerdict, ...]:

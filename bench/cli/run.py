@@ -23,7 +23,7 @@ from bench.cli.options import (
     SuiteArgument,
 )
 from bench.cli.planned import say_plan, say_warnings
-from bench.console import Terminal, complain, note, say, say_event, say_hindrances, say_interrupted
+from bench.console import complain, note, say, say_event, say_hindrances, say_interrupted
 from bench.errors import BenchError, HindranceError, WriteError, hindering
 from bench.limits import MOST_WORKERS
 from bench.pipeline import (
@@ -44,7 +44,6 @@ from bench.pipeline import (
 from bench.pipeline import run as carry_out_jobs
 from bench.plain import counted
 from bench.progress import display as displays
-from bench.progress.tally import Tally
 from bench.runner.jobs import Job
 from bench.runner.profile import read_profile
 
@@ -202,23 +201,8 @@ def _looks(meant: Path | SuiteText, asked: Asked, only: Sequence[str] | None, re
 
 
 def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> displays.Display:
-    wanted = {job.trial.fingerprint for job in jobs}
-    survey = experiment.store.survey()
-    states = [(trial, survey.state(trial)) for trial in experiment.plan.trials if trial.fingerprint not in wanted]
-    done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
     planned = [trial for trials in cells_in_order(experiment).values() for trial in trials]
-    tally = Tally(planned, done, failed, jobs[0].workers if jobs else 1)
-    console = Terminal()
-    kind = (
-        displays.JsonDisplay
-        if as_json
-        else displays.QuietDisplay
-        if quiet
-        else displays.LiveDisplay
-        if console.is_terminal
-        else displays.PlainDisplay
-    )
-    return kind(tally, jobs, console)
+    return displays.shown(planned, jobs, experiment.store.survey(), quiet=quiet, as_json=as_json)
 
 
 def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *, as_json: bool) -> None:

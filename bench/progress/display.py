@@ -14,10 +14,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from bench.console import Terminal
 from bench.plain import json_text, plain
 from bench.progress.tally import CellTally, Tally, at_work
+from bench.records import Trial
 from bench.report.sentences import duration
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progressed, Slowed
+from bench.store.survey import Survey
 
 BAR_WIDTH = 20
 PLAIN_EVERY_SECONDS = 30.0
@@ -244,6 +247,26 @@ class LiveDisplay(_Base):
             f"{mean(latest):,.1f}" if latest else "",
             f"{pace:,.0f}" if pace else "",
         )
+
+
+def shown(
+    planned: Sequence[Trial], jobs: Sequence[Job], survey: Survey, *, quiet: bool = False, as_json: bool = False
+) -> Display:
+    """Return the display that fits whoever reads.
+
+    Args:
+        planned: every trial of the run, a cell's together.
+        jobs: those that are to run.
+        survey: how the others stand.
+        quiet: whether to show nothing.
+        as_json: whether a program reads.
+    """
+    to_run = {job.trial.fingerprint for job in jobs}
+    states = [(trial, survey.state(trial)) for trial in planned if trial.fingerprint not in to_run]
+    done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
+    console = Terminal()
+    kind = JsonDisplay if as_json else QuietDisplay if quiet else LiveDisplay if console.is_terminal else PlainDisplay
+    return kind(Tally(planned, done, failed, jobs[0].workers if jobs else 1), jobs, console)
 
 
 def _bar(cell: CellTally, at_work: float) -> Text:

@@ -68,4 +68,4 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = {
         played=True,
     ),
 }
-"""Name, as records and claims have it -> what it is. docs/claims.md says who tells which."""
+"""Name, as records and claims have it -> what it is. docs/declaring.md says who tells which."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.console import Terminal, note, waiting
+from bench.console import note, waiting
 from bench.errors import BenchError
 from bench.limits import MOST_SEEDS, MOST_WORKERS
 from bench.pipeline import (
@@ -26,7 +26,6 @@ from bench.pipeline import (
 )
 from bench.pipeline.naming import located
 from bench.progress import display as displays
-from bench.progress.tally import Tally
 from bench.runner.jobs import Job
 from bench.suite.shipped import shipped
 from bench.tune import telling
@@ -164,11 +163,5 @@ def _both(one: Summary, other: Summary) -> Summary:
 
 
 def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> displays.Display:
-    console = Terminal()
-    live = displays.LiveDisplay if console.is_terminal else displays.PlainDisplay
-    kind = displays.QuietDisplay if quiet or as_json else live
-    to_run, survey = {job.trial.fingerprint for job in jobs}, experiment.store.survey()
     planned = [trial for trials in cells_in_order(experiment).values() for trial in trials]
-    states = [(trial, survey.state(trial)) for trial in planned if trial.fingerprint not in to_run]
-    done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
-    return kind(Tally(planned, done, failed, jobs[0].workers if jobs else 1), jobs, console)
+    return displays.shown(planned, jobs, experiment.store.survey(), quiet=quiet or as_json)
