@@ -114,6 +114,23 @@ def test_how_long_a_trial_takes_is_told_by_the_first_twenty_of_its_cell(tmp_path
     assert pipeline.cost_of(experiment).seconds == {("random", "bench/Corridor-v0"): 3.0}
 
 
+def test_records_of_another_processor_tell_how_long_a_trial_takes_only_where_there_are_no_others(
+    tmp_path: Path,
+) -> None:
+    text = "name: moved\nseeds: 4\nalgorithms: [random]\nenvironments: {bench/Corridor-v0: 100}\n"
+    experiment = pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path)
+    record, told = carry_out(experiment.plan.trials[0], tmp_path / "made"), []
+    elsewhere = {**record.provenance, "processor": "another"}
+    spent = (9.0, elsewhere), (7.0, elsewhere), (2.0, record.provenance)
+    for trial, (seconds, made) in zip(experiment.plan.trials[:3], spent, strict=True):
+        timings = {"train_cpu": seconds, "evaluation_cpu": 0.0, "wall": seconds}
+        (folder := experiment.store.folder(trial)).mkdir(parents=True)
+        keep(replace(record, trial=trial, timings=timings, provenance=made), folder)
+        told.append(pipeline.cost_of(experiment).seconds["random", "bench/Corridor-v0"])
+    # One trial of the last three, two, one is left to run each time; it takes as long as those of this machine did.
+    assert told == [27.0, 16.0, 2.0]
+
+
 def test_every_kind_of_failure_is_recorded_and_harms_no_other(tmp_path: Path) -> None:
     experiment = pipeline.open_experiment(suite_file(tmp_path, BAD, "bad"), results=tmp_path)
     jobs = pipeline.prepare(experiment, pipeline.RunOptions(workers=2, devices="cpu"))

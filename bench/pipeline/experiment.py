@@ -17,6 +17,7 @@ from bench.plain import listed, shortened
 from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.runner.batches import standing
+from bench.runner.provenance import processor
 from bench.store import Store, Survey
 from bench.suite import choices_of, is_imported, lacking, parse, read_imported, self_contained, text_of
 
@@ -192,12 +193,16 @@ def cost_of(experiment: Experiment, survey: Survey | None = None, measured: Seco
 
 
 def measured_seconds(experiment: Experiment, survey: Survey) -> Seconds:
-    """Return the median seconds of one core of a trial per (label, environment), of the first records at hand."""
-    measured = {}
+    """Return the median seconds of one core of a trial per (label, environment), of the first records at hand.
+
+    Of those that this machine's processor made, where there are any.
+    """
+    measured, here = {}, processor()
     for cell, trials in cells_in_order(experiment).items() if survey.done else ():
         done = islice((trial for trial in trials if trial.name in survey.done), _MEASURED)
         read = [outcome for trial in done if isinstance(outcome := experiment.store.outcome(trial), Record)]
-        if spent := [one.core_seconds for one in read if one.core_seconds is not None]:
+        alike = [one for one in read if one.provenance.get("processor") == here] or read
+        if spent := [one.core_seconds for one in alike if one.core_seconds is not None]:
             measured[cell] = statistics.median(spent)
     return measured
 
