@@ -16,13 +16,15 @@ from itertools import combinations
 import numpy as np
 
 from bench import hyperparameters
+from bench.analysis.aggregate import aggregate_interval
 from bench.analysis.compare import contest, verdicts
-from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, iqm_interval, resample_counts
+from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, resample_counts
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
 from bench.plain import counted, joined
 from bench.records import Candidate, Floats, Pair, verdict_on, verdicts_of
+from bench.report.sentences import not_told_apart
 from bench.which.evidence import (
     LEVELS,
     Ground,
@@ -62,18 +64,20 @@ def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], 
     candidates, pairs = _compared(found, rng)
     leader = candidates[0].label
     against = {other.label: verdict_on(leader, other.label, verdicts_of(pairs)) for other in candidates[1:]}
-    as_good = tuple(label for label, verdict in against.items() if verdict != "better")
+    as_good = tuple(label for label, verdict in against.items() if verdict == "equivalent")
+    undecided = tuple(label for label, verdict in against.items() if verdict == "undecided")
     trust = None if found.level == "same" else _trust(question, known, found.level)
-    why_not = next(_refusals(question, found, leader, against, pairs, trust), "")
+    why_not = next(_refusals(question, found, candidates, pairs, trust), "")
     keys = {label: key for key, label in found.names.items()}
     return Advice(
         target=question.target,
         level=found.level,
         budget=_budget(question),
-        verdict=_verdict(question, found, leader, as_good, against, why_not),
-        confidence=tuple(_confidence(found, candidates, pairs, as_good, trust)),
+        verdict=_verdict(question, found, candidates, as_good, undecided, why_not),
+        confidence=tuple(_confidence(found, candidates, pairs, as_good, undecided, trust)),
         choose=None if why_not else leader,
         as_good=as_good,
+        undecided=undecided,
         candidates=candidates,
         options=tuple(_option(keys[one.label], question, found) for one in candidates),
         pairs=pairs,
@@ -98,6 +102,7 @@ def _nothing(question: Question, near: tuple[Likeness, ...], fits: Sequence[Opti
         confidence=(f"{len(fits)} algorithms of the catalogue fit.{cheapest}",),
         choose=None,
         as_good=(),
+        undecided=(),
         candidates=(),
         options=tuple(fits),
         pairs=(),
@@ -120,7 +125,9 @@ def _compared(found: Race, rng: np.random.Generator) -> tuple[tuple[Candidate, .
     everyone, plan = {**found.names, **found.floors}, found.grounds[0].plan
     counts = {key: [resample_counts(len(task), plan.resamples, rng) for task in found.scores[key]] for key in everyone}
     best, regret = _averaged(found, counts, rng)
-    values = {key: iqm_interval(found.scores[key], counts[key], plan.confidence) for key in found.names}
+    values = {
+        key: aggregate_interval(found.scores[key], counts[key], plan.confidence, plan.decide) for key in found.names
+    }
     order = sorted(found.names, key=lambda key: (regret.get(key, 0.0), -(values[key].estimate or 0.0)))
     contests = [
         contest((everyone[a], everyone[b]), found.scores[a], found.scores[b], (counts[a], counts[b]), plan)
@@ -156,12 +163,13 @@ def _pair(label: str, other: str, pairs: Sequence[Pair]) -> Pair:
 def _refusals(
     question: Question,
     found: Race,
-    leader: str,
-    against: Mapping[str, str],
+    candidates: Sequence[Candidate],
     pairs: Sequence[Pair],
     trust: Trust | None,
 ) -> Iterator[str]:
     """Yield why the evidence names no algorithm, the weightiest reason first; nothing where it does."""
+    leader, known = candidates[0].label, verdicts_of(pairs)
+    against = {other.label: verdict_on(leader, other.label, known) for other in candidates[1:]}
     if found.level == "far":
         yield f"nothing close to {question.target.environment} has been measured"
     budget, asked = min(one.budget for one in found.grounds), max(found.steps.values(), default=0)
@@ -169,12 +177,15 @@ def _refusals(
         yield f"the stored runs end at {budget:,} of {asked:,} steps"
     if found.n < FEWEST_RUNS:
         yield f"{counted(found.n, 'run')} each, at least {FEWEST_RUNS} are needed"
-    floors = [label for label in found.floors.values() if verdict_on(leader, label, verdicts_of(pairs)) != "better"]
+    floors = [label for label in found.floors.values() if verdict_on(leader, label, known) != "better"]
     if floors:
         yield f"{leader} comes first, yet is not shown to be better than {joined(floors, 'or')}, which does not learn"
     yield from _unfair(question, found, leader)
+    if ahead := [label for label, verdict in against.items() if verdict == "worse"]:
+        yield f"{leader} falls least short on average, yet scores worse than {joined(ahead)}"
     if all(verdict == "undecided" for verdict in against.values()):
-        yield f"{leader} comes first, yet cannot be told apart from {joined(list(against), 'or')}"
+        first, others = _named(candidates, list(against))
+        yield f"{first} comes first; {not_told_apart(others)} from it"
     if trust is not None and trust.regret >= trust.blind_regret:
         yield "advice from one stored environment to another has been no better than a blind choice"
 
@@ -195,12 +206,12 @@ def _unfair(question: Question, found: Race, leader: str) -> Iterator[str]:
 def _verdict(
     question: Question,
     found: Race,
-    leader: str,
+    candidates: Sequence[Candidate],
     as_good: Sequence[str],
-    against: Mapping[str, str],
+    undecided: Sequence[str],
     why_not: str,
 ) -> str:
-    where = f"{question.target.environment}, {_budget(question)}{_terms(found)}"
+    leader, where = candidates[0].label, f"{question.target.environment}, {_budget(question)}{_terms(found)}"
     firsts = [name for name in FIRST_CHOICES.get(question.target.actions, ("ppo",)) if _admits(question, name)]
     if why_not.startswith(_NOT_FAIR):
         known = [f"{name} {value:.2f}" for name, value in _values(found).items()]
@@ -209,19 +220,40 @@ def _verdict(
             f"{joined(firsts, 'or')}, what the field tries first, and let the suite below decide."
         )
     if why_not:
-        near = (leader, *(as_good if found.n >= FEWEST_RUNS else ()))
+        level = [label for label in undecided if label not in _far_behind(candidates)]
+        near = (leader, *([*as_good, *level] if found.n >= FEWEST_RUNS else ()))
         guess = next((name for name in firsts if name in near), leader)
         if found.level == "far" and firsts:
             guess = f"{joined(firsts, 'or')}, what the field tries first"
         return f"Not enough evidence for {where}: {why_not}. First guess: {guess}."
     verb = "choose" if found.level == "same" else "start with"
+    first, others = _named(candidates, undecided)
     # Of those that are as good, what others know best comes first.
-    names = joined(sorted([leader, *as_good], key=lambda name: bool(as_good) and name not in firsts), "or")
-    if not as_good:
-        return f"For {where}: {verb} {names}."
-    equal = all(against[label] == "equivalent" for label in as_good)
-    tie = f"equivalent within {found.grounds[0].plan.margin:g}" if equal else "not to be told apart"
-    return f"For {where}: {verb} {names} ({tie})."
+    names = sorted([leader, *as_good], key=lambda name: bool(as_good) and name not in firsts)
+    told = joined([first if name == leader else name for name in names], "or")
+    tie = f" (equivalent within {found.grounds[0].plan.margin:g})" if as_good else ""
+    rest = f"; {not_told_apart(others)} from {leader if as_good else 'it'}" if others else ""
+    return f"For {where}: {verb} {told}{tie}{rest}."
+
+
+def _named(candidates: Sequence[Candidate], undecided: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the first's name and those not yet told apart from it; with its score, too, where one is far behind."""
+    behind = _far_behind(candidates) & set(undecided)
+    shown = {candidates[0].label, *behind} if behind else set()
+    told = {one.label: f"{one.label} ({_scored(one)})" if one.label in shown else one.label for one in candidates}
+    return told[candidates[0].label], [told[label] for label in undecided]
+
+
+def _far_behind(candidates: Sequence[Candidate]) -> set[str]:
+    """Return who has less than half of the first's score: whoever says that nothing tells them apart must show it."""
+    first = candidates[0].value.estimate or 0.0
+    return {one.label for one in candidates[1:] if (one.value.estimate or 0.0) < min(first, _HALF * first)}
+
+
+def _scored(one: Candidate) -> str:
+    value = one.value
+    limits = "" if value.low is None or value.high is None else f" [{value.low:.2f}, {value.high:.2f}]"
+    return f"{value.estimate:.2f}{limits}"
 
 
 def _terms(found: Race) -> str:
@@ -248,6 +280,7 @@ def _confidence(
     candidates: Sequence[Candidate],
     pairs: Sequence[Pair],
     as_good: Sequence[str],
+    undecided: Sequence[str],
     trust: Trust | None,
 ) -> Iterator[str]:
     first, where = candidates[0], _where(found)
@@ -262,10 +295,13 @@ def _confidence(
     value = first.value.estimate
     if value is not None and value < _HALF:
         yield f"Even {first.label} covers only {100 * value:.0f} % of the way from the random policy to the target."
+    if as_good:
+        yield f"{first.label} is equivalent within the margin to {joined(as_good)}."
     if found.n >= FEWEST_RUNS:
-        yield from (_closeness(_pair(first.label, label, pairs), first.label, label) for label in as_good[:_MOST_PAIRS])
-        if more := as_good[_MOST_PAIRS:]:
-            yield f"Nor can it be told apart from {joined(more, 'or')}."
+        nearest, more = undecided[:_MOST_PAIRS], undecided[_MOST_PAIRS:]
+        yield from (_closeness(_pair(first.label, label, pairs), first.label, label) for label in nearest)
+        if more:
+            yield f"{not_told_apart(more)} from {first.label} either."
     if trust is not None:
         yield (
             f"Such advice, tried on the {trust.environments} stored environments where it matters: within the margin "
@@ -285,8 +321,6 @@ def _where(found: Race) -> str:
 
 
 def _closeness(pair: Pair, leader: str, other: str) -> str:
-    if pair.verdict == "equivalent":
-        return f"{leader} and {other} are equivalent within the margin."
     sign = 1 if pair.a == leader else -1
     gap, low, high = pair.difference.estimate or 0.0, pair.difference.low, pair.difference.high
     limits = (

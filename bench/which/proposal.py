@@ -15,7 +15,7 @@ from bench.hyperparameters.provenance import effort, made_for
 from bench.pipeline.inspection import environment_of
 from bench.plain import counted, joined
 from bench.plan import cost, plan
-from bench.records import Reference, Traits, digest
+from bench.records import Reference, Traits, digest, verdict_on, verdicts_of
 from bench.report.sentences import duration
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
@@ -117,10 +117,10 @@ def _name(target: Traits) -> str:
 
 
 def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
-    """Return whom the suite compares: the best here, those as good, what the field tries first, the cheapest others."""
+    """Return whom the suite compares: the best here, whom it does not beat, the field's first choices, the cheapest."""
     if not fits:
         raise BenchError(f"no algorithm of the catalogue fits {advice.target.environment}")
-    open_ = {*advice.as_good, *(one.label for one in advice.candidates[:1])}
+    open_ = _not_beaten(advice)
     firsts = FIRST_CHOICES.get(advice.target.actions, ("ppo",))
     options = [
         option
@@ -134,6 +134,14 @@ def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
     contenders = [*options, *_varied([option for option in fits if option.algorithm not in tried], room)]
     # Against nobody there is nothing to settle.
     return contenders if len(contenders) > 1 else list(advice.options[:2])
+
+
+def _not_beaten(advice: Advice) -> set[str]:
+    """Return the first and all that it is not shown to be better than: as good, not yet told apart, or even better."""
+    if not advice.candidates:
+        return set()
+    first, known = advice.candidates[0].label, verdicts_of(advice.pairs)
+    return {one.label for one in advice.candidates if verdict_on(first, one.label, known) != "better"}
 
 
 def _fair(options: Sequence[Option], places: Sequence[str], steps: int) -> bool:

@@ -97,7 +97,9 @@ class Advice:
     choose: str | None
     """None: the evidence names none; the first candidate is then no more than a first guess."""
     as_good: tuple[str, ...]
-    """Those that cannot be told apart from the first candidate, or are equivalent to it."""
+    """Those that are equivalent to the first candidate, best first."""
+    undecided: tuple[str, ...]
+    """Those that are not yet told apart from it, best first."""
     candidates: tuple[Candidate, ...]
     """Best first; empty without evidence."""
     options: tuple[Option, ...]

@@ -84,7 +84,7 @@ def _packed(source: Source) -> dict[str, Any]:
     labels, places = {label for label, _ in kept}, {environment for _, environment in kept}
     return {
         "name": source.suite.name,
-        "margin": source.suite.analysis.margin,
+        "analysis": source.suite.analysis.declared(),
         "algorithms": [
             [entry.label, entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters), entry.setting]
             for entry in source.suite.algorithms
@@ -144,7 +144,7 @@ def _unpacked(data: Mapping[str, Any]) -> Source:
         seeds=(),
         algorithms=tuple(entries),
         environments=tuple(SuiteEnvironment(name, steps) for name, steps in data["environments"]),
-        analysis=AnalysisPlan(margin=data["margin"]),
+        analysis=AnalysisPlan(**data["analysis"]),
     )
     references = {name: Reference(*given) for name, given in data["references"].items()}
     return Source(f"{data['name']} (shipped)", suite, [one.trial for one in outcomes], outcomes, references)
