@@ -10,6 +10,7 @@ family.
     nice -n 10 python benchmarks/calibration.py                    # everything
     nice -n 10 python benchmarks/calibration.py --families 100     # the same, coarser
     nice -n 10 python benchmarks/calibration.py --table aa null    # some of it
+    nice -n 10 python benchmarks/calibration.py --decide iqm-by-environment     # the rule of most suites that compare
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from itertools import combinations
 import numpy as np
 from coverage import NAMES, Settings, settings
 
+from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED
 from bench.analysis.interval import resample_counts
 from bench.analysis.sequential import Design, Place, Rivals, look, over, schedule, still_open, wanted
 from bench.analysis.verdict import holm, judged
@@ -62,16 +64,16 @@ def errors(hits: Sequence[bool]) -> tuple[float, float]:
     return 100 * share, 100 * math.sqrt(max(share * (1 - share), 0.5 / len(hits)) / len(hits))
 
 
-def claims(scores: Family, rng: np.random.Generator) -> list[tuple[int, int]]:
+def claims(scores: Family, plan: AnalysisPlan, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Return the pairs that the fixed design tells apart: Holm over all pairs of the family."""
     pairs = list(combinations(range(len(scores)), 2))
-    counts = [[resample_counts(len(task), PLAN.resamples, rng) for task in tasks] for tasks in scores]
-    found = [judged(scores[a], scores[b], (counts[a], counts[b]), PLAN.decide) for a, b in pairs]
+    counts = [[resample_counts(len(task), plan.resamples, rng) for task in tasks] for tasks in scores]
+    found = [judged(scores[a], scores[b], (counts[a], counts[b]), plan.decide) for a, b in pairs]
     corrected = holm([float(one.p_values[0]) for one in found])
     return [pair for pair, p in zip(pairs, corrected, strict=True) if p <= ALPHA]
 
 
-def same_against_same(families: int) -> Iterator[str]:
+def same_against_same(families: int, plan: AnalysisPlan) -> Iterator[str]:
     """Yield the A/A table; every row has at least so many families, spread over the shapes."""
     each = math.ceil(families / len(NAMES))
     yield f"| copies | environments | runs | {' | '.join(NAMES)} | all shapes |"
@@ -82,7 +84,9 @@ def same_against_same(families: int) -> Iterator[str]:
                 rng = np.random.default_rng([SEED, copies, environments, runs])
                 wrong = [
                     [
-                        bool(claims(family(settings(name, environments, 1, rng), (0.0,) * copies, runs, rng), rng))
+                        bool(
+                            claims(family(settings(name, environments, 1, rng), (0.0,) * copies, runs, rng), plan, rng)
+                        )
                         for _ in range(each)
                     ]
                     for name in NAMES
@@ -115,13 +119,13 @@ class Tally:
     """Per family: seeds per cell."""
 
 
-def designed(algorithms: int, environments: int, margin: float) -> Design:
+def designed(algorithms: int, environments: int, plan: AnalysisPlan) -> Design:
     """Return the design of so many algorithms on so many environments; with a margin of 0 nothing is equivalent."""
     places = tuple(map(str, range(environments)))
     pairs = tuple(Rivals(str(a), str(b), places) for a, b in combinations(range(algorithms), 2))
-    looks, levels = schedule(MOST, [environments] * len(pairs), ALPHA)
+    looks, levels = schedule(MOST, [environments] * len(pairs), ALPHA, plan.decide)
     cells: tuple[Place, ...] = tuple((str(a), place) for a in range(algorithms) for place in places)
-    return Design(looks, levels, pairs, cells, (), replace(PLAN, margin=margin))
+    return Design(looks, levels, pairs, cells, (), plan)
 
 
 def followed(design: Design, scores: Family, rng: np.random.Generator) -> Course:
@@ -137,15 +141,20 @@ def followed(design: Design, scores: Family, rng: np.random.Generator) -> Course
 
 
 def sequential_row(
-    shapes: Sequence[str], shifts: Sequence[float], environments: int, families: int, rng: np.random.Generator
+    shapes: Sequence[str],
+    shifts: Sequence[float],
+    environments: int,
+    families: int,
+    plan: AnalysisPlan,
+    rng: np.random.Generator,
 ) -> Tally:
     """Simulate families with these shifts, in standard deviations and never rising, over the shapes in turn."""
-    design, tally = designed(len(shifts), environments, 0.0), Tally()
+    design, tally = designed(len(shifts), environments, replace(plan, margin=0.0)), Tally()
     pairs = list(combinations(range(len(shifts)), 2))
     equal = {(a, b) for a, b in pairs if shifts[a] == shifts[b]}
     for number in range(families):
         scores = family(settings(shapes[number % len(shapes)], environments, 1, rng), shifts, MOST, rng)
-        course, fixed = followed(design, scores, rng), claims(scores, rng)
+        course, fixed = followed(design, scores, rng), claims(scores, plan, rng)
         tally.seeds.append(course.runs / course.cells)
         # Shifts never rise: the first of an unequal pair is the better one.
         wrong = {pair: {"better", "worse"} if pair in equal else {"worse"} for pair in pairs}
@@ -161,18 +170,18 @@ _HEADER = "| family | environments | effect, SD | wrong, % | power, % | power of
 _RULE = "| :--- |" + " ---: |" * 7
 
 
-def null(families: int) -> Iterator[str]:
+def null(families: int, plan: AnalysisPlan) -> Iterator[str]:
     """Yield the error of the sequential design on copies."""
     yield _HEADER
     yield _RULE
     for algorithms in (2, 4):
         for environments in ENVIRONMENTS:
             rng = np.random.default_rng([SEED, algorithms, environments])
-            tally = sequential_row(NAMES, (0.0,) * algorithms, environments, families, rng)
+            tally = sequential_row(NAMES, (0.0,) * algorithms, environments, families, plan, rng)
             yield _line(f"{algorithms} copies", environments, "0", tally)
 
 
-def power(families: int) -> Iterator[str]:
+def power(families: int, plan: AnalysisPlan) -> Iterator[str]:
     """Yield what the sequential design finds and saves; a third of the families for each pair of a row."""
     yield _HEADER
     yield _RULE
@@ -181,7 +190,8 @@ def power(families: int) -> Iterator[str]:
             for effect in EFFECTS:
                 rng = np.random.default_rng([SEED, place, environments, int(10 * effect)])
                 shifts = [effect * step for step in steps]
-                tally = sequential_row(MOVED, shifts, environments, families // (3 * math.comb(len(steps), 2)), rng)
+                each = families // (3 * math.comb(len(steps), 2))
+                tally = sequential_row(MOVED, shifts, environments, each, plan, rng)
                 yield _line(name, environments, f"{effect:g}", tally)
 
 
@@ -201,19 +211,19 @@ def _line(name: str, environments: int, effect: str, tally: Tally) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def equivalence(families: int) -> Iterator[str]:
+def equivalence(families: int, plan: AnalysisPlan) -> Iterator[str]:
     """Yield how often two algorithms are called equivalent whose true difference is the margin, and is none."""
     yield "| environments | at a difference of the margin, % | at no difference, % | seeds then | saved then, % |"
     yield "|" + " ---: |" * 5
     for environments in ENVIRONMENTS:
         rng = np.random.default_rng([SEED, environments])
-        design = designed(2, environments, PLAN.margin)
+        design = designed(2, environments, plan)
         at_margin, at_zero = (
             [
                 followed(design, _apart(NAMES[number % len(NAMES)], environments, shift, rng), rng)
                 for number in range(families)
             ]
-            for shift in (PLAN.margin, 0.0)
+            for shift in (plan.margin, 0.0)
         )
         wrong, error = errors([_equivalent(course) for course in at_margin])
         right, _ = errors([_equivalent(course) for course in at_zero])
@@ -232,7 +242,7 @@ def _equivalent(course: Course) -> bool:
     return "equivalent" in course.decided.values()
 
 
-TABLES: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
+TABLES: dict[str, tuple[str, Callable[[int, AnalysisPlan], Iterator[str]]]] = {
     "aa": ("Copies of one algorithm: families with any false better or worse, %", same_against_same),
     "null": ("Until decided, at most 20 seeds: copies of one algorithm", null),
     "power": ("Until decided, at most 20 seeds: what is found and saved", power),
@@ -245,14 +255,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", nargs="+", choices=list(TABLES), default=list(TABLES), help="which (default: all)")
     parser.add_argument("--families", type=int, default=1050, help="simulated families per row (default 1050)")
+    parser.add_argument(
+        "--decide",
+        choices=[POOLED, BY_ENVIRONMENT, MEAN],
+        default=PLAN.decide,
+        help=f"the aggregate that tells two apart, as in a suite's analysis (default {PLAN.decide})",
+    )
     chosen = parser.parse_args()
+    plan = replace(PLAN, decide=chosen.decide)
     for name in chosen.table:
         title, table = TABLES[name]
         began = time.perf_counter()
         print(f"\n### {title}\n")
-        for line in table(chosen.families):
+        for line in table(chosen.families, plan):
             print(line, flush=True)
-        print(f"\n{chosen.families} families a row; {time.perf_counter() - began:.0f} s.")
+        print(f"\n{chosen.families} families a row, by {plan.decide}; {time.perf_counter() - began:.0f} s.")
 
 
 if __name__ == "__main__":

@@ -71,18 +71,20 @@ class Found:
     """Of paired trainings with the same noise, where there are any on all of the suite's environments."""
 
     @property
-    def holds(self) -> bool:
-        """Whether the implementation is proven."""
-        decided = bool(self.claims) and all(line.verdict == "supported" for line in self.claims)
-        paired = bool(self.gaps) and all(gap.holds for gap in self.gaps)
-        return (decided or paired) and all(p > LEVEL for p in self.worse.values())
+    def by(self) -> str:
+        """What the implementation is proven by, as `bench.catalog.Proof.by`; empty where it is not."""
+        if any(p <= LEVEL for p in self.worse.values()):
+            return ""
+        if self.claims and all(line.verdict == "supported" for line in self.claims):
+            return "suite"
+        return "same noise" if self.gaps and all(gap.holds for gap in self.gaps) else ""
 
 
 def main() -> None:
     """Judge every suite's implementations; say and write what is proven."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", type=Path, nargs="?", const=WRITTEN, help="to the package's file if none is named")
     chosen = parser.parse_args()
     listed = []
     table = pd.read_csv(TABLE)
@@ -91,10 +93,10 @@ def main() -> None:
         experiment = open_experiment(kept if kept.is_dir() else SUITE_FILES / f"{name}.yaml", results=chosen.results)
         for found in judged(experiment, table):
             _tell(found)
-            if found.holds:
+            if found.by:
                 listed.append(proof(experiment, found))
     if chosen.write:
-        _write(listed)
+        _write(listed, chosen.write)
 
 
 def judged(experiment: Experiment, table: pd.DataFrame) -> Iterator[Found]:
@@ -127,14 +129,16 @@ def proof(experiment: Experiment, found: Found) -> dict[str, Any]:
     entry = find_algorithm(other.algorithm, other.implementation)
     ran = [trial for trial in experiment.plan.trials if trial.label == other.label]
     settings = set(entry.settings or ()) if entry.own == "jax" else set().union(*(one.hyperparameters for one in ran))
-    kinds = {environments()[trial.environment].actions for trial in ran}
+    places = sorted({trial.environment for trial in ran})
     scheduled = SCHEDULES[entry.own] & settings
     return {
         "algorithm": other.algorithm,
         "implementation": entry.own,
+        "by": found.by,
         "suite": experiment.suite.name,
+        "environments": places,
         "speed": round(found.speed, 1),
-        "actions": sorted(kinds),
+        "actions": sorted({environments()[place].actions for place in places}),
         "settings": sorted(settings - WRAPPERS),
         "schedules": sorted(scheduled),
         "said": sorted(SAID.get((other.algorithm, entry.own), ())),
@@ -163,7 +167,8 @@ def _speed(ours: pd.DataFrame, theirs: pd.DataFrame) -> float:
 
 
 def _tell(found: Found) -> None:
-    print(f"{found.other.label}: {'proven' if found.holds else 'NOT proven'}, {found.speed:.1f} times as fast")
+    verdict = f"proven ({found.by})" if found.by else "NOT proven"
+    print(f"{found.other.label}: {verdict}, {found.speed:.1f} times as fast")
     for line in found.claims:
         value = line.estimate
         print(f"  {line.verdict:<12} {line.claim.text}: {value.estimate} [{value.low}, {value.high}]")
@@ -173,15 +178,16 @@ def _tell(found: Found) -> None:
         print(f"  with the same noise, {gap}")
 
 
-def _write(listed: list[dict[str, Any]]) -> None:
+def _write(listed: list[dict[str, Any]], path: Path) -> None:
     yaml = YAML()
     yaml.default_flow_style = None
     yaml.width = 110
-    with WRITTEN.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.write(
-            "# Implementations proven to learn what an algorithm's first one learns, within which scope, and how much\n"
+            "# Implementations proven to learn what an algorithm's first one learns, by what (the runs of a suite, or\n"
+            "# pairs of its trainings that draw the same noise: benchmarks/same_noise.csv), within which scope, and\n"
+            "# how much faster. Written by benchmarks/proofs.py from results that are committed.\n"
         )
-        file.write("# faster. Written by benchmarks/proofs.py from results that are committed.\n")
         yaml.dump(listed, file)
 
 

@@ -24,7 +24,9 @@ same_noise = script("same_noise")
 PROOF = Proof(
     algorithm="ppo",
     implementation="jax",
+    by="suite",
     suite="made-up",
+    environments=("CartPole-v1",),
     speed=7.0,
     actions=frozenset({"discrete"}),
     settings=frozenset({"gamma", "learning_rate", "clip_range", "policy_kwargs"}),
@@ -44,7 +46,19 @@ def test_the_fastest_proven_implementation_is_taken_and_the_reason_told() -> Non
     slower = replace(PROOF, implementation="sbx", speed=1.5)
     assert taken({"gamma": 0.9}, PROOF, slower) == (
         "jax",
-        "proven equivalent (suite made-up), 7 times as fast as sb3",
+        "proven equivalent by runs (suite made-up); 7 times as fast as sb3",
+    )
+
+
+def test_a_proof_by_pairs_with_the_same_noise_is_not_told_as_one_by_the_suites_runs() -> None:
+    told = taken({"gamma": 0.9}, replace(PROOF, by="same noise"))[1]
+    assert told == "proven equivalent by pairs of trainings with the same noise (suite made-up); 7 times as fast as sb3"
+
+
+def test_where_no_trainings_were_compared_the_reason_says_so() -> None:
+    assert taken({"gamma": 0.9}, environment="LunarLander-v3") == (
+        "jax",
+        "proven equivalent by runs (suite made-up), none of them on this environment; 7 times as fast as sb3",
     )
 
 
@@ -87,14 +101,28 @@ def test_every_proof_is_of_something_in_the_catalogue() -> None:
         entry = algorithms()[proof.algorithm].others[proof.implementation]
         assert proof.settings <= set(entry.settings or ())
         assert proof.said <= proof.settings
+        assert set(proof.environments) <= environments().keys()
         assert proof.speed > 1
 
 
-def test_the_committed_results_still_support_every_proof() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "proofs.py")]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+def test_the_proofs_are_what_the_committed_results_say_and_by_what(tmp_path: Path) -> None:
+    written = tmp_path / "proofs.yaml"
+    command = [sys.executable, str(ROOT / "benchmarks" / "proofs.py"), "--write", str(written)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert written.read_text() == (ROOT / "bench" / "catalog" / "proofs.yaml").read_text()
+
+
+def test_what_a_proof_rests_on_is_committed() -> None:
+    pairs = pd.read_csv(same_noise.TABLE)
+    assert {proof.by for proof in proofs()} == {"suite", "same noise"}
     for proof in proofs():
-        assert f"{proof.algorithm} ({proof.implementation}): proven, {proof.speed:.1f} times as fast" in told
+        if proof.by == "suite":
+            assert (ROOT / "reports" / proof.suite / "index.html").is_file()
+            continue
+        label = f"{proof.algorithm} ({proof.implementation})"
+        mine = pairs[(pairs["suite"] == proof.suite) & (pairs["label"] == label)]
+        assert set(mine["environment"]) == set(proof.environments)
+        assert mine.groupby("environment").size().min() >= same_noise.SEEDS
 
 
 SUITE = """name: small
@@ -143,7 +171,7 @@ def test_validate_says_what_is_taken_and_why(tmp_path: Path) -> None:
     (choice,) = json.loads(done.stdout)["choices"]
     assert (choice["label"], choice["environment"]) == ("ppo", "CartPole-v1")
     assert choice["implementation"] == "jax"
-    assert choice["why"] == "proven equivalent (suite implementations), 6 times as fast as sb3"
+    assert choice["why"] == "proven equivalent by runs (suite implementations); 6 times as fast as sb3"
 
 
 # --- Trainings that draw the same noise.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from bench.errors import BenchError
 from bench.pipeline import Experiment, SuiteText, open_experiment, prepare
 from bench.pipeline.execution import RunOptions
 from bench.plan import settings_of
+from bench.report import drawing, palette
 from bench.tune import page, sentences
 from bench.tune.effort import Landscape
 from bench.tune.outcome import Confirmed, Tuned
@@ -105,6 +107,15 @@ def test_another_tuning_writes_over_nothing_unless_told_to(here: Path) -> None:
     (here / "tuned" / "small.yaml").write_text("mine: true\n")
     assert "no set that `bench tune` has made" in asked("small.yaml", *SHORT)[1]
     (here / "tuned" / "small.yaml").write_text(before)
+
+
+def test_spaces_are_printed_with_their_source_before_the_first_run_and_not_where_none_is_left(here: Path) -> None:
+    del here
+    said = " ".join(asked("small.yaml", *SHORT)[1].split())
+    first = said.index("q_learning 00")
+    for expected in ("learning_rate log 0.01 .. 1", "learning rates over a decade", "the textbook's ranges"):
+        assert said.index(expected) < first
+    assert "learning rates over a decade" not in " ".join(asked("small.yaml", *SHORT)[1].split())
 
 
 def test_a_dry_run_prints_spaces_configurations_and_price_and_leaves_nothing(here: Path) -> None:
@@ -214,7 +225,12 @@ def test_the_page_has_curves_tables_and_what_to_know(tmp_path: Path) -> None:
     assert known.stretches[-1].leaders == ("softmax_reinforce",)
     written = page.write(found, tuned, known, tmp_path / "page").read_text()
     assert "With no tuning q_learning" in written
-    assert len(re.findall(r"<figure ", written)) == 4  # the mean, by seconds, two environments
+    # The mean, by seconds, two environments; and the runs of each environment.
+    assert re.findall(r'<figure id="figure-([^"]+)"', written) == [
+        *("effort-mean", "effort-seconds", "effort-1", "effort-2"),
+        *("sensitivity-1", "sensitivity-2"),
+    ]
+    assert "ranges of the learning rates follow one rule" in written
     for name in ("effort", "kept", "settings", "sensitivity", "phi", "spaces"):
         assert (tmp_path / "page" / "tables" / f"{name}.csv").is_file()
     assert known.halved is not None
@@ -228,7 +244,26 @@ def test_a_search_with_one_run_each_has_no_axis_of_effort_and_says_so(tmp_path: 
     assert known.sensitivities
     written = page.write(found, tuned, known, tmp_path / "page").read_text()
     assert "there is no axis of tuning effort here" in written
-    assert "<figure " not in written
+    assert re.findall(r'<figure id="figure-([^"]+)"', written) == ["sensitivity-1", "sensitivity-2"]
+
+
+def test_the_figure_of_sensitivity_shows_every_drawn_run_and_the_defaults_apart(tmp_path: Path) -> None:
+    _, tuned = pretended(tmp_path)
+    mine = [one for one in tuned.values() if one.environment == "FrozenLake-v1"]
+    (figure,) = page.spreads(mine)
+    (ax,) = drawing.draw(figure, palette.styles([one.algorithm for one in mine])).axes
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["q_learning", "softmax_reinforce"]
+    lines = {line.get_gid(): line for line in ax.lines}
+    bars = {bar.get_gid(): bar for bar in ax.collections if isinstance(bar, LineCollection)}
+    for row, one in enumerate(mine):
+        scores = one.landscape.scores
+        gid = f"sensitivity-1-0-s{row}-r{row}"
+        rings, diamond = (np.array(lines[f"{gid}-{part}"].get_xydata()) for part in ("dots", "published"))
+        assert sorted(rings[:, 0]) == sorted(scores[1:].ravel())
+        assert set(rings[:, 1]) == {row}
+        assert diamond.tolist() == [[pytest.approx(scores[0].mean()), row]]
+        (line,) = bars[f"{gid}-published-interval"].get_segments()
+        assert line.tolist() == [[scores[0].min(), row], [scores[0].max(), row]]
 
 
 def test_labels_tell_configurations_apart() -> None:

@@ -71,6 +71,18 @@ def test_learning_rates_hold_the_default_and_what_was_published_for_these_enviro
         assert rate.log[0] <= value <= rate.log[1]
 
 
+def test_learning_rates_reach_a_decade_each_side_of_the_default_but_for_those_that_the_rule_names() -> None:
+    exceptions = set()
+    for name in spaces():
+        (rate,) = (one for one in space(name).dimensions if one.name == "learning_rate")
+        assert rate.log is not None
+        if rate.log[0] > 1.001 * rate.default / 10 or rate.log[1] < 0.999 * rate.default * 10:
+            exceptions.add(name)
+    assert exceptions == {"reinforce", "qrdqn"}
+    assert "REINFORCE" in space("ppo").rule
+    assert "QR-DQN" in space("ppo").rule
+
+
 @pytest.mark.parametrize(("name", "implementation"), WHOSE)
 def test_every_draw_is_taken_by_its_implementation_at_every_budget(name: str, implementation: str) -> None:
     searched = space(name, implementation)

@@ -1,8 +1,10 @@
 """An algorithm, its environment and its settings in, the fastest implementation proven to learn the same out.
 
-Proven means: a suite of at least twenty seeds a cell, with margins declared beforehand, found it equivalent on average
-and on every environment, and worse on none; what of settings and environments that covers is the proof's scope. The
-proofs are data (`proofs.yaml`), written by `benchmarks/proofs.py` from results that are committed.
+Proven means: found equivalent within margins declared beforehand, on average and on every environment of a suite, and
+worse on none, with at least twenty seeds a cell: either by the suite's own runs, whose noise is independent, or by
+pairs of its trainings that draw the same noise, where those runs leave it undecided or are not made. What of settings
+and environments that covers is the proof's scope. The proofs are data (`proofs.yaml`), written by
+`benchmarks/proofs.py` from results that are committed.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
@@ -20,6 +22,7 @@ from bench.catalog.entries import Algorithm, Environment
 
 AUTO = "auto"
 """What a suite names to have the fastest implementation that is proven."""
+_MEANS = {"suite": "runs", "same noise": "pairs of trainings with the same noise"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,28 @@ class Proof:
 
     algorithm: str
     implementation: str
+    by: Literal["suite", "same noise"]
+    """What it rests on: the suite's runs, or pairs of its trainings that draw the same noise."""
     suite: str
-    """Whose results it rests on; its report lies in the folder of that name."""
+    """Which says what was trained: environments, budgets, settings and margins. Of pairs with the same noise it has no
+    results that support the proof, and may have none at all."""
+    environments: tuple[str, ...]
+    """On which trainings were compared."""
     speed: float
     """Training steps per processor second, as a ratio to the first implementation's."""
     actions: frozenset[str]
+    """Kinds of actions of environments that it is taken to cover, on these environments and on others."""
     settings: frozenset[str]
     """Names that may be set."""
     schedules: frozenset[str] = frozenset()
     """Those of them that may follow a schedule."""
     said: frozenset[str] = frozenset()
     """Those that must be set, for the two have different defaults."""
+
+    def words(self, environment: str) -> str:
+        """Return by what it was proven, and that none of it was seen on this environment where that is so."""
+        elsewhere = "" if environment in self.environments else ", none of them on this environment"
+        return f"proven equivalent by {_MEANS[self.by]} (suite {self.suite}){elsewhere}"
 
     def gap(self, environment: Environment, settings: Mapping[str, Any]) -> str:
         """Return what the proof does not cover, in words; empty where it covers all."""
@@ -99,8 +113,6 @@ def fastest(
         entry = first.others[proof.implementation]
         refused, gap = refusal(entry), proof.gap(environment, settings)
         if not refused and not gap:
-            return Choice(
-                entry, f"proven equivalent (suite {proof.suite}), {proof.speed:g} times as fast as {first.own}"
-            )
+            return Choice(entry, f"{proof.words(environment.id)}; {proof.speed:g} times as fast as {first.own}")
         gaps.append(refused or f"{proof.implementation} is not proven for {gap}")
     return Choice(first, "; ".join(gaps) or ("no other is proven equivalent" if first.others else ""))

@@ -106,6 +106,9 @@ def tune(
 
     def carried_out(experiment: Experiment) -> Summary:
         jobs = prepare(experiment, options)
+        if jobs and experiment is opened and not (quiet or as_json):
+            # Before any result: nobody may choose the ranges by what they gave.
+            telling.say_spaces(part)
         if jobs and (advice := lock_note(experiment)):
             note(f"note: {advice}")
         with _display(experiment, jobs, quiet=quiet, as_json=as_json) as display:

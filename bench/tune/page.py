@@ -11,7 +11,7 @@ import pandas as pd
 from bench.plain import counted
 from bench.records import Interval
 from bench.report import palette, sheet, words
-from bench.report.figures import Axis, Figure, Panel
+from bench.report.figures import ROWS, Axis, Figure, Panel, short, spanning
 from bench.report.order import Places
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
@@ -236,6 +236,7 @@ def _sections(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> Iter
             "sensitivity",
             "Hard to tune, or robust without",
             (_FEW,),
+            figures=tuple(spreads([tuned[pair] for pair in found.sensitivities])),
             tables=(sensitivities(found), *([phis(found)] if found.phis else [])),
         )
     source = {one.source for one in search.spaces.values()}
@@ -262,6 +263,33 @@ def _kept_row(one: Tuned) -> tuple[Cell, ...]:
         Cell(winners_curse(one.landscape)),
         Cell(one.core_seconds / 3600),
         Cell(one.failed),
+    )
+
+
+def spreads(tuned: Sequence[Tuned]) -> Iterator[Figure]:
+    """Yield a figure per environment: a row per algorithm, with every run of a drawn configuration and the defaults."""
+    for place, environment in enumerate(dict.fromkeys(one.environment for one in tuned), start=1):
+        mine = [one for one in tuned if one.environment == environment]
+        frame = pd.concat([_spread(row, one) for row, one in enumerate(mine)], ignore_index=True)
+        yield Figure(
+            f"sensitivity-{place}",
+            "sensitivity",
+            f"Scores of single runs, {environment}. Rings are runs of drawn configurations; the diamond is the mean of "
+            "the defaults' runs, its line goes from the lowest to the highest.",
+            "; ".join(frame.tip.unique()),
+            (Panel("strips", frame, spanning("Score", [*frame.estimate, *frame.low, *frame.high]), ROWS, environment),),
+        )
+
+
+def _spread(row: int, one: Tuned) -> pd.DataFrame:
+    """Return a row's rings, and its diamond as what is not `open`."""
+    drawn, default = one.landscape.scores[1:].ravel(), one.landscape.scores[0]
+    mean, low, high = (float(limit(default)) for limit in (np.mean, np.min, np.max))
+    ends = f"{words.number(float(drawn.min()), 2)} to {words.number(float(drawn.max()), 2)}"
+    tip = f"{one.algorithm}: {counted(len(drawn), 'run')} from {ends}, defaults {words.number(mean, 2)}"
+    points = [(score, np.nan, np.nan, True) for score in drawn] + [(mean, low, high, False)]
+    return pd.DataFrame(points, columns=["estimate", "low", "high", "open"]).assign(
+        row=row, name=short(one.algorithm), label=one.algorithm, n=len(drawn), tip=tip
     )
 
 

@@ -28,6 +28,11 @@ _SPACE_DECIDES = (
     "After few tuning runs the search space decides as much as the algorithm does, and no space is neutral; that is "
     f"why nothing here rests on fewer than {FEWEST_EFFORTS} runs, and why the spaces are printed."
 )
+_ONE_RULE = (
+    "The ranges of the learning rates follow one rule, which stands with the spaces: about a decade on each side of "
+    "the algorithm's own default. That favours whoever has a good default; one range for all would punish whoever "
+    "makes few large updates. After few tuning runs another rule can turn the order round."
+)
 
 
 def headline(found: Worth) -> str:
@@ -66,7 +71,7 @@ def order(found: Worth) -> str:
 
 def as_tuned() -> tuple[str, ...]:
     """Return what every comparison of tuned settings must be read with."""
-    return _AS_TUNED, _SPACE_DECIDES
+    return _AS_TUNED, _SPACE_DECIDES, _ONE_RULE
 
 
 def no_interval(configurations: int, last: int) -> str:

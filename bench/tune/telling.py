@@ -49,18 +49,7 @@ def say_search(search: Search, prices: Mapping[Pair, Price], workers: int, *, as
             }
         )
         return
-    say(f"Tuning for {search.suite.title}: {search.protocol.words()}", "bold")
-    for name, searched in search.spaces.items():
-        say("")
-        say(f"{name}: {searched.source}")
-        say_table(
-            ("setting", "values", "limit or condition", "default"),
-            [
-                (one.name, one.range_in_words(), one.condition_in_words(), words.setting(one.default))
-                for one in searched.dimensions
-            ],
-        )
-    say("")
+    say_spaces(search)
     say_table(
         ("configuration", "environment", "settings"),
         [
@@ -85,7 +74,24 @@ def say_search(search: Search, prices: Mapping[Pair, Price], workers: int, *, as
         f"to run: {duration(seconds)} of one core, about {wall} on {counted(workers, 'worker')}, {steps:,} steps in "
         "all (reckon with a factor of 2)"
     )
-    say(f"learning rates: {next(iter(search.spaces.values())).rule}")
+
+
+def say_spaces(search: Search) -> None:
+    """Say what is searched, where each space comes from, and by which rule learning rates got their ranges."""
+    say(f"Tuning for {search.suite.title}: {search.protocol.words()}", "bold")
+    for name, searched in search.spaces.items():
+        say("")
+        say(f"{name}: {searched.source}")
+        say_table(
+            ("setting", "values", "limit or condition", "default"),
+            [
+                (one.name, one.range_in_words(), one.condition_in_words(), words.setting(one.default))
+                for one in searched.dimensions
+            ],
+        )
+    say("")
+    say(next(iter(search.spaces.values())).rule)
+    say("")
 
 
 def say_outcome(
