@@ -69,6 +69,11 @@ def test_where_no_trainings_were_compared_the_reason_says_so() -> None:
         ({"gamma": 0.9, "clip_range": "lin_0.2"}, "CartPole-v1", "a schedule of clip_range"),
         ({"learning_rate": 0.1}, "CartPole-v1", "the default of gamma"),
         ({"gamma": 0.9}, "Pendulum-v1", "continuous actions on vector observations"),
+        (
+            {"gamma": 0.9, "policy_kwargs": {"optimizer_class": "torch.optim.SGD"}},
+            "CartPole-v1",
+            "the optimiser SGD",
+        ),
     ],
 )
 def test_beyond_a_proofs_scope_the_first_implementation_is_taken(

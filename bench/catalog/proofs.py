@@ -22,6 +22,8 @@ from bench.catalog.entries import Algorithm, Environment
 
 AUTO = "auto"
 """What a suite names to have the fastest implementation that is proven."""
+_OPTIMISERS = frozenset({"", "Adam", "RMSprop", "RMSpropTFLike"})
+"""Those that were compared; empty: the algorithm's own."""
 _MEANS = {"suite": "runs", "same noise": "pairs of trainings with the same noise"}
 
 
@@ -66,7 +68,14 @@ class Proof:
             return f"a schedule of {' and '.join(beyond)}"
         if unsaid := sorted(self.said - settings.keys()):
             return f"the default of {' and '.join(unsaid)}"
-        return ""
+        optimiser = _optimiser(settings)
+        return f"the optimiser {optimiser}" if optimiser not in _OPTIMISERS else ""
+
+
+def _optimiser(settings: Mapping[str, Any]) -> str:
+    policy = settings.get("policy_kwargs")
+    named = policy.get("optimizer_class", "") if isinstance(policy, Mapping) else ""
+    return str(named).rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
