@@ -157,6 +157,13 @@ def test_the_verdict_and_its_sureness_are_on_the_first_screen(tab: Open, name: s
     assert page.ask("document.querySelector('.warnings li').getBoundingClientRect().top + 20 <= innerHeight")
 
 
+@SIZES
+def test_nothing_opened_the_page_is_short(tab: Open, size: tuple[int, int]) -> None:
+    page = tab("real", size)
+    assert page.ask("document.documentElement.scrollHeight") < 8_000
+    assert page.ask("document.body.innerText.split(/\\s+/).length") < 2_500
+
+
 @pytest.mark.parametrize("name", ["real", "usual"])
 def test_the_table_of_situations_begins_on_the_first_screen_of_a_desktop(tab: Open, name: str) -> None:
     page = tab(name)
