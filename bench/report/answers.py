@@ -332,10 +332,9 @@ def _card_row(estimates: Estimates, line: Card) -> tuple[Cell, ...]:
     def phrases(found: tuple[Fact, ...]) -> Cell:
         return _linked((sentences.strength(one), _measured_at(estimates, one, line.label)) for one in found)
 
-    said, gathered = {one.key: (place, one) for place, one in enumerate(estimates.situations)}, _gathered(estimates)
+    said = {one.key: (place, one) for place, one in enumerate(estimates.situations, start=1)}
     uses = (
-        (sentences.use(line.label, one), f"#{_OPEN}" if place in gathered else f"#situation-{place + 1}")
-        for place, one in map(said.__getitem__, line.use_when)
+        (sentences.use(line.label, one), f"#situation-{place}") for place, one in map(said.__getitem__, line.use_when)
     )
     return (
         Cell(line.label),

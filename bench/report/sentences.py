@@ -159,11 +159,9 @@ def failed_its_user(failing: int, runs: int) -> str:
 
 
 def use(label: str, line: Situation) -> str:
-    """Return the situation in which an algorithm is an answer, who is as good there and who is not told apart yet."""
+    """Return the situation in which an algorithm is the answer, and who is as good there."""
     others = [other for other in (line.choose, *line.as_good) if other is not None and other != label]
-    told = [f"as good: {', '.join(others)}"] if others else []
-    told += [f"not yet told apart: {', '.join(line.undecided)}"] if line.undecided else []
-    return circumstance(line) + (f" ({'; '.join(told)})" if told else "")
+    return circumstance(line) + (f" (as good: {', '.join(others)})" if others else "")
 
 
 def lead(line: Lead) -> tuple[str, ...]:
