@@ -89,7 +89,7 @@ def not_judged(line: Situation) -> list[str]:
 
 def setting(name: str) -> str:
     """Return under which settings something holds, such as `out of the box`."""
-    return {"default": "out of the box", "tuned": "tuned with equal effort"}.get(name, f"with the settings of {name}")
+    return {"default": "out of the box", "tuned": "as tuned here, with equal effort"}.get(name, f"with the settings of {name}")
 
 
 def circumstance(line: Situation) -> str:
