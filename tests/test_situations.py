@@ -24,6 +24,7 @@ from bench.records import (
     Estimates,
     Fact,
     Failure,
+    Lead,
     Outcome,
     Record,
     Reference,
@@ -279,9 +280,39 @@ def test_the_crossover_says_who_leads_where() -> None:
     assert early[:3].min() > 0.95
     assert late[3:].min() > 0.95
     assert sentences.lead(share) == (
-        "early leads from 20 % of the step budget to 60 % of the step budget: best in at least 95 % of draws.",
-        "late leads from 80 % of the step budget to 100 % of the step budget: best in at least 95 % of draws.",
+        "early leads from 20 % to 60 % of the step budget: best in at least 95 % of draws.",
+        "late leads from 80 % of the step budget on: best in at least 95 % of draws.",
     )
+
+
+@pytest.mark.parametrize(
+    ("axis", "ppo", "told"),
+    [
+        # Nearly sure beside what is sure is no change of the lead, and the least share is told.
+        ("seconds", [0.5, 0.91, 0.96, 0.92, 1.0, 0.93], (
+            "The lead is open at 1 CPU seconds, between ppo and dqn.",
+            "ppo leads from 2 CPU seconds on: best in at least 91 % of draws.",
+        )),
+        ("share", [0.93, 0.92, 0.5, 0.97, 0.89, 0.97], (
+            "The lead is open from 10 % to 30 % of the step budget, between ppo and dqn.",
+            "ppo leads at 40 % of the step budget: best in at least 95 % of draws.",
+            "The lead is open at 50 % of the step budget, between ppo and dqn.",
+            "ppo leads at 60 % of the step budget: best in at least 95 % of draws.",
+        )),
+        # Of many changes only the end is told, with its axis.
+        ("seconds", [0.01, 0.99, 0.5, 0.99, 0.5, 0.01], (
+            "dqn leads at 6 CPU seconds: best in at least 95 % of draws; until then the lead changes or opens 5 times.",
+        )),
+        ("share", [0.01, 0.99, 0.5, 0.99, 0.5, 0.6], (
+            "The lead is open from 50 % of the step budget on, between ppo and dqn; until then the lead changes or "
+            "opens 4 times.",
+        )),
+    ],
+)  # fmt: skip
+def test_the_lead_is_told_by_axis_and_from_when_on(axis: str, ppo: list[float], told: tuple[str, ...]) -> None:
+    x = tuple(place / (10 if axis == "share" else 1) for place in range(1, 7))
+    shares = tuple(ppo), tuple(1 - share for share in ppo)
+    assert sentences.lead(Lead(axis, x, ("ppo", "dqn"), (), shares, ("E",), 10)) == told
 
 
 def test_the_lead_is_told_at_shares_of_the_budget_that_all_evaluations_cover() -> None:

@@ -5,6 +5,7 @@ Verdicts, prices, limits, plurals and durations have their words here; numbers a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -25,7 +26,10 @@ from bench.records import (
 from bench.report.notes import note
 from bench.report.words import level, number
 
-_MOST_STRETCHES = 6
+_MOST_STRETCHES = 4
+_ROUNDING = 1e-9
+_HOLDS_ON = 0.9
+"""Share of draws down to which whoever leads surely beside a place leads there, too."""
 _MOST_SHARES = 8
 _TWO_DAYS = 48
 
@@ -171,29 +175,51 @@ def lead(line: Lead) -> tuple[str, ...]:
 
 
 def _stretches(line: Lead) -> Iterator[str]:
+    """Yield who leads where; of many changes only how it ends."""
     shares = [dict(zip(line.labels, column, strict=True)) for column in zip(*line.probability_best, strict=True)]
-    sure = [next((label for label, share in found.items() if share >= SURE), None) for found in shares]
-    starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(sure)) if a != b)]
-    if len(starts) > _MOST_STRETCHES:
-        yield f"The lead changes {len(starts) - 1} times: nobody leads for long."
-        return
-    for start, end in zip(starts, [*starts[1:], len(line.x)], strict=True):
-        first, last = _place(line.axis, line.x[start]), _place(line.axis, line.x[end - 1])
-        where = f"at {first}" if line.x[start] == line.x[end - 1] else f"from {first} to {last}"
-        leader = sure[start]
-        if leader is not None:
-            yield f"{leader} leads {where}: best in at least {100 * SURE:.0f} % of draws."
-        else:
-            yield f"The lead is open {where}, between {joined(_rivals(shares[start:end]))}."
+    leaders = _leaders(shares)
+    starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(leaders)) if a != b)]
+    ends = [*starts[1:], len(line.x)]
+    told = [
+        _stretch(line, leaders[start], shares[start:end], start, end) for start, end in zip(starts, ends, strict=True)
+    ]
+    if len(told) <= _MOST_STRETCHES:
+        yield from told
+    else:
+        yield f"{told[-1].rstrip('.')}; until then the lead changes or opens {len(told) - 1} times."
+
+
+def _leaders(shares: Sequence[Mapping[str, float]]) -> list[str | None]:
+    """Return who leads at each place: surely, or nearly so and next to where it does surely; None where it is open."""
+    found = [next((label for label, share in here.items() if share >= SURE), None) for here in shares]
+    places = range(1, len(found))
+    for place, beside in [*((one, one - 1) for one in places), *((one - 1, one) for one in reversed(places))]:
+        leader = found[beside]
+        if found[place] is None and leader is not None and shares[place][leader] >= _HOLDS_ON:
+            found[place] = leader
+    return found
+
+
+def _stretch(line: Lead, leader: str | None, shares: Sequence[Mapping[str, float]], start: int, end: int) -> str:
+    where = _between(line, start, end)
+    if leader is None:
+        return f"The lead is open {where}, between {joined(_rivals(shares))}."
+    least = min(SURE, *(here[leader] for here in shares))
+    return f"{leader} leads {where}: best in at least {math.floor(100 * least + _ROUNDING)} % of draws."
+
+
+def _between(line: Lead, start: int, end: int) -> str:
+    """Return `from 20 % to 60 % of the step budget`, `at 1.5 CPU seconds` or `from 23 CPU seconds on`."""
+    unit = " of the step budget" if line.axis == "share" else " CPU seconds"
+    first, last = (f"{100 * x:.0f} %" if line.axis == "share" else f"{x:,.3g}" for x in (line.x[start], line.x[end - 1]))
+    if line.x[start] == line.x[end - 1]:
+        return f"at {first}{unit}"
+    return f"from {first}{unit} on" if start and end == len(line.x) else f"from {first} to {last}{unit}"
 
 
 def _rivals(shares: Sequence[Mapping[str, float]]) -> list[str]:
     """Return those who are best in more than 1 - SURE of the draws somewhere."""
     return [label for label in shares[0] if max(found[label] for found in shares) > 1 - SURE]
-
-
-def _place(axis: str, value: float) -> str:
-    return f"{100 * value:.0f} % of the step budget" if axis == "share" else f"{value:,.3g} CPU seconds"
 
 
 def pair(line: Pair, plan: AnalysisPlan, sequence: SequentialRun | None = None) -> str:
