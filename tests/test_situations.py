@@ -303,10 +303,8 @@ def test_the_crossover_says_who_leads_where() -> None:
         ("seconds", [0.01, 0.99, 0.5, 0.99, 0.5, 0.01], (
             "dqn leads at 6 CPU seconds: best in at least 95 % of draws; until then the lead changes or opens 5 times.",
         )),
-        ("share", [0.01, 0.99, 0.5, 0.99, 0.5, 0.6], (
-            "The lead is open from 50 % of the step budget on, between ppo and dqn; until then the lead changes or "
-            "opens 4 times.",
-        )),
+        ("share", [0.01, 0.99, 0.5, 0.99, 0.5, 0.6], (("The lead is open from 50 % of the step budget on, between ppo "
+            "and dqn; until then the lead changes or opens 4 times."),)),
     ],
 )  # fmt: skip
 def test_the_lead_is_told_by_axis_and_from_when_on(axis: str, ppo: list[float], told: tuple[str, ...]) -> None:

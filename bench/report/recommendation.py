@@ -100,6 +100,11 @@ def _all_solve(estimates: Estimates) -> tuple[str, str] | None:
     return f"Every run of every learning algorithm solves {where}: the {score} tells nobody apart", ""
 
 
+def names_nobody(estimates: Estimates) -> bool:
+    """Return whether the answer is that all solve everything, so that no score tells anybody apart."""
+    return bool(estimates.situations) and _all_solve(estimates) is not None
+
+
 def _raced(situations: Sequence[Situation]) -> list[Situation]:
     """Return who gets there first where all solve every environment, so that nothing else is left to choose by."""
     raced = [one for one in situations if one.measure == "steps"]

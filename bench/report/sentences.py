@@ -93,7 +93,8 @@ def not_judged(line: Situation) -> list[str]:
 
 def setting(name: str) -> str:
     """Return under which settings something holds, such as `out of the box`."""
-    return {"default": "out of the box", "tuned": "as tuned here, with equal effort"}.get(name, f"with the settings of {name}")
+    known = {"default": "out of the box", "tuned": "as tuned here, with equal effort"}
+    return known.get(name, f"with the settings of {name}")
 
 
 def circumstance(line: Situation) -> str:
@@ -211,8 +212,9 @@ def _stretch(line: Lead, leader: str | None, shares: Sequence[Mapping[str, float
 def _between(line: Lead, start: int, end: int) -> str:
     """Return `from 20 % to 60 % of the step budget`, `at 1.5 CPU seconds` or `from 23 CPU seconds on`."""
     unit = " of the step budget" if line.axis == "share" else " CPU seconds"
-    first, last = (f"{100 * x:.0f} %" if line.axis == "share" else f"{x:,.3g}" for x in (line.x[start], line.x[end - 1]))
-    if line.x[start] == line.x[end - 1]:
+    ends = line.x[start], line.x[end - 1]
+    first, last = (f"{100 * x:.0f} %" if line.axis == "share" else f"{x:,.3g}" for x in ends)
+    if ends[0] == ends[1]:
         return f"at {first}{unit}"
     return f"from {first}{unit} on" if start and end == len(line.x) else f"from {first} to {last}{unit}"
 
