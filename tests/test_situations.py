@@ -165,7 +165,14 @@ def test_no_resample_has_more_than_all_of_its_runs_succeed() -> None:
 
 def test_where_all_are_level_nobody_comes_first() -> None:
     level = results_of({(label, name): [0.5] * 10 for label in ("ppo", "dqn") for name in "ab"})
-    assert level.analysed().conclusions == ()
+    found = level.analysed()
+    assert found.conclusions == ()
+    assert sentences.situation(situation_of(found, "environment-a")) == (
+        "On a alone: not enough evidence; all are level (10 runs on a)."
+    )
+    assert recommendation(found).claim == (
+        "Not enough evidence to name a best algorithm: all score the same within 1,000 steps"
+    )
     rng = np.random.default_rng(0)
     alone = {("ppo", "a"): (0.6 + 0.01 * rng.normal(size=10)).tolist(), ("dqn", "a"): [0.5] * 10}
     one = results_of({**alone, ("ppo", "b"): [0.5] * 10, ("dqn", "b"): [0.5] * 10}).analysed().conclusions[0]

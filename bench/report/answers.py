@@ -86,7 +86,7 @@ def situations_at_a_glance(estimates: Estimates) -> Table:
     open_ones = [estimates.situations[place] for place in gathered]
     kept = [place for place in range(len(whole.rows)) if place not in gathered]
     told = "; ".join(
-        sentences.circumstance(line) + (f" ({line.candidates[0].label} leads)" if line.candidates else "")
+        sentences.circumstance(line) + (f" ({sentences.leading(line)})" if line.candidates else "")
         for line in open_ones
     )
     blank = Cell("")
@@ -290,7 +290,7 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
     chosen = next((one for one in line.candidates if one.label == line.choose), leader)
     where = line.environments[0] if len(line.environments) == 1 else None
     link = at.anchor(chosen.label, where) if chosen else ""
-    choose = Cell(line.choose, link=link) if line.choose else Cell(UNSETTLED, text=_unsettled(leader), link=link)
+    choose = Cell(line.choose, link=link) if line.choose else Cell(UNSETTLED, text=_unsettled(line), link=link)
     return (
         Cell(capital(sentences.circumstance(line))),
         choose,
@@ -302,8 +302,8 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
     )
 
 
-def _unsettled(leader: Candidate | None) -> str:
-    return f"{UNSETTLED} ({leader.label} leads)" if leader else UNSETTLED
+def _unsettled(line: Situation) -> str:
+    return f"{UNSETTLED} ({sentences.leading(line)})" if line.candidates else UNSETTLED
 
 
 def _regret(line: Situation, chosen: Candidate) -> str:

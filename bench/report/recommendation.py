@@ -179,7 +179,10 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tup
     leader, undecided = full.candidates[0].label, _open(full, pairs, plan)
     where = sentences.circumstance(full)
     if full.choose is None:
-        told = f"{leader} has the highest score {where}, and {sentences.not_told_apart(full.undecided)} from it"
+        apart = sentences.not_told_apart(full.undecided)
+        told = f"{leader} has the highest score {where}, and {apart} from it"
+        if sentences.leading(full) == sentences.LEVEL:
+            told = f"all score the same {where}"
         return f"Not enough evidence to name a best algorithm: {told}", undecided
     place, known = sentences.capital(where), verdicts_of(pairs)
     names = joined([leader, *full.as_good], "or")
