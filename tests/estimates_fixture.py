@@ -381,7 +381,7 @@ def _answers(algorithms: Sequence[str], environments: Sequence[str], seeds: int)
         "leads": tuple(_lead(axis, algorithms, environments, seeds) for axis in ("share", "seconds")),
         "reliability": tuple(_reliability(label, environments, seeds) for label in algorithms),
         "cards": tuple(_card(label, place) for place, label in enumerate(algorithms)),
-        "conclusions": _conclusions(algorithms),
+        "conclusions": _conclusions(algorithms, _best_first(algorithms, environments)[0]),
         "claims": _claims(algorithms, environments, seeds),
         "sequence": _sequence(algorithms, seeds),
     }
@@ -497,15 +497,15 @@ def _card(label: str, place: int) -> Card:
     )
 
 
-def _conclusions(algorithms: Sequence[str]) -> tuple[Conclusion, ...]:
+def _conclusions(algorithms: Sequence[str], leader: str) -> tuple[Conclusion, ...]:
     return (
         Conclusion(
-            Fact("first", names=(algorithms[-1],)),
+            Fact("first", names=(leader,)),
             46,
             48,
             ((Fact("environments", names=("CartPole-v1",)), algorithms[0]), (Fact("auc"), algorithms[0])),
         ),
-        Conclusion(Fact("better", names=(algorithms[-1], algorithms[0])), 48, 48),
+        Conclusion(Fact("better", names=(leader, algorithms[0])), 48, 48),
     )
 
 

@@ -586,3 +586,21 @@ def test_settings_that_were_not_chosen_with_equal_effort_are_told_where_they_are
     ) in warnings(changed.analysed())
     alike = replace(case.changed(lambda old: replace(old, trial=replace(old.trial, provenance=own))), planned=())
     assert not [one for one in alike.analysed().cautions if one.kind == "efforts"]
+
+
+def test_a_verdict_on_settings_that_a_search_found_is_told_to_be_about_these_settings() -> None:
+    own = "bench tune x; made for 1,000 steps; tuning budget: 36 runs: 24 x 1, the best 3 x 4"
+    told = {"ppo": own, "dqn": own, "a2c": "library defaults", "random": "no hyperparameters"}
+    case = results_of({(label, "a"): [level] * 4 for label, level in zip(told, (0.5, 0.6, 0.7, 0.0), strict=True)})
+
+    def chosen(old: Outcome) -> Outcome:
+        return replace(old, trial=replace(old.trial, provenance=told[old.trial.label]))
+
+    found = replace(case.changed(chosen), planned=()).analysed()
+    assert Fact("as tuned", rows=(("ppo",), ("dqn",))) in found.cautions
+    (said,) = [one for one in warnings(found) if one.startswith("Settings as tuned here")]
+    assert said.endswith("in about a quarter of comparisons. So were found those of ppo, dqn.")
+    # Alone, or of the library's defaults, no verdict is about them.
+    assert not [one for one in replace(case, planned=()).analysed().cautions if one.kind == "as tuned"]
+    alone = tuple(one for one in replace(case.changed(chosen)).outcomes if one.trial.label in {"ppo", "random"})
+    assert not [one for one in replace(case, outcomes=alone, planned=()).analysed().cautions if one.kind == "as tuned"]

@@ -23,13 +23,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.plain import plain, spreadsheet
-from bench.records import Estimates, Fact, FailureLine, Interval, Pair
+from bench.records import Conclusion, Estimates, Fact, FailureLine, Interval, Pair
 from bench.report import answers, drawing, figures, order, palette, sentences, tables, words
 from bench.report.cautions import warnings
 from bench.report.folder import write
 from bench.report.formats import KINDS, render
+from bench.report.holding import holds
 from bench.report.notes import note
-from bench.report.page import facts, holds, sureness
+from bench.report.page import facts, sureness
 from bench.report.recommendation import recommendation
 from bench.report.table import Cell, Column, Table, letters, to_csv, to_latex, to_markdown
 from tests.estimates_fixture import empty, synthetic
@@ -401,7 +402,7 @@ def test_the_page_answers_first_and_proves_later(page: Page, html: str) -> None:
         *recommendation(synthetic()).lines,
         *warnings(synthetic()),
         "Of 10 pairs of algorithms",
-        "46 of 48 re-analyses",
+        "PPO comes first in 46 of 48 re-analyses, better than REINFORCE in 48 of 48",
     ):
         assert words.prose(text) in answer
 
@@ -426,9 +427,44 @@ def test_no_share_of_resamples_is_shown_as_certainty() -> None:
     ]  # fmt: skip
 
 
-def test_the_headline_says_in_how_many_reanalyses_it_holds() -> None:
-    assert holds(synthetic()) == "Holds in 46 of 48 re-analyses"
+def test_what_the_answer_says_is_told_with_the_reanalyses_that_it_holds_in() -> None:
     assert holds(empty()) == ""
+    given = synthetic()
+    assert holds(given) == "PPO comes first in 46 of 48 re-analyses, better than REINFORCE in 48 of 48"
+
+
+def test_of_several_differences_the_weakest_is_named() -> None:
+    given = synthetic()
+    first, *_ = given.conclusions
+    said = [("PPO", "REINFORCE", 15), ("PPO", "DQN", 11), ("PPO", "A2C", 15), ("A2C", "DQN", 2), ("PPO", "random", 1)]
+    better = [Conclusion(Fact("better", names=(a, b)), count, 15) for a, b, count in said]
+    # Of others the answer says nothing.
+    weak = "better than DQN in 11 of 15, the weakest of 3 verdicts"
+    assert holds(replace(given, conclusions=(first, *better))).endswith(f"46 of 48 re-analyses, {weak}")
+    alike = tuple(replace(line, holds=15) for line in better[:3])
+    assert holds(replace(given, conclusions=(first, *alike))).endswith(", better than each of 3 others in 15 of 15")
+    assert holds(replace(given, conclusions=(first, *alike[:2]))).endswith(
+        ", better than REINFORCE and DQN in 15 of 15"
+    )
+    # Of equals none is said to come first.
+    full, *others = given.situations
+    equal = replace(given, situations=(replace(full, as_good=("DQN",)), *others), conclusions=(first, *alike[:1]))
+    assert holds(equal) == "PPO is better than REINFORCE in 15 of 15 re-analyses"
+
+
+def test_what_holds_of_a_conjunction_is_the_weakest_of_its_claims() -> None:
+    given = synthetic()
+    claims = [
+        Conclusion(Fact("claim", names=(text, "supported")), count, 12) for text, count in (("A.", 12), ("B.", 8))
+    ]
+    both = replace(given, analysis={**given.analysis, "conjunction": True}, conclusions=(*given.conclusions, *claims))
+    assert holds(both) == "B: supported in 8 of 12 re-analyses, the weakest of 2 verdicts"
+    alone = replace(both, conclusions=(*given.conclusions, claims[1]))
+    assert holds(alone) == "B: supported in 8 of 12 re-analyses"
+    alike = replace(both, conclusions=(*given.conclusions, claims[0], replace(claims[1], holds=12)))
+    assert holds(alike) == "Each claim's verdict holds in 12 of 12 re-analyses"
+    # Who comes first is nothing that it asked.
+    assert holds(replace(both, conclusions=given.conclusions)) == ""
 
 
 def test_sureness_counts_the_verdicts() -> None:
@@ -571,6 +607,15 @@ def test_each_phrase_leads_to_where_it_was_measured(page: Page) -> None:
     assert {link[1:] for link in everywhere} <= set(page.ids)
 
 
+def test_a_card_without_a_situation_that_is_won_says_where_it_is_ahead() -> None:
+    given = synthetic()
+    given = replace(given, cards=tuple(replace(card, use_when=()) for card in given.cards))
+    told = {row[0].value: row[4].shown() for row in answers.cards(given).rows}
+    chosen = [one.choose for one in given.situations]
+    assert told["PPO"] == f"ahead in {chosen.count('PPO')} situations, in none shown to be above all others"
+    assert told["REINFORCE"] == "nothing measured speaks for it"
+
+
 def test_claims_come_with_estimate_n_and_reason(page: Page) -> None:
     shown = tables_shown(answers.claims(synthetic()))
     assert [row[1] for row in shown] == ["supported", "contradicted", "undecided"]
@@ -626,7 +671,12 @@ def test_where_the_seeds_were_fixed_no_looks_are_spoken_of(tmp_path: Path) -> No
 @pytest.mark.parametrize("kind", ["md", "latex"])
 def test_a_document_has_the_whole_answer(kind: str) -> None:
     text = render(synthetic(), kind)
-    first = ("is not yet told apart from it", "Holds in 46 of 48 re", "Before you rely on this", "Not enough evidence")
+    first = (
+        "is not yet told apart from it",
+        "comes first in 46 of 48 re",
+        "Before you rely on this",
+        "Not enough evidence",
+    )
     later = ("Use when", "Optimality gap", "Verdict on A", "Worst tenth", "contradicted", "without CartPole")
     for part in (*first, *later):
         assert part in text, part

@@ -328,7 +328,7 @@ def test_algorithms_are_compared_within_a_setting_and_the_first_two_answers_are_
     assert {lead.setting for lead in found.leads} == {"default", "tuned"}
     told = recommendation(found)
     assert told.claim.startswith("Out of the box, within")
-    assert any(line.startswith("Tuned with equal effort, within") for line in told.more)
+    assert any(line.startswith("As tuned here, with equal effort, within") for line in told.more)
 
 
 def test_another_setting_beside_it_changes_no_number_of_a_setting() -> None:

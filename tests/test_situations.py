@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.analysis.assemble import _plan_hash, _suite_hash
 from bench.analysis.ledger import Entry
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
-from bench.analysis.ranking import inflated_draws, race_draws, regrets, shares_best
+from bench.analysis.ranking import inflated_draws, order, race_draws, regrets, shares_best
 from bench.analysis.reliability import reliability
 from bench.analysis.scores import Cell, cell
 from bench.records import (
@@ -24,6 +24,7 @@ from bench.records import (
     Estimates,
     Fact,
     Failure,
+    Lead,
     Outcome,
     Record,
     Reference,
@@ -111,6 +112,72 @@ def test_regret_and_share_of_being_best_by_hand() -> None:
     # a is best in draws one and four and half of three; it misses the best by 1 once.
     assert shares_best(draws) == {"a": 0.625, "b": 0.375}
     assert regrets(draws) == {"a": 0.25, "b": 0.375}
+
+
+def test_a_tie_but_for_rounding_is_a_tie() -> None:
+    assert shares_best({"a": np.array([1.0, 1.0]), "b": np.array([1.0 + 1e-15, 0.5])}) == {"a": 0.75, "b": 0.25}
+
+
+def test_equal_estimates_are_placed_by_regret_then_by_the_share_of_being_best_then_as_they_came() -> None:
+    values = {"late": 1.0, "a": 1.0 + 1e-15, "b": 1.0, "c": 1.0, "best": 1.1}
+    regret, best = {"late": 0.2, "a": 0.1, "b": 0.1, "c": 0.1}, {"late": 0.7, "a": 0.1, "b": 0.2, "c": 0.2}
+    assert order(values, regret, best) == ["best", "b", "c", "a", "late"]
+    assert order(values) == ["best", "late", "a", "b", "c"]
+
+
+def capped_case() -> Results:
+    """Return CartPole, which pays 500 at most (a score of 1): a2c is there in eight of ten runs, ppo in all."""
+    runs = {
+        ("a2c", "CartPole-v1"): [500.0] * 8 + [200.0, 300.0],
+        ("ppo", "CartPole-v1"): [500.0] * 10,
+        ("dqn", "CartPole-v1"): [80.0, 90.0, 100.0, 110.0, 120.0] * 2,
+    }
+    return replace(results_of(runs), references={"CartPole-v1": Reference(0.0, 500.0)})
+
+
+def test_no_draw_passes_the_ceiling_and_who_is_always_there_comes_before_who_mostly_is() -> None:
+    found = capped_case().analysed()
+    full = situation_of(found, "full")
+    first, second, third = full.candidates
+    assert (first.label, second.label, third.label, full.choose) == ("ppo", "a2c", "dqn", "ppo")
+    assert first.value.estimate == pytest.approx(1.0)
+    assert second.value.estimate == pytest.approx(1.0)
+    # Nothing is better than the ceiling; whoever else is there in a resample shares it.
+    assert first.regret == pytest.approx(0.0, abs=1e-9)
+    assert (second.regret or 0.0) > 0.0
+    assert (first.probability_best or 0.0) > 0.5 > (second.probability_best or 0.0) > 0.2
+    lead = next(one for one in found.leads if one.axis == "share")
+    assert lead.probability_best[lead.labels.index("ppo")][-1] > 0.5
+    # Whoever is named first is so in every table.
+    assert found.aggregates[0].label == "ppo"
+    assert (found.aggregates[0].probability_best or 0.0) > 0.5
+    assert found.conclusions[0].about == Fact("first", names=("ppo",))
+    assert recommendation(found).claim.startswith("Within 1,000 steps choose ppo")
+
+
+def test_no_resample_has_more_than_all_of_its_runs_succeed() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.9}, 1, 10)
+    found = case.changed(failing("dqn", [0])).analysed()
+    always, mostly = situation_of(found, "failures").candidates
+    assert (always.label, always.regret) == ("ppo", 0.0)
+    assert (mostly.probability_best or 0.0) < 0.5
+
+
+def test_where_all_are_level_nobody_comes_first() -> None:
+    level = results_of({(label, name): [0.5] * 10 for label in ("ppo", "dqn") for name in "ab"})
+    found = level.analysed()
+    assert found.conclusions == ()
+    assert sentences.situation(situation_of(found, "environment-a")) == (
+        "On a alone: not enough evidence; all are level (10 runs on a)."
+    )
+    assert recommendation(found).claim == (
+        "Not enough evidence to name a best algorithm: all score the same within 1,000 steps"
+    )
+    rng = np.random.default_rng(0)
+    alone = {("ppo", "a"): (0.6 + 0.01 * rng.normal(size=10)).tolist(), ("dqn", "a"): [0.5] * 10}
+    one = results_of({**alone, ("ppo", "b"): [0.5] * 10, ("dqn", "b"): [0.5] * 10}).analysed().conclusions[0]
+    assert (Fact("environments", names=("a",)), "nobody") in one.fails_when
+    assert "without a: nobody comes first" in sentences.failures(one)
 
 
 def test_a_resample_of_the_best_runs_lies_above_the_estimate_however_far_it_is_stretched() -> None:
@@ -220,9 +287,37 @@ def test_the_crossover_says_who_leads_where() -> None:
     assert early[:3].min() > 0.95
     assert late[3:].min() > 0.95
     assert sentences.lead(share) == (
-        "early leads from 20 % of the step budget to 60 % of the step budget: best in at least 95 % of draws.",
-        "late leads from 80 % of the step budget to 100 % of the step budget: best in at least 95 % of draws.",
+        "early leads from 20 % to 60 % of the step budget: best in at least 95 % of draws.",
+        "late leads from 80 % of the step budget on: best in at least 95 % of draws.",
     )
+
+
+@pytest.mark.parametrize(
+    ("axis", "ppo", "told"),
+    [
+        # Nearly sure beside what is sure is no change of the lead, and the least share is told.
+        ("seconds", [0.5, 0.91, 0.96, 0.92, 1.0, 0.93], (
+            "The lead is open at 1 CPU seconds, between ppo and dqn.",
+            "ppo leads from 2 CPU seconds on: best in at least 91 % of draws.",
+        )),
+        ("share", [0.93, 0.92, 0.5, 0.97, 0.89, 0.97], (
+            "The lead is open from 10 % to 30 % of the step budget, between ppo and dqn.",
+            "ppo leads at 40 % of the step budget: best in at least 95 % of draws.",
+            "The lead is open at 50 % of the step budget, between ppo and dqn.",
+            "ppo leads at 60 % of the step budget: best in at least 95 % of draws.",
+        )),
+        # Of many changes only the end is told, with its axis.
+        ("seconds", [0.01, 0.99, 0.5, 0.99, 0.5, 0.01], (
+            "dqn leads at 6 CPU seconds: best in at least 95 % of draws; until then the lead changes or opens 5 times.",
+        )),
+        ("share", [0.01, 0.99, 0.5, 0.99, 0.5, 0.6], (("The lead is open from 50 % of the step budget on, between ppo "
+            "and dqn; until then the lead changes or opens 4 times."),)),
+    ],
+)  # fmt: skip
+def test_the_lead_is_told_by_axis_and_from_when_on(axis: str, ppo: list[float], told: tuple[str, ...]) -> None:
+    x = tuple(place / (10 if axis == "share" else 1) for place in range(1, 7))
+    shares = tuple(ppo), tuple(1 - share for share in ppo)
+    assert sentences.lead(Lead(axis, x, ("ppo", "dqn"), (), shares, ("E",), 10)) == told
 
 
 def test_the_lead_is_told_at_shares_of_the_budget_that_all_evaluations_cover() -> None:
@@ -614,6 +709,12 @@ def test_where_all_solve_the_only_environment_the_answer_says_who_gets_there_fir
     assert first.startswith("On env-0 alone, which every run solves: choose ppo, the first to get there")
     # Of one environment nothing is averaged.
     assert score.startswith("ppo: interquartile mean final score 1.00 ")
+    # Nothing beside it speaks for whoever the suite names first.
+    later = with_curves(case, {"dqn": curves["ppo"], "ppo": curves["dqn"]}).analysed()
+    _, first, score, *_ = recommendation(later).lines
+    assert first.startswith("On env-0 alone, which every run solves: choose dqn, the first to get there")
+    assert score.startswith("dqn: interquartile mean final score 1.00 ")
+    assert "first" not in {one.about.kind for one in later.conclusions}
 
 
 def test_whoever_has_too_few_runs_is_not_judged_and_said_so_where_it_could_have_won() -> None:
@@ -640,5 +741,18 @@ def test_as_good_is_said_of_equivalent_algorithms_alone() -> None:
     full = situation_of(found, "full")
     assert {full.choose, *full.as_good} == {"ppo", "dqn"}
     assert full.undecided == ("trpo",)
-    assert "not yet told apart: trpo" in sentences.use("ppo", full)
-    assert "full" not in card_of(found, "trpo").use_when
+    # Nobody has won over all while one is not told apart.
+    assert [label for label in found.labels if "full" in card_of(found, label).use_when] == []
+
+
+def test_a_card_recommends_whoever_won_over_all_or_is_equivalent_to_the_winner() -> None:
+    rng = np.random.default_rng(1)
+    base = {"ppo": 0.9, "dqn": 0.9, "a2c": 0.4}
+    runs = {
+        (label, name): (level + 0.01 * rng.normal(size=10)).tolist() for label, level in base.items() for name in "ab"
+    }
+    found = results_of(runs).analysed()
+    full = situation_of(found, "full")
+    assert ({full.choose, *full.as_good}, full.undecided) == ({"ppo", "dqn"}, ())
+    assert ["full" in card_of(found, label).use_when for label in ("ppo", "dqn", "a2c")] == [True, True, False]
+    assert sentences.use("ppo", full) == "within 1,000 steps (as good: dqn)"

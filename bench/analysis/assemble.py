@@ -32,7 +32,7 @@ from bench.analysis.ledger import Entry, Ledger, ledger
 from bench.analysis.origins import origins
 from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.published import against
-from bench.analysis.ranking import race_draws, shares_best
+from bench.analysis.ranking import race_draws, rounded, shares_best
 from bench.analysis.reliability import reliability
 from bench.analysis.resampling import fewer
 from bench.analysis.robustness import claim_conclusions, conclusions
@@ -135,10 +135,6 @@ def analyse(
     best = {
         label: share for race in races.values() for label, share in _best_shares(race, draws, streams, plan).items()
     }
-    aggregates = _aggregates(field, counted, whole, best, draws, suite)
-    aggregates = tuple(replace(line, not_judged=_most_over(line.label, apart, suite)) for line in aggregates)
-    if rliable:
-        aggregates = tuple(_beside(line, field[line.label], plan, streams) for line in aggregates)
     rivals = counted or _by_label(labels, _unscored(there, plan))
     pairs = _pairs(rivals, draws, suite, unfit, sequence)
     known = _references(suite, cells, references, baselines, where)
@@ -149,6 +145,11 @@ def analyse(
         )
         for name, one in _settings_of(suite, fit).items()
     )
+    placed = [one.label for line in told if line.kind == "full" for one in line.candidates]
+    aggregates = _aggregates(field, counted, whole, best, placed, draws, suite)
+    aggregates = tuple(replace(line, not_judged=_most_over(line.label, apart, suite)) for line in aggregates)
+    if rliable:
+        aggregates = tuple(_beside(line, field[line.label], plan, streams) for line in aggregates)
     reliable = _reliability(field, baselines, plan)
     judged = judge(suite, cells, draws, solved=where)
     shown = tuple(_cell_estimate(c, draws, plan) for c in cells)
@@ -192,7 +193,7 @@ def analyse(
             [part.sensitivity for parts in suite.sets.values() for part in parts],
         ),
         conclusions=(
-            *_conclusions(suite, counted, races, pairs, draws, streams),
+            *_conclusions(suite, counted, races, placed, pairs, draws, streams),
             *(claim_conclusions(suite, field, draws, judged, streams, where) if field else ()),
         ),
         claims=judged,
@@ -269,7 +270,8 @@ def _best_shares(
 ) -> dict[str, float]:
     counts = {label: _counts(cells, draws) for label, cells in race.items()}
     scores = {label: [c.scores for c in cells] for label, cells in race.items()}
-    drawn = race_draws(scores, counts, lambda label: streams(label, "", "best"), plan.decide)
+    top = highest([c.score_ceiling for c in next(iter(race.values()), ())], plan.decide)
+    drawn = race_draws(scores, counts, lambda label: streams(label, "", "best"), plan.decide, top)
     return shares_best(drawn) if drawn else {}
 
 
@@ -298,6 +300,7 @@ def _conclusions(
     suite: Suite,
     field: Field,
     races: Mapping[str, Field],
+    placed: Sequence[str],
     pairs: Sequence[Pair],
     draws: Draws,
     streams: Callable[..., np.random.Generator],
@@ -307,7 +310,9 @@ def _conclusions(
         here = [pair for pair in pairs if _family(suite, pair.a, pair.b) == name]
         met = {label for pair in here for label in (pair.a, pair.b)} | {*race}
         there = {label: cells for label, cells in field.items() if label in met}
-        found += conclusions(there, tuple(race), here, suite.analysis, draws, streams) if there else ()
+        # Whoever the first situation puts first comes first among equals.
+        ranked = [*filter(race.__contains__, placed), *(label for label in race if label not in placed)]
+        found += conclusions(there, ranked, here, suite.analysis, draws, streams) if there else ()
     return tuple(found)
 
 
@@ -349,9 +354,15 @@ def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:
 
 
 def _aggregates(
-    field: Field, counted: Field, whole: Sequence[str], shares: Mapping[str, float], draws: Draws, suite: Suite
+    field: Field,
+    counted: Field,
+    whole: Sequence[str],
+    shares: Mapping[str, float],
+    placed: Sequence[str],
+    draws: Draws,
+    suite: Suite,
 ) -> tuple[Aggregate, ...]:
-    """Return the aggregates, setting by setting, the comparable ones first, best first."""
+    """Return the aggregates, setting by setting, the comparable ones first, best first; equal ones as placed."""
     order = {name: place for place, name in enumerate(suite.settings)}
     found = [
         replace(
@@ -361,11 +372,12 @@ def _aggregates(
         for label, cells in field.items()
     ]
 
-    def placed(line: Aggregate) -> tuple[int, bool, float]:
+    def place(line: Aggregate) -> tuple[int, bool, float, int]:
         setting = order.get(suite.setting(line.label) or "", len(order))
-        return setting, not line.complete, -(line.value(suite.analysis.decide).estimate or 0.0)
+        among_equals = placed.index(line.label) if line.label in placed else len(placed)
+        return setting, not line.complete, -rounded(line.value(suite.analysis.decide).estimate or 0.0), among_equals
 
-    return tuple(sorted(found, key=placed))
+    return tuple(sorted(found, key=place))
 
 
 def _aggregate(

@@ -168,9 +168,10 @@ def _middle(values: Sequence[float]) -> float:
 
 
 def _uses(label: str, situations: Sequence[Situation]) -> Iterator[str]:
-    """Yield the situations whose answer is this algorithm, alone or with others; the widest first."""
+    """Yield the situations that it has won over all others, or is equivalent to the winner of; the widest first."""
     for situation in situations:
-        if situation.choose is not None and label in {situation.choose, *situation.as_good}:
+        won = situation.choose is not None and not situation.undecided
+        if won and label in {situation.choose, *situation.as_good}:
             yield situation.key
 
 

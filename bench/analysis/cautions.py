@@ -11,7 +11,7 @@ from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, learns, taking_part
 from bench.catalog import algorithms
-from bench.hyperparameters.provenance import HAND, effort, found_by_hand, made_for
+from bench.hyperparameters.provenance import HAND, TUNED, effort, found_by_hand, made_for
 from bench.records import PACKING, Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
@@ -42,6 +42,7 @@ def cautions(
         *_rows("other budgets", _made_for_more(apart or {}, suite)),
         *_rows("by hand", _found_by_hand(cells, suite)),
         *_rows("efforts", _efforts(cells, suite)),
+        *_rows("as tuned", _as_tuned(cells, suite)),
         *_rows("asynchronous", _asynchronous(cells)),
         *_rows("seen", _seen(suite)),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
@@ -196,6 +197,19 @@ def _efforts(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str | int, .
         made = [steps for cell in some if (steps := made_for(cell.entries[0].trial.provenance))]
         labels = dict.fromkeys(cell.label for cell in some)
         yield kind, min(made, default=0), max(made, default=0), *labels
+
+
+def _as_tuned(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str]]:
+    """Yield whose settings a search of this harness has found, where they are compared with others."""
+    learning = [cell for cell in cells if cell.runs and learns(cell.entries[0].trial.algorithm)]
+    places = Counter((suite.setting(cell.label) or "", cell.environment) for cell in learning)
+    tuned = dict.fromkeys(
+        cell.label
+        for cell in learning
+        if effort(cell.entries[0].trial.provenance) == TUNED
+        and places[suite.setting(cell.label) or "", cell.environment] > 1
+    )
+    yield from ((label,) for label in tuned)
 
 
 def _lacks(line: Aggregate) -> bool:

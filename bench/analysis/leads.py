@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bench.analysis.aggregate import POOLED
+from bench.analysis.aggregate import POOLED, highest
 from bench.analysis.moments import (
     first_evaluations,
     last_evaluations,
     score_curves_over_seconds,
     score_curves_over_steps,
 )
-from bench.analysis.ranking import inflated_band, shares_best
+from bench.analysis.ranking import capped, inflated_band, shares_best
 from bench.analysis.resampling import fewer
 from bench.analysis.scores import Cell
 from bench.records import Floats, Lead
@@ -65,7 +65,9 @@ def _lead(
     count = sum(map(len, field.values()))
     counts = {label: fewer([draws[label, cell.environment] for cell in cells], count) for label, cells in field.items()}
     bands = {label: inflated_band(known[label], counts[label], streams(label, axis, "lead"), decide) for label in field}
-    shares = [shares_best({label: drawn[place] for label, (_, drawn) in bands.items()}) for place in range(len(x))]
+    tops = {label: highest([cell.score_ceiling for cell in cells], decide) for label, cells in field.items()}
+    drawn = {label: capped(found, tops[label]) for label, (_, found) in bands.items()}
+    shares = [shares_best({label: found[place] for label, found in drawn.items()}) for place in range(len(x))]
     places = tuple(float(at) for at in x)
     cells = next(iter(field.values()))
     return Lead(

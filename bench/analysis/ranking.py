@@ -14,6 +14,8 @@ from bench.records import Floats
 
 Race = Mapping[str, Tasks]
 """Label -> one (runs,) array per environment, the same environments in the same order for every label."""
+_DIGITS = 9
+"""Decimals that tell two scores apart: what differs by less differs by rounding."""
 
 
 def inflated_band(
@@ -55,7 +57,7 @@ def shares_best(draws: Mapping[str, Floats]) -> dict[str, float]:
 
     A share under a flat prior, not evidence.
     """
-    values = np.stack(list(draws.values()))
+    values = np.round(np.stack(list(draws.values())), _DIGITS)
     winners = values == values.max(axis=0)
     shares = (winners / winners.sum(axis=0)).mean(axis=1)
     return {label: float(share) for label, share in zip(draws, shares, strict=True)}
@@ -72,6 +74,7 @@ def race_draws(
     counts: Mapping[str, Counts],
     stream: Callable[[str], np.random.Generator],
     decide: str = POOLED,
+    top: float | None = None,
 ) -> dict[str, Floats]:
     """Return every algorithm's draws; empty with fewer than two algorithms, or where one has a single run.
 
@@ -80,15 +83,37 @@ def race_draws(
         counts: label -> per environment (runs, resamples).
         stream: label -> generator.
         decide: the aggregate that is drawn.
+        top: the largest value there can be; None where it is not known.
     """
     if len(race) <= 1 or min(len(task) for tasks in race.values() for task in tasks) <= 1:
         return {}
-    return {label: inflated_draws(tasks, counts[label], stream(label), decide) for label, tasks in race.items()}
+    drawn = {label: inflated_draws(tasks, counts[label], stream(label), decide) for label, tasks in race.items()}
+    return {label: capped(values, top) for label, values in drawn.items()}
 
 
-def order(values: Mapping[str, float]) -> Sequence[str]:
-    """Return the labels, largest value first; equal values keep their order."""
-    return sorted(values, key=lambda label: -values[label])
+def capped(draws: Floats, top: float | None) -> Floats:
+    """Return draws none of which is larger than the largest value there can be."""
+    return draws if top is None else np.minimum(draws, top)
+
+
+def order(
+    values: Mapping[str, float], regret: Mapping[str, float] | None = None, best: Mapping[str, float] | None = None
+) -> Sequence[str]:
+    """Return the labels, largest value first; of equal ones the smaller regret, then the likelier to be best.
+
+    What is equal in all of them keeps its order.
+    """
+    regret, best = regret or {}, best or {}
+
+    def place(label: str) -> tuple[float, ...]:
+        return rounded(-values[label]), rounded(regret.get(label, 0.0)), rounded(-best.get(label, 0.0))
+
+    return sorted(values, key=place)
+
+
+def rounded(value: float) -> float:
+    """Return a value such that those which rounding alone tells apart are equal."""
+    return round(value, _DIGITS)
 
 
 def _stretch(df: Floats | float, resamples: int, n: int, rng: np.random.Generator) -> Floats:

@@ -20,6 +20,7 @@ from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, estimate
 from bench.analysis.claims import judge
 from bench.analysis.interval import resample_counts
 from bench.analysis.quantities import Draws
+from bench.analysis.ranking import order, rounded
 from bench.analysis.ranks import mid_ranks
 from bench.analysis.resampling import fewer, thinned
 from bench.analysis.scores import Cell, Run
@@ -31,6 +32,8 @@ Field = Mapping[str, Sequence[Cell]]
 """Label -> its scored cells, in the suite's order of environments."""
 Streams = Callable[..., np.random.Generator]
 _MANY, _GROUPS = 20, 10
+NOBODY = "nobody"
+"""Comes first where all are level."""
 T = TypeVar("T")
 _Scores = Mapping[str, Mapping[str, Floats]]
 """Label -> environment -> (runs,) scores."""
@@ -121,7 +124,7 @@ def conclusions(
 
     Args:
         field: everything that is compared.
-        race: labels of the complete learning algorithms: who can come first.
+        race: labels of the complete learning algorithms: who can come first, in the order of the main analysis.
         pairs: with verdicts; those that are better or worse are conclusions.
         plan: gives confidence, margin and what decides.
         draws: (label, environment) -> (runs, resamples) counts of the main analysis.
@@ -151,7 +154,7 @@ def _first_place(field: Field, race: Sequence[str], variations: Sequence[Variati
         return None
     found = [(one.about, _leader(_of(race, one.scores), one.decide)) for one in variations]
     told = [(about, leader) for about, leader in found if leader is not None]
-    return _conclusion(Fact("first", names=(first,)), told, first) if told else None
+    return _conclusion(Fact("first", names=(first,)), told, first) if told and first != NOBODY else None
 
 
 def _of(labels: Sequence[str], scores: _Scores) -> _Scores:
@@ -159,13 +162,17 @@ def _of(labels: Sequence[str], scores: _Scores) -> _Scores:
 
 
 def _leader(scores: _Scores, decide: str) -> str | None:
-    """Return who comes first among those with every environment; None with fewer than two of them."""
+    """Return who comes first among those with every environment; None with fewer than two of them.
+
+    Whoever is named first comes first among equals, and nobody where all are.
+    """
     everywhere = {environment for tasks in scores.values() for environment in tasks}
     complete = {label: list(tasks.values()) for label, tasks in scores.items() if set(tasks) == everywhere and tasks}
     if len(complete) <= 1:
         return None
     values = {label: estimate(tasks, decide) for label, tasks in complete.items()}
-    return max(values, key=values.__getitem__)
+    first, *_, last = order(values)
+    return NOBODY if rounded(values[first]) == rounded(values[last]) else first
 
 
 def _difference(pair: Pair, again: Sequence[tuple[Fact, Verdicts]]) -> Conclusion:

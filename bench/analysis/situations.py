@@ -98,7 +98,9 @@ def situations(
         replace(
             one,
             not_judged=_not_judged(one, there),
-            top=highest([tops[name] for name in one.environments], suite.analysis.decide),
+            top=1.0
+            if one.measure == "share"
+            else highest([tops[name] for name in one.environments], suite.analysis.decide),
         )
         for one in _settings(suite, learners)
     ]
@@ -265,10 +267,10 @@ def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPla
     decide = plan.decide if one.measure == "score" else MEAN
     counts = {label: _counts(label, one, draws) for label in one.race}
     some = {label: fewer(found) for label, found in counts.items()}
-    drawn = race_draws(one.race, some, lambda label: streams(label, one.key, "situation"), decide)
+    drawn = race_draws(one.race, some, lambda label: streams(label, one.key, "situation"), decide, one.top)
     best, regret = (shares_best(drawn), regrets(drawn)) if drawn else ({}, {})
     values = {label: _value(one, tasks, counts[label], plan) for label, tasks in one.race.items()}
-    ranked = order({label: value.estimate or 0.0 for label, value in values.items()})
+    ranked = order({label: value.estimate or 0.0 for label, value in values.items()}, regret, best)
     return tuple(Candidate(label, values[label], best.get(label), regret.get(label)) for label in ranked)
 
 

@@ -119,7 +119,8 @@ class Card:
     """Against it: `below`, `floor` (what does not learn, and is not shown to be worse), `failing`, `collapsed` (runs
     that fell back, of those that had reached the threshold), `slower`, `demanding` (environments where few do)."""
     use_when: tuple[str, ...]
-    """Keys of the situations whose answer it is, alone or with others; empty: nothing measured speaks for it."""
+    """Keys of the situations that it won over all others, or is equivalent to the winner of; empty: nothing measured
+    speaks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ class Conclusion:
     holds: int
     of: int
     fails_when: tuple[tuple[Fact, str], ...] = ()
-    """(a re-analysis in which it does not hold, what that finds: who comes first, or another verdict). Re-analyses:
+    """(a re-analysis in which it does not hold, what that finds: who comes first, `nobody` where all are level, or
+    another verdict). Re-analyses:
     `environments` or `seeds` left out, `failed` (trials dropped), `auc` or `final` (as the metric), `mean` (for the
     interquartile mean), `range` (scores from worst to best run), `ranks` (for scores)."""
 

@@ -325,7 +325,7 @@ class Estimates:
     """Most dependable first."""
     cards: tuple[Card, ...] = ()
     conclusions: tuple[Conclusion, ...] = ()
-    """The robustness of each conclusion; the first is the headline's."""
+    """The robustness of each conclusion: who comes first, every decided difference, every decided claim."""
     claims: tuple[ClaimVerdict, ...] = ()
     sequence: SequentialRun | None = None
     """How the number of seeds came about, where it was not fixed beforehand."""

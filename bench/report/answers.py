@@ -86,7 +86,7 @@ def situations_at_a_glance(estimates: Estimates) -> Table:
     open_ones = [estimates.situations[place] for place in gathered]
     kept = [place for place in range(len(whole.rows)) if place not in gathered]
     told = "; ".join(
-        sentences.circumstance(line) + (f" ({line.candidates[0].label} leads)" if line.candidates else "")
+        sentences.circumstance(line) + (f" ({sentences.leading(line)})" if line.candidates else "")
         for line in open_ones
     )
     blank = Cell("")
@@ -290,7 +290,7 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
     chosen = next((one for one in line.candidates if one.label == line.choose), leader)
     where = line.environments[0] if len(line.environments) == 1 else None
     link = at.anchor(chosen.label, where) if chosen else ""
-    choose = Cell(line.choose, link=link) if line.choose else Cell(UNSETTLED, text=_unsettled(leader), link=link)
+    choose = Cell(line.choose, link=link) if line.choose else Cell(UNSETTLED, text=_unsettled(line), link=link)
     return (
         Cell(capital(sentences.circumstance(line))),
         choose,
@@ -302,8 +302,8 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
     )
 
 
-def _unsettled(leader: Candidate | None) -> str:
-    return f"{UNSETTLED} ({leader.label} leads)" if leader else UNSETTLED
+def _unsettled(line: Situation) -> str:
+    return f"{UNSETTLED} ({sentences.leading(line)})" if line.candidates else UNSETTLED
 
 
 def _regret(line: Situation, chosen: Candidate) -> str:
@@ -332,18 +332,24 @@ def _card_row(estimates: Estimates, line: Card) -> tuple[Cell, ...]:
     def phrases(found: tuple[Fact, ...]) -> Cell:
         return _linked((sentences.strength(one), _measured_at(estimates, one, line.label)) for one in found)
 
-    said, gathered = {one.key: (place, one) for place, one in enumerate(estimates.situations)}, _gathered(estimates)
+    said = {one.key: (place, one) for place, one in enumerate(estimates.situations, start=1)}
     uses = (
-        (sentences.use(line.label, one), f"#{_OPEN}" if place in gathered else f"#situation-{place + 1}")
-        for place, one in map(said.__getitem__, line.use_when)
+        (sentences.use(line.label, one), f"#situation-{place}") for place, one in map(said.__getitem__, line.use_when)
     )
     return (
         Cell(line.label),
         Cell(", ".join(line.actions)),
         phrases(line.strengths),
         phrases(line.weaknesses),
-        _linked(uses) if line.use_when else Cell("", text="nothing measured speaks for it"),
+        _linked(uses) if line.use_when else Cell("", text=_unused(line.label, estimates.situations)),
     )
+
+
+def _unused(label: str, situations: Iterable[Situation]) -> str:
+    """Return what stands for an algorithm that has won no situation over all others."""
+    if ahead := sum(one.choose == label for one in situations):
+        return f"ahead in {counted(ahead, 'situation')}, in none shown to be above all others"
+    return "nothing measured speaks for it"
 
 
 def _linked(phrases: Iterable[tuple[str, str]]) -> Cell:

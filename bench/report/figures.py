@@ -480,7 +480,7 @@ def crossover(lead: Lead, decide: str = "score") -> Figure:
     return Figure(
         f"crossover-{lead.axis}" + (f"-{lead.setting}" if lead.setting else ""),
         "crossover",
-        f"Who leads{f' {sentences.setting(lead.setting)}' if lead.setting else ''} after how much of "
+        f"Who leads{f' {sentences.setting(lead.setting)},' if lead.setting else ''} after how much of "
         f"{'the time' if seconds else 'the budget'}: score by the aggregate that decides (above), and "
         f"the share of bootstrap resamples in which each algorithm is best (below); "
         f"{_runs([lead.n])} per environment, {counted(len(lead.environments), 'environment')}.",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from bench.plain import json_text, plain
 from bench.records import Estimates
-from bench.report import answers, cautions, order, page, published, sentences, tables
+from bench.report import answers, cautions, holding, order, page, published, sentences, tables
 from bench.report.recommendation import recommendation
 from bench.report.table import Table, latex_text, markdown_text, to_latex, to_markdown
 
@@ -88,7 +88,7 @@ def _title(estimates: Estimates) -> str:
 def _answer(estimates: Estimates) -> list[str]:
     """Return the headline and what stands under it, as on the page."""
     verdicts = [plain(line) for line in recommendation(estimates).lines]
-    holds = page.holds(estimates)
+    holds = holding.holds(estimates)
     return [*verdicts, *([f"{holds}."] if holds else []), *filter(None, [page.sureness(estimates)])]
 
 

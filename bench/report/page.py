@@ -15,7 +15,20 @@ from markupsafe import Markup
 
 from bench.plain import counted, plain
 from bench.records import Estimates, SettingsLine
-from bench.report import answers, cautions, drawing, figures, html, order, palette, published, sentences, tables, words
+from bench.report import (
+    answers,
+    cautions,
+    drawing,
+    figures,
+    holding,
+    html,
+    order,
+    palette,
+    published,
+    sentences,
+    tables,
+    words,
+)
 from bench.report.recommendation import recommendation
 from bench.report.table import Table
 
@@ -84,7 +97,7 @@ def render(
             facts=facts(estimates),
             sureness=sureness(estimates),
             answer=recommendation(estimates),
-            holds=holds(estimates),
+            holds=holding.holds(estimates),
             reliance=reliance(estimates),
             kept=kept(estimates),
             absences=absences(estimates),
@@ -164,14 +177,6 @@ def sureness(estimates: Estimates) -> str:
     each = counted(family, "pair") + " in each setting" * (family < len(estimates.pairs))
     corrected = f", corrected for {each} by Holm's method" if family > 1 else ""
     return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.level(1 - plan['confidence'])}{corrected})."
-
-
-def holds(estimates: Estimates) -> str:
-    """Return in how many re-analyses the headline's conclusion holds; nothing where none was made."""
-    if not estimates.conclusions or not estimates.conclusions[0].of:
-        return ""
-    first = estimates.conclusions[0]
-    return f"Holds in {first.holds} of {counted(first.of, 're-analysis', 're-analyses')}"
 
 
 def reliance(estimates: Estimates) -> str:

@@ -52,9 +52,10 @@ def recommendation(estimates: Estimates) -> Answer:
         for line in estimates.aggregates
         if line.label not in baselines and words.finite(line.value(plan.decide).estimate)
     ]
-    first = {one.label for one in estimates.situations[0].candidates} if estimates.situations else None
-    there = [line for line in learners if line.complete and (first is None or line.label in first)]
-    ranked = sorted(there, key=partial(_value, plan=plan), reverse=True)
+    there = {line.label: line for line in learners if line.complete}
+    ranked = sorted(there.values(), key=partial(_value, plan=plan), reverse=True)
+    if estimates.situations:
+        ranked = [there[one.label] for one in estimates.situations[0].candidates if one.label in there]
     if not learners:
         return Answer("Not enough evidence: no learning algorithm has a scored run yet.")
     if not ranked or (len(ranked) > 1 and not estimates.situations):
@@ -65,13 +66,17 @@ def recommendation(estimates: Estimates) -> Answer:
     if not rest:
         claim = f"Only {best.label} has scores on every environment that has any: {score}"
         return Answer(claim, f"{proof}.", tuple(_decided(estimates, plan)))
-    first_there = _first_to_get_there(estimates.situations)
-    claim, why = _all_solve(estimates) or _headline(estimates.situations[0], pairs, plan)
+    raced = _raced(estimates.situations)
+    if level := _all_solve(estimates):
+        # Where the score tells nobody apart, the one shown is that of whoever gets there first.
+        best = next((line for line in ranked if line.label in {one.choose for one in raced}), best)
+        score, proof = _score(best, plan)
+    claim, why = level or _headline(estimates.situations[0], pairs, plan)
     return Answer(
         claim if why else f"{claim}.",
         why and f"{why}.",
         (
-            *first_there,
+            *map(sentences.situation, raced),
             f"{best.label}: {score} {proof}.",
             *(sentences.situation(one) for one in estimates.situations[1:] if one.kind == "full"),
             *map(sentences.worth, estimates.worth),
@@ -95,11 +100,16 @@ def _all_solve(estimates: Estimates) -> tuple[str, str] | None:
     return f"Every run of every learning algorithm solves {where}: the {score} tells nobody apart", ""
 
 
-def _first_to_get_there(situations: Sequence[Situation]) -> Iterator[str]:
-    """Yield who gets there first where all solve every environment, so that nothing else is left to choose by."""
+def names_nobody(estimates: Estimates) -> bool:
+    """Return whether the answer is that all solve everything, so that no score tells anybody apart."""
+    return bool(estimates.situations) and _all_solve(estimates) is not None
+
+
+def _raced(situations: Sequence[Situation]) -> list[Situation]:
+    """Return who gets there first where all solve every environment, so that nothing else is left to choose by."""
     raced = [one for one in situations if one.measure == "steps"]
-    if {name for one in raced for name in one.environments} >= set(situations[0].environments):
-        yield from map(sentences.situation, raced)
+    everywhere = {name for one in raced for name in one.environments} >= set(situations[0].environments)
+    return raced if everywhere else []
 
 
 def _no_order(learners: Sequence[Aggregate], *, equals: bool) -> str:
@@ -169,7 +179,10 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tup
     leader, undecided = full.candidates[0].label, _open(full, pairs, plan)
     where = sentences.circumstance(full)
     if full.choose is None:
-        told = f"{leader} has the highest score {where}, and {sentences.not_told_apart(full.undecided)} from it"
+        apart = sentences.not_told_apart(full.undecided)
+        told = f"{leader} has the highest score {where}, and {apart} from it"
+        if sentences.leading(full) == sentences.LEVEL:
+            told = f"all score the same {where}"
         return f"Not enough evidence to name a best algorithm: {told}", undecided
     place, known = sentences.capital(where), verdicts_of(pairs)
     names = joined([leader, *full.as_good], "or")

@@ -5,6 +5,7 @@ Verdicts, prices, limits, plurals and durations have their words here; numbers a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -25,7 +26,10 @@ from bench.records import (
 from bench.report.notes import note
 from bench.report.words import level, number
 
-_MOST_STRETCHES = 6
+_MOST_STRETCHES = 4
+_ROUNDING = 1e-9
+_HOLDS_ON = 0.9
+"""Share of draws down to which whoever leads surely beside a place leads there, too."""
 _MOST_SHARES = 8
 _TWO_DAYS = 48
 
@@ -63,10 +67,21 @@ def situation(line: Situation) -> str:
     if line.measure == "steps":
         place += ", which every run solves"
     if line.choose is None:
-        return f"{place}: not enough evidence; {line.candidates[0].label} leads ({rests}){_left_out(line)}."
+        return f"{place}: not enough evidence; {leading(line)} ({rests}){_left_out(line)}."
     equal = f" or {joined(line.as_good, 'or')}, equivalent to it" if line.as_good else ""
     first = ", the first to get there" if line.measure == "steps" else ""
     return f"{place}: choose {line.choose}{first}{equal} ({rests}){_still_open(line)}{_left_out(line)}."
+
+
+LEVEL = "all are level"
+
+
+def leading(line: Situation) -> str:
+    """Return `ppo leads`, or that all are level: nobody leads by the order of the suite alone."""
+    estimates = [one.value.estimate for one in line.candidates]
+    known = [one for one in estimates if one is not None]
+    level = len(estimates) > 1 and len(known) == len(estimates) and max(known) - min(known) < _ROUNDING
+    return LEVEL if level else f"{line.candidates[0].label} leads"
 
 
 def _still_open(line: Situation) -> str:
@@ -89,7 +104,8 @@ def not_judged(line: Situation) -> list[str]:
 
 def setting(name: str) -> str:
     """Return under which settings something holds, such as `out of the box`."""
-    return {"default": "out of the box", "tuned": "tuned with equal effort"}.get(name, f"with the settings of {name}")
+    known = {"default": "out of the box", "tuned": "as tuned here, with equal effort"}
+    return known.get(name, f"with the settings of {name}")
 
 
 def circumstance(line: Situation) -> str:
@@ -159,11 +175,9 @@ def failed_its_user(failing: int, runs: int) -> str:
 
 
 def use(label: str, line: Situation) -> str:
-    """Return the situation in which an algorithm is an answer, who is as good there and who is not told apart yet."""
+    """Return the situation in which an algorithm is the answer, and who is as good there."""
     others = [other for other in (line.choose, *line.as_good) if other is not None and other != label]
-    told = [f"as good: {', '.join(others)}"] if others else []
-    told += [f"not yet told apart: {', '.join(line.undecided)}"] if line.undecided else []
-    return circumstance(line) + (f" ({'; '.join(told)})" if told else "")
+    return circumstance(line) + (f" (as good: {', '.join(others)})" if others else "")
 
 
 def lead(line: Lead) -> tuple[str, ...]:
@@ -173,29 +187,52 @@ def lead(line: Lead) -> tuple[str, ...]:
 
 
 def _stretches(line: Lead) -> Iterator[str]:
+    """Yield who leads where; of many changes only how it ends."""
     shares = [dict(zip(line.labels, column, strict=True)) for column in zip(*line.probability_best, strict=True)]
-    sure = [next((label for label, share in found.items() if share >= SURE), None) for found in shares]
-    starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(sure)) if a != b)]
-    if len(starts) > _MOST_STRETCHES:
-        yield f"The lead changes {len(starts) - 1} times: nobody leads for long."
-        return
-    for start, end in zip(starts, [*starts[1:], len(line.x)], strict=True):
-        first, last = _place(line.axis, line.x[start]), _place(line.axis, line.x[end - 1])
-        where = f"at {first}" if line.x[start] == line.x[end - 1] else f"from {first} to {last}"
-        leader = sure[start]
-        if leader is not None:
-            yield f"{leader} leads {where}: best in at least {100 * SURE:.0f} % of draws."
-        else:
-            yield f"The lead is open {where}, between {joined(_rivals(shares[start:end]))}."
+    leaders = _leaders(shares)
+    starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(leaders)) if a != b)]
+    ends = [*starts[1:], len(line.x)]
+    told = [
+        _stretch(line, leaders[start], shares[start:end], start, end) for start, end in zip(starts, ends, strict=True)
+    ]
+    if len(told) <= _MOST_STRETCHES:
+        yield from told
+    else:
+        yield f"{told[-1].rstrip('.')}; until then the lead changes or opens {len(told) - 1} times."
+
+
+def _leaders(shares: Sequence[Mapping[str, float]]) -> list[str | None]:
+    """Return who leads at each place: surely, or nearly so and next to where it does surely; None where it is open."""
+    found = [next((label for label, share in here.items() if share >= SURE), None) for here in shares]
+    places = range(1, len(found))
+    for place, beside in [*((one, one - 1) for one in places), *((one - 1, one) for one in reversed(places))]:
+        leader = found[beside]
+        if found[place] is None and leader is not None and shares[place][leader] >= _HOLDS_ON:
+            found[place] = leader
+    return found
+
+
+def _stretch(line: Lead, leader: str | None, shares: Sequence[Mapping[str, float]], start: int, end: int) -> str:
+    where = _between(line, start, end)
+    if leader is None:
+        return f"The lead is open {where}, between {joined(_rivals(shares))}."
+    least = min(SURE, *(here[leader] for here in shares))
+    return f"{leader} leads {where}: best in at least {math.floor(100 * least + _ROUNDING)} % of draws."
+
+
+def _between(line: Lead, start: int, end: int) -> str:
+    """Return `from 20 % to 60 % of the step budget`, `at 1.5 CPU seconds` or `from 23 CPU seconds on`."""
+    unit = " of the step budget" if line.axis == "share" else " CPU seconds"
+    ends = line.x[start], line.x[end - 1]
+    first, last = (f"{100 * x:.0f} %" if line.axis == "share" else f"{x:,.3g}" for x in ends)
+    if ends[0] == ends[1]:
+        return f"at {first}{unit}"
+    return f"from {first}{unit} on" if start and end == len(line.x) else f"from {first} to {last}{unit}"
 
 
 def _rivals(shares: Sequence[Mapping[str, float]]) -> list[str]:
     """Return those who are best in more than 1 - SURE of the draws somewhere."""
     return [label for label in shares[0] if max(found[label] for found in shares) > 1 - SURE]
-
-
-def _place(axis: str, value: float) -> str:
-    return f"{100 * value:.0f} % of the step budget" if axis == "share" else f"{value:,.3g} CPU seconds"
 
 
 def pair(line: Pair, plan: AnalysisPlan, sequence: SequentialRun | None = None) -> str:
