@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -376,11 +376,13 @@ def _answers(algorithms: Sequence[str], environments: Sequence[str], seeds: int)
     """Return what the analysis concludes: enough of everything that each section has something to show."""
     if not algorithms or not environments:
         return {}
+    told = tuple(_situations(algorithms, environments, seeds))
+    settled = {one.key for one in told if one.choose is not None}
     return {
-        "situations": tuple(_situations(algorithms, environments, seeds)),
+        "situations": told,
         "leads": tuple(_lead(axis, algorithms, environments, seeds) for axis in ("share", "seconds")),
         "reliability": tuple(_reliability(label, environments, seeds) for label in algorithms),
-        "cards": tuple(_card(label, place) for place, label in enumerate(algorithms)),
+        "cards": tuple(_card(label, place, settled) for place, label in enumerate(algorithms)),
         "conclusions": _conclusions(algorithms, _best_first(algorithms, environments)[0]),
         "claims": _claims(algorithms, environments, seeds),
         "sequence": _sequence(algorithms, seeds),
@@ -478,7 +480,7 @@ def _reliability(label: str, environments: Sequence[str], seeds: int) -> Reliabi
     )
 
 
-def _card(label: str, place: int) -> Card:
+def _card(label: str, place: int, settled: Collection[str]) -> Card:
     if place == 0:
         weak = (
             Fact("below", names=("DQN", "PPO")),
@@ -493,7 +495,7 @@ def _card(label: str, place: int) -> Card:
             Fact("faster", numbers=(2.04,)),
         ),
         (Fact("collapsed", numbers=(4, 40)),),
-        ("full", "seconds-60"),
+        tuple(key for key in ("full", "seconds-60") if key in settled),
     )
 
 
