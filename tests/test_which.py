@@ -905,6 +905,17 @@ def test_the_package_answers_in_an_empty_folder(tmp_path: Path, environment: str
     assert set(FIRST_CHOICES[answer.advice.target.actions]) <= algorithms
 
 
+def test_nothing_lies_beyond_the_largest_score_that_there_is(tmp_path: Path) -> None:
+    answer = which(Request("CartPole-v1", steps=100_000, results=tmp_path / "results", to=tmp_path / "suite.yaml"))
+    found = {one.label: one for one in answer.advice.candidates}
+    # 500 of at most 500 steps, the target 475 and the random policy 22.4: nobody scores more than 1.055.
+    assert max(one.value.high or 0.0 for one in found.values()) <= (500 - 22.4) / (475 - 22.4) + 1e-9
+    # Every run of PPO is there, and not every one of A2C: whatever is drawn, PPO is not below it.
+    ppo, a2c = found["ppo"], found["a2c"]
+    assert (ppo.probability_best or 0.0) > (a2c.probability_best or 1.0)
+    assert ppo.regret == pytest.approx(0)
+
+
 def test_a_later_answer_takes_the_place_of_an_earlier_one_and_of_nobodys_work(tmp_path: Path) -> None:
     asked = Request("bench/Bandit-v0", steps=300, results=tmp_path / "results", to=tmp_path / "which.yaml")
     states = [which(replace(asked, steps=steps)).proposal.state for steps in (300, 300, 400)]

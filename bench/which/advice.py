@@ -16,9 +16,9 @@ from itertools import combinations
 import numpy as np
 
 from bench import hyperparameters
-from bench.analysis.aggregate import aggregate_interval
+from bench.analysis.aggregate import aggregate_interval, highest
 from bench.analysis.compare import contest, verdicts
-from bench.analysis.interval import FEWEST_RUNS, interquartile_mean, resample_counts
+from bench.analysis.interval import FEWEST_RUNS, cut, interquartile_mean, resample_counts
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
@@ -124,9 +124,12 @@ def _compared(found: Race, rng: np.random.Generator) -> tuple[tuple[Candidate, .
     """Return the candidates, least regret first, and all pairs, those with what does not learn included."""
     everyone, plan = {**found.names, **found.floors}, found.grounds[0].plan
     counts = {key: [resample_counts(len(task), plan.resamples, rng) for task in found.scores[key]] for key in everyone}
-    best, regret = _averaged(found, counts, rng)
+    tops = [next(iter(ground.cells.values())).score_ceiling for ground in found.grounds]
+    best, regret = _averaged(found, counts, tops, rng)
+    top = highest(tops, plan.decide)
     values = {
-        key: aggregate_interval(found.scores[key], counts[key], plan.confidence, plan.decide) for key in found.names
+        key: cut(aggregate_interval(found.scores[key], counts[key], plan.confidence, plan.decide), top)
+        for key in found.names
     }
     order = sorted(found.names, key=lambda key: (regret.get(key, 0.0), -(values[key].estimate or 0.0)))
     contests = [
@@ -138,13 +141,16 @@ def _compared(found: Race, rng: np.random.Generator) -> tuple[tuple[Candidate, .
 
 
 def _averaged(
-    found: Race, counts: Mapping[str, Sequence[Floats]], rng: np.random.Generator
+    found: Race, counts: Mapping[str, Sequence[Floats]], tops: Sequence[float | None], rng: np.random.Generator
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the chance of being best and the regret, on each environment by itself and averaged; or nothing."""
+    """Return the chance of being best and the regret, on each environment by itself and averaged; or nothing.
+
+    Where an environment has a largest score, no draw is above it.
+    """
     best, regret = [], []
-    for place in range(len(found.grounds)):
+    for place, top in enumerate(tops):
         alone = {key: [found.scores[key][place]] for key in found.names}
-        drawn = race_draws(alone, {key: [counts[key][place]] for key in alone}, lambda _: rng)
+        drawn = race_draws(alone, {key: [counts[key][place]] for key in alone}, lambda _: rng, top=top)
         if not drawn:
             return {}, {}
         best.append(shares_best(drawn))
