@@ -67,8 +67,7 @@ def _carried_out(suite: str, results: Path, workers: int | None, *, quiet: bool)
     options = RunOptions(workers, preload=("bench.cli",))
     experiment = open_experiment(shipped()[suite], results=results, met=True)
     jobs = prepare(experiment, options, note)
-    planned = [trial for trials in cells_in_order(experiment).values() for trial in trials]
-    with displays.shown(planned, jobs, experiment.store.survey(), quiet=quiet) as display:
+    with displays.shown(cells_in_order(experiment), jobs, experiment.store.survey(), quiet=quiet) as display:
         summary = run(experiment, jobs, display.hear, options)
     say(f"{suite}: {summary.done} of {summary.planned} trials done, {summary.failed} failed", "bold")
     if summary.interrupted:

@@ -140,7 +140,7 @@ def run(
         return
 
     def show(experiment: Experiment, jobs: Sequence[Job]) -> displays.Display:
-        return _display(experiment, jobs, quiet=quiet, as_json=as_json)
+        return displays.shown(cells_in_order(experiment), jobs, experiment.store.survey(), quiet=quiet, as_json=as_json)
 
     if looks is None:
         jobs = prepare(experiment, options, note)
@@ -198,11 +198,6 @@ def _looks(meant: Path | SuiteText, asked: Asked, only: Sequence[str] | None, re
     from bench.cli.looks import Looks  # noqa: PLC0415 - seconds of scipy: for --until-decided alone
 
     return Looks(meant, asked, only, results)
-
-
-def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> displays.Display:
-    planned = [trial for trials in cells_in_order(experiment).values() for trial in trials]
-    return displays.shown(planned, jobs, experiment.store.survey(), quiet=quiet, as_json=as_json)
 
 
 def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *, as_json: bool) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from statistics import mean
 from types import TracebackType
 from typing import Protocol, Self
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from bench.console import Terminal
 from bench.plain import json_text, plain
-from bench.progress.tally import CellTally, Tally, at_work
+from bench.progress.tally import Cell, CellTally, Tally, at_work
 from bench.records import Trial
 from bench.report.sentences import duration
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progressed, Slowed
@@ -250,18 +251,23 @@ class LiveDisplay(_Base):
 
 
 def shown(
-    planned: Sequence[Trial], jobs: Sequence[Job], survey: Survey, *, quiet: bool = False, as_json: bool = False
+    cells: Mapping[Cell, Sequence[Trial]],
+    jobs: Sequence[Job],
+    survey: Survey,
+    *,
+    quiet: bool = False,
+    as_json: bool = False,
 ) -> Display:
     """Return the display that fits whoever reads.
 
     Args:
-        planned: every trial of the run, a cell's together.
+        cells: every trial of the run, in the order in which cells are shown.
         jobs: those that are to run.
         survey: how the others stand.
         quiet: whether to show nothing.
         as_json: whether a program reads.
     """
-    to_run = {job.trial.fingerprint for job in jobs}
+    planned, to_run = list(chain.from_iterable(cells.values())), {job.trial.fingerprint for job in jobs}
     states = [(trial, survey.state(trial)) for trial in planned if trial.fingerprint not in to_run]
     done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
     console = Terminal()

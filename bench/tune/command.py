@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +25,6 @@ from bench.pipeline import (
 )
 from bench.pipeline.naming import located
 from bench.progress import display as displays
-from bench.runner.jobs import Job
 from bench.suite.shipped import shipped
 from bench.tune import telling
 from bench.tune.protocol import CONTINUOUS, DISCRETE, MOST_CONFIGURATIONS, Protocol, confirmed
@@ -111,7 +109,8 @@ def tune(
             telling.say_spaces(part)
         if jobs and (advice := lock_note(experiment)):
             note(f"note: {advice}")
-        with _display(experiment, jobs, quiet=quiet, as_json=as_json) as display:
+        cells, survey = cells_in_order(experiment), experiment.store.survey()
+        with displays.shown(cells, jobs, survey, quiet=quiet or as_json) as display:
             return run(experiment, jobs, display.hear, options)
 
     summary = carried_out(opened)
@@ -163,8 +162,3 @@ def _both(one: Summary, other: Summary) -> Summary:
         (*one.hindrances, *other.hindrances),
         stored=one.stored + other.stored,
     )
-
-
-def _display(experiment: Experiment, jobs: Sequence[Job], *, quiet: bool, as_json: bool) -> displays.Display:
-    planned = [trial for trials in cells_in_order(experiment).values() for trial in trials]
-    return displays.shown(planned, jobs, experiment.store.survey(), quiet=quiet or as_json)
