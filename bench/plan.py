@@ -515,7 +515,7 @@ def expected_seconds(trial: Trial, environment: Environment | None = None) -> fl
     learning = max(0, trial.steps - _warm_up(known, settings)) if known and known.replays else trial.steps
     # Evaluation steps several episodes side by side, so acting costs them less than a training step.
     evaluating = stepping + speed.act / min(trial.evaluation.episodes, 10)
-    updating = learning * speed.updates(settings) * speed.update
+    updating = learning * speed.updates(settings) * speed.update_under(settings)
     return float(_START_SECONDS + trial.steps * training + updating + _evaluation_steps(trial, traits) * evaluating)
 
 
@@ -551,15 +551,13 @@ def cost(
     trials: Sequence[Trial],
     measured: Mapping[Cell, float] | None = None,
     environments: Mapping[Cell, Environment] | None = None,
-    correction: float = 1.0,
 ) -> Cost:
     """Return what the trials take, one after the other.
 
     Args:
         trials: what will run.
-        measured: seconds of one trial by (label, environment), where records know them; they replace the estimate.
+        measured: seconds of one trial by (label, environment), where more is known than the estimate.
         environments: what is known of each cell's environment; the catalogue is asked about the others.
-        correction: how many times slower than the estimates this machine has shown itself to be.
     """
     environments, measured = environments or {}, measured or {}
     steps = evaluation_steps = 0
@@ -572,6 +570,6 @@ def cost(
         traits = environments.get(cell) or catalog.environments().get(trial.environment)
         steps += number * trial.steps
         evaluation_steps += number * _evaluation_steps(trial, traits)
-        seconds[cell] = number * (measured.get(cell) or correction * expected_seconds(trial, traits))
+        seconds[cell] = number * (measured.get(cell) or expected_seconds(trial, traits))
         disk += number * (_RECORD_MB + _speed(_entry(trial)).policy_mb)
     return Cost(steps, evaluation_steps, seconds, disk)

@@ -99,6 +99,21 @@ def test_the_estimate_of_what_is_left_follows_the_records_of_the_same_algorithm(
             keep(replace(record, timings=timings), folder)
     left = {(label, "bench/Bandit-v0"): by * expected[label, "bench/Bandit-v0"] for label, by in slower.items()}
     assert pipeline.cost_of(experiment).seconds == pytest.approx(left)
+    # The run reckons with the same numbers, for its order and for the time that is left.
+    jobs = {job.trial.cell: job.expected_seconds for job in pipeline.prepare(experiment, pipeline.RunOptions())}
+    assert jobs == pytest.approx({cell: seconds / 3 for cell, seconds in left.items()})
+
+
+def test_a_label_without_records_is_judged_by_another_of_its_algorithm(tmp_path: Path) -> None:
+    three = "[q_learning, {name: q_learning, label: other, hyperparameters: {gamma: 0.5}}, random]"
+    text = TOY.replace("[q_learning, softmax_reinforce, random]", three)
+    experiment = pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path)
+    before = pipeline.trial_seconds(experiment, {})
+    here = "bench/Corridor-v0"
+    known = {("q_learning", here): 3 * before["q_learning", here], ("random", here): 5 * before["random", here]}
+    after = pipeline.trial_seconds(experiment, known)
+    assert after["other", here] == pytest.approx(3 * before["other", here])
+    assert after["random", here] == known["random", here]
 
 
 def test_how_long_a_trial_takes_is_told_by_the_first_twenty_of_its_cell(tmp_path: Path) -> None:

@@ -44,6 +44,31 @@ def test_what_was_measured_replaces_the_estimates_and_running_trials_count_their
     assert found.steps_per_second == 5.0
 
 
+def test_a_cell_that_nothing_is_known_of_is_judged_by_its_algorithm_and_else_by_all() -> None:
+    places = [("q_learning", "A"), ("q_learning", "B"), ("sarsa", "A"), ("random", "B")]
+    jobs = [replace(JOBS[0], trial=replace(small_trial(name), environment=place)) for name, place in places]
+    found = Tally([job.trial for job in jobs], [], [], workers=1)
+    for job in jobs:
+        found.cells[job.trial.cell].expected = job.expected_seconds
+    for job, seconds in ((jobs[0], 30.0), (jobs[2], 50.0)):
+        found.hear(Started(job, 1), 0.0)
+        found.hear(Ended(job, None, seconds), seconds)
+    # 3 times its 10 s, as its algorithm's other cell took; the median of 3 and 5 times where that is unknown, too.
+    assert found.seconds_left(50.0, [jobs[1]]) == pytest.approx(30.0)
+    assert found.seconds_left(50.0, [jobs[3]]) == pytest.approx(40.0)
+
+
+def test_the_time_left_is_a_guess_only_until_a_trial_has_finished_now_or_in_an_earlier_run() -> None:
+    trials = [job.trial for job in JOBS]
+    console = Console(file=StringIO())
+    new, old = (
+        PlainDisplay(Tally(trials, done, [], 2), JOBS[len(done) :], console, clock=lambda: 0.0)
+        for done in ([], trials[:1])
+    )
+    assert new.left() == "about 20 s left (a guess: no trial has finished yet)"
+    assert old.left() == "about 15 s left"
+
+
 def test_a_failure_that_is_tried_again_is_not_counted() -> None:
     found = tally()
     failure = Failure(JOBS[0].trial, "killed", "SIGKILL")

@@ -152,10 +152,17 @@ def _unexploring(entry: Algorithm) -> dict[str, str]:
     return {"use_sde": "off"} if "use_sde" in (entry.settings or {}) else {}
 
 
-def _compiled(entry: Algorithm, cls: str, *without: str) -> Algorithm:
-    """Return an algorithm of stable-baselines3 with its update compiled, which takes fewer settings."""
+def _compiled(entry: Algorithm, cls: str, *without: str, times: float = 10) -> Algorithm:
+    """Return an algorithm of stable-baselines3 with its update compiled, which takes fewer settings.
+
+    Args:
+        entry: stable-baselines3's.
+        cls: the class.
+        without: settings that it does not take.
+        times: how many times as fast as stable-baselines3's the update is.
+    """
     left = {name: kind for name, kind in (entry.settings or {}).items() if name not in without} | _unexploring(entry)
-    speed = entry.speed and replace(entry.speed, act=entry.speed.act / 8, update=entry.speed.update / 10)
+    speed = entry.speed and replace(entry.speed, act=entry.speed.act / 8, update=entry.speed.update / times)
     return replace(
         entry,
         own="jax",
@@ -266,7 +273,7 @@ _FIRST = (
         ),
         defaults={"n_steps": 5},
         tells=_OF_ACTORS,
-        speed=Speed(4e-4, 1.7e-3, _once),
+        speed=Speed(4e-4, 1.7e-3, _once, networks=1.5),
     ),
     _sb3(
         "a3c",
@@ -293,7 +300,7 @@ _FIRST = (
         settings=_settings(_CLIPPED, _EXPLORING, "kl_to_start"),
         defaults={"n_steps": 2048, "n_epochs": 10, "batch_size": 64},
         tells=_OF_CLIPPED,
-        speed=Speed(4e-4, 1.5e-3, _epochs),
+        speed=Speed(4e-4, 1.5e-3, _epochs, networks=1.5),
     ),
     _sb3(
         "dqn",
@@ -305,7 +312,7 @@ _FIRST = (
         settings=_settings(_VALUES),
         defaults=_once_per_step(4),
         tells=_OF_VALUES,
-        speed=Speed(1.5e-4, 1.6e-3, _replayed, policy_mb=1.2),
+        speed=Speed(1.5e-4, 1.6e-3, _replayed, policy_mb=1.2, rows=32),
     ),
     _sb3(
         "dqn_mse",
@@ -318,7 +325,7 @@ _FIRST = (
         settings=_settings(_VALUES),
         defaults=_once_per_step(4),
         tells=_OF_VALUES,
-        speed=Speed(1.5e-4, 1.6e-3, _replayed, policy_mb=1.2),
+        speed=Speed(1.5e-4, 1.6e-3, _replayed, policy_mb=1.2, rows=32),
     ),
     _sb3(
         "sac",
@@ -330,7 +337,7 @@ _FIRST = (
         settings=_settings(_SOFT, "tau target_update_interval"),
         defaults=_once_per_step(),
         tells=_OF_SOFT,
-        speed=Speed(3e-4, 1.3e-2, _replayed, policy_mb=5.0),
+        speed=Speed(3e-4, 1.3e-2, _replayed, 5.0, rows=256, widths=(256, 256), networks=4.0),
     ),
     _sb3(
         "td3",
@@ -342,7 +349,7 @@ _FIRST = (
         settings=_settings(_CRITICS, "tau policy_delay target_policy_noise target_noise_clip"),
         defaults=_once_per_step(),
         tells=_OF_CRITICS,
-        speed=Speed(2e-4, 1.3e-2, _replayed, policy_mb=5.0),
+        speed=Speed(2e-4, 1.3e-2, _replayed, 5.0, rows=256, widths=(400, 300), networks=2.0),
     ),
     _sb3(
         "ddpg",
@@ -354,7 +361,7 @@ _FIRST = (
         settings=_settings(_CRITICS, "tau"),
         defaults=_once_per_step(),
         tells=_OF_CRITICS,
-        speed=Speed(2e-4, 9e-3, _replayed, policy_mb=4.0),
+        speed=Speed(2e-4, 9e-3, _replayed, 4.0, rows=256, widths=(400, 300), networks=1.5),
     ),
     _sb3(
         "trpo",
@@ -382,7 +389,7 @@ _FIRST = (
         settings=_settings(_VALUES),
         defaults=_once_per_step(4, batch_size=32),
         tells=_OF_VALUES,
-        speed=Speed(1.5e-4, 1.8e-3, _quantiles, policy_mb=1.5),
+        speed=Speed(1.5e-4, 1.8e-3, _quantiles, policy_mb=1.5, rows=32),
     ),
     _sb3(
         "tqc",
@@ -395,7 +402,7 @@ _FIRST = (
         settings=_settings(_SOFT, "tau target_update_interval top_quantiles_to_drop_per_net"),
         defaults=_once_per_step(),
         tells=_OF_SOFT,
-        speed=Speed(3e-4, 1.8e-2, _replayed, policy_mb=5.0),
+        speed=Speed(3e-4, 1.8e-2, _replayed, 5.0, rows=256, widths=(256, 256), networks=5.0),
     ),
     _sb3(
         "crossq",
@@ -409,7 +416,7 @@ _FIRST = (
         settings=_settings(_SOFT, "policy_delay"),
         defaults=_once_per_step(),
         tells=_OF_SOFT,
-        speed=Speed(4e-4, 2.5e-2, _replayed, policy_mb=5.0),
+        speed=Speed(4e-4, 2.5e-2, _replayed, 5.0, rows=256, widths=(256, 256), networks=4.0),
     ),
     _sb3(
         "ars",
@@ -450,7 +457,7 @@ _FIRST = (
         settings=_settings(_CLIPPED),
         defaults={"n_steps": 2048, "n_epochs": 10, "batch_size": 64},
         tells=_OF_CLIPPED,
-        speed=Speed(5e-4, 1.5e-3, _epochs),
+        speed=Speed(5e-4, 1.5e-3, _epochs, networks=1.5),
     ),
     Algorithm(
         name="random",
@@ -518,7 +525,7 @@ _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
         ),
     ),
     "dqn": lambda entry: (
-        _compiled(entry, "bench.algorithms.compiled.dqn:DQN"),
+        _compiled(entry, "bench.algorithms.compiled.dqn:DQN", times=8),
         _sbx(
             entry,
             "DQN",

@@ -16,11 +16,11 @@ from bench.report.sentences import duration
 def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     """Say what would run, and what it costs on so many workers."""
     survey = experiment.store.survey()
-    measured = pipeline.measured_seconds(experiment, survey)
-    cost = pipeline.cost_of(experiment, survey, measured)
+    each = pipeline.trial_seconds(experiment, pipeline.measured_seconds(experiment, survey))
+    cost = pipeline.cost_of(experiment, survey, each)
     seconds, longest = sum(cost.seconds.values()), max(cost.seconds.values(), default=0.0)
     plan, cells = experiment.plan, pipeline.status(experiment, survey)
-    slow_after = pipeline.slow_after_seconds(experiment, measured)
+    slow_after = pipeline.slow_after_seconds(experiment, each)
     if as_json:
         say_json(
             {

@@ -17,6 +17,7 @@ from bench.pipeline.experiment import (
     require_runnable,
     slow_after_seconds,
     status,
+    trial_seconds,
     unread,
 )
 from bench.pipeline.naming import REPORTS, RESULTS, SUITE_COPY
@@ -47,5 +48,6 @@ __all__ = [
     "run",
     "slow_after_seconds",
     "status",
+    "trial_seconds",
     "unread",
 ]

@@ -23,9 +23,9 @@ from bench.pipeline.experiment import (
     measured_seconds,
     require_runnable,
     slow_after_seconds,
+    trial_seconds,
 )
 from bench.pipeline.inspection import preload, reach_working_directory
-from bench.plan import expected_seconds
 from bench.records import Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.batches import batches, tidy
@@ -222,11 +222,8 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
         if _wanted(state, retry_failed=retry) or (state == "running" and trial.name in at_slurm)
     ]
     measured = measured_seconds(experiment, survey)
-    slow_after = slow_after_seconds(experiment, measured)
-    expected = {
-        trial.cell: measured.get(trial.cell) or expected_seconds(trial, experiment.traits[trial.cell])
-        for trial in trials
-    }
+    expected = trial_seconds(experiment, measured)
+    slow_after = slow_after_seconds(experiment, expected)
     hardware = Hardware(options.devices, _gpus(options), options.trials_per_gpu, options.threads, options.workers or 1)
     placed = places(hardware, trials, experiment.traits, expected, store, tell=tell)
     jobs = []

@@ -172,24 +172,32 @@ def what_it_holds(folder: Path) -> str:
     return f"a results folder holds a {SUITE_COPY}"
 
 
-def cost_of(experiment: Experiment, survey: Survey | None = None, measured: Seconds | None = None) -> Cost:
-    """Return what the trials still to be run will take, from this machine's own records where there are some."""
+def cost_of(experiment: Experiment, survey: Survey | None = None, seconds: Seconds | None = None) -> Cost:
+    """Return what the trials still to be run will take: so many `seconds` each, if that is known already."""
     if experiment.imported:
-        return cost((), {}, {}, 1.0)
+        return cost(())
     there = survey or experiment.store.survey()
     # A name is a hash: of the trials of a large suite that nobody has begun none is needed.
     missing = [trial for trial in experiment.plan.trials if not there.done or trial.name not in there.done]
-    measured = measured_seconds(experiment, there) if measured is None else measured
-    # What the finished cells took, against what was expected of them, tells how fast this machine is; those of the same
-    # algorithm also how far its estimates are off.
+    seconds = trial_seconds(experiment, measured_seconds(experiment, there)) if seconds is None else seconds
+    return cost(missing, seconds, experiment.traits)
+
+
+def trial_seconds(experiment: Experiment, measured: Seconds) -> Seconds:
+    """Return what a trial of every cell takes on one core: as measured, else as estimated and then corrected.
+
+    What finished cells took, against what was expected of them, tells how far the estimates are off: those of the same
+    label, else those of the same algorithm, else all of them, which tell at least how fast this machine is.
+    """
     cells = cells_in_order(experiment)
-    expected = {cell: expected_seconds(trials[0], experiment.traits[cell]) for cell, trials in cells.items()}
+    expected = {cell: expected_seconds(trials[0], experiment.traits.get(cell)) for cell, trials in cells.items()}
+    alike = {cell: (f"label {cell[0]}", f"algorithm {trials[0].algorithm}", "all") for cell, trials in cells.items()}
     ratios: dict[str, list[float]] = {}
     for cell, seconds in measured.items():
-        ratios.setdefault(cell[0], []).append(seconds / expected[cell])
-    own = {cell: statistics.median(ratios[cell[0]]) * expected[cell] for cell in cells if cell[0] in ratios}
-    every = [ratio for found in ratios.values() for ratio in found]
-    return cost(missing, {**own, **measured}, experiment.traits, statistics.median(every) if every else 1.0)
+        for name in alike[cell]:
+            ratios.setdefault(name, []).append(seconds / expected[cell])
+    nearest = {cell: next((ratios[name] for name in names if name in ratios), [1.0]) for cell, names in alike.items()}
+    return {cell: measured.get(cell) or statistics.median(nearest[cell]) * expected[cell] for cell in cells}
 
 
 def measured_seconds(experiment: Experiment, survey: Survey) -> Seconds:
@@ -207,14 +215,10 @@ def measured_seconds(experiment: Experiment, survey: Survey) -> Seconds:
     return measured
 
 
-def slow_after_seconds(experiment: Experiment, measured: Seconds) -> Seconds:
-    """Return when a trial of each cell is told of as slow: never where the suite says when it is ended."""
-    if experiment.suite.limits.timeout_minutes is not None:
-        return dict.fromkeys(cells_in_order(experiment), float("inf"))
-    return {
-        cell: slow_after(measured.get(cell) or expected_seconds(trials[0], experiment.traits.get(cell)))
-        for cell, trials in cells_in_order(experiment).items()
-    }
+def slow_after_seconds(experiment: Experiment, seconds: Seconds) -> Seconds:
+    """Return when a trial of each cell, expected to take `seconds`, is told of as slow: never where it is ended."""
+    ended = experiment.suite.limits.timeout_minutes is not None
+    return {cell: float("inf") if ended else slow_after(expected) for cell, expected in seconds.items()}
 
 
 def unread(experiment: Experiment) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ class _Base:
         if not self._waiting:
             return "nothing left to run"
         about = f"about {duration(self.tally.seconds_left(self.clock(), tuple(self._waiting.values())))} left"
-        return about if self.tally.measured else f"{about} (a guess: no trial has finished yet)"
+        return about if self.tally.done else f"{about} (a guess: no trial has finished yet)"
 
 
 class QuietDisplay(_Base):

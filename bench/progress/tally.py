@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -35,7 +35,8 @@ class Running:
 class CellTally:
     """One algorithm on one environment."""
 
-    total: int
+    algorithm: str
+    total: int = 0
     done: int = 0
     failed: int = 0
     finals: list[float] = field(default_factory=list)
@@ -43,7 +44,7 @@ class CellTally:
     seconds: list[float] = field(default_factory=list)
     """Wall seconds per trial finished in this run."""
     expected: float = 0.0
-    """Seconds per trial as estimated before the run."""
+    """Seconds per trial as expected before the run."""
 
 
 class Tally:
@@ -54,7 +55,7 @@ class Tally:
         self.cells: dict[Cell, CellTally] = {}
         self.running: dict[str, Running] = {}
         for trial in planned:
-            self.cells.setdefault(trial.cell, CellTally(0)).total += 1
+            self.cells.setdefault(trial.cell, CellTally(trial.algorithm)).total += 1
         for trial in done:
             self.cells[trial.cell].done += 1
         for trial in failed:
@@ -101,11 +102,6 @@ class Tally:
         return sum(cell.total for cell in self.cells.values())
 
     @property
-    def measured(self) -> int:
-        """Trials finished in this run: what the time left is judged by."""
-        return sum(len(cell.seconds) for cell in self.cells.values())
-
-    @property
     def steps_per_second(self) -> float:
         """Training steps a second of all trials at work together, evaluations excluded."""
         paces = (
@@ -117,28 +113,31 @@ class Tally:
         """Return about how long the rest takes: the work left over the workers, but no less than the longest trial.
 
         A trial not begun takes its cell's median; a cell without one takes its estimate, corrected by how far the
-        estimates of the finished cells were off.
+        estimates of the finished cells were off: those of its algorithm, else all.
         """
-        correction = self._correction()
-        waiting = [self._whole(job.trial.cell, correction) for job in jobs if job.trial.fingerprint not in self.running]
-        at_work = [self._rest(running, now, correction) for running in self.running.values()]
+        off = self._corrections()
+        waiting = [self._whole(job.trial.cell, off) for job in jobs if job.trial.fingerprint not in self.running]
+        at_work = [self._rest(running, now, off) for running in self.running.values()]
         everything = waiting + at_work
         return max([sum(everything) / self.workers, *everything], default=0.0)
 
-    def _correction(self) -> float:
-        ratios = [
-            median(cell.seconds) / cell.expected for cell in self.cells.values() if cell.seconds and cell.expected
-        ]
-        return median(ratios) if ratios else 1.0
+    def _corrections(self) -> dict[str, float]:
+        """Return how many times longer than expected trials took, by algorithm, and of all under an empty name."""
+        ratios: dict[str, list[float]] = {}
+        for cell in self.cells.values():
+            if cell.seconds and cell.expected:
+                for name in (cell.algorithm, ""):
+                    ratios.setdefault(name, []).append(median(cell.seconds) / cell.expected)
+        return {name: median(found) for name, found in ratios.items()}
 
-    def _whole(self, cell: Cell, correction: float) -> float:
+    def _whole(self, cell: Cell, off: Mapping[str, float]) -> float:
         tally = self.cells[cell]
-        return median(tally.seconds) if tally.seconds else tally.expected * correction
+        return median(tally.seconds) if tally.seconds else tally.expected * off.get(tally.algorithm, off.get("", 1.0))
 
-    def _rest(self, running: Running, now: float, correction: float) -> float:
+    def _rest(self, running: Running, now: float, off: Mapping[str, float]) -> float:
         if running.share >= TRUSTED_SHARE:
             return (now - running.since) * (1 - running.share) / running.share
-        return max(0.0, self._whole(running.trial.cell, correction) - (now - running.since))
+        return max(0.0, self._whole(running.trial.cell, off) - (now - running.since))
 
 
 def at_work(tally: Tally) -> str:
