@@ -10,7 +10,7 @@ from itertools import count, islice
 from typing import Any
 
 from bench import catalog, hyperparameters
-from bench.catalog import Algorithm, Environment, Speed, catalogued, did_you_mean
+from bench.catalog import BUFFER_SIZE, Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
 from bench.hyperparameters.budgets import set_apart
 from bench.hyperparameters.provenance import found_by_hand, with_changes
@@ -499,6 +499,9 @@ UNKNOWN_EPISODE = 200
 _UNKNOWN_STEPPING = 10_000.0
 _USUAL_GAMMA = 0.99
 _RECORD_MB = 0.05
+_PROCESS_MB = 500.0
+_BESIDE_OBSERVATIONS = 20
+"""Bytes of an action, a reward and two ends."""
 _START_SECONDS = 0.3
 
 
@@ -517,6 +520,21 @@ def expected_seconds(trial: Trial, environment: Environment | None = None) -> fl
     evaluating = stepping + speed.act / min(trial.evaluation.episodes, 10)
     updating = learning * speed.updates(settings) * speed.update_under(settings)
     return float(_START_SECONDS + trial.steps * training + updating + _evaluation_steps(trial, traits) * evaluating)
+
+
+def expected_memory(trial: Trial, environment: Environment | None = None) -> float:
+    """Return about what the trial will take of the machine's memory, in units of 2**20 bytes.
+
+    A process with its libraries, and a full replay memory: every step with two observations, as many as are trained.
+    `environment` are the traits of one that the catalogue does not know.
+    """
+    traits = environment or catalog.environments().get(trial.environment)
+    known, settings = _entry(trial), trial.hyperparameters
+    if not known or not known.replays or not traits:
+        return _PROCESS_MB
+    kept = min(int(settings.get("buffer_size", BUFFER_SIZE)), trial.steps)
+    observations = 1 if settings.get("optimize_memory_usage") else 2
+    return _PROCESS_MB + kept * (observations * traits.observation_bytes + _BESIDE_OBSERVATIONS) / 2**20
 
 
 def _entry(trial: Trial) -> Algorithm | None:

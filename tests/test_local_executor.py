@@ -378,6 +378,32 @@ def test_trials_start_in_the_order_given(tmp_path: Path) -> None:
     assert started == seconds
 
 
+def together(events: Sequence[Event]) -> list[set[int]]:
+    """Return the seeds that were at work after each start."""
+    at_work, found = set[int](), list[set[int]]()
+    for event in events:
+        if isinstance(event, Started):
+            at_work.add(event.job.trial.seed)
+            found.append(set(at_work))
+        elif isinstance(event, Ended):
+            at_work.discard(event.job.trial.seed)
+    return found
+
+
+def test_trials_whose_memory_would_not_fit_together_run_one_after_the_other_and_smaller_ones_beside(
+    tmp_path: Path,
+) -> None:
+    wants = {0: 900.0, 1: 900.0, 2: 2_000.0, 3: 50.0, 4: 0.0}
+    jobs = [make_job(tmp_path, misbehaviour.lives_for_a_while, seed, expected_mb=mb) for seed, mb in wants.items()]
+    events = list(LocalExecutor(2, NEVER, 0.5, memory_mb=1_000.0).events(jobs))
+    assert {end.job.trial.seed for end in ends(events) if end.done} == set(wants)
+    found = together(events)
+    # What alone is more than there is was refused before, or is wrongly estimated: it gets its chance.
+    assert all(sum(wants[seed] for seed in one) <= 1_000 for one in found if 2 not in one)
+    assert all(sum(wants[seed] for seed in one) == 2_000 for one in found if 2 in one)
+    assert {0, 3} in found
+
+
 def test_all_slots_are_filled_and_no_more(tmp_path: Path) -> None:
     jobs = [make_job(tmp_path, misbehaviour.innocent, seed) for seed in range(9)]
     at_work = [0]

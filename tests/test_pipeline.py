@@ -15,9 +15,11 @@ import bench
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.pipeline import gathering, results, tidy
+from bench.pipeline.execution import _crowded
 from bench.records import Failure, Record
+from bench.runner.jobs import Job
 from bench.store import keep
-from tests.making import TOY, carry_out, numbers, run_suite, suite_file
+from tests.making import TOY, carry_out, numbers, run_suite, small_trial, suite_file
 
 BAD = """
 name: bad
@@ -114,6 +116,30 @@ def test_a_label_without_records_is_judged_by_another_of_its_algorithm(tmp_path:
     after = pipeline.trial_seconds(experiment, known)
     assert after["other", here] == pytest.approx(3 * before["other", here])
     assert after["random", here] == known["random", here]
+
+
+def test_what_a_trial_takes_of_the_memory_follows_a_record_of_its_cell(tmp_path: Path) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, TOY), results=tmp_path)
+    assert {job.expected_mb for job in pipeline.prepare(experiment, pipeline.RunOptions())} == {500.0}
+    first, *_ = experiment.plan.trials
+    (folder := experiment.store.folder(first)).mkdir(parents=True)
+    record = carry_out(first, tmp_path / "made")
+    keep(replace(record, resources={**record.resources, "peak_memory_mb": 1234.5}), folder)
+    after = {job.trial.cell: job.expected_mb for job in pipeline.prepare(experiment, pipeline.RunOptions())}
+    assert after.pop(first.cell) == 1234.5
+    assert set(after.values()) == {500.0}
+
+
+def test_trials_that_have_to_wait_for_memory_are_told_of_with_the_arithmetic() -> None:
+    jobs = [Job(small_trial("q_learning", seed=seed), Path("x"), carry_out, expected_mb=12_000.0) for seed in range(3)]
+    jobs += [Job(small_trial("random", seed=seed), Path("x"), carry_out, expected_mb=500.0) for seed in range(3)]
+    assert _crowded(jobs, 1, 20_000.0) == ""
+    assert _crowded(jobs, 2, 25_000.0) == ""
+    assert _crowded(jobs, 2, 20_000.0) == (
+        "21.0 GB of memory are free, less than 2 trials side by side may come to take: q_learning on "
+        "bench/Corridor-v0 (12.6 GB a trial, 1 side by side). The others wait; a smaller buffer_size, or more memory, "
+        "lets them run"
+    )
 
 
 def test_how_long_a_trial_takes_is_told_by_the_first_twenty_of_its_cell(tmp_path: Path) -> None:

@@ -14,7 +14,19 @@ from bench import catalog
 from bench.catalog import Environment, Speed, installed
 from bench.environments import wrappers
 from bench.errors import SuiteError
-from bench.plan import _HARMLESS, Plan, Skip, cost, expected_seconds, plan, references, slow_after, tasks, unscored
+from bench.plan import (
+    _HARMLESS,
+    Plan,
+    Skip,
+    cost,
+    expected_memory,
+    expected_seconds,
+    plan,
+    references,
+    slow_after,
+    tasks,
+    unscored,
+)
 from bench.records import EvaluationPlan, Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Trial
 
 TRAITS: Mapping[str, Environment] = {
@@ -327,6 +339,16 @@ def test_what_is_not_arithmetic_is_left_of_an_update_however_small() -> None:
     small = {"batch_size": 1, "policy_kwargs": {"net_arch": [4]}}
     assert Speed(3e-4, 1e-3, rows=256, widths=(256, 256)).update_under(small) == pytest.approx(2e-4)
     assert Speed(3e-4, 0.0).update_under({"policy_kwargs": {"net_arch": [256, 256]}}) == 0.0
+
+
+def test_the_memory_of_a_trial_is_a_process_and_the_replay_memory_that_it_fills() -> None:
+    place = replace(TRAITS["Mine-v0"], observation_bytes=1_000)
+    trial = Trial("dqn", "dqn", "Mine-v0", 0, 200_000, EvaluationPlan(4, 5, 30), "", {}, {})
+    # 200,000 of a million possible steps, each of two observations and 20 bytes beside them.
+    assert expected_memory(trial, place) == pytest.approx(500 + 200_000 * 2_020 / 2**20)
+    smaller = replace(trial, hyperparameters={"buffer_size": 50_000, "optimize_memory_usage": True})
+    assert expected_memory(smaller, place) == pytest.approx(500 + 50_000 * 1_020 / 2**20)
+    assert expected_memory(replace(trial, algorithm="ppo"), place) == 500
 
 
 @pytest.mark.parametrize(("policy", "pairs"), [({"n_quantiles": 50}, 32 * 2_500), ({"n_quantiles": "x"}, 32 * 40_000)])

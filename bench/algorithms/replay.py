@@ -9,8 +9,8 @@ import numpy as np
 import psutil
 from gymnasium import spaces
 
-BUFFER_SIZE = 1_000_000
-"""Steps kept where nothing else is said (stable-baselines3's)."""
+from bench.catalog import BUFFER_SIZE
+
 _BESIDE = 3 * 4
 """Bytes of reward, end and time limit, each a float32."""
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from bench.catalog.algorithms import ALGORITHMS, SETTINGS
 from bench.catalog.backends import BACKENDS, GYMNASIUM
-from bench.catalog.entries import ACTION_KINDS, OBSERVATION_KINDS, Algorithm, Environment, Speed
+from bench.catalog.entries import ACTION_KINDS, BUFFER_SIZE, OBSERVATION_KINDS, Algorithm, Environment, Speed
 from bench.catalog.environments import ENVIRONMENTS
 from bench.catalog.proofs import AUTO, Choice, Proof, fastest, proofs
 from bench.catalog.updates import fewest_steps, updates
@@ -28,6 +28,7 @@ __all__ = [
     "ACTION_KINDS",
     "AUTO",
     "BACKENDS",
+    "BUFFER_SIZE",
     "GYMNASIUM",
     "OBSERVATION_KINDS",
     "SETTINGS",

@@ -13,6 +13,10 @@ ACTION_KINDS = frozenset({"discrete", "continuous", "multi-discrete", "multi-bin
 OBSERVATION_KINDS = frozenset({"vector", "discrete", "image", "dict", "composite"})
 
 
+BUFFER_SIZE = 1_000_000
+"""Steps that a replay memory keeps where nothing else is said (stable-baselines3's)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Speed:
     """Seconds on one core, for the first estimate of an algorithm's cost; measured records replace it."""
@@ -168,3 +172,5 @@ class Environment:
     """The largest return that an episode can have by the environment's rules; None: not known."""
     extra: str = ""
     """The optional dependency without which it cannot be made."""
+    observation_bytes: int = 400
+    """Of one observation as a replay memory keeps it, for the first estimate of a trial's memory."""

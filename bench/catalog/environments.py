@@ -24,6 +24,7 @@ def _minatar(
         module="bench.environments.minatar",
         steps_per_second=steps_per_second,
         extra="minatar",
+        observation_bytes=10 * 10 * 10,
     )
 
 
@@ -39,6 +40,8 @@ def _atari(game: str) -> Environment:
         module="ale_py",
         steps_per_second=1_500,
         extra="atari",
+        # As learners have them: four frames after the usual wrapper.
+        observation_bytes=84 * 84 * 4,
     )
 
 
@@ -178,6 +181,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         ("gymnasium", "box2d"),
         summary="drive from pixels",
         steps_per_second=300,
+        observation_bytes=96 * 96 * 3,
     ),
     Environment(
         "FrozenLake-v1",

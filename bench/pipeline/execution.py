@@ -23,9 +23,11 @@ from bench.pipeline.experiment import (
     measured_seconds,
     require_runnable,
     slow_after_seconds,
+    trial_memory,
     trial_seconds,
 )
 from bench.pipeline.inspection import preload, reach_working_directory
+from bench.plain import listed
 from bench.records import Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.batches import batches, tidy
@@ -36,6 +38,7 @@ from bench.runner.profile import Profile
 from bench.runner.slurm import SlurmExecutor
 from bench.store import Store
 
+_MB_PER_GB = 1e9 / 2**20
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
 
@@ -109,7 +112,8 @@ class Summary:
 def prepare(experiment: Experiment, options: RunOptions, tell: Callable[[str], None] = _unheard) -> list[Job]:
     """Return a job for every trial that is missing (failed ones too, when they are to be tried again), in their order.
 
-    Where there is a GPU, cells that take long are measured on it and on the CPU first; `tell` is given a sentence then.
+    Where there is a GPU, cells that take long are measured on it and on the CPU first. `tell` is given a sentence then,
+    and where this machine's memory holds fewer trials than workers.
 
     Raises:
         DeviceError: a device was asked for that is not there.
@@ -222,7 +226,7 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
         if _wanted(state, retry_failed=retry) or (state == "running" and trial.name in at_slurm)
     ]
     measured = measured_seconds(experiment, survey)
-    expected = trial_seconds(experiment, measured)
+    expected, memory = trial_seconds(experiment, measured), trial_memory(experiment, survey)
     slow_after = slow_after_seconds(experiment, expected)
     hardware = Hardware(options.devices, _gpus(options), options.trials_per_gpu, options.threads, options.workers or 1)
     placed = places(hardware, trials, experiment.traits, expected, store, tell=tell)
@@ -242,12 +246,32 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
                 workers=options.workers or 1,
                 tensorboard=experiment.suite.tensorboard,
                 expected_seconds=expected[trial.cell],
+                expected_mb=memory[trial.cell],
                 slow_after_seconds=slow_after[trial.cell],
                 preload=(*options.preload, *preload(trial)),
                 cell=_cell(trial, place.device) if options.share_processes else "",
             )
         )
+    if options.executor == LOCAL and (crowded := _crowded(jobs, options.workers or 1, devices.free_memory_mb())):
+        tell(crowded)
     return _in_order(jobs, measured)
+
+
+def _crowded(jobs: Sequence[Job], workers: int, free_mb: float) -> str:
+    """Return, as a sentence, which cells' trials have to wait for each other's memory; empty where none have."""
+    counts, each = Counter(job.trial.cell for job in jobs), {job.trial.cell: job.expected_mb for job in jobs}
+    held = {cell: max(1, int(free_mb // max(memory, 1.0))) for cell, memory in each.items()}
+    found = [
+        f"{cell[0]} on {cell[1]} ({each[cell] / _MB_PER_GB:.1f} GB a trial, {held[cell]} side by side)"
+        for cell, count in counts.items()
+        if held[cell] < min(workers, count)
+    ]
+    if not found:
+        return ""
+    return (
+        f"{free_mb / _MB_PER_GB:.1f} GB of memory are free, less than {workers} trials side by side may come to take: "
+        f"{listed(found, 3, '; ')}. The others wait; a smaller buffer_size, or more memory, lets them run"
+    )
 
 
 def _gpus(options: RunOptions) -> tuple[Gpu, ...]:

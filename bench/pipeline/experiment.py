@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from bench.catalog import AUTO, Environment
 from bench.errors import BenchError, SuiteError
+from bench.limits import is_number
 from bench.pipeline.inspection import Met, as_kept, meet, not_installed
 from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
 from bench.plain import listed, shortened
-from bench.plan import Cell, Cost, Plan, cost, expected_seconds, plan, slow_after
+from bench.plan import Cell, Cost, Plan, cost, expected_memory, expected_seconds, plan, slow_after
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.runner.batches import standing
 from bench.runner.provenance import processor
@@ -207,12 +208,33 @@ def measured_seconds(experiment: Experiment, survey: Survey) -> Seconds:
     """
     measured, here = {}, processor()
     for cell, trials in cells_in_order(experiment).items() if survey.done else ():
-        done = islice((trial for trial in trials if trial.name in survey.done), _MEASURED)
-        read = [outcome for trial in done if isinstance(outcome := experiment.store.outcome(trial), Record)]
+        read = list(islice(_records(experiment, survey, trials), _MEASURED))
         alike = [one for one in read if one.provenance.get("processor") == here] or read
         if spent := [one.core_seconds for one in alike if one.core_seconds is not None]:
             measured[cell] = statistics.median(spent)
     return measured
+
+
+def trial_memory(experiment: Experiment, survey: Survey) -> Mapping[Cell, float]:
+    """Return what a trial of every cell takes of the machine's memory at most, in units of 2**20 bytes.
+
+    As the first record of the cell says, else as estimated.
+    """
+    return {
+        cell: next(_peaks(experiment, survey, trials), expected_memory(trials[0], experiment.traits.get(cell)))
+        for cell, trials in cells_in_order(experiment).items()
+    }
+
+
+def _records(experiment: Experiment, survey: Survey, trials: Sequence[Trial]) -> Iterator[Record]:
+    done = (trial for trial in trials if trial.name in survey.done)
+    return (outcome for trial in done if isinstance(outcome := experiment.store.outcome(trial), Record))
+
+
+def _peaks(experiment: Experiment, survey: Survey, trials: Sequence[Trial]) -> Iterator[float]:
+    for record in _records(experiment, survey, trials) if survey.done else ():
+        if is_number(peak := record.resources.get("peak_memory_mb")):
+            yield float(peak)
 
 
 def slow_after_seconds(experiment: Experiment, seconds: Seconds) -> Seconds:

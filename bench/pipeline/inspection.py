@@ -193,7 +193,7 @@ def look_at(environment: str, kwargs: Mapping[str, object] | None = None, **limi
 
 def environment_of(target: Traits) -> Environment:
     """Return the traits as the plan knows them; a mere description costs what an ordinary environment does."""
-    ordinary = Environment("", "", "", None, None).steps_per_second
+    ordinary = Environment("", "", "", None, None)
     length = target.horizon or (round(target.mean_length) if target.mean_length else None)
     return Environment(
         id=target.environment,
@@ -202,8 +202,16 @@ def environment_of(target: Traits) -> Environment:
         horizon=length,
         reference=None,
         masks=target.masks,
-        steps_per_second=target.steps_per_second or ordinary,
+        steps_per_second=target.steps_per_second or ordinary.steps_per_second,
+        observation_bytes=_bytes(target) or ordinary.observation_bytes,
     )
+
+
+def _bytes(target: Traits) -> int:
+    """Return what an observation takes: a byte for a picture's numbers, four for others; 0 where nothing is known."""
+    if target.observations == "discrete":
+        return 8
+    return (target.observation_size or 0) * (1 if target.observations == "image" else 4)
 
 
 def as_kept(suite: Suite, kept: Sequence[tuple[Task, Traits]]) -> dict[Cell, Environment]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import psutil
 import pynvml
 
 from bench.errors import DeviceError
@@ -211,6 +212,11 @@ def likely_gains(traits: Traits) -> bool:
     GPU takes longer than computing with them here.
     """
     return traits.tensors and (not traits.on_policy or traits.observations == "image")
+
+
+def free_memory_mb() -> float:
+    """Return how much of this machine's memory can be had now, in units of 2**20 bytes."""
+    return psutil.virtual_memory().available / 2**20
 
 
 def berth(job: Job, gpus: Sequence[Gpu], at_work: Iterable[Job]) -> Job | None:

@@ -62,6 +62,8 @@ class Job:
     """Whether the trial also writes TensorBoard's event files, into its folder."""
     expected_seconds: float = 0.0
     """Longest first."""
+    expected_mb: float = 0.0
+    """Of the machine's memory, in units of 2**20 bytes; 0: not known, and nothing waits for it."""
     slow_after_seconds: float = float("inf")
     """When it is worth a word that the trial is still at work."""
     preload: tuple[str, ...] = ()

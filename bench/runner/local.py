@@ -24,7 +24,7 @@ from multiprocessing.context import ForkServerProcess
 
 from bench.errors import HINDRANCES, HindranceError, hindrance
 from bench.records import Failure
-from bench.runner.devices import ANY_GPU, CPU, Gpu, answers, berth, worker_environment
+from bench.runner.devices import ANY_GPU, CPU, Gpu, answers, berth, free_memory_mb, worker_environment
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
 from bench.runner.keeper import FREE, KILL, STOP, Hatched, keep
 from bench.runner.orphans import end_orphans
@@ -89,6 +89,7 @@ class LocalExecutor:
         *,
         gpus: Sequence[Gpu] = (),
         answer: Callable[[Gpu], bool] = answers,
+        memory_mb: float | None = None,
     ) -> None:
         """Take what the trials of a run may have.
 
@@ -98,6 +99,7 @@ class LocalExecutor:
             grace_seconds: for a trial that is told to go.
             gpus: for jobs that ask for any.
             answer: whether a GPU is still there.
+            memory_mb: of memory for all trials together, in units of 2**20 bytes; None: what this machine has now.
 
         Raises:
             ValueError: there is not one worker.
@@ -108,6 +110,7 @@ class LocalExecutor:
         self._retries = RetryPolicy() if retries is None else retries
         self._grace_seconds = grace_seconds
         self._gpus, self._answer = list(gpus), answer
+        self._memory_mb = free_memory_mb() if memory_mb is None else memory_mb
         self._given = frozenset(gpu.device for gpu in gpus)
         self._look_at = time.monotonic() + _GPU_LOOK_SECONDS
         self._draining = False
@@ -170,9 +173,15 @@ class LocalExecutor:
                 self._warming_up = False
 
     def _next(self, queue: deque[Job], slots: Mapping[Connection, _Slot]) -> Job | None:
-        """Take the first job that there is room for from the queue, with the GPU that it is to have."""
+        """Take the first job that there is room for from the queue, with the GPU that it is to have.
+
+        What is at work may not have taken yet what it will; one alone is started in any case.
+        """
         at_work = [slot.job for slot in slots.values()]
+        free = self._memory_mb - sum(job.expected_mb for job in at_work)
         for job in queue:
+            if at_work and job.expected_mb > free:
+                continue
             if (placed := berth(job, self._gpus, at_work)) is not None:
                 queue.remove(job)
                 return placed
