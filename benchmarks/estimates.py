@@ -67,7 +67,7 @@ def errors(jobs: Sequence[Job], spent: dict[str, float], share: float) -> tuple[
         clock += seconds
         tally.hear(Ended(job, None, seconds), clock)
     rest = jobs[count:]
-    expected = [tally.seconds_left(clock, [job]) for job in rest]
+    expected = [tally.seconds_left(clock, {job.trial.cell: 1}) for job in rest]
     took = [spent[job.trial.name] for job in rest]
     single = median(abs(one / other - 1) for one, other in zip(expected, took, strict=True))
     return single, sum(expected) / sum(took) - 1

@@ -19,7 +19,7 @@ from bench.pipeline.execution import _crowded
 from bench.records import Failure, Record
 from bench.runner.jobs import Job
 from bench.store import keep
-from tests.making import TOY, carry_out, numbers, run_suite, small_trial, suite_file
+from tests.making import TOY, carry_out, nothing, numbers, run_suite, small_trial, suite_file
 
 BAD = """
 name: bad
@@ -131,8 +131,8 @@ def test_what_a_trial_takes_of_the_memory_follows_a_record_of_its_cell(tmp_path:
 
 
 def test_trials_that_have_to_wait_for_memory_are_told_of_with_the_arithmetic() -> None:
-    jobs = [Job(small_trial("q_learning", seed=seed), Path("x"), carry_out, expected_mb=12_000.0) for seed in range(3)]
-    jobs += [Job(small_trial("random", seed=seed), Path("x"), carry_out, expected_mb=500.0) for seed in range(3)]
+    jobs = [Job(small_trial("q_learning", seed=seed), Path("x"), nothing, expected_mb=12_000.0) for seed in range(3)]
+    jobs += [Job(small_trial("random", seed=seed), Path("x"), nothing, expected_mb=500.0) for seed in range(3)]
     assert _crowded(jobs, 1, 20_000.0) == ""
     assert _crowded(jobs, 2, 25_000.0) == ""
     assert _crowded(jobs, 2, 20_000.0) == (

@@ -19,6 +19,8 @@ JOBS = [
     Job(small_trial(seed=seed, steps=100), Path("x"), nothing, workers=2, expected_seconds=10.0) for seed in range(4)
 ]
 
+CELL = JOBS[0].trial.cell
+
 
 def tally() -> Tally:
     return Tally([job.trial for job in JOBS], [], [], workers=2)
@@ -28,7 +30,7 @@ def test_before_anything_has_finished_the_estimates_count() -> None:
     found = tally()
     for job in JOBS:
         found.cells["q_learning", "bench/Corridor-v0"].expected = job.expected_seconds
-    assert found.seconds_left(0.0, JOBS) == 4 * 10.0 / 2
+    assert found.seconds_left(0.0, {CELL: 4}) == 4 * 10.0 / 2
 
 
 def test_what_was_measured_replaces_the_estimates_and_running_trials_count_their_rest() -> None:
@@ -38,9 +40,9 @@ def test_what_was_measured_replaces_the_estimates_and_running_trials_count_their
     found.hear(Started(JOBS[1], 2), 40.0)
     found.hear(Progressed(JOBS[1], Progress(25, 5.0, 1.5)), 50.0)
     # Trial 1 took 10 s for a quarter, so 30 s are left of it; trials 2 and 3 take 40 s each as trial 0 did.
-    assert found.seconds_left(50.0, JOBS[1:]) == pytest.approx((30 + 40 + 40) / 2)
+    assert found.seconds_left(50.0, {CELL: 3}) == pytest.approx((30 + 40 + 40) / 2)
     # The last trial alone cannot be spread over two workers.
-    assert found.seconds_left(50.0, JOBS[1:2]) == pytest.approx(30)
+    assert found.seconds_left(50.0, {CELL: 1}) == pytest.approx(30)
     assert found.steps_per_second == 5.0
 
 
@@ -54,8 +56,8 @@ def test_a_cell_that_nothing_is_known_of_is_judged_by_its_algorithm_and_else_by_
         found.hear(Started(job, 1), 0.0)
         found.hear(Ended(job, None, seconds), seconds)
     # 3 times its 10 s, as its algorithm's other cell took; the median of 3 and 5 times where that is unknown, too.
-    assert found.seconds_left(50.0, [jobs[1]]) == pytest.approx(30.0)
-    assert found.seconds_left(50.0, [jobs[3]]) == pytest.approx(40.0)
+    assert found.seconds_left(50.0, {places[1]: 1}) == pytest.approx(30.0)
+    assert found.seconds_left(50.0, {places[3]: 1}) == pytest.approx(40.0)
 
 
 def test_the_time_left_is_a_guess_only_until_a_trial_has_finished_now_or_in_an_earlier_run() -> None:

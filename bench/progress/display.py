@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -49,7 +50,7 @@ class _Base:
         self, tally: Tally, jobs: Sequence[Job], console: Console, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.tally, self.console, self.clock = tally, console, clock
-        self._waiting = {job.trial.fingerprint: job for job in jobs}
+        self._unfinished = Counter(job.trial.cell for job in jobs)
         for job in jobs:
             tally.cells[job.trial.cell].expected = job.expected_seconds
 
@@ -65,7 +66,7 @@ class _Base:
         """Count the event, and show it."""
         self.tally.hear(event, self.clock())
         if (ended := _for_good(event)) is not None:
-            self._waiting.pop(event.job.trial.fingerprint, None)
+            self._unfinished -= Counter([event.job.trial.cell])
             self.show_end(ended)
         if (seconds := _slow_for(event)) is not None:
             trial = event.job.trial
@@ -82,9 +83,9 @@ class _Base:
 
     def left(self) -> str:
         """Return the time left in words, and what it is judged by."""
-        if not self._waiting:
+        if not self._unfinished:
             return "nothing left to run"
-        about = f"about {duration(self.tally.seconds_left(self.clock(), tuple(self._waiting.values())))} left"
+        about = f"about {duration(self.tally.seconds_left(self.clock(), self._unfinished))} left"
         return about if self.tally.done else f"{about} (a guess: no trial has finished yet)"
 
 

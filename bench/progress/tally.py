@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from bench.records import Trial
-from bench.runner.jobs import Ended, Event, Job, Progressed, Started
+from bench.runner.jobs import Ended, Event, Progressed, Started
 
 Cell = tuple[str, str]
 TRUSTED_SHARE = 0.1
@@ -109,35 +110,41 @@ class Tally:
         )
         return sum(paces)
 
-    def seconds_left(self, now: float, jobs: Sequence[Job]) -> float:
+    def seconds_left(self, now: float, unfinished: Mapping[Cell, int]) -> float:
         """Return about how long the rest takes: the work left over the workers, but no less than the longest trial.
+
+        By cells, however many trials they have: it is asked for at every trial's end, and several times a second.
 
         A trial not begun takes its cell's median; a cell without one takes its estimate, corrected by how far the
         estimates of the finished cells were off: those of its algorithm, else all.
         """
-        off = self._corrections()
-        waiting = [self._whole(job.trial.cell, off) for job in jobs if job.trial.fingerprint not in self.running]
-        at_work = [self._rest(running, now, off) for running in self.running.values()]
-        everything = waiting + at_work
-        return max([sum(everything) / self.workers, *everything], default=0.0)
+        whole, at_work = self._whole(unfinished), Counter(running.trial.cell for running in self.running.values())
+        waiting = {cell: count - at_work[cell] for cell, count in unfinished.items() if count > at_work[cell]}
+        rests = [self._rest(running, now, whole) for running in self.running.values()]
+        work = sum(rests) + sum(count * whole[cell] for cell, count in waiting.items())
+        return max([work / self.workers, *rests, *(whole[cell] for cell in waiting)], default=0.0)
 
-    def _corrections(self) -> dict[str, float]:
-        """Return how many times longer than expected trials took, by algorithm, and of all under an empty name."""
-        ratios: dict[str, list[float]] = {}
-        for cell in self.cells.values():
-            if cell.seconds and cell.expected:
-                for name in (cell.algorithm, ""):
-                    ratios.setdefault(name, []).append(median(cell.seconds) / cell.expected)
-        return {name: median(found) for name, found in ratios.items()}
+    def _whole(self, unfinished: Iterable[Cell]) -> dict[Cell, float]:
+        """Return the seconds of a whole trial of each cell."""
+        took = {cell: median(tally.seconds) for cell, tally in self.cells.items() if tally.seconds}
+        off: dict[str, list[float]] = {}
+        for cell, seconds in took.items():
+            if self.cells[cell].expected:
+                for name in (self.cells[cell].algorithm, ""):
+                    off.setdefault(name, []).append(seconds / self.cells[cell].expected)
+        by = {name: median(ratios) for name, ratios in off.items()}
 
-    def _whole(self, cell: Cell, off: Mapping[str, float]) -> float:
-        tally = self.cells[cell]
-        return median(tally.seconds) if tally.seconds else tally.expected * off.get(tally.algorithm, off.get("", 1.0))
+        def expected(tally: CellTally) -> float:
+            return tally.expected * by.get(tally.algorithm, by.get("", 1.0))
 
-    def _rest(self, running: Running, now: float, off: Mapping[str, float]) -> float:
+        asked = {*unfinished, *(running.trial.cell for running in self.running.values())}
+        return {cell: took[cell] if cell in took else expected(self.cells[cell]) for cell in asked}
+
+    @staticmethod
+    def _rest(running: Running, now: float, whole: Mapping[Cell, float]) -> float:
         if running.share >= TRUSTED_SHARE:
             return (now - running.since) * (1 - running.share) / running.share
-        return max(0.0, self._whole(running.trial.cell, off) - (now - running.since))
+        return max(0.0, whole[running.trial.cell] - (now - running.since))
 
 
 def at_work(tally: Tally) -> str:
