@@ -357,7 +357,7 @@ def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_ow
     ("verdicts", "answer"),
     [
         (("supported", "supported"), "Yes: both claims hold."),
-        (("supported",) * 3, "Yes: all of 3 claims hold."),
+        (("supported",) * 3, "Yes: all 3 claims hold."),
         (("supported",), "Yes: the claim holds."),
         (("undecided",), "Not enough evidence to conclude: the claim is undecided."),
         (("supported", "undecided"), "Not enough evidence to conclude: 1 of 2 claims holds, the others are undecided."),

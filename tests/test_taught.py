@@ -14,9 +14,10 @@ from bench.claims import judging, page
 from bench.claims.records import Answer, Asked, Measured, Row, Taught
 from bench.cli.app import app
 from bench.errors import BenchError
-from bench.records import AnalysisPlan, Card, Claim, ClaimVerdict, Fact, Interval
+from bench.records import AnalysisPlan, Card, Claim, ClaimVerdict, Conclusion, Fact, Interval
 from bench.suite import read
 from bench.suite.shipped import shipped
+from tests.estimates_fixture import synthetic
 
 CLAIM = Taught(1, "A beats B", {"mine": ()}, "something")
 
@@ -69,7 +70,8 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
         "1 supported, 1 undecided of 2 declared claims",
         "n = 10",
         "bench run mine",
-        "about 14 more runs per environment; 2.0 h of one core; waits for something",
+        "undecided: about 14 more runs per environment (`--seeds`); not yet run: mine, at least 2.0 h of one core; "
+        + "waits for something",
     ]
     assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported, 1 not yet run."
 
@@ -88,9 +90,33 @@ def test_where_some_parts_contradict_a_claim_they_are_named() -> None:
 
 def test_every_part_says_with_which_settings_it_was_asked() -> None:
     verdict = replace(line("supported"), labels=("a", "b"))
-    asked = Asked("mine", (verdict,), AnalysisPlan(), 0.0, {"a": "default", "b": "tuned"})
+    asked = Asked("mine", (verdict,), AnalysisPlan(), 0.0, {"a": "default", "b": "tuned"}, {"A is above B": "9 of 12"})
     (row,) = [[cell.shown() for cell in cells] for cells in page.lines(Answer(CLAIM, (asked,))).rows]
-    assert row[-2:] == ["default, tuned", "mine"]
+    assert row[-3:] == ["default; tuned", "9 of 12", "mine"]
+
+
+def test_what_a_suite_gives_beside_a_set_is_told_with_it() -> None:
+    entries = {one.label: one for one in read(shipped()["lessons/clip"]).algorithms}
+    assert judging._settings(entries["not clipped"]) == "default, but learning_rate = 0.0015, clip_range = ∞"
+    assert judging._settings(replace(entries["not clipped"], hyperparameters={})) == "default"
+
+
+def test_a_verdict_that_a_re_analysis_turns_round_is_told_with_that_analysis() -> None:
+    fails = (
+        (Fact("environments", names=("LunarLander-v3",)), "contradicted"),
+        (Fact("environments", names=("CartPole-v1",)), "undecided"),
+    )
+    line = Conclusion(Fact("claim", names=("A is above B", "supported")), 7, 9, fails)
+    found = judging._holding(replace(synthetic(seeds=4), conclusions=(line,)))
+    assert found == {"A is above B": "7 of 9; without LunarLander-v3: contradicted"}
+
+
+def test_support_is_so_far_while_a_suite_that_asks_the_same_has_not_run() -> None:
+    part = answer(line("supported"))
+    more = replace(part, asked=(*part.asked, Asked("other", (), AnalysisPlan(), 60.0, waiting=3)))
+    (row,) = [[cell.shown() for cell in cells] for cells in page.overview([more]).rows]
+    assert row[1:3] == ["supported so far", "1 supported, 3 not yet run of 4 declared claims"]
+    assert page.overview([part]).rows[0][1].shown() == "supported"
 
 
 def test_a_claims_number_leads_to_the_suites_that_ask_it_each_once() -> None:
@@ -105,7 +131,7 @@ def test_the_lessons_row_stands_beside_what_was_measured() -> None:
     table = page.lessons([Measured("discrete", card)], [Row("ppo", "both", "stable", "many samples", "always")])
     assert [[cell.shown() for cell in cells] for cells in table.rows] == [
         ["ppo", "lessons", "both", "stable", "many samples", "always"],
-        ["ppo", "discrete", "discrete", "scores above dqn", "nothing measured", "1 situation"],
+        ["ppo", "discrete", "discrete", "scores above dqn", "nothing beyond the limits", "1 situation"],
     ]
 
 

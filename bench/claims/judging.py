@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from bench.claims.records import Answer, Asked, Measured, Row, Taught
+from bench.claims.records import CONTRADICTED, SUPPORTED, Answer, Asked, Measured, Row, Taught
 from bench.errors import BenchError
 from bench.pipeline import Experiment, open_experiment
 from bench.pipeline.experiment import cost_of
 from bench.pipeline.results import estimates
-from bench.records import Estimates
+from bench.records import Conclusion, Estimates, SuiteAlgorithm
+from bench.report import sentences, words
 from bench.suite.shipped import shipped
 
 
@@ -83,8 +85,10 @@ class Judge:
             experiment, told, seconds = self._opened(suite)
             lines = told.claims if told else ()
             mine = tuple(line for line in lines if not begins or line.claim.text.startswith(begins))
-            sets = {entry.label: entry.hyperparameter_set for entry in experiment.suite.algorithms}
-            yield Asked(suite, mine, experiment.suite.analysis, seconds, sets)
+            settings = {entry.label: _settings(entry) for entry in experiment.suite.algorithms}
+            asked = Asked(suite, mine, experiment.suite.analysis, seconds, settings, _holding(told))
+            declared = sum(not begins or one.text.startswith(begins) for one in experiment.suite.claims)
+            yield replace(asked, waiting=declared - len(asked.judged))
 
     def _opened(self, suite: str) -> tuple[Experiment, Estimates | None, float]:
         if suite not in self._known:
@@ -93,3 +97,21 @@ class Judge:
             told = estimates(experiment) if survey.done else None
             self._known[suite] = experiment, told, sum(cost_of(experiment, survey).seconds.values())
         return self._known[suite]
+
+
+def _settings(entry: SuiteAlgorithm) -> str:
+    """Return the set of an entry, and what the suite gives beside it, in words."""
+    own = {name: "by environment" for given in entry.per_environment.values() for name in given}
+    given = {**entry.hyperparameters, **own}
+    return f"{entry.hyperparameter_set}, but {words.settings(given)}" if given else entry.hyperparameter_set
+
+
+def _holding(told: Estimates | None) -> dict[str, str]:
+    """Return in how many re-analyses each decided claim's verdict holds, and which of them turn it round."""
+    lines = [line for line in (told.conclusions if told else ()) if line.about.kind == "claim" and line.of]
+    return {line.about.names[0]: "; ".join([f"{line.holds} of {line.of}", *_turned(line)]) for line in lines}
+
+
+def _turned(line: Conclusion) -> list[str]:
+    opposite = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED}[line.about.names[1]]
+    return [sentences.otherwise(again) + f": {opposite}" for again, found in line.fails_when if found == opposite]

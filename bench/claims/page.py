@@ -70,11 +70,11 @@ def sections(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequ
     for one in answers:
         if one.lines:
             heading = f"{one.taught.number}. {one.taught.claim}"
-            items = [f"`bench run {asked.suite}` asks it again." for asked in one.asked]
+            items = [_again(asked) for asked in one.asked]
             yield Section(
                 f"claim-{one.taught.number}",
                 heading,
-                (f"{one.verdict.capitalize()}: {_parts(one.lines)}.", *_against(one)),
+                (f"{_verdict(one).capitalize()}: {_parts(one)}.", *_against(one)),
                 items,
                 tables=(lines(one),),
                 folded="What was compared, with intervals",
@@ -104,8 +104,8 @@ def _row(one: Answer) -> tuple[Cell, ...]:
     link = f"#claim-{one.taught.number}" if one.lines else ""
     return (
         Cell(f"{one.taught.number}. {one.taught.claim}", link=link),
-        Cell(one.verdict),
-        Cell(_parts(one.lines)),
+        Cell(_verdict(one)),
+        Cell(_parts(one)),
         Cell(words.span(runs) if runs else DASH),
         Cell("; ".join(f"bench run {asked.suite}" for asked in one.asked) or DASH),
         Cell(_left(one)),
@@ -121,16 +121,30 @@ def _against(one: Answer) -> Iterator[str]:
         yield "Contradicted is " + "; ".join(f"“{text}” ({suite})" for text, suite in lost) + "."
 
 
-def _parts(lines: Sequence[ClaimVerdict]) -> str:
-    found = Counter(line.verdict for line in lines)
+def _verdict(one: Answer) -> str:
+    """Return the verdict, of a claim that is asked further by what has not run yet as of now."""
+    return f"{one.verdict} so far" if one.verdict == SUPPORTED and one.open else one.verdict
+
+
+def _parts(one: Answer) -> str:
+    found = Counter(line.verdict for line in one.lines) + Counter({WAITING: one.open})
     told = [f"{found[verdict]} {verdict}" for verdict in ORDER if found[verdict]]
-    return f"{', '.join(told)} of {counted(len(lines), 'declared claim')}" if told else DASH
+    return f"{', '.join(told)} of {counted(found.total(), 'declared claim')}" if told else DASH
+
+
+def _again(asked: Asked) -> str:
+    """Return how a suite asks again, or for the first time."""
+    if asked.seconds:
+        return f"`bench run {asked.suite}` runs what is missing of it, at least {duration(asked.seconds)} of one core."
+    return f"`bench run {asked.suite} --results elsewhere` asks it again, from nothing."
 
 
 def _left(one: Answer) -> str:
+    """Return what would decide it: more runs of what has run, and what has not."""
     more = max((line.more_runs or 0 for line in one.lines if line.verdict == UNDECIDED), default=0)
-    told = [f"about {counted(more, 'more run')} per environment"] if more else []
-    told += [f"{duration(one.seconds)} of one core"] if one.seconds else []
+    told = [f"undecided: about {counted(more, 'more run')} per environment (`--seeds`)"] if more else []
+    missing = [asked.suite for asked in one.asked if asked.seconds]
+    told += [f"not yet run: {', '.join(missing)}, at least {duration(one.seconds)} of one core"] if missing else []
     told += [f"waits for {one.taught.waits}"] if one.taught.waits else []
     return "; ".join(told) or DASH
 
@@ -147,7 +161,8 @@ def lines(one: Answer) -> Table:
             Column("n"),
             Column("What was compared", numeric=False, wraps=True),
             Column("Environments", numeric=False, wraps=True),
-            Column("Settings", numeric=False, hint="the set that the suite begins from; it may change some"),
+            Column("Settings", numeric=False, wraps=True),
+            Column("Holds in", numeric=False, wraps=True, hint="re-analyses: other runs or environments left out"),
             Column("Suite", numeric=False),
         ),
         tuple(_line(asked, line) for asked in one.asked for line in asked.judged),
@@ -162,7 +177,8 @@ def _line(asked: Asked, line: ClaimVerdict) -> tuple[Cell, ...]:
         Cell(line.estimate.n),
         Cell(wording.statement(line.claim, asked.plan, len(line.environments))),
         Cell(", ".join(line.environments)),
-        Cell(", ".join(dict.fromkeys(asked.sets.get(label, "") for label in line.labels))),
+        Cell("; ".join(dict.fromkeys(asked.settings.get(label, "") for label in line.labels))),
+        Cell(asked.holding.get(line.claim.text, DASH)),
         Cell(asked.suite),
     )
 
@@ -189,8 +205,8 @@ def _beside(row: Row, measured: Sequence[Measured]) -> Iterator[tuple[Cell, ...]
     for one in measured:
         if one.card.label == row.algorithm:
             strengths, weaknesses = (
-                "; ".join(map(sentences.strength, facts)) or "nothing measured"
+                "; ".join(map(sentences.strength, facts)) or "nothing beyond the limits"
                 for facts in (one.card.strengths, one.card.weaknesses)
             )
-            uses = counted(len(one.card.use_when), "situation") if one.card.use_when else "nothing measured"
+            uses = counted(len(one.card.use_when), "situation") if one.card.use_when else "none"
             yield tuple(map(Cell, (row.algorithm, one.suite, ", ".join(one.card.actions), strengths, weaknesses, uses)))

@@ -34,8 +34,12 @@ class Asked:
     plan: AnalysisPlan
     seconds: float = 0.0
     """Of one core, that what is missing of it takes by estimate."""
-    sets: Mapping[str, str] = field(default_factory=dict)
-    """Label -> the set of hyperparameters that it has, but for what the suite changes of it."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Label -> the set of hyperparameters that it has, and what the suite gives beside."""
+    holding: Mapping[str, str] = field(default_factory=dict)
+    """Text of a claim -> in how many re-analyses its verdict holds, `9 of 12`, and which of them turn it round."""
+    waiting: int = 0
+    """How many of its claims ask this, too, and cannot be judged yet."""
 
     @property
     def judged(self) -> tuple[ClaimVerdict, ...]:
@@ -62,6 +66,11 @@ class Answer:
         if not found:
             return WAITING
         return CONTRADICTED if CONTRADICTED in found else UNDECIDED if UNDECIDED in found else SUPPORTED
+
+    @property
+    def open(self) -> int:
+        """How many declared claims that ask this cannot be judged yet."""
+        return sum(one.waiting for one in self.asked)
 
     @property
     def seconds(self) -> float:

@@ -37,13 +37,13 @@ _PATH = typer.Argument(
 )
 PathArgument = Annotated[Path, _PATH]
 OptionalPathArgument = Annotated[Path | None, _PATH]
-AlgoOption = Annotated[list[str] | None, typer.Option("--algo", help="without SUITE: an algorithm; may be repeated")]
-EnvOption = Annotated[list[str] | None, typer.Option("--env", help="without SUITE: an environment; may be repeated")]
+AlgoOption = Annotated[list[str] | None, typer.Option("--algo", help="without a suite: an algorithm; may be repeated")]
+EnvOption = Annotated[list[str] | None, typer.Option("--env", help="without a suite: an environment; may be repeated")]
 StepsOption = Annotated[
-    str | None, typer.Option("--steps", help="without SUITE: environment steps of every run, such as 50k, 1M or 1e5")
+    str | None, typer.Option("--steps", help="without a suite: environment steps of every run, such as 50k, 1M or 1e5")
 ]
 SetOption = Annotated[
-    str | None, typer.Option("--hyperparameters", help="without SUITE: a named set, default (the default) or rl-zoo")
+    str | None, typer.Option("--hyperparameters", help="without a suite: a named set, such as rl-zoo; else default")
 ]
 SeedsOption = Annotated[
     int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="this many seeds instead of the suite's")

@@ -89,7 +89,7 @@ def run(
         bool,
         typer.Option(
             "--share-processes/--separate-processes",
-            help="give a process that has trained one compiled seed well the next of its cell; or every trial its own",
+            help="let a process train several seeds of a compiled cell in turn, or give every trial its own",
         ),
     ] = True,
     until_decided: Annotated[

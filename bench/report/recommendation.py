@@ -135,7 +135,7 @@ def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: boo
     if holding < len(claims):
         rest = f"{held}, the others are undecided" if len(claims) > 1 else "the claim is undecided"
         return Answer(f"Not enough evidence to conclude: {rest}.", more=told)
-    every = {1: "the claim holds", 2: "both claims hold"}.get(holding, f"all of {all_of_them} hold")
+    every = {1: "the claim holds", 2: "both claims hold"}.get(holding, f"all {all_of_them} hold")
     return Answer(f"{yes}: {every}.", more=told)
 
 
@@ -244,7 +244,7 @@ def _otherwise(estimates: Estimates) -> Iterator[str]:
         # The closest rival is where the weights matter most. One such line; those of all others stand with every pair.
         said = sentences.besides(pair, solved, weights=place == 0) if pair else ""
         if said:
-            yield f"Beside the verdict on {leader} less {candidate.label}: {said}"
+            yield f"By other measures of {leader} and {candidate.label}: {said}"
             break
     yield from (f"{one}." for one in sentences.not_judged(full))
 

@@ -371,7 +371,7 @@ def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
         if one.estimate * gap < 0 and max(abs(one.estimate), abs(gap)) >= SHOWN:
             yield f"{said}, the other way"
         elif alone != (line.verdict != "undecided"):
-            yield f"{said}, {'which alone would tell them apart' if alone else 'which is open'}"
+            yield f"{said}, {'which would tell them apart' if alone else 'which is open'}"
 
 
 SHOWN = 0.005
@@ -459,10 +459,10 @@ def failures(line: Conclusion) -> list[str]:
     kind, other = line.about.kind, line.about.names[-1]
     told = {"first": "{} comes first", "claim": "{}"}.get(kind)
     turned = {"undecided": "cannot be told apart", "equivalent": "equivalent", "worse": f"{other} is better"}
-    return [f"{_otherwise(again)}: {told.format(found) if told else turned[found]}" for again, found in line.fails_when]
+    return [f"{otherwise(again)}: {told.format(found) if told else turned[found]}" for again, found in line.fails_when]
 
 
-def _otherwise(again: Fact) -> str:
+def otherwise(again: Fact) -> str:
     """Return how a re-analysis was done."""
     if again.kind == "environments":
         return f"without {', '.join(again.names)}"

@@ -41,7 +41,7 @@ def reproduce(
         int | None, typer.Option(min=1, max=MOST_SEEDS, help="runs per number, instead of the table's")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; None: as the cores carry")
+        int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; as the cores carry if not given")
     ] = None,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
     results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
