@@ -63,6 +63,8 @@ def test_a_claim_is_contradicted_by_one_part_and_supported_by_all_that_could_be_
 
 def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
     table = page.overview([answer(line("supported"), line("undecided", more=14), seconds=7200.0)])
+    left = "undecided: about 14 more runs per environment (`--seeds`); not yet run: mine, at least 2.0 h of one core; "
+    left += "waits for something"
     (row,) = [[cell.shown() for cell in cells] for cells in table.rows]
     assert row == [
         "1. A beats B",
@@ -70,8 +72,7 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
         "1 supported, 1 undecided of 2 declared claims",
         "n = 10",
         "bench run mine",
-        "undecided: about 14 more runs per environment (`--seeds`); not yet run: mine, at least 2.0 h of one core; "
-        + "waits for something",
+        left,
     ]
     assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported, 1 not yet run."
 
