@@ -244,6 +244,17 @@ def test_the_tables_say_what_the_estimates_say() -> None:
     assert [cell.value for cell in row][:6] == ["PPO", cell.iqm_return, cell.iqm_score, 5, 1, 0]
 
 
+def test_a_score_over_training_is_not_called_one_of_the_final_policies() -> None:
+    found = {}
+    for metric in ("final", "auc"):
+        estimates = _small()
+        estimates = replace(estimates, analysis={**estimates.analysis, "metric": metric})
+        table = tables.environment(estimates, "CartPole-v1")
+        found[metric] = table.columns[2].name, table.caption.partition(": ")[2].partition(",")[0]
+    assert found["final"] == ("Score", "the final policies")
+    assert found["auc"] == ("Score over training", "the final policies' returns and the score over training")
+
+
 def test_a_test_that_cannot_decide_says_so() -> None:
     # With three runs against three, the smallest attainable p is 0.1, above the level of 0.05.
     estimates = synthetic(("PPO", "DQN"), ("CartPole-v1",), 3)

@@ -50,8 +50,8 @@ def situations(estimates: Estimates) -> Table:
     at = order.places(estimates)
     return Table(
         "situations",
-        "What to choose in each situation, judged from these trials alone: who comes first, and is shown, corrected, to be better "
-        "than a rival at least, or as good",
+        "What to choose in each situation, judged from these trials alone: who comes first, and is shown, corrected, "
+        "to be better than a rival at least, or as good",
         (
             Column("Situation", numeric=False),
             Column("Choose", numeric=False),

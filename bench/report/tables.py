@@ -101,13 +101,20 @@ def environment(estimates: Estimates, name: str, at: Places | None = None) -> Ta
     level = order.level(estimates)
     cells = [cell for cell in estimates.cells if cell.environment == name]
     places = _places(value for cell in cells for value in (cell.iqm_return, cell.mean_return))
+    final = order.analysis(estimates).metric == "final"
+    what = "the final policies" if final else "the final policies' returns and the score over training"
     return Table(
         section,
-        f"{name}: the final policies, interquartile mean over runs with {level} intervals",
+        f"{name}: {what}, interquartile mean over runs with {level} intervals",
         (
             Column("Algorithm", numeric=False),
             Column("Final return", interval=True, places=places, hint="Interquartile mean over runs, raw"),
-            Column("Score", interval=True, places=2, hint="Interquartile mean over runs, normalised"),
+            Column(
+                "Score" if final else "Score over training",
+                interval=True,
+                places=2,
+                hint="Interquartile mean over runs, normalised",
+            ),
             Column("n", hint="Trained runs counted"),
             Column("Failed"),
             Column("Missing", hint="Planned, not finished yet"),
