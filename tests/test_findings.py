@@ -588,6 +588,27 @@ def test_settings_that_were_not_chosen_with_equal_effort_are_told_where_they_are
     assert not [one for one in alike.analysed().cautions if one.kind == "efforts"]
 
 
+def test_a_verdict_on_several_libraries_own_settings_is_told_to_be_about_these_settings() -> None:
+    told = {"ppo": "library defaults", "dqn": "library defaults", "a2c": "library defaults; set in the suite: gamma"}
+    case = results_of({(label, "a"): [level] * 4 for label, level in zip(told, (0.5, 0.6, 0.7), strict=True)})
+
+    def chosen(old: Outcome) -> Outcome:
+        return replace(old, trial=replace(old.trial, provenance=told[old.trial.label]))
+
+    found = replace(case.changed(chosen), planned=()).analysed()
+    assert Fact("defaults", rows=(("ppo",), ("dqn",))) in found.cautions
+    (said,) = [one for one in warnings(found) if one.startswith("With the settings that libraries ship")]
+    assert said.endswith("tuned the order can be another. So were trained ppo, dqn.")
+
+    def variants(old: Outcome) -> Outcome:
+        return replace(old, trial=replace(old.trial, algorithm="ppo", provenance="library defaults"))
+
+    # Of variants of one algorithm what the suite changes is asked, and the rest is the same for all.
+    assert not [
+        one for one in replace(case.changed(variants), planned=()).analysed().cautions if one.kind == "defaults"
+    ]
+
+
 def test_a_verdict_on_settings_that_a_search_found_is_told_to_be_about_these_settings() -> None:
     own = "bench tune x; made for 1,000 steps; tuning budget: 36 runs: 24 x 1, the best 3 x 4"
     told = {"ppo": own, "dqn": own, "a2c": "library defaults", "random": "no hyperparameters"}

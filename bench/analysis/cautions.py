@@ -11,7 +11,7 @@ from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, learns, taking_part
 from bench.catalog import algorithms
-from bench.hyperparameters.provenance import HAND, TUNED, effort, found_by_hand, made_for
+from bench.hyperparameters.provenance import DEFAULTS, HAND, TUNED, effort, found_by_hand, made_for
 from bench.records import PACKING, Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
@@ -42,7 +42,8 @@ def cautions(
         *_rows("other budgets", _made_for_more(apart or {}, suite)),
         *_rows("by hand", _found_by_hand(cells, suite)),
         *_rows("efforts", _efforts(cells, suite)),
-        *_rows("as tuned", _as_tuned(cells, suite)),
+        *_rows("as tuned", _chosen_so(TUNED, cells, suite)),
+        *_rows("defaults", _untuned(cells, suite)),
         *_rows("asynchronous", _asynchronous(cells)),
         *_rows("seen", _seen(suite)),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
@@ -199,17 +200,24 @@ def _efforts(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str | int, .
         yield kind, min(made, default=0), max(made, default=0), *labels
 
 
-def _as_tuned(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str]]:
-    """Yield whose settings a search of this harness has found, where they are compared with others."""
+def _untuned(cells: Sequence[Cell], suite: Suite) -> list[tuple[str]]:
+    """Return who has a library's own settings, where several algorithms are compared that have them."""
+    found = list(_chosen_so(DEFAULTS, cells, suite))
+    behind = {cell.label: cell.entries[0].trial.algorithm for cell in cells if cell.runs}
+    return found if len({behind[label] for (label,) in found}) > 1 else []
+
+
+def _chosen_so(how: str, cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str]]:
+    """Yield whose settings were chosen in this way, where they are compared with others."""
     learning = [cell for cell in cells if cell.runs and learns(cell.entries[0].trial.algorithm)]
     places = Counter((suite.setting(cell.label) or "", cell.environment) for cell in learning)
-    tuned = dict.fromkeys(
+    found = dict.fromkeys(
         cell.label
         for cell in learning
-        if effort(cell.entries[0].trial.provenance) == TUNED
+        if effort(cell.entries[0].trial.provenance) == how
         and places[suite.setting(cell.label) or "", cell.environment] > 1
     )
-    yield from ((label,) for label in tuned)
+    yield from ((label,) for label in found)
 
 
 def _lacks(line: Aggregate) -> bool:
