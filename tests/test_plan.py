@@ -341,6 +341,21 @@ def test_what_is_not_arithmetic_is_left_of_an_update_however_small() -> None:
     assert Speed(3e-4, 0.0).update_under({"policy_kwargs": {"net_arch": [256, 256]}}) == 0.0
 
 
+def test_pictures_cost_their_convolutions_by_their_side() -> None:
+    place = TRAITS["Mine-v0"]
+    trial = Trial("ppo", "ppo", "Mine-v0", 0, 100_000, EvaluationPlan(1, 1, 1), "", {}, {"n_envs": 1})
+    plain = expected_seconds(trial, place)
+    small, large = (
+        expected_seconds(trial, replace(place, observations="image", observation_bytes=size)) for size in (1_000, 4_000)
+    )
+    speed = catalog.find_algorithm("ppo").speed
+    assert speed is not None
+    per_step = speed.act + speed.updates({"n_epochs": 10, "batch_size": 64}) * speed.update
+    evaluating = (1 + 1) * 100 * speed.act
+    assert small - plain == pytest.approx(3 * (100_000 * per_step + evaluating))
+    assert large - plain == pytest.approx(7 * (100_000 * per_step + evaluating))
+
+
 def test_the_memory_of_a_trial_is_a_process_and_the_replay_memory_that_it_fills() -> None:
     place = replace(TRAITS["Mine-v0"], observation_bytes=1_000)
     trial = Trial("dqn", "dqn", "Mine-v0", 0, 200_000, EvaluationPlan(4, 5, 30), "", {}, {})
