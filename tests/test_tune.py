@@ -24,7 +24,7 @@ from bench.tune import page, sentences
 from bench.tune.effort import Landscape
 from bench.tune.outcome import Confirmed, Tuned
 from bench.tune.protocol import CONTINUOUS, DISCRETE, confirmed
-from bench.tune.search import POINTS, Search, again, first, label, prices, search
+from bench.tune.search import POINTS, Search, again, first, label, part, prices, search
 from bench.tune.worth import Stretch, stretches, worth
 
 PROTOCOLS = {"discrete": DISCRETE, "continuous": CONTINUOUS}
@@ -128,7 +128,7 @@ def test_a_dry_run_prints_spaces_configurations_and_price_and_leaves_nothing(her
 
 def opened(folder: Path, text: str = SMALL, **changed: int) -> tuple[Experiment, Search]:
     (folder / "small.yaml").write_text(text)
-    found = search(folder / "small.yaml", {kind: replace(one, **changed) for kind, one in PROTOCOLS.items()}, ())
+    found = search(folder / "small.yaml", {kind: replace(one, **changed) for kind, one in PROTOCOLS.items()})
     return first(found, folder / "results"), found
 
 
@@ -181,6 +181,32 @@ def test_continuous_actions_get_the_shorter_protocol(tmp_path: Path) -> None:
     assert found.protocol == CONTINUOUS
     (price,) = prices(found, first(found, tmp_path)).values()
     assert (price.trials, price.steps) == (12 + 8, 20 * 20_000)
+
+
+def test_a_part_is_tuned_as_it_is_within_the_whole(tmp_path: Path) -> None:
+    text = SMALL.replace("[q_learning, softmax_reinforce, random]", "[ppo, a2c]").split("environments")[0]
+    experiment, whole = opened(tmp_path, text + "environments: {CartPole-v1: 20_000, Pendulum-v1: 20_000}\n")
+    some = part(whole, ["ppo@CartPole-v1"])
+    assert some.pairs == (("ppo", "CartPole-v1"),)
+    # Pendulum decides for CartPole, too.
+    assert some.protocol == CONTINUOUS
+    mine = first(some, tmp_path / "results")
+    assert {trial.cell for trial in mine.plan.trials} == {(label("ppo", one), "CartPole-v1") for one in range(12)}
+    assert {trial.name for trial in mine.plan.trials} < {trial.name for trial in experiment.plan.trials}
+    # What is kept beside the results forgets nobody.
+    assert mine.text == experiment.text
+    best = {pair: [1, 0] for pair in whole.pairs}
+    fresh, every = (again(one, best, tmp_path / "results") for one in (some, whole))
+    assert fresh.text == every.text
+    assert {trial.cell for trial in fresh.plan.trials} == {(f"ppo, place {one}", "CartPole-v1") for one in (1, 2)}
+    assert len(every.plan.trials) == 4 * len(fresh.plan.trials)
+
+
+def test_a_variant_that_is_not_tuned_by_itself_cannot_be_asked_for(tmp_path: Path) -> None:
+    text = SMALL.replace("[q_learning,", "[q_learning, {name: q_learning, label: wide, hyperparameters: {gamma: 0.9}},")
+    _, whole = opened(tmp_path, text)
+    with pytest.raises(BenchError, match="--only wide: nothing of it is tuned; wide is not tuned by itself"):
+        part(whole, ["wide"])
 
 
 def test_confirm_is_read_or_refused() -> None:

@@ -28,7 +28,7 @@ from bench.progress import display as displays
 from bench.suite.shipped import shipped
 from bench.tune import telling
 from bench.tune.protocol import CONTINUOUS, DISCRETE, MOST_CONFIGURATIONS, Protocol, confirmed
-from bench.tune.search import again, first, prices, search
+from bench.tune.search import again, first, part, prices, search
 
 _DEFAULTS = {"discrete": DISCRETE, "continuous": CONTINUOUS}
 
@@ -85,20 +85,19 @@ def tune(
         note(told)
     asked = _protocols(configurations, runs, confirm, tuning_seed)
     with waiting("trying environments ..."):
-        part = search(path, asked, only or ())
-    opened = first(part, results)
+        whole = search(path, asked)
+    asked_for = part(whole, only or ())
+    opened = first(asked_for, results)
     if dry_run:
-        telling.say_search(part, prices(part, opened), workers or default_workers(), as_json=as_json)
+        telling.say_search(asked_for, prices(asked_for, opened), workers or default_workers(), as_json=as_json)
         return
     # Seconds of scipy and seaborn: not for help.
     from bench.report import index  # noqa: PLC0415
     from bench.tune import outcome, page, sets, worth  # noqa: PLC0415
 
-    # The settings and the page are about the whole suite, whatever part of it this command was asked for.
-    whole = search(path, asked, ()) if only else part
-    file = to or sets.file_beside(path, part.suite.name)
+    file = to or sets.file_beside(path, whole.suite.name)
     sets.require_own(file, whole, force=force)
-    for sentence in (*part.broken_defaults(), *part.notes):
+    for sentence in (*asked_for.broken_defaults(), *asked_for.notes):
         note(f"note: {sentence}")
     options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
 
@@ -106,7 +105,7 @@ def tune(
         jobs = prepare(experiment, options)
         if jobs and experiment is opened and not (quiet or as_json):
             # Before any result: nobody may choose the ranges by what they gave.
-            telling.say_spaces(part)
+            telling.say_spaces(asked_for)
         if jobs and (advice := lock_note(experiment)):
             note(f"note: {advice}")
         cells, survey = cells_in_order(experiment), experiment.store.survey()
@@ -114,18 +113,18 @@ def tune(
             return run(experiment, jobs, display.hear, options)
 
     summary = carried_out(opened)
-    landed = outcome.landscapes(part, opened)
-    if landed and not summary.interrupted:
-        summary = _both(summary, carried_out(again(part, outcome.candidates(part, landed), results)))
+    # The settings and the page are about the whole suite, whatever part of it this command was asked for.
+    everything = first(whole, results)
+    tuned = outcome.landscapes(whole, everything)
+    best = outcome.candidates(whole, tuned)
+    if not summary.interrupted and any(pair in best for pair in asked_for.pairs):
+        summary = _both(summary, carried_out(again(asked_for, best, results)))
     if summary.interrupted:
         telling.say_stopped(summary)
         raise typer.Exit(summary.exit_code)
-    everything = first(whole, results) if only else opened
-    tuned = outcome.landscapes(whole, everything)
     if not tuned:
         telling.say_stopped(summary)
         raise typer.Exit(summary.exit_code or 1)
-    best = outcome.candidates(whole, tuned)
     confirming = again(whole, best, results)
     tuned = outcome.with_confirmation(whole, tuned, best, confirming)
     found = worth.worth(tuned, whole.protocol.tuning_seed, whole.suite.analysis.margin)

@@ -7,7 +7,7 @@ seeds (`ppo, place 1`). They are planned, run, resumed, watched and read as any 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Search:
     spaces: Mapping[str, Space]
     places: Mapping[str, Place]
     pairs: tuple[Pair, ...]
-    """Those that can be trained, and were asked for."""
+    """Those that can be trained; of a part those that were asked for."""
     protocol: Protocol
     notes: tuple[str, ...]
     inspected: tuple[tuple[Task, Traits], ...]
@@ -83,20 +83,19 @@ def place_label(algorithm: str, place: int) -> str:
     return f"{algorithm}, place {place + 1}"
 
 
-def search(path: Path, protocols: Mapping[str, Protocol], only: Sequence[str]) -> Search:
-    """Return what tuning a suite comes to.
+def search(path: Path, protocols: Mapping[str, Protocol]) -> Search:
+    """Return what tuning a whole suite comes to.
 
     Args:
         path: of the suite's file.
         protocols: kind of actions -> protocol; where there are several kinds, `continuous`, the dearest, decides.
-        only: as in `plan`.
 
     Raises:
         BenchError: nothing of the suite can be tuned, or the suite itself is wrong.
     """
     suite = read_untuned(path)
-    met = meet(suite, only=only)
-    planned = plan(suite, met.traits, only=only, seeds=1)
+    met = meet(suite)
+    planned = plan(suite, met.traits, seeds=1)
     known = references(suite)
     cells = {trial.cell: trial for trial in planned.trials}
     pairs, notes, tuned, places = list[Pair](), list(met.notes), dict[str, SuiteAlgorithm](), dict[str, Place]()
@@ -131,6 +130,23 @@ def search(path: Path, protocols: Mapping[str, Protocol], only: Sequence[str]) -
     )
 
 
+def part(search: Search, only: Sequence[str]) -> Search:
+    """Return the search with the pairs that were asked for; how each is tuned hangs on the whole suite all the same.
+
+    Args:
+        search: of the whole suite.
+        only: as in `plan`; empty: all.
+
+    Raises:
+        BenchError: a pattern matches nothing, or none of what it matches is tuned.
+    """
+    cells = {trial.cell for trial in plan(search.suite, only=only, seeds=1).trials}
+    pairs = tuple(pair for pair in search.pairs if (search.entries[pair[0]].label, pair[1]) in cells)
+    if not pairs:
+        raise BenchError(f"--only {', '.join(only)}: nothing of it is tuned; {'; '.join(search.notes)}")
+    return replace(search, pairs=pairs)
+
+
 def first(search: Search, results: Path) -> Experiment:
     """Return every configuration on the tuning seeds, as an experiment."""
     numbers = range(search.protocol.configurations)
@@ -152,7 +168,7 @@ def again(search: Search, best: Mapping[Pair, Sequence[int]], results: Path) -> 
     """Return the best configurations of the first runs on fresh seeds, as an experiment.
 
     Args:
-        search: what is tuned.
+        search: what is tuned; only its pairs are to be run.
         best: pair -> numbers of its configurations, the best first.
         results: folder that holds the results of all suites.
     """
@@ -170,7 +186,8 @@ def again(search: Search, best: Mapping[Pair, Sequence[int]], results: Path) -> 
     question = "Which of the best by the first run is the best on fresh seeds?"
     seeds = search.protocol.fresh_seeds(search.suite.seeds)
     text = _text(search, search.name + AGAIN, title, question, seeds, rows)
-    return _opened(search, text, results, [f"{algorithm}, place *@{place}" for algorithm, place in best])
+    chosen = [pair for pair in search.pairs if pair in best]
+    return _opened(search, text, results, [f"{algorithm}, place *@{place}" for algorithm, place in chosen])
 
 
 @dataclass(frozen=True, slots=True)

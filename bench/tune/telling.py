@@ -79,7 +79,8 @@ def say_search(search: Search, prices: Mapping[Pair, Price], workers: int, *, as
 def say_spaces(search: Search) -> None:
     """Say what is searched, where each space comes from, and by which rule learning rates got their ranges."""
     say(f"Tuning for {search.suite.title}: {search.protocol.words()}", "bold")
-    for name, searched in search.spaces.items():
+    for name in dict.fromkeys(name for name, _ in search.pairs):
+        searched = search.spaces[name]
         say("")
         say(f"{name}: {searched.source}")
         say_table(
