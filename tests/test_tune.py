@@ -20,7 +20,8 @@ from bench.pipeline import Experiment, SuiteText, open_experiment, prepare
 from bench.pipeline.execution import RunOptions
 from bench.plan import settings_of
 from bench.report import drawing, palette
-from bench.tune import page, sentences
+from bench.suite.sets import parts_of
+from bench.tune import page, sentences, sets
 from bench.tune.effort import Landscape
 from bench.tune.outcome import Confirmed, Tuned
 from bench.tune.protocol import CONTINUOUS, DISCRETE, confirmed
@@ -107,6 +108,69 @@ def test_another_tuning_writes_over_nothing_unless_told_to(here: Path) -> None:
     (here / "tuned" / "small.yaml").write_text("mine: true\n")
     assert "no set that `bench tune` has made" in asked("small.yaml", *SHORT)[1]
     (here / "tuned" / "small.yaml").write_text(before)
+
+
+def test_settings_of_this_tuning_whose_trials_are_not_at_hand_stay_as_they_are(here: Path) -> None:
+    assert asked("small.yaml", *SHORT)[0] == 0
+    file = here / "tuned" / "small.yaml"
+    (whole,) = YAML(typ="safe", pure=True).load(file.read_text())["parts"]
+    elsewhere = ("--results", "elsewhere", "--only", "q_learning@FrozenLake-v1")
+    assert asked("small.yaml", *SHORT, *elsewhere)[0] == 0
+    mine, others = YAML(typ="safe", pure=True).load(file.read_text())["parts"]
+    assert mine["entries"] == {"q_learning": {"FrozenLake-v1": whole["entries"]["q_learning"]["FrozenLake-v1"]}}
+    del whole["entries"]["q_learning"]["FrozenLake-v1"], whole["sensitivity"]["q_learning"]["FrozenLake-v1"]
+    gone = [note for note in whole["notes"] if note.startswith("q_learning on FrozenLake-v1: ")]
+    assert len(gone) == 1
+    whole["notes"].remove(gone[0])
+    assert others == whole
+    # The suite reads it, and the same command leaves it so.
+    (here / "small.yaml").write_text(SMALL.replace("algorithms:", "hyperparameters: [default, tuned]\nalgorithms:"))
+    # Two algorithms under two settings and the floor, on two environments.
+    assert len(open_experiment(here / "small.yaml").plan.trials) == 5 * 2 * 4
+    written = file.read_text()
+    assert asked("small.yaml", *SHORT, *elsewhere)[0] == 0
+    assert file.read_text() == written
+
+
+def test_settings_that_the_suite_no_longer_asks_for_are_dropped_only_when_told_to(tmp_path: Path) -> None:
+    found, tuned = pretended(tmp_path)
+    file = tmp_path / "tuned" / "small.yaml"
+    file.parent.mkdir()
+    sets.write(file, found, tuned, {})
+    (all_of_it,) = sets.standing(file, found, force=False)
+    assert {(name, place) for name, places in all_of_it.entries.items() for place in places} == set(found.pairs)
+    text = SMALL.replace("300", "500").replace("softmax_reinforce, ", "")
+    _, other = opened(tmp_path, text)
+    told = "q_learning on bench/Corridor-v0 at 300 steps, softmax_reinforce on bench/Corridor-v0 at 300 steps, softmax"
+    with pytest.raises(BenchError, match=told):
+        sets.standing(file, other, force=False)
+    (rest,) = sets.standing(file, other, force=True)
+    assert {name: list(places) for name, places in rest.entries.items()} == {"q_learning": ["FrozenLake-v1"]}
+
+
+def test_no_set_is_written_before_any_pair_is_decided(tmp_path: Path) -> None:
+    found, tuned = pretended(tmp_path)
+    undecided = {pair: replace(one, confirmed=(), settings=None) for pair, one in tuned.items()}
+    sets.write(tmp_path / "small.tuned.yaml", found, undecided, {})
+    assert not (tmp_path / "small.tuned.yaml").exists()
+
+
+def test_what_a_suite_gives_itself_is_no_part_of_its_tuned_set(tmp_path: Path) -> None:
+    # `policy_delay` is sbx's own: a set that held it could not be read.
+    text = SMALL.replace(
+        "[q_learning, softmax_reinforce, random]",
+        "[{name: sac, implementation: sbx, hyperparameters: {policy_delay: 2, gamma: 0.9}}]",
+    )
+    _, found = opened(tmp_path, text.split("environments")[0] + "environments: {Pendulum-v1: 20_000}\n")
+    one = Confirmed(3, (0.5, 0.6), (0.5, 0.6))
+    landscape = Landscape(np.zeros((12, 1)), np.zeros((12, 1)))
+    drawn = found.drawn("sac", "Pendulum-v1", 3)
+    assert drawn["policy_delay"] == 2
+    tuned = Tuned("sac", "Pendulum-v1", landscape, np.ones((12, 1)), (one,), drawn)
+    sets.write(tmp_path / "tuned.yaml", found, {("sac", "Pendulum-v1"): tuned}, {})
+    ((part_,), settings) = parts_of(tmp_path / "tuned.yaml"), {**drawn, "tuned_for_steps": 20_000}
+    del settings["policy_delay"], settings["gamma"]
+    assert part_.entries == {"sac": {"Pendulum-v1": settings}}
 
 
 def test_spaces_are_printed_with_their_source_before_the_first_run_and_not_where_none_is_left(here: Path) -> None:

@@ -47,12 +47,28 @@ def brought_along(document: Document, folder: Path | None) -> tuple[Brought, lis
         if (path := _file(document, name, folder, where)) is None:
             continue
         try:
-            lying = load(text_of(path, "set of hyperparameters"), str(path))
-            found[name] = _parts(lying, lying.value, ())
-            broken += sorted(lying.complaints, key=lying.line_of)
+            found[name], complaints = _lying(path)
+            broken += complaints
         except SuiteError as error:
             broken += error.complaints
     return found, broken
+
+
+def parts_of(path: Path) -> tuple[records.Part, ...]:
+    """Return the parts of the set in a file.
+
+    Raises:
+        SuiteError: it cannot be read, or anything in it is wrong; all complaints together.
+    """
+    found, complaints = _lying(path)
+    if complaints:
+        raise SuiteError(complaints)
+    return found
+
+
+def _lying(path: Path) -> tuple[tuple[records.Part, ...], list[Complaint]]:
+    lying = load(text_of(path, "set of hyperparameters"), str(path))
+    return _parts(lying, lying.value, ()), sorted(lying.complaints, key=lying.line_of)
 
 
 def is_beside(name: str) -> bool:
@@ -66,8 +82,8 @@ def written(brought: Mapping[str, Iterable[records.Part]]) -> str:
     for name, parts in brought.items():
         lines += [f"  {flow(name)}:", "    parts:"]
         for part in parts:
-            said = [line for key, value in _plain(part).items() for line in _lines(key, value)]
-            lines += [f"      {'- ' if place == 0 else '  '}{line}" for place, line in enumerate(said)]
+            told = [line for key, value in said(part).items() for line in _lines(key, value)]
+            lines += [f"      {'- ' if place == 0 else '  '}{line}" for place, line in enumerate(told)]
     return "\n".join(lines) + "\n"
 
 
@@ -77,12 +93,12 @@ def _lines(key: str, value: Any) -> list[str]:
     return [f"{key}:", *(f"  {flow(name)}: {flow(own)}" for name, own in value.items())]
 
 
-def _plain(part: records.Part) -> dict[str, Any]:
+def said(part: records.Part) -> dict[str, Any]:
     """Return what a part says, without what is left to its default."""
     left = {one.name: one.default for one in fields(part) if one.default is not MISSING}
     left |= {"everywhere": {}, "sensitivity": {}}
-    said = asdict(part) | {"notes": list(part.notes)}
-    return {name: value for name, value in said.items() if name not in left or value != left[name]}
+    every = asdict(part) | {"notes": list(part.notes)}
+    return {name: value for name, value in every.items() if name not in left or value != left[name]}
 
 
 def _named(value: Mapping[str, Any]) -> dict[str, Place]:

@@ -96,7 +96,7 @@ def tune(
     from bench.tune import outcome, page, sets, worth  # noqa: PLC0415
 
     file = to or sets.file_beside(path, whole.suite.name)
-    sets.require_own(file, whole, force=force)
+    before = sets.standing(file, whole, force=force)
     for sentence in (*asked_for.broken_defaults(), *asked_for.notes):
         note(f"note: {sentence}")
     options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
@@ -128,7 +128,7 @@ def tune(
     confirming = again(whole, best, results)
     tuned = outcome.with_confirmation(whole, tuned, best, confirming)
     found = worth.worth(tuned, whole.protocol.tuning_seed, whole.suite.analysis.margin)
-    sets.write(file, whole, tuned, outcome.versions(everything, confirming))
+    sets.write(file, whole, tuned, outcome.versions(everything, confirming), before)
     written = page.write(whole, tuned, found, REPORTS / whole.name)
     index.write(REPORTS)
     telling.say_outcome(whole, tuned, found, file, written, as_json=as_json)

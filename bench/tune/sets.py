@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.errors import BenchError
 from bench.files import publish
 from bench.hyperparameters import FOR_STEPS
 from bench.plain import counted
+from bench.records import Part
 from bench.report import words
+from bench.suite.document import text_of
 from bench.suite.flow import block
+from bench.suite.sets import parts_of, said
 from bench.tune.effort import winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.search import AGAIN, Pair, Search
@@ -22,6 +25,7 @@ from bench.tune.sensitivity import sensitivity
 _MADE_BY = "# Made by `bench tune"
 _TUNING = "# Tuning: "
 _SECONDS_PER_HOUR = 3600
+T = TypeVar("T")
 
 
 def file_beside(suite: Path, name: str) -> Path:
@@ -29,18 +33,68 @@ def file_beside(suite: Path, name: str) -> Path:
     return suite.parent / "tuned" / f"{name}.yaml"
 
 
-def require_own(path: Path, search: Search, *, force: bool) -> None:
-    """Complain where the file holds another tuning, or is somebody's own.
+def standing(path: Path, search: Search, *, force: bool) -> tuple[Part, ...]:
+    """Return what the file holds of this very tuning, perhaps from trials that are not at hand.
+
+    Args:
+        path: of the file; there may be none yet.
+        search: of the whole suite.
+        force: whether everything else that it holds may go.
 
     Raises:
-        BenchError: it does, and it is not to be overwritten.
+        BenchError: it holds something else, or cannot be read, and is not to be written over.
     """
-    if force or not path.exists():
-        return
+    if not path.exists():
+        return ()
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be read: {error.strerror}") from None
+        _require_own(path, search)
+        parts = parts_of(path)
+    except BenchError:
+        if force:
+            return ()
+        raise
+    asked = {(pair, search.places[pair[1]].steps) for pair in search.pairs}
+    foreign = [told for part in parts for told in _made_for(part) if told not in asked]
+    if foreign and not force:
+        told = ", ".join(
+            f"{name} on {place}" + (f" at {steps:,} steps" if steps else "") for (name, place), steps in foreign
+        )
+        raise BenchError(
+            f"{path} holds what the suite does not ask for: {told}; --force drops it, --to writes elsewhere"
+        )
+    return tuple(_only(part, {one[0] for one in _made_for(part) if one in asked}) for part in parts)
+
+
+def _made_for(part: Part) -> list[tuple[Pair, int | None]]:
+    """Return the pairs of a part, and the steps that each is tuned for."""
+    return [
+        ((name, place), entry.get(FOR_STEPS))
+        for name, entries in part.entries.items()
+        for place, entry in entries.items()
+    ]
+
+
+def _only(part: Part, pairs: Collection[Pair]) -> Part:
+    """Return what a part says of some of its pairs."""
+    gone = tuple(_evidence_for(*pair) for pair, _ in _made_for(part) if pair not in pairs)
+    return replace(
+        part,
+        notes=tuple(one for one in part.notes if not one.startswith(gone)),
+        entries=_chosen(part.entries, pairs),
+        sensitivity=_chosen(part.sensitivity, pairs),
+    )
+
+
+def _chosen(given: Mapping[str, Mapping[str, T]], pairs: Collection[Pair]) -> dict[str, dict[str, T]]:
+    found = {
+        name: {place: one for place, one in places.items() if (name, place) in pairs} for name, places in given.items()
+    }
+    return {name: places for name, places in found.items() if places}
+
+
+def _require_own(path: Path, search: Search) -> None:
+    """Complain where the file holds another tuning, or is somebody's own."""
+    lines = text_of(path, "set of hyperparameters").splitlines()
     if _TUNING + identity(search) in lines:
         return
     what = "another tuning" if any(line.startswith(_TUNING) for line in lines) else "no set that `bench tune` has made"
@@ -55,8 +109,21 @@ def identity(search: Search) -> str:
     return f"{search.protocol.words()}; tuning seed {search.protocol.tuning_seed}"
 
 
-def write(path: Path, search: Search, tuned: Mapping[Pair, Tuned], libraries: Mapping[str, str]) -> None:
-    """Write the set: every pair that is decided, with what is to be known of how it came about.
+def write(
+    path: Path,
+    search: Search,
+    tuned: Mapping[Pair, Tuned],
+    libraries: Mapping[str, str],
+    before: Sequence[Part] = (),
+) -> None:
+    """Write the set: every pair that is decided, with how it came about; nothing where none is.
+
+    Args:
+        path: of the file.
+        search: of the whole suite.
+        tuned: what is known of its pairs.
+        libraries: library -> version that its trials were made with.
+        before: what the file holds of this tuning, of which the pairs stay that are not decided here.
 
     Raises:
         WriteError: it cannot be written.
@@ -64,8 +131,15 @@ def write(path: Path, search: Search, tuned: Mapping[Pair, Tuned], libraries: Ma
     entries: dict[str, dict[str, dict[str, Any]]] = {}
     for (algorithm, environment), one in tuned.items():
         if one.settings is not None:
-            settings = {FOR_STEPS: search.places[environment].steps, **one.settings}
-            entries.setdefault(algorithm, {})[environment] = settings
+            # What the suite itself gives wins over its sets, and may be another implementation's own.
+            given = search.entries[algorithm].given(environment)
+            settings = {name: value for name, value in one.settings.items() if name not in given}
+            entries.setdefault(algorithm, {})[environment] = {FOR_STEPS: search.places[environment].steps, **settings}
+    if not entries:
+        return
+    kept = [
+        _only(one, {pair for pair, _ in _made_for(one) if pair[1] not in entries.get(pair[0], {})}) for one in before
+    ]
     protocol = search.protocol
     runs = counted(protocol.total, "run")
     part = {
@@ -83,7 +157,7 @@ def write(path: Path, search: Search, tuned: Mapping[Pair, Tuned], libraries: Ma
         "# Scores: 0 is the random policy, 1 the target; none is the search's own, for the best of many is too high.\n"
         f"{_TUNING}{identity(search)}\n"
     )
-    publish(path, head + block({"parts": [part]}))
+    publish(path, head + block({"parts": [part, *(said(one) for one in kept if one.entries)]}))
 
 
 def _cost(search: Search, tuned: Mapping[Pair, Tuned]) -> Iterator[str]:
@@ -113,10 +187,14 @@ def _evidence(tuned: Mapping[Pair, Tuned]) -> Iterator[str]:
         curse = winners_curse(one.landscape)
         told = f"; the best of all looked {words.number(curse, 2)} better than it was" if curse is not None else ""
         yield (
-            f"{algorithm} on {environment}: configuration {kept.number}"
+            f"{_evidence_for(algorithm, environment)}{kept.number}"
             f"{' (the defaults)' if kept.number == 0 else ''}, {words.number(kept.mean, 2)} on average over n = "
             f"{len(kept.scores)} fresh runs ({scores}){told}."
         )
+
+
+def _evidence_for(algorithm: str, environment: str) -> str:
+    return f"{algorithm} on {environment}: configuration "
 
 
 def _sensitivity(tuned: Mapping[Pair, Tuned]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -102,7 +102,10 @@ def say_outcome(
     from bench.tune import page as tables  # noqa: PLC0415 - seconds of seaborn: not for --dry-run
 
     if as_json:
-        say_json(_data(search, tuned, found) | {"hyperparameters": str(file), "report": str(page)})
+        say_json(
+            _data(search, tuned, found)
+            | {"hyperparameters": str(file) if file.is_file() else None, "report": str(page)}
+        )
         return
     say(f"Tuning for {search.suite.title}: {search.protocol.words()}", "bold")
     _say(tables.kept(tuned), leave_out=("Core hours", "n"))
@@ -124,7 +127,7 @@ def say_outcome(
             f"not finished: {', '.join(f'{name} on {place}' for name, place in waiting)}; the same command goes on",
             "yellow",
         )
-    say(f"hyperparameters: {file}", whole=True)
+    say(f"hyperparameters: {file if file.is_file() else 'none yet'}", whole=True)
     say(f"report: {page}", whole=True)
 
 
