@@ -233,6 +233,43 @@ def test_settings_that_a_suite_fixes_are_not_searched(tmp_path: Path) -> None:
     assert len({trial.configuration for trial in mine}) == 2 * 3
 
 
+def test_what_policies_are_evaluated_with_is_the_suite_s_in_the_search_too(tmp_path: Path) -> None:
+    reference = "reference: {random: 0.1, target: 0.9}"
+    slippery = f"{{steps: 400, evaluation_kwargs: {{is_slippery: false}}, {reference}}}"
+    experiment, _ = opened(tmp_path, SMALL.replace("FrozenLake-v1: 400", f"FrozenLake-v1: {slippery}"))
+    mine = [trial for trial in experiment.plan.trials if trial.environment == "FrozenLake-v1"]
+    assert {tuple(trial.evaluation_kwargs.items()) for trial in mine} == {(("is_slippery", False),)}
+
+
+def test_an_entry_that_names_the_tuned_set_itself_is_no_hindrance_to_tuning_it(tmp_path: Path) -> None:
+    mine = "[q_learning, {name: q_learning, label: q tuned, hyperparameters: tuned},"
+    own = "{name: sarsa, hyperparameters: {set: tuned, gamma: 0.5}},"
+    _, found = opened(tmp_path, SMALL.replace("[q_learning,", mine + own))
+    assert {name for name, _ in found.pairs} == {"q_learning", "sarsa", "softmax_reinforce"}
+    assert "q tuned is not tuned by itself: q_learning is, as q_learning has it" in found.notes
+    assert found.entries["sarsa"].given("FrozenLake-v1") == {"gamma": 0.5}
+
+
+def test_fewer_configurations_than_are_confirmed_otherwise_are_all_confirmed(here: Path) -> None:
+    code, said = asked("small.yaml", "--configurations", "2", "--dry-run", "--json")
+    assert (code, json.loads(said[said.index("{") :])["protocol"]["kept"]) == (0, 2)
+    # What was asked for is refused where the suite's own protocol has too few: 24 of them hold 20.
+    assert asked("small.yaml", "--confirm", "20x2", "--dry-run")[0] == 0
+    text = SMALL.replace("[q_learning, softmax_reinforce, random]", "[sac]").split("environments")[0]
+    (here / "small.yaml").write_text(text + "environments: {Pendulum-v1: 20_000}\n")
+    assert "more configurations than there are" in asked("small.yaml", "--confirm", "20x2", "--dry-run")[1]
+    assert asked("small.yaml", "--configurations", "2", "--dry-run")[0] == 0
+
+
+def test_a_suite_whose_settings_are_no_set_is_told_so(here: Path) -> None:
+    (here / "small.yaml").write_text(SMALL + "hyperparameters: {learning_rate: 0.1}\n")
+    assert "hyperparameters: wants the name of a set, or a list of names" in asked("small.yaml", "--dry-run")[1]
+    (here / "small.yaml").write_text(SMALL + "hyperparameters: mine\nsets: 5\n")
+    said = asked("small.yaml", "--dry-run")[1]
+    assert "hyperparameter set 'mine' is not known" in said
+    assert "sets: wants a mapping, not 5" in said
+
+
 def test_an_environment_without_references_is_left_out_and_told_of(tmp_path: Path) -> None:
     _, found = opened(tmp_path, SMALL.replace("FrozenLake-v1: 400", "CliffWalking-v1: 400"))
     assert {place for _, place in found.pairs} == {"bench/Corridor-v0"}

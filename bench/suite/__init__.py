@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from bench.errors import Complaint, SuiteError
 from bench.records import Part, Suite
 from bench.suite import document, judgement, schema, sets
 from bench.suite.document import text_of
+from bench.suite.settings import own_set
 from bench.suite.shipped import TUNED
 from bench.suite.sweep import expanded
 
@@ -48,11 +50,24 @@ def read_untuned(path: Path) -> Suite:
         SuiteError: the file cannot be read, or anything else in it is wrong; all complaints together.
     """
     loaded = _loaded(text_of(path), str(path))
-    given = loaded.value.pop("hyperparameters", None)
-    names = [name for name in (given if isinstance(given, list) else [given]) if name not in {None, TUNED}]
-    loaded.value["hyperparameters"] = names or ["default"]
+    given, entries = loaded.value.get("hyperparameters"), loaded.value.get("algorithms")
+    if given == TUNED:
+        del loaded.value["hyperparameters"]
+    elif isinstance(given, list) and TUNED in given:
+        loaded.value["hyperparameters"] = [name for name in given if name != TUNED] or ["default"]
+    if isinstance(entries, list):
+        loaded.value["algorithms"] = list(map(_untuned, entries))
     loaded.value.pop("claims", None)
     return _described(loaded, path.parent)
+
+
+def _untuned(entry: Any) -> Any:
+    """Return an entry of `algorithms` without the set `tuned`, where it names that itself."""
+    given = entry.get("hyperparameters") if isinstance(entry, dict) else None
+    if own_set(given) != TUNED:
+        return entry
+    own = given if isinstance(given, dict) else {}
+    return {**entry, "hyperparameters": {name: value for name, value in own.items() if name != "set"}}
 
 
 def is_imported(text: str) -> bool:

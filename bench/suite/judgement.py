@@ -160,13 +160,13 @@ def _judge_per_environment(
 
 
 def _judge_set(document: Document, where: Place, name: Any) -> None:
-    known = (*hyperparameters.sets(), TUNED)
-    if name is None or name in known or name in (document.value.get("sets") or ()):
-        return
-    if isinstance(name, str) and is_beside(name):
+    known, own = (*hyperparameters.sets(), TUNED), document.value.get("sets")
+    if name is None:
         return
     if not isinstance(name, str):
         document.complain(where, "wants the name of a hyperparameter set", f"one of {', '.join(known)}")
+        return
+    if name in known or is_beside(name) or (isinstance(own, dict) and name in own):
         return
     hint = did_you_mean(name, known) or f"one of {', '.join(known)}"
     document.complain(where, f"hyperparameter set {name!r} is not known", hint)

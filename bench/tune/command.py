@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from bench.console import note, waiting
-from bench.errors import BenchError
 from bench.limits import MOST_SEEDS, MOST_WORKERS
 from bench.pipeline import (
     REPORTS,
@@ -144,9 +143,10 @@ def _protocols(
         given["kept"], given["again"] = confirmed(confirm)
     changed = {name: value for name, value in given.items() if value is not None}
     found = {kind: replace(one, tuning_seed=tuning_seed, **changed) for kind, one in _DEFAULTS.items()}
-    if any(one.kept > one.configurations for one in found.values()):
-        raise BenchError("--confirm: asks for more configurations than there are; --configurations draws more")
-    return found
+    if confirm is not None:
+        return found
+    # Nobody asked for more to be confirmed than there are.
+    return {kind: replace(one, kept=min(one.kept, one.configurations)) for kind, one in found.items()}
 
 
 def _both(one: Summary, other: Summary) -> Summary:

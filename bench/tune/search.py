@@ -91,7 +91,8 @@ def search(path: Path, protocols: Mapping[str, Protocol]) -> Search:
         protocols: kind of actions -> protocol; where there are several kinds, `continuous`, the dearest, decides.
 
     Raises:
-        BenchError: nothing of the suite can be tuned, or the suite itself is wrong.
+        BenchError: nothing of the suite can be tuned, the suite itself is wrong, or more configurations would be
+            confirmed than there are.
     """
     suite = read_untuned(path)
     met = meet(suite)
@@ -117,14 +118,13 @@ def search(path: Path, protocols: Mapping[str, Protocol]) -> Search:
         raise BenchError(
             f"{path}: there is nothing to tune; {'; '.join(dict.fromkeys(notes)) or 'no algorithm learns'}"
         )
-    kinds = {place.actions for place in places.values()}
     return Search(
         suite,
         tuned,
         {name: space(name, entry.implementation) for name, entry in tuned.items()},
         places,
         tuple(pairs),
-        protocols["discrete" if kinds <= {"discrete"} else "continuous"],
+        _protocol(protocols, places),
         tuple(dict.fromkeys(notes)),
         met.inspected,
     )
@@ -213,6 +213,14 @@ def prices(search: Search, opened: Experiment) -> dict[Pair, Price]:
     return found
 
 
+def _protocol(protocols: Mapping[str, Protocol], places: Mapping[str, Place]) -> Protocol:
+    kinds = {place.actions for place in places.values()}
+    found = protocols["discrete" if kinds <= {"discrete"} else "continuous"]
+    if found.kept > found.configurations:
+        raise BenchError("--confirm: asks for more configurations than there are; --configurations draws more")
+    return found
+
+
 def _not_tuned(entry: SuiteAlgorithm, chosen: Mapping[str, SuiteAlgorithm]) -> str:
     """Return why an entry of the suite is not tuned, in words; empty where it is."""
     known = algorithms().get(entry.algorithm)
@@ -277,6 +285,8 @@ def _environment(place: SuiteEnvironment) -> dict[str, Any]:
     given: dict[str, Any] = {"steps": place.steps}
     if place.kwargs:
         given["kwargs"] = dict(place.kwargs)
+    if place.evaluation_kwargs:
+        given["evaluation_kwargs"] = dict(place.evaluation_kwargs)
     if place.reference is not None:
         given["reference"] = asdict(place.reference)
     return given
