@@ -16,17 +16,21 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.errors import BenchError
-from bench.pipeline import Experiment, SuiteText, open_experiment, prepare
+from bench.pipeline import Experiment, SuiteText, Summary, open_experiment, prepare
 from bench.pipeline.execution import RunOptions
 from bench.plan import settings_of
+from bench.records import Record
 from bench.report import drawing, palette
+from bench.store import keep
 from bench.suite.sets import parts_of
-from bench.tune import page, sentences, sets
+from bench.tune import outcome, page, sentences, sets, telling
+from bench.tune.command import both
 from bench.tune.effort import Landscape
 from bench.tune.outcome import Confirmed, Tuned
 from bench.tune.protocol import CONTINUOUS, DISCRETE, confirmed
 from bench.tune.search import POINTS, Search, again, first, label, part, prices, search
 from bench.tune.worth import Stretch, stretches, worth
+from tests.making import carry_out
 
 PROTOCOLS = {"discrete": DISCRETE, "continuous": CONTINUOUS}
 SMALL = """
@@ -280,7 +284,7 @@ def test_continuous_actions_get_the_shorter_protocol(tmp_path: Path) -> None:
     text = SMALL.replace("[q_learning, softmax_reinforce, random]", "[sac]").split("environments")[0]
     _, found = opened(tmp_path, text + "environments: {Pendulum-v1: 20_000}\n")
     assert found.protocol == CONTINUOUS
-    (price,) = prices(found, first(found, tmp_path)).values()
+    (price,) = prices(found, first(found, tmp_path), None).values()
     assert (price.trials, price.steps) == (12 + 8, 20 * 20_000)
 
 
@@ -347,7 +351,7 @@ def pretended(folder: Path, runs: int = 2) -> tuple[Search, dict[tuple[str, str]
 
 def test_the_page_has_curves_tables_and_what_to_know(tmp_path: Path) -> None:
     found, tuned = pretended(tmp_path)
-    known = worth(tuned, 0, 0.05)
+    known = worth(tuned, 0, 0.05, 2)
     assert known.stretches[0].leaders == ("q_learning",)
     assert known.stretches[-1].leaders == ("softmax_reinforce",)
     written = page.write(found, tuned, known, tmp_path / "page").read_text()
@@ -366,7 +370,7 @@ def test_the_page_has_curves_tables_and_what_to_know(tmp_path: Path) -> None:
 
 def test_a_search_with_one_run_each_has_no_axis_of_effort_and_says_so(tmp_path: Path) -> None:
     found, tuned = pretended(tmp_path, runs=1)
-    known = worth(tuned, 0, 0.05)
+    known = worth(tuned, 0, 0.05, 2)
     assert known.efforts == ()
     assert known.sensitivities
     written = page.write(found, tuned, known, tmp_path / "page").read_text()
@@ -391,6 +395,85 @@ def test_the_figure_of_sensitivity_shows_every_drawn_run_and_the_defaults_apart(
         assert diamond.tolist() == [[pytest.approx(scores[0].mean()), row]]
         (line,) = bars[f"{gid}-published-interval"].get_segments()
         assert line.tolist() == [[scores[0].min(), row], [scores[0].max(), row]]
+
+
+def narrow(folder: Path) -> tuple[Experiment, Search, Record]:
+    """Return the search of a single pair with two configurations, nothing of it run, and a record of its first run."""
+    text = SMALL.replace("softmax_reinforce, ", "").replace(", FrozenLake-v1: 400", "")
+    experiment, found = opened(folder, text, configurations=2, kept=2)
+    assert len(experiment.plan.trials) == 4
+    return experiment, found, replace(carry_out(experiment.plan.trials[0], folder / "one"), updates=9)
+
+
+def test_a_configuration_that_makes_no_update_scores_as_the_random_policy(tmp_path: Path) -> None:
+    experiment, found, record = narrow(tmp_path)
+    (pair,) = found.pairs
+    for trial in experiment.plan.trials:
+        idle = trial.label == label("q_learning", 1)
+        keep(replace(record, trial=trial, updates=0 if idle else 9), experiment.store.folder(trial))
+    tuned = outcome.landscapes(found, experiment)[pair]
+    assert tuned.landscape.scores[1].tolist() == [0.0, 0.0]
+    assert tuned.landscape.scores[0][0] != 0
+    assert tuned.failed == 2
+    assert tuned.seconds[1].tolist() == [record.core_seconds] * 2
+
+
+def test_runs_that_confirm_are_priced_as_the_first_ones_until_they_are_there(tmp_path: Path) -> None:
+    experiment, found, record = narrow(tmp_path)
+    (pair,) = found.pairs
+    for trial in experiment.plan.trials:
+        keep(replace(record, trial=trial), experiment.store.folder(trial))
+    assert record.core_seconds is not None
+    assert prices(found, experiment, None)[pair].seconds == pytest.approx(2 * 4 * record.core_seconds)
+    confirming = again(found, {pair: [1, 0]}, tmp_path / "results")
+    for trial in confirming.plan.trials[:3]:
+        keep(replace(record, trial=trial), confirming.store.folder(trial))
+    assert prices(found, experiment, confirming)[pair].seconds == pytest.approx(5 * record.core_seconds)
+
+
+def test_what_is_told_of_a_part_names_its_environments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, tuned = pretended(tmp_path)
+    whole, of_three = worth(tuned, 0, 0.05, 2), worth(tuned, 0, 0.05, 3)
+    assert sentences.headline(whole).startswith("With no tuning q_learning")
+    assert sentences.mean_of(whole) == "mean of all 2 environments"
+    assert sentences.mean_of(of_three) == "mean of 2 of 3 environments"
+    within = "On bench/Corridor-v0 and FrozenLake-v1, 2 of 3 environments, "
+    assert sentences.headline(of_three).startswith(f"{within}with no tuning q_learning")
+    assert sentences.order(of_three).startswith(f"{within}after 8 tuning runs the order is")
+    lake = {pair: one for pair, one in tuned.items() if pair[1] == "FrozenLake-v1"}
+    one = worth(lake, 0, 0.05, 2)
+    assert one.means == ()
+    assert sentences.headline(one).startswith("On FrozenLake-v1, 1 of 2 environments, with no tuning q_learning")
+    assert {row[1].value for row in page.efforts(one).rows} == {"FrozenLake-v1"}
+    written = page.write(found, lake, one, tmp_path / "page")
+    assert re.findall(r'<figure id="figure-(effort[^"]+)"', written.read_text()) == ["effort-seconds", "effort-1"]
+    apart = worth({pair: tuned[pair] for pair in (found.pairs[0], found.pairs[3])}, 0, 0.05, 2)
+    assert sentences.headline(apart) == "With no algorithm tuned in every environment there is nobody to lead."
+    assert apart.halved is None
+    # Only the command for the whole goes on with the other half.
+    files = (tmp_path / "tuned.yaml", written)
+    telling.say_outcome(found, lake, one, Summary(4, 4, 0, 0, False), files, partly=True, as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "softmax_reinforce on bench/Corridor-v0; the same command without --only goes on" in said
+    assert "hyperparameters: none yet" in said
+
+
+def test_what_hinders_a_tuning_is_told_whatever_came_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, tuned = pretended(tmp_path)
+    one = Summary(8, 5, 0, 0, False, hindered=1, hindrances=("no space left",), unreadable=1)
+    summary = both(one, Summary(4, 3, 0, 1, False, hindered=1, hindrances=("no space left",), unreadable=2))
+    known, files = worth(tuned, 0, 0.05, 2), (tmp_path / "tuned.yaml", tmp_path / "index.html")
+    telling.say_outcome(found, tuned, known, summary, files, partly=False, as_json=False)
+    told = capsys.readouterr().out
+    telling.say_stopped(found, summary, as_json=False)
+    for said in (told, capsys.readouterr().out):
+        words = " ".join(said.split())
+        assert "2 trials were not run to the end" in words
+        assert words.count("no space left") == 1
+        assert "3 files of results cannot be read" in words
+        assert "1 run is being made by another command" in words
+    telling.say_stopped(found, summary, as_json=True)
+    assert json.loads(capsys.readouterr().out)["runs"]["hindrances"] == ["no space left"]
 
 
 def test_labels_tell_configurations_apart() -> None:

@@ -87,12 +87,17 @@ def tune(
         whole = search(path, asked)
     asked_for = part(whole, only or ())
     opened = first(asked_for, results)
+    from bench.tune import outcome  # noqa: PLC0415 - seconds of scipy: not for help
+
     if dry_run:
-        telling.say_search(asked_for, prices(asked_for, opened), workers or default_workers(), as_json=as_json)
+        landed = outcome.landscapes(asked_for, opened)
+        confirming = again(asked_for, outcome.candidates(asked_for, landed), results) if landed else None
+        price = prices(asked_for, opened, confirming)
+        telling.say_search(asked_for, price, workers or default_workers(), as_json=as_json)
         return
-    # Seconds of scipy and seaborn: not for help.
+    # Seconds of seaborn.
     from bench.report import index  # noqa: PLC0415
-    from bench.tune import outcome, page, sets, worth  # noqa: PLC0415
+    from bench.tune import page, sets, worth  # noqa: PLC0415
 
     file = to or sets.file_beside(path, whole.suite.name)
     before = sets.standing(file, whole, force=force)
@@ -117,20 +122,17 @@ def tune(
     tuned = outcome.landscapes(whole, everything)
     best = outcome.candidates(whole, tuned)
     if not summary.interrupted and any(pair in best for pair in asked_for.pairs):
-        summary = _both(summary, carried_out(again(asked_for, best, results)))
-    if summary.interrupted:
-        telling.say_stopped(summary)
-        raise typer.Exit(summary.exit_code)
-    if not tuned:
-        telling.say_stopped(summary)
+        summary = both(summary, carried_out(again(asked_for, best, results)))
+    if summary.interrupted or not tuned:
+        telling.say_stopped(whole, summary, as_json=as_json)
         raise typer.Exit(summary.exit_code or 1)
     confirming = again(whole, best, results)
     tuned = outcome.with_confirmation(whole, tuned, best, confirming)
-    found = worth.worth(tuned, whole.protocol.tuning_seed, whole.suite.analysis.margin)
+    found = worth.worth(tuned, whole.protocol.tuning_seed, whole.suite.analysis.margin, len(whole.places))
     sets.write(file, whole, tuned, outcome.versions(everything, confirming), before)
     written = page.write(whole, tuned, found, REPORTS / whole.name)
     index.write(REPORTS)
-    telling.say_outcome(whole, tuned, found, file, written, as_json=as_json)
+    telling.say_outcome(whole, tuned, found, summary, (file, written), partly=bool(only), as_json=as_json)
     raise typer.Exit(0 if summary.done + summary.failed == summary.planned else 1)
 
 
@@ -149,7 +151,7 @@ def _protocols(
     return {kind: replace(one, kept=min(one.kept, one.configurations)) for kind, one in found.items()}
 
 
-def _both(one: Summary, other: Summary) -> Summary:
+def both(one: Summary, other: Summary) -> Summary:
     """Return both stages as one."""
     return Summary(
         one.planned + other.planned,
@@ -158,6 +160,7 @@ def _both(one: Summary, other: Summary) -> Summary:
         one.elsewhere + other.elsewhere,
         one.interrupted or other.interrupted,
         one.hindered + other.hindered,
-        (*one.hindrances, *other.hindrances),
+        tuple(dict.fromkeys((*one.hindrances, *other.hindrances))),
+        one.unreadable + other.unreadable,
         stored=one.stored + other.stored,
     )

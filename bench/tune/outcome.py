@@ -1,7 +1,7 @@
 """Finished tuning trials in; per algorithm and environment all configurations' scores and the one that is kept, out.
 
-A failed run scores as the random policy, whatever the suite says of failures: a search that drops them would take
-settings that crash for good ones.
+A run that failed, or made no update, scores as the random policy, whatever the suite says of failures: a search that
+drops them would take settings that crash for good ones.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.scores import Cell, Run, cells_of
+from bench.analysis.scores import Cell, Run, cells_of, is_idle
 from bench.pipeline import Experiment, references
 from bench.pipeline.gathering import gather
-from bench.records import AnalysisPlan, Failure, Floats, Record
+from bench.records import AnalysisPlan, Failure, Floats, Outcome, Record
 from bench.tune.effort import Landscape
 from bench.tune.search import Pair, Search, label, place_label
 from bench.tune.sensitivity import best_first
@@ -50,7 +50,7 @@ class Tuned:
     """Of the configuration that is kept; None until it is known."""
     confirming_seconds: float = 0.0
     failed: int = 0
-    """Of all its runs."""
+    """Of all its runs; those that made no update among them."""
     ceiling: float | None = None
     """Highest score there is; None: not known."""
 
@@ -134,7 +134,14 @@ def versions(*experiments: Experiment) -> dict[str, str]:
 def _cells(experiment: Experiment) -> dict[Pair, Cell]:
     planned, outcomes = gather(experiment)
     plan = AnalysisPlan(metric="final", failures="random")
-    return cells_of(planned, outcomes, references(experiment.suite), plan)
+    return cells_of(planned, list(map(_counted, outcomes)), references(experiment.suite), plan)
+
+
+def _counted(outcome: Outcome) -> Outcome:
+    """Return a run that made no update as a failure: settings that never learn must not leave the search open."""
+    if not (isinstance(outcome, Record) and is_idle(outcome)):
+        return outcome
+    return Failure(outcome.trial, "exception", "made no update", seconds=outcome.core_seconds or 0.0)
 
 
 def _by_seed(cell: Cell | None) -> dict[int, Run]:

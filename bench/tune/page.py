@@ -73,7 +73,7 @@ def kept(tuned: Mapping[Pair, Tuned]) -> Table:
                 "Looked better by", places=2, hint="winner's curse: best of all as it looked, less what it was worth"
             ),
             Column("Core hours", places=2),
-            Column("Failed", hint="runs that failed, and scored as the random policy"),
+            Column("Failed", hint="runs that failed or made no update, and scored as the random policy"),
         ),
         tuple(_kept_row(one) for one in tuned.values()),
     )
@@ -101,9 +101,9 @@ def settings(tuned: Mapping[Pair, Tuned]) -> Table:
     )
 
 
-def efforts(found: Sequence[Effort]) -> Table:
-    """Return a row per pair: the score after so many tuning runs."""
-    longest = max((len(one.curve) for one in found), default=1)
+def efforts(found: Worth) -> Table:
+    """Return a row per mean and per pair: the score after so many tuning runs."""
+    longest = max((len(one.curve) for one in found.efforts), default=1)
     shown = [k for k in (1, FEWEST_EFFORTS, longest // 2, longest) if k <= longest]
     marks = list(dict.fromkeys(k for k in shown if k in {1, longest} or k >= FEWEST_EFFORTS))
     return Table(
@@ -125,13 +125,13 @@ def efforts(found: Sequence[Effort]) -> Table:
         tuple(
             (
                 Cell(one.algorithm),
-                Cell(one.environment or "mean of all"),
+                Cell(one.environment or sentences.mean_of(found)),
                 *(Cell(one.curve[k - 1]) for k in marks),
                 Cell(one.drawn[0]),
                 Cell(one.curse),
                 Cell(one.seconds[-1] / len(one.seconds)),
             )
-            for one in found
+            for one in (*found.means, *found.efforts)
         ),
     )
 
@@ -174,7 +174,8 @@ def phis(found: Worth) -> Table:
     """Return a row per algorithm: what settings of its own for each environment gain over common ones."""
     return Table(
         "phi",
-        "What settings of their own for each environment gain over the best common ones (Phi, Adkins et al. 2024)",
+        "What settings of their own for each environment gain over the best common ones (Phi, Adkins et al. 2024), "
+        f"{sentences.mean_of(found)}",
         (Column("Algorithm", numeric=False), Column("Phi", interval=True, places=2)),
         tuple((Cell(algorithm), Cell(one)) for algorithm, one in found.phis.items()),
     )
@@ -224,7 +225,7 @@ def _sections(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> Iter
                 if text
             ],
             figures=tuple(_figures(found)),
-            tables=(efforts((*found.means, *found.efforts)),),
+            tables=(efforts(found),),
         )
     else:
         yield Section("effort", "After how much tuning", (sentences.NO_AXIS,))
@@ -294,11 +295,10 @@ def _spread(row: int, one: Tuned) -> pd.DataFrame:
 
 
 def _figures(found: Worth) -> Iterator[Figure]:
-    several = len({one.environment for one in found.efforts}) > 1
-    if several and found.means:
-        yield _figure("effort-mean", "mean of all environments", found.means)
     if found.means:
-        yield _by_seconds(found.means)
+        yield _figure("effort-mean", sentences.mean_of(found), found.means)
+    if found.compared:
+        yield _by_seconds(sentences.mean_of(found), found.compared)
     for place, environment in enumerate(dict.fromkeys(one.environment for one in found.efforts), start=1):
         mine = [one for one in found.efforts if one.environment == environment]
         yield _figure(f"effort-{place}", environment, mine)
@@ -332,7 +332,7 @@ def _figure(name: str, where: str, found: Sequence[Effort]) -> Figure:
     )
 
 
-def _by_seconds(found: Sequence[Effort]) -> Figure:
+def _by_seconds(where: str, found: Sequence[Effort]) -> Figure:
     n = len(found[0].drawn)
     frame = pd.DataFrame(
         [
@@ -348,7 +348,7 @@ def _by_seconds(found: Sequence[Effort]) -> Figure:
     return Figure(
         "effort-seconds",
         "effort",
-        "Score after so many seconds of tuning on one core, mean of all environments",
+        f"Score after so many seconds of tuning on one core, {where}",
         "One line an algorithm: the same scores against what the runs took.",
         (panel,),
         tuple(one.algorithm for one in found),

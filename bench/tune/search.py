@@ -6,16 +6,18 @@ seeds (`ppo, place 1`). They are planned, run, resumed, watched and read as any 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from bench import hyperparameters
 from bench.catalog import Environment, algorithms, catalogued
 from bench.errors import BenchError
 from bench.pipeline import Experiment, SuiteText, cost_of, open_experiment, references
-from bench.pipeline.experiment import SEARCHED
+from bench.pipeline.experiment import SEARCHED, measured_seconds, trial_seconds
 from bench.pipeline.inspection import meet
 from bench.plan import plan
 from bench.records import Reference, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits
@@ -200,17 +202,34 @@ class Price:
     """Of one core, for what is still to be run."""
 
 
-def prices(search: Search, opened: Experiment) -> dict[Pair, Price]:
-    """Return what every pair takes; a run that confirms is reckoned as dear as the mean of the first ones."""
-    cost, protocol = cost_of(opened), search.protocol
-    first = protocol.configurations * protocol.runs
+def prices(search: Search, opened: Experiment, confirming: Experiment | None) -> dict[Pair, Price]:
+    """Return what every pair takes; a run that confirms is reckoned as dear as the mean of the first ones.
+
+    Args:
+        search: what is tuned.
+        opened: its first runs.
+        confirming: its fresh runs, as far as it is known of which configurations; None: of none.
+    """
+    survey = opened.store.survey()
+    each = trial_seconds(opened, measured_seconds(opened, survey))
+    cost, protocol, confirmed = cost_of(opened, survey, each), search.protocol, _confirmed(confirming)
     found = {}
     for algorithm, place in search.pairs:
-        labels = [label(algorithm, number) for number in range(protocol.configurations)]
-        seconds = sum(cost.seconds.get((one, place), 0.0) for one in labels)
-        steps = protocol.total * search.places[place].steps
-        found[algorithm, place] = Price(protocol.total, steps, seconds * protocol.total / first)
+        cells = [(label(algorithm, number), place) for number in range(protocol.configurations)]
+        fresh = protocol.kept * protocol.again - confirmed[algorithm, place]
+        seconds = sum(cost.seconds.get(cell, 0.0) for cell in cells) + fresh * mean(
+            each.get(cell, 0.0) for cell in cells
+        )
+        found[algorithm, place] = Price(protocol.total, protocol.total * search.places[place].steps, seconds)
     return found
+
+
+def _confirmed(confirming: Experiment | None) -> Counter[Pair]:
+    """Return how many fresh runs of every pair there are."""
+    if confirming is None:
+        return Counter()
+    done = confirming.store.survey().done
+    return Counter((one.algorithm, one.environment) for one in confirming.plan.trials if one.name in done)
 
 
 def _protocol(protocols: Mapping[str, Protocol], places: Mapping[str, Place]) -> Protocol:

@@ -35,21 +35,38 @@ _ONE_RULE = (
 )
 
 
+def mean_of(found: Worth) -> str:
+    """Return what a mean over environments is of, as in `mean of 2 of 4 environments`; of a single one its name."""
+    behind = len(found.places)
+    if behind == 1:
+        return found.places[0]
+    return f"mean of {'all ' if behind == found.environments else f'{behind} of '}{found.environments} environments"
+
+
+def _within(found: Worth) -> str:
+    """Return which environments a sentence is about, to begin it with; empty where it is about all of the suite's."""
+    if len(found.places) == found.environments:
+        return ""
+    return f"on {joined(found.places)}, {len(found.places)} of {found.environments} environments, "
+
+
 def headline(found: Worth) -> str:
-    """Return who leads without tuning and with it.
+    """Return who leads without tuning and with it, and where, unless it is everywhere.
 
     As in `With no tuning ppo (0.62); from 8 tuning runs on dqn (0.91).`
     """
     if not found.efforts:
         return NO_AXIS
     if not found.stretches:
-        return "With a single algorithm tuned in every environment there is nobody to lead."
+        there = "a single algorithm" if found.compared else "no algorithm"
+        where = joined(found.places) if len(found.places) < found.environments else "every environment"
+        return f"With {there} tuned in {where} there is nobody to lead."
     told = [_stretch(one, found.stretches) for one in found.stretches]
     if found.stretches[-1].last < FEWEST_EFFORTS:
         told.append(f"fewer than {FEWEST_EFFORTS} tuning runs carry no verdict on more")
     else:
         told[-1] += ", as tuned here"
-    return f"{capital('; '.join(told))}."
+    return f"{capital(_within(found) + '; '.join(told))}."
 
 
 def order(found: Worth) -> str:
@@ -58,14 +75,14 @@ def order(found: Worth) -> str:
         return ""
     if found.halved is None:
         return (
-            f"With half of each learning-rate range fewer than {FEWEST_EFFORTS} candidates are left, or one algorithm: "
-            "whether the order hangs on the search space cannot be told."
+            f"With half of each learning-rate range fewer than {FEWEST_EFFORTS} candidates are left, or fewer than two "
+            "algorithms: whether the order hangs on the search space cannot be told."
         )
     whole, half = found.halved
     same = "stays" if whole == half else f"becomes {', '.join(half)}"
-    return (
-        f"After {FEWEST_EFFORTS} tuning runs the order is {', '.join(whole)}; with half of each learning-rate range it "
-        f"{same}."
+    return capital(
+        f"{_within(found)}after {FEWEST_EFFORTS} tuning runs the order is {', '.join(whole)}; with half of each "
+        f"learning-rate range it {same}."
     )
 
 

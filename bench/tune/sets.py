@@ -169,7 +169,7 @@ def _cost(search: Search, tuned: Mapping[Pair, Tuned]) -> Iterator[str]:
     failed = sum(one.failed for one in tuned.values())
     yield (
         f"The tuning took {steps:,} environment steps and {words.number(hours, 2)} hours of one core; "
-        f"{counted(failed, 'run')} failed and scored as the random policy."
+        f"{counted(failed, 'run')} failed or made no update, and scored as the random policy."
     )
     yield f"Search space: {next(iter(search.spaces.values())).rule}."
 

@@ -96,49 +96,72 @@ def say_spaces(search: Search) -> None:
 
 
 def say_outcome(
-    search: Search, tuned: Mapping[Pair, Tuned], found: Worth, file: Path, page: Path, *, as_json: bool
+    search: Search,
+    tuned: Mapping[Pair, Tuned],
+    found: Worth,
+    summary: Summary,
+    written: tuple[Path, Path],
+    *,
+    partly: bool,
+    as_json: bool,
 ) -> None:
-    """Say what a tuning came to."""
+    """Say what a tuning came to.
+
+    Args:
+        search: of the whole suite.
+        tuned: what is known of its pairs.
+        found: what that is worth.
+        summary: of the runs of this command.
+        written: files of the settings, which may not be there yet, and of the page.
+        partly: whether this command was asked for a part.
+        as_json: for programs.
+    """
     from bench.tune import page as tables  # noqa: PLC0415 - seconds of seaborn: not for --dry-run
 
+    file, report = written
+    settings = str(file) if file.is_file() else None
+    waiting = [pair for pair in search.pairs if pair not in tuned or tuned[pair].kept is None]
     if as_json:
-        say_json(
-            _data(search, tuned, found)
-            | {"hyperparameters": str(file) if file.is_file() else None, "report": str(page)}
-        )
+        more = {"not_finished": waiting, "hyperparameters": settings, "report": str(report)}
+        say_json(_data(search, tuned, found) | more | {"runs": asdict(summary)})
         return
     say(f"Tuning for {search.suite.title}: {search.protocol.words()}", "bold")
     _say(tables.kept(tuned), leave_out=("Core hours", "n"))
     if found.efforts:
         say("")
-        _say(
-            tables.efforts((*found.means, *found.efforts) if len(search.places) > 1 else found.efforts),
-            ("Core seconds a run",),
-        )
+        _say(tables.efforts(found), ("Core seconds a run",))
     if found.sensitivities:
         say("")
         _say(tables.sensitivities(found), leave_out=("Configurations",))
     say("")
     for told in filter(None, (sentences.headline(found), sentences.order(found), *sentences.as_tuned())):
         say(told)
-    waiting = [pair for pair in search.pairs if pair not in tuned or tuned[pair].kept is None]
     if waiting:
-        say(
-            f"not finished: {', '.join(f'{name} on {place}' for name, place in waiting)}; the same command goes on",
-            "yellow",
-        )
-    say(f"hyperparameters: {file if file.is_file() else 'none yet'}", whole=True)
-    say(f"report: {page}", whole=True)
+        command = "the same command without --only" if partly else "the same command"
+        say(f"not finished: {', '.join(f'{name} on {place}' for name, place in waiting)}; {command} goes on", "yellow")
+    _say_hindered(summary)
+    say(f"hyperparameters: {settings or 'none yet'}", whole=True)
+    say(f"report: {report}", whole=True)
 
 
-def say_stopped(summary: Summary) -> None:
+def say_stopped(search: Search, summary: Summary, *, as_json: bool) -> None:
     """Say why a search goes no further for now."""
+    if as_json:
+        say_json({"suite": search.suite.name, "protocol": asdict(search.protocol), "runs": asdict(summary)})
+        return
     say(f"{summary.done} of {summary.planned} runs done, {summary.failed} failed", "bold")
+    _say_hindered(summary)
+    say(f"what is finished is kept; {goes_on(summary.stored, 'run')}")
+
+
+def _say_hindered(summary: Summary) -> None:
+    """Say what else keeps runs from being there."""
     if summary.hindered:
         say_hindrances(summary.hindered, summary.hindrances)
+    if summary.unreadable:
+        say(f"{counted(summary.unreadable, 'file')} of results cannot be read; `bench status` says why", "yellow")
     if summary.elsewhere:
-        say(f"{summary.elsewhere} runs are being made by another command on this folder")
-    say(f"what is finished is kept; {goes_on(summary.stored, 'run')}")
+        say(f"{counted(summary.elsewhere, 'run is', 'runs are')} being made by another command on this folder")
 
 
 def _settings(drawn: Mapping[str, Any]) -> str:
@@ -172,6 +195,7 @@ def _data(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> dict[str
             }
             for one in tuned.values()
         ],
+        "means_of": found.places,
         "effort": [asdict(one) for one in (*found.means, *found.efforts)],
         "stretches": [asdict(one) for one in found.stretches],
         "order": found.halved and {"whole": found.halved[0], "half": found.halved[1]},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Effort:
 
     algorithm: str
     environment: str
-    """Empty: the mean over all environments."""
+    """Empty: the mean over the environments that `Worth.places` names."""
     curve: tuple[float, ...]
     """B0(k) for k = 1, 2, ...: fresh score of the best of k candidates, the defaults among them."""
     seconds: tuple[float, ...]
@@ -53,32 +53,49 @@ class Stretch:
 class Worth:
     """Everything that a tuning tells beside the settings it keeps."""
 
+    places: tuple[str, ...]
+    """Environments in which anything was tuned."""
+    environments: int
+    """So many the suite tunes in."""
     efforts: tuple[Effort, ...]
     """Per pair; empty where every configuration has one run."""
     means: tuple[Effort, ...]
-    """Of the algorithms that were tuned in every environment."""
+    """Of the algorithms that were tuned in all of `places`, where these are several."""
     stretches: tuple[Stretch, ...]
     halved: tuple[tuple[str, ...], tuple[str, ...]] | None
     """Algorithms in their order after FEWEST_EFFORTS runs, with whole and with half ranges of the learning rate."""
     sensitivities: Mapping[Pair, Sensitivity]
     phis: Mapping[str, Interval]
 
+    @property
+    def compared(self) -> tuple[Effort, ...]:
+        """What tells who leads: the means, or the efforts in the one environment there is."""
+        return self.means if len(self.places) > 1 else self.efforts
 
-def worth(tuned: Mapping[Pair, Tuned], tuning_seed: int, margin: float) -> Worth:
+
+def worth(tuned: Mapping[Pair, Tuned], tuning_seed: int, margin: float, environments: int) -> Worth:
     """Return what is told of a tuning, as far as its trials are there.
 
     Args:
         tuned: pairs with their first runs.
         tuning_seed: with which configurations were drawn.
         margin: score difference within which two algorithms are level.
+        environments: how many the suite tunes in.
     """
+    places = tuple(dict.fromkeys(place for _, place in tuned))
     efforts = tuple(filter(None, (_effort(one) for one in tuned.values())))
-    means = _means(efforts)
-    curves = {one.algorithm: one.curve for one in means}
+    everywhere = {pair: one for pair, one in tuned.items() if all((pair[0], place) in tuned for place in places)}
+    means = (
+        _means([one for one in efforts if (one.algorithm, one.environment) in everywhere]) if len(places) > 1 else ()
+    )
+    found = Worth(places, environments, efforts, means, (), _halved(everywhere, tuning_seed), {}, {})
+    curves = {one.algorithm: one.curve for one in found.compared}
     sensitivities = {
         pair: sensitivity(one.landscape, one.kept.mean) for pair, one in tuned.items() if one.kept is not None
     }
-    return Worth(efforts, means, stretches(curves, margin), _halved(tuned, tuning_seed), sensitivities, _phis(tuned))
+    return replace(
+        found, stretches=stretches(curves, margin), sensitivities=sensitivities, phis=_phis(everywhere, places)
+    )
 
 
 def stretches(curves: Mapping[str, Sequence[float]], margin: float) -> tuple[Stretch, ...]:
@@ -121,11 +138,10 @@ def _ends(one: Tuned) -> tuple[float, float]:
 
 
 def _means(efforts: Sequence[Effort]) -> tuple[Effort, ...]:
-    """Return the mean over environments of every algorithm that has them all.
+    """Return the mean over environments of every algorithm.
 
     Limits are averaged, as if luck came together everywhere: the configurations are the same ones in all environments.
     """
-    places = {one.environment for one in efforts}
     by: dict[str, list[Effort]] = {}
     for one in efforts:
         by.setdefault(one.algorithm, []).append(one)
@@ -139,7 +155,6 @@ def _means(efforts: Sequence[Effort]) -> tuple[Effort, ...]:
             float(np.mean([one.curse for one in mine])),
         )
         for algorithm, mine in by.items()
-        if len(mine) == len(places)
     )
 
 
@@ -167,22 +182,17 @@ def _halved(tuned: Mapping[Pair, Tuned], tuning_seed: int) -> tuple[tuple[str, .
             return None
         whole.setdefault(algorithm, []).append(float(curve[FEWEST_EFFORTS - 1]))
         half.setdefault(algorithm, []).append(float(less[FEWEST_EFFORTS - 1]))
-    most = max(map(len, whole.values()), default=0)
-    there = [algorithm for algorithm, scores in whole.items() if len(scores) == most]
-    if len(there) < 2:  # noqa: PLR2004 - no order of one
+    if len(whole) < 2:  # noqa: PLR2004 - no order of one
         return None
-    first, second = (tuple(sorted(there, key=lambda name: -float(np.mean(scores[name])))) for scores in (whole, half))
+    first, second = (tuple(sorted(whole, key=lambda name: -float(np.mean(scores[name])))) for scores in (whole, half))
     return first, second
 
 
-def _phis(tuned: Mapping[Pair, Tuned]) -> dict[str, Interval]:
-    """Return Phi of every algorithm that was tuned in all environments; nothing for a single environment."""
-    places = list(dict.fromkeys(environment for _, environment in tuned))
-    names = dict.fromkeys(algorithm for algorithm, _ in tuned)
+def _phis(tuned: Mapping[Pair, Tuned], places: Sequence[str]) -> dict[str, Interval]:
+    """Return Phi of every algorithm; nothing for a single environment."""
     every: dict[str, Floats] = {
         name: np.stack([tuned[name, place].landscape.scores for place in places])
-        for name in names
-        if all((name, place) in tuned for place in places)
+        for name in dict.fromkeys(algorithm for algorithm, _ in tuned)
     }
     if len(places) < 2 or not every:  # noqa: PLR2004 - in one environment its own setting is the common one
         return {}
