@@ -484,6 +484,18 @@ def test_an_algorithm_without_all_environments_is_not_ranked() -> None:
     assert recommendation(estimates).lines[0].startswith("Within 1,000 steps choose ppo")
 
 
+def test_an_environment_that_only_the_random_policy_has_makes_nobody_incomplete() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.5, "random": 0.0}, 3, 10)
+    found = case.changed(
+        lambda old: None if old.trial.label != "random" and old.trial.environment == "env-2" else old
+    ).analysed()
+    assert all(line.complete for line in found.aggregates)
+    assert {line.label: line.probability_best for line in found.aggregates} == {"ppo": 1.0, "dqn": 0.0, "random": None}
+    assert found.leads
+    assert [one.about.names for one in found.conclusions if one.about.kind == "first"] == [("ppo",)]
+    assert recommendation(found).claim.startswith("Within 1,000 steps on env-0 and env-1 choose ppo: ")
+
+
 def test_aggregates_come_best_first_and_what_is_not_comparable_last() -> None:
     # In the suite: middle, the best there is but on one environment alone, below zero, best.
     scores = {"middle": 0.5, "partial": 3.0, "low": -0.4, "best": 0.9}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from bench.errors import SuiteError
 from bench.hyperparameters.budgets import for_larger_budgets, set_apart
 from bench.pipeline import open_experiment
 from bench.plan import plan
-from bench.records import Claim, Part, Sensitivity, Suite, SuiteAlgorithm
+from bench.records import Claim, Part, Sensitivity, Suite, SuiteAlgorithm, Trial
 from bench.report import sentences
 from bench.report.cautions import warnings
 from bench.report.notes import note
@@ -360,6 +360,54 @@ def test_what_tuning_is_worth_is_told_of_each_algorithm() -> None:
     assert all(gap.low is not None and gap.high is not None and gap.low < gap.high for gap in gaps)
     assert sentences.worth(found.worth[1]).startswith("dqn (tuned) against dqn: scores differ by +0.4")
     assert random_results({"ppo": 0.9, "dqn": 0.5}, 2, 10).analysed().worth == ()
+
+
+def without(case: Results, gone: Callable[[Trial], bool]) -> Results:
+    return replace(
+        case,
+        planned=tuple(trial for trial in case.planned if not gone(trial)),
+        outcomes=tuple(one for one in case.outcomes if not gone(one.trial)),
+    )
+
+
+@pytest.mark.parametrize("baseline", [True, False])
+def test_a_setting_of_some_environments_is_not_comparable_and_its_answers_name_them(baseline: bool) -> None:  # noqa: FBT001
+    case = without(in_two_settings(), lambda one: "tuned" in one.label and one.environment == "env-1")
+    found = case.analysed() if baseline else without(case, lambda one: one.label == "random").analysed()
+    lacking = {line.label for line in found.aggregates if not line.complete}
+    assert lacking == {"ppo (tuned)", "dqn (tuned)"}
+    assert any(
+        "for want of runs on some environments: dqn (tuned) (1), ppo (tuned) (1)" in one for one in warnings(found)
+    )
+    assert {lead.setting for lead in found.leads} == {"default", "tuned"}
+    assert [one.about.names for one in found.conclusions if one.about.kind == "first"] == [("ppo",), ("dqn (tuned)",)]
+    assert {line.label: line.probability_best for line in found.aggregates}["dqn (tuned)"] == 1.0
+    told = recommendation(found).lines
+    assert told[0].startswith("Out of the box, within 1,000 steps choose ppo: it is better than dqn")
+    assert told[2].startswith("As tuned here, with equal effort, within 1,000 steps on env-0: choose dqn (tuned)")
+    assert told[3].startswith("ppo (tuned) against ppo on env-0: scores differ by -0.3")
+
+
+def test_the_first_answer_is_that_of_the_setting_with_most_environments() -> None:
+    case = without(in_two_settings(), lambda one: "tuned" not in one.label and one.environment == "env-1")
+    found = case.analysed()
+    assert [one.key for one in found.situations[:2]] == ["tuned-full", "default-full"]
+    assert recommendation(found).claim.startswith("As tuned here, with equal effort, within 1,000 steps choose dqn")
+
+
+def test_one_algorithm_under_two_settings_is_answered_by_what_these_are_worth() -> None:
+    alone = without(in_two_settings(), lambda one: "dqn" in one.label)
+    told = recommendation(alone.analysed())
+    assert told.claim.startswith("ppo (tuned) against ppo: scores differ by -0.")
+    assert told.claim.endswith(", worse.")
+    assert told.more[0].startswith("ppo less random")
+    ranked = recommendation(replace(alone, references={}).analysed())
+    assert ranked.claim.startswith("ppo (tuned) against ppo: a run of the first is above one of the second with")
+    assert ranked.claim.endswith(", worse.")
+    partly = without(alone, lambda one: "tuned" in one.label and one.environment == "env-1")
+    only, worth, *_ = recommendation(partly.analysed()).lines
+    assert only.startswith("Only ppo has scores on every environment that any learner has scores on: ")
+    assert worth.startswith("ppo (tuned) against ppo on env-0: scores differ by -0.")
 
 
 def test_until_decided_asks_nothing_across_settings() -> None:

@@ -43,6 +43,7 @@ from bench.analysis.scores import (
     compared,
     complete,
     enough,
+    environments_of,
     final_return,
     learns,
     seconds_of_one_more_run,
@@ -128,10 +129,7 @@ def analyse(
     unfit, apart = for_larger_budgets(suite), set_apart(suite)
     fit = {label: kept for label, cells in counted.items() if (kept := [c for c in cells if _key(c) not in unfit])}
     races = {name: _race(one, baselines) for name, one in _settings_of(suite, fit).items()}
-    standing = _settings_of(suite, field).values()
-    whole = [
-        label for one in standing for label, own in complete(one).items() if not any(_key(c) in apart for c in own)
-    ]
+    whole = [label for label in _whole(field, baselines) if not any(_key(c) in apart for c in field[label])]
     best = {
         label: share for race in races.values() for label, share in _best_shares(race, draws, streams, plan).items()
     }
@@ -140,10 +138,15 @@ def analyse(
     known = _references(suite, cells, references, baselines, where)
     told = _in_settings(
         (
-            name,
-            situations(suite, one, baselines, pairs, draws, streams, [c for c in there if _in(suite, c.label, name)]),
-        )
-        for name, one in _settings_of(suite, fit).items()
+            (
+                name,
+                situations(
+                    suite, one, baselines, pairs, draws, streams, [c for c in there if _in(suite, c.label, name)]
+                ),
+            )
+            for name, one in _settings_of(suite, fit).items()
+        ),
+        environments_of(field),
     )
     placed = [one.label for line in told if line.kind == "full" for one in line.candidates]
     aggregates = _aggregates(field, counted, whole, best, placed, draws, suite)
@@ -199,7 +202,9 @@ def analyse(
         claims=judged,
         sequence=sequence,
         baselines=tuple(label for label in labels if label in baselines),
-        ranked=None if field or not rivals else tuple(label for label in complete(rivals) if label not in baselines),
+        ranked=None
+        if field or not rivals
+        else tuple(label for label in _whole(rivals, baselines) if label not in baselines),
         published=against(cells),
         origins=origins(outcomes),
     )
@@ -484,17 +489,38 @@ def _in(suite: Suite, label: str, setting: str) -> bool:
     return suite.setting(label) in {setting, ""}
 
 
+def _learners(field: Field, baselines: set[str]) -> Field:
+    return {label: cells for label, cells in field.items() if label not in baselines}
+
+
+def _whole(field: Field, baselines: set[str]) -> Field:
+    """Return who has every environment that any learner has, under whichever settings."""
+    return complete(field, environments_of(_learners(field, baselines) or field))
+
+
 def _race(field: Field, baselines: set[str]) -> Field:
     """Return who can come first."""
-    return enough({label: cells for label, cells in complete(field).items() if label not in baselines})
+    return enough(complete(_learners(field, baselines)))
 
 
-def _in_settings(found: Iterable[tuple[str, Sequence[Situation]]]) -> tuple[Situation, ...]:
-    """Return the situations of every setting, the whole suite under each of them first."""
+def _in_settings(
+    found: Iterable[tuple[str, Sequence[Situation]]], everywhere: Collection[str]
+) -> tuple[Situation, ...]:
+    """Return the situations of every setting, the whole suite under each of them first, and first what is most of it.
+
+    Where a setting has but some of the environments, its situations say so.
+    """
     named = [
-        replace(line, key=f"{name}-{line.key}", setting=name) if name else line for name, told in found for line in told
+        replace(
+            line,
+            key=f"{name}-{line.key}" if name else line.key,
+            setting=name,
+            partial=line.kind not in {"group", "environment"} and not set(told[0].environments) >= set(everywhere),
+        )
+        for name, told in found
+        for line in told
     ]
-    return tuple(sorted(named, key=lambda line: line.kind != "full"))
+    return tuple(sorted(named, key=lambda line: -len(line.environments) if line.kind == "full" else 1))
 
 
 def _shared(cells: Sequence[Cell], others: Sequence[Cell]) -> list[Cell]:

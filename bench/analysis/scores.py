@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -295,10 +295,17 @@ def compared(one: Cell, plan: AnalysisPlan) -> Floats:
     return np.concatenate([one.returns, np.full(lost, -np.inf)])
 
 
-def complete(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
-    """Return, by label, those with cells on every environment that any has."""
-    everywhere = {cell.environment for cells in field.values() for cell in cells}
-    return {label: cells for label, cells in field.items() if cells and len(cells) == len(everywhere)}
+def environments_of(field: Mapping[str, Sequence[Cell]]) -> set[str]:
+    """Return every environment that any has a cell on."""
+    return {cell.environment for cells in field.values() for cell in cells}
+
+
+def complete(
+    field: Mapping[str, Sequence[Cell]], everywhere: Collection[str] | None = None
+) -> Mapping[str, Sequence[Cell]]:
+    """Return, by label, those with cells on all of these environments; if not given, on every one that any has."""
+    wanted = environments_of(field) if everywhere is None else set(everywhere)
+    return {label: cells for label, cells in field.items() if cells and {cell.environment for cell in cells} >= wanted}
 
 
 def enough(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:

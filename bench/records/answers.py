@@ -58,6 +58,8 @@ class Situation:
     """(label, fewest runs, planned runs) of those that have too few runs to take part."""
     setting: str = ""
     """Under which of the suite's settings; empty where it has one."""
+    partial: bool = False
+    """Whether its setting lacks environments that the report has scores on, so that its circumstance names its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Aggregate:
     not_judged: float | None = None
     """How many times the suite's budget its named settings were made for, at most; None where they fit."""
     probability_best: float | None = None
-    """Bootstrap share of being the best of the complete learning algorithms by the aggregate that decides: a share
+    """Bootstrap share of being the best of its setting's learning algorithms by the aggregate that decides: a share
     under a flat prior, never evidence; None where it is not in that race."""
     by_environment: Interval = _NOTHING
     """Mean over environments of each environment's own IQM."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.plain import counted, joined
@@ -42,11 +42,18 @@ class Answer:
 
 def recommendation(estimates: Estimates) -> Answer:
     """Return the answer; algorithms that do not learn are never recommended, only measured against."""
-    plan, pairs, baselines = order.analysis(estimates), estimates.pairs, estimates.baselines
+    plan = order.analysis(estimates)
     if plan.conjunction and estimates.claims:
         return _concluded(estimates.claims, plan, asked=bool(estimates.question))
+    if not estimates.situations and (answer := _against_itself(estimates, plan)):
+        return answer
     if estimates.ranked is not None:
-        return _by_rank(estimates.ranked, pairs, baselines, _decided(estimates, plan))
+        return _by_rank(estimates.ranked, estimates.pairs, estimates.baselines, _decided(estimates, plan))
+    return _by_score(estimates, plan)
+
+
+def _by_score(estimates: Estimates, plan: AnalysisPlan) -> Answer:
+    pairs, baselines = estimates.pairs, estimates.baselines
     learners = [
         line
         for line in estimates.aggregates
@@ -64,8 +71,8 @@ def recommendation(estimates: Estimates) -> Answer:
     best, rest = ranked[0], ranked[1:]
     score, proof = _score(best, plan)
     if not rest:
-        claim = f"Only {best.label} has scores on every environment that has any: {score}"
-        return Answer(claim, f"{proof}.", tuple(_decided(estimates, plan)))
+        claim = f"Only {best.label} has scores on every environment that any learner has scores on: {score}"
+        return Answer(claim, f"{proof}.", (*_worth(estimates), *_decided(estimates, plan)))
     raced = _raced(estimates.situations)
     if level := _all_solve(estimates):
         # Where the score tells nobody apart, the one shown is that of whoever gets there first.
@@ -79,7 +86,7 @@ def recommendation(estimates: Estimates) -> Answer:
             *map(sentences.situation, raced),
             f"{best.label}: {score} {proof}.",
             *(sentences.situation(one) for one in estimates.situations[1:] if one.kind == "full"),
-            *map(sentences.worth, estimates.worth),
+            *_worth(estimates),
             *_beaten(estimates, plan),
             *_otherwise(estimates),
             *_floor([line.label for line in ranked], pairs, baselines),
@@ -96,7 +103,7 @@ def _all_solve(estimates: Estimates) -> tuple[str, str] | None:
     if full.choose is not None or not level or not order.solved(estimates) >= set(full.environments):
         return None
     score = "final score" if order.analysis(estimates).metric == "final" else "score over training"
-    where = f"{joined(full.environments)} {sentences.circumstance(full)}"
+    where = f"{joined(full.environments)} {sentences.circumstance(replace(full, partial=False))}"
     return f"Every run of every learning algorithm solves {where}: the {score} tells nobody apart", ""
 
 
@@ -118,6 +125,28 @@ def _no_order(learners: Sequence[Aggregate], *, equals: bool) -> str:
         return "settings made for larger budgets are compared with the same settings alone"
     unfit = all(line.not_judged is not None for line in learners)
     return "their settings were made for larger budgets" if unfit else "no algorithm has runs on every environment"
+
+
+def _against_itself(estimates: Estimates, plan: AnalysisPlan) -> Answer | None:
+    """Return what settings are worth, where nothing else is asked: no two of those in question stand in one setting."""
+    ranked = estimates.ranked
+    if ranked is None:
+        ranked = tuple(
+            line.label for line in estimates.aggregates if line.complete and line.label not in estimates.baselines
+        )
+    rivals = any({pair.a, pair.b} <= {*ranked} for pair in estimates.pairs)
+    if len(ranked) <= 1 or rivals or not estimates.worth:
+        return None
+    claim, *more = _worth(estimates)
+    floor = _floor(ranked, estimates.pairs, estimates.baselines)
+    return Answer(claim, more=(*more, *_decided(estimates, plan), *floor))
+
+
+def _worth(estimates: Estimates) -> Iterator[str]:
+    """Yield what later settings are worth to each algorithm."""
+    found = (*estimates.aggregates, *estimates.pairs, *estimates.worth)
+    most = max((one.environments for one in found), default=0)
+    yield from (sentences.worth(pair, most) for pair in estimates.worth)
 
 
 def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: bool) -> Answer:

@@ -111,7 +111,8 @@ def setting(name: str) -> str:
 def circumstance(line: Situation) -> str:
     """Return the circumstance of a situation, such as `within 25,000 steps`."""
     under = f"{setting(line.setting)}, " if line.setting else ""
-    return under + _circumstance(line)
+    where = f" on {joined(line.environments)}" if line.partial else ""
+    return under + _circumstance(line) + where
 
 
 def _circumstance(line: Situation) -> str:
@@ -263,14 +264,22 @@ def span(least: int, most: int) -> str:
     return str(least) if most <= least else f"{least} to {most}"
 
 
-def worth(line: Pair) -> str:
-    """Return what other settings are worth to an algorithm, in score."""
-    gap, low, high = line.difference.estimate, line.difference.low, line.difference.high
-    if gap is None:
-        return f"{line.a} against {line.b}: {note(line.difference)}."
-    between = note(line.difference) if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
-    told = {"better": "better", "worse": "worse", "equivalent": "equivalent"}.get(line.verdict, "not yet told apart")
-    return f"{line.a} against {line.b}: scores differ by {gap:+.2f} ({between}), {told}."
+def worth(line: Pair, most: int = 0) -> str:
+    """Return what other settings are worth to an algorithm: in score, or by rank where nothing is scored.
+
+    Args:
+        line: the algorithm under these settings less itself under the first.
+        most: environments that the report compares on; where the pair has fewer, they are named.
+    """
+    where = f" on {joined([one.environment for one in line.places])}" if 0 < len(line.places) < most else ""
+    both = f"{line.a} against {line.b}{where}"
+    scored = line.difference.estimate is not None
+    effect, form = (line.difference, "+.2f") if scored else (line.probability, ".2f")
+    low, high = effect.low, effect.high
+    between = note(effect) if low is None or high is None else f"{low:{form}} to {high:{form}}"
+    says = "scores differ by" if scored else "a run of the first is above one of the second with probability"
+    told = line.verdict if line.verdict != "undecided" else "not yet told apart"
+    return f"{both}: {says} {effect.estimate or 0.0:{form}} ({between}), {told}."
 
 
 def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
