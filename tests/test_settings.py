@@ -371,7 +371,7 @@ def without(case: Results, gone: Callable[[Trial], bool]) -> Results:
 
 
 @pytest.mark.parametrize("baseline", [True, False])
-def test_a_setting_of_some_environments_is_not_comparable_and_its_answers_name_them(baseline: bool) -> None:  # noqa: FBT001
+def test_a_setting_of_some_environments_is_not_comparable_and_its_answers_name_them(baseline: bool) -> None:
     case = without(in_two_settings(), lambda one: "tuned" in one.label and one.environment == "env-1")
     found = case.analysed() if baseline else without(case, lambda one: one.label == "random").analysed()
     lacking = {line.label for line in found.aggregates if not line.complete}
