@@ -115,9 +115,13 @@ def plan(
             seeds below 1, or nothing left to run.
     """
     numbers = _seeds(suite.seeds, seeds)
-    pairs, skips = _split(_pairs(suite, traits or {}), suite)
-    choices = tuple(ChosenImplementation(*pair.cell, pair.entry.own, pair.why) for pair in pairs if pair.why)
-    chosen, skips = _chosen(pairs, skips, only)
+    pairs = _pairs(suite, traits or {})
+    choices = tuple(
+        ChosenImplementation(*pair.cell, pair.entry.own, pair.why)
+        for pair in pairs
+        if pair.why and not _missing_entry(pair, suite) and not _impossible(pair)
+    )
+    chosen, skips = _split(_chosen(pairs, only), suite)
     if not chosen:
         raise SuiteError([Complaint(suite.path or suite.name, "no trial is left to run", _reasons(skips))])
     if why := too_large(len(numbers), len(chosen), suite.analysis.resamples):
@@ -201,11 +205,11 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
         elif suite.skip_incompatible:
             skips.append(Skip(*pair.cell, reason))
         else:
-            place = _place(suite, f"algorithms.{suite.algorithms.index(pair.algorithm)}")
             mend = _entry_to_come(pair, suite) if missing else "remove one of them"
-            complaints.append(Complaint(place, reason, f"{mend}, or set `skip_incompatible: true`"))
+            hint = f"{mend}, or set `skip_incompatible: true`"
+            complaints.append(Complaint(place_of(suite, pair.algorithm.label), reason, hint))
     if complaints:
-        raise SuiteError(complaints)
+        raise SuiteError(list(dict.fromkeys(complaints)))
     return possible, skips
 
 
@@ -217,8 +221,12 @@ def _missing_entry(pair: _Pair, suite: Suite) -> str:
 
 
 def _entry_to_come(pair: _Pair, suite: Suite) -> str:
-    name = pair.algorithm.hyperparameter_set
-    return f"`bench tune {suite.path or suite.name}` tunes it" if name == "tuned" else f"add it to {name}"
+    name, environment = pair.algorithm.hyperparameter_set, pair.environment.environment
+    if name != "tuned":
+        return f"add it to {name}"
+    if references(suite)[environment] is None:
+        return f"give {environment} `reference: {{random: ..., target: ...}}`, without which nothing is tuned there"
+    return f"`bench tune {suite.path or suite.name}` tunes it"
 
 
 def _impossible(pair: _Pair) -> str:
@@ -247,30 +255,29 @@ def _unknown_settings(entry: Algorithm, settings: Mapping[str, Any]) -> str:
     return ""
 
 
-def _place(suite: Suite, dotted: str) -> str:
+def place_of(suite: Suite, label: str) -> str:
+    """Return where in its file a suite has an algorithm, for complaints: `s.yaml:4: algorithms.2`."""
+    labels = [entry.label for entry in suite.algorithms]
+    dotted = f"algorithms.{suite.written.get(label, labels.index(label))}"
     line = suite.lines.get(dotted)
     return f"{suite.path or suite.name}{f':{line}' if line else ''}: {dotted}"
 
 
-def _chosen(pairs: list[_Pair], skips: list[Skip], only: Sequence[str]) -> tuple[list[_Pair], list[Skip]]:
+def _chosen(pairs: list[_Pair], only: Sequence[str]) -> list[_Pair]:
     if not only:
-        return pairs, skips
+        return pairs
     names = {pair.algorithm.label: pair.algorithm.algorithm for pair in pairs}
     cells = [pair.cell for pair in pairs]
-    skipped = [(skip.label, skip.environment) for skip in skips]
     wanted: set[Cell] = set()
     complaints = []
     for pattern in only:
-        found = _matching(pattern, [*cells, *skipped], names)
+        found = _matching(pattern, cells, names)
         wanted |= found
         if not found:
             complaints.append(Complaint(f"--only {pattern!r}", "matches nothing in this suite", _hint(pattern, cells)))
     if complaints:
         raise SuiteError(complaints)
-    return (
-        [pair for pair in pairs if pair.cell in wanted],
-        [skip for skip in skips if (skip.label, skip.environment) in wanted],
-    )
+    return [pair for pair in pairs if pair.cell in wanted]
 
 
 def _matching(pattern: str, cells: Iterable[Cell], names: Mapping[str, str]) -> set[Cell]:
@@ -450,7 +457,7 @@ def _idle(pair: _Pair, suite: Suite) -> Iterable[Complaint]:
     else:
         why, instead = f"learning starts after {_warm_up(entry, settings):,}", "learning_starts"
     yield Complaint(
-        _place(suite, f"algorithms.{suite.algorithms.index(pair.algorithm)}"),
+        place_of(suite, pair.algorithm.label),
         f"{pair.algorithm.label} on {pair.environment.environment} would make no update in {steps:,} steps: {why}",
         f"give it {fewest:,} steps at least, or a smaller {instead}",
     )

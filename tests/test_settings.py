@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bench import suite
 from bench.analysis.assemble import _suite_hash
 from bench.analysis.sequential import design
+from bench.cli.planned import say_warnings
 from bench.errors import SuiteError
 from bench.hyperparameters.budgets import for_larger_budgets, set_apart
 from bench.pipeline import open_experiment
@@ -237,6 +238,50 @@ def test_a_pair_that_a_set_beside_the_suite_leaves_out_is_refused_or_skipped_nev
     ]
     skipping = plan(replace(suite.read(path), skip_incompatible=True))
     assert [(skip.label, skip.reason) for skip in skipping.skips] == [("q_learning (tuned)", reason)]
+
+
+def partly_tuned(folder: Path) -> Path:
+    return written(folder, tuned=TUNED.replace("        bench/Bandit-v0: {learning_rate: 1e-1}\n", ""))
+
+
+def test_a_partly_tuned_suite_is_run_where_it_is_tuned(tmp_path: Path) -> None:
+    found = plan(suite.read(partly_tuned(tmp_path)), only=["@bench/Corridor-v0"])
+    assert {trial.environment for trial in found.trials} == {"bench/Corridor-v0"}
+    assert "q_learning (tuned)" in {trial.label for trial in found.trials}
+
+
+def test_complaints_name_the_entry_as_it_is_written_whatever_stands_for_several(tmp_path: Path) -> None:
+    path = partly_tuned(tmp_path)
+    with pytest.raises(SuiteError) as error:
+        plan(suite.read(path))
+    (line,) = (n for n, one in enumerate(path.read_text().splitlines(), 1) if one.startswith("algorithms:"))
+    assert [one.place for one in error.value.complaints] == [f"{path}:{line}: algorithms.0"]
+    swept = (
+        "algorithms:\n  - {name: ppo, sweep: {gamma: [0.9, 0.99]}}\n  - dqn\n"
+        "hyperparameters: default\nenvironments: {Pendulum-v1: 10_000}\nseeds: 1\n"
+    )
+    with pytest.raises(SuiteError, match=r"x\.yaml:3: algorithms\.1: dqn wants discrete actions"):
+        plan(suite.parse(swept, "x.yaml"))
+
+
+def test_an_untuned_environment_without_reference_is_not_sent_to_bench_tune(tmp_path: Path) -> None:
+    path = partly_tuned(tmp_path)
+    changed = path.read_text().replace("Bandit-v0: 100", "Bandit-v0: {steps: 100, kwargs: {max_episode_steps: 5}}")
+    path.write_text(changed)
+    with pytest.raises(SuiteError) as error:
+        plan(suite.read(path))
+    assert error.value.complaints[0].hint == (
+        "give bench/Bandit-v0 `reference: {random: ..., target: ...}`, without which nothing is tuned there, or set "
+        "`skip_incompatible: true`"
+    )
+
+
+def test_what_a_run_skips_is_among_its_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = partly_tuned(tmp_path)
+    path.write_text(path.read_text() + "skip_incompatible: true\n")
+    say_warnings(open_experiment(path, results=tmp_path))
+    told = " ".join(capsys.readouterr().err.split())
+    assert "skipped: q_learning (tuned) on bench/Bandit-v0: the set 'tuned' has no entry for q_learning on" in told
 
 
 def test_results_find_their_settings_when_the_files_beside_the_suite_are_gone(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def complaints(text: str) -> list[str]:
 
 def test_a_suite_of_two_lines_gets_the_documented_defaults() -> None:
     parsed = suite.parse(SMALL, "folder/small.yaml")
-    assert replace(parsed, lines={}) == Suite(
+    assert replace(parsed, lines={}, written={}) == Suite(
         name="small",
         title="small",
         question="",
@@ -75,7 +75,7 @@ skip_incompatible: true
 limits: {timeout_minutes: 30, memory_gb: 1.5}
 """
     parsed = suite.parse(text, "x.yaml")
-    assert replace(parsed, lines={}) == Suite(
+    assert replace(parsed, lines={}, written={}) == Suite(
         name="all",
         title="Everything",
         question="What?",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.cli.planned import limits_in_words
+from bench.cli.planned import limits_in_words, wall_seconds
 from bench.progress.display import JsonDisplay, LiveDisplay, PlainDisplay
 from bench.progress.tally import Tally, at_work
 from bench.records import Failure, Limits
@@ -143,3 +143,12 @@ def test_markup_in_messages_is_shown_as_it_is() -> None:
     display = JsonDisplay(tally(), JOBS, console)
     display.hear(Ended(JOBS[0], Failure(JOBS[0].trial, "exception", "[bold]no[/bold] \x1b[31m"), 1.0))
     assert "[bold]no[/bold]" in console.export_text()
+
+
+def test_no_number_of_workers_is_quicker_than_the_longest_trial_that_is_missing() -> None:
+    each = {("ppo", "a"): 3600.0, ("dqn", "a"): 60.0, ("sac", "a"): 9000.0}
+    # One of ten trials of an hour is missing, and all ten of a minute.
+    missing = {("ppo", "a"): 3600.0, ("dqn", "a"): 600.0}
+    assert wall_seconds(missing, each, 2) == 3600.0
+    assert wall_seconds(missing, each, 1) == 4200.0
+    assert wall_seconds({}, each, 4) == 0.0

@@ -321,7 +321,7 @@ def _conclusions(
     return tuple(found)
 
 
-_NO_DECLARATION = {"path", "lines", "title", "question", "tensorboard", "chosen", "seen"}
+_NO_DECLARATION = {"path", "lines", "written", "title", "question", "tensorboard", "chosen", "seen"}
 _SINCE = {
     "evaluation": {"environments", "max_episode_steps", "gradient_episodes", "diagnostics", "value_episodes"},
     "limits": {"stall_minutes", "checkpoint_minutes"},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from bench import pipeline
 from bench.console import note, say, say_json, say_table
 from bench.pipeline import Experiment
-from bench.plan import ChosenImplementation
+from bench.plan import Cell, ChosenImplementation
 from bench.records import STALL_MINUTES, Limits, Suite
 from bench.report.sentences import duration
 
@@ -18,7 +18,7 @@ def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     survey = experiment.store.survey()
     each = pipeline.trial_seconds(experiment, pipeline.measured_seconds(experiment, survey))
     cost = pipeline.cost_of(experiment, survey, each)
-    seconds, longest = sum(cost.seconds.values()), max(cost.seconds.values(), default=0.0)
+    seconds = sum(cost.seconds.values())
     plan, cells = experiment.plan, pipeline.status(experiment, survey)
     slow_after = pipeline.slow_after_seconds(experiment, each)
     if as_json:
@@ -58,20 +58,25 @@ def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     )
     for line in (*_settings(experiment.suite), *_choices(plan.choices)):
         say(line)
-    for skip in plan.skips:
-        say(f"skipped: {skip.label} on {skip.environment}: {skip.reason}")
     say_warnings(experiment)
-    wall = max(seconds / workers, longest / max(1, len(experiment.suite.seeds)))
+    wall = duration(wall_seconds(cost.seconds, each, workers))
     say(
-        f"to run: {cost.steps:,} training steps, {duration(seconds)} of one core, about {duration(wall)} on {workers} "
-        f"workers, {cost.disk_mb:,.0f} MB of disk (estimates; records made here replace them)"
+        f"to run: {cost.steps:,} training steps, {duration(seconds)} of one core, about {wall} on {workers} workers, "
+        f"{cost.disk_mb:,.0f} MB of disk (estimates; records made here replace them)"
     )
     if not experiment.imported:
         say(limits_in_words(experiment.suite.limits, slow_after.values()))
 
 
+def wall_seconds(missing: Mapping[Cell, float], each: Mapping[Cell, float], workers: int) -> float:
+    """Return how long so many workers take at least: for all that is missing, by cell, and for its longest trial."""
+    return max(sum(missing.values()) / workers, max((each[cell] for cell in missing), default=0.0))
+
+
 def say_warnings(experiment: Experiment, *more: str) -> None:
-    """Say what needs care before a run."""
+    """Say what will not run, and what needs care before a run."""
+    for skip in experiment.plan.skips:
+        note(f"skipped: {skip.label} on {skip.environment}: {skip.reason}")
     for warning in filter(None, (*experiment.plan.warnings, *more)):
         note(f"note: {warning}")
 

@@ -24,7 +24,7 @@ from bench import catalog, files
 from bench.catalog import Environment, catalogued
 from bench.errors import BenchError, CatalogError, Complaint, DivergedError, HindranceError, SuiteError
 from bench.hyperparameters.values import is_schedule
-from bench.plan import Cell, plan, references, tasks
+from bench.plan import Cell, place_of, plan, references, tasks
 from bench.records import EvaluationPlan, Failure, Inspection, Limits, Suite, Task, Traits, Trial, digest
 from bench.runner.devices import default_workers
 from bench.runner.jobs import Ended, Job, Report, RetryPolicy, Work
@@ -88,7 +88,7 @@ def meet(suite: Suite, *, only: Sequence[str] = (), deep: bool = False) -> Met:
     tried = [trial for trial in possible if _to_try(suite, trial, found, deep=deep)]
     rehearsed = list(zip(tried, rehearse(tried, memory_gb=memory, preloaded=preloaded), strict=True))
     complaints += [
-        Complaint(_place(suite, _entry(suite, trial.label)), f"on {trial.environment}: {one.complaint}")
+        Complaint(place_of(suite, trial.label), f"on {trial.environment}: {one.complaint}")
         for trial, one in rehearsed
         if one.complaint
     ]
@@ -111,12 +111,10 @@ def not_installed(suite: Suite, trials: Iterable[Trial]) -> list[Complaint]:
             command = catalog.missing(entry)
             hint = f"{command}, or say `implementation: sb3`" if algorithm.implementation == catalog.AUTO else command
             message = f"the implementation {entry.own} of {entry.name} is not installed"
-            found.append(Complaint(_place(suite, _entry(suite, algorithm.label)), message, hint))
+            found.append(Complaint(place_of(suite, algorithm.label), message, hint))
         if backend := backends.get(algorithm.label):
             message = f"the backend {backend} is not installed, or not in version {catalog.BACKENDS[backend].version}"
-            found.append(
-                Complaint(_place(suite, _entry(suite, algorithm.label)), message, catalog.install_backend(backend))
-            )
+            found.append(Complaint(place_of(suite, algorithm.label), message, catalog.install_backend(backend)))
     used = {trial.environment for trial in trials}
     found += [
         Complaint(_place(suite, entry.environment), f"environment {entry.environment!r} is not installed", command)
@@ -269,7 +267,7 @@ def _to_try(suite: Suite, trial: Trial, found: Mapping[str, Inspection], *, deep
     if task.key in found:
         one = found[task.key]
         return not one.complaint and not one.failure
-    given = suite.algorithms[_entry(suite, trial.label)].given(trial.environment)
+    given = next(entry for entry in suite.algorithms if entry.label == trial.label).given(trial.environment)
     # The learner's own environments say nothing of those in which it is evaluated alone.
     if trial.evaluation_kwargs or deep:
         return True
@@ -283,19 +281,13 @@ def _plain(value: object) -> object:
 def _complaints(suite: Suite, cells: Mapping[Cell, Task], found: Mapping[str, Inspection]) -> Iterator[Complaint]:
     for (label, environment), task in cells.items():
         if (one := found.get(task.key)) and one.complaint:
-            where = _entry(suite, label) if task.wrappers or task.frame_stack > 1 else environment
-            yield Complaint(_place(suite, where), one.complaint, _MORE_TIME if one.slow else "")
+            where = place_of(suite, label) if task.wrappers or task.frame_stack > 1 else _place(suite, environment)
+            yield Complaint(where, one.complaint, _MORE_TIME if one.slow else "")
 
 
-def _entry(suite: Suite, label: str) -> int:
-    return next(n for n, entry in enumerate(suite.algorithms) if entry.label == label)
-
-
-def _place(suite: Suite, where: str | int) -> str:
-    section = "algorithms" if isinstance(where, int) else "environments"
-    line = suite.lines.get(f"{section}.{where}")
-    dotted = f"{section}.{where}" if isinstance(where, int) else section
-    return f"{suite.path or suite.name}{f':{line}' if line else ''}: {dotted}"
+def _place(suite: Suite, environment: str) -> str:
+    line = suite.lines.get(f"environments.{environment}")
+    return f"{suite.path or suite.name}{f':{line}' if line else ''}: environments"
 
 
 def _notes(suite: Suite, met: Mapping[str, tuple[Task, Traits]], found: Mapping[str, Inspection]) -> Iterator[str]:

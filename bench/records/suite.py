@@ -256,6 +256,8 @@ class Suite:
     path: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Line numbers in the file, by dotted place (`algorithms.2`, `environments.CartPole-v1`), for later complaints."""
+    written: Mapping[str, int] = field(default_factory=dict)
+    """Label -> place of its entry in the file's list, where one may stand for several; empty: each where it is."""
 
     @property
     def settings(self) -> tuple[str, ...]:

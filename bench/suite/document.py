@@ -60,7 +60,7 @@ class Document:
         Raises:
             SuiteError: these are so many that nobody would read more.
         """
-        dotted, message = _cut(".".join(str(step) for step in self._as_written(where))), _cut(message)
+        dotted, message = _cut(".".join(str(step) for step in self.as_written(where))), _cut(message)
         place = f"{self.place}:{line or self.line(where)}" + (f": {dotted}" if dotted else "")
         if self.written and Complaint(place, message, hint) in self.complaints:
             return  # It is about what several entries share.
@@ -69,7 +69,8 @@ class Document:
             more = Complaint(self.place, f"there may be more; these are the first {_MOST_COMPLAINTS}")
             raise SuiteError([*sorted(self.complaints, key=self.line_of), more])
 
-    def _as_written(self, where: Place) -> Place:
+    def as_written(self, where: Place) -> Place:
+        """Return where in the text stands what is there now."""
         match where:
             case ("algorithms", int(now), *rest) if self.written:
                 return ("algorithms", self.written[now], *rest)

@@ -416,12 +416,13 @@ def _fields(where: Place) -> list[str]:
 
 def suite(described: Description, document: Document) -> records.Suite:
     """Return the suite as the other rooms know it."""
+    algorithms = tuple(_algorithms(described))
     return records.Suite(
         name=described.name,
         title=described.title or described.name,
         question=described.question,
         seeds=described.seeds,
-        algorithms=tuple(_algorithms(described)),
+        algorithms=tuple(one for _, one in algorithms),
         environments=tuple(_environment(id_, entry) for id_, entry in described.environments.items()),
         evaluation=records.EvaluationPlan(**described.evaluation.model_dump()),
         analysis=records.AnalysisPlan(**described.analysis.model_dump()),
@@ -433,22 +434,23 @@ def suite(described: Description, document: Document) -> records.Suite:
         chosen=described.chosen,
         accept_settings_for_other_budgets=described.accept_settings_for_other_budgets,
         path=document.place,
-        lines=_dotted(document.lines.items()),
+        lines=_dotted((document.as_written(where), line) for where, line in document.lines.items()),
+        written={one.label: document.written[entry] if document.written else entry for entry, one in algorithms},
     )
 
 
-def _algorithms(described: Description) -> Iterator[records.SuiteAlgorithm]:
-    """Yield every entry, once per set of the suite where it stands for several; those of one set follow each other."""
+def _algorithms(described: Description) -> Iterator[tuple[int, records.SuiteAlgorithm]]:
+    """Yield every entry with its place, once per set of the suite where it stands for several, set by set."""
     chosen = described.hyperparameters
     for place, name in enumerate(chosen):
-        for entry in described.algorithms:
+        for number, entry in enumerate(described.algorithms):
             own = own_set(entry.hyperparameters)
             if not own and has_settings(entry.name):
                 setting = setting_of(name, chosen)
                 one = _algorithm(entry, described, name, setting)
-                yield replace(one, label=labelled(one.label, setting, place))
+                yield number, replace(one, label=labelled(one.label, setting, place))
             elif place == 0:
-                yield _algorithm(entry, described, own or name, setting_of(own, chosen))
+                yield number, _algorithm(entry, described, own or name, setting_of(own, chosen))
 
 
 def _algorithm(entry: Algorithm, described: Description, set_name: str, setting: str) -> records.SuiteAlgorithm:
