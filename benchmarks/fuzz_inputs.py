@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
+from bench.suite.shipped import suites_in
+
 Rng = np.random.Generator
 Command = tuple[str, ...]
-SUITES = sorted(Path(__file__).resolve().parents[1].glob("suites/**/*.yaml"))
+SUITES = suites_in(Path(__file__).resolve().parents[1] / "suites")
 
 WEIRD: tuple[Any, ...] = (
     *("", " ", "nan", "NaN", ".nan", "inf", "-inf", ".inf", "null", "~", "true", "no", "None", "-0", "0x1F", "1_000"),

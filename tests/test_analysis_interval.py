@@ -1,7 +1,7 @@
 """Estimates and intervals, against numbers worked out by hand, rliable and simulation."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
@@ -24,9 +24,15 @@ from bench.analysis.interval import (
     resample_counts,
     wilson_limits,
 )
-from bench.analysis.resampling import Drawn, deviations, iqm_draws, ranked
+from bench.analysis.resampling import Drawn, deviations, ranked
 from bench.records import Floats, Interval
 from bench.report.notes import note
+
+
+def iqm_draws(tasks: Sequence[Floats], counts: Sequence[Drawn]) -> Floats:
+    """(resamples,) the IQM of every resample."""
+    scores = ranked([task[:, np.newaxis] for task in tasks])
+    return np.asarray(scores.estimates()[0] + deviations(scores, counts)[0])
 
 
 def counts_for(tasks: list[Floats], resamples: int = 1000, seed: int = 0) -> list[Floats]:

@@ -32,7 +32,7 @@ from bench.imports.events import read_events
 from bench.imports.found import Refusal, RefusedError
 from bench.imports.keeping import Imported, import_source
 from bench.imports.monitor import merge, read_monitor
-from bench.imports.names import environment_in, seed_of
+from bench.imports.names import named, seed_of
 from bench.imports.nested import kind_of, load, read_nested
 from bench.imports.rows import read_rows
 from bench.imports.series import cleaned, of_episodes
@@ -880,7 +880,7 @@ def test_columns_and_steps_that_could_mean_two_things_are_refused(tmp_path: Path
     ],
 )
 def test_names_tell_environment_and_seed(name: str, environment: str, seed: int | None) -> None:
-    assert environment_in(PurePath(name)) == environment
+    assert named(PurePath(name)).environment == environment
     assert seed_of(f"logs/{name}/eval") == seed
 
 

@@ -394,6 +394,9 @@ def test_the_level_is_told_for_the_family_that_was_corrected_together() -> None:
     given = replace(synthetic(), pairs=tuple(replace(pair, family=3) for pair in synthetic().pairs))
     assert sureness(given).endswith("(level 5 %, corrected for 3 pairs in each setting by Holm's method).")
     assert sureness(synthetic()).endswith("(level 5 %, corrected for 10 pairs by Holm's method).")
+    first, *others = given.pairs
+    uneven = replace(given, pairs=(replace(first, family=1), *others))
+    assert sureness(uneven).endswith("(level 5 %, corrected for 1 and 3 pairs, setting by setting, by Holm's method).")
 
 
 def test_every_figure_has_words_for_those_who_cannot_see_it(page: Page) -> None:

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from bench import suite
 from bench.analysis.assemble import _suite_hash
 from bench.analysis.sequential import design
+from bench.cli import inventory
+from bench.cli.options import suites_at_hand
 from bench.cli.planned import say_warnings
 from bench.errors import SuiteError
 from bench.hyperparameters.budgets import for_larger_budgets, set_apart
@@ -297,7 +299,7 @@ def test_results_find_their_settings_when_the_files_beside_the_suite_are_gone(tm
 SEEN = Sensitivity(configurations=25, near=0.4, low=0.1, high=0.7, never=0.25, spread=0.5, rank=3)
 
 
-def test_what_a_search_saw_comes_with_its_set_and_enters_the_hash_only_where_it_is(tmp_path: Path) -> None:
+def test_what_a_search_saw_comes_with_its_set_and_words_about_a_set_move_no_hash(tmp_path: Path) -> None:
     plain = suite.read(written(tmp_path))
     told_of = TUNED + (
         "    sensitivity: {q_learning: {bench/Bandit-v0: "
@@ -305,8 +307,11 @@ def test_what_a_search_saw_comes_with_its_set_and_enters_the_hash_only_where_it_
     )
     found = suite.read(written(tmp_path, tuned=told_of))
     assert found.sets["tuned"][0].sensitivity == {"q_learning": {"bench/Bandit-v0": SEEN}}
-    # As it was before sets could say so.
-    assert _suite_hash(plain) == "6c6267261ca1" != _suite_hash(found)
+    assert _suite_hash(found) == _suite_hash(plain)
+    said = TUNED.replace("a search", "a longer search").replace("1000 and", "2000 and").replace("24 conf", "99 conf")
+    assert _suite_hash(suite.read(written(tmp_path, tuned=said))) == _suite_hash(plain)
+    for other in (TUNED.replace("0.5", "0.6"), TUNED.replace("0.125", "0.3"), TUNED.replace("steps: 400", "steps: 9")):
+        assert _suite_hash(suite.read(written(tmp_path, tuned=other))) != _suite_hash(plain)
     broken = told_of.replace("near: 0.4", "near: 1.4").replace("rank: 3", "rank: 0")
     near, rank = told(written(tmp_path, tuned=broken))
     assert ".near: must be at most 1, not 1.4" in near
@@ -405,6 +410,27 @@ def test_what_tuning_is_worth_is_told_of_each_algorithm() -> None:
     assert all(gap.low is not None and gap.high is not None and gap.low < gap.high for gap in gaps)
     assert sentences.worth(found.worth[1]).startswith("dqn (tuned) against dqn: scores differ by +0.4")
     assert random_results({"ppo": 0.9, "dqn": 0.5}, 2, 10).analysed().worth == ()
+
+
+def test_the_correction_told_is_that_of_the_leaders_own_setting() -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.5, "ppo (tuned)": 0.6, "dqn (tuned)": 0.95, "a2c (tuned)": 0.2}, 2, 10)
+    algorithms = tuple(
+        replace(entry, algorithm=entry.label.partition(" ")[0], hyperparameter_set=setting, setting=setting)
+        for entry in case.suite.algorithms
+        for setting in ["tuned" if "(" in entry.label else "default"]
+    )
+    found = replace(case, suite=replace(case.suite, algorithms=algorithms)).analysed()
+    assert {pair.family for pair in found.pairs} == {1, 3}
+    assert recommendation(found).lines[0] == "Out of the box, within 1,000 steps choose ppo: it is better than dqn."
+
+
+def test_neither_the_list_of_suites_nor_what_completes_to_one_offers_tuned_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "suites")
+    monkeypatch.chdir(tmp_path)
+    assert [row["suite"] for row in inventory.suites() if "two" in row["suite"]] == ["suites/two.yaml"]
+    assert suites_at_hand("suites/") == ["suites/two.yaml"]
 
 
 def without(case: Results, gone: Callable[[Trial], bool]) -> Results:

@@ -125,6 +125,22 @@ def test_a_claims_number_leads_to_the_suites_that_ask_it_each_once() -> None:
     assert judging.suites([6, 7, 6]) == tuple(dict.fromkeys((*known[6], *known[7])))
     with pytest.raises(BenchError, match=r"--run 25: there is no such claim; write a number from 1 to 24"):
         judging.suites([6, 25])
+    with pytest.raises(BenchError, match=r"--run 4: no suite asks this claim yet; it waits for settings tuned with"):
+        judging.suites([6, 4])
+
+
+def test_a_suite_that_cannot_be_read_leaves_its_claims_open_and_the_others_judged(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("algorithms: [pppo]\nenvironments: {CartPole-v1: 100}\nseeds: 1\n")
+    (tmp_path / "sound.yaml").write_text("algorithms: [random]\nenvironments: {CartPole-v1: 100}\nseeds: 1\n")
+    names = dict.fromkeys(shipped(), tmp_path / "sound.yaml") | {"reinforce": broken}
+    answers = judging.Judge(tmp_path / "results", names).answers()
+    assert len(answers) == 24
+    left = {one.taught.number: page.overview([one]).rows[0][-1].shown() for one in answers}
+    why = f"reinforce cannot be read: {broken}:1: algorithms.0.name: algorithm 'pppo' is not known"
+    affected = {one.taught.number for one in answers if "reinforce" in one.taught.asked}
+    assert affected
+    assert {number for number, told in left.items() if why in told} == affected
 
 
 def test_the_lessons_row_stands_beside_what_was_measured() -> None:
@@ -148,6 +164,7 @@ def test_the_command_writes_page_document_and_list(tmp_path: Path) -> None:
     # Nothing is stored here: everything that a suite asks has a price, the rest says what it waits for.
     assert {one["verdict"] for one in told} == {"not yet run"}
     assert all(one["missing_seconds"] > 0 for one in told if one["asked"])
+    assert not any(one["unreadable"] for one in told)
     assert "Of 24 claims: 24 not yet run." in (tmp_path / "taught.md").read_text()
     html = (tmp_path / "reports" / "claims" / "index.html").read_text()
     assert "Reward scale breaks plain policy gradients" in html

@@ -326,6 +326,8 @@ _SINCE = {
     "evaluation": {"environments", "max_episode_steps", "gradient_episodes", "diagnostics", "value_episodes"},
     "limits": {"stall_minutes", "checkpoint_minutes"},
 }
+_OF_SETS = ("entries", "everywhere", "complete")
+"""What of a part of a set can change a number; where it comes from, and what its search saw and took, are words."""
 
 
 def _suite_hash(suite: Suite) -> str:
@@ -340,7 +342,9 @@ def _suite_hash(suite: Suite) -> str:
     )
     said["claims"] = [{key: value for key, value in claim.items() if key != "seen"} for claim in said["claims"]]
     if "sets" in said:
-        said["sets"] = {name: [_given(part, {"sensitivity"}) for part in parts] for name, parts in said["sets"].items()}
+        said["sets"] = {
+            name: [{key: part[key] for key in _OF_SETS} for part in parts] for name, parts in said["sets"].items()
+        }
     for part, names in _SINCE.items():
         said[part] = _given(said[part], names)
     algorithms = [

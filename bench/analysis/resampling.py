@@ -112,12 +112,6 @@ def thinned(counts: Counts) -> Counts:
     return counts if sum(map(len, counts)) <= _MANY_RUNS else fewer(counts)
 
 
-def iqm_draws(tasks: Tasks, counts: Counts) -> Floats:
-    """(resamples,) the IQM of every resample."""
-    scores = ranked([task[:, np.newaxis] for task in tasks])
-    return np.asarray(scores.estimates()[0] + deviations(scores, counts)[0])
-
-
 def deviations(scores: Ranked, counts: Counts) -> Floats:
     """(columns, resamples) by how much the IQM of every resample differs from the estimate; exactly 0 where equal."""
     weighted = _weighted(scores, counts)

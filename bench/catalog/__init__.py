@@ -45,6 +45,7 @@ __all__ = [
     "fastest",
     "fewest_steps",
     "find_algorithm",
+    "has_settings",
     "install_backend",
     "installed",
     "is_own",
@@ -118,6 +119,12 @@ def algorithms() -> Mapping[str, Algorithm]:
 def environments() -> Mapping[str, Environment]:
     """Return every environment the catalogue describes, plug-ins included; other ids are inspected when needed."""
     return _with_plugins("bench.environments", Environment, {entry.id: entry for entry in ENVIRONMENTS})
+
+
+def has_settings(algorithm: str) -> bool:
+    """Return whether an algorithm has any hyperparameters; one that nobody knows may."""
+    known = algorithms().get(algorithm)
+    return known is None or known.settings != {}
 
 
 def find_algorithm(name: str, implementation: str = "") -> Algorithm:

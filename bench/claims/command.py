@@ -49,7 +49,17 @@ def claims(
     if markdown is not None:
         publish(markdown, page.document(answers, measured, rows))
     if as_json:
-        say_json([{**asdict(one.taught), "verdict": one.verdict, "missing_seconds": one.seconds} for one in answers])
+        say_json(
+            [
+                {
+                    **asdict(one.taught),
+                    "verdict": one.verdict,
+                    "missing_seconds": one.seconds,
+                    "unreadable": {asked.suite: asked.unreadable for asked in one.asked if asked.unreadable},
+                }
+                for one in answers
+            ]
+        )
         return
     _say(answers)
     say("")
@@ -69,7 +79,11 @@ def _carried_out(suite: str, results: Path, workers: int | None, *, quiet: bool)
     jobs = prepare(experiment, options, note)
     with displays.shown(cells_in_order(experiment), jobs, experiment.store.survey(), quiet=quiet) as display:
         summary = run(experiment, jobs, display.hear, options)
-    say(f"{suite}: {summary.done} of {summary.planned} trials done, {summary.failed} failed", "bold")
+    told = f"{suite}: {summary.done} of {summary.planned} trials done, {summary.failed} failed"
+    if quiet:
+        note(told)
+    else:
+        say(told, "bold")
     if summary.interrupted:
         say_interrupted(summary.stored)
         raise typer.Exit(summary.exit_code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.pipeline import Experiment, open_experiment
 from bench.pipeline.experiment import cost_of
 from bench.pipeline.results import estimates
-from bench.records import Conclusion, Estimates, SuiteAlgorithm
+from bench.records import AnalysisPlan, Conclusion, Estimates, SuiteAlgorithm
 from bench.report import sentences, words
 from bench.suite.shipped import shipped
 
@@ -45,11 +45,13 @@ def suites(numbers: Sequence[int]) -> tuple[str, ...]:
     """Return the suites that ask these claims, each once.
 
     Raises:
-        BenchError: there is no claim of such a number.
+        BenchError: there is no claim of such a number, or no suite asks it yet.
     """
     known = {one.number: one for one in taught()}
     if unknown := [number for number in numbers if number not in known]:
         raise BenchError(f"--run {unknown[0]}: there is no such claim; write a number from 1 to {len(known)}")
+    if waiting := [known[number] for number in numbers if not known[number].asked]:
+        raise BenchError(f"--run {waiting[0].number}: no suite asks this claim yet; it waits for {waiting[0].waits}")
     return tuple(dict.fromkeys(suite for number in numbers for suite in known[number].asked))
 
 
@@ -58,12 +60,17 @@ def table() -> tuple[Row, ...]:
     return tuple(Row(name, **said) for name, said in _listed()["algorithms"].items())
 
 
+Opened = tuple[Experiment, Estimates | None, float]
+"""A suite, what it says if anything of it has run, and the seconds of one core that the rest takes."""
+
+
 class Judge:
     """Opens every suite once."""
 
-    def __init__(self, results: Path) -> None:
-        self._results = results
-        self._known: dict[str, tuple[Experiment, Estimates | None, float]] = {}
+    def __init__(self, results: Path, suites: Mapping[str, Path] | None = None) -> None:
+        """Take the folder of all results, and the suites by name: those that come with bench if not given."""
+        self._results, self._suites = results, suites or shipped()
+        self._known: dict[str, Opened | BenchError] = {}
 
     def answers(self) -> list[Answer]:
         """Return all claims with their answers."""
@@ -74,15 +81,19 @@ class Judge:
         rows = [row.algorithm for row in table()]
         found = [
             Measured(suite, card)
-            for suite, (_, told, _) in self._known.items()
-            for card in (told.cards if told else ())
+            for suite, opened in self._known.items()
+            for card in (opened[1].cards if not isinstance(opened, BenchError) and opened[1] else ())
             if card.label in rows
         ]
         return sorted(found, key=lambda one: rows.index(one.card.label))
 
     def _asked(self, claim: Taught) -> Iterator[Asked]:
         for suite, begins in claim.asked.items():
-            experiment, told, seconds = self._opened(suite)
+            opened = self._opened(suite)
+            if isinstance(opened, BenchError):
+                yield Asked(suite, (), AnalysisPlan(), unreadable=str(opened).splitlines()[0])
+                continue
+            experiment, told, seconds = opened
             lines = told.claims if told else ()
             mine = tuple(line for line in lines if not begins or line.claim.text.startswith(begins))
             settings = {entry.label: _settings(entry) for entry in experiment.suite.algorithms}
@@ -90,13 +101,20 @@ class Judge:
             declared = sum(not begins or one.text.startswith(begins) for one in experiment.suite.claims)
             yield replace(asked, waiting=declared - len(asked.judged))
 
-    def _opened(self, suite: str) -> tuple[Experiment, Estimates | None, float]:
+    def _opened(self, suite: str) -> Opened | BenchError:
+        """Return a suite, or why it cannot be read: the others are judged all the same."""
         if suite not in self._known:
-            experiment = open_experiment(shipped()[suite], results=self._results)
-            survey = experiment.store.survey()
-            told = estimates(experiment) if survey.done else None
-            self._known[suite] = experiment, told, sum(cost_of(experiment, survey).seconds.values())
+            try:
+                self._known[suite] = self._read(self._suites[suite])
+            except BenchError as error:
+                self._known[suite] = error
         return self._known[suite]
+
+    def _read(self, suite: Path) -> Opened:
+        experiment = open_experiment(suite, results=self._results)
+        survey = experiment.store.survey()
+        told = estimates(experiment) if survey.done else None
+        return experiment, told, sum(cost_of(experiment, survey).seconds.values())
 
 
 def _settings(entry: SuiteAlgorithm) -> str:

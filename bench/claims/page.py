@@ -146,6 +146,7 @@ def _left(one: Answer) -> str:
     missing = [asked.suite for asked in one.asked if asked.seconds]
     told += [f"not yet run: {', '.join(missing)}, at least {duration(one.seconds)} of one core"] if missing else []
     told += [f"waits for {one.taught.waits}"] if one.taught.waits else []
+    told += [f"{asked.suite} cannot be read: {asked.unreadable}" for asked in one.asked if asked.unreadable]
     return "; ".join(told) or DASH
 
 

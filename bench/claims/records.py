@@ -40,6 +40,8 @@ class Asked:
     """Text of a claim -> in how many re-analyses its verdict holds, `9 of 12`, and which of them turn it round."""
     waiting: int = 0
     """How many of its claims ask this, too, and cannot be judged yet."""
+    unreadable: str = ""
+    """Why the suite cannot be read; empty where it can."""
 
     @property
     def judged(self) -> tuple[ClaimVerdict, ...]:

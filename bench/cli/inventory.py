@@ -15,7 +15,7 @@ from bench.cli.options import JsonOption
 from bench.console import say_json, say_table
 from bench.errors import BenchError
 from bench.suite import read
-from bench.suite.shipped import shipped
+from bench.suite.shipped import shipped, suites_in
 
 Row = dict[str, Any]
 
@@ -73,7 +73,7 @@ def suites() -> list[Row]:
     """Return a row per suite that comes with the harness, by name, and per further suite file under `suites/`."""
     known = shipped()
     resolved = {path.resolve() for path in known.values()}
-    here = [path for path in sorted(Path("suites").rglob("*.yaml")) if path.resolve() not in resolved]
+    here = [path for path in suites_in(Path("suites")) if path.resolve() not in resolved]
     return [_suite_row(name, path) for name, path in known.items()] + [_suite_row(str(path), path) for path in here]
 
 

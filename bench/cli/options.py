@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from bench.limits import MOST_SEEDS
-from bench.suite.shipped import shipped
+from bench.suite.shipped import shipped, suites_in
 
 
 def suites_at_hand(incomplete: str) -> list[str]:
     """Return what completes to a suite: names of those that come with bench, and files under `suites/` and here."""
-    files = [*sorted(Path("suites").rglob("*.yaml")), *sorted(Path().glob("*.yaml"))]
+    files = [*suites_in(Path("suites")), *sorted(Path().glob("*.yaml"))]
     return [name for name in (*shipped(), *map(str, files)) if name.startswith(incomplete)]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import hyperparameters
-from bench.catalog import algorithms
+from bench.catalog import has_settings
 from bench.records import Suite, SuiteAlgorithm
 
 Cell = tuple[str, str]
@@ -55,7 +55,7 @@ def set_apart(suite: Suite) -> dict[Cell, int]:
 
 def on_equal_terms(suite: Suite, a: str, b: str, environments: Sequence[str], cells: Mapping[Cell, int]) -> bool:
     """Return whether two labels may be compared: on none of the environments is one of the cells, or both are alike."""
-    both = [entry for entry in suite.algorithms if entry.label in {a, b} and _tunable(entry)]
+    both = [entry for entry in suite.algorithms if entry.label in {a, b} and has_settings(entry.algorithm)]
     if len(both) <= 1:
         # Nobody is favoured over what has no settings, and of labels that the suite does not know nothing is known.
         return True
@@ -66,12 +66,11 @@ def on_equal_terms(suite: Suite, a: str, b: str, environments: Sequence[str], ce
 
 def _rivals(one: SuiteAlgorithm, other: SuiteAlgorithm) -> bool:
     """Return whether two entries are compared as learners of one setting."""
-    return one is not other and _tunable(other) and ("" in {one.setting, other.setting} or one.setting == other.setting)
-
-
-def _tunable(entry: SuiteAlgorithm) -> bool:
-    known = algorithms().get(entry.algorithm)
-    return known is None or known.settings != {}
+    return (
+        one is not other
+        and has_settings(other.algorithm)
+        and ("" in {one.setting, other.setting} or one.setting == other.setting)
+    )
 
 
 def _alike(suite: Suite, entries: Sequence[SuiteAlgorithm], environment: str) -> bool:

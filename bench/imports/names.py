@@ -90,11 +90,6 @@ def named(path: PurePath) -> Named:
     return Named(found, environment, seed, tuple(label for label, _ in labels if label != found))
 
 
-def environment_in(path: PurePath) -> str:
-    """Return the environment id, `CartPole-v1` or the like, that a path is named after; empty where none is."""
-    return named(path).environment
-
-
 def seed_in(text: str) -> int | None:
     """Return the seed that a name states as `seed_3`, `seed-3` or `env__algorithm__3__time`; None where none is."""
     return _part(text).seed

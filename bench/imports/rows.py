@@ -32,8 +32,6 @@ class Table:
     rows: tuple[Mapping[str, str], ...]
     notes: tuple[str, ...] = ()
     """What was left out, or is not written in the file."""
-    comma_decimals: bool = False
-    """Whether a comma within a number is its decimal point."""
 
 
 def read_rows(text: str, *, whole_steps: Collection[str] = ()) -> Table:
@@ -66,7 +64,7 @@ def read_rows(text: str, *, whole_steps: Collection[str] = ()) -> Table:
         notes.append(f"{len(again)} rows are the header once more: left out")
     if lost:
         notes.append(f"{lost} damaged lines are left out: NUL bytes, endless, or of more cells than there are columns")
-    return Table(tuple(header), tuple(table), tuple(notes), mark == ";")
+    return Table(tuple(header), tuple(table), tuple(notes))
 
 
 def _parted(text: str) -> tuple[list[str], list[list[str]], bool, str, int]:

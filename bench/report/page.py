@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from bench.plain import counted, plain
+from bench.plain import counted, joined, plain
 from bench.records import Estimates, SettingsLine
 from bench.report import (
     answers,
@@ -172,9 +172,11 @@ def sureness(estimates: Estimates) -> str:
     if count["undecided"]:
         told.append(f"{count['undecided']:,} not yet told apart")
     pairs = counted(len(estimates.pairs), "pair")
-    family = max(pair.family for pair in estimates.pairs)
+    *smaller, family = sorted({pair.family for pair in estimates.pairs})
     # Several settings are families of their own.
     each = counted(family, "pair") + " in each setting" * (family < len(estimates.pairs))
+    if smaller:
+        each = f"{joined([f'{size:,}' for size in (*smaller, family)])} pairs, setting by setting,"
     corrected = f", corrected for {each} by Holm's method" if family > 1 else ""
     return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.level(1 - plan['confidence'])}{corrected})."
 

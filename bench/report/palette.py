@@ -86,7 +86,3 @@ def _free(taken: AbstractSet[int]) -> int:
         for turn in range(len(LIGHT) * (len(taken) // len(LIGHT) + 2))
         if turn not in taken and (turn % len(LIGHT) not in used or len(used) == len(LIGHT))
     )
-
-
-SANS = "Helvetica, Arial, sans-serif"
-"""The generic stack that SVG files name."""

@@ -144,8 +144,8 @@ def _against_itself(estimates: Estimates, plan: AnalysisPlan) -> Answer | None:
 
 def _worth(estimates: Estimates) -> Iterator[str]:
     """Yield what later settings are worth to each algorithm."""
-    found = (*estimates.aggregates, *estimates.pairs, *estimates.worth)
-    most = max((one.environments for one in found), default=0)
+    wide = [line.environments for line in estimates.aggregates]
+    most = max([*wide, *(pair.environments for pair in (*estimates.pairs, *estimates.worth))], default=0)
     yield from (sentences.worth(pair, most) for pair in estimates.worth)
 
 
@@ -187,17 +187,16 @@ def _by_rank(
         short = "no two algorithms have runs on every environment" if pairs else "there is nothing to compare"
         return Answer(f"Not enough evidence for an overall order: {short}.", more=(unit, *decided))
     place = "over all environments" if max(pair.environments for pair in pairs) > 1 else "on this environment"
-    corrected = _corrected(pairs)
     if first and len(beaten[first[0]]) == len(learners) - 1:
         claim = f"Ranked by return {place}, choose {first[0]}: it is better than {joined(beaten[first[0]])}"
-        more = (unit, *_floor(learners, pairs, baselines))
+        corrected, more = _corrected(first[0], pairs), (unit, *_floor(learners, pairs, baselines))
         return Answer(claim, f"{corrected.lstrip()}.", more) if corrected else Answer(f"{claim}.", more=more)
     told = f"nothing is shown to be better than {joined(first, 'or')}" if first else "each is worse than another"
     return Answer(
         f"Not enough evidence to name a best algorithm: ranked by return {place}, {told}.",
         more=(
             unit,
-            *(f"{one} is better than {joined(beaten[one])}{corrected}." for one in first if beaten[one]),
+            *(f"{one} is better than {joined(beaten[one])}{_corrected(one, pairs)}." for one in first if beaten[one]),
             *_floor(learners, pairs, baselines),
         ),
     )
@@ -220,7 +219,7 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tup
     who = leader if full.as_good else "it"
     said += [f"{who} is better than {joined(beaten)}"] if beaten else []
     said += [f"{sentences.not_told_apart(full.undecided)} from {who}"] if full.undecided else []
-    carried = undecided or ("" if full.as_good and not beaten else _corrected(pairs).lstrip())
+    carried = undecided or ("" if full.as_good and not beaten else _corrected(leader, pairs).lstrip())
     return f"{place} choose {names}: {'; '.join(said)}", carried
 
 
@@ -243,7 +242,8 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
     """Yield whom to avoid, and why: the measured failures where there are many, else by how much it is worse."""
     full, pairs = estimates.situations[0], estimates.pairs
     failing: dict[str, Reliability] = {line.label: line for line in estimates.reliability}
-    leader, corrected, behind = full.candidates[0].label, _corrected(pairs), []
+    leader, behind = full.candidates[0].label, list[str]()
+    corrected = _corrected(leader, pairs)
     for candidate in reversed(full.candidates[1:]):
         if verdict_on(leader, candidate.label, verdicts_of(pairs)) != "better":
             continue
@@ -278,8 +278,9 @@ def _otherwise(estimates: Estimates) -> Iterator[str]:
     yield from (f"{one}." for one in sentences.not_judged(full))
 
 
-def _corrected(pairs: Sequence[Pair]) -> str:
-    family = max((pair.family for pair in pairs), default=1)
+def _corrected(leader: str, pairs: Sequence[Pair]) -> str:
+    """Return over how many pairs those of the leader were corrected, in brackets; empty where it has one."""
+    family = max((pair.family for pair in pairs if leader in {pair.a, pair.b}), default=1)
     return f" (corrected over {family} pairs)" if family > 1 else ""
 
 

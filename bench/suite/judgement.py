@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from bench import catalog, hyperparameters
-from bench.catalog import AUTO, BACKENDS, GYMNASIUM, Algorithm, algorithms, did_you_mean
+from bench.catalog import AUTO, BACKENDS, GYMNASIUM, Algorithm, algorithms, did_you_mean, has_settings
 from bench.hyperparameters.values import checked
 from bench.limits import (
     MOST_CELLS,
@@ -28,7 +28,7 @@ from bench.records import Task
 from bench.suite.claims import judge_claims
 from bench.suite.document import Document, Place
 from bench.suite.sets import Brought, is_beside
-from bench.suite.settings import has_settings, labelled, own_set, setting_of
+from bench.suite.settings import labelled, own_set, setting_of
 from bench.suite.shipped import TUNED
 
 _BACKENDS = (GYMNASIUM, *BACKENDS)

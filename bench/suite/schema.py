@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from pydantic_core import ErrorDetails
 
 from bench import records
-from bench.catalog import AUTO, GYMNASIUM, algorithms, did_you_mean
+from bench.catalog import AUTO, GYMNASIUM, algorithms, did_you_mean, has_settings
 from bench.hyperparameters.fields import one_of, shown, whole
 from bench.hyperparameters.values import checked
 from bench.limits import (
@@ -34,7 +34,7 @@ from bench.limits import (
 )
 from bench.plain import plain
 from bench.suite.document import Document, Place
-from bench.suite.settings import has_settings, labelled, own_set, setting_of
+from bench.suite.settings import labelled, own_set, setting_of
 from bench.suite.sweep import SWEEP
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from bench.catalog import algorithms
-
 FILE = ".yaml"
 """What the name of a set ends in that is a path from the suite's folder."""
 
@@ -33,9 +31,3 @@ def own_set(hyperparameters: Any) -> str:
     """Return the set that an entry of a suite's algorithms names itself, whatever its value is; empty where none."""
     named = hyperparameters.get("set") if isinstance(hyperparameters, dict) else hyperparameters
     return named if isinstance(named, str) else ""
-
-
-def has_settings(algorithm: str) -> bool:
-    """Return whether an algorithm has any hyperparameters; one that nobody knows may."""
-    known = algorithms().get(algorithm)
-    return known is None or known.settings != {}

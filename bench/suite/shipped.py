@@ -16,5 +16,9 @@ def shipped() -> dict[str, Path]:
     built = _PACKAGE / "suites"
     # A checkout keeps them at its top, from where the build copies them into the package (setup.py).
     folder = built if built.is_dir() else _PACKAGE.parent / "suites"
-    files = [path for path in sorted(folder.rglob("*.yaml")) if path.parent.name != TUNED]
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in suites_in(folder)}
+
+
+def suites_in(folder: Path) -> list[Path]:
+    """Return the suite files anywhere in a folder, in alphabetical order; the sets tuned for them are none."""
+    return [path for path in sorted(folder.rglob("*.yaml")) if path.parent.name != TUNED]
