@@ -207,7 +207,7 @@ def measured_seconds(experiment: Experiment, survey: Survey) -> Seconds:
     Of those that this machine's processor made, where there are any.
     """
     measured, here = {}, processor()
-    for cell, trials in cells_in_order(experiment).items() if survey.done else ():
+    for cell, trials in cells_in_order(experiment).items():
         read = list(islice(_records(experiment, survey, trials), _MEASURED))
         alike = [one for one in read if one.provenance.get("processor") == here] or read
         if spent := [one.core_seconds for one in alike if one.core_seconds is not None]:
@@ -227,12 +227,13 @@ def trial_memory(experiment: Experiment, survey: Survey) -> Mapping[Cell, float]
 
 
 def _records(experiment: Experiment, survey: Survey, trials: Sequence[Trial]) -> Iterator[Record]:
-    done = (trial for trial in trials if trial.name in survey.done)
+    # A name is a hash: where nothing is done none is needed.
+    done = (trial for trial in trials if trial.name in survey.done) if survey.done else ()
     return (outcome for trial in done if isinstance(outcome := experiment.store.outcome(trial), Record))
 
 
 def _peaks(experiment: Experiment, survey: Survey, trials: Sequence[Trial]) -> Iterator[float]:
-    for record in _records(experiment, survey, trials) if survey.done else ():
+    for record in _records(experiment, survey, trials):
         if is_number(peak := record.resources.get("peak_memory_mb")):
             yield float(peak)
 
