@@ -15,7 +15,7 @@ import bench
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.pipeline import gathering, results, tidy
-from bench.pipeline.execution import _crowded
+from bench.pipeline.execution import _cramped, _crowded
 from bench.records import Failure, Record
 from bench.runner.jobs import Job
 from bench.store import keep
@@ -139,6 +139,15 @@ def test_trials_that_have_to_wait_for_memory_are_told_of_with_the_arithmetic() -
         "21.0 GB of memory are free, less than 2 trials side by side may come to take: q_learning on "
         "bench/Corridor-v0 (12.6 GB a trial, 1 side by side). The others wait; a smaller buffer_size, or more memory, "
         "lets them run"
+    )
+
+
+def test_trials_that_may_take_more_than_a_profile_asks_for_are_told_of() -> None:
+    jobs = [Job(small_trial(label), Path("x"), nothing, expected_mb=mb) for label, mb in [("sac", 5_120), ("ppo", 900)]]
+    assert _cramped(jobs, 5.0) == ""
+    assert _cramped(jobs, 4.0) == (
+        "the profile asks for 4 GB for each trial, and Slurm ends what takes more. So much may come to be taken by sac "
+        "on bench/Corridor-v0 (5.0 GB): raise memory_gb, or lower buffer_size"
     )
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from bench.errors import BenchError
 from bench.records import Failure
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, Slowed, Started
 from bench.runner.placed import Order, bring, marked, said
-from bench.runner.ray import connected
+from bench.runner.ray import _bytes, connected
 from tests.making import nothing, small_trial
 
 pytestmark = pytest.mark.timeout(580)
@@ -91,6 +92,17 @@ def test_files_that_are_sent_back_lie_in_the_trials_folder(tmp_path: Path) -> No
         "trial.json": b"{}",
         "log.txt": b"words",
     }
+
+
+def test_a_trial_asks_for_the_memory_it_may_take_and_at_most_for_a_whole_machine_that_has_room_for_it(
+    tmp_path: Path,
+) -> None:
+    small, large = {"CPU": 8.0, "GPU": 1.0, "memory": 8.0 * 2**30}, {"CPU": 8.0, "memory": 64.0 * 2**30}
+    job = Job(small_trial(), tmp_path, nothing, expected_mb=20 * 2**10)
+    assert _bytes([small, large], job) == 20 * 2**30
+    assert _bytes([small, large], replace(job, device="cuda")) == 8 * 2**30
+    assert _bytes([small], job) == 8 * 2**30
+    assert _bytes([small, large], replace(job, expected_mb=0.0)) == 0
 
 
 def test_a_cluster_whose_authentication_is_left_open_is_refused(

@@ -39,6 +39,7 @@ from bench.runner.slurm import SlurmExecutor
 from bench.store import Store
 
 _MB_PER_GB = 1e9 / 2**20
+_MB_PER_GIB = 2**10
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
 
@@ -252,9 +253,33 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
                 cell=_cell(trial, place.device) if options.share_processes else "",
             )
         )
-    if options.executor == LOCAL and (crowded := _crowded(jobs, options.workers or 1, devices.free_memory_mb())):
-        tell(crowded)
+    if short := _short_of_memory(jobs, options):
+        tell(short)
     return _in_order(jobs, measured)
+
+
+def _short_of_memory(jobs: Sequence[Job], options: RunOptions) -> str:
+    """Return, as a sentence, which trials have too little memory where they run; empty where none have.
+
+    What Ray is told to keep free for each, it keeps.
+    """
+    if options.executor == LOCAL:
+        return _crowded(jobs, options.workers or 1, devices.free_memory_mb())
+    if options.profile is not None and options.profile.memory_gb is not None:
+        return _cramped(jobs, options.profile.memory_gb)
+    return ""
+
+
+def _cramped(jobs: Sequence[Job], memory_gb: float) -> str:
+    """Return, as a sentence, which cells' trials may come to take more than a profile asks for (Slurm's GB: 2**30)."""
+    each = {job.trial.cell: job.expected_mb / _MB_PER_GIB for job in jobs}
+    found = [f"{cell[0]} on {cell[1]} ({memory:.1f} GB)" for cell, memory in each.items() if memory > memory_gb]
+    if not found:
+        return ""
+    return (
+        f"the profile asks for {memory_gb:g} GB for each trial, and Slurm ends what takes more. So much may come to be "
+        f"taken by {listed(found, 3, '; ')}: raise memory_gb, or lower buffer_size"
+    )
 
 
 def _crowded(jobs: Sequence[Job], workers: int, free_mb: float) -> str:

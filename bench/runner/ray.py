@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +38,10 @@ AHEAD = 2
 LOST = "lost_node"
 _MOST_WAITS = 20
 """How often a trial whose machine was lost waits a second for whoever may still hold it there."""
+
+
+Machine = Mapping[str, float]
+"""What a machine has, by Ray's names: `CPU`, `GPU`, `memory` (bytes that it gives to trials)."""
 
 
 @dataclass(slots=True)
@@ -129,14 +133,17 @@ class RayExecutor:
 
     def _require_room(self, jobs: Sequence[Job]) -> None:
         """Refuse what Ray would wait for, for ever and without a word."""
-        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        for wanted in {(job.threads, _gpus(job)) for job in jobs}:
-            if not any(one.get("CPU", 0) >= wanted[0] and one.get("GPU", 0) >= wanted[1] for one in machines):
+        machines = self._machines()
+        for job in {(job.threads, _gpus(job)): job for job in jobs}.values():
+            if not _roomy(machines, job):
                 has = ", ".join(f"{one.get('CPU', 0):g} cores and {one.get('GPU', 0):g} GPUs" for one in machines)
                 raise BenchError(
-                    f"no machine of the cluster has {wanted[0]} cores and {wanted[1]:g} GPUs for a trial; they have "
+                    f"no machine of the cluster has {job.threads} cores and {_gpus(job):g} GPUs for a trial; they have "
                     f"{has}"
                 )
+
+    def _machines(self) -> list[Machine]:
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def _place(self, queue: deque[Job], placed: list[_Placed], token: tuple[str, str]) -> None:
         room = self._most or AHEAD * max(1, self.cpus)
@@ -148,6 +155,7 @@ class RayExecutor:
             remote = self._ray.remote(_run).options(
                 num_cpus=job.threads,
                 num_gpus=_gpus(job),
+                memory=_bytes(self._machines(), job) or None,
                 max_retries=0,
                 name=job.trial.name,
                 num_returns="streaming",
@@ -231,6 +239,17 @@ class RayExecutor:
 
 def _gpus(job: Job) -> float:
     return 0.0 if job.device == CPU else 1.0 / job.packed
+
+
+def _roomy(machines: Sequence[Machine], job: Job) -> list[Machine]:
+    """Return the machines that have the cores and GPUs for a job."""
+    return [one for one in machines if one.get("CPU", 0) >= job.threads and one.get("GPU", 0) >= _gpus(job)]
+
+
+def _bytes(machines: Sequence[Machine], job: Job) -> int:
+    """Return the memory to ask for: what the job may come to take, which one alone on a machine gets in any case."""
+    most = max((one.get("memory", 0) for one in _roomy(machines, job)), default=0)
+    return int(min(job.expected_mb * 2**20, most))
 
 
 def connected(address: str | None, token: Path) -> ModuleType:

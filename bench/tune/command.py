@@ -106,7 +106,7 @@ def tune(
     options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
 
     def carried_out(experiment: Experiment) -> Summary:
-        jobs = prepare(experiment, options)
+        jobs = prepare(experiment, options, note)
         if jobs and experiment is opened and not (quiet or as_json):
             # Before any result: nobody may choose the ranges by what they gave.
             telling.say_spaces(asked_for)
