@@ -36,6 +36,7 @@ def test_before_anything_has_finished_the_estimates_count() -> None:
 def test_what_was_measured_replaces_the_estimates_and_running_trials_count_their_rest() -> None:
     found = tally()
     found.hear(Started(JOBS[0], 1), 0.0)
+    found.hear(Progressed(JOBS[0], Progress(100, 30.0)), 39.0)
     found.hear(Ended(JOBS[0], None, 40.0), 40.0)
     found.hear(Started(JOBS[1], 2), 40.0)
     found.hear(Progressed(JOBS[1], Progress(25, 5.0, 1.5)), 50.0)
@@ -46,6 +47,24 @@ def test_what_was_measured_replaces_the_estimates_and_running_trials_count_their
     assert found.steps_per_second == 5.0
 
 
+def test_a_trial_that_goes_on_from_a_checkpoint_counts_with_the_seconds_before_it() -> None:
+    found = tally()
+    found.hear(Started(JOBS[0], 1), 0.0)
+    found.hear(Progressed(JOBS[0], Progress(90, 80.0, earlier_seconds=89.0)), 1.0)
+    # 90 s for nine tenths, one of them in this process.
+    assert found.seconds_left(1.0, {CELL: 1}) == pytest.approx(10.0)
+    found.hear(Ended(JOBS[0], None, 11.0), 11.0)
+    assert found.cells[CELL].seconds == [100.0]
+
+
+def test_a_trial_that_was_found_done_tells_nothing_of_what_the_others_take() -> None:
+    found = tally()
+    found.hear(Started(JOBS[0], 1), 0.0)
+    found.hear(Ended(JOBS[0], None, 0.1), 0.1)
+    assert found.done == 1
+    assert found.seconds_left(0.1, {CELL: 3}) == 3 * 10.0 / 2
+
+
 def test_a_cell_that_nothing_is_known_of_is_judged_by_its_algorithm_and_else_by_all() -> None:
     places = [("q_learning", "A"), ("q_learning", "B"), ("sarsa", "A"), ("random", "B")]
     jobs = [replace(JOBS[0], trial=replace(small_trial(name), environment=place)) for name, place in places]
@@ -54,6 +73,7 @@ def test_a_cell_that_nothing_is_known_of_is_judged_by_its_algorithm_and_else_by_
         found.cells[job.trial.cell].expected = job.expected_seconds
     for job, seconds in ((jobs[0], 30.0), (jobs[2], 50.0)):
         found.hear(Started(job, 1), 0.0)
+        found.hear(Progressed(job, Progress(job.trial.steps, seconds)), seconds)
         found.hear(Ended(job, None, seconds), seconds)
     # 3 times its 10 s, as its algorithm's other cell took; the median of 3 and 5 times where that is unknown, too.
     assert found.seconds_left(50.0, {places[1]: 1}) == pytest.approx(30.0)

@@ -21,6 +21,8 @@ class Running:
 
     trial: Trial
     since: float
+    earlier: float = 0.0
+    """Seconds that it had taken when it was stored, if it goes on from a checkpoint."""
     steps: int = 0
     train_seconds: float = 0.0
     latest: float | None = None
@@ -30,6 +32,10 @@ class Running:
     def share(self) -> float:
         """Share of the budget that is done, at most 1."""
         return min(1.0, self.steps / self.trial.steps)
+
+    def seconds(self, now: float) -> float:
+        """Wall seconds of all the work that counts."""
+        return now - self.since + self.earlier
 
 
 @dataclass(slots=True)
@@ -43,7 +49,7 @@ class CellTally:
     finals: list[float] = field(default_factory=list)
     """Mean raw return of the final evaluation, per trial finished in this run."""
     seconds: list[float] = field(default_factory=list)
-    """Wall seconds per trial finished in this run."""
+    """Wall seconds per trial finished in this run, those before an interruption among them."""
     expected: float = 0.0
     """Seconds per trial as expected before the run."""
 
@@ -73,7 +79,7 @@ class Tally:
             case Progressed(progress=progress):
                 at_work = self.running.setdefault(trial.fingerprint, Running(trial, now))
                 at_work.steps, at_work.train_seconds = progress.steps, progress.train_seconds
-                at_work.doing = progress.doing
+                at_work.doing, at_work.earlier = progress.doing, progress.earlier_seconds
                 at_work.latest = progress.mean_return if progress.mean_return is not None else at_work.latest
             case Ended(failure=failure, seconds=seconds, will_retry=will_retry, hindrance=hindrance):
                 last = self.running.pop(trial.fingerprint, None)
@@ -83,8 +89,11 @@ class Tally:
                     cell.failed += 1
                     return
                 cell.done += 1
-                cell.seconds.append(seconds)
-                if last is not None and last.latest is not None:
+                if last is None or not last.steps:
+                    # Another run had done it: that took no time here, and tells nothing of what the others take.
+                    return
+                cell.seconds.append(seconds + last.earlier)
+                if last.latest is not None:
                     cell.finals.append(last.latest)
 
     @property
@@ -143,8 +152,8 @@ class Tally:
     @staticmethod
     def _rest(running: Running, now: float, whole: Mapping[Cell, float]) -> float:
         if running.share >= TRUSTED_SHARE:
-            return (now - running.since) * (1 - running.share) / running.share
-        return max(0.0, whole[running.trial.cell] - (now - running.since))
+            return running.seconds(now) * (1 - running.share) / running.share
+        return max(0.0, whole[running.trial.cell] - running.seconds(now))
 
 
 def at_work(tally: Tally) -> str:
