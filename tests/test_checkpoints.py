@@ -24,7 +24,7 @@ from bench.environments.making import EpisodeTotals, make
 from bench.pipeline import Experiment, RunOptions, Summary, open_experiment, prepare, status
 from bench.pipeline import run as start
 from bench.records import CHECKPOINT, AnalysisPlan, EvaluationPlan, Failure, Limits, Record, Resumption, Trial
-from bench.runner.checkpoint import Checkpoints
+from bench.runner.checkpoint import Checkpoints, stored_on
 from bench.runner.jobs import Event, Job, Progress, Progressed, Started
 from bench.runner.trial import learner_request, run_trial
 from bench.store import keep, read
@@ -249,6 +249,24 @@ def test_a_checkpoint_that_is_of_no_use_is_passed_over_and_the_log_says_why(
     assert record.resumed == ()
     assert record.final.steps == 640
     assert "the trial begins anew" in capsys.readouterr().out
+
+
+def test_what_was_stored_on_another_kind_of_device_is_of_no_use_and_the_run_says_so_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    (trial,) = experiment.plan.trials
+    folder = experiment.store.folder(trial)
+    with pytest.raises(Interrupted):
+        run(trial, folder.parent, stop_after=300)
+    assert stored_on(folder) == "cpu"
+    file, told = folder / CHECKPOINT, list[str]()
+    file.write_bytes(file.read_bytes().replace(b'"device": "cpu"', b'"device": "cuda"', 1))
+    assert Checkpoints(folder, trial).read(lambda _index, _steps: {}) is None
+    assert "of another trial, device or version: the trial begins anew" in capsys.readouterr().out
+    prepare(experiment, RunOptions(workers=1, devices="cpu"), told.append)
+    (sentence,) = told
+    assert sentence.startswith("1 interrupted trial will begin anew: stored on the other kind of device (CPU or GPU); ")
 
 
 def test_a_full_disk_costs_the_checkpoint_and_not_the_trial(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

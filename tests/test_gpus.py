@@ -18,7 +18,7 @@ import pytest
 from bench import pipeline
 from bench.catalog import algorithm_of, environments, load
 from bench.errors import HindranceError
-from bench.pipeline.bursts import ASSUMED_MEMORY_MB, Hardware, Place, measured, places
+from bench.pipeline.bursts import ASSUMED_MEMORY_MB, Hardware, Place, going_on, measured, places
 from bench.records import Burst, Speed, Trial
 from bench.report import tables
 from bench.runner import gauge
@@ -262,6 +262,23 @@ def test_what_was_measured_with_another_number_side_by_side_does_not_decide_wher
     later = Bench()
     placed(tmp_path, later, workers=2, seconds=1.0)
     assert later.asked == []
+
+
+def test_a_cell_of_which_fewer_trials_are_left_stays_where_it_was_and_is_not_measured_again(tmp_path: Path) -> None:
+    placed(tmp_path, Bench(), workers=2)
+    # The GPU would lose if it were asked again, as it does where one trial is alone.
+    later = Bench({("sac", device): (100.0, None) for device in ("cpu", "cuda")})
+    assert placed(tmp_path, later, workers=1)[SAC.cell].device == "cuda"
+    assert later.asked == []
+
+
+def test_an_interrupted_trial_goes_on_on_the_kind_of_device_where_it_was_stored_unless_another_is_asked_for() -> None:
+    auto, asked, none = (Hardware(*what, workers=4) for what in (("auto", [ONE]), ("cuda", [ONE]), ("auto", [])))
+    assert going_on(Place("cuda", 4), "cpu", auto) == Place("cpu")
+    assert going_on(Place("cpu"), "cuda", auto) == Place("cuda", 4)
+    assert going_on(Place("cuda", 3), "", auto) == going_on(Place("cuda", 3), "cuda", auto) == Place("cuda", 3)
+    assert going_on(Place("cuda", 3), "cpu", asked) == Place("cuda", 3)
+    assert going_on(Place("cpu"), "cuda", none) == Place("cpu")
 
 
 def test_nothing_is_measured_here_for_gpus_that_are_elsewhere_or_whose_share_is_said(tmp_path: Path) -> None:

@@ -124,6 +124,16 @@ def _packed(burst: Burst | None, hardware: Hardware) -> int:
     return max(1, min(room, -(-hardware.workers // len(hardware.gpus))))
 
 
+def going_on(place: Place, stored: str, hardware: Hardware) -> Place:
+    """Return where a trial goes on that was stored on a kind of device (CPU, ANY_GPU; empty: it was not).
+
+    On the same, if that is here and no other was asked for: on another it would begin anew.
+    """
+    if stored in {"", place.device} or hardware.request != AUTO or not hardware.gpus:
+        return place
+    return Place(CPU) if stored == CPU else Place(ANY_GPU, hardware.per_gpu or _packed(None, hardware))
+
+
 class _Known:
     """What was measured on this hardware, now or earlier."""
 
@@ -133,16 +143,19 @@ class _Known:
         self._bursts = store.bursts()
 
     def burst(self, trial: Trial, worth: int) -> Burst | None:
-        """Return what was measured of a cell with as many side by side, or is measured now if it is worth that."""
+        """Return what was measured of a cell, or is measured now if it is worth that.
+
+        With most side by side: that fewer of its trials are left, after Ctrl-C say, does not move a cell.
+        """
         hardware = self._hardware
         here = trial.configuration, self._processor, hardware.threads, hardware.gpus[0].name
         mine = [one for one in self._bursts if (one.configuration, one.processor, one.threads, one.gpu) == here]
-        together = min(worth, hardware.workers) if worth else hardware.workers
-        if worth and all(one.together != together for one in mine):
+        together = min(worth, hardware.workers)
+        if all(one.together < together for one in mine) and worth:
             mine.append(self._measured(trial, together))
             self._bursts.append(mine[-1])
             self._store.keep_bursts(self._bursts)
-        return min(mine, key=lambda one: abs(one.together - together), default=None)
+        return max(mine, key=lambda one: one.together, default=None)
 
     def _measured(self, trial: Trial, together: int) -> Burst:
         gpus, said = self._hardware.gpus, f"{trial.label} on {trial.environment}"

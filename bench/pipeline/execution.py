@@ -6,7 +6,7 @@ import io
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Protocol
 from bench import store as stored
 from bench.catalog import algorithm_of, is_own
 from bench.errors import BenchError, HindranceError
-from bench.pipeline.bursts import Hardware, places
+from bench.pipeline.bursts import Hardware, going_on, places
 from bench.pipeline.experiment import (
     Experiment,
     Seconds,
@@ -27,10 +27,11 @@ from bench.pipeline.experiment import (
     trial_seconds,
 )
 from bench.pipeline.inspection import preload, reach_working_directory
-from bench.plain import listed
+from bench.plain import counted, listed
 from bench.records import Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.batches import batches, tidy
+from bench.runner.checkpoint import stored_on
 from bench.runner.devices import Gpu, default_workers
 from bench.runner.jobs import Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
 from bench.runner.local import LocalExecutor
@@ -231,9 +232,10 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
     slow_after = slow_after_seconds(experiment, expected)
     hardware = Hardware(options.devices, _gpus(options), options.trials_per_gpu, options.threads, options.workers or 1)
     placed = places(hardware, trials, experiment.traits, expected, store, tell=tell)
+    stored = {trial.name: stored_on(store.folder(trial)) for trial in trials if survey.stored(trial)}
     jobs = []
     for trial in trials:
-        place = placed[trial.cell]
+        place = going_on(placed[trial.cell], stored.get(trial.name, ""), hardware)
         jobs.append(
             Job(
                 trial=trial,
@@ -253,9 +255,22 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
                 cell=_cell(trial, place.device) if options.share_processes else "",
             )
         )
+    if moved := _moved(jobs, stored):
+        tell(moved)
     if short := _short_of_memory(jobs, options):
         tell(short)
     return _in_order(jobs, measured)
+
+
+def _moved(jobs: Sequence[Job], stored: Mapping[str, str]) -> str:
+    """Return, as a sentence, how many trials begin anew that were stored on another kind of device; empty: none."""
+    number = sum(stored.get(job.trial.name, "") not in {"", job.device} for job in jobs)
+    if not number:
+        return ""
+    return (
+        f"{counted(number, 'interrupted trial')} will begin anew: stored on the other kind of device (CPU or GPU); "
+        "`--devices auto` goes on where there is that kind"
+    )
 
 
 def _short_of_memory(jobs: Sequence[Job], options: RunOptions) -> str:

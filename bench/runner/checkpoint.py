@@ -31,6 +31,7 @@ from cloudpickle import CloudPickler
 from bench.files import replacing
 from bench.records import CHECKPOINT, CHECKPOINT_MINUTES, Trial
 from bench.runner import provenance
+from bench.runner.devices import CPU
 
 WORTH = 0.1
 """Share of the time between two checkpoints after which one is worth writing before the trial goes, told to."""
@@ -64,6 +65,8 @@ class Checkpoints:
     trial: Trial
     minutes: float | None = CHECKPOINT_MINUTES
     """Between two; 0 or None: none is ever written."""
+    device: str = CPU
+    """CPU or ANY_GPU: what is stored on one kind of device is of no use on another."""
     clock: Callable[[], float] = time.monotonic
     _last: float = field(init=False)
     _due: float = field(init=False)
@@ -99,8 +102,8 @@ class Checkpoints:
         """
         try:
             with (self.folder / CHECKPOINT).open("rb") as file:
-                if json.loads(file.readline()) != _of(self.trial):
-                    _say("the checkpoint is of another trial, or of other versions: the trial begins anew")
+                if json.loads(file.readline()) != _of(self.trial, self.device):
+                    _say("the checkpoint is of another trial, device or version: the trial begins anew")
                     return None
                 found: Stored = _Unpickler(file, rebuild).load()
         except FileNotFoundError:
@@ -169,7 +172,7 @@ class Checkpoints:
 
     def _write(self, stored: Stored, left_out: Places) -> None:
         with replacing(self.folder / CHECKPOINT) as temporary, temporary.open("wb") as file:
-            file.write(json.dumps(_of(self.trial)).encode() + b"\n")
+            file.write(json.dumps(_of(self.trial, self.device)).encode() + b"\n")
             _Pickler(file, stored.learner.reducers, left_out).dump(stored)
             file.flush()
             os.fsync(file.fileno())
@@ -210,6 +213,15 @@ class _Unpickler(Unpickler):
         return self._made[index][what]
 
 
+def stored_on(folder: Path) -> str:
+    """Return the kind of device (CPU, ANY_GPU) that a trial's checkpoint was stored on; empty: nobody can tell."""
+    try:
+        with (folder / CHECKPOINT).open("rb") as file:
+            return str(json.loads(file.readline())["device"])
+    except (OSError, ValueError, TypeError, LookupError):
+        return ""
+
+
 def restore_streams(states: Mapping[str, Any]) -> None:
     """Set the global random numbers to where they were."""
     random.setstate(states["python"])
@@ -231,10 +243,10 @@ def _streams() -> dict[str, Any]:
     }
 
 
-def _of(trial: Trial) -> dict[str, Any]:
+def _of(trial: Trial, device: str) -> dict[str, Any]:
     """Return what a checkpoint must agree in with the trial that goes on from it."""
-    here = provenance.describe()
-    return {"trial": trial.fingerprint, **{name: here[name] for name in ("versions", "python", "commit")}}
+    here = {"trial": trial.fingerprint, "device": device, **provenance.describe()}
+    return {name: here[name] for name in ("trial", "device", "versions", "python", "commit")}
 
 
 def _under_who_says_where(handler: Any) -> Any:

@@ -51,6 +51,11 @@ class Traits:
     """One of the catalogue's observation kinds."""
 
 
+def kind(device: str) -> str:
+    """Return CPU for that, ANY_GPU for any other device."""
+    return CPU if device == CPU else ANY_GPU
+
+
 def default_workers(threads: int = 1) -> int:
     """Return how many trials of `threads` threads this process may run side by side without crowding its cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -40,7 +40,7 @@ from bench.records import (
 )
 from bench.runner import provenance
 from bench.runner.checkpoint import Checkpoints, Stored, restore_streams
-from bench.runner.devices import ANY_GPU, CPU
+from bench.runner.devices import CPU, kind
 from bench.runner.evaluation import FEW, MANY, Evaluator, Totals, isolated_randomness, seed_everything
 from bench.runner.events import EVENTS, Events
 from bench.runner.gauge import Gauge, require_gpu, watched
@@ -83,7 +83,7 @@ def _trained(job: Job, report: Report, keep: Keep, gauge: Gauge) -> Closing:
         pulse.tell(doing="looking for its GPU")
         require_gpu(algorithm_of(trial).distributions)
     evaluator = _evaluator(trial, pulse)
-    checkpoints = Checkpoints(job.folder, trial, minutes_between(job.limits))
+    checkpoints = Checkpoints(job.folder, trial, minutes_between(job.limits), kind(job.device))
     learner, environments, so_far, events = _begun(job, pulse, checkpoints)
     so_far.setup.add(clock)
     course = _Course(trial, learner, evaluator, pulse, events, so_far, checkpoints, environments, clock, job.folder)
@@ -136,7 +136,7 @@ def _begun(
     job: Job, pulse: Pulse, checkpoints: Checkpoints
 ) -> tuple[Learner, TrainingEnvironments, _SoFar, Events | None]:
     """Return the learner, made anew or as it was stored, with its environments and what the trial has come to."""
-    trial, device = job.trial, CPU if job.device == CPU else ANY_GPU
+    trial = job.trial
     environments = TrainingEnvironments(trial, pulse)
     stored = checkpoints.read(environments.rebuilt)
     events = Events(job.folder / EVENTS, anew=stored is None) if job.tensorboard else None
@@ -146,7 +146,7 @@ def _begun(
     pulse.tell(doing="making the learner")
     # Whatever this process has done before.
     seed_everything(seed("learner", trial.algorithm, trial.environment, _drawn_from(trial)))
-    request = replace(learner_request(trial, device, environments), events=watched)
+    request = replace(learner_request(trial, kind(job.device), environments), events=watched)
     learner: Learner = load(algorithm_of(trial).maker)(request)
     return learner, environments, _SoFar.begin(trial, learner), events
 
