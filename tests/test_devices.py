@@ -26,6 +26,8 @@ class Card:
     """Into which it is cut, at every second place."""
     trouble: int = 0
     """With which it answers, instead of anything else."""
+    known: bool = True
+    """Whether the driver names it when it is in trouble."""
     used: float = 0.0
     """GB."""
 
@@ -55,6 +57,8 @@ class Machine:
         return len(self.cards)
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> Card:  # noqa: N802
+        if self.cards[index].trouble and not self.cards[index].known:
+            raise NVMLError(self.cards[index].trouble)
         return self.cards[index]
 
     def nvmlDeviceGetHandleByUUID(self, uuid: str) -> Card:  # noqa: N802
@@ -164,6 +168,18 @@ def test_a_gpu_is_gone_only_where_the_driver_says_so(trouble: int, *, there: boo
 
 def test_a_gpu_of_which_the_driver_knows_nothing_more_is_gone() -> None:
     assert not answers(GPUS[0], Machine(CARDS[1]))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_gpu_that_is_lost_hides_no_other_and_takes_nobody_his_number(*, known: bool) -> None:
+    machine = Machine(CARDS[0], replace(CARDS[1], trouble=Machine.NVML_ERROR_GPU_IS_LOST, known=known), CARDS[2])
+    found = available(machine, {})
+    assert found == (replace(GPUS[0], visible="GPU-11aa"), replace(GPUS[2], visible="GPU-22cc"))
+    assert available(machine, {"CUDA_VISIBLE_DEVICES": "1,2"}) == (Gpu(1, "C", 80.0, "GPU-22cc", "GPU-22cc"),)
+    assert choose("cuda:2", found) == found[1:]
+    assert choose("cuda", found) == found
+    with pytest.raises(DeviceError, match=r"^device 'cuda:1' is not here"):
+        choose("cuda:1", found)
 
 
 def test_memory_in_use_is_told_in_mib() -> None:

@@ -65,6 +65,8 @@ def default_workers(threads: int = 1) -> int:
 def available(nvml: Any = pynvml, environment: Mapping[str, str] = os.environ) -> tuple[Gpu, ...]:
     """Return the GPUs that CUDA_VISIBLE_DEVICES leaves visible, in its order; none where there is no driver.
 
+    One that does not answer is left out; the others keep their numbers.
+
     Args:
         nvml: the NVIDIA management library's Python binding.
         environment: where CUDA_VISIBLE_DEVICES is looked up.
@@ -72,7 +74,7 @@ def available(nvml: Any = pynvml, environment: Mapping[str, str] = os.environ) -
     try:
         with _session(nvml):
             found = enumerate(_visible(nvml, _entries(environment)))
-            return tuple(_describe(nvml, index, handle, visible) for index, (handle, visible) in found)
+            return tuple(_describe(nvml, index, handle, visible) for index, (handle, visible) in found if handle)
     except nvml.NVMLError:
         return ()
 
@@ -125,12 +127,19 @@ def _entries(environment: Mapping[str, str]) -> list[str] | None:
 
 
 def _visible(nvml: Any, entries: list[str] | None) -> Iterator[tuple[Any, str]]:
-    """Yield a handle of each, and what CUDA_VISIBLE_DEVICES must hold to show it alone (empty: its index)."""
-    every = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-    cut = False
+    """Yield a handle of each, and what CUDA_VISIBLE_DEVICES must hold to show it alone (empty: its index).
+
+    The handle is None where that GPU does not answer.
+    """
+    every = [_handle(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    # Whether CUDA counts one that is lost is its own affair.
+    lost = cut = None in every
     for entry in [str(index) for index in range(len(every))] if entries is None else entries:
         handle = _find(nvml, entry, every)
         if handle is None:
+            if entry.isdecimal() and int(entry) < len(every):
+                yield None, entry
+                continue
             # CUDA, too, ignores everything from the first unknown entry on.
             return
         slices = [] if entry.startswith("MIG-") else _slices(nvml, handle)
@@ -139,7 +148,17 @@ def _visible(nvml: Any, entries: list[str] | None) -> Iterator[tuple[Any, str]]:
         cut = cut or bool(slices)
         if not slices:
             # Behind slices its place among all is no longer its number.
-            yield handle, (nvml.nvmlDeviceGetUUID(handle) if cut else "") if entries is None else entry
+            named = lost or (cut and entries is None)
+            yield handle, nvml.nvmlDeviceGetUUID(handle) if named else entry if entries is not None else ""
+
+
+def _handle(nvml: Any, index: int) -> Any | None:
+    try:
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        nvml.nvmlDeviceGetMemoryInfo(handle)
+    except nvml.NVMLError:
+        return None
+    return handle
 
 
 def _find(nvml: Any, entry: str, every: Sequence[Any]) -> Any | None:
@@ -151,7 +170,7 @@ def _find(nvml: Any, entry: str, every: Sequence[Any]) -> Any | None:
         except nvml.NVMLError:
             return None
     # CUDA takes the beginning of a UUID as long as it fits one device alone.
-    fitting = [handle for handle in every if nvml.nvmlDeviceGetUUID(handle).startswith(entry)]
+    fitting = [one for one in every if one is not None and nvml.nvmlDeviceGetUUID(one).startswith(entry)]
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -185,17 +204,18 @@ def choose(request: str, gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
     """
     if request in {"cpu", "auto"}:
         return tuple(gpus) if request == "auto" else ()
-    indices = _indices(request, len(gpus))
-    missing = [index for index in indices if index >= len(gpus)]
+    there = {gpu.index: gpu for gpu in gpus}
+    indices = _indices(request, there)
+    missing = [index for index in indices if index not in there]
     if missing or not indices:
         wanted = f"cuda:{missing[0]}" if missing else "cuda"
         raise DeviceError(f"device {wanted!r} is not here; {_inventory(gpus)}")
-    return tuple(gpus[index] for index in dict.fromkeys(indices))
+    return tuple(there[index] for index in dict.fromkeys(indices))
 
 
-def _indices(request: str, there: int) -> list[int]:
+def _indices(request: str, there: Iterable[int]) -> list[int]:
     if request == "cuda":
-        return list(range(there))
+        return list(there)
     kind, _, listed = request.partition(":")
     parts = [part.strip() for part in listed.split(",")]
     if kind != "cuda" or not all(part.isdecimal() for part in parts):
