@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import psutil
 from gymnasium import spaces
 
+from bench import memory
 from bench.catalog import BUFFER_SIZE
 
 _BESIDE = 3 * 4
@@ -40,7 +40,7 @@ def require_room(
     kept = min(int(settings.get("buffer_size", BUFFER_SIZE)), steps)
     times = 1 if settings.get("optimize_memory_usage") else 2
     each = times * _bytes(observations) + _bytes(actions) + _BESIDE
-    free = psutil.virtual_memory().available if free is None else free
+    free = memory.free() if free is None else free
     if kept * each > free:
         raise MemoryError(
             f"a replay memory of {kept:,} steps takes {kept * each / 1e9:,.1f} GB, {each:,} bytes a step ({times} x "

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-import psutil
 import pynvml
 
+from bench import memory
 from bench.errors import DeviceError
 from bench.runner.jobs import Job
 
@@ -241,7 +241,12 @@ def likely_gains(traits: Traits) -> bool:
 
 def free_memory_mb() -> float:
     """Return how much of this machine's memory can be had now, in units of 2**20 bytes."""
-    return psutil.virtual_memory().available / 2**20
+    return memory.free() / 2**20
+
+
+def memory_mb() -> float:
+    """Return how much memory this machine has for trials, in units of 2**20 bytes."""
+    return memory.total() / 2**20
 
 
 def berth(job: Job, gpus: Sequence[Gpu], at_work: Iterable[Job]) -> Job | None:
