@@ -507,7 +507,8 @@ UNKNOWN_EPISODE = 200
 _UNKNOWN_STEPPING = 10_000.0
 _USUAL_GAMMA = 0.99
 _RECORD_MB = 0.05
-_PROCESS_MB = 500.0
+PROCESS_MB = 500.0
+"""Of memory that a trial takes beside its replay memory, in units of 2**20 bytes."""
 _BESIDE_OBSERVATIONS = 20
 """Bytes of an action, a reward and two ends."""
 _START_SECONDS = 0.3
@@ -547,13 +548,19 @@ def expected_memory(trial: Trial, environment: Environment | None = None) -> flo
     A process with its libraries, and a full replay memory: every step with two observations, as many as are trained.
     `environment` are the traits of one that the catalogue does not know.
     """
+    kept, each = replay_memory(trial, environment)
+    return PROCESS_MB + kept * each / 2**20
+
+
+def replay_memory(trial: Trial, environment: Environment | None = None) -> tuple[int, int]:
+    """Return how many steps a trial's replay memory comes to keep, and the bytes of each; nothing where it has none."""
     traits = environment or catalog.environments().get(trial.environment)
     known, settings = _entry(trial), trial.hyperparameters
     if not known or not known.replays or not traits:
-        return _PROCESS_MB
+        return 0, 0
     kept = min(int(settings.get("buffer_size", BUFFER_SIZE)), trial.steps)
     observations = 1 if settings.get("optimize_memory_usage") else 2
-    return _PROCESS_MB + kept * (observations * traits.observation_bytes + _BESIDE_OBSERVATIONS) / 2**20
+    return kept, observations * traits.observation_bytes + _BESIDE_OBSERVATIONS
 
 
 def _entry(trial: Trial) -> Algorithm | None:

@@ -16,8 +16,10 @@ from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.pipeline import gathering, results, tidy
 from bench.pipeline.execution import _cramped, _crowded
+from bench.pipeline.experiment import oversized
 from bench.records import Failure, Record
 from bench.runner.jobs import Job
+from bench.runner.profile import Profile
 from bench.store import keep
 from tests.making import TOY, carry_out, nothing, numbers, run_suite, small_trial, suite_file
 
@@ -135,11 +137,40 @@ def test_trials_that_have_to_wait_for_memory_are_told_of_with_the_arithmetic() -
     jobs += [Job(small_trial("random", seed=seed), Path("x"), nothing, expected_mb=500.0) for seed in range(3)]
     assert _crowded(jobs, 1, 20_000.0) == ""
     assert _crowded(jobs, 2, 25_000.0) == ""
+    assert "(12.6 GB a trial, more than is free even for one, which is tried alone)" in _crowded(jobs, 1, 10_000.0)
     assert _crowded(jobs, 2, 20_000.0) == (
         "21.0 GB of memory are free, less than 2 trials side by side may come to take: q_learning on "
         "bench/Corridor-v0 (12.6 GB a trial, 1 side by side). The others wait; a smaller buffer_size, or more memory, "
         "lets them run"
     )
+
+
+GREEDY = """
+name: greedy
+seeds: 2
+hyperparameters: default
+algorithms: [random, {name: dqn, hyperparameters: {buffer_size: 1000000000}}]
+environments: {CartPole-v1: {steps: 1000000000}}
+"""
+
+
+def test_a_trial_that_does_not_fit_the_machine_is_refused_before_anything_runs_with_the_arithmetic(
+    tmp_path: Path,
+) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, GREEDY), results=tmp_path)
+    # 10**9 steps of two observations of 400 bytes and 20 beside.
+    memory = {("dqn", "CartPole-v1"): 500 + 820e9 / 2**20, ("random", "CartPole-v1"): 500.0}
+    (told,) = map(str, oversized(experiment, memory, 16_000.0))
+    assert told.endswith(
+        ": a trial of dqn on CartPole-v1 may come to take 820.5 GB of memory, 820.0 GB of it a replay memory of "
+        "1,000,000,000 steps of 820 bytes; there are 16.8 GB in all; set buffer_size to at most 19,820,000"
+    )
+    with pytest.raises(SuiteError, match=r"may come to take 820\.5 GB of memory"):
+        pipeline.prepare(experiment, pipeline.RunOptions(devices="cpu"))
+    (warned,) = pipeline.oversized_here(experiment, experiment.store.survey())
+    assert "820.5 GB" in warned
+    profile = Profile(minutes=60)
+    assert pipeline.prepare(experiment, pipeline.RunOptions(executor="slurm", profile=profile))
 
 
 def test_trials_that_may_take_more_than_a_profile_asks_for_are_told_of() -> None:

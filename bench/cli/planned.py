@@ -13,14 +13,15 @@ from bench.records import STALL_MINUTES, Limits, Suite
 from bench.report.sentences import duration
 
 
-def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
-    """Say what would run, and what it costs on so many workers."""
+def say_plan(experiment: Experiment, *, as_json: bool, workers: int, here: bool) -> None:
+    """Say what would run, and what it costs on so many workers; `here`: on this machine, and what does not fit it."""
     survey = experiment.store.survey()
     each = pipeline.trial_seconds(experiment, pipeline.measured_seconds(experiment, survey))
     cost = pipeline.cost_of(experiment, survey, each)
     seconds = sum(cost.seconds.values())
     plan, cells = experiment.plan, pipeline.status(experiment, survey)
     slow_after = pipeline.slow_after_seconds(experiment, each)
+    unfit = pipeline.oversized_here(experiment, survey) if here else []
     if as_json:
         say_json(
             {
@@ -36,7 +37,7 @@ def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
                 ],
                 "skips": [asdict(skip) for skip in plan.skips],
                 "choices": [asdict(choice) for choice in plan.choices],
-                "warnings": list(plan.warnings),
+                "warnings": [*plan.warnings, *unfit],
                 "limits": asdict(experiment.suite.limits),
                 "cost": {"core_seconds": seconds, "steps": cost.steps, "disk_mb": cost.disk_mb, "workers": workers},
             }
@@ -58,7 +59,7 @@ def say_plan(experiment: Experiment, *, as_json: bool, workers: int) -> None:
     )
     for line in (*_settings(experiment.suite), *_choices(plan.choices)):
         say(line)
-    say_warnings(experiment)
+    say_warnings(experiment, *unfit)
     wall = duration(wall_seconds(cost.seconds, each, workers))
     say(
         f"to run: {cost.steps:,} training steps, {duration(seconds)} of one core, about {wall} on {workers} workers, "

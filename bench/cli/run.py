@@ -136,7 +136,8 @@ def run(
     experiment = opened(meant, asked, only, results, met=True) if looks is None else looks.due
     say_name(meant, experiment)
     if dry_run:
-        say_plan(experiment, as_json=as_json, workers=options.workers or default_workers(threads))
+        here = options.executor == EXECUTORS[0]
+        say_plan(experiment, as_json=as_json, workers=options.workers or default_workers(threads), here=here)
         return
 
     def show(experiment: Experiment, jobs: Sequence[Job]) -> displays.Display:

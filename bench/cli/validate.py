@@ -55,4 +55,4 @@ def validate(
     meant = source(suite, asked, results)
     experiment = opened(meant, asked, only, results, met=True, deep=deep)
     say_name(meant, experiment)
-    say_plan(experiment, as_json=as_json, workers=workers or default_workers())
+    say_plan(experiment, as_json=as_json, workers=workers or default_workers(), here=profile is None)

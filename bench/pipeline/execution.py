@@ -15,12 +15,14 @@ from typing import Protocol
 
 from bench import store as stored
 from bench.catalog import algorithm_of, is_own
-from bench.errors import BenchError, HindranceError
+from bench.errors import BenchError, HindranceError, SuiteError
 from bench.pipeline.bursts import Hardware, going_on, places
 from bench.pipeline.experiment import (
+    MB_PER_GB,
     Experiment,
     Seconds,
     measured_seconds,
+    oversized,
     require_runnable,
     slow_after_seconds,
     trial_memory,
@@ -28,6 +30,7 @@ from bench.pipeline.experiment import (
 )
 from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plain import counted, listed
+from bench.plan import Cell
 from bench.records import Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.batches import batches, tidy
@@ -39,7 +42,6 @@ from bench.runner.profile import Profile
 from bench.runner.slurm import SlurmExecutor
 from bench.store import Store
 
-_MB_PER_GB = 1e9 / 2**20
 _MB_PER_GIB = 2**10
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
@@ -119,6 +121,7 @@ def prepare(experiment: Experiment, options: RunOptions, tell: Callable[[str], N
 
     Raises:
         DeviceError: a device was asked for that is not there.
+        SuiteError: a trial takes more memory than this machine has.
         BenchError: the results are imported ones.
     """
     if experiment.imported:
@@ -229,6 +232,8 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
     ]
     measured = measured_seconds(experiment, survey)
     expected, memory = trial_seconds(experiment, measured), trial_memory(experiment, survey)
+    if options.executor == LOCAL:
+        _require_memory(experiment, {trial.cell: memory[trial.cell] for trial in trials})
     slow_after = slow_after_seconds(experiment, expected)
     hardware = Hardware(options.devices, _gpus(options), options.trials_per_gpu, options.threads, options.workers or 1)
     placed = places(hardware, trials, experiment.traits, expected, store, tell=tell)
@@ -260,6 +265,11 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
     if short := _short_of_memory(jobs, options):
         tell(short)
     return _in_order(jobs, measured)
+
+
+def _require_memory(experiment: Experiment, memory: Mapping[Cell, float]) -> None:
+    if complaints := oversized(experiment, memory, devices.memory_mb()):
+        raise SuiteError(complaints)
 
 
 def _moved(jobs: Sequence[Job], stored: Mapping[str, str]) -> str:
@@ -300,18 +310,23 @@ def _cramped(jobs: Sequence[Job], memory_gb: float) -> str:
 def _crowded(jobs: Sequence[Job], workers: int, free_mb: float) -> str:
     """Return, as a sentence, which cells' trials have to wait for each other's memory; empty where none have."""
     counts, each = Counter(job.trial.cell for job in jobs), {job.trial.cell: job.expected_mb for job in jobs}
-    held = {cell: max(1, int(free_mb // max(memory, 1.0))) for cell, memory in each.items()}
+    held = {cell: int(free_mb // max(memory, 1.0)) for cell, memory in each.items()}
     found = [
-        f"{cell[0]} on {cell[1]} ({each[cell] / _MB_PER_GB:.1f} GB a trial, {held[cell]} side by side)"
+        f"{cell[0]} on {cell[1]} ({each[cell] / MB_PER_GB:.1f} GB a trial, {_side_by_side(held[cell])})"
         for cell, count in counts.items()
         if held[cell] < min(workers, count)
     ]
     if not found:
         return ""
+    beside = f"{workers} trials side by side" if workers > 1 else "a trial"
     return (
-        f"{free_mb / _MB_PER_GB:.1f} GB of memory are free, less than {workers} trials side by side may come to take: "
+        f"{free_mb / MB_PER_GB:.1f} GB of memory are free, less than {beside} may come to take: "
         f"{listed(found, 3, '; ')}. The others wait; a smaller buffer_size, or more memory, lets them run"
     )
+
+
+def _side_by_side(held: int) -> str:
+    return f"{held} side by side" if held else "more than is free even for one, which is tried alone"
 
 
 def _gpus(options: RunOptions) -> tuple[Gpu, ...]:

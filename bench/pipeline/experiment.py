@@ -10,14 +10,26 @@ from itertools import islice
 from pathlib import Path
 
 from bench.catalog import AUTO, Environment
-from bench.errors import BenchError, SuiteError
+from bench.errors import BenchError, Complaint, SuiteError
 from bench.limits import is_number
 from bench.pipeline.inspection import Met, as_kept, meet, not_installed
 from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
 from bench.plain import listed, shortened
-from bench.plan import Cell, Cost, Plan, cost, expected_memory, expected_seconds, plan, slow_after
+from bench.plan import (
+    PROCESS_MB,
+    Cell,
+    Cost,
+    Plan,
+    cost,
+    expected_memory,
+    expected_seconds,
+    plan,
+    replay_memory,
+    slow_after,
+)
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.runner.batches import standing
+from bench.runner.devices import memory_mb
 from bench.runner.provenance import processor
 from bench.store import Store, Survey
 from bench.suite import choices_of, is_imported, lacking, parse, read_imported, self_contained, text_of
@@ -27,6 +39,7 @@ _MOST_OF_A_REASON = 500
 _MOST_TOLD = 8
 _MEASURED = 20
 """Trials of a cell whose records say how long the others take: reading ten thousand takes longer than it tells."""
+MB_PER_GB = 1e9 / 2**20
 Seconds = Mapping[tuple[str, str], float]
 """Of one trial, by (label, environment)."""
 REPRODUCED = "published-"
@@ -224,6 +237,41 @@ def trial_memory(experiment: Experiment, survey: Survey) -> Mapping[Cell, float]
         cell: next(_peaks(experiment, survey, trials), expected_memory(trials[0], experiment.traits.get(cell)))
         for cell, trials in cells_in_order(experiment).items()
     }
+
+
+def oversized_here(experiment: Experiment, survey: Survey) -> list[str]:
+    """Return, as sentences, which cells with missing trials could not be run on this machine for want of memory."""
+    missing = {trial.cell for trial in experiment.plan.trials if not survey.done or trial.name not in survey.done}
+    memory = {cell: needed for cell, needed in trial_memory(experiment, survey).items() if cell in missing}
+    return [str(complaint) for complaint in oversized(experiment, memory, memory_mb())]
+
+
+def oversized(experiment: Experiment, memory: Mapping[Cell, float], there_mb: float) -> list[Complaint]:
+    """Return which cells' trials do not even fit alone where they run, with the arithmetic and what would fit.
+
+    Args:
+        experiment: that they are of.
+        memory: what a trial of each cell in question takes, in units of 2**20 bytes.
+        there_mb: all that there is, in the same units.
+    """
+    cells = cells_in_order(experiment)
+    return [
+        _oversized(experiment, cells[cell][0], needed, there_mb) for cell, needed in memory.items() if needed > there_mb
+    ]
+
+
+def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb: float) -> Complaint:
+    kept, each = replay_memory(trial, experiment.traits.get(trial.cell))
+    room = int((there_mb - PROCESS_MB) * 2**20) // each // 1000 * 1000 if each else 0
+    replayed = f", {kept * each / 1e9:,.1f} GB of it a replay memory of {kept:,} steps of {each:,} bytes"
+    # A record may say otherwise.
+    arithmetic = replayed if 0 < kept * each / 2**20 < needed_mb else ""
+    return Complaint(
+        experiment.suite.path or experiment.suite.name,
+        f"a trial of {trial.label} on {trial.environment} may come to take {needed_mb / MB_PER_GB:,.1f} GB of memory"
+        f"{arithmetic}; there are {there_mb / MB_PER_GB:,.1f} GB in all",
+        f"set buffer_size to at most {room:,}" if room > 0 else "",
+    )
 
 
 def _records(experiment: Experiment, survey: Survey, trials: Sequence[Trial]) -> Iterator[Record]:
