@@ -203,14 +203,20 @@ SPEEDS = {("ppo", "cpu"): (100.0, None), ("ppo", "cuda"): (109.0, 600.0), ("sac"
 class Bench:
     """Measures what it was told, and notes of whom."""
 
-    def __init__(self, speeds: dict[tuple[str, str], tuple[float, float | None]] | None = None) -> None:
+    def __init__(
+        self, speeds: dict[tuple[str, str], tuple[float, float | None]] | None = None, room: float = float("inf")
+    ) -> None:
         self.speeds, self.asked = SPEEDS if speeds is None else speeds, list[tuple[str, str]]()
+        self.room = room
+        """For so many on a GPU."""
         self.together: list[int] = []
 
     def measure(self, trial: Trial, device: str, hardware: Hardware, together: int) -> tuple[Speed | None, str]:
         del hardware
         self.asked.append((trial.label, device))
         self.together.append(together)
+        if device == "cuda" and together > self.room:
+            return None, "out_of_gpu_memory: CUDA out of memory"
         found = self.speeds.get((trial.label, device))
         return (Speed(*found), "") if found else (None, "it will not")
 
@@ -241,6 +247,18 @@ def test_as_many_are_measured_side_by_side_as_will_run_and_each_gpu_with_its_par
     assert bench.together == [1, 1, 2, 1]
     _, sac = Store(tmp_path).bursts()
     assert (sac.together, sac.cpu_steps, sac.gpu_steps) == (2, 100.0, 222.0)
+
+
+def test_seeds_that_find_no_room_on_a_gpu_together_are_measured_half_as_many_at_once_and_the_gpu_still_taken(
+    tmp_path: Path,
+) -> None:
+    many = [replace(SAC, seed=seed) for seed in range(8)]
+    for room, tried in ((3, [8, 8, 4, 2]), (0, [8, 8, 4, 2, 1])):
+        bench, store = Bench(room=room), Store(tmp_path / str(room))
+        hardware = Hardware("auto", (ONE,), workers=8)
+        found = places(hardware, many, TRAITS, {SAC.cell: 400.0}, store, tell=lambda _: None, measure=bench.measure)
+        assert bench.together == tried
+        assert found[SAC.cell].device == ("cuda" if room else "cpu")
 
 
 def test_what_was_measured_is_not_measured_again_on_the_same_hardware(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from bench.plan import Cell
 from bench.records import Burst, Limits, Speed, Trial
 from bench.runner import provenance
 from bench.runner.devices import ANY_GPU, CPU, Gpu, Traits, likely_gains, used_mb
-from bench.runner.jobs import Ended, Job, Report, RetryPolicy
+from bench.runner.jobs import OUT_OF_GPU_MEMORY, Ended, Job, Report, RetryPolicy
 from bench.runner.local import LocalExecutor
 from bench.store import Store
 
@@ -163,7 +163,7 @@ class _Known:
         # Each GPU has its part of them.
         part = -(-together // len(gpus))
         cpu, first = self._measure(trial, CPU, self._hardware, together)
-        one, second = self._measure(trial, ANY_GPU, self._hardware, part)
+        one, second = self._with_room(trial, part)
         return Burst(
             *trial.cell,
             trial.configuration,
@@ -177,9 +177,19 @@ class _Known:
             "; ".join(f"{where}: {why}" for where, why in (("CPU", first), ("GPU", second)) if why),
         )
 
+    def _with_room(self, trial: Trial, part: int) -> tuple[Speed | None, str]:
+        """Measure on the GPU, half as many where these find no room in its memory: in the run the others would wait."""
+        found, why = self._measure(trial, ANY_GPU, self._hardware, part)
+        while part > 1 and why.startswith(OUT_OF_GPU_MEMORY):
+            part //= 2
+            found, why = self._measure(trial, ANY_GPU, self._hardware, part)
+        return found, why
+
 
 def measured(trial: Trial, device: str, hardware: Hardware, together: int) -> tuple[Speed | None, str]:
     """Train so many seeds side by side for some seconds, each in a process of its own; return how fast, or why not.
+
+    What is in the way is told by its kind first.
 
     Args:
         trial: what is trained.
@@ -207,7 +217,7 @@ def measured(trial: Trial, device: str, hardware: Hardware, together: int) -> tu
         with closing(executor.events(jobs)) as events:
             for event in events:
                 if isinstance(event, Ended) and (why := event.hindrance or event.failure):
-                    return None, why.message
+                    return None, f"{why.kind}: {why.message}"
         told = [json.loads((job.folder / _SPEED).read_text()) for job in jobs]
     if None in told:
         return None, "no two updates were made, or nobody counts them"
