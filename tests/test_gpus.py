@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -56,6 +57,25 @@ def test_a_trial_is_given_the_emptiest_gpu_that_has_room_for_its_part() -> None:
 def test_a_trial_that_asks_for_no_gpu_or_was_given_one_waits_for_none() -> None:
     for device in ("cpu", "cuda:0"):
         assert berth(gpu_job(1, device), [], []) == gpu_job(1, device)
+
+
+def test_among_thousands_that_wait_for_a_gpu_each_kind_of_part_is_looked_for_once(tmp_path: Path) -> None:
+    looks = 0
+
+    class Counted(list[Gpu]):
+        def __iter__(self) -> Iterator[Gpu]:
+            nonlocal looks
+            looks += 1
+            return super().__iter__()
+
+    executor = LocalExecutor(2)
+    executor._gpus = Counted()
+    waiting = [gpu_job(1 + number % 2) for number in range(10_000)]
+    last = make_job(tmp_path, misbehaviour.innocent)
+    queue = deque([*waiting, last])
+    assert executor._next(queue, {}) is last
+    assert list(queue) == waiting
+    assert looks <= 4
 
 
 def held(job: Job) -> tuple[str, float, float]:

@@ -179,12 +179,16 @@ class LocalExecutor:
         """
         at_work = [slot.job for slot in slots.values()]
         free = self._memory_mb - sum(job.expected_mb for job in at_work)
-        for job in queue:
-            if at_work and job.expected_mb > free:
+        # Thousands may wait for a part of a GPU, all alike.
+        refused = set[tuple[str, int]]()
+        for index, job in enumerate(queue):
+            part = job.device, job.packed
+            if part in refused or (at_work and job.expected_mb > free):
                 continue
             if (placed := berth(job, self._gpus, at_work)) is not None:
-                queue.remove(job)
+                del queue[index]
                 return placed
+            refused.add(part)
         return None
 
     def _start(self, job: Job) -> _Slot:
