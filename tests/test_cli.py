@@ -252,6 +252,27 @@ def test_timing_runs_one_trial_at_a_time_each_in_a_process_of_its_own(tmp_path: 
     assert all(ended <= begun for (_, ended), (begun, _) in itertools.pairwise(spans))
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("--profile", "p.yaml"),
+            "--profile: goes with --executor slurm, and this is local; add that, or leave it out",
+        ),
+        (
+            ("--executor", "slurm", "--address", "auto"),
+            "--address: goes with --executor ray, and this is slurm; add that, or leave it out",
+        ),
+    ],
+)
+def test_a_clusters_words_without_its_executor_run_nothing_here(
+    tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    (tmp_path / "p.yaml").write_text("minutes: 30\n")
+    done = bench("run", suite_file(tmp_path), *words, cwd=tmp_path)
+    assert (done.returncode, done.stderr.strip()) == (2, f"bench: {sentence}")
+
+
 @pytest.mark.parametrize("more", [("--workers", "2"), ("--executor", "ray")])
 def test_timing_refuses_what_would_run_beside_it(tmp_path: Path, more: tuple[str, str]) -> None:
     done = bench("run", suite_file(tmp_path), "--timing", *more, "--results", tmp_path)

@@ -124,7 +124,7 @@ def run(
         _per_gpu(trials_per_gpu),
         retry_failed,
         share_processes,
-        _one_of(executor),
+        _one_of(executor, address, profile),
         address,
         read_profile(profile) if profile else None,
         preload=("bench.cli",),
@@ -163,9 +163,16 @@ def run(
     raise typer.Exit(summary.exit_code or int(isinstance(page, BenchError)))
 
 
-def _one_of(executor: str) -> str:
+def _one_of(executor: str, address: str | None, profile: Path | None) -> str:
+    """Return the executor; a cluster's words without it would have the suite run on the machine they are typed at."""
     if executor not in EXECUTORS:
         raise BenchError(f"--executor {executor}: is not known; write {' or '.join(EXECUTORS)}")
+    _, ray, slurm = EXECUTORS
+    for option, given, wanted in (("--address", address, ray), ("--profile", profile, slurm)):
+        if given is not None and executor != wanted:
+            raise BenchError(
+                f"{option}: goes with --executor {wanted}, and this is {executor}; add that, or leave it out"
+            )
     return executor
 
 
