@@ -57,6 +57,15 @@ def test_a_trial_that_goes_on_from_a_checkpoint_counts_with_the_seconds_before_i
     assert found.cells[CELL].seconds == [100.0]
 
 
+def test_on_a_cluster_the_time_left_counts_with_all_that_are_at_work() -> None:
+    found = Tally([job.trial for job in JOBS], [], [], workers=1)
+    for job in JOBS[:3]:
+        found.hear(Started(job, 1), 0.0)
+    found.cells[CELL].expected = 12.0
+    # Three at work and one that waits, of 12 s each.
+    assert found.seconds_left(0.0, {CELL: 4}) == 4 * 12.0 / 3
+
+
 def test_a_trial_that_was_found_done_tells_nothing_of_what_the_others_take() -> None:
     found = tally()
     found.hear(Started(JOBS[0], 1), 0.0)

@@ -131,7 +131,9 @@ class Tally:
         waiting = {cell: count - at_work[cell] for cell, count in unfinished.items() if count > at_work[cell]}
         rests = [self._rest(running, now, whole) for running in self.running.values()]
         work = sum(rests) + sum(count * whole[cell] for cell, count in waiting.items())
-        return max([work / self.workers, *rests, *(whole[cell] for cell in waiting)], default=0.0)
+        # A cluster has as many side by side as it has room for, whatever this machine has.
+        side_by_side = max(self.workers, len(self.running))
+        return max([work / side_by_side, *rests, *(whole[cell] for cell in waiting)], default=0.0)
 
     def _whole(self, unfinished: Iterable[Cell]) -> dict[Cell, float]:
         """Return the seconds of a whole trial of each cell."""
