@@ -80,8 +80,8 @@ def say_interrupted(stored: int) -> None:
 
 def goes_on(stored: int, what: str) -> str:
     """Return what the same command does next; `stored`: how many of what it runs go on from a checkpoint."""
-    old = "at most 10 minutes old, or as old as the suite's `checkpoint_minutes`"
-    more = f", {counted(stored, what)} of it from a checkpoint {old}" if stored else ""
+    behind = "at most 10 minutes of training behind, or the suite's `checkpoint_minutes`"
+    more = f", {counted(stored, what)} of it from a checkpoint {behind}" if stored else ""
     return f"the same command goes on from here{more}"
 
 

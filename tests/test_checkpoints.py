@@ -117,6 +117,37 @@ def test_a_trial_that_is_interrupted_twice_comes_to_the_same_numbers_to_the_last
     assert not (tmp_path / "parts" / trial.name / CHECKPOINT).exists()
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "environment", "implementation", "settings"),
+    [
+        ("ppo", "CartPole-v1", "", {"n_envs": 2, "n_steps": 128}),
+        ("dqn", "CartPole-v1", "jax", REPLAYING),
+        ("q_learning", "Taxi-v4", "", {}),
+        ("a3c", "CartPole-v1", "", {"n_envs": 2, "n_steps": 5}),
+    ],
+)
+def test_a_trial_that_is_interrupted_in_its_final_evaluation_has_nothing_left_to_train(
+    tmp_path: Path, algorithm: str, environment: str, implementation: str, settings: Mapping[str, Any]
+) -> None:
+    trial = of(algorithm, environment, implementation, **settings)
+    folder = tmp_path / trial.name
+    folder.mkdir()
+
+    def hear(progress: Progress) -> None:
+        if progress.doing == "evaluating the final policy":
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run_trial(Job(trial, folder, nothing, ALWAYS), hear, keep=keep)
+    trained: list[str] = []
+    run_trial(Job(trial, folder, nothing), lambda progress: trained.append(progress.doing), keep=keep)()
+    record = read(folder)
+    assert isinstance(record, Record)
+    assert record.resumed[-1].steps == record.final.steps == record.curve.steps[-1] >= 640
+    assert "evaluating the policy" not in trained
+    assert len(record.curve.steps) == 4
+
+
 class Locked(gym.Wrapper[Any, Any, Any, Any]):
     """Holds what no pickle can."""
 

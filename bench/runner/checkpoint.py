@@ -34,7 +34,8 @@ from bench.runner import provenance
 from bench.runner.devices import CPU
 
 WORTH = 0.1
-"""Share of the time between two checkpoints after which one is worth writing before the trial goes, told to."""
+"""Share of the time between two checkpoints after which one is worth writing before the trial goes, told to, and before
+the final evaluation, during which none can be."""
 ROOM = 2
 """So many times what the process has in memory must be free on the disk."""
 Places = Mapping[int, tuple[str, int, int]]
@@ -83,6 +84,10 @@ class Checkpoints:
         """Return whether it is time; costs next to nothing, and is to be asked before every update."""
         return self._asked or self.clock() >= self._due
 
+    def worth(self) -> bool:
+        """Return whether so much was done since the last one, or the beginning, that another is worth writing."""
+        return self.clock() - self._last >= WORTH * (self._due - self._last)
+
     def write(self, learner: Any, environments: Any, so_far: Any) -> None:
         """Store everything; where that cannot be, say so in the log and let the training go on without.
 
@@ -128,7 +133,7 @@ class Checkpoints:
     def _told_to_go(self, number: int, frame: Any) -> None:
         del number, frame
         self._asked = True
-        if self.clock() - self._last < WORTH * (self._due - self._last):
+        if not self.worth():
             _go()
 
     def _count_from_here(self) -> None:

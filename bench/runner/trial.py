@@ -341,18 +341,25 @@ class _Course:
         self._look_at_gradient(0)
         rests = (self._rest,) if getattr(self._learner, "rests", False) else ()
         self._go_on()
-        self._learner.learn(self._trial.steps, self._on_step, *rests)
+        # One that goes on in the final evaluation has nothing left to train.
+        if self.steps < self._trial.steps:
+            self._learner.learn(self._trial.steps, self._on_step, *rests)
         self._pause()
         if len(self._so_far.rows) < len(self._planned):
             self._evaluate(len(self._planned))
+        if rests and self._checkpoints.worth():
+            self._store()
 
     def _rest(self) -> None:
         """Store everything when it is time; that is no training."""
         if self._checkpoints.due():
             self._pause()
-            self._pulse.tell(doing="writing a checkpoint", steps=self.steps, train_seconds=self._so_far.train.wall)
-            self._checkpoints.write(self._learner, self._environments, self._so_far.at(self._whole))
+            self._store()
             self._go_on()
+
+    def _store(self) -> None:
+        self._pulse.tell(doing="writing a checkpoint", steps=self.steps, train_seconds=self._so_far.train.wall)
+        self._checkpoints.write(self._learner, self._environments, self._so_far.at(self._whole))
 
     def _on_step(self, steps: int) -> bool:
         self._so_far.steps = steps
