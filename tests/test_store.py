@@ -73,9 +73,9 @@ def test_a_failure_comes_back_and_a_later_success_replaces_it(tmp_path: Path) ->
     )
     store.keep_failure(failure)
     assert store.outcome(failure.trial) == failure
-    assert store.state(failure.trial) == "failed"
+    assert store.survey().state(failure.trial) == "failed"
     keep(record(), store.folder(failure.trial))
-    assert store.state(failure.trial) == "done"
+    assert store.survey().state(failure.trial) == "done"
     store.keep_failure(failure)
     assert isinstance(store.outcome(failure.trial), Record)
 
@@ -193,7 +193,7 @@ def test_a_trial_that_another_process_holds_is_running_and_cannot_be_claimed(tmp
     store = Store(tmp_path)
     folder = store.folder(record().trial)
     with held(folder):
-        assert store.state(record().trial) == "running"
+        assert store.survey().state(record().trial) == "running"
         with pytest.raises(BusyError), claim(folder):
             pass
         store.tidy(record().trial)
@@ -260,8 +260,7 @@ def test_a_survey_tells_what_is_done_at_work_failed_and_not_there(tmp_path: Path
     with claim(store.folder(trials[2])):
         found = store.survey()
         assert [found.state(one) for one in trials] == ["done", "failed", "running", "missing"]
-        assert [store.state(one) for one in trials] == ["done", "failed", "running", "missing"]
-    assert found.state(trials[2]) == store.state(trials[2]) == "missing"
+    assert found.state(trials[2]) == store.survey().state(trials[2]) == "missing"
     # One file of a second attempt stands in nobody's way: what it did not write is not looked for.
     (store.folder(trials[2]) / "log.txt").touch()
     store.tidy(trials[2])
@@ -286,9 +285,9 @@ def test_a_killed_owner_leaves_the_trial_free_at_once(tmp_path: Path) -> None:
     folder = store.folder(record().trial)
     with held(folder) as owner:
         os.kill(owner, signal.SIGKILL)
-        wait_until(lambda: store.state(record().trial) == "missing")
+        wait_until(lambda: store.survey().state(record().trial) == "missing")
     with claim(folder):
-        assert store.state(record().trial) == "running"
+        assert store.survey().state(record().trial) == "running"
     store.tidy(record().trial)
     assert not folder.exists()
 

@@ -47,7 +47,7 @@ from bench.store.journal import journal
 from bench.store.loading import load, parsed
 from bench.store.locks import LOCK, claim, has_locks
 from bench.store.reading import DONE, FAILED, read, read_one
-from bench.store.survey import Survey, folders, state, survey
+from bench.store.survey import Survey, folders, survey
 
 __all__ = ["Store", "Survey", "claim", "doubts", "is_done", "keep", "read", "set_aside"]
 LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
@@ -63,11 +63,6 @@ class Store:
     def folder(self, trial: Trial) -> Path:
         """Return where `trial` lies, whether it exists or not."""
         return self.root / "trials" / trial.name
-
-    def state(self, trial: Trial) -> str:
-        """Return `done`, `failed`, `running` or `missing`; for many trials a survey is quicker."""
-        folder = self.folder(trial)
-        return state(folder, read(folder))
 
     def points(self, trial: Trial) -> dict[str, list[float]]:
         """Return `steps` and mean `returns` of a trial's evaluations while it is not over; empty where none is told."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.records import CHECKPOINT, Failure, Outcome, Record, Trial, Unreadable
+from bench.records import CHECKPOINT, Failure, Record, Trial, Unreadable
 from bench.store.locks import held
 from bench.store.reading import DONE, read
 from bench.store.seen import mark, recall, remember
@@ -32,7 +32,11 @@ class Survey:
         name = trial.name
         if name in self.done:
             return "done"
-        return state(self.trials / name, self.others[name]) if name in self.others else "missing"
+        if name not in self.others:
+            return "missing"
+        if held(self.trials / name):
+            return "running"
+        return "failed" if isinstance(self.others[name], Failure) else "missing"
 
     def stored(self, trial: Trial) -> bool:
         """Return whether a trial that is missing goes on from a checkpoint."""
@@ -45,15 +49,6 @@ class Survey:
     def unreadable(self) -> dict[str, Unreadable]:
         """What cannot be read, of trials planned or not."""
         return {name: found for name, found in self.others.items() if isinstance(found, Unreadable)}
-
-
-def state(folder: Path, found: Outcome | Unreadable | None) -> str:
-    """Return how a trial stands in whose folder this was found."""
-    if isinstance(found, Record):
-        return "done"
-    if held(folder):
-        return "running"
-    return "failed" if isinstance(found, Failure) else "missing"
 
 
 def survey(root: Path) -> Survey:
