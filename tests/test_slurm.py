@@ -235,6 +235,30 @@ def test_what_ends_without_a_word_is_tried_twice_more_and_then_told_with_what_it
     assert "ended without a word: no such module: cuda; the results' folder must be one" in last.hindrance.message
 
 
+@pytest.mark.parametrize(
+    ("accepted", "told"), [("[ $calls -ne 2 ]", [True, True]), ("[ $calls -eq 1 ]", [True, False])]
+)
+def test_a_refused_array_waits_while_slurm_has_another_and_is_hindered_only_when_it_has_none(
+    tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch, accepted: str, told: list[bool]
+) -> None:
+    (fake / "scontrol").write_text("#!/bin/sh\necho 'MaxArraySize = 1'\n")
+    strict = tmp_path / "strict"
+    strict.mkdir()
+    (strict / "sbatch").write_text(
+        f"#!/bin/sh\necho >> {strict}/calls\ncalls=$(wc -l < {strict}/calls)\n"
+        f'{accepted} && exec {fake}/sbatch "$@"\necho "your limit of jobs is reached" >&2\nexit 1\n'
+    )
+    (strict / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{strict}{os.pathsep}{os.environ['PATH']}")
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], results=tmp_path)
+    executor = SlurmExecutor(Profile(minutes=30), ask_seconds=0.0, gone_seconds=0.0, again_seconds=0.1)
+    ended = [one for one in executor.events(pipeline.prepare(experiment, asked_for())) if isinstance(one, Ended)]
+    assert [one.done for one in ended] == told
+    assert [one.hindrance.message for one in ended if one.hindrance] == (
+        [] if all(told) else ["Slurm refuses: your limit of jobs is reached"]
+    )
+
+
 def test_where_slurm_does_not_say_what_it_has_nothing_is_submitted_and_nothing_removed(
     tmp_path: Path, fake: Path
 ) -> None:

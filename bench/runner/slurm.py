@@ -46,6 +46,8 @@ LOOK_SECONDS = 1.0
 ASK_SECONDS = 5.0
 GONE_SECONDS = 90.0
 """Storage of many machines shows with delay what another has written."""
+AGAIN_SECONDS = 60.0
+"""Until what Slurm has refused, because it takes no more at once, say, is submitted again."""
 PATIENCE_SECONDS = 30.0
 """How long trials may take to end when they are told to."""
 NOTICE_SECONDS = 90
@@ -88,6 +90,7 @@ class SlurmExecutor:
         most: int | None = None,
         ask_seconds: float = ASK_SECONDS,
         gone_seconds: float = GONE_SECONDS,
+        again_seconds: float = AGAIN_SECONDS,
     ) -> None:
         """Take what each trial asks for.
 
@@ -96,14 +99,15 @@ class SlurmExecutor:
             most: trials side by side; None: as the profile says, or as Slurm has room.
             ask_seconds: between two questions to Slurm.
             gone_seconds: how long a last word may take to be seen here, once Slurm has forgotten who said it.
+            again_seconds: until what Slurm has refused is submitted again.
         """
         limits = [number for number in (profile.at_once, most) if number is not None]
         self._profile, self._most = profile, min(limits, default=None)
         self._retries = RetryPolicy()
         self._draining, self._left, self._stops = False, False, 0
         self._give_up_at = float("inf")
-        self._ask_seconds, self._gone_seconds = ask_seconds, gone_seconds
-        self._asked_at = 0.0
+        self._ask_seconds, self._gone_seconds, self._again_seconds = ask_seconds, gone_seconds, again_seconds
+        self._asked_at, self._submit_at = 0.0, 0.0
         self._cancelled = False
         self._over = set[str]()
         """What Slurm calls those that have said their last word."""
@@ -133,24 +137,15 @@ class SlurmExecutor:
         root = jobs[0].folder.parent.parent
         placed = self._taken_up(root, jobs)
         names = {one.job.trial.name for one in placed}
-        placed += self._submitted(root, [job for job in jobs if job.trial.name not in names], placed)
-        again: list[Job] = []
-        while placed or (again and not self._draining):
-            if again and not self._draining:
-                yield from self._tried_again(root, again, placed)
+        waiting = [job for job in jobs if job.trial.name not in names]
+        while placed or (waiting and not self._draining):
+            if waiting and not self._draining and time.monotonic() >= self._submit_at:
+                yield from self._submitted(root, waiting, placed)
             time.sleep(LOOK_SECONDS)
-            yield from self._listen(placed, again)
+            yield from self._listen(placed, waiting)
             if self._heed(placed):
                 break
         tidy(root, frozenset(self._over))
-
-    def _tried_again(self, root: Path, again: list[Job], placed: list[_Placed]) -> Iterator[Event]:
-        """Submit jobs once more; where that is refused, what Slurm has is still listened to."""
-        try:
-            placed += self._submitted(root, again, placed)
-        except (BenchError, HindranceError) as error:
-            yield from (Ended(job, None, 0.0, hindrance=Hindrance("hindered", str(error))) for job in again)
-        again.clear()
 
     def _taken_up(self, root: Path, jobs: Sequence[Job]) -> list[_Placed]:
         """Return the jobs that an earlier run has submitted and Slurm still has."""
@@ -177,20 +172,37 @@ class SlurmExecutor:
                 forget(batch)
         return found
 
-    def _submitted(self, root: Path, jobs: Sequence[Job], before: Sequence[_Placed]) -> list[_Placed]:
-        """Give jobs to Slurm; where so many may run at once, after those that it has: it counts within one array."""
-        found: list[_Placed] = []
+    def _submitted(self, root: Path, waiting: list[Job], placed: list[_Placed]) -> Iterator[Event]:
+        """Give what waits to Slurm; where so many may run at once, after what it has: it counts within one array.
+
+        What it refuses waits on while it has others, for it may take more when some of these have gone.
+
+        Raises:
+            BenchError: it refuses, and has had nothing of this run.
+        """
         # What it has forgotten it refuses to wait for.
-        earlier = states([one.batch.job for one in before]) if self._most else None
+        earlier = states([one.batch.job for one in placed]) if self._most else None
         after = {place.partition("_")[0] for place in earlier or ()}
-        most = longest_array() if len(jobs) > 1 else 1
-        for begin in range(0, len(jobs), most):
-            part = jobs[begin : begin + most]
+        most = longest_array() if len(waiting) > 1 else 1
+        while waiting:
+            part = waiting[:most]
             folder = (root / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}").absolute()
-            with hindering(folder, "a batch cannot be written"):
-                batch = self._given(folder, part, sorted(after | {one.batch.job for one in found}))
-            found += [_Placed(job, batch, element) for element, job in enumerate(part)]
-        return found
+            try:
+                with hindering(folder, "a batch cannot be written"):
+                    batch = self._given(folder, part, sorted(after))
+            except BenchError as error:
+                if not placed and not self._over:
+                    raise
+                self._submit_at = time.monotonic() + self._again_seconds
+                # Those that it may have are never submitted twice; the same command finds them.
+                lost = part if isinstance(error, UnansweredError) else [] if placed else list(waiting)
+                del waiting[: len(lost)]
+                kind = error.kind if isinstance(error, HindranceError) else HindranceError.kind
+                yield from (Ended(job, None, 0.0, hindrance=Hindrance(kind, str(error))) for job in lost)
+                return
+            del waiting[: len(part)]
+            after.add(batch.job)
+            placed += [_Placed(job, batch, element) for element, job in enumerate(part)]
 
     def _given(self, folder: Path, part: Sequence[Job], after: Sequence[str]) -> Batch:
         """Give a batch to Slurm; of one that is refused, or cannot be noted, nothing is left.
@@ -251,18 +263,18 @@ class SlurmExecutor:
         run = f"exec {shlex.join([sys.executable, '-m', 'bench.runner.element', str(folder)])} $SLURM_ARRAY_TASK_ID"
         return "\n".join(["#!/bin/bash", *self._profile.setup, run, ""])
 
-    def _listen(self, placed: list[_Placed], again: list[Job]) -> Iterator[Event]:
+    def _listen(self, placed: list[_Placed], waiting: list[Job]) -> Iterator[Event]:
         """Take what has been said by now, from each; then see whom Slurm has forgotten."""
         known = self._known(placed)
         for one in list(placed):
             messages, one.heard = read_frames(one.batch.folder / SAID / str(one.number), one.heard)
             for message in messages:
-                yield from self._heard(one, message, again)
+                yield from self._heard(one, message, waiting)
             if not one.ended and known is not None:
                 if one.place in known:
                     one.gone_since = None
                 else:
-                    yield from self._missed(one, again)
+                    yield from self._missed(one, waiting)
             if one.ended:
                 placed.remove(one)
                 self._over.add(one.place)
@@ -275,15 +287,15 @@ class SlurmExecutor:
         self._asked_at = now
         return states(sorted({one.batch.job for one in placed}))
 
-    def _heard(self, one: _Placed, message: Said, again: list[Job]) -> Iterator[Event]:
+    def _heard(self, one: _Placed, message: Said, waiting: list[Job]) -> Iterator[Event]:
         event = message.event(one.job)
         if isinstance(event, Ended):
             one.ended = True
             if event.failure is not None:
-                event = replace(event, will_retry=self._retried(one.job, event.failure.kind, again))
+                event = replace(event, will_retry=self._retried(one.job, event.failure.kind, waiting))
         yield event
 
-    def _missed(self, one: _Placed, again: list[Job]) -> Iterator[Event]:
+    def _missed(self, one: _Placed, waiting: list[Job]) -> Iterator[Event]:
         """Tell of one that Slurm no longer has and that has said no last word."""
         now = time.monotonic()
         one.gone_since = one.gone_since or now
@@ -296,7 +308,7 @@ class SlurmExecutor:
         printed = self._printed(one)
         kind = "out_of_memory" if any(word in printed for word in _MEMORY_WORDS) else LOST
         said = f"Slurm's {one.place} ended without a word{f': {printed}' if printed else ''}"
-        retried = self._retried(one.job, kind, again)
+        retried = self._retried(one.job, kind, waiting)
         if kind == LOST and not retried:
             told = f"{one.job.trial.name}: {said}; the results' folder must be one that all machines share"
             yield Ended(one.job, None, 0.0, hindrance=Hindrance("hindered", told))
@@ -304,10 +316,10 @@ class SlurmExecutor:
             failure = Failure(one.job.trial, kind, said, attempt=one.job.attempt)
             yield Ended(one.job, failure, 0.0, will_retry=retried)
 
-    def _retried(self, job: Job, kind: str, again: list[Job]) -> bool:
+    def _retried(self, job: Job, kind: str, waiting: list[Job]) -> bool:
         """Note the attempt that follows one that failed by a kind, and return whether one does."""
         following = None if self._draining else self._retries.next_attempt(job, kind)
-        again += [] if following is None else [following]
+        waiting += [] if following is None else [following]
         return following is not None
 
     def _printed(self, one: _Placed) -> str:
