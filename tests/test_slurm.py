@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +24,7 @@ import pytest
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.records import Failure
-from bench.runner import batches
+from bench.runner import batches, slurm
 from bench.runner.batches import read_frames, write_frame
 from bench.runner.jobs import Ended
 from bench.runner.placed import Said
@@ -80,7 +81,6 @@ def test_a_run_that_is_killed_or_hung_up_leaves_its_array_and_the_same_command_t
     assert check("forsaken") == {"code": 0, "one array": True, "attempts": [1, 1], "left": []}
 
 
-@needs_slurm
 @needs_slurm
 def test_a_run_that_is_killed_between_submitting_and_noting_it_submits_nothing_twice() -> None:
     assert check("unheard") == {"killed": True, "noted": "", "code": 0, "arrays": 1, "attempts": [1, 1], "left": []}
@@ -257,6 +257,33 @@ def test_a_refused_array_waits_while_slurm_has_another_and_is_hindered_only_when
     assert [one.hindrance.message for one in ended if one.hindrance] == (
         [] if all(told) else ["Slurm refuses: your limit of jobs is reached"]
     )
+
+
+def test_what_slurm_has_not_begun_is_not_listened_to(
+    tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del fake
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    happened = list[str]()
+    words = iter(["PENDING", "PENDING", "RUNNING"])
+
+    def states(jobs: Sequence[str]) -> dict[str, str]:
+        if not jobs:
+            return {}
+        happened.append(next(words))
+        return {"9_0": happened[-1]}
+
+    def read(path: Path, offset: int) -> tuple[list[Said], int]:
+        happened.append("read")
+        return read_frames(path, offset)
+
+    monkeypatch.setattr(slurm, "states", states)
+    monkeypatch.setattr(slurm, "read_frames", read)
+    executor = SlurmExecutor(Profile(minutes=30), ask_seconds=0.0)
+    told = list(executor.events(pipeline.prepare(experiment, asked_for())))
+    assert isinstance(told[-1], Ended)
+    assert told[-1].done
+    assert happened == ["PENDING", "PENDING", "RUNNING", "read"]
 
 
 def test_where_slurm_does_not_say_what_it_has_nothing_is_submitted_and_nothing_removed(

@@ -109,6 +109,8 @@ class SlurmExecutor:
         self._ask_seconds, self._gone_seconds, self._again_seconds = ask_seconds, gone_seconds, again_seconds
         self._asked_at, self._submit_at = 0.0, 0.0
         self._cancelled = False
+        self._pending = frozenset[str]()
+        """What Slurm calls those that had not begun when it was last asked."""
         self._over = set[str]()
         """What Slurm calls those that have said their last word."""
 
@@ -267,6 +269,9 @@ class SlurmExecutor:
         """Take what has been said by now, from each; then see whom Slurm has forgotten."""
         known = self._known(placed)
         for one in list(placed):
+            if one.place in self._pending:
+                one.gone_since = None
+                continue
             messages, one.heard = read_frames(one.batch.folder / SAID / str(one.number), one.heard)
             for message in messages:
                 yield from self._heard(one, message, waiting)
@@ -285,7 +290,9 @@ class SlurmExecutor:
         if now < self._asked_at + self._ask_seconds:
             return None
         self._asked_at = now
-        return states(sorted({one.batch.job for one in placed}))
+        known = states(sorted({one.batch.job for one in placed}))
+        self._pending = frozenset(place for place, word in (known or {}).items() if word == "PENDING")
+        return known
 
     def _heard(self, one: _Placed, message: Said, waiting: list[Job]) -> Iterator[Event]:
         event = message.event(one.job)
