@@ -5,15 +5,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import pytest
 
 from bench import pipeline
 from bench.errors import HaltError, HindranceError, hindering
-from bench.pipeline import RunOptions, carry_out
-from bench.records import Record
+from bench.pipeline import RunOptions, carry_out, execution
+from bench.records import CHECKPOINT, Failure, Record
 from bench.runner.jobs import Ended, Event, Job, Progress, Started
 from bench.store import read
 from tests.making import TOY, nothing, numbers, run_suite, small_trial, suite_file
@@ -29,6 +29,40 @@ def run_with(
     jobs = pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu"))
     first()
     return pipeline.run(experiment, jobs, listen)
+
+
+class Loses:
+    """An executor each of whose trials ends as lost, for good."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
+        yield from (Ended(job, Failure(job.trial, self._kind, "its GPU is gone"), 1.0) for job in jobs)
+
+    def drain(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@pytest.mark.parametrize("kind", ["lost_device", "lost_node"])
+def test_what_a_trial_ran_on_is_lost_for_good_and_that_is_no_outcome_and_costs_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(execution, "LocalExecutor", lambda *_, **__: Loses(kind))
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SMALL), seeds=1, results=tmp_path)
+    trial = experiment.plan.trials[0]
+    checkpoint = experiment.store.folder(trial) / CHECKPOINT
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    told: list[Event] = []
+    options = RunOptions(workers=1, devices="cpu")
+    jobs = [job for job in pipeline.prepare(experiment, options) if job.trial == trial]
+    summary = pipeline.run(experiment, jobs, told.append, options)
+    assert (summary.failed, summary.hindrances) == (0, (f"{trial.name}: its GPU is gone",))
+    assert [isinstance(event, Ended) and event.hindrance is not None for event in told] == [True]
+    assert experiment.store.outcome(trial) is None
+    assert checkpoint.exists()
 
 
 def test_a_folder_is_made_when_its_trial_starts_and_planning_makes_none(tmp_path: Path) -> None:

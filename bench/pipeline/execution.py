@@ -31,12 +31,12 @@ from bench.pipeline.experiment import (
 from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plain import counted, listed
 from bench.plan import Cell
-from bench.records import Task, Trial
+from bench.records import Failure, Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.batches import batches, tidy
 from bench.runner.checkpoint import stored_on
 from bench.runner.devices import Gpu, default_workers
-from bench.runner.jobs import Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
+from bench.runner.jobs import LOSSES, Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
 from bench.runner.local import LocalExecutor
 from bench.runner.profile import Profile
 from bench.runner.slurm import SlurmExecutor
@@ -391,11 +391,21 @@ class _Course:
         """Keep a failure that is final; return the event, or the hindrance that this has met."""
         if event.failure is not None and not event.will_retry:
             try:
-                self._store.keep_failure(replace(event.failure, provenance=provenance.describe()))
+                self._keep(event.failure)
             except HindranceError as error:
                 event = replace(event, failure=None, hindrance=Hindrance(error.kind, str(error)))
         self._weigh(event)
         return event
+
+    def _keep(self, failure: Failure) -> None:
+        """Keep a failure.
+
+        Raises:
+            HindranceError: it cannot be kept, or is none of the trial's, which stays missing then with its checkpoint.
+        """
+        if failure.kind in LOSSES:
+            raise HindranceError(f"{failure.trial.name}: {failure.message}")
+        self._store.keep_failure(replace(failure, provenance=provenance.describe()))
 
     def _weigh(self, event: Ended) -> None:
         """Start nothing further where nothing can work any more."""

@@ -11,6 +11,9 @@ from bench.records import Failure, Limits, Trial
 
 STARTING, TRAINING = "starting", "training"
 OUT_OF_GPU_MEMORY = "out_of_gpu_memory"
+LOST_NODE, LOST_DEVICE = "lost_node", "lost_device"
+LOSSES = frozenset({LOST_NODE, LOST_DEVICE})
+"""Failures of what a trial ran on: however often they happen, they are no outcome of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class RetryPolicy:
     """How often a failure of a kind is tried again, whatever else there was."""
 
     times: dict[str, int] = field(
-        default_factory=lambda: {"killed": 1, "lost_node": 2, "lost_device": 1, OUT_OF_GPU_MEMORY: 10}
+        default_factory=lambda: {"killed": 1, LOST_NODE: 2, LOST_DEVICE: 1, OUT_OF_GPU_MEMORY: 10}
     )
 
     def next_attempt(self, job: Job, kind: str) -> Job | None:

@@ -25,7 +25,18 @@ from multiprocessing.context import ForkServerProcess
 from bench.errors import HINDRANCES, HindranceError, hindrance
 from bench.records import Failure
 from bench.runner.devices import ANY_GPU, CPU, Gpu, answers, berth, free_memory_mb, worker_environment
-from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
+from bench.runner.jobs import (
+    LOST_DEVICE,
+    Ended,
+    Event,
+    Hindrance,
+    Job,
+    Progress,
+    Progressed,
+    RetryPolicy,
+    Slowed,
+    Started,
+)
 from bench.runner.keeper import FREE, KILL, STOP, Hatched, keep
 from bench.runner.orphans import end_orphans
 from bench.runner.vigil import Vigil
@@ -279,7 +290,7 @@ class LocalExecutor:
         if verdict.kind in {"done", "halted", "elsewhere"} or slot.job.device == CPU:
             return verdict
         self._miss({**slots, slot.line: slot})
-        return replace(verdict, kind="lost_device", message=slot.lost) if slot.lost else verdict
+        return replace(verdict, kind=LOST_DEVICE, message=slot.lost) if slot.lost else verdict
 
     def _hear(self, slots: dict[Connection, _Slot], line: Connection, queue: deque[Job]) -> Iterator[Event]:
         slot = slots[line]
