@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -24,13 +25,13 @@ import pytest
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.records import Failure
-from bench.runner import batches, slurm
+from bench.runner import batches, element, slurm
 from bench.runner.batches import read_frames, write_frame
-from bench.runner.jobs import Ended
-from bench.runner.placed import Said
+from bench.runner.jobs import Ended, Hindrance, Job
+from bench.runner.placed import Order, Said
 from bench.runner.profile import Profile, read_profile
 from bench.runner.slurm import SlurmExecutor
-from tests.making import numbers, suite_file
+from tests.making import nothing, numbers, small_trial, suite_file
 
 pytestmark = pytest.mark.timeout(580)
 needs_slurm = pytest.mark.skipif(
@@ -229,10 +230,14 @@ def test_what_ends_without_a_word_is_tried_twice_more_and_then_told_with_what_it
     executor = SlurmExecutor(asked.profile, ask_seconds=0.0, gone_seconds=0.0)
     told = list(executor.events(pipeline.prepare(experiment, asked)))
     assert all(isinstance(event, Ended) for event in told)
-    *lost, last = [event for event in told if isinstance(event, Ended)]
-    assert [(event.failure and event.failure.kind, event.will_retry) for event in lost] == [("lost_node", True)] * 2
-    assert last.hindrance is not None
-    assert "ended without a word: no such module: cuda; the results' folder must be one" in last.hindrance.message
+    lost = [(event.failure, event.will_retry) for event in told if isinstance(event, Ended)]
+    assert [(failure and failure.kind, again) for failure, again in lost] == [
+        ("lost_node", again) for again in (True, True, False)
+    ]
+    assert all(
+        failure and "ended without a word: no such module: cuda; the results' folder must be one" in failure.message
+        for failure, _ in lost
+    )
 
 
 @pytest.mark.parametrize(
@@ -257,6 +262,30 @@ def test_a_refused_array_waits_while_slurm_has_another_and_is_hindered_only_when
     assert [one.hindrance.message for one in ended if one.hindrance] == (
         [] if all(told) else ["Slurm refuses: your limit of jobs is reached"]
     )
+
+
+@pytest.mark.parametrize(("attempt", "restarts"), [(2, 0), (1, 1), (1, 0)])
+def test_an_element_that_is_begun_again_waits_for_the_lost_machine_that_holds_its_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempt: int, restarts: int
+) -> None:
+    monkeypatch.setenv("SLURM_RESTART_COUNT", str(restarts))
+    held = Said(ended=True, hindrance=Hindrance("elsewhere", "is being run by another process"))
+    turns = iter([[Said(pid=1), held], [Said(pid=2), Said(ended=True)]])
+    monkeypatch.setattr(element, "carried_out", lambda *_: next(turns))
+    monkeypatch.setattr(element, "_TURN_SECONDS", 0.0)
+    job = replace(Job(small_trial(), tmp_path, nothing), attempt=attempt)
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "said").mkdir()
+    (tmp_path / "orders" / "0").write_bytes(pickle.dumps(Order.of(job, ("", ""))))
+    monkeypatch.setattr(sys, "argv", ["element", str(tmp_path), "0"])
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    try:
+        element.main()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    *_, last = read_frames(tmp_path / "said" / "0", 0)[0]
+    assert last == (Said(ended=True) if attempt + restarts > 1 else held)
 
 
 def test_what_slurm_has_not_begun_is_not_listened_to(

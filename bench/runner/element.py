@@ -16,20 +16,21 @@ from types import FrameType
 
 from bench.records import CHECKPOINT, Failure
 from bench.runner.batches import ORDERS, SAID, read_frames, write_frame
+from bench.runner.jobs import Job
 from bench.runner.local import LocalExecutor
-from bench.runner.placed import NO_RETRIES, Order, Said, carried_out
+from bench.runner.placed import HELD_SECONDS, Order, Said, carried_out, executor_here
 
 GRACE_SECONDS = 10.0
 """For a trial that is told to go, to store itself."""
-_MOST_TURNS, _TURN_SECONDS = 25, 30.0
-"""A machine that has failed holds its trials for ten minutes where the storage has no locks of its own."""
+_TURN_SECONDS = 30.0
+"""Between two looks at whether a trial is still held by the machine that was lost with it."""
 
 
 def main() -> None:
     """Run the trial; told that its time is nearly up, store it and queue it again."""
     batch, number = Path(sys.argv[1]), sys.argv[2]
     order: Order = pickle.loads((batch / ORDERS / number).read_bytes())  # noqa: S301 - written by who asked for the run
-    executor = LocalExecutor(1, NO_RETRIES, GRACE_SECONDS)
+    executor = executor_here(GRACE_SECONDS)
     came: list[int] = []
 
     def stop(sent: int, frame: FrameType | None) -> None:
@@ -41,9 +42,9 @@ def main() -> None:
 
     for sent in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(sent, stop)
-    job = pickle.loads(order.payload)  # noqa: S301 - as above
+    job: Job = pickle.loads(order.payload)  # noqa: S301 - as above
     before = _stored_at(job.folder)
-    last = _told(order, executor, batch / SAID / number)
+    last = _told(order, executor, batch / SAID / number, again=_again(job))
     # Its time was nearly up. A preempted one is queued again by Slurm itself, a cancelled one not at all.
     if last is None and came[:1] == [signal.SIGUSR1] and signal.SIGTERM not in came:
         if _stored_at(job.folder) > before:
@@ -63,28 +64,30 @@ def _stored_at(folder: Path) -> float:
         return 0.0
 
 
-def _told(order: Order, executor: LocalExecutor, path: Path) -> Said | None:
-    """Run the trial, tell what happens, and return its last word; None where it was told to go before."""
+def _again(job: Job) -> bool:
+    """Return whether a trial has been begun before: Slurm counts how often it queues by itself what a machine lost."""
+    return job.attempt > 1 or int(os.environ.get("SLURM_RESTART_COUNT", "0")) > 0
+
+
+def _told(order: Order, executor: LocalExecutor, path: Path, *, again: bool) -> Said | None:
+    """Run the trial, tell what happens, and return its last word; None where it was told to go before.
+
+    One that has been begun before may still seem to be held by the machine that was lost with it.
+    """
     # What a killed predecessor has left of its last message would hide those that follow.
     if path.exists():
         os.truncate(path, read_frames(path, 0)[1])
-    last = None
+    last, waits, until = None, True, time.monotonic() + (HELD_SECONDS if again else 0.0)
     with path.open("ab", buffering=0) as line:
-        for turn in range(_MOST_TURNS):
+        while waits:
+            waits = False
             for said in carried_out(order, executor):
                 last = said if said.ended else None
-                if not (last and _held(last) and turn < _MOST_TURNS - 1):
+                waits = said.held and time.monotonic() < until
+                if not waits:
                     write_frame(line, said)
-            if last is None or not _held(last):
-                break
-            time.sleep(_TURN_SECONDS)
+            time.sleep(_TURN_SECONDS if waits else 0.0)
     return last
-
-
-def _held(last: Said) -> bool:
-    """Return whether whoever was at work here before, on a machine that has failed, still seems to hold the trial."""
-    again = int(os.environ.get("SLURM_RESTART_COUNT", "0")) > 0
-    return again and last.hindrance is not None and last.hindrance.kind == "elsewhere"
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ from tempfile import TemporaryDirectory
 
 from bench import files
 from bench.records import CHECKPOINT, POINTS, Failure
-from bench.runner.devices import default_workers
+from bench.runner.devices import ANY_GPU, CPU, available, default_workers
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
 from bench.runner.local import LocalExecutor
 
 _LAST = "trial.json"
 """Of the files that are sent back, what says that the others are there."""
-NO_RETRIES = RetryPolicy({})
-"""Whoever asked for the run tries again, perhaps elsewhere."""
+HELD_SECONDS = 720.0
+"""A machine that is lost holds its trials for ten minutes where the storage has no locks of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ class Said:
     ended: bool = False
     files: Mapping[str, bytes] | None = None
     """Name -> content of what lies in the trial's folder, where that machine cannot write into ours."""
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody else holds the trial."""
+        return self.hindrance is not None and self.hindrance.kind == "elsewhere"
 
     def event(self, job: Job) -> Event:
         """Return it as an event of the job."""
@@ -71,6 +76,12 @@ class Order:
     token: tuple[str, str]
     """Path and content of a file beside the results: whoever finds the same shares the storage."""
 
+    @classmethod
+    def of(cls, job: Job, token: tuple[str, str]) -> Order:
+        """Return a job as it goes to another machine, where it sees one GPU alone if it asks for any."""
+        there = job if job.device == CPU else replace(job, device=f"{ANY_GPU}:0")
+        return cls(pickle.dumps(there), os.getcwd(), token)  # noqa: PTH109 - it travels as text
+
     @property
     def shared(self) -> bool:
         """Whether this machine writes into the very folder that the results lie in."""
@@ -84,13 +95,19 @@ class Order:
 @contextmanager
 def marked(root: Path) -> Iterator[tuple[str, str]]:
     """Put a file beside the results, by which machines tell whether they share them; yield its path and content."""
-    path, content = root / f"shared{files.mine()}", os.urandom(16).hex()
+    # No temporary file's name: a run on another machine would take it for abandoned after an hour.
+    path, content = root / f"shared-{os.urandom(6).hex()}", os.urandom(16).hex()
     root.mkdir(parents=True, exist_ok=True)
     files.replace(path, content)
     try:
         yield str(path), content
     finally:
         path.unlink(missing_ok=True)
+
+
+def executor_here(grace_seconds: float) -> LocalExecutor:
+    """Return what runs one trial on this machine; whoever asked for the run tries again, perhaps elsewhere."""
+    return LocalExecutor(1, RetryPolicy({}), grace_seconds, gpus=available())
 
 
 def carried_out(order: Order, executor: LocalExecutor) -> Iterator[Said]:

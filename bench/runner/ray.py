@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,10 +23,10 @@ from typing import Any
 
 from bench.errors import BenchError, HindranceError, MissingExtraError, hindering
 from bench.records import Failure
-from bench.runner.devices import ANY_GPU, CPU
-from bench.runner.jobs import Ended, Event, Hindrance, Job, RetryPolicy
+from bench.runner.devices import CPU
+from bench.runner.jobs import LOSSES, LOST_NODE, Ended, Event, Hindrance, Job, RetryPolicy
 from bench.runner.local import LocalExecutor
-from bench.runner.placed import NO_RETRIES, Order, Said, bring, carried_out, marked
+from bench.runner.placed import HELD_SECONDS, Order, Said, bring, carried_out, executor_here, marked
 
 WAIT_SECONDS = 1.0
 """Between two looks at whether the run is to stop."""
@@ -35,9 +35,8 @@ PATIENCE_SECONDS = 15.0
 KNOCK_SECONDS = 10.0
 AHEAD = 2
 """So many times as many jobs are given to the cluster as it can run at once: it is never idle, and may grow."""
-LOST = "lost_node"
-_MOST_WAITS = 20
-"""How often a trial whose machine was lost waits a second for whoever may still hold it there."""
+TURN_SECONDS = 10.0
+"""Between two looks at whether a trial is still held by the machine that was lost with it."""
 
 
 Machine = Mapping[str, float]
@@ -85,13 +84,15 @@ class RayExecutor:
         Raises:
             BenchError: Ray is not installed, or the cluster not to be reached.
         """
-        self._private = TemporaryDirectory(prefix="bench-ray-")
-        self._ray = connected(address, Path(self._private.name) / "token")
+        self._ray = connected(address)
         self._most, self._grace_seconds = most, grace_seconds
         self._retries = RetryPolicy()
         self._draining, self._stops = False, 0
         self._give_up_at = float("inf")
-        self._waits: dict[str, int] = {}
+        self._held_until: dict[str, float] = {}
+        """Of trials whose lost machine seems to hold them, by name: when to wait no longer."""
+        self._not_before: dict[str, float] = {}
+        """When to look at such a one again."""
         self._bell: Any = None
 
     @property
@@ -120,7 +121,7 @@ class RayExecutor:
         with marked(jobs[0].folder.parent.parent) as token:
             try:
                 self._require_room(jobs)
-                self._bell = self._ray.remote(_Bell).options(num_cpus=0).remote()
+                self._bell = self._hung()
                 while (queue and not self._draining) or placed:
                     self._place(queue, placed, token)
                     yield from self._listen(queue, placed)
@@ -129,7 +130,13 @@ class RayExecutor:
             finally:
                 # With it ends whatever is still at work: a keeper whose line is closed ends its trial.
                 self._ray.shutdown()
-                self._private.cleanup()
+
+    def _hung(self) -> Any:
+        """Return a bell on this machine: on another it would be lost with that."""
+        here = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            self._ray.get_runtime_context().get_node_id(), soft=False
+        )
+        return self._ray.remote(_Bell).options(num_cpus=0, scheduling_strategy=here).remote()
 
     def _require_room(self, jobs: Sequence[Job]) -> None:
         """Refuse what Ray would wait for, for ever and without a word."""
@@ -147,11 +154,7 @@ class RayExecutor:
 
     def _place(self, queue: deque[Job], placed: list[_Placed], token: tuple[str, str]) -> None:
         room = self._most or AHEAD * max(1, self.cpus)
-        while queue and len(placed) < room and not self._draining:
-            job = queue.popleft()
-            # There it is the only one that it sees.
-            there = job if job.device == CPU else replace(job, device=f"{ANY_GPU}:0")
-            order = Order(pickle.dumps(there), os.getcwd(), token)  # noqa: PTH109  # it travels as text
+        while len(placed) < room and not self._draining and (job := self._next(queue)) is not None:
             remote = self._ray.remote(_run).options(
                 num_cpus=job.threads,
                 num_gpus=_gpus(job),
@@ -160,34 +163,49 @@ class RayExecutor:
                 name=job.trial.name,
                 num_returns="streaming",
             )
-            placed.append(_Placed(job, remote.remote(order, self._grace_seconds, self._bell)))
+            placed.append(_Placed(job, remote.remote(Order.of(job, token), self._grace_seconds, self._bell)))
+
+    def _next(self, queue: deque[Job]) -> Job | None:
+        """Take the first job from the queue that need not wait for who holds it."""
+        now = time.monotonic()
+        for job in queue:
+            if self._not_before.get(job.trial.name, now) <= now:
+                queue.remove(job)
+                return job
+        return None
 
     def _listen(self, queue: deque[Job], placed: list[_Placed]) -> Iterator[Event]:
         """Take what has been said by now, from each."""
+        if not placed:
+            time.sleep(WAIT_SECONDS)
+            return
         sources = [one.messages for one in placed]
-        ready, _ = (
-            self._ray.wait(sources, num_returns=1, timeout=WAIT_SECONDS, fetch_local=False) if sources else ([], [])
-        )
+        ready, _ = self._ray.wait(sources, num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
         for one in [one for one in placed if any(one.messages is source for source in ready)]:
             try:
                 message: Said = self._ray.get(next(one.messages))
             except StopIteration:
                 placed.remove(one)
                 if not one.ended and not self._stops:
-                    yield self._lost(one.job, "its machine said no more", queue)
+                    yield self._failed(one.job, LOST_NODE, "the machine that ran it was lost (it said no more)", queue)
             except Exception as error:  # noqa: BLE001  # whatever Ray makes of a machine that is gone
                 placed.remove(one)
-                if one.ended or self._stops:
-                    continue
-                # What was raised there has a cause, and a machine that is gone has none.
-                if (cause := getattr(error, "cause", None)) is not None:
-                    told = f"{one.job.trial.name}: cannot be run on its machine ({type(cause).__name__}: {cause})"
-                    yield Ended(one.job, None, 0.0, hindrance=Hindrance("hindered", told))
-                else:
-                    yield self._lost(one.job, f"{type(error).__name__}: {error}".splitlines()[0], queue)
+                if not one.ended and not self._stops:
+                    yield self._broken(one.job, error, queue)
             else:
                 one.begun, one.ended = True, one.ended or message.ended
                 yield from self._heard(message, one.job, queue)
+
+    def _broken(self, job: Job, error: Exception, queue: deque[Job]) -> Event:
+        """Tell of a trial that was cut short there, of which Ray says why."""
+        # What was raised there has a cause, and a machine that is gone has none.
+        if (cause := getattr(error, "cause", None)) is not None:
+            told = f"{job.trial.name}: cannot be run on its machine ({type(cause).__name__}: {cause})"
+            return Ended(job, None, 0.0, hindrance=Hindrance("hindered", told))
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        if isinstance(error, self._ray.exceptions.OutOfMemoryError):
+            return self._failed(job, "out_of_memory", f"Ray ended it as its machine's memory ran out ({said})", queue)
+        return self._failed(job, LOST_NODE, f"the machine that ran it was lost ({said})", queue)
 
     def _heard(self, message: Said, job: Job, queue: deque[Job]) -> Iterator[Event]:
         try:
@@ -199,30 +217,28 @@ class RayExecutor:
             return
         event = message.event(job)
         if isinstance(event, Ended) and event.failure is not None:
-            again = None if self._draining else self._retries.next_attempt(job, event.failure.kind)
-            if again is not None:
-                queue.append(again)
-            yield replace(event, will_retry=again is not None)
-        elif isinstance(event, Ended) and self._still_held(event, job):
-            time.sleep(WAIT_SECONDS)
+            yield self._again(event, event.failure, queue)
+        elif message.held and self._still_held(job):
             queue.append(job)
         else:
             yield event
 
-    def _still_held(self, event: Ended, job: Job) -> bool:
-        """Return whether to wait for what the trial's lost machine had begun, which dies soon."""
-        held = event.hindrance is not None and event.hindrance.kind == "elsewhere" and job.attempt > 1
-        self._waits[job.trial.name] = self._waits.get(job.trial.name, 0) + held
-        return held and self._waits[job.trial.name] <= _MOST_WAITS
+    def _still_held(self, job: Job) -> bool:
+        """Return whether to wait for what the trial's lost machine had begun: it dies soon, its claim perhaps later."""
+        now = time.monotonic()
+        self._not_before[job.trial.name] = now + TURN_SECONDS
+        return job.attempt > 1 and now < self._held_until.setdefault(job.trial.name, now + HELD_SECONDS)
 
-    def _lost(self, job: Job, why: str, queue: deque[Job]) -> Event:
-        """Give a trial whose machine is gone to another; that is no outcome of it."""
-        said = f"the machine that ran it was lost ({why})"
-        again = None if self._draining else self._retries.next_attempt(job, LOST)
+    def _failed(self, job: Job, kind: str, message: str, queue: deque[Job]) -> Ended:
+        failure = Failure(job.trial, kind, message, attempt=job.attempt)
+        return self._again(Ended(job, failure, 0.0), failure, queue)
+
+    def _again(self, event: Ended, failure: Failure, queue: deque[Job]) -> Ended:
+        """Queue the attempt that follows a failure, if one does; what was lost goes on first."""
+        again = None if self._draining else self._retries.next_attempt(event.job, failure.kind)
         if again is not None:
-            queue.appendleft(again)
-            return Ended(job, Failure(job.trial, LOST, said, attempt=job.attempt), 0.0, will_retry=True)
-        return Ended(job, None, 0.0, hindrance=Hindrance("hindered", f"{job.trial.name}: {said}"))
+            queue.insert(0 if failure.kind in LOSSES else len(queue), again)
+        return replace(event, will_retry=again is not None)
 
     def _heed(self, placed: list[_Placed]) -> bool:
         """Do what `stop` wants; return whether to wait no longer."""
@@ -252,7 +268,13 @@ def _bytes(machines: Sequence[Machine], job: Job) -> int:
     return int(min(job.expected_mb * 2**20, most))
 
 
-def connected(address: str | None, token: Path) -> ModuleType:
+@cache
+def _private() -> TemporaryDirectory[str]:
+    """Return a folder that lasts as long as this process, which Ray asks for one token only."""
+    return TemporaryDirectory(prefix="bench-ray-")
+
+
+def connected(address: str | None) -> ModuleType:
     """Return Ray's module, connected to a cluster; one of this machine alone wants a token, which is put into a file.
 
     Raises:
@@ -266,6 +288,7 @@ def connected(address: str | None, token: Path) -> ModuleType:
             "file that only you can read) or to disabled; left open, machines disagree and wait for each other in vain"
         )
     if address is None and "RAY_AUTH_MODE" not in os.environ:
+        token = Path(_private().name) / "token"
         token.touch(mode=0o600)
         token.write_text(os.urandom(32).hex())
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token))
@@ -300,7 +323,7 @@ def _knock(address: str | None) -> None:
 
 def _run(order: Order, grace_seconds: float, bell: Any) -> Iterator[Said]:
     """On a machine of the cluster: run one job, and yield what happens, until it ends or the bell is rung."""
-    executor, over = LocalExecutor(1, NO_RETRIES, grace_seconds), threading.Event()
+    executor, over = executor_here(grace_seconds), threading.Event()
     listener = threading.Thread(target=_stop_when_rung, args=(bell, executor, over), daemon=True)
     listener.start()
     try:

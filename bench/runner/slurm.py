@@ -36,8 +36,7 @@ from bench.runner.batches import (
     submit,
     tidy,
 )
-from bench.runner.devices import ANY_GPU, CPU
-from bench.runner.jobs import Ended, Event, Hindrance, Job, RetryPolicy
+from bench.runner.jobs import LOST_NODE, Ended, Event, Hindrance, Job, RetryPolicy
 from bench.runner.placed import Order, Said
 from bench.runner.profile import Profile
 
@@ -52,7 +51,6 @@ PATIENCE_SECONDS = 30.0
 """How long trials may take to end when they are told to."""
 NOTICE_SECONDS = 90
 """Before its time is up a trial is told to store itself. Slurm may tell it up to a minute earlier still."""
-LOST = "lost_node"
 _SPOKEN = 2_000
 DONE, FAILED = "trial.json", "failure.json"
 """What the store calls them, of which the runner knows no more."""
@@ -232,8 +230,8 @@ class SlurmExecutor:
         token = str(folder / "shared"), os.urandom(16).hex()
         (folder / "shared").write_text(token[1])
         for number, job in enumerate(jobs):
-            there = job if job.device == CPU else replace(job, device=f"{ANY_GPU}:0", packed=1)
-            order = Order(pickle.dumps(there), os.getcwd(), token)  # noqa: PTH109 - it travels as text
+            # Slurm gives it a whole GPU.
+            order = Order.of(replace(job, packed=1), token)
             (folder / ORDERS / str(number)).write_bytes(pickle.dumps(order))
 
     def _words(self, folder: Path, jobs: Sequence[Job], after: Sequence[str]) -> list[str]:
@@ -245,7 +243,7 @@ class SlurmExecutor:
             "job-name": f"bench-{folder.parent.parent.name}",
             "comment": folder.name,
             "dependency": f"afterany:{':'.join(after)}" if self._most and after else "",
-            "chdir": os.getcwd(),  # noqa: PTH109 - as above
+            "chdir": os.getcwd(),  # noqa: PTH109 - it travels as text
             "output": f"{folder / OUT}/%a",
             "open-mode": "append",
             "signal": f"B:USR1@{NOTICE_SECONDS}",
@@ -313,15 +311,11 @@ class SlurmExecutor:
             yield Ended(one.job, None, 0.0)
             return
         printed = self._printed(one)
-        kind = "out_of_memory" if any(word in printed for word in _MEMORY_WORDS) else LOST
+        kind = "out_of_memory" if any(word in printed for word in _MEMORY_WORDS) else LOST_NODE
         said = f"Slurm's {one.place} ended without a word{f': {printed}' if printed else ''}"
-        retried = self._retried(one.job, kind, waiting)
-        if kind == LOST and not retried:
-            told = f"{one.job.trial.name}: {said}; the results' folder must be one that all machines share"
-            yield Ended(one.job, None, 0.0, hindrance=Hindrance("hindered", told))
-        else:
-            failure = Failure(one.job.trial, kind, said, attempt=one.job.attempt)
-            yield Ended(one.job, failure, 0.0, will_retry=retried)
+        hint = "; the results' folder must be one that all machines share" if kind == LOST_NODE else ""
+        failure = Failure(one.job.trial, kind, f"{said}{hint}", attempt=one.job.attempt)
+        yield Ended(one.job, failure, 0.0, will_retry=self._retried(one.job, kind, waiting))
 
     def _retried(self, job: Job, kind: str, waiting: list[Job]) -> bool:
         """Note the attempt that follows one that failed by a kind, and return whether one does."""
