@@ -27,6 +27,7 @@ from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed
 from bench.runner.local import LocalExecutor
 from bench.runner.placed import Order, Said, bring, marked, said
 from bench.runner.ray import RayExecutor, _bytes, connected
+from bench.store import receive
 from tests import misbehaviour
 from tests.making import nothing, small_trial
 from tests.test_local_executor import make_job
@@ -122,7 +123,7 @@ def ended_on(fake: FakeRay, monkeypatch: pytest.MonkeyPatch, jobs: Sequence[Job]
     """Return the seed of each trial that ended, what became of it, and whether it is tried again."""
     monkeypatch.setattr(ray, "connected", lambda _: fake)
     monkeypatch.setattr(ray, "WAIT_SECONDS", 0.01)
-    ended = [event for event in RayExecutor(None).events(jobs) if isinstance(event, Ended)]
+    ended = [event for event in RayExecutor(None, receive).events(jobs) if isinstance(event, Ended)]
     whats = [event.failure or event.hindrance for event in ended]
     return [
         (event.job.trial.seed, what.kind if what else "done", event.will_retry)
@@ -195,7 +196,7 @@ def test_ray_finds_its_token_at_every_look_of_one_process(tmp_path: Path, monkey
     tokens = list[str]()
     monkeypatch.setattr(begun, "init", lambda **_: tokens.append(Path(os.environ["RAY_AUTH_TOKEN_PATH"]).read_text()))
     for _ in range(2):
-        executor = RayExecutor(None)
+        executor = RayExecutor(None, receive)
         monkeypatch.setattr(executor, "_ray", FakeRay([DONE]))
         assert len(list(executor.events(two_jobs(tmp_path)[:1]))) == 1
     assert len(set(tokens)) == 1

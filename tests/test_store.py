@@ -24,7 +24,7 @@ from bench import store as store_room
 from bench.errors import BusyError, HindranceError
 from bench.pipeline import open_experiment, status
 from bench.records import Curve, Failure, Final, GradientNoise, Record, Task, Traits
-from bench.store import Store, claim, keep, read
+from bench.store import Store, claim, keep, read, receive
 from tests.making import small_trial, suite_file
 
 FLOATS = st.floats(allow_infinity=False, allow_nan=False)
@@ -78,6 +78,23 @@ def test_a_failure_comes_back_and_a_later_success_replaces_it(tmp_path: Path) ->
     assert store.survey().state(failure.trial) == "done"
     store.keep_failure(failure)
     assert isinstance(store.outcome(failure.trial), Record)
+
+
+def test_what_another_machine_sends_is_kept_by_the_rules_for_what_is_trained_here(tmp_path: Path) -> None:
+    kept, store = record(), Store(tmp_path)
+    folder, there = store.folder(kept.trial), tmp_path / "there" / kept.trial.name
+    keep(kept, there)
+    store.keep_failure(Failure(kept.trial, "killed", "an earlier attempt"))
+    for name in ("trial.json", "checkpoint.pkl", "points.json"):
+        (folder / name).write_text("{")
+
+    def bring() -> None:
+        (folder / "trial.json").write_bytes((there / "trial.json").read_bytes())
+
+    receive(folder, bring)
+    assert isinstance(read(folder), Record)
+    assert {path.name for path in folder.iterdir()} == {"trial.json", "trial.json.unreadable", "lock"}
+    receive(folder, lambda: pytest.fail("the trial is done"))
 
 
 def test_a_failure_that_cannot_be_written_is_told_with_its_file(tmp_path: Path) -> None:

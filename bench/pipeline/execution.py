@@ -168,7 +168,7 @@ def _executor(options: RunOptions, jobs: Sequence[Job], root: Path) -> Executor:
     if options.executor == RAY and jobs:
         from bench.runner.ray import RayExecutor  # noqa: PLC0415 - for who asks for it alone
 
-        return RayExecutor(options.address, most=options.workers)
+        return RayExecutor(options.address, stored.receive, most=options.workers)
     if options.executor == SLURM and not jobs:
         tidy(root)
     if options.executor == SLURM and jobs:

@@ -12,16 +12,16 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from bench.errors import BenchError, HindranceError, MissingExtraError, hindering
+from bench.errors import BenchError, HindranceError, MissingExtraError
 from bench.records import Failure
 from bench.runner.devices import CPU
 from bench.runner.jobs import LOSSES, LOST_NODE, Ended, Event, Hindrance, Job, RetryPolicy
@@ -39,6 +39,7 @@ TURN_SECONDS = 10.0
 """Between two looks at whether a trial is still held by the machine that was lost with it."""
 
 
+Keep = Callable[[Path, Callable[[], None]], None]
 Machine = Mapping[str, float]
 """What a machine has, by Ray's names: `CPU`, `GPU`, `memory` (bytes that it gives to trials)."""
 
@@ -73,11 +74,12 @@ class RayExecutor:
     An executor serves one run. `stop` and `drain` may be called from other threads and from signal handlers.
     """
 
-    def __init__(self, address: str | None, *, most: int | None = None, grace_seconds: float = 5.0) -> None:
+    def __init__(self, address: str | None, keep: Keep, *, most: int | None = None, grace_seconds: float = 5.0) -> None:
         """Connect to a cluster, or begin one on this machine.
 
         Args:
             address: `HOST:PORT`, or `auto`; None: of this machine alone.
+            keep: has what a trial has left on a machine that does not share the storage written into its folder.
             most: trials side by side; None: as many as there is room for.
             grace_seconds: for a trial that is told to go.
 
@@ -85,6 +87,7 @@ class RayExecutor:
             BenchError: Ray is not installed, or the cluster not to be reached.
         """
         self._ray = connected(address)
+        self._keep = keep
         self._most, self._grace_seconds = most, grace_seconds
         self._retries = RetryPolicy()
         self._draining, self._stops = False, 0
@@ -209,9 +212,8 @@ class RayExecutor:
 
     def _heard(self, message: Said, job: Job, queue: deque[Job]) -> Iterator[Event]:
         try:
-            with hindering(job.folder, "what the trial has left cannot be kept"):
-                if message.files:
-                    bring(message.files, job.folder)
+            if message.files:
+                self._keep(job.folder, partial(bring, message.files, job.folder))
         except HindranceError as error:
             yield Ended(job, None, message.seconds, hindrance=Hindrance(error.kind, str(error)))
             return

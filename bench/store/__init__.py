@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -49,7 +49,7 @@ from bench.store.locks import LOCK, claim, has_locks
 from bench.store.reading import DONE, FAILED, read, read_one
 from bench.store.survey import Survey, folders, survey
 
-__all__ = ["Store", "Survey", "claim", "doubts", "is_done", "keep", "read", "set_aside"]
+__all__ = ["Store", "Survey", "claim", "doubts", "is_done", "keep", "read", "receive", "set_aside"]
 LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
 INSPECTED, DEVICES = "inspected.json", "devices.json"
 
@@ -254,8 +254,29 @@ def keep(record: Record, folder: Path) -> None:
     with hindering(folder / DONE, "the record cannot be written"):
         # Somebody may have removed the folder while the trial was at work: what it found is kept all the same.
         write_into(folder, partial(_write, folder / DONE, _as_data(record)))
-        (folder / FAILED).unlink(missing_ok=True)
-    _forget(folder, CHECKPOINT, POINTS)
+    _conclude(folder)
+
+
+def receive(folder: Path, bring: Callable[[], None]) -> None:
+    """Have `bring` write into `folder` what a trial has left on another machine, unless the trial is done here.
+
+    Raises:
+        BusyError: another process holds the folder.
+        HindranceError: it cannot be written to.
+    """
+    with claim(folder):
+        if is_done(folder):
+            return
+        set_aside(folder)
+        with hindering(folder, "what the trial has left cannot be kept"):
+            bring()
+        if is_done(folder):
+            _conclude(folder)
+
+
+def _conclude(folder: Path) -> None:
+    """Remove what a finished trial's earlier attempts have left."""
+    _forget(folder, FAILED, CHECKPOINT, POINTS)
 
 
 def _forget(folder: Path, *names: str) -> None:
