@@ -118,7 +118,26 @@ def test_everything_that_is_wrong_with_a_profile_is_told_at_once(tmp_path: Path)
     assert any(line.startswith(f"{file}: gpus: input should be greater than or equal to 0") for line in said)
 
 
-@pytest.mark.parametrize("text", ["- 1", "a: [", "\0", ""])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("memory_gb: .inf", "memory_gb: input should be a finite number"),
+        ("memory_gb: .nan", "memory_gb: input should be"),
+        ("memory_gb: 0.0004", "memory_gb: input should be greater than or equal to 0.1"),
+        ("options: --exclusive", "options: must be a list such as [--exclusive], not '--exclusive'"),
+    ],
+)
+def test_what_slurm_would_misread_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "profile.yaml"
+    file.write_text(f"minutes: 30\n{text}\n")
+    with pytest.raises(SuiteError) as refused:
+        read_profile(file)
+    assert str(refused.value).startswith(f"{file}: {told}")
+
+
+@pytest.mark.parametrize(
+    "text", ["- 1", "a: [", "\0", "", "minutes: 2020-13-45", "minutes: !!bool x", pytest.param(3_000 * "[", id="deep")]
+)
 def test_what_is_no_profile_is_told_in_one_line(tmp_path: Path, text: str) -> None:
     file = tmp_path / "profile.yaml"
     file.write_text(text)

@@ -1015,6 +1015,8 @@ def test_results_that_cannot_be_read_are_told_and_the_others_used(place: Path, c
         (["--env", "CartPole-v1", "--minutes", "0"], "must be above 0"),
         (["--env", "CartPole-v1", "--kwargs", "size"], "'size' is no mapping of names to values"),
         (["--env", "CartPole-v1", "--kwargs", "{"], "write '{size: 4}'"),
+        (["--env", "CartPole-v1", "--kwargs", "{size: 2020-13-45}"], "write '{size: 4}'"),
+        (["--env", "CartPole-v1", "--kwargs", 3_000 * "["], "write '{size: 4}'"),
         (["--actions", "discrete", "--observations", "3", "--kwargs", "{}"], "name it with --env"),
         (["--env", "nowhere/CartPole-v1"], "before a colon, my_package:nowhere/CartPole-v1"),
         (["--actions", "discrete"], "say which environment"),

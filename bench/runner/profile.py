@@ -30,7 +30,8 @@ class Profile(BaseModel):
     account: str = ""
     qos: str = ""
     constraint: str = ""
-    memory_gb: float | None = Field(default=None, gt=0)
+    memory_gb: float | None = Field(default=None, ge=0.1, allow_inf_nan=False)
+    """In units of 2**30 bytes; Slurm takes none at all for a whole machine's."""
     gpus: int = Field(default=0, ge=0)
     """Of each trial."""
     at_once: int | None = Field(default=None, ge=1)
@@ -61,7 +62,8 @@ def read_profile(path: Path) -> Profile:
         loaded: Any = YAML(typ="safe", pure=True).load(text)
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, YAMLError) as error:
+    except (YAMLError, ValueError, LookupError, RecursionError) as error:
+        # A date that is none, a tag without its value, brackets without end: the reader has no words of its own.
         raise BenchError(f"{path}: is no YAML ({' '.join(str(error).split())})") from None
     if not isinstance(loaded, dict):
         raise BenchError(f"{path}: must be a mapping such as `minutes: 60`")
@@ -79,6 +81,8 @@ def _complaint(path: Path, one: Any) -> Complaint:
         return Complaint(place, f"is not known; known here: {', '.join(Profile.model_fields)}")
     if one["type"] in {"missing", "missing_argument"}:
         return Complaint(place, "is missing", "how many minutes a trial may have before it stores itself, such as 240")
+    if one["type"] == "tuple_type":
+        return Complaint(place, f"must be a list such as [{one['input']}], not {one['input']!r}")
     if one["type"] == "value_error":
         return Complaint(place, str(one["ctx"]["error"]), "leave it out")
     return Complaint(place, f"{str(one['msg'])[:1].lower()}{str(one['msg'])[1:]}, not {one['input']!r}")

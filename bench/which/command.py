@@ -119,7 +119,7 @@ def _arguments(text: str | None, environment: str | None) -> dict[str, object]:
         raise BenchError("--kwargs are arguments of an environment; name it with --env")
     try:
         found = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
+    except (YAMLError, ValueError, LookupError, RecursionError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise BenchError(f"--kwargs {text!r} is no mapping of names to values; write '{{size: 4}}'")
