@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.analysis.compare import contest, verdicts
-from bench.analysis.interval import Columns, Counts, Tasks, iqm_band, iqm_interval, resample_counts
+from bench.analysis.interval import iqm_band, iqm_interval
 from bench.analysis.profiles import profile, tau_grid
-from bench.analysis.resampling import ENOUGH
+from bench.analysis.resampling import ENOUGH, Columns, Counts, Tasks, resample_counts
 from bench.errors import BenchError
 from bench.records import Aggregate, AnalysisPlan, CurveEstimate, Floats, Interval
 from bench.report import drawing, figures, palette, words

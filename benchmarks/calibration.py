@@ -26,7 +26,7 @@ import numpy as np
 from coverage import NAMES, Settings, settings
 
 from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED
-from bench.analysis.interval import resample_counts
+from bench.analysis.resampling import resample_counts
 from bench.analysis.sequential import Design, Place, Rivals, look, over, schedule, still_open, wanted
 from bench.analysis.verdict import holm, judged
 from bench.records import AnalysisPlan, Floats, Look

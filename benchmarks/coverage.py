@@ -30,11 +30,10 @@ from bench.analysis.interval import (
     mean_interval,
     median_band,
     median_interval,
-    resample_counts,
     wilson_limits,
 )
 from bench.analysis.ranks import superiority
-from bench.analysis.resampling import deviations, ranked
+from bench.analysis.resampling import deviations, ranked, resample_counts
 from bench.analysis.verdict import difference as compared
 from bench.analysis.verdict import difference_interval, judged
 from bench.records import Floats, Interval

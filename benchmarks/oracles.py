@@ -20,13 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.analysis import literature
-from bench.analysis.interval import (
-    mean_interval,
-    median_interval,
-    optimality_gap_interval,
-    resample_counts,
-)
+from bench.analysis.interval import mean_interval, median_interval, optimality_gap_interval
 from bench.analysis.published import peak
+from bench.analysis.resampling import resample_counts
 from bench.analysis.scores import normalise
 from bench.published import table
 from bench.records import Floats, Reference

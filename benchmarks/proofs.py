@@ -30,7 +30,7 @@ from ruamel.yaml import YAML
 from same_noise import TABLE, Gap
 
 import bench
-from bench.analysis.interval import resample_counts
+from bench.analysis.resampling import resample_counts
 from bench.analysis.verdict import holm
 from bench.analysis.verdict import judged as compared
 from bench.catalog import environments, find_algorithm

@@ -24,7 +24,8 @@ from statistics import median
 import numpy as np
 from rliable import library, metrics
 
-from bench.analysis.interval import iqm_band, iqm_interval, resample_counts
+from bench.analysis.interval import iqm_band, iqm_interval
+from bench.analysis.resampling import resample_counts
 from bench.records import Floats
 
 Scores = dict[str, Floats]

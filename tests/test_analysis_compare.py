@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.compare import contest, verdicts
-from bench.analysis.interval import resample_counts
+from bench.analysis.resampling import resample_counts
 from bench.records import AnalysisPlan, Floats, Interval, Pair, PairPlace
 from bench.report import sentences
 

@@ -12,7 +12,7 @@ from rliable import library, metrics
 from scipy.stats import binomtest, t
 
 from bench.analysis import interval, resampling, verdict
-from bench.analysis.aggregate import POOLED, columns_of, resampled
+from bench.analysis.aggregate import POOLED, resampled
 from bench.analysis.interval import (
     clopper_pearson,
     interquartile_mean,
@@ -21,10 +21,9 @@ from bench.analysis.interval import (
     mean_interval,
     median_interval,
     optimality_gap_interval,
-    resample_counts,
     wilson_limits,
 )
-from bench.analysis.resampling import Drawn, deviations, ranked
+from bench.analysis.resampling import Drawn, columns_of, deviations, ranked, resample_counts
 from bench.records import Floats, Interval
 from bench.report.notes import note
 

@@ -11,9 +11,10 @@ from scipy import stats
 
 from bench.analysis import analyse, verdict
 from bench.analysis.claims import judge
-from bench.analysis.interval import iqm_interval, resample_counts
+from bench.analysis.interval import iqm_interval
 from bench.analysis.ledger import ledger
 from bench.analysis.quantities import measured, runs_of, share_difference, speed_ratio, spread_draws
+from bench.analysis.resampling import resample_counts
 from bench.analysis.scores import Cell, cell
 from bench.records import (
     AnalysisPlan,

@@ -20,7 +20,7 @@ from bench import suite
 from bench.algorithms.diagnostics import Diagnostics
 from bench.analysis.curves import diagnostic_curve
 from bench.analysis.frames import frames
-from bench.analysis.interval import resample_counts
+from bench.analysis.resampling import resample_counts
 from bench.catalog import find_algorithm, load
 from bench.errors import SuiteError
 from bench.plan import plan

@@ -15,7 +15,7 @@ import pytest
 
 from bench import pipeline
 from bench.analysis import analyse
-from bench.analysis.interval import resample_counts
+from bench.analysis.resampling import resample_counts
 from bench.analysis.sequential import (
     Design,
     Rivals,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.analysis.interval import resample_counts
+from bench.analysis.resampling import resample_counts
 from bench.analysis.scores import cells_of
 from bench.analysis.solved import solved, to_the_target
 from bench.analysis.verdict import difference

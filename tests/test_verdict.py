@@ -10,7 +10,8 @@ from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
 from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, environment_shares, estimate
-from bench.analysis.interval import Tasks, iqm_interval, mean_interval, resample_counts
+from bench.analysis.interval import iqm_interval, mean_interval
+from bench.analysis.resampling import Tasks, resample_counts
 from bench.analysis.verdict import Difference, difference, holm, holm_level, judged, smallest_p, verdict
 from bench.records import AnalysisPlan, Floats
 

@@ -18,11 +18,9 @@ import numpy as np
 from bench.analysis.interval import (
     FEWEST_RUNS,
     Band,
-    Columns,
-    Counts,
-    Tasks,
     banded,
     bare,
+    fewest,
     iqm_band,
     mean_band,
     shown,
@@ -31,7 +29,7 @@ from bench.analysis.interval import (
     welch_df,
     winsorised_variances,
 )
-from bench.analysis.resampling import deviations, ranked
+from bench.analysis.resampling import Columns, Counts, Tasks, columns_of, deviations, ranked
 from bench.records import Floats, Interval
 
 POOLED, MEAN, BY_ENVIRONMENT = "score", "mean", "iqm-by-environment"
@@ -64,7 +62,7 @@ def resampled(columns: Columns, counts: Counts, decide: str) -> Resampled:
         counts: per environment (runs, resamples).
         decide: `score` or `iqm-by-environment`.
     """
-    freedom, n = np.array([len(column) - 1.0 for column in columns]), min(map(len, columns))
+    freedom, n = np.array([len(column) - 1.0 for column in columns]), fewest(columns)
     if decide == POOLED or len(columns) == 1:
         scores = ranked(columns)
         found, moved = scores.estimates(), deviations(scores, counts)
@@ -102,7 +100,7 @@ def aggregate_band(columns: Columns, counts: Counts, confidence: float, decide: 
         return mean_band(columns, confidence)
     if decide == POOLED or len(columns) == 1:
         return iqm_band(columns, counts, confidence)
-    if min(map(len, columns)) < FEWEST_RUNS:
+    if fewest(columns) < FEWEST_RUNS:
         return bare(estimates(columns, decide))
     found = resampled(columns, counts, decide)
     below, above = standardised(found.moved, confidence, union=True)
@@ -112,7 +110,7 @@ def aggregate_band(columns: Columns, counts: Counts, confidence: float, decide: 
 
 def aggregate_interval(tasks: Tasks, counts: Counts, confidence: float, decide: str) -> Interval:
     """Return the aggregate that `decide` names with its interval."""
-    band = aggregate_band([task[:, np.newaxis] for task in tasks], counts, confidence, decide)
+    band = aggregate_band(columns_of(tasks), counts, confidence, decide)
     return shown(band, tasks, confidence, "mean" if decide == MEAN else "iqm")
 
 
@@ -127,7 +125,7 @@ def environment_shares(tasks: Tasks) -> tuple[float, ...]:
 
     Runs of equal score count alike, whatever their environment.
     """
-    scores = ranked([task[:, np.newaxis] for task in tasks])
+    scores = ranked(columns_of(tasks))
     order, ordered = scores.order[:, 0], scores.ordered[:, 0]
     weights = scores.weights[order]
     reached = np.clip(np.cumsum(weights), scores.quarter, 3 * scores.quarter)
@@ -138,8 +136,3 @@ def environment_shares(tasks: Tasks) -> tuple[float, ...]:
     starts = np.cumsum([0, *map(len, tasks)])
     total = float(kept.sum())
     return tuple(float(spread[a:b].sum()) / total for a, b in pairwise(starts))
-
-
-def columns_of(tasks: Sequence[Floats]) -> Columns:
-    """Return one (runs, 1) array per environment."""
-    return [task[:, np.newaxis] for task in tasks]

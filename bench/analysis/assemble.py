@@ -18,15 +18,7 @@ from bench.analysis.cautions import cautions, overshoot
 from bench.analysis.claims import judge
 from bench.analysis.compare import Contest, contest, verdicts
 from bench.analysis.curves import aggregate_curves, diagnostic_curve, environment_curves
-from bench.analysis.interval import (
-    Counts,
-    cut,
-    iqm_interval,
-    mean_interval,
-    median_interval,
-    optimality_gap_interval,
-    resample_counts,
-)
+from bench.analysis.interval import cut, iqm_interval, mean_interval, median_interval, optimality_gap_interval
 from bench.analysis.leads import leads
 from bench.analysis.ledger import Entry, Ledger, ledger
 from bench.analysis.origins import origins
@@ -34,7 +26,7 @@ from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.published import against
 from bench.analysis.ranking import race_draws, rounded, shares_best
 from bench.analysis.reliability import reliability
-from bench.analysis.resampling import fewer
+from bench.analysis.resampling import Counts, fewer, resample_counts
 from bench.analysis.robustness import claim_conclusions, conclusions
 from bench.analysis.scores import (
     Cell,

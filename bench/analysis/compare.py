@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from scipy.special import ndtri
 
 from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, environment_shares, estimate
-from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, too_few, wilson_limits
+from bench.analysis.interval import FEWEST_RUNS, too_few, wilson_limits
 from bench.analysis.ranks import rank_p_value, smallest_rank_p, superiority
-from bench.analysis.resampling import thinned
+from bench.analysis.resampling import Counts, Tasks, thinned
 from bench.analysis.verdict import (
     MOST_RUNS,
     POWER,

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.analysis.aggregate import POOLED, aggregate_band, highest
-from bench.analysis.interval import Band, Counts, bare, iqm_band
-from bench.analysis.resampling import ranked
+from bench.analysis.interval import Band, bare, iqm_band
+from bench.analysis.resampling import Counts, ranked
 from bench.analysis.scores import Cell, Run, learns, normalise
 from bench.records import CurveEstimate, Floats
 

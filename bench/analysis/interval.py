@@ -18,35 +18,14 @@ from scipy.special import betaincinv, ndtri, stdtrit
 from bench.analysis.resampling import (
     Columns,
     Counts,
-    Drawn,
     Ranked,
     Tasks,
     alike,
+    columns_of,
     deviations,
     ranked,
-    resample_counts,
 )
 from bench.records import Fact, Floats, Interval
-
-__all__ = [
-    "FEWEST_RUNS",
-    "Columns",
-    "Counts",
-    "Drawn",
-    "Tasks",
-    "clopper_pearson",
-    "interquartile_mean",
-    "iqm_band",
-    "iqm_interval",
-    "mean_band",
-    "mean_interval",
-    "median_band",
-    "median_interval",
-    "optimality_gap_interval",
-    "resample_counts",
-    "welch_df",
-    "wilson_limits",
-]
 
 Band = tuple[Floats, Floats, Floats]
 """Per column the estimate, the lower and the upper limit; both limits are NaN where there is no interval."""
@@ -67,7 +46,7 @@ def interquartile_mean(tasks: Tasks) -> float:
     quartile count in part. Where environments have different numbers of runs, a run's step is 1 / (T n_t) instead of
     1 / N: each environment weighs the same.
     """
-    return float(ranked(_columns(tasks)).estimates()[0])
+    return float(ranked(columns_of(tasks)).estimates()[0])
 
 
 def iqm_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Interval:
@@ -78,7 +57,7 @@ def iqm_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Inte
     Satterthwaite's degrees of freedom, times sqrt(n/(n-1)), which repairs the bootstrap's variance. (With one
     environment the bootstrap of so few order statistics is wide enough without; docs/coverage.md measures it.)
     """
-    return shown(iqm_band(_columns(tasks), counts, confidence), tasks, confidence, "iqm")
+    return shown(iqm_band(columns_of(tasks), counts, confidence), tasks, confidence, "iqm")
 
 
 def iqm_band(curves: Columns, counts: Counts, confidence: float = 0.95) -> Band:
@@ -95,7 +74,7 @@ def iqm_band(curves: Columns, counts: Counts, confidence: float = 0.95) -> Band:
         Three (points,) arrays: estimate, lower and upper limits.
     """
     scores = ranked(curves)
-    estimates, n = scores.estimates(), _fewest(curves)
+    estimates, n = scores.estimates(), fewest(curves)
     if n < FEWEST_RUNS:
         return bare(estimates)
     drawn, t = deviations(scores, counts), t_quantile(_satterthwaite(curves, scores), confidence)
@@ -111,16 +90,16 @@ def mean_interval(tasks: Tasks, confidence: float = 0.95) -> Interval:
     the long tail; that limit is moved out by Johnson's (1978) term, g (1 + 2 t^2) / 6 standard errors, g the
     estimated skewness of the mean. The other limit stays.
     """
-    return shown(mean_band(_columns(tasks), confidence), tasks, confidence, "mean")
+    return shown(mean_band(columns_of(tasks), confidence), tasks, confidence, "mean")
 
 
 def mean_band(columns: Columns, confidence: float = 0.95) -> Band:
     """Return the mean over environments of the mean over runs in every column, with its limits."""
     estimates = np.asarray(np.mean([np.mean(column, axis=0) for column in columns], axis=0))
-    if _fewest(columns) < FEWEST_RUNS:
+    if fewest(columns) < FEWEST_RUNS:
         return bare(estimates)
     variances = np.stack([np.var(column, axis=0, ddof=1) / len(column) for column in columns]) / len(columns) ** 2
-    df = welch_df(variances, np.array([len(column) - 1.0 for column in columns]), _fewest(columns) - 1.0)
+    df = welch_df(variances, np.array([len(column) - 1.0 for column in columns]), fewest(columns) - 1.0)
     t, error = t_quantile(df, confidence), np.sqrt(np.sum(variances, axis=0))
     tail = skewness(columns, error) * (1 + 2 * t**2) / 6
     return banded(estimates, error * (t + np.maximum(-tail, 0)), error * (t + np.maximum(tail, 0)), columns)
@@ -144,13 +123,13 @@ def optimality_gap_interval(tasks: Tasks, confidence: float = 0.95, gamma: float
 
 def median_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Interval:
     """Return the median over environments of the mean over runs, with a stretched percentile interval."""
-    return shown(median_band(_columns(tasks), counts, confidence), tasks, confidence, "median")
+    return shown(median_band(columns_of(tasks), counts, confidence), tasks, confidence, "median")
 
 
 def median_band(columns: Columns, counts: Counts, confidence: float = 0.95) -> Band:
     """Return the median over environments of the mean over runs in every column, with its limits."""
     estimates = np.asarray(np.median([np.mean(column, axis=0) for column in columns], axis=0))
-    n = _fewest(columns)
+    n = fewest(columns)
     if n < FEWEST_RUNS:
         return bare(estimates)
     means = [column.T @ drawn / len(column) for column, drawn in zip(columns, counts, strict=True)]
@@ -188,7 +167,7 @@ def wilson_limits(share: Floats | float, n: float, confidence: float = 0.95) -> 
 def _satterthwaite(columns: Columns, scores: Ranked) -> Floats:
     """(columns,) degrees of freedom from the variances of the scores winsorised to their middle half."""
     freedom = np.array([len(column) - 1.0 for column in columns])
-    return welch_df(winsorised_variances(columns, scores), freedom, _fewest(columns) - 1.0)
+    return welch_df(winsorised_variances(columns, scores), freedom, fewest(columns) - 1.0)
 
 
 def winsorised_variances(columns: Columns, scores: Ranked) -> Floats:
@@ -251,25 +230,25 @@ def _quantile(ordered: Floats, share: float) -> Floats:
 
 
 def bare(estimates: Floats) -> Band:
+    """Return estimates without limits."""
     return estimates, np.full_like(estimates, np.nan), np.full_like(estimates, np.nan)
 
 
 def banded(estimates: Floats, below: Floats, above: Floats, columns: Columns) -> Band:
+    """Return estimates with limits so far below and above, but none where these have no width."""
     # Rounding leaves a width of some 1e-16 of the largest number where there is none.
     largest = np.max(np.abs(np.concatenate(columns)), axis=0)
     known = below + above > 1e-12 * largest
     return estimates, np.where(known, estimates - below, np.nan), np.where(known, estimates + above, np.nan)
 
 
-def _columns(tasks: Tasks) -> Columns:
-    return [task[:, np.newaxis] for task in tasks]
-
-
-def _fewest(tasks: Tasks | Columns) -> int:
-    return min(len(task) for task in tasks)
+def fewest(tasks: Tasks | Columns) -> int:
+    """Return how many runs the environment with the fewest has."""
+    return min(map(len, tasks))
 
 
 def t_quantile(df: Floats, confidence: float) -> Floats:
+    """(columns,) the two-sided quantile of Student's t, one for every number of degrees of freedom."""
     return np.asarray(stdtrit(df, (1 + confidence) / 2), dtype=np.float64)
 
 
@@ -280,7 +259,7 @@ def _z_quantile(confidence: float) -> float:
 def shown(band: Band, tasks: Tasks, confidence: float, quantity: str) -> Interval:
     """Return a band's only column with what is to be said about it."""
     estimate, low, high = (float(values[0]) for values in band)
-    n = _fewest(tasks)
+    n = fewest(tasks)
     if n < FEWEST_RUNS:
         return Interval(estimate, n=n, notes=too_few(n))
     if all(np.ptp(task) == 0 for task in tasks):
@@ -310,12 +289,14 @@ def _all_equal(n: int, environments: int, confidence: float) -> Fact:
 
 
 def few_runs(quantity: str, n: int, environments: int) -> Iterator[Fact]:
+    """Yield that an interval of so few runs may not cover what it states, where that was measured."""
     enough = ENOUGH_RUNS[quantity]
     if n < enough[min(environments, len(enough)) - 1]:
         yield Fact("may not cover")
 
 
 def unequal(tasks: Tasks) -> Iterator[Fact]:
+    """Yield the fewest and the most runs, where environments have unequal numbers."""
     sizes = {len(task) for task in tasks}
     if len(sizes) > 1:
         yield Fact("unequal", (min(sizes), max(sizes)))

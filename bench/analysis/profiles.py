@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.analysis.interval import FEWEST_RUNS, Tasks, wilson_limits
+from bench.analysis.interval import FEWEST_RUNS, wilson_limits
+from bench.analysis.resampling import Tasks
 from bench.records import Floats, Profile
 
 TAUS = 101

@@ -25,16 +25,11 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from bench.analysis.aggregate import aggregate_interval
-from bench.analysis.interval import (
-    FEWEST_RUNS,
-    Tasks,
-    clopper_pearson,
-    welch_df,
-    wilson_limits,
-)
+from bench.analysis.interval import FEWEST_RUNS, clopper_pearson, welch_df, wilson_limits
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.ranks import permutation_p, superiority
 from bench.analysis.reliability import failed_its_user
+from bench.analysis.resampling import Tasks
 from bench.analysis.scores import Cell, learns
 from bench.analysis.threshold import first_moment
 from bench.analysis.verdict import difference_interval, judged

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bench.analysis.aggregate import MEAN, POOLED, columns_of, estimates, resampled
-from bench.analysis.interval import Counts, Tasks
-from bench.analysis.resampling import Columns
+from bench.analysis.aggregate import MEAN, POOLED, estimates, resampled
+from bench.analysis.resampling import Columns, Counts, Tasks, columns_of
 from bench.records import Floats
 
 Race = Mapping[str, Tasks]

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bench.analysis.interval import Tasks
-from bench.analysis.resampling import alike
+from bench.analysis.resampling import Tasks, alike
 from bench.records import Floats
 
 Places = NDArray[np.intp]

@@ -39,6 +39,11 @@ _FEW = 400
 _MANY_RUNS, _MANY_CELLS = 200, 100
 
 
+def columns_of(tasks: Tasks) -> Columns:
+    """Return one (runs, 1) array per environment."""
+    return [task[:, np.newaxis] for task in tasks]
+
+
 def alike(sizes: Iterable[object]) -> list[list[int]]:
     """Return the places of equal sizes together: environments of as many runs are worked on at once."""
     groups: dict[object, list[int]] = {}

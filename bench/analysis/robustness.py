@@ -18,11 +18,10 @@ import numpy as np
 
 from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, estimate
 from bench.analysis.claims import judge
-from bench.analysis.interval import resample_counts
 from bench.analysis.quantities import Draws
 from bench.analysis.ranking import order, rounded
 from bench.analysis.ranks import mid_ranks
-from bench.analysis.resampling import fewer, thinned
+from bench.analysis.resampling import fewer, resample_counts, thinned
 from bench.analysis.scores import Cell, Run
 from bench.analysis.solved import Solved
 from bench.analysis.verdict import holm, judged, verdict

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.compare import Contest, verdicts
-from bench.analysis.interval import resample_counts
+from bench.analysis.resampling import resample_counts
 from bench.analysis.scores import cells_of, learns, usable
 from bench.analysis.solved import solved, to_the_target
 from bench.analysis.verdict import Difference, equivalent, holm, judged, smallest_p

@@ -18,12 +18,12 @@ from itertools import combinations
 import numpy as np
 
 from bench.analysis.aggregate import MEAN, aggregate_interval, estimate, highest
-from bench.analysis.interval import FEWEST_RUNS, Counts, Tasks, cut, wilson_limits
+from bench.analysis.interval import FEWEST_RUNS, cut, wilson_limits
 from bench.analysis.moments import first_evaluations, last_evaluations, scores_at_seconds, scores_at_steps
 from bench.analysis.ranking import Race, order, race_draws, regrets, shares_best
 from bench.analysis.ranks import rank_p_value, superiority
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.resampling import fewer, thinned
+from bench.analysis.resampling import Counts, Tasks, fewer, thinned
 from bench.analysis.scores import Cell, complete, enough
 from bench.analysis.solved import all_solve
 from bench.analysis.threshold import first_steps

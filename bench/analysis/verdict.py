@@ -15,24 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
-from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, columns_of, estimates, resampled
-from bench.analysis.interval import (
-    FEWEST_RUNS,
-    Columns,
-    Counts,
-    Tasks,
-    few_runs,
-    skewness,
-    standardised,
-    too_few,
-    unequal,
-    welch_df,
-)
+from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, estimates, resampled
+from bench.analysis.interval import FEWEST_RUNS, few_runs, fewest, skewness, standardised, too_few, unequal, welch_df
+from bench.analysis.resampling import Columns, Counts, Tasks, columns_of
 from bench.records import AnalysisPlan, Fact, Floats, Interval
 
 ANCHOR = 0.95
@@ -99,9 +89,9 @@ class Difference:
         """
         below = _tail((self.estimates + margin) / self.below, np.maximum(-self.skew, 0.0), self.df)
         above = _tail((margin - self.estimates) / self.above, np.maximum(self.skew, 0.0), self.df)
-        fewest = min(map(min, self.sizes))
+        n = min(map(min, self.sizes))
         told = (np.abs(self.estimates) < margin) & ~np.isnan(self.below)
-        return np.where(told & (len(self.sizes) > 1 or fewest > FEWEST_RUNS), np.maximum(below, above), 1.0)
+        return np.where(told & (len(self.sizes) > 1 or n > FEWEST_RUNS), np.maximum(below, above), 1.0)
 
     def more_runs(self, level: float) -> int | None:
         """Return about how many more runs per environment of both would reach the level with a power of 0.8.
@@ -166,30 +156,23 @@ def difference(ours: Columns, theirs: Columns, counts: tuple[Counts, Counts] | N
         found = _of_interquartile_means(ours, theirs, counts, sizes, least, decide)
     gone = np.abs(found.estimates) <= _ROUNDING * largest
     known = found.below + found.above > _ROUNDING * largest
-    return Difference(
-        np.where(gone, 0.0, found.estimates),
-        np.where(known, found.below, np.nan),
-        np.where(known, found.above, np.nan),
-        found.df,
-        least,
-        found.variances,
-        sizes,
-        decide,
-        found.skew,
+    return replace(
+        found,
+        estimates=np.where(gone, 0.0, found.estimates),
+        below=np.where(known, found.below, np.nan),
+        above=np.where(known, found.above, np.nan),
     )
 
 
 def _of_means(ours: Columns, theirs: Columns, sizes: tuple[tuple[int, int], ...], least: Floats) -> Difference:
     """Return the difference of means: Welch's, with Johnson's term on the side of the longer tail."""
     parts = [*ours, *theirs]
-    averages = [np.mean([np.mean(column, axis=0) for column in side], axis=0) for side in (ours, theirs)]
     variances = np.stack([np.var(column, axis=0, ddof=1) / len(column) for column in parts]) / len(ours) ** 2
-    df = welch_df(variances, np.array([len(column) - 1.0 for column in parts]), _fewest(parts) - 1.0)
+    df = welch_df(variances, np.array([len(column) - 1.0 for column in parts]), fewest(parts) - 1.0)
     error = np.sqrt(np.sum(variances, axis=0))
     lengthened = [skewness(side, error) for side in (ours, theirs)]
-    return Difference(
-        averages[0] - averages[1], error, error, df, least, variances, sizes, MEAN, lengthened[0] - lengthened[1]
-    )
+    gap = estimates(ours, MEAN) - estimates(theirs, MEAN)
+    return Difference(gap, error, error, df, least, variances, sizes, MEAN, lengthened[0] - lengthened[1])
 
 
 def _of_interquartile_means(
@@ -203,7 +186,7 @@ def _of_interquartile_means(
     """Return the difference of interquartile means, pooled or by environment, from the stretched bootstrap."""
     sides = [resampled(columns, drawn, decide) for columns, drawn in zip((ours, theirs), counts, strict=True)]
     variances = np.stack([side.inflation * np.var(side.moved, axis=1) for side in sides])
-    df = welch_df(variances, np.stack([side.df for side in sides]), _fewest([*ours, *theirs]) - 1.0)
+    df = welch_df(variances, np.stack([side.df for side in sides]), fewest([*ours, *theirs]) - 1.0)
     moved = sides[0].moved - sides[1].moved
     below, above = standardised(moved, ANCHOR, union=True)
     together = np.var(moved, axis=1)
@@ -268,7 +251,7 @@ def _least_p(ours: Columns, theirs: Columns, sizes: Sequence[tuple[int, int]], d
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's (1979) step-down corrected p-values, in the order given; not cut at 1, see `holm_confidence`."""
+    """Return Holm's (1979) step-down corrected p-values, in the order given; not cut at 1, see `holm_level`."""
     corrected, running = [0.0] * len(p_values), 0.0
     for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         running = max(running, (len(p_values) - place) * p_values[index])
@@ -321,7 +304,3 @@ def _tail(distance: Floats, skew: Floats, df: Floats) -> Floats:
     """Return the one-sided p-value of a distance in standard errors: the inverse of `_distance`, at most one half."""
     over = np.maximum(distance - skew / 6, 0.0)
     return np.asarray(stdtr(df, -2 * over / (1 + np.sqrt(1 + 4 * skew / 3 * over))))
-
-
-def _fewest(parts: Columns) -> int:
-    return min(map(len, parts))

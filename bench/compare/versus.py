@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.analysis.compare import Contest, contest, verdicts
-from bench.analysis.interval import resample_counts
 from bench.analysis.quantities import speed_ratio
 from bench.analysis.reliability import failed_its_user
+from bench.analysis.resampling import resample_counts
 from bench.analysis.scores import Cell, compared, seconds_of_one_more_run
 from bench.compare.records import ComparisonRow
 from bench.records import AnalysisPlan, Pair

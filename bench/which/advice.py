@@ -18,9 +18,10 @@ import numpy as np
 from bench import hyperparameters
 from bench.analysis.aggregate import aggregate_interval, highest
 from bench.analysis.compare import contest, verdicts
-from bench.analysis.interval import FEWEST_RUNS, cut, interquartile_mean, resample_counts
+from bench.analysis.interval import FEWEST_RUNS, cut, interquartile_mean
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
+from bench.analysis.resampling import resample_counts
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
 from bench.plain import counted, joined
 from bench.records import Candidate, Floats, Pair, verdict_on, verdicts_of
