@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli.app import app
-from bench.imports import Hints, read_source
+from bench.imports.detection import read_source
 from bench.imports.evaluations import read_evaluations
-from bench.imports.found import Finding, RefusedError
+from bench.imports.found import Finding, Hints, RefusedError
 from bench.imports.keeping import Imported, import_source
 from bench.imports.limits import MOST_ARRAY_BYTES, MOST_MONITOR_BYTES
 from bench.imports.monitor import read_monitor

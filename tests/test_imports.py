@@ -26,10 +26,10 @@ from typer.testing import CliRunner
 from bench.cli.app import app
 from bench.compare.comparing import compare
 from bench.errors import BenchError
-from bench.imports import Hints, read_source
+from bench.imports.detection import read_source
 from bench.imports.evaluations import read_evaluations
 from bench.imports.events import read_events
-from bench.imports.found import Refusal, RefusedError
+from bench.imports.found import Hints, Refusal, RefusedError
 from bench.imports.keeping import Imported, import_source
 from bench.imports.monitor import merge, read_monitor
 from bench.imports.names import named, seed_of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import median
 
 from bench.analysis.ledger import Entry
 from bench.catalog import algorithms as known_algorithms
@@ -155,16 +156,11 @@ def _speeds(labels: Sequence[str], cells: Sequence[CellEstimate]) -> dict[str, d
 def _ratio(label: str, speeds: Mapping[str, Mapping[str, float]]) -> float | None:
     """Return the geometric mean over environments of the speed over the others' median (by logarithm)."""
     logs = [
-        math.log(here[label]) - _middle([math.log(speed) for other, speed in here.items() if other != label])
+        math.log(here[label]) - median([math.log(speed) for other, speed in here.items() if other != label])
         for here in speeds.values()
         if label in here
     ]
     return math.exp(sum(logs) / len(logs)) if logs else None
-
-
-def _middle(values: Sequence[float]) -> float:
-    ordered, half = sorted(values), len(values) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _uses(label: str, situations: Sequence[Situation]) -> Iterator[str]:

@@ -23,11 +23,9 @@ from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.quantities import Draws, Measured, measured, regret
 from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
+from bench.analysis.verdict import MOST_RUNS
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.records import PACKING, QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
-
-_MOST_RUNS = 200
-"""More than this many further runs is no plan but a way to say that nothing was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +240,7 @@ def _more_runs(claim: Claim, found: Measured) -> int | None:
         return None
     n = found.value.n
     more = max(1, math.ceil(n * max((half / distance) ** 2 for half, distance in gaps)) - n)
-    return more if more <= _MOST_RUNS else None
+    return more if more <= MOST_RUNS else None
 
 
 def _clocks_differ(claim: Claim, cells: Sequence[Cell]) -> bool:

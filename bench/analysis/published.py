@@ -27,6 +27,7 @@ from scipy.special import stdtrit
 from bench import published
 from bench.analysis.interval import FEWEST_RUNS, cut, mean_interval, welch_df
 from bench.analysis.scores import Cell, Run
+from bench.analysis.verdict import MOST_RUNS
 from bench.published.protocol import budget, wanted
 from bench.records import (
     WEAKLY,
@@ -47,8 +48,6 @@ ENOUGH_FOR_RANKS = 39
 """2 / (n + 1) is 5 % from here on."""
 _CONFIDENCE, _WIDE = 0.95, 0.98
 _REACH, _REACH_IF_TIED = 5.0, 2.0
-_MOST_RUNS = 200
-"""More than this many further runs is no plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,5 +366,5 @@ def _price(theirs: Summary, ours: Summary, margin: float | None, rounding: float
         return _verdict(difference, half, margin) != "undecided"
 
     # The interval narrows but for a little, where ours spread less than theirs: what once decides keeps deciding.
-    found = 1 + bisect_left(range(1, _MOST_RUNS + 1), True, key=decided)
-    return found if found <= _MOST_RUNS else None
+    found = 1 + bisect_left(range(1, MOST_RUNS + 1), True, key=decided)
+    return found if found <= MOST_RUNS else None

@@ -22,25 +22,11 @@ SETTINGS = {"config.yml", "args.yml"}
 _RANKS = {"evaluations": 0, "monitor": 1, "tensorboard": 2, "table": 3, "json": 4}
 _EVALUATING = {"eval", "evals", "evaluation", "evaluations", "eval_logs", "eval_env", "test", "testing"}
 _TRAINING = {"train", "training", "train_env"}
-_PARTS = (
-    _EVALUATING
-    | _TRAINING
-    | {
-        *(
-            "tb",
-            "tensorboard",
-            "tensorboard_log",
-            "tensorboard_logs",
-            "tb_logs",
-            "tb_log",
-            "log",
-            "logs",
-            "logger",
-            "csv",
-        ),
-        *("monitor", "monitors", "summaries", "summary", "events", "metrics", "progress", "stats", "tf_logs"),
-    }
-)
+_PARTS = {
+    *(*_EVALUATING, *_TRAINING),
+    *("tb", "tensorboard", "tensorboard_log", "tensorboard_logs", "tb_logs", "tb_log", "log", "logs", "logger"),
+    *("csv", "monitor", "monitors", "summaries", "summary", "events", "metrics", "progress", "stats", "tf_logs"),
+}
 """Folders that are parts of a run, whatever they hold."""
 _LOGS = _EVALUATING | _TRAINING | {"progress", "log", "logs", "metrics", "history"}
 """Names of tables that a run writes into its own folder."""
@@ -155,7 +141,12 @@ def _place(file: Path, kind: str, root: Path, stamped: set[Path]) -> Path:
 
 def _is_log(file: Path) -> bool:
     """Return whether a table is the log of a run, by its name: progress.csv, eval.csv, progress-2.csv."""
-    return re.sub(r"[-_. (]*\d*\)?$", "", file.stem.casefold()) in _LOGS
+    return _word(file) in _LOGS
+
+
+def _word(file: Path) -> str:
+    """Return a table's name without the number of a session: `progress` of progress-2.csv and progress (3).csv."""
+    return re.sub(r"[-_. (]*\d*\)?$", "", file.stem.casefold())
 
 
 def _states(path: PurePath) -> Named:
@@ -234,7 +225,7 @@ def _home(
         kind = kinds[file]
         # Every folder tells by itself; so does every table, but those of one log's sessions.
         word = _stem(file).casefold() if kind == "monitor" and _stem(file).casefold() in _EVALUATING | _TRAINING else ""
-        word = re.sub(r"[-_. (]*\d*\)?$", "", file.stem.casefold()) if kind in {"table", "json"} else word
+        word = _word(file) if kind in {"table", "json"} else word
         groups[kind, file.parent, word].append(file)
     tellings = [Telling(kind, tuple(sorted(mine, key=_natural))) for (kind, _, _), mine in groups.items()]
     folders = sorted({file.parent for file in files} | {place}, key=_natural)

@@ -37,12 +37,11 @@ class AnewError(RefusedError):
     """A session begins anew: these are two trainings."""
 
 
-def joined(sessions: Sequence[Session], anew: str = "", *, copies: bool = False) -> tuple[list[Row], tuple[str, ...]]:
+def joined(sessions: Sequence[Session], anew: str = "") -> tuple[list[Row], tuple[str, ...]]:
     """Return the rows of one training and a note on what was dropped.
 
     Args:
         sessions: in order of time; those without a row count for nothing.
-        copies: whether a session that tells again all that is told before is the same file once more.
         anew: `last`: a session that begins anew takes the place of all before it; else it is refused.
 
     Raises:
@@ -52,8 +51,6 @@ def joined(sessions: Sequence[Session], anew: str = "", *, copies: bool = False)
     begun, dropped, replaced = math.inf, 0, 0
     before = ""
     for session in (one for one in sessions if one.rows):
-        if copies and set(session.rows) >= set(rows):
-            rows = []
         if rows and session.first <= begun:
             if anew != "last":
                 told = f" ({session.place}, after {before})" if session.place else ""

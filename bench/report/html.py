@@ -30,10 +30,10 @@ def quoted(name: str) -> str:
     return quote(name, safe="")
 
 
-def templates() -> Environment:
-    """Return the room's templates with the words they share."""
+def templates(package: str = "bench.report") -> Environment:
+    """Return a package's templates with the words they share."""
     jinja = Environment(
-        loader=PackageLoader("bench.report"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from bench.pipeline import Experiment
 from bench.plain import plain
 from bench.records import Failure
-from bench.report import drawing, figures, page, palette
+from bench.report import drawing, figures, html, page, palette
 from bench.watch.state import MOST_FAILURES, State
 
 _STATES = "done", "failed", "running", "missing"
@@ -28,9 +28,7 @@ def frame(experiment: Experiment, nonce: str) -> str:
 
 def content(experiment: Experiment, state: State) -> str:
     """Return what changes: counts, what is at work, curves, failures."""
-    total = {
-        name: sum(getattr(cell, name) for cell in state.cells) for name in ("done", "failed", "running", "missing")
-    }
+    total = {name: sum(getattr(cell, name) for cell in state.cells) for name in _STATES}
     alike = _by_reason(state.failures)
     return _templates().get_template("content.html").render(
         cells=state.cells,
@@ -65,12 +63,8 @@ def _figures(experiment: Experiment, state: State) -> Iterator[Markup]:
 
 @cache
 def _templates() -> Environment:
-    jinja = Environment(
-        loader=PackageLoader("bench.watch"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
+    jinja = html.templates("bench.watch")
     jinja.filters["number"] = _number
-    jinja.filters["plain"] = plain
     return jinja
 
 
