@@ -53,10 +53,6 @@ def satterthwaite_df(tasks: list[Floats]) -> float:
     return float(resampled(columns_of(tasks), counts_for(tasks, 2), POOLED).df[0])
 
 
-def test_what_the_room_says_it_offers_is_there() -> None:
-    assert [name for name in interval.__all__ if not hasattr(interval, name)] == []
-
-
 def test_interquartile_mean_by_hand() -> None:
     # The lowest two and the highest two of eight go; the mean of 3, 4, 5, 6 stays.
     assert interquartile_mean(arrays([1, 2, 3, 4], [5, 6, 7, 800])) == 4.5
