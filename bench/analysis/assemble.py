@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -26,12 +24,13 @@ from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.published import against
 from bench.analysis.ranking import race_draws, rounded, shares_best
 from bench.analysis.reliability import reliability
-from bench.analysis.resampling import Counts, fewer, resample_counts
+from bench.analysis.resampling import Counts, Draws, Streams, fewer, resample_counts, streams_from
 from bench.analysis.robustness import claim_conclusions, conclusions
 from bench.analysis.scores import (
     Cell,
+    Field,
     Run,
-    cell,
+    cells_in,
     compared,
     complete,
     enough,
@@ -44,7 +43,7 @@ from bench.analysis.scores import (
 )
 from bench.analysis.sequential import sequential_verdicts
 from bench.analysis.situations import situations
-from bench.analysis.solved import Solved, all_solve, solved, to_the_target
+from bench.analysis.solved import Solved, all_solve, solved, solves, to_the_target
 from bench.analysis.threshold import time_to_threshold
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms, set_apart
 from bench.records import (
@@ -59,7 +58,6 @@ from bench.records import (
     Fact,
     Failure,
     FailureLine,
-    Floats,
     Interval,
     Outcome,
     Pair,
@@ -77,11 +75,6 @@ from bench.records import (
     TrialLine,
     digest,
 )
-
-Draws = Mapping[tuple[str, str], Floats]
-"""(label, environment) -> (runs, resamples): the same resampled runs for everything that is said of a cell."""
-Field = Mapping[str, Sequence[Cell]]
-"""Label -> its scored cells, in the suite's order of environments."""
 
 
 def analyse(
@@ -110,18 +103,18 @@ def analyse(
         rliable: whether rliable's percentile intervals stand beside ours; they take seconds per algorithm.
     """
     plan, book = suite.analysis, ledger(planned, outcomes)
-    streams = _streams(int(rng.integers(2**63)))
+    streams = streams_from(int(rng.integers(2**63)))
     labels = _ordered((line.label for line in suite.algorithms), (entry.label for entry in book.entries))
     cells = _cells(book, labels, suite, references)
-    draws = {_key(c): resample_counts(len(c.runs), plan.resamples, streams(*_key(c))) for c in cells if c.runs}
+    draws = {c.key: resample_counts(len(c.runs), plan.resamples, streams(*c.key)) for c in cells if c.runs}
     there = taking_part(cells, suite)
     field, where = _by_label(labels, [c for c in there if c.scored]), solved(there, suite)
     counted = {label: to_the_target(cells, where, suite) for label, cells in field.items()}
     baselines = _baselines(book)
     unfit, apart = for_larger_budgets(suite), set_apart(suite)
-    fit = {label: kept for label, cells in counted.items() if (kept := [c for c in cells if _key(c) not in unfit])}
+    fit = {label: kept for label, cells in counted.items() if (kept := [c for c in cells if c.key not in unfit])}
     races = {name: _race(one, baselines) for name, one in _settings_of(suite, fit).items()}
-    whole = [label for label in _whole(field, baselines) if not any(_key(c) in apart for c in field[label])]
+    whole = [label for label in _whole(field, baselines) if not any(c.key in apart for c in field[label])]
     best = {
         label: share for race in races.values() for label, share in _best_shares(race, draws, streams, plan).items()
     }
@@ -202,20 +195,6 @@ def analyse(
     )
 
 
-def _streams(entropy: int) -> Callable[..., np.random.Generator]:
-    """Return a maker of independent generators by name, so that no stream depends on what else is drawn."""
-
-    def stream(*name: str) -> np.random.Generator:
-        key = hashlib.sha256("\0".join(name).encode()).digest()
-        return np.random.default_rng([entropy, int.from_bytes(key[:16], "big")])
-
-    return stream
-
-
-def _key(c: Cell) -> tuple[str, str]:
-    return c.label, c.environment
-
-
 def _ordered(first: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
     """Return the suite's names in its order, then every other name sorted."""
     return tuple(dict.fromkeys([*first, *sorted(others)]))
@@ -224,16 +203,9 @@ def _ordered(first: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
 def _cells(
     book: Ledger, labels: Sequence[str], suite: Suite, references: Mapping[str, Reference | None]
 ) -> tuple[Cell, ...]:
-    grouped: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in book.entries:
-        grouped[entry.label, entry.trial.environment].append(entry)
-    environments = _environments(suite, (environment for _, environment in grouped))
-    return tuple(
-        cell(grouped[label, environment], usable(references.get(environment)), suite.analysis)
-        for label in labels
-        for environment in environments
-        if (label, environment) in grouped
-    )
+    found = cells_in(book, references, suite.analysis)
+    environments = _environments(suite, (environment for _, environment in found))
+    return tuple(found[key] for key in product(labels, environments) if key in found)
 
 
 def _environments(suite: Suite, others: Iterable[str]) -> tuple[str, ...]:
@@ -258,13 +230,10 @@ def _baselines(book: Ledger) -> set[str]:
 
 def _most_over(label: str, apart: Mapping[tuple[str, str], int], suite: Suite) -> float | None:
     """Return how many times the suite's budget an algorithm's settings were made for, at most; None where they fit."""
-    budgets = {line.environment: line.steps for line in suite.environments}
-    return max((steps / budgets[place] for (one, place), steps in apart.items() if one == label), default=None)
+    return max((steps / suite.budgets[place] for (one, place), steps in apart.items() if one == label), default=None)
 
 
-def _best_shares(
-    race: Field, draws: Draws, streams: Callable[..., np.random.Generator], plan: AnalysisPlan
-) -> dict[str, float]:
+def _best_shares(race: Field, draws: Draws, streams: Streams, plan: AnalysisPlan) -> dict[str, float]:
     counts = {label: _counts(cells, draws) for label, cells in race.items()}
     scores = {label: [c.scores for c in cells] for label, cells in race.items()}
     top = highest([c.score_ceiling for c in next(iter(race.values()), ())], plan.decide)
@@ -300,7 +269,7 @@ def _conclusions(
     placed: Sequence[str],
     pairs: Sequence[Pair],
     draws: Draws,
-    streams: Callable[..., np.random.Generator],
+    streams: Streams,
 ) -> tuple[Conclusion, ...]:
     found: list[Conclusion] = []
     for name, race in races.items():
@@ -351,7 +320,7 @@ def _given(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
 
 
 def _counts(cells: Iterable[Cell], draws: Draws) -> Counts:
-    return [draws[_key(c)] for c in cells]
+    return [draws[c.key] for c in cells]
 
 
 def _aggregates(
@@ -412,9 +381,7 @@ def _deciding(cells: Sequence[Cell], draws: Draws, plan: AnalysisPlan) -> Interv
     return cut(found, highest([c.score_ceiling for c in cells], plan.decide))
 
 
-def _beside(
-    line: Aggregate, cells: Sequence[Cell], plan: AnalysisPlan, streams: Callable[..., np.random.Generator]
-) -> Aggregate:
+def _beside(line: Aggregate, cells: Sequence[Cell], plan: AnalysisPlan, streams: Streams) -> Aggregate:
     rng = streams(line.label, "rliable")
     return replace(line, rliable=literature.intervals([c.scores for c in cells], rng, plan.confidence, plan.resamples))
 
@@ -531,7 +498,7 @@ def _references(
     baselines: set[str],
     where: Solved,
 ) -> tuple[ReferenceLine, ...]:
-    budgets = {c.environment: c.budget for c in cells} | {line.environment: line.steps for line in suite.environments}
+    budgets = {c.environment: c.budget for c in cells} | suite.budgets
     lines = []
     for environment in _environments(suite, (c.environment for c in cells)):
         reference = usable(references.get(environment))
@@ -550,13 +517,9 @@ def _references(
     return tuple(lines)
 
 
-def _saturated(c: Cell, plan: AnalysisPlan) -> bool:
-    return c.scored and bool(np.min(c.scores) >= plan.threshold)
-
-
 def _cell_estimate(c: Cell, draws: Draws, plan: AnalysisPlan) -> CellEstimate:
     nothing = Interval(None, notes=(Fact("no runs"),))
-    counts, confidence = [draws[_key(c)]] if c.runs else [], plan.confidence
+    counts, confidence = [draws[c.key]] if c.runs else [], plan.confidence
     areas, top = c.values("auc"), c.score_ceiling
     return CellEstimate(
         label=c.label,
@@ -576,7 +539,7 @@ def _cell_estimate(c: Cell, draws: Draws, plan: AnalysisPlan) -> CellEstimate:
         overshoot=overshoot(c),
         steps_per_second=_median(run.record.final.steps / seconds for run, seconds in _training(c) if run.record),
         train_seconds=_median(seconds for _, seconds in _training(c)),
-        saturated=_saturated(c, plan),
+        saturated=solves(c, plan),
     )
 
 

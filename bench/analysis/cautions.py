@@ -33,10 +33,10 @@ def cautions(
     """Return every warning as `bench.report.cautions` words it, what weighs most first."""
     plan = suite.analysis
     return (
-        *_rows("idle", ((cell.label, cell.environment, cell.idle) for cell in cells if cell.idle)),
+        *_rows("idle", ((*cell.key, cell.idle) for cell in cells if cell.idle)),
         *_rows(
             "resumed" if plan.resumed == "keep" else "resumed, left out",
-            ((cell.label, cell.environment, cell.resumed) for cell in cells if cell.resumed),
+            ((*cell.key, cell.resumed) for cell in cells if cell.resumed),
         ),
         *_rows("configurations", book.split),
         *_rows("other budgets", _made_for_more(apart or {}, suite)),
@@ -105,7 +105,7 @@ def _failed(book: Ledger, cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator
     rule = "left out"
     if plan.failures == "random":
         rule = "as random" if not bare else "as last" if plan.metric == "final" else "no reference"
-    rows = tuple((cell.label, cell.environment, cell.failed) for cell in failed)
+    rows = tuple((*cell.key, cell.failed) for cell in failed)
     yield Fact(f"failed, {rule}", (sum(cell.failed for cell in failed), len(book.entries)), rows=rows)
     if rule == "as random" and any(cell.reference is None for cell in failed):
         yield Fact("failed somewhere unscored")
@@ -142,17 +142,16 @@ def _unequal_conditions(cells: Sequence[Cell]) -> Iterator[tuple[str]]:
 
 def _apart(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str, str, int, int]]:
     """Yield label, environment, budget and the suite's budget of the cells that take no part."""
-    known = {line.environment: line.steps for line in suite.environments}
-    there = {(cell.label, cell.environment) for cell in taking_part(cells, suite)}
+    known = suite.budgets
+    there = {cell.key for cell in taking_part(cells, suite)}
     for cell in cells:
-        if cell.environment in known and (cell.label, cell.environment) not in there:
-            yield cell.label, cell.environment, cell.budget, known[cell.environment]
+        if cell.environment in known and cell.key not in there:
+            yield *cell.key, cell.budget, known[cell.environment]
 
 
 def _made_for_more(apart: Mapping[tuple[str, str], int], suite: Suite) -> Iterator[tuple[str, str, int, int]]:
     """Yield label, environment, what its settings were made for and the suite's budget."""
-    budgets = {line.environment: line.steps for line in suite.environments}
-    return ((label, place, steps, budgets[place]) for (label, place), steps in apart.items())
+    return ((label, place, steps, suite.budgets[place]) for (label, place), steps in apart.items())
 
 
 def _found_by_hand(cells: Sequence[Cell], suite: Suite) -> Iterable[tuple[str, str]]:
@@ -230,14 +229,14 @@ def _cut_short(cells: Sequence[Cell]) -> Iterator[tuple[str | int, ...]]:
         cut = [one for run in cell.runs if run.record is not None and (one := run.record.cut_episodes)]
         if cut:
             steps = sorted({int(one.get("steps", 0)) for one in cut})
-            yield cell.label, cell.environment, sum(int(one.get("final", 0)) for one in cut), *steps
+            yield *cell.key, sum(int(one.get("final", 0)) for one in cut), *steps
 
 
 def _past_the_budget(cells: Sequence[Cell]) -> Iterator[tuple[str, str, float]]:
     """Yield label, environment and by how many per cent."""
     for cell in cells:
         if (share := overshoot(cell)) > _VISIBLE_OVERSHOOT:
-            yield cell.label, cell.environment, 100 * share
+            yield *cell.key, 100 * share
 
 
 def _timings(book: Ledger) -> Iterator[Fact]:

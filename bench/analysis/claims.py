@@ -20,7 +20,8 @@ from types import MappingProxyType
 
 from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
-from bench.analysis.quantities import Draws, Measured, measured, regret
+from bench.analysis.quantities import Measured, measured, regret
+from bench.analysis.resampling import Draws
 from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
 from bench.analysis.verdict import MOST_RUNS
@@ -65,7 +66,7 @@ def judge(
     family = 1 if suite.analysis.conjunction else max(1, len(suite.claims))
     confidence = 1 - (1 - suite.analysis.confidence) / family
     unfit = for_larger_budgets(suite)
-    there = {(cell.label, cell.environment): cell for cell in cells}
+    there = {cell.key: cell for cell in cells}
     field = _Field(suite, there, draws, confidence, family, unfit, solved)
     return tuple(_judged(claim, field) for claim in (suite.claims if claims is None else claims))
 

@@ -6,7 +6,7 @@ whoever has finished training holds its policy, and before its first evaluation 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,17 +18,12 @@ from bench.analysis.moments import (
     score_curves_over_steps,
 )
 from bench.analysis.ranking import capped, inflated_band, shares_best
-from bench.analysis.resampling import fewer
-from bench.analysis.scores import Cell
+from bench.analysis.resampling import Draws, Streams, fewer
+from bench.analysis.scores import Cell, Field
 from bench.records import Floats, Lead
 
-Field = Mapping[str, Sequence[Cell]]
-Streams = Callable[..., np.random.Generator]
 
-
-def leads(
-    field: Field, draws: Mapping[tuple[str, str], Floats], streams: Streams, points: int, decide: str = POOLED
-) -> tuple[Lead, ...]:
+def leads(field: Field, draws: Draws, streams: Streams, points: int, decide: str = POOLED) -> tuple[Lead, ...]:
     """Return who leads over the share of the step budget and over CPU seconds.
 
     Args:
@@ -54,7 +49,7 @@ def _lead(
     x: Floats,
     read: Callable[[Cell, Floats], Floats | None],
     field: Field,
-    draws: Mapping[tuple[str, str], Floats],
+    draws: Draws,
     streams: Streams,
     decide: str,
 ) -> Lead | None:
@@ -63,7 +58,7 @@ def _lead(
     if any(len(known[label]) < len(found) for label, found in curves.items()):
         return None
     count = sum(map(len, field.values()))
-    counts = {label: fewer([draws[label, cell.environment] for cell in cells], count) for label, cells in field.items()}
+    counts = {label: fewer([draws[cell.key] for cell in cells], count) for label, cells in field.items()}
     bands = {label: inflated_band(known[label], counts[label], streams(label, axis, "lead"), decide) for label in field}
     tops = {label: highest([cell.score_ceiling for cell in cells], decide) for label, cells in field.items()}
     drawn = {label: capped(found, tops[label]) for label, (_, found) in bands.items()}

@@ -29,14 +29,12 @@ from bench.analysis.interval import FEWEST_RUNS, clopper_pearson, welch_df, wils
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.ranks import permutation_p, superiority
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.resampling import Tasks
+from bench.analysis.resampling import Draws, Tasks
 from bench.analysis.scores import Cell, learns
 from bench.analysis.threshold import first_moment
 from bench.analysis.verdict import difference_interval, judged
 from bench.records import QUANTITIES, AnalysisPlan, Claim, Fact, Floats, GradientNoise, Interval
 
-Draws = Mapping[tuple[str, str], NDArray[Any]]
-"""(label, environment) -> (runs, resamples) how often each run was drawn."""
 HALF = 0.5
 
 

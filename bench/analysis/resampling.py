@@ -7,8 +7,9 @@ product, so that outliers, however large, leave no rounding error where they are
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,10 @@ Drawn = NDArray[Any]
 """(runs, resamples) how often each run was drawn in each resample, in the smallest unsigned type that holds n."""
 Counts = Sequence[Drawn]
 """One of them per environment."""
+Draws = Mapping[tuple[str, str], Drawn]
+"""(label, environment) -> counts: the same resampled runs for everything that is said of a cell."""
+Streams = Callable[..., np.random.Generator]
+"""Name, in any number of words -> a generator of its own."""
 
 _BLOCK = 2**18
 """Elements worked on at once: they fit a processor's cache."""
@@ -105,6 +110,16 @@ def resample_counts(n: int, resamples: int, rng: np.random.Generator) -> Drawn:
     drawn += np.arange(resamples)
     counts = np.bincount(drawn.ravel(), minlength=n * resamples)
     return counts.reshape(n, resamples).astype(np.min_scalar_type(n))
+
+
+def streams_from(entropy: int) -> Streams:
+    """Return a maker of independent generators by name, so that no stream depends on what else is drawn."""
+
+    def stream(*name: str) -> np.random.Generator:
+        key = hashlib.sha256("\0".join(name).encode()).digest()
+        return np.random.default_rng([entropy, int.from_bytes(key[:16], "big")])
+
+    return stream
 
 
 def fewer(counts: Counts, cells: int = 1) -> Counts:

@@ -18,18 +18,14 @@ import numpy as np
 
 from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, estimate
 from bench.analysis.claims import judge
-from bench.analysis.quantities import Draws
 from bench.analysis.ranking import order, rounded
 from bench.analysis.ranks import mid_ranks
-from bench.analysis.resampling import fewer, resample_counts, thinned
-from bench.analysis.scores import Cell, Run
+from bench.analysis.resampling import Draws, Streams, fewer, resample_counts, thinned
+from bench.analysis.scores import Cell, Field, Run
 from bench.analysis.solved import Solved
 from bench.analysis.verdict import holm, judged, verdict
 from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Fact, Floats, Pair, Suite, Verdicts, verdict_on
 
-Field = Mapping[str, Sequence[Cell]]
-"""Label -> its scored cells, in the suite's order of environments."""
-Streams = Callable[..., np.random.Generator]
 _MANY, _GROUPS = 20, 10
 NOBODY = "nobody"
 """Comes first where all are level."""
@@ -99,11 +95,11 @@ def _all_cells(field: Field) -> list[Cell]:
 def _redrawn(about: Fact, field: Field, draws: Draws, streams: Streams) -> Draws:
     """Return the resamples of the main analysis, drawn anew for cells that have lost a run."""
     cells = _all_cells(field)
-    known = thinned([draws[cell.label, cell.environment] for cell in cells])
+    known = thinned([draws[cell.key] for cell in cells])
     return {
-        (cell.label, cell.environment): before
+        cell.key: before
         if len(before) == len(cell.runs)
-        else resample_counts(len(cell.runs), before.shape[1], streams(cell.label, cell.environment, _seeded(about)))
+        else resample_counts(len(cell.runs), before.shape[1], streams(*cell.key, _seeded(about)))
         for cell, before in zip(cells, known, strict=True)
     }
 

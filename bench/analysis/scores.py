@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from bench.analysis.interval import FEWEST_RUNS
-from bench.analysis.ledger import Entry, ledger
+from bench.analysis.ledger import Entry, Ledger, ledger
 from bench.catalog import algorithm_of, algorithms, environments, updates
 from bench.records import AnalysisPlan, Curve, Failure, Floats, Outcome, Record, Reference, Suite, Trial
 
@@ -93,6 +93,11 @@ class Cell:
     most: float | None = None
     """No score counts beyond it: where all solve the task (`bench.analysis.solved`); None: all of it does."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """(label, environment)."""
+        return self.label, self.environment
+
     @cached_property
     def returns(self) -> Floats:
         """(runs,) mean raw return of the final evaluation."""
@@ -138,6 +143,10 @@ class Cell:
         return float(np.median(known)) if known else None
 
 
+Field = Mapping[str, Sequence[Cell]]
+"""Label -> its cells, in the suite's order of environments."""
+
+
 def ceiling_of(trial: Trial) -> float | None:
     """Return the largest return that an episode of a trial can have; None where the catalogue declares none."""
     known = environments().get(trial.environment)
@@ -154,7 +163,7 @@ def taking_part(cells: Sequence[Cell], suite: Suite) -> list[Cell]:
 
     What the suite does not name (imported beside own runs, or left over) needs as good as the suite's budget, too.
     """
-    budgets = {line.environment: line.steps for line in suite.environments}
+    budgets = suite.budgets
     named = {line.label for line in suite.algorithms}
     there = [one for one in cells if one.environment in budgets]
     return [one for one in there if one.label in named or like_budgets(one.budget, budgets[one.environment])]
@@ -263,8 +272,15 @@ def cells_of(
     plan: AnalysisPlan,
 ) -> dict[tuple[str, str], Cell]:
     """Return the cells of a set of results by (label, environment), in the order of the plan."""
+    return cells_in(ledger(planned, outcomes), references, plan)
+
+
+def cells_in(
+    book: Ledger, references: Mapping[str, Reference | None], plan: AnalysisPlan
+) -> dict[tuple[str, str], Cell]:
+    """Return the cells of a ledger by (label, environment), in its order."""
     grouped: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for entry in ledger(planned, outcomes).entries:
+    for entry in book.entries:
         grouped[entry.label, entry.trial.environment].append(entry)
     return {key: cell(entries, usable(references.get(key[1])), plan) for key, entries in grouped.items()}
 
@@ -295,20 +311,18 @@ def compared(one: Cell, plan: AnalysisPlan) -> Floats:
     return np.concatenate([one.returns, np.full(lost, -np.inf)])
 
 
-def environments_of(field: Mapping[str, Sequence[Cell]]) -> set[str]:
+def environments_of(field: Field) -> set[str]:
     """Return every environment that any has a cell on."""
     return {cell.environment for cells in field.values() for cell in cells}
 
 
-def complete(
-    field: Mapping[str, Sequence[Cell]], everywhere: Collection[str] | None = None
-) -> Mapping[str, Sequence[Cell]]:
+def complete(field: Field, everywhere: Collection[str] | None = None) -> Field:
     """Return, by label, those with cells on all of these environments; if not given, on every one that any has."""
     wanted = environments_of(field) if everywhere is None else set(everywhere)
     return {label: cells for label, cells in field.items() if cells and {cell.environment for cell in cells} >= wanted}
 
 
-def enough(field: Mapping[str, Sequence[Cell]]) -> Mapping[str, Sequence[Cell]]:
+def enough(field: Field) -> Field:
     """Return, by label, those without a cell of too few runs for an interval; all, where that leaves fewer than two.
 
     Resamples of two runs, stretched as they must be, reach beyond any score there is: no chance of being best and no

@@ -20,7 +20,6 @@ beyond the margin is called equivalent is at most alpha / 2, as far as the inter
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -30,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.compare import Contest, verdicts
-from bench.analysis.resampling import resample_counts
+from bench.analysis.resampling import resample_counts, streams_from
 from bench.analysis.scores import cells_of, learns, usable
 from bench.analysis.solved import solved, to_the_target
 from bench.analysis.verdict import Difference, equivalent, holm, judged, smallest_p
@@ -195,7 +194,7 @@ def scores_so_far(
     asked = {trial.fingerprint for trial in planned}
     there = [outcome for outcome in outcomes if outcome.trial.fingerprint in asked]
     cells = list(cells_of(planned, there, references, suite.analysis).values())
-    return {(one.label, one.environment): one.scores for one in to_the_target(cells, solved(cells, suite), suite)}
+    return {one.key: one.scores for one in to_the_target(cells, solved(cells, suite), suite)}
 
 
 def look(design: Design, taken: Sequence[Look], scores: Scores, rng: np.random.Generator) -> Look:
@@ -234,8 +233,9 @@ def _differences(
 ) -> list[Difference | None]:
     """Return each pair's difference; None where they share no environment that has runs."""
     asked = {place for pair in pairs for place in pair.cells if len(scores.get(place, ()))}
-    entropy = int(rng.integers(2**63))
-    drawn = {place: resample_counts(len(scores[place]), plan.resamples, _stream(entropy, place)) for place in asked}
+    # Every cell has a generator of its own: which other cells are looked at moves no p-value.
+    streams = streams_from(int(rng.integers(2**63)))
+    drawn = {place: resample_counts(len(scores[place]), plan.resamples, streams(*place)) for place in asked}
     found: list[Difference | None] = []
     for pair in pairs:
         there = [env for env in pair.environments if (pair.a, env) in drawn and (pair.b, env) in drawn]
@@ -243,12 +243,6 @@ def _differences(
         counts = [drawn[pair.a, env] for env in there], [drawn[pair.b, env] for env in there]
         found.append(judged(ours, theirs, counts, plan.decide) if there else None)
     return found
-
-
-def _stream(entropy: int, place: Place) -> np.random.Generator:
-    """Return a cell's own generator: which other cells are looked at moves no p-value."""
-    key = hashlib.sha256("\0".join(place).encode()).digest()
-    return np.random.default_rng([entropy, int.from_bytes(key[:16], "big")])
 
 
 def course(design: Design, taken: Sequence[Look]) -> SequentialRun:

@@ -23,8 +23,8 @@ from bench.analysis.moments import first_evaluations, last_evaluations, scores_a
 from bench.analysis.ranking import Race, order, race_draws, regrets, shares_best
 from bench.analysis.ranks import rank_p_value, superiority
 from bench.analysis.reliability import failed_its_user
-from bench.analysis.resampling import Counts, Tasks, fewer, thinned
-from bench.analysis.scores import Cell, complete, enough
+from bench.analysis.resampling import Counts, Draws, Streams, Tasks, fewer, thinned
+from bench.analysis.scores import Cell, Field, complete, enough
 from bench.analysis.solved import all_solve
 from bench.analysis.threshold import first_steps
 from bench.analysis.verdict import Difference, holm, judged, verdict
@@ -43,9 +43,6 @@ from bench.records import (
     verdicts_of,
 )
 
-Field = Mapping[str, Sequence[Cell]]
-Draws = Mapping[tuple[str, str], Floats]
-Streams = Callable[..., np.random.Generator]
 _STEPS = tuple(mantissa * 10**power for power in range(2, 10) for mantissa in (1, 2, 5))
 _SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400)
 _MOST_ALONE = 20
@@ -139,7 +136,7 @@ def _alone(name: str, here: Field, plan: AnalysisPlan) -> _Setting:
 
 def _not_judged(one: _Setting, cells: Sequence[Cell]) -> tuple[tuple[str, int, int], ...]:
     """Return the label, the runs and the planned runs of every algorithm that has too few to take part."""
-    there = {(cell.label, cell.environment): cell for cell in cells}
+    there = {cell.key: cell for cell in cells}
     found = []
     for label in dict.fromkeys(cell.label for cell in cells if cell.label not in one.race):
         own = [there[label, name] for name in one.environments if (label, name) in there]

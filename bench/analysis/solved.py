@@ -47,7 +47,12 @@ def to_the_target(cells: Sequence[Cell], where: Solved, suite: Suite) -> list[Ce
 
 def all_solve(cells: Sequence[Cell], plan: AnalysisPlan) -> bool:
     """Return whether two cells of one environment at least, and every run of all of them, end at the threshold."""
-    return len(cells) > 1 and all(cell.scored and bool(np.min(cell.scores) >= plan.threshold) for cell in cells)
+    return len(cells) > 1 and all(solves(cell, plan) for cell in cells)
+
+
+def solves(cell: Cell, plan: AnalysisPlan) -> bool:
+    """Return whether every run of a cell ends at the threshold."""
+    return cell.scored and bool(np.min(cell.scores) >= plan.threshold)
 
 
 def cut_at_the_target(cell: Cell, plan: AnalysisPlan) -> Cell:

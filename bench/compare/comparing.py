@@ -146,7 +146,7 @@ def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Co
     plan = experiment.suite.analysis
     raw = list(_cells(experiment, references(experiment.suite), plan).values())
     counted = to_the_target(raw, solved(raw, experiment.suite), experiment.suite)
-    cells = {(cell.label, cell.environment): cell for cell in counted}
+    cells = {cell.key: cell for cell in counted}
     for name in (left, right):
         _check(name, cells, experiment)
     if left.environment and right.environment and left.environment != right.environment:

@@ -260,6 +260,11 @@ class Suite:
     """Label -> place of its entry in the file's list, where one may stand for several; empty: each where it is."""
 
     @property
+    def budgets(self) -> dict[str, int]:
+        """Environment -> environment steps of every run there."""
+        return {line.environment: line.steps for line in self.environments}
+
+    @property
     def settings(self) -> tuple[str, ...]:
         """The settings that algorithms stand for, in the suite's order; empty where it names one set only."""
         return tuple(dict.fromkeys(entry.setting for entry in self.algorithms if entry.setting))
