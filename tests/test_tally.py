@@ -11,7 +11,7 @@ from bench.cli.planned import limits_in_words, wall_seconds
 from bench.progress.display import JsonDisplay, LiveDisplay, PlainDisplay
 from bench.progress.tally import Tally, at_work
 from bench.records import Failure, Limits
-from bench.report.sentences import duration
+from bench.report.words import duration
 from bench.runner.jobs import Ended, Job, Progress, Progressed, Slowed, Started
 from tests.making import nothing, small_trial
 

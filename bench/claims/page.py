@@ -11,10 +11,9 @@ from bench.plain import counted
 from bench.records import ClaimVerdict
 from bench.report import claims as wording
 from bench.report import sentences, sheet, words
-from bench.report.sentences import duration
 from bench.report.sheet import Section, Sheet
 from bench.report.table import FORMATS, Cell, Column, Table
-from bench.report.words import DASH
+from bench.report.words import DASH, duration
 
 ORDER = (SUPPORTED, CONTRADICTED, UNDECIDED, WAITING)
 _RULE = (

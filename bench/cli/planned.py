@@ -10,7 +10,7 @@ from bench.console import note, say, say_json, say_table
 from bench.pipeline import Experiment
 from bench.plan import Cell, ChosenImplementation
 from bench.records import STALL_MINUTES, Limits, Suite
-from bench.report.sentences import duration
+from bench.report.words import duration
 
 
 def say_plan(experiment: Experiment, *, as_json: bool, workers: int, here: bool) -> None:

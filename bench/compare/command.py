@@ -16,8 +16,7 @@ from bench.console import grid, say, say_grid, say_json
 from bench.plain import and_more, plain
 from bench.records import AnalysisPlan, Interval, Pair
 from bench.report import sentences
-from bench.report.sentences import duration
-from bench.report.words import level
+from bench.report.words import duration, level
 
 _METRICS = {"final": "final score", "auc": "score over training"}
 _SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder or suite file")

@@ -20,7 +20,7 @@ from bench.console import Terminal
 from bench.plain import json_text, plain
 from bench.progress.tally import Cell, CellTally, Tally, at_work
 from bench.records import Trial
-from bench.report.sentences import duration
+from bench.report.words import duration
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progressed, Slowed
 from bench.store.survey import Survey
 

@@ -20,8 +20,8 @@ from bench.records import (
 from bench.report import claims as wording
 from bench.report import order, sentences, words
 from bench.report.order import Places
-from bench.report.sentences import capital
 from bench.report.table import Cell, Column, Table
+from bench.report.words import capital
 
 UNSETTLED = "Not enough evidence"
 """Stands where no choice is supported."""

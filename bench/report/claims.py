@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from bench.plain import counted
 from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict
 from bench.report.notes import note
-from bench.report.sentences import aggregate, capital
-from bench.report.words import level
+from bench.report.sentences import aggregate
+from bench.report.words import capital, level
 
 
 def statement(claim: Claim, plan: AnalysisPlan, environments: int) -> str:

@@ -330,7 +330,7 @@ def _diagnostics(
         f"over runs, bands pointwise {level}; {_runs(curve.n for curve in every_one)}.",
         "; ".join(f"{DIAGNOSTICS[name].title}: {_spoken_ends(curves)}" for name, curves in shown.items()),
         tuple(
-            _curves(curves, DIAGNOSTICS[name].title, sentences.capital(DIAGNOSTICS[name].unit), {}, thin=False)
+            _curves(curves, DIAGNOSTICS[name].title, words.capital(DIAGNOSTICS[name].unit), {}, thin=False)
             for name, curves in shown.items()
         ),
         _labels(every_one),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.plain import counted
 from bench.records import REPRODUCED, VERDICTS, WEAKLY, Estimates, Interval, PublishedVerdict
-from bench.report import notes, order, sentences, words
+from bench.report import notes, order, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
@@ -204,4 +204,4 @@ def price(line: PublishedVerdict) -> str:
     """Return what an undecided number still costs as the end of a sentence; empty where no number of runs would do."""
     if line.verdict != "undecided" or not line.more_runs:
         return ""
-    return f"; {counted(line.more_runs, 'more run')}{sentences.core_time(line.hours)}"
+    return f"; {counted(line.more_runs, 'more run')}{words.core_time(line.hours)}"

@@ -212,7 +212,7 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tup
         if sentences.leading(full) == sentences.LEVEL:
             told = f"all score the same {where}"
         return f"Not enough evidence to name a best algorithm: {told}", undecided
-    place, known = sentences.capital(where), verdicts_of(pairs)
+    place, known = words.capital(where), verdicts_of(pairs)
     names = joined([leader, *full.as_good], "or")
     beaten = [one.label for one in full.candidates[1:] if verdict_on(leader, one.label, known) == "better"]
     said = [f"they are equivalent within the margin of {plan.margin:g}"] if full.as_good else []

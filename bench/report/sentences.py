@@ -1,6 +1,6 @@
 """What the analysis found in, the sentences that tell it out: the same on the page and in the terminal.
 
-Verdicts, prices, limits, plurals and durations have their words here; numbers alone have theirs in `words`.
+Verdicts, prices and limits have their words here; numbers and durations alone have theirs in `words`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from bench.records import (
     Tested,
 )
 from bench.report.notes import note
-from bench.report.words import level, number
+from bench.report.words import capital, hours, level
 
 _MOST_STRETCHES = 4
 _ROUNDING = 1e-9
 _HOLDS_ON = 0.9
 """Share of draws down to which whoever leads surely beside a place leads there, too."""
 _MOST_SHARES = 8
-_TWO_DAYS = 48
 
 
 _AGGREGATES = {
@@ -502,33 +501,6 @@ def price(line: Pair) -> str:
     return f"; {seeds} would decide, if the effect is what it looks like"
 
 
-def duration(seconds: float) -> str:
-    """Return a duration as people say it: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
-    for limit, unit, length in ((90, "s", 1), (90 * 60, "min", 60), (36 * 3600, "h", 3600)):
-        if seconds < limit:
-            return f"{seconds / length:.1f} {unit}" if unit == "h" else f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 86400:.1f} days"
-
-
-def hours(value: float) -> str:
-    """Return `2.1 h`, or minutes below one hour: prices, which stay in one unit to be compared."""
-    return f"{value:.1f} h" if value >= 1 else f"{max(1, round(60 * value))} min"
-
-
-def core_time(value: float | None) -> str:
-    """Return what so many hours of one core are as the end of a sentence; empty where that is not known."""
-    if value is None:
-        return ""
-    if value < 1:
-        return f", {number(60 * value, 0)} minutes of one core"
-    return f", {number(value, 0 if value > _TWO_DAYS else 1)} hours of one core"
-
-
 def limited(plan: AnalysisPlan) -> str:
     """Return `95 % interval`."""
     return f"{level(plan.confidence)} interval"
-
-
-def capital(text: str) -> str:
-    """Return the text with a capital first."""
-    return text[:1].upper() + text[1:]

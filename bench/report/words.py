@@ -13,6 +13,7 @@ from bench.records import Interval
 DASH = "\N{EN DASH}"
 """Stands where there is no number; the reason follows in a footnote."""
 MINUS = "\N{MINUS SIGN}"
+_TWO_DAYS = 48
 
 
 def finite(value: float | None) -> bool:
@@ -89,7 +90,7 @@ def chance(value: float | None) -> str:
 def sentence(text: str) -> str:
     """Return a note as a sentence: a capital first, a full stop last; nothing stays nothing."""
     text = plain(text).strip()
-    return text[:1].upper() + text[1:] + ("" if text[-1:] in {"", ".", "!", "?"} else ".")
+    return capital(text) + ("" if text[-1:] in {"", ".", "!", "?"} else ".")
 
 
 def span(counts: Iterable[int]) -> str:
@@ -114,3 +115,30 @@ def setting(value: Any) -> str:
 def settings(values: Mapping[str, Any]) -> str:
     """Return `gamma = 0.99, n_envs = 8`; a dash where nothing is set."""
     return ", ".join(f"{name} = {setting(value)}" for name, value in values.items()) or DASH
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
+    for limit, unit, length in ((90, "s", 1), (90 * 60, "min", 60), (36 * 3600, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / length:.1f} {unit}" if unit == "h" else f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86400:.1f} days"
+
+
+def hours(value: float) -> str:
+    """Return `2.1 h`, or minutes below one hour: prices, which stay in one unit to be compared."""
+    return f"{value:.1f} h" if value >= 1 else f"{max(1, round(60 * value))} min"
+
+
+def core_time(value: float | None) -> str:
+    """Return what so many hours of one core are as the end of a sentence; empty where that is not known."""
+    if value is None:
+        return ""
+    if value < 1:
+        return f", {number(60 * value, 0)} minutes of one core"
+    return f", {number(value, 0 if value > _TWO_DAYS else 1)} hours of one core"
+
+
+def capital(text: str) -> str:
+    """Return the text with a capital first."""
+    return text[:1].upper() + text[1:]

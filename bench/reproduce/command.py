@@ -16,7 +16,7 @@ from bench.pipeline import RunOptions, default_workers, lock_note, unread
 from bench.progress import display as displays
 from bench.progress.tally import Tally
 from bench.records import Record
-from bench.report.sentences import duration
+from bench.report.words import duration
 from bench.reproduce.reproduction import CellPlan, Reproduction, open_table, rerun
 from bench.runner.jobs import Job
 

@@ -10,9 +10,9 @@ from bench.records import REPRODUCED, STATISTICS, WEAKLY, EvaluationPlan, Publis
 from bench.report import figures, palette, sheet, words
 from bench.report.order import Places
 from bench.report.published import JUDGED, head, judged, left_out, price, reason, weak
-from bench.report.sentences import core_time
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
+from bench.report.words import core_time
 from bench.reproduce.records import Leaning
 from bench.reproduce.sentences import headline, leaning
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.plain import counted, joined
 from bench.report import words
-from bench.report.sentences import capital
+from bench.report.words import capital
 from bench.tune.protocol import FEWEST_EFFORTS
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from bench.console import goes_on, grid, note, say, say_grid, say_hindrances, sa
 from bench.pipeline import Summary
 from bench.plain import counted
 from bench.report import words
-from bench.report.sentences import duration
+from bench.report.words import duration
 from bench.tune import sentences
 from bench.tune.search import Pair, Price, Search, label
 

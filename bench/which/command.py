@@ -21,7 +21,7 @@ from bench.pipeline import default_workers
 from bench.pipeline.asking import steps_of
 from bench.plain import counted, plain
 from bench.records import Candidate, Traits
-from bench.report.sentences import duration
+from bench.report.words import duration
 from bench.which.records import Advice, Answer, Likeness, Proposal, Request
 from bench.which.transfer import reward_words
 

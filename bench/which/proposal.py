@@ -16,7 +16,7 @@ from bench.pipeline.inspection import environment_of
 from bench.plain import counted, joined
 from bench.plan import cost, plan
 from bench.records import Reference, Traits, digest, verdict_on, verdicts_of
-from bench.report.sentences import duration
+from bench.report.words import duration
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
 from bench.which.evidence import TOO_FAR, Source, two_digits

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.hyperparameters.provenance import TUNED, effort, made_for, tuning_runs
 from bench.plain import counted, joined
-from bench.report.sentences import duration
+from bench.report.words import duration
 from bench.which.advice import advise
 from bench.which.evidence import Ground, Question
 from bench.which.records import Advice, AfterTuning, Option
