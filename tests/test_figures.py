@@ -215,7 +215,7 @@ def test_the_headline_is_the_aggregate_that_decides_alone_and_named(decide: str,
 
 def test_an_environments_curves_have_its_references_as_levels_and_every_run_as_a_thin_line() -> None:
     curves = [_curve("ppo", "CartPole-v1", "steps", x=(50.0, 100.0), runs=((1.0, 2.0), (3.0, 4.0)))]
-    levels = {"random": -1.0, "target": 9.0, "none": None, "never": math.inf}
+    levels = {"random": -1.0, "target": 9.0}
     figure = figures.environment_curves(curves, "environment-3", "95 %", levels, thin=True)
     assert (figure.name, figure.section, figure.labels) == ("environment-3-steps", "environment-3", ("ppo",))
     assert figure.caption == (
@@ -492,7 +492,7 @@ def test_figures_come_in_reading_order_and_only_where_there_is_something() -> No
         leads=(Lead("share", (0.5, 1.0), ("ppo",), ((0.1, 0.2),), ((1.0, 1.0),), ("E",), 5),),
         reliability=(_reliable("ppo", 10),),
         cells=(_cell(threshold=reached), _cell("dqn", train_seconds=0.0), _cell("a2c", train_seconds=None)),
-        references=(ReferenceLine("E", 100, None, None, ""),),
+        references=(ReferenceLine("E", 100, None, math.inf, ""),),
         published=(_verdict("ppo", "t"),),
     )
     found = {figure.name: figure for figure in figures.every(given)}

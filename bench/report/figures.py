@@ -123,9 +123,7 @@ def every(estimates: Estimates) -> Iterator[Figure]:
     yield from (crossover(lead, decide) for lead in estimates.leads if lead.x and lead.labels)
     if estimates.reliability:
         yield reliability(estimates.reliability, level)
-    if cells := [
-        cell for cell in estimates.cells if words.finite(cell.train_seconds) and (cell.train_seconds or 0) > 0
-    ]:
+    if cells := [cell for cell in estimates.cells if words.finite(cell.train_seconds) and cell.train_seconds > 0]:
         yield cost(cells)
     curves, mine = _by_environment(estimates.curves), _by_environment(estimates.cells)
     thin = _thin_axes(estimates)
@@ -169,9 +167,11 @@ def _learning(
             yield environment_curves(curves, section, level, levels, thin=axis in thin)
 
 
-def _levels(estimates: Estimates, environment: str) -> dict[str, float | None]:
+def _levels(estimates: Estimates, environment: str) -> dict[str, float]:
+    """Return what is known of the returns that score 0 and 1."""
     known = next((line for line in estimates.references if line.environment == environment), None)
-    return {} if known is None else {"random": known.random, "target": known.target}
+    levels = {} if known is None else {"random": known.random, "target": known.target}
+    return {name: float(value) for name, value in levels.items() if words.finite(value)}
 
 
 def shown_pairs(estimates: Estimates) -> list[Pair]:
@@ -298,7 +298,7 @@ def pooled_curves(curves: Sequence[CurveEstimate], level: str, decide: str = "sc
 
 
 def environment_curves(
-    curves: Sequence[CurveEstimate], section: str, level: str, levels: Mapping[str, float | None], *, thin: bool
+    curves: Sequence[CurveEstimate], section: str, level: str, levels: Mapping[str, float], *, thin: bool
 ) -> Figure:
     """Return one environment's learning curves along one axis, with its reference returns as levels."""
     axis, environment = curves[0].axis, curves[0].environment or ""
@@ -337,11 +337,8 @@ def _diagnostics(
     )
 
 
-def frontier(
-    environment: str, place: int, frame: pd.DataFrame, levels: Mapping[str, float | None], level: str
-) -> Figure:
+def frontier(environment: str, place: int, frame: pd.DataFrame, levels: Mapping[str, float], level: str) -> Figure:
     """Return what was gained against how far a policy went from its start (Gao et al. 2023, figure 1)."""
-    known = {name: float(value) for name, value in levels.items() if value is not None and math.isfinite(value)}
     runs = _runs(frame.n)
     return Figure(
         f"frontier-{place}",
@@ -359,10 +356,10 @@ def frontier(
                 "frontier",
                 frame,
                 spanning(f"{DIAGNOSTICS[_HELD].title} (nats)", [*frame.x, *frame.x_low, *frame.x_high], pad=0.12),
-                spanning("Return", [*frame.estimate, *frame.low, *frame.high, *known.values()], pad=0.08),
+                spanning("Return", [*frame.estimate, *frame.low, *frame.high, *levels.values()], pad=0.08),
                 f"{short(environment)}: return and divergence",
                 runs,
-                known,
+                levels,
             ),
         ),
         tuple(frame.label),
@@ -403,7 +400,7 @@ def _held(estimates: Estimates, environment: str) -> pd.DataFrame:
 
 def performance_profile(profiles: Sequence[Profile], level: str) -> Figure:
     """Return the share of runs above each score (Agarwal et al. 2021, figure 4)."""
-    frame = _series((line.label, line.taus, line.share, line.low, line.high, line.n) for line in profiles)
+    frame = series((line.label, line.taus, line.share, line.low, line.high, line.n) for line in profiles)
     lowest, frame = frame.x.min(), frame[frame.x >= _FAR_BELOW]
     cut = " Runs far below the random policy lie left of what is shown." if lowest < _FAR_BELOW else ""
     return Figure(
@@ -476,7 +473,7 @@ def crossover(lead: Lead, decide: str = "score") -> Figure:
     leaders = [lead.labels[int(np.argmax([share[place] for share in lead.probability_best]))] for place in (0, -1)]
     x = _x_axis(lead.axis, [lead.x], from_zero=False)
     above = f"Score ({sentences.SHORT[decide]})"
-    scores = _series((label, lead.x, line, (), (), lead.n) for label, line in zip(lead.labels, lead.iqm, strict=True))
+    scores = series((label, lead.x, line, (), (), lead.n) for label, line in zip(lead.labels, lead.iqm, strict=True))
     return Figure(
         f"crossover-{lead.axis}" + (f"-{lead.setting}" if lead.setting else ""),
         "crossover",
@@ -581,7 +578,7 @@ def published(lines: Sequence[PublishedVerdict]) -> Iterator[Figure]:
 
 def spanning(name: str, values: Iterable[float | None], *, pad: float = 0.04, log: bool = False) -> Axis:
     """Return an axis that holds all finite values with some air around; 0 to 1 where there is none."""
-    known = [value for value in values if value is not None and math.isfinite(value) and (value > _LEAST or not log)]
+    known = [value for value in filter(words.finite, values) if value > _LEAST or not log]
     low, high = min(known, default=0.0), max(known, default=1.0)
     if log:
         low, high = (low, high) if high > low > 0 else ((low or 1.0) / 2, (high or 1.0) * 2)
@@ -606,19 +603,18 @@ def short(label: str) -> str:
 
 
 def _curves(
-    curves: Sequence[CurveEstimate], title: str, y_name: str, levels: Mapping[str, float | None], *, thin: bool
+    curves: Sequence[CurveEstimate], title: str, y_name: str, levels: Mapping[str, float], *, thin: bool
 ) -> Panel:
-    frame = _series((curve.label, curve.x, curve.estimate, curve.low, curve.high, curve.n) for curve in curves)
-    known = {name: float(value) for name, value in levels.items() if value is not None and math.isfinite(value)}
+    frame = series((curve.label, curve.x, curve.estimate, curve.low, curve.high, curve.n) for curve in curves)
     return Panel(
         "curves",
         frame,
         _x_axis(curves[0].axis, [curve.x for curve in curves], from_zero=True),
         # A single run far off must not press all others flat: it leaves the plot instead.
-        _from_random(spanning(y_name, [*frame.estimate, *frame.low, *frame.high, *known.values()], pad=0.06), known),
+        _from_random(spanning(y_name, [*frame.estimate, *frame.low, *frame.high, *levels.values()], pad=0.06), levels),
         title,
         _runs(curve.n for curve in curves),
-        known,
+        levels,
         _single_runs(curves) if thin else None,
     )
 
@@ -636,7 +632,8 @@ Series = tuple[str, Sequence[float], Sequence[float | None], Sequence[float | No
 """Label, x, estimate, low, high, n; low and high may be empty."""
 
 
-def _series(lines: Iterable[Series]) -> pd.DataFrame:
+def series(lines: Iterable[Series]) -> pd.DataFrame:
+    """Return the frame of a panel of curves: the lines one below the other, a row per point."""
     parts = [
         pd.DataFrame(
             {
@@ -669,7 +666,7 @@ def _layers(lead: Lead) -> pd.DataFrame:
     """Return the shares of all algorithms, stacked from above: the first one's layer lies on top."""
     shares = np.array(lead.probability_best)
     tops = np.clip(1 - np.vstack([np.zeros_like(shares[:1]), np.cumsum(shares, axis=0)[:-1]]), 0, 1)
-    return _series(
+    return series(
         (label, lead.x, share, np.clip(top - share, 0, 1).tolist(), top.tolist(), lead.n)
         for label, share, top in zip(lead.labels, shares, tops, strict=True)
     )
@@ -680,7 +677,7 @@ def _staircase(cell: CellEstimate, end: float) -> pd.DataFrame:
     steps = sorted(step for step in cell.threshold.steps if step is not None)
     runs = len(cell.threshold.steps)
     share = [place / runs for place in range(len(steps) + 1)]
-    return _series([(cell.label, [0.0, *steps, end], [*share, share[-1]], (), (), cell.threshold.n)])
+    return series([(cell.label, [0.0, *steps, end], [*share, share[-1]], (), (), cell.threshold.n)])
 
 
 def _whiskers(

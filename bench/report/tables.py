@@ -530,7 +530,7 @@ def _no_reference(value: float | None) -> str:
 
 
 def _whole(value: float | None) -> int | None:
-    return round(value) if value is not None and words.finite(value) else None
+    return round(value) if words.finite(value) else None
 
 
 def _ran(machine: Mapping[str, Any]) -> str:

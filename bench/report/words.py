@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from bench.plain import plain
 from bench.records import Interval
@@ -16,7 +16,7 @@ MINUS = "\N{MINUS SIGN}"
 _TWO_DAYS = 48
 
 
-def finite(value: float | None) -> bool:
+def finite(value: float | None) -> TypeGuard[float]:
     """Return whether `value` is a number that can be shown."""
     return value is not None and math.isfinite(value)
 
@@ -28,7 +28,7 @@ def prose(text: str) -> str:
 
 def decimals(values: Iterable[float | None]) -> int:
     """Return the number of decimals that suits the largest of `values`: about three significant digits."""
-    largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)
+    largest = max((abs(value) for value in filter(finite, values)), default=0.0)
     if largest >= 1000:  # noqa: PLR2004 - the steps of the scale are the content of this function
         return 0
     if largest >= 10:  # noqa: PLR2004 - as above
@@ -40,7 +40,7 @@ def decimals(values: Iterable[float | None]) -> int:
 
 def number(value: float | None, places: int | None = None) -> str:
     """Return `value` with thousands separated and a true minus sign; a dash where there is no number."""
-    if value is None or not math.isfinite(value):
+    if not finite(value):
         return DASH
     text = f"{value:,.{decimals([value]) if places is None else places}f}"
     if not text.strip("-0.,"):
@@ -65,14 +65,14 @@ def interval(value: Interval, places: int | None = None) -> str:
 
 def probability(value: float | None) -> str:
     """Return a p-value as papers print it: three decimals, `<0.001` below."""
-    if value is None or not math.isfinite(value):
+    if not finite(value):
         return DASH
     return "<0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - the convention itself
 
 
 def percent(value: float | None, places: int = 0) -> str:
     """Return a share as `90 %`."""
-    return DASH if value is None or not math.isfinite(value) else f"{number(100 * value, places)} %"
+    return DASH if not finite(value) else f"{number(100 * value, places)} %"
 
 
 def level(value: float) -> str:
@@ -82,7 +82,7 @@ def level(value: float) -> str:
 
 def chance(value: float | None) -> str:
     """Return a share of resamples as `58 %`; never as certainty, which no number of resamples can show."""
-    if value is None or not math.isfinite(value):
+    if not finite(value):
         return DASH
     return "<1 %" if value <= 0.005 else ">99 %" if value >= 0.995 else percent(value)  # noqa: PLR2004 - as rounded
 

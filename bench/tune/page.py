@@ -11,7 +11,7 @@ import pandas as pd
 from bench.plain import counted
 from bench.records import Interval
 from bench.report import palette, sheet, words
-from bench.report.figures import ROWS, Axis, Figure, Panel, short, spanning
+from bench.report.figures import ROWS, Axis, Figure, Panel, Series, series, short, spanning
 from bench.report.order import Places
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
@@ -32,7 +32,6 @@ _FEW = (
     "From so few configurations most differences between algorithms cannot be told: look at the intervals. Phi has a "
     "standard error of 0.07 to 0.10 with 24 configurations."
 )
-_COLUMNS = ["label", "x", "estimate", "low", "high", "n"]
 
 
 def write(search: Search, tuned: Mapping[Pair, Tuned], found: Worth, folder: Path) -> Path:
@@ -307,16 +306,12 @@ def _figures(found: Worth) -> Iterator[Figure]:
 def _figure(name: str, where: str, found: Sequence[Effort]) -> Figure:
     n = len(found[0].drawn)
     last = last_with_interval(n)
-    own = pd.DataFrame(
-        [(one.algorithm, k, score, np.nan, np.nan, n) for one in found for k, score in enumerate(one.curve, start=1)],
-        columns=_COLUMNS,
+    own = series((one.algorithm, range(1, len(one.curve) + 1), one.curve, (), (), n) for one in found)
+    drawn = series(_drawn(one.algorithm, one.drawn[:last], n) for one in found)
+    faint = pd.DataFrame(
+        [(one.algorithm, 0, k, line.estimate) for one in found for k, line in enumerate(one.drawn, start=1)],
+        columns=["label", "run", "x", "y"],
     )
-    rows = [(one.algorithm, k, line) for one in found for k, line in enumerate(one.drawn, start=1)]
-    drawn = pd.DataFrame(
-        [(label, k, line.estimate, _number(line.low), _number(line.high), n) for label, k, line in rows if k <= last],
-        columns=_COLUMNS,
-    )
-    faint = pd.DataFrame([(label, 0, k, line.estimate) for label, k, line in rows], columns=["label", "run", "x", "y"])
     y = _scores([*own.estimate, *drawn.low, *drawn.high, *faint.y])
     x = Axis("Tuning runs", 1, max(len(one.curve) for one in found))
     panels = [Panel("curves", own, x, y, f"{where}: the defaults among the candidates")]
@@ -332,16 +327,15 @@ def _figure(name: str, where: str, found: Sequence[Effort]) -> Figure:
     )
 
 
+def _drawn(label: str, lines: Sequence[Interval], n: int) -> Series:
+    """Return the best of k drawn candidates against k, with limits."""
+    low, high = [line.low for line in lines], [line.high for line in lines]
+    return label, range(1, len(lines) + 1), [line.estimate for line in lines], low, high, n
+
+
 def _by_seconds(where: str, found: Sequence[Effort]) -> Figure:
     n = len(found[0].drawn)
-    frame = pd.DataFrame(
-        [
-            (one.algorithm, at, score, np.nan, np.nan, n)
-            for one in found
-            for at, score in zip(one.seconds, one.curve, strict=True)
-        ],
-        columns=_COLUMNS,
-    )
+    frame = series((one.algorithm, one.seconds, one.curve, (), (), n) for one in found)
     low, high = float(frame.x.min()), float(frame.x.max())
     axis = Axis("CPU seconds of tuning, per environment", low, max(high, low * 1.1), log=high > 8 * low > 0)
     panel = Panel("curves", frame, axis, _scores(frame.estimate.tolist()), "the defaults among the candidates")
@@ -356,11 +350,7 @@ def _by_seconds(where: str, found: Sequence[Effort]) -> Figure:
 
 
 def _scores(values: Sequence[float | None]) -> Axis:
-    known = [value for value in values if value is not None and np.isfinite(value)]
+    known = list(filter(words.finite, values))
     low, high = min(0.0, *known), max(1.0, *known)
     room = _ROOM * (high - low)
     return Axis("Score", low - room, high + room)
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -12,7 +11,7 @@ from markupsafe import Markup
 from bench.pipeline import Experiment
 from bench.plain import plain
 from bench.records import Failure
-from bench.report import drawing, figures, html, page, palette
+from bench.report import drawing, figures, html, page, palette, words
 from bench.watch.state import MOST_FAILURES, State
 
 _STATES = "done", "failed", "running", "missing"
@@ -69,4 +68,4 @@ def _templates() -> Environment:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None or not math.isfinite(value) else f"{value:,.4g}" if value % 1 else f"{value:,.0f}"
+    return "" if not words.finite(value) else f"{value:,.4g}" if value % 1 else f"{value:,.0f}"
