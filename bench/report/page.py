@@ -6,7 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -44,20 +44,13 @@ MOST_OPEN = 8
 class Plate:
     """A figure as the page needs it."""
 
-    name: str
-    section: str
-    caption: str
-    description: str
+    figure: figures.Figure
+    """Without its panels: they are drawn."""
     svg: str
     numbers: str
     """What the page's script tells of it, as JSON."""
-    wide: bool
-    labels: tuple[str, ...]
-    """The algorithms that need a legend."""
     files: tuple[str, ...]
     """Paths beside the page, for a reader who wants the figure alone."""
-    choice: tuple[str, str, str] = ("", "", "")
-    """As of `figures.Figure`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +126,9 @@ def plate(figure: figures.Figure, styles: Mapping[str, palette.Style], paths: Se
     """Return one figure as the page needs it."""
     drawn = drawing.draw(figure, styles)
     numbers = json.dumps(drawing.numbers(drawn, styles), ensure_ascii=False, separators=(",", ":"))
-    return Plate(
-        figure.name,
-        figure.section,
-        figure.caption,
-        figure.description,
-        drawing.inline(drawn),
-        # Nothing inside may end the script element that holds it.
-        numbers.replace("<", "\\u003c"),
-        figure.wide,
-        figure.labels,
-        tuple(paths),
-        figure.choice,
-    )
+    # Nothing inside may end the script element that holds it.
+    numbers = numbers.replace("<", "\\u003c")
+    return Plate(replace(figure, panels=()), drawing.inline(drawn), numbers, tuple(paths))
 
 
 def facts(estimates: Estimates) -> tuple[str, ...]:
@@ -306,13 +289,14 @@ def _by_section(estimates: Estimates, plates: Iterable[Plate]) -> dict[str, Mark
     styles = order.styles(estimates)
     sections: dict[str, list[Plate]] = {}
     for plate in plates:
-        sections.setdefault("learning" if plate.choice[0] else plate.section, []).append(plate)
+        name = "learning" if plate.figure.choice[0] else plate.figure.section
+        sections.setdefault(name, []).append(plate)
     return {name: drawn(name, mine, styles) for name, mine in sections.items()}
 
 
 def drawn(section: str, plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> Markup:
     """Return a section's figures with their legend, as HTML."""
-    labels = dict.fromkeys(label for plate in plates for label in plate.labels)
+    labels = dict.fromkeys(label for plate in plates for label in plate.figure.labels)
     samples = {label: drawing.sample(styles[label], f"legend-{section}") for label in labels}
     keys = "".join(
         f'<li data-series="{styles[label].place}">{drawn}{escape(plain(label))}</li>'
@@ -323,14 +307,15 @@ def drawn(section: str, plates: Sequence[Plate], styles: Mapping[str, palette.St
 
 
 def _figure(plate: Plate) -> str:
-    caption, description = escape(plain(plate.caption)), escape(plain(plate.description))
+    figure = plate.figure
+    caption, description = escape(plain(figure.caption)), escape(plain(figure.description))
     where = "".join(
         f' data-{name}="{escape(plain(value))}"'
-        for name, value in zip(("where", "what", "over"), plate.choice, strict=True)
+        for name, value in zip(("where", "what", "over"), figure.choice, strict=True)
         if value
     )
     return (
-        f'<figure id="figure-{plate.name}" class="{"wide" if plate.wide else "half"}"{where}>\n'
+        f'<figure id="figure-{figure.name}" class="{"wide" if figure.wide else "half"}"{where}>\n'
         f'<div class="scroll plot" role="region" tabindex="0" aria-label="Figure: {caption}">'
         f'<div role="img" aria-label="{caption} {description}">{plate.svg}</div></div>\n'
         f'<script type="application/json" class="numbers">{plate.numbers}</script>\n'
