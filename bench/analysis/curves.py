@@ -31,13 +31,11 @@ Reading = Callable[[Run, Floats], Floats]
 
 def environment_curves(cell: Cell, counts: Counts, points: int, confidence: float) -> list[CurveEstimate]:
     """Return the cell's curves in raw returns over steps and over CPU seconds, with every run's own curve."""
-    by_steps = _curve([cell], _at_steps, _own_grid(cell), scored=False)
-    by_seconds = _curve([cell], _at_seconds, _seconds_grid([cell], points), scored=False)
-    found = [("steps", by_steps), ("seconds", by_seconds)]
+    axes = ("steps", _own_grid(cell), _at_steps), ("seconds", _seconds_grid([cell], points), _at_seconds)
+    found = [(axis, x, [_on(x, cell, read, scored=False)]) for axis, x, read in axes if len(x)]
     return [
         _estimate(cell.label, cell.environment, axis, x, curves, iqm_band(curves, counts, confidence), cell.ceiling)
-        for axis, (x, curves) in found
-        if len(x)
+        for axis, x, curves in found
     ]
 
 
@@ -49,13 +47,11 @@ def aggregate_curves(
     The score is the aggregate that `decide` names.
     """
     top = highest([cell.score_ceiling for cell in cells], decide)
-    by_share = _curve(cells, _at_shares, _share_grid(cells, points), scored=True)
-    by_seconds = _curve(cells, _at_seconds, _seconds_grid(cells, points), scored=True)
-    found = [("share", by_share), ("seconds", by_seconds)]
+    axes = ("share", _share_grid(cells, points), _at_shares), ("seconds", _seconds_grid(cells, points), _at_seconds)
+    found = [(axis, x, [_on(x, cell, read, scored=True) for cell in cells]) for axis, x, read in axes if len(x)]
     return [
         _estimate(cells[0].label, None, axis, x, curves, aggregate_band(curves, counts, confidence, decide), top)
-        for axis, (x, curves) in found
-        if len(x)
+        for axis, x, curves in found
     ]
 
 
@@ -133,12 +129,8 @@ def _seconds_grid(cells: Sequence[Cell], points: int) -> Floats:
     return np.unique(np.linspace(first, last, points)) if first <= last else np.empty(0)
 
 
-def _curve(cells: Sequence[Cell], read: Reading, x: Floats, *, scored: bool) -> tuple[Floats, list[Floats]]:
-    """Return x and, per environment, the (runs, points) values on it."""
-    return x, [_on(x, cell, read, scored=scored) for cell in cells] if len(x) else []
-
-
 def _on(x: Floats, cell: Cell, read: Reading, *, scored: bool) -> Floats:
+    """(runs, points) values on x."""
     runs = [np.full(len(x), run.final_return) if run.record is None else read(run, x) for run in cell.runs]
     if not scored or cell.reference is None:
         return np.stack(runs)

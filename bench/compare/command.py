@@ -130,9 +130,7 @@ def _rounded(value: float, form: str) -> str:
 def _speed(interval: Interval) -> str:
     if interval.estimate is None:
         return "-"
-    if interval.low is None or interval.high is None:
-        return f"{interval.estimate:.2f} (no interval)"
-    return f"{interval.estimate:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    return f"{interval.estimate:.2f} ({sentences.between(interval) or 'no interval'})"
 
 
 def _p_value(p: float | None) -> str:

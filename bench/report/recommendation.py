@@ -229,10 +229,10 @@ def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     pair = _of(leader, full.undecided[0], pairs) if full.undecided else None
     if pair is None or pair.difference.estimate is None:
         return ""
-    gap, low, high = pair.difference.estimate, pair.difference.low, pair.difference.high
+    gap, limits = pair.difference.estimate, sentences.between(pair.difference, "+.2f")
     told = f"{leader} is {gap:.2f} above {pair.b}" if gap > 0 else f"{leader} and {pair.b} are level"
-    if low is not None and high is not None:
-        told += f", {sentences.limited(plan)} of the difference {low:+.2f} to {high:+.2f}"
+    if limits:
+        told += f", {sentences.limited(plan)} of the difference {limits}"
     if pair.p_value is not None and pair.p_value <= 1 - plan.confidence:
         told += f", alone significant (p = {pair.p_value:.2g}), not after correction over {pair.family} pairs"
     return f"({told}{sentences.price(pair)})"
@@ -312,9 +312,8 @@ def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:
 
 
 def _limits(interval: Interval, plan: AnalysisPlan) -> str:
-    if interval.low is None or interval.high is None:
-        return note(interval) or "no interval"
-    return f"{sentences.limited(plan)} {interval.low:.2f} to {interval.high:.2f}"
+    limits = sentences.between(interval)
+    return f"{sentences.limited(plan)} {limits}" if limits else note(interval) or "no interval"
 
 
 def _value(line: Aggregate, plan: AnalysisPlan) -> float:

@@ -263,6 +263,12 @@ def span(least: int, most: int) -> str:
     return str(least) if most <= least else f"{least} to {most}"
 
 
+def between(interval: Interval, form: str = ".2f") -> str:
+    """Return `0.05 to 0.13`; empty where there are no limits."""
+    low, high = interval.low, interval.high
+    return "" if low is None or high is None else f"{low:{form}} to {high:{form}}"
+
+
 def worth(line: Pair, most: int = 0) -> str:
     """Return what other settings are worth to an algorithm: in score, or by rank where nothing is scored.
 
@@ -274,42 +280,37 @@ def worth(line: Pair, most: int = 0) -> str:
     both = f"{line.a} against {line.b}{where}"
     scored = line.difference.estimate is not None
     effect, form = (line.difference, "+.2f") if scored else (line.probability, ".2f")
-    low, high = effect.low, effect.high
-    between = note(effect) if low is None or high is None else f"{low:{form}} to {high:{form}}"
     says = "scores differ by" if scored else "a run of the first is above one of the second with probability"
     told = line.verdict if line.verdict != "undecided" else "not yet told apart"
-    return f"{both}: {says} {effect.estimate or 0.0:{form}} ({between}), {told}."
+    return f"{both}: {says} {effect.estimate or 0.0:{form}} ({between(effect, form) or note(effect)}), {told}."
 
 
 def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
     where = runs + (f" on each of {line.environments} environments" if line.environments > 1 else "")
-    share, low, high = line.probability.estimate or 0.0, line.probability.low, line.probability.high
-    between = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    share, chances = line.probability.estimate or 0.0, between(line.probability)
     if line.difference.estimate is None:
-        limits = f"{limited(plan)} {between}; " if between else ""
+        limits = f"{limited(plan)} {chances}; " if chances else ""
         return f"A run of {line.a} is above a run of {line.b} with probability {share:.2f} ({limits}{where})"
     limits = signed_limits(line.difference, plan)
     gap = f"{aggregates(line.decide, line.environments)} differ by {line.difference.estimate:+.2f}"
     told = f"{line.a} less {line.b}: {gap} ({limits}{where})"
-    described = f" ({between})" if between else ""
+    described = f" ({chances})" if chances else ""
     return f"{told}; a run of {line.a} scores above a run of {line.b} with probability {share:.2f}{described}"
 
 
 def by_how_much(line: Pair, plan: AnalysisPlan) -> str:
     """Return by how much the first of a pair is above the other, with limits; empty where there are no scores."""
-    gap, low, high = line.difference.estimate, line.difference.low, line.difference.high
-    if gap is None:
+    if line.difference.estimate is None:
         return ""
-    between = "" if low is None or high is None else f" ({limited(plan)} {low:+.2f} to {high:+.2f})"
-    return f"{gap:.2f}{between}"
+    limits = between(line.difference, "+.2f")
+    return f"{line.difference.estimate:.2f}" + (f" ({limited(plan)} {limits})" if limits else "")
 
 
 def signed_limits(interval: Interval, plan: AnalysisPlan) -> str:
     """Return `95 % interval +0.05 to +0.13; `, or why there is none."""
-    if interval.low is None or interval.high is None:
-        why = note(interval)
-        return f"{why}; " if why else ""
-    return f"{limited(plan)} {interval.low:+.2f} to {interval.high:+.2f}; "
+    limits = between(interval, "+.2f")
+    told = f"{limited(plan)} {limits}" if limits else note(interval)
+    return f"{told}; " if told else ""
 
 
 def _conclusion(line: Pair, plan: AnalysisPlan) -> str:
@@ -365,9 +366,9 @@ def _run_by_run(line: Pair, gap: float) -> Iterator[str]:
     elif low is None or high is None:
         return
     elif (low <= 0.5 <= high) and line.verdict != "undecided":  # noqa: PLR2004
-        yield f"run by run it is open ({low:.2f} to {high:.2f} for {line.a})"
+        yield f"run by run it is open ({between(line.probability)} for {line.a})"
     elif not low <= 0.5 <= high and line.verdict == "undecided":  # noqa: PLR2004
-        yield f"run by run {ahead} is above {behind} ({low:.2f} to {high:.2f} for {line.a})"
+        yield f"run by run {ahead} is above {behind} ({between(line.probability)} for {line.a})"
 
 
 def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
@@ -396,8 +397,9 @@ def _means(line: Pair) -> Iterator[str]:
 
 
 def _differ(name: str, one: Interval, environments: int) -> str:
-    limits = "" if one.low is None or one.high is None else f" ({one.low:+.2f} to {one.high:+.2f})"
-    return f"{aggregates(name, environments)} differ by {one.estimate or 0.0:+.2f}{limits}"
+    limits = between(one, "+.2f")
+    differ = f"{aggregates(name, environments)} differ by {one.estimate or 0.0:+.2f}"
+    return f"{differ} ({limits})" if limits else differ
 
 
 def _shares(line: Pair) -> str:

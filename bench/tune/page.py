@@ -247,7 +247,7 @@ def _sections(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> Iter
 def _caveats(search: Search, waiting: Sequence[str]) -> Iterator[str]:
     if waiting:
         yield f"Not finished, and not shown: {', '.join(waiting)}. `bench tune` goes on from here."
-    yield from (f"{told[0].upper()}{told[1:]}." for told in search.broken_defaults())
+    yield from map(words.sentence, search.broken_defaults())
     yield from (f"{note}." for note in search.notes)
 
 

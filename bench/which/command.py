@@ -19,9 +19,10 @@ from bench.errors import BenchError
 from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
 from bench.pipeline import default_workers
 from bench.pipeline.asking import steps_of
-from bench.plain import counted, plain
+from bench.plain import counted
 from bench.records import Candidate, Traits
-from bench.report.words import duration
+from bench.report.sentences import between
+from bench.report.words import duration, prose
 from bench.which.records import Advice, Answer, Likeness, Proposal, Request
 from bench.which.transfer import reward_words
 
@@ -209,13 +210,7 @@ def _say_verdict(advice: Advice) -> None:
 def _line(sentence: str, style: str | None = None, hang: str = "") -> None:
     width = max(40, Terminal().width)
     # A number and its unit stay on one line.
-    told = fill(
-        plain(sentence).replace(" %", "\N{NO-BREAK SPACE}%"),
-        width,
-        subsequent_indent=hang,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    told = fill(prose(sentence), width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
     Terminal().print(told, style=style, soft_wrap=True)
 
 
@@ -224,9 +219,8 @@ def _item(sentence: str, style: str | None = None) -> None:
 
 
 def _candidate(one: Candidate) -> tuple[object, ...]:
-    value = one.value
-    limits = "" if value.low is None or value.high is None else f"{value.low:.2f} to {value.high:.2f}"
-    return (one.label, _number(value.estimate), limits, _number(one.probability_best), _number(one.regret))
+    score = _number(one.value.estimate), between(one.value)
+    return (one.label, *score, _number(one.probability_best), _number(one.regret))
 
 
 def _number(value: float | None) -> str:
