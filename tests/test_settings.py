@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from bench import suite
 from bench.analysis.assemble import _suite_hash
 from bench.analysis.sequential import design
 from bench.cli import inventory
-from bench.cli.options import suites_at_hand
+from bench.cli.app import app
 from bench.cli.planned import say_warnings
 from bench.errors import SuiteError
 from bench.hyperparameters.budgets import for_larger_budgets, set_apart
+from bench.options import suites_at_hand
 from bench.pipeline import open_experiment
 from bench.plan import plan
 from bench.records import Claim, Part, Sensitivity, Suite, SuiteAlgorithm, Trial
@@ -431,6 +433,17 @@ def test_neither_the_list_of_suites_nor_what_completes_to_one_offers_tuned_sets(
     monkeypatch.chdir(tmp_path)
     assert [row["suite"] for row in inventory.suites() if "two" in row["suite"]] == ["suites/two.yaml"]
     assert suites_at_hand("suites/") == ["suites/two.yaml"]
+
+
+@pytest.mark.parametrize("command", ["run", "tune", "watch"])
+def test_suites_in_folders_of_suites_complete_for_every_command_that_wants_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    written(tmp_path / "suites" / "mine")
+    monkeypatch.chdir(tmp_path)
+    words = f"bench {command} suites/"
+    asked = {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "2"}
+    assert CliRunner().invoke(app, [], env=asked, prog_name="bench").output.split() == ["suites/mine/two.yaml"]
 
 
 def without(case: Results, gone: Callable[[Trial], bool]) -> Results:

@@ -13,8 +13,8 @@ import typer
 
 from bench import pipeline
 from bench.catalog import BACKENDS, installed
-from bench.cli.options import JsonOption
 from bench.console import say_json, say_table
+from bench.options import JsonOption
 from bench.runner import devices, provenance
 
 LOWEST_FREE_GB = 1.0

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from bench.cli.asking import found, say_unread
-from bench.cli.options import PathArgument, ResultsOption
 from bench.console import say
+from bench.options import PathArgument, ResultsOption
 from bench.pipeline import RESULTS, open_experiment
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import AlgoOption
 from bench.console import say
+from bench.options import AlgoOption
 from bench.pipeline import Asked
 from bench.pipeline.starting import start
 

@@ -11,9 +11,9 @@ import typer
 from bench import catalog
 from bench import hyperparameters as named
 from bench.cli.commands import LISTS
-from bench.cli.options import JsonOption
 from bench.console import say_json, say_table
 from bench.errors import BenchError
+from bench.options import JsonOption
 from bench.suite import read
 from bench.suite.shipped import shipped, suites_in
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from bench.cli.asking import found
-from bench.cli.options import results_at_hand
 from bench.console import say, say_table
+from bench.options import results_at_hand
 from bench.pipeline import open_experiment
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from bench.cli.asking import found
-from bench.cli.options import ResultsOption, results_at_hand
 from bench.console import say, say_document
 from bench.files import publish
+from bench.options import ResultsOption, results_at_hand
 from bench.pipeline import RESULTS, open_experiment
 
 

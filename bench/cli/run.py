@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.cli.asking import opened, say_name, say_unread, source
-from bench.cli.options import (
+from bench.cli.planned import say_plan, say_warnings
+from bench.console import complain, note, say, say_event, say_hindrances, say_interrupted
+from bench.errors import BenchError, HindranceError, WriteError, hindering
+from bench.limits import MOST_WORKERS
+from bench.options import (
     AlgoOption,
     EnvOption,
     JsonOption,
@@ -22,10 +26,6 @@ from bench.cli.options import (
     StepsOption,
     SuiteArgument,
 )
-from bench.cli.planned import say_plan, say_warnings
-from bench.console import complain, note, say, say_event, say_hindrances, say_interrupted
-from bench.errors import BenchError, HindranceError, WriteError, hindering
-from bench.limits import MOST_WORKERS
 from bench.pipeline import (
     EXECUTORS,
     REPORTS,

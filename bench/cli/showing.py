@@ -9,8 +9,8 @@ import typer
 
 from bench.catalog import algorithm_of
 from bench.cli.asking import found
-from bench.cli.options import results_at_hand
 from bench.console import note, say
+from bench.options import results_at_hand
 from bench.pipeline import RESULTS
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from bench.cli.asking import opened, source
-from bench.cli.options import (
+from bench.console import say, say_json, say_table
+from bench.options import (
     AlgoOption,
     EnvOption,
     JsonOption,
@@ -16,7 +17,6 @@ from bench.cli.options import (
     SetOption,
     StepsOption,
 )
-from bench.console import say, say_json, say_table
 from bench.pipeline import RESULTS, Asked
 from bench.pipeline import status as status_of
 from bench.plain import counted

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from bench.cli.asking import opened, say_name, source
-from bench.cli.options import (
+from bench.cli.planned import say_plan
+from bench.limits import MOST_WORKERS
+from bench.options import (
     AlgoOption,
     EnvOption,
     JsonOption,
@@ -19,8 +21,6 @@ from bench.cli.options import (
     StepsOption,
     SuiteArgument,
 )
-from bench.cli.planned import say_plan
-from bench.limits import MOST_WORKERS
 from bench.pipeline import RESULTS, Asked, default_workers
 from bench.runner.profile import read_profile
 

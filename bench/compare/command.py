@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bench.compare.records import Comparison, ComparisonRow
 from bench.console import grid, say, say_grid, say_json
+from bench.options import JsonOption, ResultsOption
 from bench.plain import and_more, plain
 from bench.records import AnalysisPlan, Interval, Pair
 from bench.report import sentences
@@ -31,8 +32,8 @@ def compare(
     within: Annotated[
         Path | None, typer.Option("--in", help="results folder or suite file that holds both algorithms")
     ] = None,
-    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+    results: ResultsOption = Path("results"),
+    as_json: JsonOption = False,
 ) -> None:
     """Compare two algorithms, or two sets of results cell by cell: effect, interval, verdict."""
     from bench.compare.comparing import compare as compared  # noqa: PLC0415 - seconds of scipy: not for help

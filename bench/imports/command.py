@@ -16,6 +16,8 @@ from bench.console import say, say_json, say_table
 from bench.errors import BenchError
 from bench.imports.found import Hints, Refusal
 from bench.imports.keeping import Imported, ImportedRun, import_source
+from bench.options import JsonOption, ResultsOption
+from bench.pipeline import RESULTS
 from bench.plain import listed, plain
 
 _ROLES = ("algorithm", "environment", "seed", "steps", "return", "status")
@@ -75,8 +77,8 @@ def import_(
         bool, typer.Option("--pool", help="let imported runs lie beside own trials, under labels of their own")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be imported, and keep nothing")] = False,
-    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+    results: ResultsOption = RESULTS,
+    as_json: JsonOption = False,
 ) -> None:
     """Import results of others: RL Zoo, stable-baselines3, TensorBoard, Weights & Biases, marl-eval, CSV.
 

@@ -12,7 +12,8 @@ import typer
 from bench import published
 from bench.console import Terminal, note, say, say_json, say_table
 from bench.limits import MOST_SEEDS, MOST_WORKERS
-from bench.pipeline import RunOptions, default_workers, lock_note, unread
+from bench.options import JsonOption, ResultsOption
+from bench.pipeline import RESULTS, RunOptions, default_workers, lock_note, unread
 from bench.progress import display as displays
 from bench.progress.tally import Tally
 from bench.records import Record
@@ -44,7 +45,7 @@ def reproduce(
         int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; as the cores carry if not given")
     ] = None,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
-    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
+    results: ResultsOption = RESULTS,
     core_hours: Annotated[
         float | None,
         typer.Option(min=0, help="run only the cheapest numbers, together at most so many expected hours of one core"),
@@ -56,7 +57,7 @@ def reproduce(
     ] = False,
     to: Annotated[Path | None, typer.Option(help="folder of the page; reports/published/TABLE if not given")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run a published table's protocol again, the cheapest number first, and judge every number.
 

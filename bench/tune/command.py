@@ -10,6 +10,7 @@ import typer
 
 from bench.console import note, waiting
 from bench.limits import MOST_SEEDS, MOST_WORKERS
+from bench.options import JsonOption, NamedSuiteArgument, ResultsOption
 from bench.pipeline import (
     REPORTS,
     RESULTS,
@@ -24,7 +25,6 @@ from bench.pipeline import (
 )
 from bench.pipeline.naming import located
 from bench.progress import display as displays
-from bench.suite.shipped import shipped
 from bench.tune import telling
 from bench.tune.protocol import CONTINUOUS, DISCRETE, MOST_CONFIGURATIONS, Protocol, confirmed
 from bench.tune.search import again, first, part, prices, search
@@ -32,20 +32,8 @@ from bench.tune.search import again, first, part, prices, search
 _DEFAULTS = {"discrete": DISCRETE, "continuous": CONTINUOUS}
 
 
-def _suites_at_hand(incomplete: str) -> list[str]:
-    found = [*shipped(), *map(str, sorted(Path("suites").glob("*.yaml"))), *map(str, sorted(Path().glob("*.yaml")))]
-    return [name for name in found if name.startswith(incomplete)]
-
-
 def tune(
-    suite: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SUITE",
-            help="a suite file, or the name of a suite that comes with bench",
-            autocompletion=_suites_at_hand,
-        ),
-    ],
+    suite: NamedSuiteArgument,
     *,
     configurations: Annotated[
         int | None,
@@ -61,7 +49,7 @@ def tune(
         int | None, typer.Option(min=1, max=MOST_WORKERS, help="runs side by side; as the cores carry if not given")
     ] = None,
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
-    results: Annotated[Path, typer.Option("--results", help="folder that holds the results of all suites")] = RESULTS,
+    results: ResultsOption = RESULTS,
     to: Annotated[
         Path | None, typer.Option(help="file of the settings; tuned/SUITE.yaml beside the suite if not given")
     ] = None,
@@ -71,7 +59,7 @@ def tune(
         bool, typer.Option("--dry-run", help="print spaces, configurations and the price, and run nothing")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Tune every algorithm of a suite with equal effort, at the suite's own budgets. Run it again to go on.
 

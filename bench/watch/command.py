@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,16 +9,17 @@ import typer
 from bench.console import note, say, waiting
 from bench.errors import BenchError
 from bench.limits import MOST_SEEDS
+from bench.options import PathArgument, ResultsOption
 from bench.pipeline import RESULTS, open_experiment
 from bench.pipeline.naming import located
 
 
 def watch(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="a suite file, a results folder, or the name of either")],
+    path: PathArgument,
     *,
     seeds: Annotated[int | None, typer.Option(min=1, max=MOST_SEEDS, help="of the run, if not the suite's")] = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: one that is free")] = 0,
-    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = RESULTS,
+    results: ResultsOption = RESULTS,
 ) -> None:
     """Serve one page of this machine alone that shows a run as it comes, wherever it was started; read-only.
 

@@ -17,7 +17,8 @@ from bench.catalog import ACTION_KINDS, OBSERVATION_KINDS, did_you_mean
 from bench.console import Terminal, say, say_json, say_table, waiting
 from bench.errors import BenchError
 from bench.limits import LARGEST, LONGEST_MINUTES, MOST_STEPS, MOST_WORKERS
-from bench.pipeline import default_workers
+from bench.options import JsonOption, ResultsOption
+from bench.pipeline import RESULTS, default_workers
 from bench.pipeline.asking import steps_of
 from bench.plain import counted
 from bench.records import Candidate, Traits
@@ -59,12 +60,12 @@ def which(
     nearest: Annotated[
         int, typer.Option(min=1, max=100, help="environments to rest on where yours has no results")
     ] = 3,
-    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
+    results: ResultsOption = RESULTS,
     to: Annotated[
         Path | None, typer.Option(help="where to write the suite; suites/which-<env>.yaml if not given")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="overwrite a suite that is there already")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Recommend an algorithm for your environment from stored results, and write the suite that would settle it."""
     _refuse_both(("--steps", steps), ("--minutes", minutes))

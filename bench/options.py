@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from bench.limits import MOST_SEEDS
-from bench.suite.shipped import shipped, suites_in
 
 
 def suites_at_hand(incomplete: str) -> list[str]:
     """Return what completes to a suite: names of those that come with bench, and files under `suites/` and here."""
+    from bench.suite.shipped import shipped, suites_in  # noqa: PLC0415 - a third of a second: not for help
+
     files = [*suites_in(Path("suites")), *sorted(Path().glob("*.yaml"))]
     return [name for name in (*shipped(), *map(str, files)) if name.startswith(incomplete)]
 
@@ -24,14 +25,11 @@ def results_at_hand(incomplete: str) -> list[str]:
     return list(dict.fromkeys([*named, *suites_at_hand(incomplete)]))
 
 
-SuiteArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="SUITE",
-        help="a suite file, or the name of a suite that comes with bench",
-        autocompletion=suites_at_hand,
-    ),
-]
+_SUITE = typer.Argument(
+    metavar="SUITE", help="a suite file, or the name of a suite that comes with bench", autocompletion=suites_at_hand
+)
+SuiteArgument = Annotated[Path | None, _SUITE]
+NamedSuiteArgument = Annotated[Path, _SUITE]
 _PATH = typer.Argument(
     metavar="PATH", help="a suite file, a results folder, or the name of either", autocompletion=results_at_hand
 )
