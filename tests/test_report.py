@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -390,6 +391,27 @@ def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: 
     assert html.count('id="claims"') == 1
 
 
+def test_a_suite_whose_question_is_about_its_claims_is_answered_by_how_many_hold_and_which() -> None:
+    one = synthetic().claims[0]
+    lines = tuple(
+        replace(one, claim=replace(one.claim, text=text), verdict=verdict)
+        for text, verdict in zip(
+            ("A.", "B", "C", "D"), ("supported", "undecided", "supported", "contradicted"), strict=True
+        )
+    )
+    given = replace(synthetic(), claims=lines, answer="claims")
+    assert recommendation(given).lines == (
+        "Of 4 claims, 2 supported, 1 contradicted and 1 undecided.",
+        "Supported: A; C.",
+        "Contradicted: D.",
+        "Undecided: B.",
+    )
+    assert recommendation(replace(given, claims=lines[1:2])).lines == ("Undecided: B.",)
+    assert recommendation(replace(given, claims=())) == recommendation(replace(synthetic(), claims=()))
+    html = render(given, "html")
+    assert html.index('id="claims"') < html.index('id="situations"')
+
+
 def test_the_level_is_told_for_the_family_that_was_corrected_together() -> None:
     given = replace(synthetic(), pairs=tuple(replace(pair, family=3) for pair in synthetic().pairs))
     assert sureness(given).endswith("(level 5 %, corrected for 3 pairs in each setting by Holm's method).")
@@ -411,7 +433,7 @@ def test_the_page_answers_first_and_proves_later(page: Page, html: str) -> None:
              "environments", "robustness", "sequence", "method", "provenance", "trials"]  # fmt: skip
     assert [name for name in sections if name in asked] == asked
     answer = html[html.index('id="answer"') : html.index('id="situations"')]
-    answer = re.sub("<[^>]+>", "", answer)
+    answer = unescape(re.sub("<[^>]+>", "", answer))
     for text in (
         *recommendation(synthetic()).lines,
         *warnings(synthetic()),

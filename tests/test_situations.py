@@ -276,6 +276,34 @@ def test_the_answer_for_a_small_budget_is_read_from_the_curves() -> None:
     assert situation_of(found, "seconds-5").candidates[1].value.estimate == pytest.approx(0.2)
 
 
+def test_nobody_is_chosen_where_the_best_has_hardly_learned() -> None:
+    def between(first: float, second: float) -> Estimates:
+        runs = np.linspace(-0.005, 0.005, 10)
+        return results_of({("ppo", "a"): (first + runs).tolist(), ("dqn", "a"): (second + runs).tolist()}).analysed()
+
+    # 0.09 and 0.02 of the way to the target, surely told apart; at 0.12 there is something to choose.
+    found = between(0.09, 0.02)
+    assert found.pairs[0].verdict == "better"
+    assert (situation_of(found, "full").choose, situation_of(found, "full").unlearned) == (None, True)
+    assert recommendation(found).claim == (
+        "No algorithm to choose: within 1,000 steps nobody has learned more than a little; ppo scores highest."
+    )
+    assert sentences.situation(situation_of(found, "full")).startswith(
+        "Within 1,000 steps: no choice; nobody has learned yet (10 runs on"
+    )
+    assert situation_of(between(0.12, 0.02), "full").choose == "ppo"
+
+
+def test_who_is_to_be_avoided_is_held_against_the_leaders_own_failures() -> None:
+    # Of two environments nobody learns one: ppo fails there, too.
+    levels = {("ppo", "a"): 0.9, ("ppo", "b"): 0.01, ("dqn", "a"): 0.2, ("dqn", "b"): 0.01}
+    rng = np.random.default_rng(0)
+    case = results_of({key: (level + 0.005 * rng.normal(size=10)).tolist() for key, level in levels.items()})
+    assert (
+        "Avoid dqn with these settings: 20 of 20 runs end below half of the target (10 of 20 of ppo's); ppo is better."
+    ) in recommendation(case.analysed()).lines
+
+
 def test_the_crossover_says_who_leads_where() -> None:
     curves = {"early": [0.6, 0.6, 0.6, 0.6, 0.6], "late": [0.0, 0.2, 0.5, 0.8, 0.9]}
     found = with_curves(random_results({"early": 0.6, "late": 0.9}, 2, 10), curves, 0.01).analysed()

@@ -145,6 +145,7 @@ def analyse(
         suite=suite.name,
         title=suite.title,
         question=suite.question,
+        answer=suite.answer,
         analysis={**plan.declared(), "hash": _plan_hash(suite), **({"seen": suite.seen} if suite.seen else {})},
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
@@ -282,7 +283,7 @@ def _conclusions(
     return tuple(found)
 
 
-_NO_DECLARATION = {"path", "lines", "written", "title", "question", "tensorboard", "chosen", "seen"}
+_NO_DECLARATION = {"path", "lines", "written", "title", "question", "answer", "tensorboard", "chosen", "seen"}
 _SINCE = {
     "evaluation": {"environments", "max_episode_steps", "gradient_episodes", "diagnostics", "value_episodes"},
     "limits": {"stall_minutes", "checkpoint_minutes"},

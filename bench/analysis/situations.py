@@ -238,7 +238,7 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
     alike = tuple(label for label, told in against.items() if told == "equivalent")
     still_open = tuple(label for label, told in against.items() if told not in ("better", "equivalent"))
     n = min(len(task) for tasks in one.race.values() for task in tasks)
-    return Situation(
+    found = Situation(
         key=one.key,
         kind=one.kind,
         about=one.about,
@@ -251,6 +251,7 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
         environments=one.environments,
         n=n,
     )
+    return replace(found, choose=None) if found.unlearned else found
 
 
 def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPlan) -> tuple[Candidate, ...]:

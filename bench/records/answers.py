@@ -25,6 +25,10 @@ class Candidate:
     """Expected shortfall against the best candidate, in the unit of `value` (mean over bootstrap draws)."""
 
 
+LEARNED = 0.1
+"""Of the way from the random policy to the target: below it, nothing has been learned that is worth choosing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What to choose under one circumstance, and how sure that is."""
@@ -60,6 +64,12 @@ class Situation:
     """Under which of the suite's settings; empty where it has one."""
     partial: bool = False
     """Whether its setting lacks environments that the report has scores on, so that its circumstance names its own."""
+
+    @property
+    def unlearned(self) -> bool:
+        """Whether even the leader has a score that is hardly above that of random actions."""
+        best = self.candidates[0].value.estimate if self.candidates else None
+        return self.measure == "score" and best is not None and best < LEARNED
 
 
 @dataclass(frozen=True, slots=True)

@@ -327,6 +327,8 @@ class Estimates:
     conclusions: tuple[Conclusion, ...] = ()
     """The robustness of each conclusion: who comes first, every decided difference, every decided claim."""
     claims: tuple[ClaimVerdict, ...] = ()
+    answer: str = "choice"
+    """What answers the question: the `choice` of an algorithm, or the `claims`."""
     sequence: SequentialRun | None = None
     """How the number of seeds came about, where it was not fixed beforehand."""
     baselines: tuple[str, ...] = ()

@@ -247,6 +247,8 @@ class Suite:
     claims: tuple[Claim, ...] = ()
     seen: str = ""
     """Which data had been seen when the plan and its claims were written, in words; empty: none."""
+    answer: str = "choice"
+    """What answers the question: the `choice` of an algorithm, or the `claims`."""
     chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Label -> environment -> the implementation that `auto` came to when results were begun: they stay of one kind."""
     accept_settings_for_other_budgets: bool = False

@@ -15,7 +15,7 @@ _FEW = 2
 
 def holds(estimates: Estimates) -> str:
     """Return in how many re-analyses what the answer says holds, the weakest of it named; empty where none was made."""
-    if order.analysis(estimates).conjunction and estimates.claims:
+    if order.by_claims(estimates):
         return _claims(_of("claim", estimates))
     if not estimates.situations:
         return _better(_of("better", estimates))

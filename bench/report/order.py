@@ -111,6 +111,11 @@ def analysis(estimates: Estimates) -> AnalysisPlan:
     return AnalysisPlan(**{name: value for name, value in estimates.analysis.items() if name in known})
 
 
+def by_claims(estimates: Estimates) -> bool:
+    """Return whether the claims answer the question, rather than which algorithm to choose."""
+    return bool(estimates.claims) and (estimates.answer == "claims" or analysis(estimates).conjunction)
+
+
 def with_rliable(lines: Iterable[Aggregate]) -> bool:
     """Return whether rliable's intervals were asked for."""
     return any(value.low is not None for line in lines for value in line.rliable.values())

@@ -90,6 +90,7 @@ def render(
             facts=facts(estimates),
             sureness=sureness(estimates),
             answer=recommendation(estimates),
+            by_claims=order.by_claims(estimates),
             holds=holding.holds(estimates),
             reliance=reliance(estimates),
             kept=kept(estimates),

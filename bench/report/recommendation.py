@@ -45,6 +45,8 @@ def recommendation(estimates: Estimates) -> Answer:
     plan = order.analysis(estimates)
     if plan.conjunction and estimates.claims:
         return _concluded(estimates.claims, plan, asked=bool(estimates.question))
+    if order.by_claims(estimates):
+        return _claimed(estimates.claims)
     if not estimates.situations and (answer := _against_itself(estimates, plan)):
         return answer
     if estimates.ranked is not None:
@@ -168,6 +170,19 @@ def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: boo
     return Answer(f"{yes}: {every}.", more=told)
 
 
+def _claimed(claims: Sequence[ClaimVerdict]) -> Answer:
+    """Return the answer of a suite whose question is about what it claims: how many hold, and which."""
+    by = {
+        verdict: [line.claim.text.rstrip(".") for line in claims if line.verdict == verdict]
+        for verdict in ("supported", "contradicted", "undecided")
+    }
+    told = [f"{sentences.capital(verdict)}: {'; '.join(texts)}." for verdict, texts in by.items() if texts]
+    if len(claims) == 1:
+        return Answer(*told)
+    counts = joined([f"{len(texts)} {verdict}" for verdict, texts in by.items() if texts])
+    return Answer(f"Of {counted(len(claims), 'claim')}, {counts}.", more=tuple(told))
+
+
 def _by_rank(
     learners: Sequence[str], pairs: Sequence[Pair], baselines: Collection[str], decided: Iterator[str]
 ) -> Answer:
@@ -206,6 +221,8 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tup
     """Return the claim, and the numbers in brackets that carry it; empty where there are none."""
     leader, undecided = full.candidates[0].label, _open(full, pairs, plan)
     where = sentences.circumstance(full)
+    if full.unlearned:
+        return f"No algorithm to choose: {where} nobody has learned more than a little; {leader} scores highest", ""
     if full.choose is None:
         apart = sentences.not_told_apart(full.undecided)
         told = f"{leader} has the highest score {where}, and {apart} from it"
@@ -247,10 +264,12 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
     for candidate in reversed(full.candidates[1:]):
         if verdict_on(leader, candidate.label, verdicts_of(pairs)) != "better":
             continue
-        line = failing.get(candidate.label)
+        line, first = failing.get(candidate.label), failing.get(leader)
         if line is not None and 2 * line.failing >= line.runs:
             runs = sentences.failed_its_user(line.failing, line.runs)
-            yield f"Avoid {candidate.label}: {runs}; {leader} is better{corrected}."
+            # Where nobody gets there, the leader's runs fail, too.
+            runs += f" ({first.failing} of {first.runs} of {leader}'s)" if first is not None and first.failing else ""
+            yield f"Avoid {candidate.label} with these settings: {runs}; {leader} is better{corrected}."
         elif full.as_good or full.undecided:
             pair = _of(leader, candidate.label, pairs)
             gap = None if pair is None or pair.look is not None else sentences.by_how_much(pair, plan)

@@ -66,17 +66,21 @@ def situation(line: Situation) -> str:
     if line.measure == "steps":
         place += ", which every run solves"
     if line.choose is None:
-        return f"{place}: not enough evidence; {leading(line)} ({rests}){_left_out(line)}."
+        why = "no choice" if line.unlearned else "not enough evidence"
+        return f"{place}: {why}; {leading(line)} ({rests}){_left_out(line)}."
     equal = f" or {joined(line.as_good, 'or')}, equivalent to it" if line.as_good else ""
     first = ", the first to get there" if line.measure == "steps" else ""
     return f"{place}: choose {line.choose}{first}{equal} ({rests}){_still_open(line)}{_left_out(line)}."
 
 
 LEVEL = "all are level"
+UNLEARNED = "nobody has learned yet"
 
 
 def leading(line: Situation) -> str:
-    """Return `ppo leads`, or that all are level: nobody leads by the order of the suite alone."""
+    """Return `ppo leads`, or that nobody does: all are level, or have hardly learned."""
+    if line.unlearned:
+        return UNLEARNED
     estimates = [one.value.estimate for one in line.candidates]
     known = [one for one in estimates if one is not None]
     level = len(estimates) > 1 and len(known) == len(estimates) and max(known) - min(known) < _ROUNDING

@@ -327,6 +327,7 @@ class Description(_Strict):
     name: Annotated[str, BeforeValidator(_name)]
     title: Annotated[str, BeforeValidator(_at_most(LONGEST_LINE))] = ""
     question: Text = ""
+    answer: Annotated[str, BeforeValidator(one_of("choice", "claims"))] = "choice"
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = tuple(range(10))
     evaluation: Evaluation = Evaluation()
     hyperparameters: Annotated[tuple[str, ...], BeforeValidator(_set_names)] = ("default",)
@@ -421,6 +422,7 @@ def suite(described: Description, document: Document) -> records.Suite:
         name=described.name,
         title=described.title or described.name,
         question=described.question,
+        answer=described.answer,
         seeds=described.seeds,
         algorithms=tuple(one for _, one in algorithms),
         environments=tuple(_environment(id_, entry) for id_, entry in described.environments.items()),

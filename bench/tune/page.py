@@ -16,7 +16,7 @@ from bench.report.order import Places
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
 from bench.tune import sentences
-from bench.tune.effort import last_with_interval, winners_curse
+from bench.tune.effort import last_with_interval
 from bench.tune.outcome import Tuned
 from bench.tune.protocol import FEWEST_EFFORTS
 from bench.tune.search import Pair, Search
@@ -68,9 +68,6 @@ def kept(tuned: Mapping[Pair, Tuned]) -> Table:
             ),
             Column("n", hint="fresh runs"),
             Column("Defaults", places=2, hint="mean score of the library's defaults on the tuning seeds"),
-            Column(
-                "Looked better by", places=2, hint="winner's curse: best of all as it looked, less what it was worth"
-            ),
             Column("Core hours", places=2),
             Column("Failed", hint="runs that failed or made no update, and scored as the random policy"),
         ),
@@ -220,6 +217,7 @@ def _sections(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> Iter
                     _RUN,
                     sentences.no_interval(n, last_with_interval(n)),
                     sentences.order(found),
+                    sentences.price(found),
                 )
                 if text
             ],
@@ -260,7 +258,6 @@ def _kept_row(one: Tuned) -> tuple[Cell, ...]:
         Cell(None if chosen is None else chosen.mean),
         Cell(None if chosen is None else len(chosen.scores)),
         Cell(float(np.mean(one.landscape.scores[0]))),
-        Cell(winners_curse(one.landscape)),
         Cell(one.core_seconds / 3600),
         Cell(one.failed),
     )
@@ -312,15 +309,16 @@ def _figure(name: str, where: str, found: Sequence[Effort]) -> Figure:
         [(one.algorithm, 0, k, line.estimate) for one in found for k, line in enumerate(one.drawn, start=1)],
         columns=["label", "run", "x", "y"],
     )
-    y = _scores([*own.estimate, *drawn.low, *drawn.high, *faint.y])
     x = Axis("Tuning runs", 1, max(len(one.curve) for one in found))
-    panels = [Panel("curves", own, x, y, f"{where}: the defaults among the candidates")]
+    panels = [Panel("curves", own, x, _scores([*own.estimate]), f"{where}: the defaults among the candidates")]
     if last:
+        # Bad draws lie far below: on one axis they would press the lines above into one.
+        y = _scores([*drawn.low, *drawn.high, *faint.y])
         panels.append(Panel("curves", drawn, x, y, "without the defaults, 95 % intervals", runs=faint))
     return Figure(
         name,
         "effort",
-        f"Score after so many tuning runs, {where}",
+        f"Score after so many tuning runs, {where}. Where a line falls, that is the luck of the few runs behind it",
         "One line an algorithm: fresh score of the best of k candidates against k.",
         tuple(panels),
         tuple(one.algorithm for one in found),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.plain import counted, joined
 from bench.report import words
-from bench.report.words import capital
+from bench.report.words import capital, duration
 from bench.tune.protocol import FEWEST_EFFORTS
 
 if TYPE_CHECKING:
@@ -61,12 +60,29 @@ def headline(found: Worth) -> str:
         there = "a single algorithm" if found.compared else "no algorithm"
         where = joined(found.places) if len(found.places) < found.environments else "every environment"
         return f"With {there} tuned in {where} there is nobody to lead."
-    told = [_stretch(one, found.stretches) for one in found.stretches]
+    told = [_stretch(one, found) for one in found.stretches]
     if found.stretches[-1].last < FEWEST_EFFORTS:
         told.append(f"fewer than {FEWEST_EFFORTS} tuning runs carry no verdict on more")
     else:
         told[-1] += ", as tuned here"
-    return f"{capital(_within(found) + '; '.join(told))}."
+    return f"{capital(_within(found) + '; '.join(told))}.{_confirmed(found)}"
+
+
+def _confirmed(found: Worth) -> str:
+    """Return what the kept settings score on fresh seeds, as a further sentence; empty where that is not known."""
+    if not found.fresh:
+        return ""
+    n = min(runs for *_, runs in found.fresh)
+    scores = joined([f"{name} {words.number(score, 2)}" for name, score, _ in found.fresh])
+    return f" On {counted(n, 'fresh seed')} the settings that are kept score: {scores}."
+
+
+def price(found: Worth) -> str:
+    """Return what the whole tuning of each algorithm takes, the cheapest first: who leads by runs may not by time."""
+    taken = sorted((one.seconds[-1], one.algorithm) for one in found.compared)
+    runs = min((len(one.seconds) for one in found.compared), default=0)
+    told = joined([f"{name} {duration(seconds)}" for seconds, name in taken])
+    return f"Of one core and for each environment, {counted(runs, 'tuning run')} take: {told}." if taken else ""
 
 
 def order(found: Worth) -> str:
@@ -101,11 +117,15 @@ def no_interval(configurations: int, last: int) -> str:
     )
 
 
-def _stretch(one: Stretch, every: Sequence[Stretch]) -> str:
+def _stretch(one: Stretch, found: Worth) -> str:
     when = "with no tuning" if one.first == 1 else f"from {one.first} tuning runs on"
-    if one.first > 1 and one is not every[-1]:
+    if one.first > 1 and one is not found.stretches[-1]:
         when = (
             f"with {one.first} to {one.last} tuning runs" if one.last > one.first else f"with {one.first} tuning runs"
         )
-    who = joined(one.leaders) if len(one.leaders) == 1 else f"{joined(one.leaders)} level"
-    return f"{when} {who} ({words.number(one.score, 2)})"
+    first, *others = one.leaders
+    low, high = (words.number(score, 2) for score in one.scores)
+    score = low if low == high else f"{low} to {high}"
+    runs = f", {counted(found.runs, 'run')} of each" if one.first == 1 else ""
+    near = f", with {joined(others)} within the margin of it" if others else ""
+    return f"{when} {first} ({score}{runs}){near}"

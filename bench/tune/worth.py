@@ -45,8 +45,8 @@ class Stretch:
     last: int
     leaders: tuple[str, ...]
     """Those within the margin of the best, the best first."""
-    score: float
-    """Of the best at the end of the stretch."""
+    scores: tuple[float, float]
+    """The lowest and the highest that the best has on the stretch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,10 @@ class Worth:
     """Algorithms in their order after FEWEST_EFFORTS runs, with whole and with half ranges of the learning rate."""
     sensitivities: Mapping[Pair, Sensitivity]
     phis: Mapping[str, Interval]
+    runs: int = 1
+    """Of every configuration, before the best are confirmed."""
+    fresh: tuple[tuple[str, float, int], ...] = ()
+    """(algorithm, mean score of its kept settings on fresh seeds over `places`, fresh runs in each), the best first."""
 
     @property
     def compared(self) -> tuple[Effort, ...]:
@@ -94,8 +98,27 @@ def worth(tuned: Mapping[Pair, Tuned], tuning_seed: int, margin: float, environm
         pair: sensitivity(one.landscape, one.kept.mean) for pair, one in tuned.items() if one.kept is not None
     }
     return replace(
-        found, stretches=stretches(curves, margin), sensitivities=sensitivities, phis=_phis(everywhere, places)
+        found,
+        stretches=stretches(curves, margin),
+        sensitivities=sensitivities,
+        phis=_phis(everywhere, places),
+        runs=min((one.landscape.scores.shape[1] for one in everywhere.values()), default=1),
+        fresh=_fresh(everywhere),
     )
+
+
+def _fresh(everywhere: Mapping[Pair, Tuned]) -> tuple[tuple[str, float, int], ...]:
+    """Return what the kept settings of every algorithm score on fresh seeds, where all of them are known."""
+    by: dict[str, list[Tuned]] = {}
+    for one in everywhere.values():
+        by.setdefault(one.algorithm, []).append(one)
+    kept = {name: [one.kept for one in ones if one.kept is not None] for name, ones in by.items()}
+    found = [
+        (name, float(np.mean([one.mean for one in known])), min(len(one.scores) for one in known))
+        for name, known in kept.items()
+        if len(known) == len(by[name])
+    ]
+    return tuple(sorted(found, key=lambda one: -one[1]))
 
 
 def stretches(curves: Mapping[str, Sequence[float]], margin: float) -> tuple[Stretch, ...]:
@@ -110,9 +133,10 @@ def stretches(curves: Mapping[str, Sequence[float]], margin: float) -> tuple[Str
         level = sorted((label for label in scores if best - scores[label] <= margin), key=lambda one: -scores[one])
         leaders = tuple(level)
         if found and found[-1].first > 1 and set(found[-1].leaders) == set(leaders):
-            found[-1] = Stretch(found[-1].first, k, leaders, best)
+            low, high = found[-1].scores
+            found[-1] = Stretch(found[-1].first, k, leaders, (min(low, best), max(high, best)))
         else:
-            found.append(Stretch(k, k, leaders, best))
+            found.append(Stretch(k, k, leaders, (best, best)))
     return tuple(found)
 
 
