@@ -317,6 +317,30 @@ def test_of_two_suites_the_one_that_reaches_the_budget_speaks_and_then_the_one_w
         assert ground.runs == runs
 
 
+def test_of_two_suites_that_reach_near_enough_the_one_with_the_obvious_choices_speaks() -> None:
+    long = results_of({("ppo", "env-0"): around(0.9), ("a2c", "env-0"): around(0.2)})
+    obvious = results_of({("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.2)})
+    for budget, rival in ((500, "dqn"), (400, "a2c")):
+        short = replace(
+            obvious,
+            suite=replace(obvious.suite, environments=(SuiteEnvironment("env-0", budget),)),
+            planned=tuple(replace(trial, steps=budget) for trial in obvious.planned),
+            outcomes=tuple(replace(old, trial=replace(old.trial, steps=budget)) for old in obvious.outcomes),
+        )
+        (ground,) = grounds([source_of(long), source_of(short)], {"env-0": KNOWN}, 1000)
+        assert {one.algorithm for one in ground.entries.values()} == {"ppo", rival}
+
+
+def test_published_settings_that_belong_to_another_implementation_are_no_evidence() -> None:
+    cells = {(label, "CartPole-v1"): around(0.5) for label in ("ppo", "dqn", "a2c")}
+    results = results_of(cells)
+    place = SuiteEnvironment("CartPole-v1", 1000)
+    for name, left in (("published-cleanrl", {"ppo", "a2c"}), ("made-up", {"ppo", "dqn", "a2c"})):
+        named = replace(results, suite=replace(results.suite, name=name, environments=(place,)))
+        (ground,) = grounds([source_of(named)], {"CartPole-v1": replace(KNOWN, environment="CartPole-v1")}, 1000)
+        assert {found.entries[0].trial.algorithm for found in ground.cells.values()} == left
+
+
 def test_trials_with_other_settings_of_the_environment_are_no_evidence() -> None:
     results = results_of({("ppo", "env-0"): around(0.9), ("dqn", "env-0"): around(0.2)})
     windy = tuple(replace(trial, environment_kwargs={"wind": True}) for trial in results.planned)

@@ -36,6 +36,8 @@ class PublishedCell:
     not_comparable: str = ""
     """Why no run of today can be compared with it; empty where one can."""
     note: str = ""
+    settings_of_theirs: str = ""
+    """Why its settings are no evidence for the library that runs here; empty where they are."""
     before: tuple[Mapping[str, float], ...] = ()
     """Earlier published measurements of the same, `mean` and `spread`."""
     again: Mapping[str, float] = field(default_factory=dict)

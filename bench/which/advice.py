@@ -23,6 +23,7 @@ from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.analysis.resampling import resample_counts
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
+from bench.pipeline.experiment import REPRODUCED
 from bench.plain import counted, joined
 from bench.records import Candidate, Floats, Pair, verdict_on, verdicts_of
 from bench.report.sentences import not_told_apart
@@ -266,6 +267,8 @@ def _scored(one: Candidate) -> str:
 def _terms(found: Race) -> str:
     """Return with what kind of settings all that was said."""
     efforts = {ground.effort for ground in found.grounds}
+    if all(ground.place.startswith(REPRODUCED) for ground in found.grounds):
+        return f", {_TERMS[PUBLISHED]}"
     return f", {_TERMS[efforts.pop()]}" if len(efforts) == 1 and efforts <= _TERMS.keys() else ""
 
 
@@ -367,6 +370,12 @@ def _option(key: str, question: Question, found: Race) -> Option:
 def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterator[str]:
     yield from _budget_caveats(found)
     yield from _settings_caveats(question, found)
+    if found.level == "same" and len(found.names) > 1:
+        pairs = counted(len(found.names) * (len(found.names) - 1) // 2, "pair")
+        yield (
+            f"Corrected over the {pairs} compared here. The report of {found.grounds[0].place} asks about many "
+            "situations at once and corrects over all of them: it may leave open what is decided here."
+        )
     if FEWEST_RUNS <= found.n < _ENOUGH_RUNS:
         yield f"{found.n} runs each: intervals are wide; {_ENOUGH_RUNS} are advised."
     partly = {one.entries[key].label for one in found.grounds for key in one.cells} - {

@@ -15,13 +15,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from bench import catalog
+from bench import catalog, published
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
 from bench.analysis.scores import Cell, cell, learns, like_budgets, usable
 from bench.analysis.solved import all_solve, cut_at_the_target
 from bench.hyperparameters.provenance import DEFAULTS, TUNED, effort, made_for
+from bench.pipeline.experiment import REPRODUCED
 from bench.records import AnalysisPlan, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
 from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
 from bench.which.transfer import likeness
@@ -219,7 +220,7 @@ def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iter
         learning = {key for key in scored if learns(entries[key].algorithm)}
         for setting in dict.fromkeys(entries[key].setting for key in scored if key in learning):
             there = {key: one for key, one in scored.items() if key not in learning or entries[key].setting == setting}
-            why = _unfit(there, steps)
+            why = _unfit(there, steps) | _theirs(source.suite.name, there)
             why |= _otherwise({key: one for key, one in there.items() if key not in why})
             unfit = tuple(Unfit(entries[key].algorithm, environment, reason) for key, reason in why.items())
             cells = {key: one for key, one in there.items() if key not in why}
@@ -247,6 +248,16 @@ def _unfit(cells: Mapping[str, Cell], steps: int | None) -> dict[str, str]:
     return found
 
 
+def _theirs(suite: str, cells: Mapping[str, Cell]) -> dict[str, str]:
+    """Return, by key, whose published settings are known to belong to another implementation."""
+    name = suite.removeprefix(REPRODUCED)
+    if name == suite or name not in published.names():
+        return {}
+    known = {(one.algorithm, one.place): one.settings_of_theirs for one in published.table(name).cells}
+    trials = {key: one.entries[0].trial for key, one in cells.items()}
+    return {key: told for key, one in trials.items() if (told := known.get((one.algorithm, one.environment), ""))}
+
+
 def _otherwise(cells: Mapping[str, Cell]) -> dict[str, str]:
     """Return, by key, whose settings were chosen otherwise than those of most: a comparison wants equal effort."""
     efforts = {key: kind for key, one in cells.items() if (kind := effort(one.entries[0].trial.provenance))}
@@ -264,7 +275,7 @@ def _key(entry: SuiteAlgorithm) -> str:
     return json.dumps([entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters), *own], default=str)
 
 
-def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, bool, int, int, int]:
+def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, bool, int, int, bool, int]:
     reaches = steps is None or ground.budget >= steps
     enough = [key for key in _learners(ground) if len(ground.cells[key].runs) >= FEWEST_RUNS]
     # A suite about variants of one algorithm answers another question than which algorithm to take.
@@ -274,12 +285,14 @@ def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, bool, in
     obvious = len({_kind(ground.entries[key].algorithm) for key in enough} & set(firsts))
     return (
         kinds > 1,
-        reaches,
+        # Of all that reach near enough it counts more who is compared.
+        steps is None or ground.budget * _REACH >= steps,
         obvious,
         # What nobody has put effort into is the fairer comparison, even of one algorithm fewer.
         ground.effort == DEFAULTS,
         kinds,
         ground.runs,
+        reaches,
         -ground.budget if reaches and steps is not None else ground.budget,
     )
 
