@@ -113,8 +113,8 @@ def run(
 
     With --until-decided every two learning algorithms are compared after 5, 10, 15, ... seeds, or later where so few
     cannot decide anything, and only those not yet told apart get more. The chance of any wrong "better" over all pairs
-    and looks is meant to be less than 5 % (1 - confidence; docs/calibration.md says where that was simulated). The looks are kept in looks.json beside the results; the same command
-    goes on from there.
+    and looks is meant to be less than 5 % (1 - confidence; docs/calibration.md says where that was simulated). The
+    looks are kept in looks.json beside the results; the same command goes on from there.
     """
     # The fork server imports this module once; otherwise every worker would import the main program anew.
     options = RunOptions(

@@ -176,11 +176,11 @@ def _claimed(claims: Sequence[ClaimVerdict]) -> Answer:
         verdict: [line.claim.text.rstrip(".") for line in claims if line.verdict == verdict]
         for verdict in ("supported", "contradicted", "undecided")
     }
-    told = [f"{sentences.capital(verdict)}: {'; '.join(texts)}." for verdict, texts in by.items() if texts]
+    first, *others = (f"{words.capital(verdict)}: {'; '.join(texts)}." for verdict, texts in by.items() if texts)
     if len(claims) == 1:
-        return Answer(*told)
+        return Answer(first)
     counts = joined([f"{len(texts)} {verdict}" for verdict, texts in by.items() if texts])
-    return Answer(f"Of {counted(len(claims), 'claim')}, {counts}.", more=tuple(told))
+    return Answer(f"Of {counted(len(claims), 'claim')}, {counts}.", more=(first, *others))
 
 
 def _by_rank(
