@@ -143,6 +143,14 @@ def _curve(label: str = "ppo", environment: str | None = None, axis: str = "shar
     return CurveEstimate(label, environment, axis, **{**shown, **more})
 
 
+def test_a_caption_says_where_pooled_curves_leave_the_plot() -> None:
+    deep = replace(_curve(), estimate=(-3.0, 0.8), low=(-4.0, 0.7))
+    assert figures.pooled_curves([deep], "95 %").caption.endswith(
+        "per environment. What lies further below leaves the plot."
+    )
+    assert "leaves the plot" not in figures.pooled_curves([_curve()], "95 %").caption
+
+
 @pytest.mark.parametrize(
     ("axis", "caption"),
     [

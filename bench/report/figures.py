@@ -284,14 +284,20 @@ def reliability(lines: Sequence[Reliability], level: str) -> Figure:
 def pooled_curves(curves: Sequence[CurveEstimate], level: str, decide: str = "score") -> Figure:
     """Return the score over all environments along one axis."""
     axis = curves[0].axis
-    end = " A run that has spent its budget keeps its last score." if axis == "seconds" else ""
+    panel = _curves(curves, f"All environments: score ({sentences.SHORT[decide]})", "Score", _ENDS, thin=False)
+    end = (
+        " What lies further below leaves the plot."
+        if panel.frame[["estimate", "low"]].min().min() < panel.y.low
+        else ""
+    )
+    end += " A run that has spent its budget keeps its last score." if axis == "seconds" else ""
     return Figure(
         f"learning-{axis}",
         "learning",
         f"Score over {_OVER[axis]}: the aggregate that decides, bands pointwise {level}; "
         f"{_runs(curve.n for curve in curves)} per environment.{end}",
         _spoken_ends(curves),
-        (_curves(curves, f"All environments: score ({sentences.SHORT[decide]})", "Score", _ENDS, thin=False),),
+        (panel,),
         _labels(curves),
         choice=("All environments", "score", _WHILE[axis]),
     )
