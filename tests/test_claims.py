@@ -518,6 +518,19 @@ def test_regret_is_the_lead_of_the_best_other_algorithm() -> None:
     assert statement_of(found["a"]) == "best other algorithm minus a in interquartile mean score, below 0.05"
 
 
+def test_a_regret_is_one_of_the_scores_that_the_plan_compares() -> None:
+    outcomes = [
+        record_of(trial_of(label, "x", seed), 0.9, curve=np.linspace(0.2, at, POINTS).tolist())
+        for label, level in (("a", 0.4), ("b", 0.8))
+        for seed, at in enumerate(around(level))
+    ]
+    found = one_verdict(outcomes, claim("a", None, "regret", margin=0.05), metric="auc")
+    same = one_verdict(outcomes, claim("b", "a", "auc", margin=0.05), metric="auc")
+    assert (found.verdict, found.estimate) == ("contradicted", same.estimate)
+    told = wording.statement(found.claim, AnalysisPlan(metric="auc"), 1)
+    assert told == "best other algorithm minus a in interquartile mean score over training, below 0.05"
+
+
 def test_a_regret_smaller_than_the_margin_is_supported_though_another_is_ahead() -> None:
     outcomes = records_of({("a", "x"): around(0.6, width=0.01), ("b", "x"): around(0.62, width=0.01)})
     assert one_verdict(outcomes, claim("a", None, "regret", margin=0.05)).verdict == "supported"

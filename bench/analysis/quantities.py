@@ -3,7 +3,8 @@
 Environments are fixed and weigh the same, runs are the sample, and the two algorithms are independent samples. Failed
 runs that count as the random policy score 0 at every moment, fail, and never reach the threshold; they have no speed.
 
-Score, AUC, regret: the aggregate that the suite's plan compares scores in, by the rule of `bench.analysis.verdict`.
+Score, AUC, regret: the aggregate that the suite's plan compares scores in, by the rule of `bench.analysis.verdict`; the
+scores of a regret are those of the plan's metric.
 Spread: the distances of the runs from the median of their cell (Brown and Forsythe 1974), with Satterthwaite's t
 interval. Shares: the runs of all environments counted as one sample, Clopper and Pearson's interval for one share and
 Newcombe's (1998) hybrid of Wilson's limits for a difference; neither is narrowed by shares that differ between
@@ -105,7 +106,7 @@ def regret(
         ours: other label -> our cells on the environments shared with it.
         others: label -> its cells there, in the same order.
         draws: the resamples of every cell.
-        plan: says which aggregate decides.
+        plan: says which aggregate decides; of which metric the scores are, the cells know.
         confidence: of the whole interval.
     """
     shared = 1 - (1 - confidence) / len(others)
@@ -282,7 +283,7 @@ def _alone(
 
 
 def _gap(ours: Sequence[Cell], theirs: Sequence[Cell], draws: Draws, plan: AnalysisPlan, confidence: float) -> Interval:
-    tasks = [cell.values("final") for cell in ours], [cell.values("final") for cell in theirs]
+    tasks = [cell.scores for cell in ours], [cell.scores for cell in theirs]
     return _differing(tasks, (ours, theirs), draws, plan, confidence)
 
 

@@ -31,7 +31,8 @@ def _quantity(claim: Claim, plan: AnalysisPlan, environments: int) -> str:
     moment = f" after {claim.steps:,} steps" if claim.steps is not None else ""
     moment = f" after {claim.seconds:g} CPU seconds of training" if claim.seconds is not None else moment
     decides = aggregate(plan.decide, environments)
-    return QUANTITIES[claim.quantity].words.format(threshold=plan.threshold, aggregate=decides) + moment
+    name = "auc" if claim.quantity == "regret" and plan.metric == "auc" else claim.quantity
+    return QUANTITIES[name].words.format(threshold=plan.threshold, aggregate=decides) + moment
 
 
 def _aim(claim: Claim) -> str:
