@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.claims import judging, page
-from bench.claims.records import Answer, Asked, Measured, Row, Taught
+from bench.claims.records import Answer, Asked, Measured, Row, SetAside, Taught
 from bench.cli.app import app
 from bench.errors import BenchError
 from bench.records import AnalysisPlan, Card, Claim, ClaimVerdict, Conclusion, Fact, Interval
@@ -42,6 +42,10 @@ def test_every_claim_is_asked_by_claims_that_suites_declare() -> None:
             assert declared, suite
             for begin in begins:
                 assert any(text.startswith(begin) for text in declared), (suite, begin)
+        for each in one.set_aside:
+            declared = [claim.text for claim in read(shipped()[each.suite]).claims]
+            assert each.claim in declared, "what is set aside is not declared: nobody could see that it was"
+            assert judging._begins(each.claim, one.asked[each.suite]), "what never counted cannot be set aside"
 
 
 @pytest.mark.parametrize(
@@ -69,12 +73,56 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
     assert row == [
         "1. A beats B",
         "undecided",
+        "0.20 [0.10, 0.30]",
+        "a minus b in interquartile mean score, above 0; CartPole-v1",
+        page.DASH,
         "1 supported, 1 undecided of 2 declared claims",
         "n = 10",
         "bench run mine",
         left,
     ]
     assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported, 1 not yet run."
+
+
+def test_parts_that_no_number_worth_naming_would_decide_are_told_beside_the_price_of_the_others() -> None:
+    def left(*verdicts: ClaimVerdict) -> str:
+        return page.overview([answer(*verdicts)]).rows[0][-1].shown()
+
+    priced, beyond = line("undecided", more=120), line("undecided")
+    waits = "; waits for something"
+    assert left(priced, beyond, beyond) == (
+        f"undecided: about 120 more runs per environment (`--seeds`), and 2 parts that 200 more would not decide{waits}"
+    )
+    assert left(beyond) == f"undecided: 1 part that 200 more would not decide{waits}"
+
+
+def test_a_verdict_stands_beside_the_estimate_and_the_settings_that_it_rests_on() -> None:
+    lost = replace(line("contradicted"), estimate=Interval(-0.4, -0.5, -0.3, 10), labels=("a", "b"))
+    given = {"a": "out of the box", "b": "out of the box"}
+    mine = Asked("mine", (replace(line("undecided"), labels=("a",)), lost), AnalysisPlan(), terms=given)
+    row = [cell.shown() for cell in page.overview([Answer(CLAIM, (mine,))]).rows[0]]
+    assert row[1:3] == ["contradicted, with defaults", "\u22120.40 [\u22120.50, \u22120.30]"]
+    assert row[4] == "out of the box"
+    changed = replace(mine, terms={**given, "b": "out of the box, changed by the suite"})
+    row = [cell.shown() for cell in page.overview([Answer(CLAIM, (changed,))]).rows[0]]
+    assert (row[1], row[4]) == ("contradicted", "out of the box; out of the box, changed by the suite")
+    row = [cell.shown() for cell in page.overview([Answer(replace(CLAIM, terms="as taught"), (mine,))]).rows[0]]
+    assert (row[1], row[4]) == ("contradicted", "as taught")
+
+
+def test_what_is_set_aside_is_shown_with_its_verdict_and_reason_and_counted_for_nothing() -> None:
+    lost = replace(line("contradicted"), claim=replace(line("contradicted").claim, text="B is below A"))
+    taught = replace(CLAIM, set_aside=(SetAside("mine", "B is below A", "It was taken out after its run."),))
+    assert not judging._asks(lost.claim, (), {"B is below A"})
+    one = Answer(taught, (Asked("mine", (line("supported"),), AnalysisPlan(), aside=(lost,)),))
+    assert one.verdict == "supported"
+    row = [cell.shown() for cell in page.overview([one]).rows[0]]
+    assert row[5] == "1 supported of 1 declared claim; 1 set aside"
+    told = "Set aside, and counted for nothing: “B is below A” (mine), contradicted. It was taken out after its run."
+    assert told in next(each for each in page.sections([one], [], []) if each.anchor == "claim-1").paragraphs
+    document = page.document([one], [], [])
+    assert "set aside: contradicted" in document
+    assert "It was taken out after its run." in document
 
 
 def test_where_some_parts_contradict_a_claim_they_are_named() -> None:
@@ -116,7 +164,7 @@ def test_support_is_so_far_while_a_suite_that_asks_the_same_has_not_run() -> Non
     part = answer(line("supported"))
     more = replace(part, asked=(*part.asked, Asked("other", (), AnalysisPlan(), 60.0, waiting=3)))
     (row,) = [[cell.shown() for cell in cells] for cells in page.overview([more]).rows]
-    assert row[1:3] == ["supported so far", "1 supported, 3 not yet run of 4 declared claims"]
+    assert (row[1], row[5]) == ("supported so far", "1 supported, 3 not yet run of 4 declared claims")
     assert page.overview([part]).rows[0][1].shown() == "supported"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -11,12 +11,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from bench.claims.records import CONTRADICTED, SUPPORTED, Answer, Asked, Measured, Row, Taught
+from bench.claims.records import CONTRADICTED, SUPPORTED, Answer, Asked, Measured, Row, SetAside, Taught
 from bench.errors import BenchError
 from bench.pipeline import Experiment, open_experiment
 from bench.pipeline.experiment import cost_of
 from bench.pipeline.results import estimates
-from bench.records import AnalysisPlan, Conclusion, Estimates, SuiteAlgorithm
+from bench.records import AnalysisPlan, Claim, Conclusion, Estimates, SuiteAlgorithm
 from bench.report import sentences, words
 from bench.suite.shipped import shipped
 
@@ -36,6 +36,8 @@ def taught() -> tuple[Taught, ...]:
             one["claim"],
             {suite: tuple(begin) for suite, begin in one["asked"].items()},
             one.get("waits", ""),
+            tuple(SetAside(**each) for each in one.get("set_aside", ())),
+            one.get("terms", ""),
         )
         for number, one in enumerate(_listed()["claims"], start=1)
     )
@@ -95,10 +97,19 @@ class Judge:
                 continue
             experiment, told, seconds = opened
             lines = told.claims if told else ()
-            mine = tuple(line for line in lines if not begins or line.claim.text.startswith(begins))
-            settings = {entry.label: _settings(entry) for entry in experiment.suite.algorithms}
-            asked = Asked(suite, mine, experiment.suite.analysis, seconds, settings, _holding(told))
-            declared = sum(not begins or one.text.startswith(begins) for one in experiment.suite.claims)
+            aside = {one.claim for one in claim.set_aside if one.suite == suite}
+            entries = experiment.suite.algorithms
+            asked = Asked(
+                suite,
+                tuple(line for line in lines if _asks(line.claim, begins, aside)),
+                experiment.suite.analysis,
+                seconds,
+                settings={entry.label: _settings(entry) for entry in entries},
+                terms={entry.label: _terms(entry) for entry in entries},
+                holding=_holding(told),
+                aside=tuple(line for line in lines if line.claim.text in aside),
+            )
+            declared = sum(_asks(one, begins, aside) for one in experiment.suite.claims)
             yield replace(asked, waiting=declared - len(asked.judged))
 
     def _opened(self, suite: str) -> Opened | BenchError:
@@ -117,11 +128,25 @@ class Judge:
         return experiment, told, sum(cost_of(experiment, survey).seconds.values())
 
 
+def _asks(claim: Claim, begins: tuple[str, ...], aside: Collection[str]) -> bool:
+    """Return whether a claim of a suite counts for what is taught."""
+    return claim.text not in aside and _begins(claim.text, begins)
+
+
+def _begins(text: str, begins: tuple[str, ...]) -> bool:
+    return not begins or text.startswith(begins)
+
+
 def _settings(entry: SuiteAlgorithm) -> str:
     """Return the set of an entry, and what the suite gives beside it, in words."""
     own = {name: "by environment" for given in entry.per_environment.values() for name in given}
     given = {**entry.hyperparameters, **own}
     return f"{entry.hyperparameter_set}, but {words.settings(given)}" if given else entry.hyperparameter_set
+
+
+def _terms(entry: SuiteAlgorithm) -> str:
+    changed = ", changed by the suite" if entry.hyperparameters or entry.per_environment else ""
+    return sentences.setting(entry.hyperparameter_set) + changed
 
 
 def _holding(told: Estimates | None) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.analysis.verdict import MOST_RUNS
 from bench.claims.records import CONTRADICTED, SUPPORTED, UNDECIDED, WAITING, Answer, Asked, Measured, Row
 from bench.plain import counted
 from bench.records import ClaimVerdict
@@ -13,12 +14,14 @@ from bench.report import claims as wording
 from bench.report import sentences, sheet, words
 from bench.report.sheet import Section, Sheet
 from bench.report.table import FORMATS, Cell, Column, Table
-from bench.report.words import DASH, duration
+from bench.report.words import DASH, capital, duration
 
+_DEFAULTS = sentences.setting("default")
 ORDER = (SUPPORTED, CONTRADICTED, UNDECIDED, WAITING)
 _RULE = (
     "A claim is asked by declared claims of suites, each with a margin and an interval. It is contradicted if one of "
-    "them is, supported if all that could be judged are, else undecided; what is not run yet has its price."
+    "them is, supported if all that could be judged are, else undecided; what is not run yet has its price. The "
+    "estimate beside a verdict is that of the first of its parts that came out so."
 )
 
 
@@ -40,7 +43,7 @@ def document(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequ
     """Return the same as Markdown."""
     tables = [
         overview(answers),
-        *(lines(one) for one in answers if one.lines),
+        *(lines(one) for one in answers if one.lines or one.aside),
         lessons(measured, rows),
     ]
     told = [FORMATS["md"](one.as_file()).strip() for one in tables]
@@ -67,13 +70,13 @@ def sections(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequ
     """Yield what stands on the page, one part after the other."""
     yield Section("claims", "Every claim", (_RULE,), tables=(overview(answers),))
     for one in answers:
-        if one.lines:
+        if one.lines or one.aside:
             heading = f"{one.taught.number}. {one.taught.claim}"
             items = [_again(asked) for asked in one.asked]
             yield Section(
                 f"claim-{one.taught.number}",
                 heading,
-                (f"{_verdict(one).capitalize()}: {_parts(one)}.", *_against(one)),
+                (f"{capital(_verdict(one))}: {_parts(one)}.", *_against(one), *_aside(one)),
                 items,
                 tables=(lines(one),),
                 folded="What was compared, with intervals",
@@ -88,7 +91,10 @@ def overview(answers: Sequence[Answer]) -> Table:
         "Every claim with its verdict",
         (
             Column("Claim", numeric=False, wraps=True),
-            Column("Verdict", numeric=False),
+            Column("Verdict", numeric=False, wraps=True),
+            Column("Estimate", interval=True, hint="of the first of its parts that came out as the whole did"),
+            Column("Of what", numeric=False, wraps=True, hint="that part, with its environments"),
+            Column("Settings", numeric=False, wraps=True, hint="of all that its parts compare"),
             Column("Rests on", numeric=False, wraps=True),
             Column("Runs", hint="trained, per environment, behind its parts"),
             Column("Run by", numeric=False, wraps=True),
@@ -100,10 +106,14 @@ def overview(answers: Sequence[Answer]) -> Table:
 
 def _row(one: Answer) -> tuple[Cell, ...]:
     runs = [line.estimate.n for line in one.lines]
-    link = f"#claim-{one.taught.number}" if one.lines else ""
+    link = f"#claim-{one.taught.number}" if one.lines or one.aside else ""
+    asked, first = one.deciding or (None, None)
     return (
         Cell(f"{one.taught.number}. {one.taught.claim}", link=link),
         Cell(_verdict(one)),
+        Cell(first.estimate if first else DASH),
+        Cell(_compared(asked, first) if asked and first else DASH),
+        Cell("; ".join(one.terms) or DASH),
         Cell(_parts(one)),
         Cell(words.span(runs) if runs else DASH),
         Cell("; ".join(f"bench run {asked.suite}" for asked in one.asked) or DASH),
@@ -120,15 +130,30 @@ def _against(one: Answer) -> Iterator[str]:
         yield "Contradicted is " + "; ".join(f"“{text}” ({suite})" for text, suite in lost) + "."
 
 
+def _aside(one: Answer) -> Iterator[str]:
+    """Yield what was meant to count and does not, with what came of it."""
+    for each in one.taught.set_aside:
+        found = next((asked.aside for asked in one.asked if asked.suite == each.suite), ())
+        came = next((line.verdict for line in found if line.claim.text == each.claim), WAITING)
+        yield f"Set aside, and counted for nothing: “{each.claim}” ({each.suite}), {came}. {each.why}"
+
+
 def _verdict(one: Answer) -> str:
-    """Return the verdict, of a claim that is asked further by what has not run yet as of now."""
-    return f"{one.verdict} so far" if one.verdict == SUPPORTED and one.open else one.verdict
+    """Return the verdict, of a claim that is asked further by what has not run yet as of now, with its circumstance."""
+    so_far = " so far" if one.verdict == SUPPORTED and one.open else ""
+    decided = one.verdict in {SUPPORTED, CONTRADICTED}
+    return one.verdict + so_far + (", with defaults" if decided and one.terms == (_DEFAULTS,) else "")
+
+
+def _compared(asked: Asked, line: ClaimVerdict) -> str:
+    return f"{wording.statement(line.claim, asked.plan, len(line.environments))}; {', '.join(line.environments)}"
 
 
 def _parts(one: Answer) -> str:
     found = Counter(line.verdict for line in one.lines) + Counter({WAITING: one.open})
     told = [f"{found[verdict]} {verdict}" for verdict in ORDER if found[verdict]]
-    return f"{', '.join(told)} of {counted(found.total(), 'declared claim')}" if told else DASH
+    aside = f"; {len(one.taught.set_aside)} set aside" if one.taught.set_aside else ""
+    return (f"{', '.join(told)} of {counted(found.total(), 'declared claim')}" if told else DASH) + aside
 
 
 def _again(asked: Asked) -> str:
@@ -140,13 +165,22 @@ def _again(asked: Asked) -> str:
 
 def _left(one: Answer) -> str:
     """Return what would decide it: more runs of what has run, and what has not."""
-    more = max((line.more_runs or 0 for line in one.lines if line.verdict == UNDECIDED), default=0)
-    told = [f"undecided: about {counted(more, 'more run')} per environment (`--seeds`)"] if more else []
+    open_parts = [line for line in one.lines if line.verdict == UNDECIDED]
+    told = [f"undecided: {_price(open_parts)}"] if open_parts else []
     missing = [asked.suite for asked in one.asked if asked.seconds]
     told += [f"not yet run: {', '.join(missing)}, at least {duration(one.seconds)} of one core"] if missing else []
     told += [f"waits for {one.taught.waits}"] if one.taught.waits else []
     told += [f"{asked.suite} cannot be read: {asked.unreadable}" for asked in one.asked if asked.unreadable]
     return "; ".join(told) or DASH
+
+
+def _price(parts: Sequence[ClaimVerdict]) -> str:
+    """Return how many more runs would decide these parts, and how many of them no number worth naming would."""
+    known = [line.more_runs for line in parts if line.more_runs]
+    told = [f"about {counted(max(known), 'more run')} per environment (`--seeds`)"] if known else []
+    if beyond := len(parts) - len(known):
+        told.append(f"{counted(beyond, 'part')} that {MOST_RUNS} more would not decide")
+    return ", and ".join(told)
 
 
 def lines(one: Answer) -> Table:
@@ -165,8 +199,18 @@ def lines(one: Answer) -> Table:
             Column("Holds in", numeric=False, wraps=True, hint="re-analyses: other runs or environments left out"),
             Column("Suite", numeric=False),
         ),
-        tuple(_line(asked, line) for asked in one.asked for line in asked.judged),
+        (
+            *(_line(asked, line) for asked in one.asked for line in asked.judged),
+            *(_left_out(one, asked, line) for asked in one.asked for line in asked.aside),
+        ),
     )
+
+
+def _left_out(one: Answer, asked: Asked, line: ClaimVerdict) -> tuple[Cell, ...]:
+    """Return the row of a claim that is set aside: as it came out, and why it does not count."""
+    why = next(each.why for each in one.taught.set_aside if (each.suite, each.claim) == (asked.suite, line.claim.text))
+    text, verdict, *rest = _line(asked, line)
+    return text, Cell(f"set aside: {line.verdict}", note=f"{why} {verdict.note}"), *rest
 
 
 def _line(asked: Asked, line: ClaimVerdict) -> tuple[Cell, ...]:

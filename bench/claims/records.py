@@ -11,6 +11,17 @@ SUPPORTED, CONTRADICTED, UNDECIDED, WAITING = "supported", "contradicted", "unde
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """A declared claim that was meant to count for what is taught and does not; its suite still declares it."""
+
+    suite: str
+    claim: str
+    """Its text."""
+    why: str
+    """In sentences, with when it was set aside."""
+
+
+@dataclass(frozen=True, slots=True)
 class Taught:
     """A claim as it is taught."""
 
@@ -21,6 +32,10 @@ class Taught:
     """Suite -> how the claims of it begin that ask this; empty: all do."""
     waits: str = ""
     """What there must be before it can be asked further."""
+    set_aside: tuple[SetAside, ...] = ()
+    """Shown with their verdicts, and counted for nothing."""
+    terms: str = ""
+    """Under which settings it is taught, where it names its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,10 @@ class Asked:
     """Text of a claim -> in how many re-analyses its verdict holds, `9 of 12`, and which of them turn it round."""
     waiting: int = 0
     """How many of its claims ask this, too, and cannot be judged yet."""
+    aside: tuple[ClaimVerdict, ...] = ()
+    """Verdicts on those of its claims that are set aside."""
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """Label -> `settings` in a few words, such as `out of the box`."""
     unreadable: str = ""
     """Why the suite cannot be read; empty where it can."""
 
@@ -62,12 +81,29 @@ class Answer:
         return tuple(line for one in self.asked for line in one.judged)
 
     @property
+    def aside(self) -> tuple[ClaimVerdict, ...]:
+        """Verdicts on what is set aside."""
+        return tuple(line for one in self.asked for line in one.aside)
+
+    @property
     def verdict(self) -> str:
         """Of the whole: contradicted if one of its parts is, supported if all that could be judged are."""
         found = {line.verdict for line in self.lines}
         if not found:
             return WAITING
         return CONTRADICTED if CONTRADICTED in found else UNDECIDED if UNDECIDED in found else SUPPORTED
+
+    @property
+    def deciding(self) -> tuple[Asked, ClaimVerdict] | None:
+        """The first of its parts that came out as the whole, and who asked; None where nothing can be judged."""
+        parts = ((asked, line) for asked in self.asked for line in asked.judged)
+        return next((part for part in parts if part[1].verdict == self.verdict), None)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The settings, in a few words, of all that its parts compare, each once."""
+        used = [asked.terms.get(label, "") for asked in self.asked for line in asked.judged for label in line.labels]
+        return tuple(dict.fromkeys(self.taught.terms or each for each in used if each))
 
     @property
     def open(self) -> int:
