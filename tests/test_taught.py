@@ -74,13 +74,13 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
         "1. A beats B",
         "undecided",
         "0.20 [0.10, 0.30]",
-        "a minus b in interquartile mean score, above 0; CartPole-v1",
         page.DASH,
         "1 supported, 1 undecided of 2 declared claims",
         "n = 10",
         "bench run mine",
         left,
     ]
+    assert table.footnotes == ("Compared: a minus b in interquartile mean score, above 0; CartPole-v1.",)
     assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported, 1 not yet run."
 
 
@@ -102,12 +102,12 @@ def test_a_verdict_stands_beside_the_estimate_and_the_settings_that_it_rests_on(
     mine = Asked("mine", (replace(line("undecided"), labels=("a",)), lost), AnalysisPlan(), terms=given)
     row = [cell.shown() for cell in page.overview([Answer(CLAIM, (mine,))]).rows[0]]
     assert row[1:3] == ["contradicted, with defaults", "\u22120.40 [\u22120.50, \u22120.30]"]
-    assert row[4] == "out of the box"
+    assert row[3] == "out of the box"
     changed = replace(mine, terms={**given, "b": "out of the box, changed by the suite"})
     row = [cell.shown() for cell in page.overview([Answer(CLAIM, (changed,))]).rows[0]]
-    assert (row[1], row[4]) == ("contradicted", "out of the box; out of the box, changed by the suite")
+    assert (row[1], row[3]) == ("contradicted", "out of the box; out of the box, changed by the suite")
     row = [cell.shown() for cell in page.overview([Answer(replace(CLAIM, terms="as taught"), (mine,))]).rows[0]]
-    assert (row[1], row[4]) == ("contradicted", "as taught")
+    assert (row[1], row[3]) == ("contradicted", "as taught")
 
 
 def test_what_is_set_aside_is_shown_with_its_verdict_and_reason_and_counted_for_nothing() -> None:
@@ -117,7 +117,7 @@ def test_what_is_set_aside_is_shown_with_its_verdict_and_reason_and_counted_for_
     one = Answer(taught, (Asked("mine", (line("supported"),), AnalysisPlan(), aside=(lost,)),))
     assert one.verdict == "supported"
     row = [cell.shown() for cell in page.overview([one]).rows[0]]
-    assert row[5] == "1 supported of 1 declared claim; 1 set aside"
+    assert row[4] == "1 supported of 1 declared claim; 1 set aside"
     told = "Set aside, and counted for nothing: “B is below A” (mine), contradicted. It was taken out after its run."
     assert told in next(each for each in page.sections([one], [], []) if each.anchor == "claim-1").paragraphs
     document = page.document([one], [], [])
@@ -164,7 +164,7 @@ def test_support_is_so_far_while_a_suite_that_asks_the_same_has_not_run() -> Non
     part = answer(line("supported"))
     more = replace(part, asked=(*part.asked, Asked("other", (), AnalysisPlan(), 60.0, waiting=3)))
     (row,) = [[cell.shown() for cell in cells] for cells in page.overview([more]).rows]
-    assert (row[1], row[5]) == ("supported so far", "1 supported, 3 not yet run of 4 declared claims")
+    assert (row[1], row[4]) == ("supported so far", "1 supported, 3 not yet run of 4 declared claims")
     assert page.overview([part]).rows[0][1].shown() == "supported"
 
 

@@ -93,11 +93,10 @@ def overview(answers: Sequence[Answer]) -> Table:
             Column("Claim", numeric=False, wraps=True),
             Column("Verdict", numeric=False, wraps=True),
             Column("Estimate", interval=True, hint="of the first of its parts that came out as the whole did"),
-            Column("Of what", numeric=False, wraps=True, hint="that part, with its environments"),
             Column("Settings", numeric=False, wraps=True, hint="of all that its parts compare"),
             Column("Rests on", numeric=False, wraps=True),
             Column("Runs", hint="trained, per environment, behind its parts"),
-            Column("Run by", numeric=False, wraps=True),
+            Column("Run by", numeric=False, wraps=True, file_only=True),
             Column("Left to do", numeric=False, wraps=True),
         ),
         tuple(_row(one) for one in answers),
@@ -111,8 +110,7 @@ def _row(one: Answer) -> tuple[Cell, ...]:
     return (
         Cell(f"{one.taught.number}. {one.taught.claim}", link=link),
         Cell(_verdict(one)),
-        Cell(first.estimate if first else DASH),
-        Cell(_compared(asked, first) if asked and first else DASH),
+        Cell(first.estimate, note=_compared(asked, first)) if asked and first else Cell(DASH),
         Cell("; ".join(one.terms) or DASH),
         Cell(_parts(one)),
         Cell(words.span(runs) if runs else DASH),
@@ -146,7 +144,7 @@ def _verdict(one: Answer) -> str:
 
 
 def _compared(asked: Asked, line: ClaimVerdict) -> str:
-    return f"{wording.statement(line.claim, asked.plan, len(line.environments))}; {', '.join(line.environments)}"
+    return f"Compared: {wording.statement(line.claim, asked.plan, len(line.environments))}; {', '.join(line.environments)}"
 
 
 def _parts(one: Answer) -> str:
