@@ -205,7 +205,7 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
         elif suite.skip_incompatible:
             skips.append(Skip(*pair.cell, reason))
         else:
-            mend = _entry_to_come(pair, suite) if missing else "remove one of them"
+            mend = _entry_to_come(pair, suite) if missing else _mend(pair)
             hint = f"{mend}, or set `skip_incompatible: true`"
             complaints.append(Complaint(place_of(suite, pair.algorithm.label), reason, hint))
     if complaints:
@@ -237,8 +237,14 @@ def _impossible(pair: _Pair) -> str:
         # Of what the catalogue does not know, the learner itself has been asked.
         or catalog.unstated(pair.entry, catalogued(task), pair.settings)
         or _unknown_settings(pair.entry, pair.settings)
+        or catalog.refused(pair.entry, pair.traits, pair.settings)
         or catalog.unsuited(pair.algorithm.backend, pair.entry, task)
     )
+
+
+def _mend(pair: _Pair) -> str:
+    refused = catalog.refused(pair.entry, pair.traits, pair.settings)
+    return "change the setting" if refused and not catalog.mismatch(pair.entry, pair.traits) else "remove one of them"
 
 
 def _unknown_settings(entry: Algorithm, settings: Mapping[str, Any]) -> str:

@@ -264,6 +264,24 @@ def test_a_baseline_is_judged_by_the_algorithm_it_is_for() -> None:
         checked("softmax_reinforce", "baseline", "value")
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "name", "value", "wanted"),
+    [
+        ("reinforce", "value_epochs", 0, "must be at least 1"),
+        ("reinforce", "baseline_step_size", 0, "wants a number above 0, up to 1"),
+        ("a2c", "rms_prop_eps", None, "wants a number from 0"),
+        ("q_learning", "learning_rate", "lin_0.1", "follows no schedule"),
+        ("softmax_reinforce", "learning_rate", "lin_0.1", "follows no schedule"),
+        ("q_learning", "epsilon", 2, "wants a number from 0 to 1"),
+        ("sarsa", "epsilon_final", -0.1, "wants a number from 0 to 1"),
+        ("q_learning", "initial_value", "high", "wants a number"),
+    ],
+)
+def test_what_a_constructor_refuses_is_refused_before(algorithm: str, name: str, value: Any, wanted: str) -> None:
+    with pytest.raises(ValueError, match=wanted):
+        checked(algorithm, name, value)
+
+
 def test_a_schedule_starts_where_it_says() -> None:
     assert schedule("lin_2.5e-4") == 0.00025
 

@@ -134,6 +134,29 @@ def test_an_impossible_pair_is_skipped_with_its_reason_where_the_suite_allows_it
     assert found.skips == (Skip("dqn", "Mine-v0", "dqn wants discrete actions, Mine-v0 has continuous ones"),)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "environment", "reason"),
+    [
+        ("ppo", {"kl_to_start": 0.1}, "Mine-v0", "`kl_to_start` wants discrete actions, Mine-v0 has continuous ones"),
+        ("ppo", {"use_sde": True}, "CartPole-v1", "`use_sde` wants continuous actions, CartPole-v1 has discrete ones"),
+        ("ppo", {"batch_size": 1}, "CartPole-v1", "a batch of one has no deviation"),
+        ("trpo", {"n_steps": 1}, "CartPole-v1", "a rollout of one step has no deviation"),
+        ("reinforce", {"bootstrap_truncated": True}, "CartPole-v1", "`bootstrap_truncated` wants `baseline: value`"),
+        ("reinforce", {"baseline": "mean", "episodes_per_update": 1}, "CartPole-v1", "`baseline: mean` wants 2"),
+        ("dqn", {"optimize_memory_usage": True}, "CartPole-v1", "wants `replay_buffer_kwargs: {handle_timeout"),
+    ],
+)
+def test_settings_with_which_every_trial_would_fail_are_no_plan(
+    name: str, settings: dict[str, Any], environment: str, reason: str
+) -> None:
+    found = catalog.refused(catalog.find_algorithm(name), TRAITS[environment], settings)
+    assert found.startswith(f"{name}: ")
+    assert reason in found
+    suite = a_suite(entry(name, chosen="bare", **settings), **{environment.replace("-", "_"): 1000})
+    with pytest.raises(SuiteError, match="change the setting, or set `skip_incompatible: true`"):
+        planned(suite)
+
+
 def test_nothing_left_to_run_is_told_with_the_reason() -> None:
     suite = replace(a_suite(entry("dqn"), Mine_v0=1000), skip_incompatible=True)
     with pytest.raises(SuiteError, match="no trial is left to run; dqn wants discrete actions"):

@@ -53,6 +53,7 @@ __all__ = [
     "mismatch",
     "missing",
     "proofs",
+    "refused",
     "suggest",
     "unstated",
     "unsuited",
@@ -224,6 +225,55 @@ def unstated(algorithm: Algorithm, environment: Environment, settings: Mapping[s
         return ""
     given = f"{algorithm.full_name} wants a `{name}` where observations are numbers"
     return f"{given}, {environment.id} has a {environment.observations} of them: docs/environments.md shows one"
+
+
+def refused(algorithm: Algorithm, environment: Environment, settings: Mapping[str, Any]) -> str:
+    """Return which settings, each of which can be meant, the algorithm's constructor refuses together or there.
+
+    Args:
+        algorithm: whose they are.
+        environment: what is not known of it stands in nobody's way.
+        settings: all that are given; what is not has the constructor's value.
+    """
+    reason = _refused_there(environment, settings) or (
+        _of_reinforce(settings) if algorithm.name == "reinforce" else _alone(algorithm, settings) or _memory(settings)
+    )
+    return f"{algorithm.full_name}: {reason}" if reason else ""
+
+
+def _refused_there(environment: Environment, settings: Mapping[str, Any]) -> str:
+    if settings.get("kl_to_start") is not None and environment.actions == "continuous":
+        return f"`kl_to_start` wants discrete actions, {environment.id} has continuous ones"
+    if settings.get("use_sde") and environment.actions not in {"", "continuous"}:
+        return f"`use_sde` wants continuous actions, {environment.id} has {environment.actions} ones"
+    return ""
+
+
+def _of_reinforce(settings: Mapping[str, Any]) -> str:
+    if settings.get("bootstrap_truncated") and settings.get("baseline") != "value":
+        return "`bootstrap_truncated` wants `baseline: value`"
+    if settings.get("baseline") == "mean" and settings.get("n_envs", 1) == settings.get("episodes_per_update", 8) == 1:
+        return "`baseline: mean` wants 2 `episodes_per_update` or more: it is the mean of the others"
+    return ""
+
+
+def _alone(algorithm: Algorithm, settings: Mapping[str, Any]) -> str:
+    """Return where advantages would be divided by the deviation of one."""
+    if algorithm.name not in {"ppo", "trpo"} or not settings.get("normalize_advantage", True):
+        return ""
+    if settings.get("n_steps", algorithm.defaults["n_steps"]) * settings.get("n_envs", 1) == 1:
+        return "a rollout of one step has no deviation to normalise by; `n_steps` wants 2 or more"
+    if algorithm.name == "ppo" and settings.get("batch_size") == 1:
+        return "a batch of one has no deviation to normalise by; `batch_size` wants 2 or more"
+    return ""
+
+
+def _memory(settings: Mapping[str, Any]) -> str:
+    if not settings.get("optimize_memory_usage"):
+        return ""
+    if (settings.get("replay_buffer_kwargs") or {}).get("handle_timeout_termination", True):
+        return "`optimize_memory_usage` wants `replay_buffer_kwargs: {handle_timeout_termination: false}`"
+    return "`optimize_memory_usage` wants `n_steps` of 1" if settings.get("n_steps", 1) > 1 else ""
 
 
 def _with_plugins(group: str, kind: type[E], known: dict[str, E]) -> Mapping[str, E]:

@@ -23,16 +23,18 @@ _SB3 = ("stable-baselines3", "torch")
 KINDS: Mapping[str, str] = {
     "count": "n_steps batch_size n_epochs buffer_size target_update_interval policy_delay n_delta n_critic_updates "
     "cg_max_steps line_search_max_iter sub_sampling_factor n_eval_episodes episodes_per_update value_batch_size "
-    "steps_per_pass",
+    "steps_per_pass value_epochs",
     "optional count": "n_top",
-    "count or none": "learning_starts value_epochs top_quantiles_to_drop_per_net",
+    "count or none": "learning_starts top_quantiles_to_drop_per_net",
     "count or -1": "sde_sample_freq",
     "copies": "n_envs frame_stack",
     "gradient steps": "gradient_steps",
     "frequency": "train_freq",
-    "share": "gamma gae_lambda tau exploration_fraction exploration_initial_eps exploration_final_eps "
-    "baseline_step_size",
-    "amount": "vf_coef noise_std target_policy_noise target_noise_clip kl_to_start",
+    "share": "gamma gae_lambda tau exploration_fraction exploration_initial_eps exploration_final_eps epsilon "
+    "epsilon_final",
+    "share above 0": "baseline_step_size",
+    "amount": "vf_coef noise_std target_policy_noise target_noise_clip kl_to_start rms_prop_eps",
+    "number": "initial_value",
     "optional amount": "target_kl max_grad_norm",
     "optional step size": "value_learning_rate qf_learning_rate",
     "steps": "param_resets",
@@ -222,6 +224,10 @@ def _sbx(
     )
 
 
+# Tables know no schedule; some of SBX's optimisers are made with its first value and never told another.
+_UNSCHEDULED = {"learning_rate": "constant step size"}
+
+
 def _temporal_difference(name: str, title: str, cls: str, **more: Any) -> Algorithm:
     return Algorithm(
         name=name,
@@ -233,15 +239,11 @@ def _temporal_difference(name: str, title: str, cls: str, **more: Any) -> Algori
         needs={"vector": "discretisation"},
         distributions=("numpy",),
         settings=_settings(
-            "learning_rate gamma epsilon epsilon_final exploration_fraction initial_value discretisation"
+            "gamma epsilon epsilon_final exploration_fraction initial_value discretisation", **_UNSCHEDULED
         ),
         speed=Speed(2.5e-5, 0.0, policy_mb=0.01),
         **more,
     )
-
-
-# Their optimisers are made with the schedule's first value and never told another.
-_UNSCHEDULED = {"learning_rate": "constant step size"}
 
 
 _FIRST = (
@@ -504,7 +506,7 @@ _FIRST = (
         distributions=("numpy",),
         on_policy=True,
         summary="REINFORCE on a table of action preferences (Sutton and Barto 2018, sections 2.8 and 13.3)",
-        settings=_settings("learning_rate gamma gamma_power", baseline="none or mean"),
+        settings=_settings("gamma gamma_power", baseline="none or mean", **_UNSCHEDULED),
         speed=Speed(4.5e-5, 0.0, policy_mb=0.01),
     ),
 )

@@ -144,7 +144,9 @@ def _verdict(one: Answer) -> str:
 
 
 def _compared(asked: Asked, line: ClaimVerdict) -> str:
-    return f"Compared: {wording.statement(line.claim, asked.plan, len(line.environments))}; {', '.join(line.environments)}"
+    return (
+        f"Compared: {wording.statement(line.claim, asked.plan, len(line.environments))}; {', '.join(line.environments)}"
+    )
 
 
 def _parts(one: Answer) -> str:

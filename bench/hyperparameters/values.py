@@ -119,6 +119,12 @@ def _between(low: float, high: float) -> Callable[[Any], Any]:
     return check
 
 
+def _share_above_0(value: Any) -> Any:
+    if not _holds(value) or not 0 < value <= 1:
+        raise ValueError(f"wants a number above 0, up to 1, not {shown(value)}")
+    return value
+
+
 def _positive_or_schedule(value: Any) -> Any:
     if isinstance(value, str):
         schedule(value)
@@ -305,7 +311,9 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "gradient steps": _gradient_steps,
     "frequency": _train_freq,
     "share": _between(0, 1),
+    "share above 0": _share_above_0,
     "amount": _between(0, math.inf),
+    "number": _finite,
     "optional amount": _optional(_between(0, math.inf)),
     "optional step size": _optional(_positive),
     "constant step size": _constant,
