@@ -181,6 +181,9 @@ def test_the_bounds_of_a_claim_are_equality_and_the_margin_on_either_side(said: 
         (FAR, "equivalent", 0.9, "supported"),
         (NEAR, "greater", 0.0, "undecided"),
         (NEAR, "greater", 0.3, "contradicted"),
+        (NEAR, "greater", -0.3, "supported"),
+        (FAR, "less", -0.3, "contradicted"),
+        (NEAR, "less", -0.3, "supported"),
         (NEAR, "less", 0.0, "undecided"),
         (NEAR, "less", 0.3, "contradicted"),
         (NEAR, "equivalent", 0.3, "supported"),
@@ -364,6 +367,17 @@ def test_reaching_and_collapsing_are_shares_of_all_runs() -> None:
     outcomes += [run("a", seed, never, 0.1) for seed in range(8, 10)]
     reached, collapsed = (one_verdict(outcomes, claim(right=0.5, quantity=name)) for name in ("reached", "collapse"))
     assert (reached.estimate.estimate, collapsed.estimate.estimate) == (0.8, 0.3)
+
+
+def test_who_has_solved_a_task_is_told_by_the_final_policy_and_not_by_the_best_look() -> None:
+    curve = [0.2, 1.0, 1.0, 0.6]
+    outcomes = [run("a", seed, curve, 1.0 if seed < 4 else 0.98) for seed in range(9)]
+    outcomes.append(Failure(trial_of("a", "x", 9), "killed", "made up"))
+    found = {
+        name: one_verdict(outcomes, claim(right=0.5, quantity=name), threshold=1.0).estimate.estimate
+        for name in ("solved", "reached")
+    }
+    assert found == {"solved": 0.4, "reached": 0.9}
 
 
 def test_a_rollout_that_passes_an_evaluation_point_is_not_later_for_it() -> None:

@@ -280,7 +280,7 @@ claims:
         ("left: DQN, quantity: regret, margin: 0.05", []),
         ("left: ppo, right: a2c, quantity: score, seconds: 60", []),
         ("left: ppoo, right: dqn, quantity: scor", [
-            ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
+            ("quantity: wants one of score, auc, spread, failing, reached, solved, collapse, steps_to_threshold, "
              "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
              "kl_to_start, penalised_return, training_return, "
              "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "
@@ -301,11 +301,15 @@ claims:
          "training; name an algorithm that does")]),
         ("left: ppo, right: a2c, quantity: score, direction: equivalent", [("an equivalence needs a `margin` above 0; "
          "no two algorithms are exactly equal: say which difference does not matter")]),
-        ("left: ppo, right: a2c, quantity: score, margin: -1", ["margin: must be at least 0, not -1"]),
+        ("left: ppo, right: a2c, quantity: score, margin: -0.1", []),
+        ("left: ppo, right: a2c, quantity: steps_per_second, margin: -1", [
+            "margin: a factor of 1 + `margin` must be above 0"]),
+        ("left: DQN, quantity: regret, margin: -1", [
+            "margin: a regret is claimed to be below a `margin` of at least 0"]),
         ("left: ppo, right: a2c, quantity: score, direction: more", [
             "direction: wants greater or less or equivalent, not 'more'"]),
         ("left: ppo, right: a2c, quantity: [score], seconds: 5", [
-            ("quantity: wants one of score, auc, spread, failing, reached, collapse, steps_to_threshold, "
+            ("quantity: wants one of score, auc, spread, failing, reached, solved, collapse, steps_to_threshold, "
              "seconds_to_threshold, steps_per_second, gradient_variance, gradient_bias, entropy, approx_kl, "
              "kl_to_start, penalised_return, training_return, "
              "clip_fraction, value_loss, explained_variance, gradient_norm, critic_loss, entropy_coefficient, "

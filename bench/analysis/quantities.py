@@ -164,8 +164,9 @@ def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
         return _gradients(claim.quantity, cell)
     if kind == "times" or claim.quantity in ("reached", "collapse"):
         return _reaching(claim.quantity, cell, threshold)
-    if claim.quantity == "failing":
-        return np.array([failed_its_user(run) for run in cell.runs], dtype=np.float64)
+    if claim.quantity in ("failing", "solved"):
+        ends = failed_its_user if claim.quantity == "failing" else lambda run: (run.final or 0.0) >= threshold
+        return np.array([ends(run) for run in cell.runs], dtype=np.float64)
     scores = _scores(claim, cell)
     return scores if kind != "spread" or scores is None else np.abs(scores - np.median(scores))
 

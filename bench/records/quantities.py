@@ -49,6 +49,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "spread": Quantity("mean distance of a run's score from its cell's median", "spread", numbers="positive"),
     "failing": Quantity("share of runs that end below half of the target", "shares", "share of runs", "share"),
     "reached": Quantity(f"share of runs that reach {_SOLVED} during training", "shares", "share of runs", "share"),
+    "solved": Quantity(f"share of runs that end at {_SOLVED} or above", "shares", "share of runs", "share"),
     "collapse": Quantity(
         f"share of runs that reach {_SOLVED} and end below half of the target", "shares", "share of runs", "share"
     ),

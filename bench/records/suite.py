@@ -197,6 +197,7 @@ class Claim:
     direction: str = "greater"
     """`greater` or `less`: left against right by more than `margin`; `equivalent`: within it."""
     margin: float = 0.0
+    """Below 0: not the other way by more than that."""
     environments: tuple[str, ...] = ()
     """Empty: every environment that both have."""
     steps: int | None = None

@@ -242,9 +242,15 @@ def _about_environments(claim: Mapping[str, Any], known: _Known) -> Iterator[Com
 
 def _about_margin(claim: Mapping[str, Any]) -> Iterator[Complaint]:
     margin = claim.get("margin", 0)
-    if claim.get("direction") == "equivalent" and is_number(margin) and margin == 0:
+    if not is_number(margin):
+        return
+    if claim.get("direction") == "equivalent" and margin <= 0:
         hint = "no two algorithms are exactly equal: say which difference does not matter"
         yield (("margin",) if "margin" in claim else ()), "an equivalence needs a `margin` above 0", hint
+    elif claim.get("quantity") == "regret" and margin < 0:
+        yield ("margin",), "a regret is claimed to be below a `margin` of at least 0", ""
+    elif (quantity := QUANTITIES.get(str(claim.get("quantity")))) and quantity.logarithmic and margin <= -1:
+        yield ("margin",), "a factor of 1 + `margin` must be above 0", ""
 
 
 def _about_moment(claim: Mapping[str, Any], known: _Known) -> Iterator[Complaint]:

@@ -267,7 +267,7 @@ class Claim(_Strict):
     right: Annotated[str | float, BeforeValidator(_label_or_number)] | None = None
     quantity: Annotated[str, BeforeValidator(one_of(*records.QUANTITIES))]
     direction: Annotated[str, BeforeValidator(one_of("greater", "less", "equivalent"))] = "greater"
-    margin: Annotated[float, BeforeValidator(not_negative)] = 0.0
+    margin: Annotated[float, BeforeValidator(measure)] = 0.0
     environments: Annotated[list[str], _nonempty("environment")] = []
     steps: Annotated[int, BeforeValidator(whole(1, MOST_STEPS))] | None = None
     seconds: Annotated[float, real(0, LARGEST)] | None = None
