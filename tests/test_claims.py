@@ -371,7 +371,7 @@ def test_reaching_and_collapsing_are_shares_of_all_runs() -> None:
 
 def test_who_has_solved_a_task_is_told_by_the_final_policy_and_not_by_the_best_look() -> None:
     curve = [0.2, 1.0, 1.0, 0.6]
-    outcomes = [run("a", seed, curve, 1.0 if seed < 4 else 0.98) for seed in range(9)]
+    outcomes: list[Outcome] = [run("a", seed, curve, 1.0 if seed < 4 else 0.98) for seed in range(9)]
     outcomes.append(Failure(trial_of("a", "x", 9), "killed", "made up"))
     found = {
         name: one_verdict(outcomes, claim(right=0.5, quantity=name), threshold=1.0).estimate.estimate

@@ -15,6 +15,7 @@ from bench.claims.records import Answer, Asked, Measured, Row, SetAside, Taught
 from bench.cli.app import app
 from bench.errors import BenchError
 from bench.records import AnalysisPlan, Card, Claim, ClaimVerdict, Conclusion, Fact, Interval
+from bench.report.words import DASH
 from bench.suite import read
 from bench.suite.shipped import shipped
 from tests.estimates_fixture import synthetic
@@ -74,7 +75,7 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
         "1. A beats B",
         "undecided",
         "0.20 [0.10, 0.30]",
-        page.DASH,
+        DASH,
         "1 supported, 1 undecided of 2 declared claims",
         "n = 10",
         "bench run mine",

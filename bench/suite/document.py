@@ -31,7 +31,7 @@ _PLAIN = {_TAG + kind for kind in ("null", "bool", "int", "float", "str", "times
 _DEEPEST = 60
 _MOST_VALUES = 40_000  # far above any suite; aliases of aliases reach it within a few lines
 _MOST_COMPLAINTS = 100
-_LONGEST = 400
+_LONGEST = 500
 _MOST_BITS = 10_000  # of a whole number: Python writes out no longer ones
 
 
