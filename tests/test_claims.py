@@ -670,7 +670,7 @@ def test_a_run_was_timed_elsewhere_if_machine_device_or_packing_differ(more: dic
     ("direction", "margin", "bounds"),
     [("greater", 0.0, [0.0]), ("greater", 0.05, [0.05]), ("less", 0.01, [-0.01]), ("equivalent", 0.05, [-0.05, 0.05])],
 )
-def test_the_price_is_what_shrinks_the_interval_to_the_nearest_bound(
+def test_the_price_is_what_brings_the_interval_clear_of_the_nearest_bound_four_times_of_five(
     direction: str, margin: float, bounds: list[float]
 ) -> None:
     outcomes = records_of({("a", "x"): around(0.63), ("b", "x"): around(0.6)})
@@ -679,18 +679,21 @@ def test_the_price_is_what_shrinks_the_interval_to_the_nearest_bound(
     centre = found.estimate.estimate
     assert centre is not None
     halves = [(high - centre if bound > centre else centre - low) / abs(bound - centre) for bound in bounds]
-    needed = math.ceil(10 * max(halves) ** 2) - 10
+    # The quantiles of the normal distribution for 80 % and for both sides of 5 %.
+    needed = math.ceil(10 * ((1 + 0.8416212 / 1.9599640) * max(halves)) ** 2) - 10
     assert found.verdict == "undecided"
     assert found.more_runs == (needed if needed <= 200 else None)
     if needed <= 200:
-        assert f"about {needed} more runs per environment would decide" in reason_of(found)
+        leaning = {"greater": "supported" if margin == 0 else "contradicted", "less": "contradicted"}
+        came = leaning.get(direction, "supported")
+        assert f"about {needed} more runs per environment would have it {came}, if" in reason_of(found)
 
 
 def test_no_price_is_named_where_no_effect_is_seen() -> None:
     same = records_of({("a", "x"): around(0.6), ("b", "x"): around(0.6)})
     found = one_verdict(same, claim())
     assert (found.verdict, found.more_runs) == ("undecided", None)
-    assert "would decide" not in reason_of(found)
+    assert "would have it" not in reason_of(found)
 
 
 def test_runs_that_are_all_alike_give_no_interval_and_no_verdict() -> None:

@@ -92,7 +92,7 @@ def test_parts_that_no_number_worth_naming_would_decide_are_told_beside_the_pric
     priced, beyond = line("undecided", more=120), line("undecided")
     waits = "; waits for something"
     assert left(priced, beyond, beyond) == (
-        f"undecided: about 120 more runs per environment (`--seeds`), and 2 parts that 200 more would not decide{waits}"
+        f"undecided: about 120 more runs per environment, and 2 parts that 200 more would not decide{waits}"
     )
     assert left(beyond) == f"undecided: 1 part that 200 more would not decide{waits}"
 

@@ -18,13 +18,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from scipy.special import ndtri
+
 from bench import catalog
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.quantities import Measured, measured, regret
 from bench.analysis.resampling import Draws
 from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
-from bench.analysis.verdict import MOST_RUNS
+from bench.analysis.verdict import MOST_RUNS, POWER
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.records import PACKING, QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
 
@@ -80,7 +82,7 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
     found = Measured(Interval(None, notes=(missing,))) if missing else _measured(claim, environments, others, field)
     aim = replace(claim, direction="less") if claim.quantity == "regret" else claim
     verdict = _verdict(aim, found)
-    more = _more_runs(aim, found) if verdict == "undecided" else None
+    more = _more_runs(aim, found, field.confidence) if verdict == "undecided" else None
     return ClaimVerdict(
         claim=claim,
         verdict=verdict,
@@ -222,10 +224,12 @@ def _verdict(claim: Claim, found: Measured) -> str:
     return "supported" if low > margin else "contradicted" if high < margin else "undecided"
 
 
-def _more_runs(claim: Claim, found: Measured) -> int | None:
-    """Return how many more runs per environment would decide, if the estimate is right; None where that says nothing.
+def _more_runs(claim: Claim, found: Measured, confidence: float) -> int | None:
+    """Return how many more runs per environment would decide with a power of 0.8; None where that says nothing.
 
-    Half widths shrink as 1 / sqrt(n): (half width / distance to the bound)^2 n runs bring the interval clear of it.
+    If the estimate is right: half widths shrink as 1 / sqrt(n), and (half width / distance to the bound)^2 n runs bring
+    the interval clear of it in one experiment of two. For four of five it must be shorter still, as the quantiles of
+    the normal distribution for confidence and power are to that for confidence alone.
     """
     placed = _limits(claim, found)
     if placed is None:
@@ -239,8 +243,9 @@ def _more_runs(claim: Claim, found: Measured) -> int | None:
     gaps = [(above if bound > centre else below, abs(centre - bound)) for bound in bounds]
     if any(distance <= 0 for _, distance in gaps):
         return None
-    n = found.value.n
-    more = max(1, math.ceil(n * max((half / distance) ** 2 for half, distance in gaps)) - n)
+    n, sure = found.value.n, float(ndtri((1 + confidence) / 2))
+    needed = 1 + float(ndtri(POWER)) / sure
+    more = max(1, math.ceil(n * max((needed * half / distance) ** 2 for half, distance in gaps)) - n)
     return more if more <= MOST_RUNS else None
 
 

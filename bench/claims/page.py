@@ -56,9 +56,10 @@ def document(answers: Sequence[Answer], measured: Sequence[Measured], rows: Sequ
 
 
 def in_short(answers: Sequence[Answer]) -> str:
-    """Return how many claims came to which verdict."""
-    found = Counter(one.verdict for one in answers)
-    told = ", ".join(f"{found[verdict]} {verdict}" for verdict in ORDER if found[verdict])
+    """Return how many claims came to which verdict; what waits for further suites is supported only so far."""
+    found = Counter(_so_far(one) for one in answers)
+    order = (SUPPORTED, f"{SUPPORTED} so far", *ORDER[1:])
+    told = ", ".join(f"{found[verdict]} {verdict}" for verdict in order if found[verdict])
     return f"Of {len(answers)} claims: {told}."
 
 
@@ -138,9 +139,12 @@ def _aside(one: Answer) -> Iterator[str]:
 
 def _verdict(one: Answer) -> str:
     """Return the verdict, of a claim that is asked further by what has not run yet as of now, with its circumstance."""
-    so_far = " so far" if one.verdict == SUPPORTED and one.open else ""
     decided = one.verdict in {SUPPORTED, CONTRADICTED}
-    return one.verdict + so_far + (", with defaults" if decided and one.terms == (_DEFAULTS,) else "")
+    return _so_far(one) + (", with defaults" if decided and one.terms == (_DEFAULTS,) else "")
+
+
+def _so_far(one: Answer) -> str:
+    return f"{one.verdict} so far" if one.verdict == SUPPORTED and one.open else one.verdict
 
 
 def _compared(asked: Asked, line: ClaimVerdict) -> str:
@@ -177,7 +181,7 @@ def _left(one: Answer) -> str:
 def _price(parts: Sequence[ClaimVerdict]) -> str:
     """Return how many more runs would decide these parts, and how many of them no number worth naming would."""
     known = [line.more_runs for line in parts if line.more_runs]
-    told = [f"about {counted(max(known), 'more run')} per environment (`--seeds`)"] if known else []
+    told = [f"about {counted(max(known), 'more run')} per environment"] if known else []
     if beyond := len(parts) - len(known):
         told.append(f"{counted(beyond, 'part')} that {MOST_RUNS} more would not decide")
     return ", and ".join(told)

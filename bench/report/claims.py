@@ -93,8 +93,21 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan, *, interval: bool) -> str:
     price = ""
     if line.more_runs:
         more = counted(line.more_runs, "more run")
-        price = f"; about {more} per environment would decide, if the effect is what it looks like"
+        leaning = _leaning(claim, value.estimate or 0.0)
+        price = f"; about {more} per environment would have it {leaning}, if the effect is what it looks like"
     return capital(f"{what} {said}{over}{price}.")
+
+
+def _leaning(claim: Claim, estimate: float) -> str:
+    """Return what a claim would come to if the estimate were the truth."""
+    low, high = _bounds(claim)
+    if claim.direction == "equivalent":
+        holds = low < estimate < high
+    elif claim.direction == "greater" and claim.quantity != "regret":
+        holds = estimate > high
+    else:
+        holds = estimate < (high if claim.quantity == "regret" else low)
+    return "supported" if holds else "contradicted"
 
 
 def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
