@@ -68,7 +68,7 @@ def test_a_claim_is_contradicted_by_one_part_and_supported_by_all_that_could_be_
 
 def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
     table = page.overview([answer(line("supported"), line("undecided", more=14), seconds=7200.0)])
-    left = "undecided: about 14 more runs per environment (`--seeds`); not yet run: mine, at least 2.0 h of one core; "
+    left = "undecided: about 14 more runs per environment; not yet run: mine, at least 2.0 h of one core; "
     left += "waits for something"
     (row,) = [[cell.shown() for cell in cells] for cells in table.rows]
     assert row == [
@@ -83,6 +83,8 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
     ]
     assert table.footnotes == ("Compared: a minus b in interquartile mean score, above 0; CartPole-v1.",)
     assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported, 1 not yet run."
+    waiting = Answer(answer().taught, tuple(replace(one, waiting=1) for one in answer(line("supported")).asked))
+    assert page.in_short([waiting]) == "Of 1 claim: 1 supported so far."
 
 
 def test_parts_that_no_number_worth_naming_would_decide_are_told_beside_the_price_of_the_others() -> None:

@@ -60,7 +60,7 @@ def in_short(answers: Sequence[Answer]) -> str:
     found = Counter(_so_far(one) for one in answers)
     order = (SUPPORTED, f"{SUPPORTED} so far", *ORDER[1:])
     told = ", ".join(f"{found[verdict]} {verdict}" for verdict in order if found[verdict])
-    return f"Of {len(answers)} claims: {told}."
+    return f"Of {counted(len(answers), 'claim')}: {told}."
 
 
 def _decided(answers: Sequence[Answer]) -> int:
