@@ -52,7 +52,10 @@ def test_the_fastest_proven_implementation_is_taken_and_the_reason_told() -> Non
 
 def test_a_proof_by_pairs_with_the_same_noise_is_not_told_as_one_by_the_suites_runs() -> None:
     told = taken({"gamma": 0.9}, replace(PROOF, by="same noise"))[1]
-    assert told == "proven equivalent by pairs of trainings with the same noise (suite made-up); 7 times as fast as sb3"
+    assert told == (
+        "proven equivalent by pairs of trainings with the same noise (independent runs, suite made-up, do not prove it); "
+        "7 times as fast as sb3"
+    )
 
 
 def test_where_no_trainings_were_compared_the_reason_says_so() -> None:

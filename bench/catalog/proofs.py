@@ -24,7 +24,10 @@ AUTO = "auto"
 """What a suite names to have the fastest implementation that is proven."""
 _OPTIMISERS = frozenset({"", "Adam", "RMSprop", "RMSpropTFLike"})
 """Those that were compared; empty: the algorithm's own."""
-_MEANS = {"suite": "runs", "same noise": "pairs of trainings with the same noise"}
+_MEANS = {
+    "suite": "runs (suite {})",
+    "same noise": "pairs of trainings with the same noise (independent runs, suite {}, do not prove it)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Proof:
     def words(self, environment: str) -> str:
         """Return by what it was proven, and that none of it was seen on this environment where that is so."""
         elsewhere = "" if environment in self.environments else ", none of them on this environment"
-        return f"proven equivalent by {_MEANS[self.by]} (suite {self.suite}){elsewhere}"
+        return f"proven equivalent by {_MEANS[self.by].format(self.suite)}{elsewhere}"
 
     def gap(self, environment: Environment, settings: Mapping[str, Any]) -> str:
         """Return what the proof does not cover, in words; empty where it covers all."""
