@@ -53,8 +53,8 @@ def test_the_fastest_proven_implementation_is_taken_and_the_reason_told() -> Non
 def test_a_proof_by_pairs_with_the_same_noise_is_not_told_as_one_by_the_suites_runs() -> None:
     told = taken({"gamma": 0.9}, replace(PROOF, by="same noise"))[1]
     assert told == (
-        "proven equivalent by pairs of trainings with the same noise (independent runs, suite made-up, do not prove it); "
-        "7 times as fast as sb3"
+        "proven equivalent by pairs of trainings with the same noise (independent runs, suite made-up, do not prove "
+        "it); 7 times as fast as sb3"
     )
 
 
