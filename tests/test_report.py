@@ -410,6 +410,7 @@ def test_a_suite_whose_question_is_about_its_claims_is_answered_by_how_many_hold
     assert recommendation(replace(given, claims=())) == recommendation(replace(synthetic(), claims=()))
     html = render(given, "html")
     assert html.index('id="claims"') < html.index('id="situations"')
+    assert html.index('href="#claims"') < html.index('href="#situations"')
 
 
 def test_the_level_is_told_for_the_family_that_was_corrected_together() -> None:
