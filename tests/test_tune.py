@@ -332,6 +332,32 @@ def test_who_leads_is_told_without_tuning_and_from_eight_runs_on() -> None:
     assert stretches({"ppo": [0.5]}, 0.05) == ()
 
 
+def fresh(*scores: tuple[float, ...]) -> Tuned:
+    confirmed = tuple(Confirmed(number, one, (0.5,) * len(one)) for number, one in enumerate(scores))
+    landscape = Landscape(np.zeros((3, 2)), np.zeros((3, 2)))
+    return Tuned("ppo", "CartPole-v1", landscape, np.ones((3, 2)), confirmed)
+
+
+def test_what_is_kept_is_worth_what_runs_say_that_did_not_choose_it() -> None:
+    # The highest mean is 0.5. Without run 0 or 1 the other is chosen, whose runs there are 0.4; without 2 or 3 the
+    # first is, whose runs there are 0.
+    one = fresh((1.0, 1.0, 0.0, 0.0), (0.4, 0.4, 0.4, 0.6))
+    assert one.kept is not None
+    assert (one.kept.number, one.kept.mean, one.worth) == (0, 0.5, pytest.approx(0.2))
+    # Variances of 1/3 and 0.01.
+    assert one.noise == pytest.approx(np.sqrt((1 / 3 + 0.01) / 2))
+    assert fresh((0.25, 0.75)).worth == 0.5
+    assert fresh((0.25,), (0.75,)).worth is None
+    assert fresh().worth is None
+
+
+def test_of_equal_settings_the_highest_mean_is_too_high_and_the_worth_is_not() -> None:
+    draws = np.random.default_rng(0).normal(size=(2000, 3, 4))
+    ones = [fresh(*map(tuple, rows.tolist())) for rows in draws]
+    assert np.mean([one.kept.mean for one in ones if one.kept]) > 0.35
+    assert abs(np.mean([one.worth or 0.0 for one in ones])) < 0.03
+
+
 def pretended(folder: Path, runs: int = 2) -> tuple[Search, dict[tuple[str, str], Tuned]]:
     """Return a search with made-up scores: one algorithm good by default, the other only when tuned."""
     _, found = opened(folder)
@@ -438,8 +464,8 @@ def test_what_is_told_of_a_part_names_its_environments(tmp_path: Path, capsys: p
     (default,) = {round(one.curve[0], 2) for one in whole.means if one.algorithm == "q_learning"}
     assert sentences.headline(whole).startswith(f"With no tuning q_learning ({default:.2f}, 2 runs of each); ")
     # Fresh runs of 0.7, 0.8, 0.9 and 0.8; a run of the other takes nine seconds for two.
-    kept = "On 4 fresh seeds the settings that are kept score: q_learning 0.80 and softmax_reinforce 0.80."
-    assert sentences.headline(whole).endswith(kept)
+    kept = "those told that had no part in choosing: q_learning 0.80 and softmax_reinforce 0.80."
+    assert sentences.headline(whole).endswith(f"What is kept scores, by 4 fresh runs each, {kept}")
     assert sentences.price(whole) == (
         "Of one core and for each environment, 24 tuning runs take: q_learning 48 s and softmax_reinforce 4 min."
     )

@@ -20,7 +20,7 @@ from bench.tune.effort import (
     order,
     winners_curse,
 )
-from bench.tune.sensitivity import best_first, halved, hypersensitivity, phi, sensitivity
+from bench.tune.sensitivity import best_first, dependence, halved, hypersensitivity, phi
 
 RNG = np.random.default_rng(7)
 
@@ -119,7 +119,7 @@ def test_more_configurations_make_the_interval_shorter() -> None:
 
 def test_sensitivity_by_hand() -> None:
     scores = np.array([[0.5, 0.7], [0.0, 0.05], [0.9, 0.9], [0.8, 1.0], [0.2, 0.4]])
-    found = sensitivity(untied(scores), best=0.9)
+    found = dependence(untied(scores), best=0.9)
     # Means 0.6, 0.025, 0.9, 0.9, 0.3: two of five within 0.1 of 0.9; two better than the defaults.
     assert found.near == pytest.approx(0.4)
     assert found.rank == 3
@@ -128,6 +128,19 @@ def test_sensitivity_by_hand() -> None:
     assert found.spread == pytest.approx(0.9 - 0.1625)
     # Wilson's limits of 2 in 5.
     assert [found.low, found.high] == pytest.approx([0.1176, 0.7693], abs=1e-4)
+
+
+def test_what_lies_a_standard_error_further_off_may_be_as_near() -> None:
+    # Ten equal configurations of two noisy runs each: without the error of their means three in ten seem as good.
+    runs = np.array([[0.0, 0.4], [0.6, 0.2], [0.9, 0.9], [0.7, 0.3], [0.1, 0.5]] * 2)
+    assert dependence(untied(runs), 0.5).near == pytest.approx(0.6)
+    assert dependence(untied(runs), 0.5, noise=0.3).near == 1.0
+
+
+def test_of_settings_that_are_equally_good_everywhere_phi_tells_the_mean_whichever_comes_first() -> None:
+    # All reach 1 in the run that chooses; in the other they differ, and are told as their mean.
+    scores = np.array([[[1.0, 0.2], [1.0, 0.8]], [[1.0, 0.6], [1.0, 0.0]]])
+    assert phi(scores) == phi(scores[:, ::-1]) == pytest.approx(((0.5 + 0.3) / 2 - (0.4 + 0.4) / 2) / 2 + (1 - 1) / 2)
 
 
 def test_phi_by_hand() -> None:

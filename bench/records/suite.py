@@ -70,7 +70,7 @@ class Sensitivity:
     configurations: int
     """All that were tried, the defaults among them."""
     near: float
-    """Share of them whose mean is within 0.1 of what the best one is worth on fresh runs, ..."""
+    """Share of them whose mean is within 0.1, and its standard error, of what the kept one is worth, ..."""
     low: float
     """... from here, ..."""
     high: float

@@ -53,6 +53,7 @@ _WORDS = {
     "may not cover": "few runs: may cover less than it states where some runs fail",
     "unequal": "unequal numbers of runs ({0} to {1}): each environment weighs the same",
     "constant": "{0} of {1} environments without observed variation are treated as known",
+    "no floor": "no interval: runs end far below the random policy, and how far others would is not known",
     "no runs": "no runs",
     "few runs": "few runs",
     "no reference": "no reference",

@@ -15,10 +15,10 @@ import numpy as np
 from bench.analysis.scores import Cell, Run, cells_of, is_idle
 from bench.pipeline import Experiment, references
 from bench.pipeline.gathering import gather
-from bench.records import AnalysisPlan, Failure, Floats, Outcome, Record
-from bench.tune.effort import Landscape
+from bench.records import AnalysisPlan, Failure, Floats, Outcome, Record, Sensitivity
+from bench.tune.effort import Landscape, order
 from bench.tune.search import Pair, Search, label, place_label
-from bench.tune.sensitivity import best_first
+from bench.tune.sensitivity import best_first, dependence
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,37 @@ class Tuned:
         if not self.confirmed:
             return None
         return max(self.confirmed, key=lambda one: (one.mean, float(np.mean(one.areas))))
+
+    @property
+    def worth(self) -> float | None:
+        """Return what the kept settings score, by runs that had no part in choosing them; None until it is known.
+
+        The mean of the best is too high: it is the highest of several means. Here all fresh runs but one choose, that
+        one is read, and so for each of them.
+        """
+        if not self.confirmed:
+            return None
+        scores = np.array([one.scores for one in self.confirmed])
+        n = scores.shape[1]
+        if n == 1 or len(scores) == 1:
+            return float(scores[0].mean()) if len(scores) == 1 else None
+        areas = np.array([one.areas for one in self.confirmed])
+        others = ~np.eye(n, dtype=bool)
+        ranks = [order(scores[:, rest].mean(axis=1), areas[:, rest].mean(axis=1)) for rest in others]
+        return float(np.mean([scores[rank == rank.max(), run].mean() for run, rank in enumerate(ranks)]))
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of runs of one configuration, of those that were confirmed; NaN where it is not known."""
+        scores = np.array([one.scores for one in self.confirmed])
+        return float(np.sqrt(scores.var(axis=1, ddof=1).mean())) if scores.ndim > 1 and scores.shape[1] > 1 else np.nan
+
+    @property
+    def sensitivity(self) -> Sensitivity | None:
+        """How it depends on its settings; None until it is known which are kept."""
+        if self.kept is None:
+            return None
+        return dependence(self.landscape, self.kept.mean if self.worth is None else self.worth, self.noise)
 
     @property
     def core_seconds(self) -> float:

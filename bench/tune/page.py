@@ -64,7 +64,9 @@ def kept(tuned: Mapping[Pair, Tuned]) -> Table:
             Column("Environment", numeric=False),
             Column("Configuration"),
             Column(
-                "Fresh score", places=2, hint="mean of the fresh runs, which had no part in its choice by the first run"
+                "Fresh score",
+                places=2,
+                hint="by fresh runs that had no part in choosing it: all but one choose, and that one is read",
             ),
             Column("n", hint="fresh runs"),
             Column("Defaults", places=2, hint="mean score of the library's defaults on the tuning seeds"),
@@ -255,7 +257,7 @@ def _kept_row(one: Tuned) -> tuple[Cell, ...]:
         Cell(one.algorithm),
         Cell(one.environment),
         Cell(None if chosen is None else chosen.number, note="" if chosen else "the fresh runs are not all there"),
-        Cell(None if chosen is None else chosen.mean),
+        Cell(one.worth),
         Cell(None if chosen is None else len(chosen.scores)),
         Cell(float(np.mean(one.landscape.scores[0]))),
         Cell(one.core_seconds / 3600),
@@ -314,7 +316,8 @@ def _figure(name: str, where: str, found: Sequence[Effort]) -> Figure:
     if last:
         # Bad draws lie far below: on one axis they would press the lines above into one.
         y = _scores([*drawn.low, *drawn.high, *faint.y])
-        panels.append(Panel("curves", drawn, x, y, "without the defaults, 95 % intervals", runs=faint))
+        sure = ", 95 % intervals" if drawn.low.notna().any() else ""
+        panels.append(Panel("curves", drawn, x, y, f"without the defaults{sure}", runs=faint))
     return Figure(
         name,
         "effort",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,18 @@ _LOWEST, _HIGHEST = 0.025, 0.975
 _DRAWS = 2000
 
 
-def sensitivity(landscape: Landscape, best: float) -> Sensitivity:
+def dependence(landscape: Landscape, best: float, noise: float = 0.0) -> Sensitivity:
     """Return how one algorithm depends on its settings.
 
     Args:
         landscape: of its configurations, the defaults among them.
-        best: fresh mean of the configuration that was kept; the best of the means at hand is too high.
+        best: what the configuration that was kept is worth; the best of the means at hand is too high.
+        noise: standard deviation of runs of one configuration. What lies a standard error of its mean further off may
+            be as near: without that, the noisier the runs the harder an algorithm would seem to tune.
     """
     means, drawn = landscape.scores.mean(axis=1), landscape.scores[1:]
-    share = float(np.mean(means >= best - NEAR))
+    error = noise / np.sqrt(landscape.scores.shape[1]) if np.isfinite(noise) else 0.0
+    share = float(np.mean(means >= best - NEAR - error))
     low, high = wilson_limits(share, len(means))
     quartiles = np.quantile(drawn, (0.25, 0.75))
     return Sensitivity(
@@ -45,8 +49,8 @@ def hypersensitivity(every: Mapping[str, Floats], rng: np.random.Generator) -> d
 
     Adkins, Bowling and White 2024: scores are rescaled in each environment by the 5th and the 95th percentile over all
     algorithms and settings there; Phi is the mean over environments of the best, less the best mean over environments.
-    Where there are two runs, one chooses and the other is reported, both ways: the highest of single runs would be too
-    high. With one run it is what the formula says, and inflated. The interval resamples settings.
+    One run chooses and another is reported, both ways: the highest of single runs would be too high, and is, where
+    there is one run alone. Of equals each is chosen as often. The interval resamples settings.
 
     Args:
         every: algorithm -> (environments, settings, runs), the same settings in every environment; all of them.
@@ -66,15 +70,17 @@ def hypersensitivity(every: Mapping[str, Floats], rng: np.random.Generator) -> d
 
 def phi(scaled: Floats) -> float:
     """Return the gain of settings per environment over the best common one, from (environments, settings, runs)."""
-    runs = scaled.shape[2]
-    pairs = [(one, other) for one in range(runs) for other in range(runs) if one != other] or [(0, 0)]
-    places = np.arange(len(scaled))
     gains = []
-    for one, other in pairs:
+    for one, other in [*permutations(range(scaled.shape[2]), 2)] or [(0, 0)]:
         chosen, told = scaled[:, :, one], scaled[:, :, other]
-        own = told[places, chosen.argmax(axis=1)].mean()
-        gains.append(own - told[:, chosen.mean(axis=0).argmax()].mean())
+        own = np.mean([_told(mine, its) for mine, its in zip(chosen, told, strict=True)])
+        gains.append(own - _told(chosen.mean(axis=0), told.mean(axis=0)))
     return float(np.mean(gains))
+
+
+def _told(chosen: Floats, told: Floats) -> float:
+    """Return what is told of the best by what chooses, the mean of those that are equally good."""
+    return float(told[chosen == chosen.max()].mean())
 
 
 def halved(landscape: Landscape, rates: Sequence[float | None]) -> Landscape:

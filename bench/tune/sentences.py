@@ -64,7 +64,7 @@ def headline(found: Worth) -> str:
     if found.stretches[-1].last < FEWEST_EFFORTS:
         told.append(f"fewer than {FEWEST_EFFORTS} tuning runs carry no verdict on more")
     else:
-        told[-1] += ", as tuned here"
+        told[-1] += ", as tuned here; these are the highest scores, and no difference was tested"
     return f"{capital(_within(found) + '; '.join(told))}.{_confirmed(found)}"
 
 
@@ -74,7 +74,8 @@ def _confirmed(found: Worth) -> str:
         return ""
     n = min(runs for *_, runs in found.fresh)
     scores = joined([f"{name} {words.number(score, 2)}" for name, score, _ in found.fresh])
-    return f" On {counted(n, 'fresh seed')} the settings that are kept score: {scores}."
+    told = f"by {counted(n, 'fresh run')} each, those told that had no part in choosing"
+    return f" What is kept scores, {told}: {scores}."
 
 
 def price(found: Worth) -> str:
@@ -112,8 +113,9 @@ def no_interval(configurations: int, last: int) -> str:
     return (
         f"Of {counted(configurations, 'configuration')} drawn, an interval over the draw holds what it states up to "
         f"k = {last} (a sixth of them); beyond, the line is faint. With the defaults among the candidates there is "
-        "none: the curve leans on the defaults' two runs. The suite's own runs on fresh seeds are the estimate at full "
-        "effort and without any."
+        "none: the curve leans on the defaults' two runs; nor is there where runs end further below the random policy "
+        "than the target lies above it, for how far others would fall is not known. The suite's own runs on fresh "
+        "seeds are the estimate at full effort and without any."
     )
 
 

@@ -20,7 +20,6 @@ from bench.suite.sets import parts_of, said
 from bench.tune.effort import winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.search import AGAIN, Pair, Search
-from bench.tune.sensitivity import sensitivity
 
 _MADE_BY = "# Made by `bench tune"
 _TUNING = "# Tuning: "
@@ -186,10 +185,11 @@ def _evidence(tuned: Mapping[Pair, Tuned]) -> Iterator[str]:
         scores = ", ".join(words.number(score, 2) for score in kept.scores)
         curse = winners_curse(one.landscape)
         told = f"; the best of all looked {words.number(curse, 2)} better than it was" if curse is not None else ""
+        fresh = "" if one.worth is None else f", and by runs without a part in that choice {words.number(one.worth, 2)}"
         yield (
             f"{_evidence_for(algorithm, environment)}{kept.number}"
-            f"{' (the defaults)' if kept.number == 0 else ''}, {words.number(kept.mean, 2)} on average over n = "
-            f"{len(kept.scores)} fresh runs ({scores}){told}."
+            f"{' (the defaults)' if kept.number == 0 else ''}, n = {len(kept.scores)} fresh runs ({scores}): on "
+            f"average {words.number(kept.mean, 2)}, the highest of {len(one.confirmed)}, hence too high{fresh}{told}."
         )
 
 
@@ -200,9 +200,10 @@ def _evidence_for(algorithm: str, environment: str) -> str:
 def _sensitivity(tuned: Mapping[Pair, Tuned]) -> dict[str, dict[str, dict[str, Any]]]:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for (algorithm, environment), one in tuned.items():
-        if one.kept is not None:
-            seen = asdict(sensitivity(one.landscape, one.kept.mean))
-            told = {name: round(value, 4) if isinstance(value, float) else value for name, value in seen.items()}
+        if (seen := one.sensitivity) is not None:
+            told = {
+                name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(seen).items()
+            }
             found.setdefault(algorithm, {})[environment] = told
     return found
 

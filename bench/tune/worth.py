@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.records import Floats, Interval, Sensitivity
+from bench.records import Fact, Floats, Interval, Sensitivity
 from bench.tune.draws import unit
 from bench.tune.effort import fresh_intervals, from_default, winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.protocol import FEWEST_EFFORTS
 from bench.tune.search import Pair
-from bench.tune.sensitivity import halved, hypersensitivity, sensitivity
+from bench.tune.sensitivity import halved, hypersensitivity
 
 _RATE = "learning_rate"
+_DEEP = -1.0
+"""Below this a run has ended further under the random policy than the target is above it."""
 _SEED = 20_260_101
 """Intervals are simulated from this: the same trials give the same page."""
 
@@ -69,7 +71,7 @@ class Worth:
     runs: int = 1
     """Of every configuration, before the best are confirmed."""
     fresh: tuple[tuple[str, float, int], ...] = ()
-    """(algorithm, mean score of its kept settings on fresh seeds over `places`, fresh runs in each), the best first."""
+    """(algorithm, what its kept settings are worth, mean over `places`, fresh runs in each), the best first."""
 
     @property
     def compared(self) -> tuple[Effort, ...]:
@@ -94,9 +96,7 @@ def worth(tuned: Mapping[Pair, Tuned], tuning_seed: int, margin: float, environm
     )
     found = Worth(places, environments, efforts, means, (), _halved(everywhere, tuning_seed), {}, {})
     curves = {one.algorithm: one.curve for one in found.compared}
-    sensitivities = {
-        pair: sensitivity(one.landscape, one.kept.mean) for pair, one in tuned.items() if one.kept is not None
-    }
+    sensitivities = {pair: seen for pair, one in tuned.items() if (seen := one.sensitivity) is not None}
     return replace(
         found,
         stretches=stretches(curves, margin),
@@ -112,11 +112,10 @@ def _fresh(everywhere: Mapping[Pair, Tuned]) -> tuple[tuple[str, float, int], ..
     by: dict[str, list[Tuned]] = {}
     for one in everywhere.values():
         by.setdefault(one.algorithm, []).append(one)
-    kept = {name: [one.kept for one in ones if one.kept is not None] for name, ones in by.items()}
     found = [
-        (name, float(np.mean([one.mean for one in known])), min(len(one.scores) for one in known))
-        for name, known in kept.items()
-        if len(known) == len(by[name])
+        (name, float(np.mean(scores)), min(len(one.confirmed[0].scores) for one in ones))
+        for name, ones in by.items()
+        if len(scores := [one.worth for one in ones if one.worth is not None]) == len(ones)
     ]
     return tuple(sorted(found, key=lambda one: -one[1]))
 
@@ -146,6 +145,9 @@ def _effort(one: Tuned) -> Effort | None:
         return None
     floor, ceiling = _ends(one)
     drawn = fresh_intervals(one.landscape, floor, ceiling, np.random.default_rng(_SEED))
+    if floor < _DEEP:
+        # How far down others would fall is not known: an interval would hold less often than it states.
+        drawn = [replace(line, low=None, high=None, notes=(Fact("no floor"),)) for line in drawn]
     # A tuning run is one run of one configuration: the defaults' first, then the others'.
     default, other = float(np.nanmean(one.seconds[0])), float(np.nanmean(one.seconds[1:]))
     seconds = tuple(default + others * other for others in range(len(curve)))
@@ -191,7 +193,8 @@ def _pooled(intervals: Sequence[Interval]) -> Interval:
         values = [getattr(one, name) for one in intervals]
         return None if None in values else float(np.mean(values))
 
-    return Interval(mean("estimate"), mean("low"), mean("high"), intervals[0].n)
+    notes = next((one.notes for one in intervals if one.notes), ())
+    return Interval(mean("estimate"), mean("low"), mean("high"), intervals[0].n, notes)
 
 
 def _halved(tuned: Mapping[Pair, Tuned], tuning_seed: int) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
@@ -218,6 +221,7 @@ def _phis(tuned: Mapping[Pair, Tuned], places: Sequence[str]) -> dict[str, Inter
         name: np.stack([tuned[name, place].landscape.scores for place in places])
         for name in dict.fromkeys(algorithm for algorithm, _ in tuned)
     }
-    if len(places) < 2 or not every:  # noqa: PLR2004 - in one environment its own setting is the common one
+    # In one environment its own setting is the common one; of one run the highest would be told.
+    if len(places) < 2 or min((scores.shape[2] for scores in every.values()), default=0) < 2:  # noqa: PLR2004
         return {}
     return hypersensitivity(every, np.random.default_rng(_SEED))
