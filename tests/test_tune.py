@@ -325,10 +325,11 @@ def test_who_leads_is_told_without_tuning_and_from_eight_runs_on() -> None:
     curves = {"ppo": [0.6] * 12, "dqn": [0.1] * 8 + [0.58, 0.7, 0.8, 0.9]}
     assert stretches(curves, 0.05) == (
         Stretch(1, 1, ("ppo",), (0.6, 0.6)),
-        Stretch(8, 8, ("ppo",), (0.6, 0.6)),
-        Stretch(9, 9, ("ppo", "dqn"), (0.6, 0.6)),
+        Stretch(8, 9, ("ppo",), (0.6, 0.6)),
         Stretch(10, 12, ("dqn",), (0.7, 0.9)),
     )
+    near = {"ppo": [0.6] * 12, "dqn": [0.58] * 12, "a2c": [0.58] * 8 + [0.4] * 4}
+    assert stretches(near, 0.05)[1:] == (Stretch(8, 12, ("ppo", "dqn"), (0.6, 0.6)),)
     assert stretches({"ppo": [0.5]}, 0.05) == ()
 
 

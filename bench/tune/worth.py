@@ -41,12 +41,12 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From how many tuning runs to how many the same algorithms lead."""
+    """From how many tuning runs to how many the same algorithm leads."""
 
     first: int
     last: int
     leaders: tuple[str, ...]
-    """Those within the margin of the best, the best first."""
+    """The best, then those that are within the margin of it all along."""
     scores: tuple[float, float]
     """The lowest and the highest that the best has on the stretch."""
 
@@ -130,12 +130,13 @@ def stretches(curves: Mapping[str, Sequence[float]], margin: float) -> tuple[Str
         scores = {label: curve[k - 1] for label, curve in curves.items()}
         best = max(scores.values())
         level = sorted((label for label in scores if best - scores[label] <= margin), key=lambda one: -scores[one])
-        leaders = tuple(level)
-        if found and found[-1].first > 1 and set(found[-1].leaders) == set(leaders):
-            low, high = found[-1].scores
-            found[-1] = Stretch(found[-1].first, k, leaders, (min(low, best), max(high, best)))
+        last = found[-1] if found and found[-1].first > 1 else None
+        if last is not None and last.leaders[0] == level[0]:
+            low, high = last.scores
+            near = tuple(label for label in last.leaders if label in level)
+            found[-1] = Stretch(last.first, k, near, (min(low, best), max(high, best)))
         else:
-            found.append(Stretch(k, k, leaders, (best, best)))
+            found.append(Stretch(k, k, tuple(level), (best, best)))
     return tuple(found)
 
 
