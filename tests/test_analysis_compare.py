@@ -127,6 +127,15 @@ def test_more_runs_where_two_are_level_take_nothing_from_a_difference_elsewhere(
     assert verdict == ["better", "better"]
 
 
+def test_many_runs_are_compared_with_few_on_the_resamples_that_both_have() -> None:
+    # 240 runs have 1000 resamples, 40 keep all of theirs.
+    rng = np.random.default_rng(0)
+    ours, theirs = [rng.normal(1, 1, 60) for _ in range(4)], [rng.normal(0, 1, 10) for _ in range(4)]
+    plan = AnalysisPlan(resamples=1200)
+    assert compared(ours, theirs, plan).verdict == "better"
+    assert compared(theirs, ours, plan).verdict == "worse"
+
+
 def test_a_pair_that_fails_only_by_the_correction_is_called_alone_significant() -> None:
     rng = np.random.default_rng(0)
     counts, others = ([resample_counts(10, 2000, rng)] for _ in "ab")

@@ -138,7 +138,8 @@ def difference(ours: Columns, theirs: Columns, counts: tuple[Counts, Counts] | N
     Args:
         ours: per environment (runs, columns).
         theirs: the same of the other, the same environments in the same order.
-        counts: per algorithm and environment (runs, resamples); not needed for the mean.
+        counts: per algorithm and environment (runs, resamples), the first of them where one has more resamples than
+            the other; not needed for the mean.
         decide: `score`, `mean` or `iqm-by-environment`.
     """
     sizes = tuple((len(x), len(y)) for x, y in zip(ours, theirs, strict=True))
@@ -184,7 +185,11 @@ def _of_interquartile_means(
     decide: str,
 ) -> Difference:
     """Return the difference of interquartile means, pooled or by environment, from the stretched bootstrap."""
-    sides = [resampled(columns, drawn, decide) for columns, drawn in zip((ours, theirs), counts, strict=True)]
+    common = min(drawn.shape[1] for side in counts for drawn in side)
+    sides = [
+        resampled(columns, [drawn[:, :common] for drawn in side], decide)
+        for columns, side in zip((ours, theirs), counts, strict=True)
+    ]
     variances = np.stack([side.inflation * np.var(side.moved, axis=1) for side in sides])
     df = welch_df(variances, np.stack([side.df for side in sides]), fewest([*ours, *theirs]) - 1.0)
     moved = sides[0].moved - sides[1].moved
