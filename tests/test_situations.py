@@ -497,6 +497,18 @@ def test_three_runs_have_a_share_of_failures_without_an_interval_and_with_the_re
     assert first.value.notes
 
 
+def test_a_share_of_failures_is_known_as_well_as_the_environment_with_the_fewest_runs_tells() -> None:
+    # One of four runs fails on `a`, four of sixteen on `b`: three quarters succeed, as if in 2 x 4 runs and not in 20.
+    scores = {"a": [0.9, 0.9, 0.9, 0.1], "b": [0.9] * 12 + [0.1] * 4}
+    case = results_of({(label, name): runs for label in ("ppo", "dqn") for name, runs in scores.items()})
+    value = situation_of(case.analysed(), "failures").candidates[0].value
+    k = 1.959964**2 / 8
+    centre, half = 0.75 + k / 2, (k * 0.1875 + k * k / 4) ** 0.5
+    assert (value.low, value.estimate, value.high) == pytest.approx(
+        ((centre - half) / (1 + k), 0.75, (centre + half) / (1 + k)), abs=1e-5
+    )
+
+
 def test_kinds_of_environments_are_situations_of_their_own() -> None:
     rng = np.random.default_rng(0)
     levels = {"CartPole-v1": 0.9, "FrozenLake-v1": 0.3}

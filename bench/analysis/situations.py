@@ -278,7 +278,8 @@ def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> I
     share, n = estimate(tasks, MEAN), min(len(task) for task in tasks)
     if n < FEWEST_RUNS:
         return Interval(share, n=n, notes=(Fact("few runs"),))
-    low, high = wilson_limits(share, sum(len(task) for task in tasks), plan.confidence)
+    # An average of T shares varies no more than one share in T n runs, n those of the environment with the fewest.
+    low, high = wilson_limits(share, n * len(tasks), plan.confidence)
     return Interval(share, float(low), float(high), n)
 
 
