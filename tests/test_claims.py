@@ -13,7 +13,7 @@ from bench.analysis import analyse, verdict
 from bench.analysis.claims import judge
 from bench.analysis.interval import iqm_interval
 from bench.analysis.ledger import ledger
-from bench.analysis.quantities import measured, runs_of, share_difference, speed_ratio, spread_draws
+from bench.analysis.quantities import distances, measured, runs_of, share_difference, speed_ratio, spread_draws
 from bench.analysis.resampling import resample_counts
 from bench.analysis.scores import Cell, cell
 from bench.records import (
@@ -275,9 +275,9 @@ def test_spread_is_brown_and_forsythe_s_test_with_welch_s_interval() -> None:
     rng = np.random.default_rng(4)
     ours, theirs = rng.normal(0.5, 0.3, 12), rng.normal(0.5, 0.1, 12)
     found = one_verdict(records_of({("a", "x"): ours.tolist(), ("b", "x"): theirs.tolist()}), claim(quantity="spread"))
-    distances = [np.abs(values - np.median(values)) for values in (ours, theirs)]
-    expected = stats.ttest_ind(*distances, equal_var=False).confidence_interval(0.95)
-    assert found.estimate.estimate == pytest.approx(distances[0].mean() - distances[1].mean())
+    apart = [np.abs(values - np.median(values)) * 12 / 11 for values in (ours, theirs)]
+    expected = stats.ttest_ind(*apart, equal_var=False).confidence_interval(0.95)
+    assert found.estimate.estimate == pytest.approx(apart[0].mean() - apart[1].mean())
     low, high = limits(found)
     # The bootstrap may widen it, never narrow it.
     assert low == pytest.approx(expected.low, abs=0.03)
@@ -288,24 +288,31 @@ def test_spread_is_brown_and_forsythe_s_test_with_welch_s_interval() -> None:
 
 
 def test_two_equal_heaps_of_runs_do_not_make_the_spread_certain() -> None:
-    # All ten distances are one half, by luck: five runs fail and five succeed.
+    # All ten distances are one half, by luck, and times 10 / 9: five runs fail and five succeed.
     heaps = [0.0] * 5 + [1.0] * 5
     found = one_verdict(records_of({("a", "x"): heaps}), claim(right=0.1, quantity="spread"))
     low, high = limits(found)
-    assert found.estimate.estimate == 0.5
+    assert found.estimate.estimate == pytest.approx(5 / 9)
     assert high - low > 0.3
 
 
 def test_the_spread_over_environments_is_known_as_well_as_a_mean_of_them() -> None:
-    # Every run lies one half from its median, so the variance is the bootstrap's alone. One resample has all four runs,
-    # a spread of 1/2, the other one of them four times, a spread of 0: variance 1/16, as a sample's of four runs 1/12,
-    # and a quarter of that in the mean of two environments. Twice 1/48 with 3 + 3 degrees of freedom, t 2.44691.
+    # Every run lies one half from its median, as of four runs two thirds, so the variance is the bootstrap's alone. One resample has all four runs,
+    # a spread of 2/3, the other one of them four times, a spread of 0: variance 1/9, as a sample's of four runs 4/27,
+    # and a quarter of that in the mean of two environments. Twice 1/27 with 3 + 3 degrees of freedom, t 2.44691.
     cells = Results(records_of({("a", "x"): [0.0, 0.0, 1.0, 1.0], ("a", "y"): [0.0, 0.0, 1.0, 1.0]})).cells()
     drawn = {(one.label, one.environment): np.array([[1, 4], [1, 0], [1, 0], [1, 0]]) for one in cells}
     found = measured(claim(right=0.1, quantity="spread"), cells, 0.1, drawn, AnalysisPlan(), 0.95).value
-    assert found.estimate == 0.5
-    half = 2.44691 * math.sqrt(2 / 48)
-    assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
+    assert found.estimate == pytest.approx(2 / 3)
+    half = 2.44691 * math.sqrt(2 / 27)
+    assert (found.low, found.high) == pytest.approx((2 / 3 - half, 2 / 3 + half), abs=1e-5)
+
+
+def test_the_spread_of_few_runs_is_not_taken_for_less_than_that_of_many() -> None:
+    # Of normal scores it is sqrt(2 / pi) = 0.80; uncorrected the mean is 0.66, 0.74 and 0.77.
+    rng = np.random.default_rng(0)
+    five, ten, twenty = (np.mean([distances(one) for one in rng.normal(size=(4000, n))]) for n in (5, 10, 20))
+    assert (five, ten, twenty) == pytest.approx((0.83, 0.82, 0.81), abs=0.015)
 
 
 @pytest.mark.parametrize("n", [4, 7])
@@ -313,7 +320,7 @@ def test_the_spread_of_a_resample_is_that_of_the_runs_drawn(n: int) -> None:
     rng = np.random.default_rng(n)
     scores, counts = rng.normal(size=n), resample_counts(n, 50, rng)
     drawn = [np.repeat(scores, column) for column in counts.T]
-    assert spread_draws(scores, counts) == pytest.approx([np.abs(one - np.median(one)).mean() for one in drawn])
+    assert spread_draws(scores, counts) == pytest.approx([distances(one).mean() for one in drawn])
 
 
 def ones(successes: int, n: int) -> list[Floats]:

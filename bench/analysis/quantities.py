@@ -5,8 +5,8 @@ runs that count as the random policy score 0 at every moment, fail, and never re
 
 Score, AUC, regret: the aggregate that the suite's plan compares scores in, by the rule of `bench.analysis.verdict`; the
 scores of a regret are those of the plan's metric.
-Spread: the distances of the runs from the median of their cell (Brown and Forsythe 1974), with Satterthwaite's t
-interval. Shares: the runs of all environments counted as one sample, Clopper and Pearson's interval for one share and
+Spread: the distances of the runs from the median of their cell (Brown and Forsythe 1974), corrected for the number of
+runs, with Satterthwaite's t interval. Shares: the runs of all environments counted as one sample, Clopper and Pearson's interval for one share and
 Newcombe's (1998) hybrid of Wilson's limits for a difference; neither is narrowed by shares that differ between
 environments (Hoeffding 1956). Time to the threshold: the probability that a run takes longer, with the interval of the
 report's comparisons. Speed, the gradient's variance: the ratio of geometric means, with a t interval on logarithms. The
@@ -153,7 +153,7 @@ def gradient_bias(looks: Sequence[GradientNoise]) -> float | None:
 def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
     """(runs,) the claim's quantity for each run, times infinite where never reached; None where one has none.
 
-    Spread: the distance from the median of the cell. Speed: its logarithm, of the runs that have one.
+    Spread: the corrected distance from the median of the cell. Speed: its logarithm, of the runs that have one.
     """
     kind = QUANTITIES[claim.quantity].kind
     if kind == "speeds":
@@ -168,7 +168,21 @@ def runs_of(claim: Claim, cell: Cell, threshold: float) -> Floats | None:
         ends = failed_its_user if claim.quantity == "failing" else lambda run: (run.final or 0.0) >= threshold
         return np.array([ends(run) for run in cell.runs], dtype=np.float64)
     scores = _scores(claim, cell)
-    return scores if kind != "spread" or scores is None else np.abs(scores - np.median(scores))
+    return scores if kind != "spread" or scores is None else distances(scores)
+
+
+def distances(scores: Floats) -> Floats:
+    """(runs,) how far each of (runs,) scores is from their median, times n / (n - 1).
+
+    The median of a sample lies nearer to its runs than that of all runs does, the more so the fewer there are: without
+    the factor the mean of normal scores falls 17 % short with 5 runs and 4 % with 20, and whoever has fewer runs looks
+    less spread. With it 1 to 4 % are left too much from 5 runs on, 11 % with 4; of long tails up to 7 % and 15 %.
+    """
+    return np.abs(scores - np.median(scores)) * _for_the_median(len(scores))
+
+
+def _for_the_median(n: int) -> float:
+    return n / max(n - 1, 1)
 
 
 def _scores(claim: Claim, cell: Cell) -> Floats | None:
@@ -343,13 +357,13 @@ _LEAST_SHARE = 1e-9
 """Where a baseline leaves no variance at all, as where all returns are the same."""
 
 
-def _spread(cells: Sequence[Cell], distances: Tasks, draws: Draws) -> _Mean:
+def _spread(cells: Sequence[Cell], tasks: Tasks, draws: Draws) -> _Mean:
     """Return the mean distance; its variance is the larger of the distances' own and the bootstrap's.
 
     The distances of two equal heaps of runs are all the same, which is luck and not knowledge: the bootstrap, whose
     median moves, knows better.
     """
-    plain = _mean(distances)
+    plain = _mean(tasks)
     parts = []
     for cell, (variance, df) in zip(cells, plain.parts, strict=True):
         n = len(cell.runs)
@@ -359,13 +373,14 @@ def _spread(cells: Sequence[Cell], distances: Tasks, draws: Draws) -> _Mean:
 
 
 def spread_draws(scores: Floats, drawn: NDArray[Any]) -> Floats:
-    """(resamples,) mean distance from the median in every resample of (runs,) scores, by (runs, resamples) counts."""
+    """(resamples,) mean of `distances` in every resample of (runs,) scores, by (runs, resamples) counts."""
     order = np.argsort(scores, kind="stable")
     ordered, counts = scores[order], drawn[order].astype(np.intp)
     n, cumulated = len(scores), np.cumsum(counts, axis=0)
     middle = [ordered[np.argmax(cumulated >= place, axis=0)] for place in ((n + 1) // 2, n // 2 + 1)]
     median = (middle[0] + middle[1]) / 2
-    return np.asarray(np.sum(counts * np.abs(ordered[:, np.newaxis] - median), axis=0) / n, dtype=np.float64)
+    apart = np.sum(counts * np.abs(ordered[:, np.newaxis] - median), axis=0)
+    return np.asarray(apart / n * _for_the_median(n), dtype=np.float64)
 
 
 def _mean(tasks: Tasks) -> _Mean:
