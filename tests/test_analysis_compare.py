@@ -19,11 +19,13 @@ def arrays(*rows: list[float]) -> list[Floats]:
     return [np.array(row, dtype=np.float64) for row in rows]
 
 
-def compared(ours: list[Floats], theirs: list[Floats], plan: AnalysisPlan = PLAN, seed: int = 0) -> Pair:
+def compared(
+    ours: list[Floats], theirs: list[Floats], plan: AnalysisPlan = PLAN, seed: int = 0, looks: int = 1
+) -> Pair:
     rng = np.random.default_rng(seed)
     counts = tuple([resample_counts(len(x), plan.resamples, rng) for x in side] for side in (ours, theirs))
     one = contest(("A", "B"), ours, theirs, (counts[0], counts[1]), plan, seconds=360.0)
-    return verdicts([one], plan)[0]
+    return verdicts([one], plan, looks)[0]
 
 
 def test_all_ties_are_no_evidence() -> None:
@@ -51,6 +53,22 @@ def test_equivalence_needs_the_whole_interval_inside_the_margin() -> None:
     assert found.verdict == "undecided"
     assert found.difference.low is not None
     assert found.difference.low < -0.01 or (found.difference.high or 0) > 0.01
+
+
+def test_looks_widen_what_judges_and_not_what_is_shown() -> None:
+    rng = np.random.default_rng(2)
+    ours, theirs = [rng.normal(0.9, 0.02, 20)], [rng.normal(0.9, 0.02, 20)]
+    once, often = compared(ours, theirs), compared(ours, theirs, looks=4)
+    assert (often.p_value, often.p_holm) == (min(1.0, 4 * (once.p_value or 0)), min(1.0, 4 * (once.p_holm or 0)))
+    assert often.difference == once.difference
+    # One pair at four looks: 1 - 0.05 / 4.
+    assert often.matched == compared(ours, theirs, replace(PLAN, confidence=0.9875)).difference
+    # A margin just beyond the interval shown, and within that of 98.75 %.
+    assert once.difference.low is not None
+    assert once.difference.high is not None
+    near = replace(PLAN, margin=1.01 * max(-once.difference.low, once.difference.high))
+    assert compared(ours, theirs, near).verdict == "equivalent"
+    assert compared(ours, theirs, near, looks=4).verdict == "undecided"
 
 
 def test_no_difference_found_is_not_equality() -> None:

@@ -297,9 +297,10 @@ def test_two_equal_heaps_of_runs_do_not_make_the_spread_certain() -> None:
 
 
 def test_the_spread_over_environments_is_known_as_well_as_a_mean_of_them() -> None:
-    # Every run lies one half from its median, as of four runs two thirds, so the variance is the bootstrap's alone. One resample has all four runs,
-    # a spread of 2/3, the other one of them four times, a spread of 0: variance 1/9, as a sample's of four runs 4/27,
-    # and a quarter of that in the mean of two environments. Twice 1/27 with 3 + 3 degrees of freedom, t 2.44691.
+    # Every run lies one half from its median, as of four runs two thirds, so the variance is the bootstrap's
+    # alone. One resample has all four runs, a spread of 2/3, the other one of them four times, a spread of 0:
+    # variance 1/9, as a sample's of four runs 4/27, and a quarter of that in the mean of two environments. Twice
+    # 1/27 with 3 + 3 degrees of freedom, t 2.44691.
     cells = Results(records_of({("a", "x"): [0.0, 0.0, 1.0, 1.0], ("a", "y"): [0.0, 0.0, 1.0, 1.0]})).cells()
     drawn = {(one.label, one.environment): np.array([[1, 4], [1, 0], [1, 0], [1, 0]]) for one in cells}
     found = measured(claim(right=0.1, quantity="spread"), cells, 0.1, drawn, AnalysisPlan(), 0.95).value

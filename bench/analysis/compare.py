@@ -104,15 +104,22 @@ def _others(
     )
 
 
-def verdicts(contests: Sequence[Contest], plan: AnalysisPlan) -> tuple[Pair, ...]:
-    """Return the pairs with Holm-corrected p-values, verdicts and prices."""
-    corrected = holm([one.p_value for one in contests])
-    return tuple(_pair(one, p, len(contests), plan) for one, p in zip(contests, corrected, strict=True))
+def verdicts(contests: Sequence[Contest], plan: AnalysisPlan, looks: int = 1) -> tuple[Pair, ...]:
+    """Return the pairs with Holm-corrected p-values, verdicts and prices.
+
+    Args:
+        contests: to be corrected together.
+        plan: gives confidence and margin.
+        looks: any of so many looks might have fixed the number of runs: p-values are multiplied by it, and intervals
+            that judge are at the level divided by it (union bound).
+    """
+    corrected = holm([looks * one.p_value for one in contests])
+    return tuple(_pair(one, p, len(contests), plan, looks) for one, p in zip(contests, corrected, strict=True))
 
 
-def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan) -> Pair:
-    level = holm_level(one.p_value, p_holm, plan) if p_holm > 0 else (1 - plan.confidence) / family
-    found, told = one.found, _verdict(one, p_holm, plan)
+def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan, looks: int) -> Pair:
+    level = holm_level(one.p_value, p_holm, plan) if p_holm > 0 else (1 - plan.confidence) / family / looks
+    found, told = one.found, _verdict(one, p_holm, plan, looks)
     more = _more_runs(one, level) if told == "undecided" else None
     (least, most), (fewest, largest) = one.sizes
     pairs = [(len(x), len(y)) for x, y in zip(one.ours, one.theirs, strict=True)]
@@ -124,15 +131,16 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan) -> Pair:
         n=min(least, fewest),
         probability=_probability(one, plan),
         difference=_NO_UNIT if found is None else difference_interval(found, one.ours, one.theirs, plan.confidence),
-        p_value=one.p_value if known else None,
+        p_value=min(1.0, looks * one.p_value) if known else None,
         p_holm=min(1.0, p_holm) if known else None,
         verdict=told,
-        smallest_p=smallest_rank_p(pairs) if found is None else smallest_p(pairs, plan.decide),
+        smallest_p=min(1.0, looks * (smallest_rank_p(pairs) if found is None else smallest_p(pairs, plan.decide))),
         more_runs=more,
         more_hours=more * one.seconds / 3600 if more is not None and one.seconds is not None else None,
         runs=(least, fewest),
         most_runs=(most, largest),
         family=family,
+        looks=looks,
         decide="ranks" if found is None else plan.decide,
         matched=None if found is None else difference_interval(found, one.ours, one.theirs, 1 - level),
         others=one.others,
@@ -140,9 +148,9 @@ def _pair(one: Contest, p_holm: float, family: int, plan: AnalysisPlan) -> Pair:
     )
 
 
-def _verdict(one: Contest, p_holm: float, plan: AnalysisPlan) -> str:
+def _verdict(one: Contest, p_holm: float, plan: AnalysisPlan, looks: int) -> str:
     if one.found is not None:
-        return verdict(one.found, p_holm, plan)
+        return verdict(one.found, p_holm, plan, looks)
     if p_holm > 1 - plan.confidence:
         return "undecided"
     return "better" if one.share > _HALF else "worse"

@@ -6,12 +6,12 @@ runs that count as the random policy score 0 at every moment, fail, and never re
 Score, AUC, regret: the aggregate that the suite's plan compares scores in, by the rule of `bench.analysis.verdict`; the
 scores of a regret are those of the plan's metric.
 Spread: the distances of the runs from the median of their cell (Brown and Forsythe 1974), corrected for the number of
-runs, with Satterthwaite's t interval. Shares: the runs of all environments counted as one sample, Clopper and Pearson's interval for one share and
-Newcombe's (1998) hybrid of Wilson's limits for a difference; neither is narrowed by shares that differ between
-environments (Hoeffding 1956). Time to the threshold: the probability that a run takes longer, with the interval of the
-report's comparisons. Speed, the gradient's variance: the ratio of geometric means, with a t interval on logarithms. The
-gradient's bias: the mean, with Satterthwaite's t interval; each run's is estimated without bias itself, around 0 where
-there is none.
+runs, with Satterthwaite's t interval. Shares: the runs of all environments counted as one sample, Clopper and Pearson's
+interval for one share and Newcombe's (1998) hybrid of Wilson's limits for a difference; neither is narrowed by shares
+that differ between environments (Hoeffding 1956). Time to the threshold: the probability that a run takes longer, with
+the interval of the report's comparisons. Speed, the gradient's variance: the ratio of geometric means, with a t
+interval on logarithms. The gradient's bias: the mean, with Satterthwaite's t interval; each run's is estimated without
+bias itself, around 0 where there is none.
 """
 
 from __future__ import annotations

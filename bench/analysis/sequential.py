@@ -261,16 +261,16 @@ def course(design: Design, taken: Sequence[Look]) -> SequentialRun:
 def sequential_verdicts(contests: Sequence[Contest], run: SequentialRun, plan: AnalysisPlan) -> tuple[Pair, ...]:
     """Return the pairs with the verdicts of the looks.
 
-    Pairs that the design does not decide (those with a baseline) are tested on what there is, their p-values times the
+    Pairs that the design does not decide (those with a baseline) are tested on what there is and corrected for the
     number of looks, because the number of runs was chosen among so many by looking at other pairs (union bound).
     """
     known = {(one.a, one.b): _told(run, one.a, one.b) for one in contests if _within(run, one.a, one.b)}
     ours = verdicts([replace(one, p_value=known[one.a, one.b].p) for one in contests if (one.a, one.b) in known], plan)
     others = [one for one in contests if (one.a, one.b) not in known]
     looks = max(1, len(run.planned))
-    rest = verdicts([replace(one, p_value=min(1.0, looks * one.p_value)) for one in others], plan)
+    rest = verdicts(others, plan, looks)
     found = {(pair.a, pair.b): _as_decided(pair, known[pair.a, pair.b], plan) for pair in ours}
-    found |= {(pair.a, pair.b): replace(pair, looks=looks, more_runs=None, more_hours=None) for pair in rest}
+    found |= {(pair.a, pair.b): replace(pair, more_runs=None, more_hours=None) for pair in rest}
     return tuple(found[one.a, one.b] for one in contests)
 
 
@@ -311,6 +311,8 @@ def _as_decided(pair: Pair, told: _Told, plan: AnalysisPlan) -> Pair:
         smallest_p=None,
         more_runs=None,
         more_hours=None,
+        # Of the runs there are now, which are not those that the look decided by.
+        matched=None,
         look=Tested(told.n, told.level, told.p_holm),
     )
 

@@ -277,7 +277,7 @@ def holm_level(p_value: float, corrected: float, plan: AnalysisPlan) -> float:
     return (1 - plan.confidence) * p_value / corrected
 
 
-def verdict(found: Difference, corrected: float, plan: AnalysisPlan) -> str:
+def verdict(found: Difference, corrected: float, plan: AnalysisPlan, looks: int = 1) -> str:
     """Return `equivalent`, `better`, `worse` or `undecided`, of the first algorithm, by the first column.
 
     Equivalence goes first: a difference that is certainly smaller than the declared margin is no difference. It needs
@@ -285,10 +285,11 @@ def verdict(found: Difference, corrected: float, plan: AnalysisPlan) -> str:
 
     Args:
         found: of the pair.
-        corrected: its p-value, corrected over all pairs shown.
+        corrected: its p-value, corrected over the family and over looks.
         plan: gives confidence and margin.
+        looks: by which the level is divided for equivalence.
     """
-    if equivalent(found, plan.margin, plan.confidence):
+    if equivalent(found, plan.margin, 1 - (1 - plan.confidence) / looks):
         return "equivalent"
     if corrected > 1 - plan.confidence:
         return "undecided"

@@ -179,13 +179,14 @@ class Pair:
     look: Tested | None = None
     """Of a pair that the looks of a sequential experiment decide."""
     looks: int = 1
-    """By how many looks `p_value` was multiplied: of a pair that they do not decide."""
+    """For how many looks a pair that they do not decide is corrected: `p_value` times, `matched` and equivalence at the
+    level divided by it."""
     decide: str = "score"
     """The aggregate whose difference decides, as the plan names it; `ranks`: there is none, and the run-wise
     probability does."""
     matched: Interval | None = None
-    """The difference at the confidence at which Holm's procedure tests this pair: it leaves 0 out exactly where the
-    pair is decided."""
+    """The difference at the confidence at which Holm's procedure tests this pair: it leaves 0 out exactly where
+    `p_holm` is at most the level. None of a pair that looks decide."""
     others: tuple[tuple[str, Interval], ...] = ()
     """The other aggregates, and the differences in them: described, not judged."""
     places: tuple[PairPlace, ...] = ()

@@ -247,6 +247,7 @@ def pair(line: Pair, plan: AnalysisPlan, sequence: SequentialRun | None = None) 
     told = f"{_effect(line, plan, f'{counts(line)} runs')}; {_conclusion(line, plan)}"
     if line.looks > 1:
         told += f"; its p-value is multiplied by {line.looks}, the number of looks that decided how many runs there are"
+        told += ", and the level of equivalence divided by it" if line.difference.low is not None else ""
     return f"{told}."
 
 

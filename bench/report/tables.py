@@ -73,8 +73,13 @@ def pairwise(estimates: Estimates) -> Table:
             Column("B", numeric=False),
             Column("Verdict on A", numeric=False),
             Column("Difference", interval=True, places=2, hint=f"A minus B: {decides}; this decides"),
-            Column("p (Holm)", hint="Corrected over all pairs of this report"),
-            Column("Holm's interval", interval=True, places=2, hint="Leaves 0 out exactly where the pair is decided"),
+            Column("p (Holm)", hint="Corrected over all pairs of this table"),
+            Column(
+                "Holm's interval",
+                interval=True,
+                places=2,
+                hint=f"Leaves 0 out exactly where p (Holm) is at most {words.level(level)}; none where looks decide",
+            ),
             Column("P(A > B)", interval=True, places=2, hint="Of a run of A above a run of B: described, not judged"),
             *(
                 Column(sentences.SHORT[name], interval=True, places=2, hint="A minus B: described, not judged")
