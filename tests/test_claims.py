@@ -198,6 +198,19 @@ def test_a_verdict_follows_from_where_the_interval_lies(
     assert found.estimate.estimate == pytest.approx(0.6 if outcomes is FAR else 0.01)
 
 
+def test_four_runs_on_one_environment_show_no_equivalence() -> None:
+    # As between the pairs of a report, by one rule.
+    alike = claim(direction="equivalent", margin=0.5)
+    four, five = ({(label, "x"): around(0.6, n, 0.01) for label in "ab"} for n in (4, 5))
+    found = one_verdict(records_of(four), alike)
+    assert found.verdict == "undecided"
+    assert "with 4 runs on one environment shows no equivalence, though it lies inside -0.5 to 0.5" in reason_of(found)
+    assert found.more_runs == 1
+    assert one_verdict(records_of(five), alike).verdict == "supported"
+    more = {(label, name): around(0.6, 4, 0.01) for label in "ab" for name in "xy"}
+    assert one_verdict(records_of(more), alike).verdict == "supported"
+
+
 def between(ours: list[Floats], theirs: list[Floats], counts: list[list[Floats]], confidence: float) -> Interval:
     found = verdict.judged(ours, theirs, (counts[0], counts[1]), "score")
     return verdict.difference_interval(found, ours, theirs, confidence)

@@ -2,7 +2,8 @@
 
 One rule for all of them. A claim of more is supported where the whole interval lies above the margin, and contradicted
 where it lies wholly below; a claim of less is its mirror image; a claim of equivalence is supported where the interval
-lies inside the margins, and contradicted where it lies wholly outside. Everything else is undecided. The intervals are
+lies inside the margins, unless of four runs on one environment, and contradicted where it lies wholly outside.
+Everything else is undecided. The intervals are
 so wide that all of the suite's claims together err as rarely as the plan's confidence says (Bonferroni); a suite that
 concludes something only if all of its claims hold needs no wider ones for that conclusion (an intersection-union test:
 Berger 1982).
@@ -26,7 +27,7 @@ from bench.analysis.quantities import Measured, measured, regret
 from bench.analysis.resampling import Draws
 from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
-from bench.analysis.verdict import MOST_RUNS, POWER
+from bench.analysis.verdict import MOST_RUNS, POWER, enough_for_equivalence
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.records import PACKING, QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
 
@@ -81,7 +82,7 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
     missing = _missing(labels, environments, field) or _unfair(labels, environments, field)
     found = Measured(Interval(None, notes=(missing,))) if missing else _measured(claim, environments, others, field)
     aim = replace(claim, direction="less") if claim.quantity == "regret" else claim
-    verdict = _verdict(aim, found)
+    verdict = _verdict(aim, found, len(environments))
     more = _more_runs(aim, found, field.confidence) if verdict == "undecided" else None
     return ClaimVerdict(
         claim=claim,
@@ -209,14 +210,15 @@ def _limits(claim: Claim, found: Measured) -> tuple[float, float, float, float] 
     return value.low - equal, value.estimate - equal, value.high - equal, margin
 
 
-def _verdict(claim: Claim, found: Measured) -> str:
+def _verdict(claim: Claim, found: Measured, environments: int) -> str:
     placed = _limits(claim, found)
     if placed is None:
         return "undecided"
     low, _, high, margin = placed
     if claim.direction == "equivalent":
         inside, outside = -margin < low and high < margin, low > margin or high < -margin
-        return "supported" if inside else "contradicted" if outside else "undecided"
+        enough = enough_for_equivalence(found.value.n, environments)
+        return "supported" if inside and enough else "contradicted" if outside else "undecided"
     if claim.quantity == "regret":
         return "supported" if high < margin else "contradicted" if low > margin else "undecided"
     if claim.direction == "less":

@@ -89,9 +89,9 @@ class Difference:
         """
         below = _tail((self.estimates + margin) / self.below, np.maximum(-self.skew, 0.0), self.df)
         above = _tail((margin - self.estimates) / self.above, np.maximum(self.skew, 0.0), self.df)
-        n = min(map(min, self.sizes))
         told = (np.abs(self.estimates) < margin) & ~np.isnan(self.below)
-        return np.where(told & (len(self.sizes) > 1 or n > FEWEST_RUNS), np.maximum(below, above), 1.0)
+        enough = enough_for_equivalence(min(map(min, self.sizes)), len(self.sizes))
+        return np.where(told & enough, np.maximum(below, above), 1.0)
 
     def more_runs(self, level: float) -> int | None:
         """Return about how many more runs per environment of both would reach the level with a power of 0.8.
@@ -294,6 +294,11 @@ def verdict(found: Difference, corrected: float, plan: AnalysisPlan, looks: int 
     if corrected > 1 - plan.confidence:
         return "undecided"
     return "better" if found.estimates[0] > 0 else "worse"
+
+
+def enough_for_equivalence(n: int, environments: int) -> bool:
+    """Return whether n runs of each on so many environments may be called equivalent: four on one err too often."""
+    return environments > 1 or n > FEWEST_RUNS
 
 
 def equivalent(found: Difference, margin: float, confidence: float) -> bool:

@@ -85,6 +85,8 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan, *, interval: bool) -> str:
         place = {"supported": "lies inside", "contradicted": "lies outside"}.get(
             verdict, "is neither inside nor outside"
         )
+        if verdict == "undecided" and low < value.low and value.high < high:
+            place = f"with {counted(value.n, 'run')} on one environment shows no equivalence, though it lies inside"
         said = f"{place} {_number(low)} to {_number(high)}"
     elif verdict == "undecided":
         said = f"holds {_number(bound)}"
