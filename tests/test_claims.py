@@ -242,6 +242,21 @@ def test_claims_that_must_all_hold_are_each_judged_at_the_plans_confidence() -> 
     assert "together" not in reason_of(among)
 
 
+def test_of_claims_that_must_all_hold_one_is_refuted_only_at_the_confidence_of_all_together() -> None:
+    results = Results(NEAR, conjunction=True)
+    extra = [claim(quantity="failing", margin=step / 10) for step in range(4)]
+    # Of ten against ten runs: between the upper limits at 95 % and at 1 - 0.05 / 5.
+    high, higher = (
+        limits(one)[1] for one in (results.judged(claim())[0], Results(NEAR, confidence=0.99).judged(claim())[0])
+    )
+    between_them = claim(margin=(high + higher) / 2)
+    alone, among = results.judged(between_them)[0], results.judged(between_them, *extra)[0]
+    assert (alone.verdict, alone.refuted) == ("contradicted", True)
+    assert (among.verdict, among.refuted) == ("contradicted", False)
+    beyond = results.judged(claim(margin=1.2 * higher), *extra)[0]
+    assert (beyond.verdict, beyond.refuted) == ("contradicted", True)
+
+
 def test_a_plan_says_that_it_is_a_conjunction_only_where_it_is_one() -> None:
     # So that reports made before there was such a word keep their hash.
     assert "conjunction" not in AnalysisPlan().declared()

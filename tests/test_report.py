@@ -373,13 +373,27 @@ def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_ow
         (("supported",), "Yes: the claim holds."),
         (("undecided",), "Not enough evidence to conclude: the claim is undecided."),
         (("supported", "undecided"), "Not enough evidence to conclude: 1 of 2 claims holds, the others are undecided."),
-        (("supported", "contradicted"), "No: 1 of 2 claims holds, and contradicted is second."),
+        (("supported", "refuted"), "No: 1 of 2 claims holds, and contradicted is second."),
+        (("contradicted", "refuted"), "No: 0 of 2 claims hold, and contradicted is second."),
+        (
+            ("supported", "contradicted"),
+            (
+                "Not enough evidence to conclude: 1 of 2 claims holds, and contradicted is second, by itself and not "
+                "corrected for 2 claims."
+            ),
+        ),
     ],
 )
 def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: tuple[str, ...], answer: str) -> None:
     one = synthetic().claims[0]
+    # Refuted: contradicted at the confidence of all claims together.
     lines = tuple(
-        replace(one, claim=replace(one.claim, text=text), verdict=verdict)
+        replace(
+            one,
+            claim=replace(one.claim, text=text),
+            verdict="contradicted" if verdict == "refuted" else verdict,
+            refuted=verdict == "refuted",
+        )
         for text, verdict in zip(("first", "second", "third"), verdicts, strict=False)
     )
     given = replace(synthetic(), claims=lines, analysis={**synthetic().analysis, "conjunction": True})

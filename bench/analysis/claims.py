@@ -3,10 +3,10 @@
 One rule for all of them. A claim of more is supported where the whole interval lies above the margin, and contradicted
 where it lies wholly below; a claim of less is its mirror image; a claim of equivalence is supported where the interval
 lies inside the margins, unless of four runs on one environment, and contradicted where it lies wholly outside.
-Everything else is undecided. The intervals are
-so wide that all of the suite's claims together err as rarely as the plan's confidence says (Bonferroni); a suite that
-concludes something only if all of its claims hold needs no wider ones for that conclusion (an intersection-union test:
-Berger 1982).
+Everything else is undecided. The intervals are so wide that all of the suite's claims together err as rarely as the
+plan's confidence says (Bonferroni). A suite that concludes something only if all of its claims hold needs no wider ones
+for that conclusion (an intersection-union test: Berger 1982); for the opposite one, that some claim does not hold, it
+does, and whether a claim is contradicted by the wider interval, too, is told beside its verdict.
 
 A claim is judged on the environments it names, or on all that both sides can run on; if runs lack there it waits for
 them, for a claim about four environments is not settled by two.
@@ -41,6 +41,8 @@ class _Field:
     draws: Draws
     confidence: float
     """Of each claim's interval."""
+    together: float
+    """Of each interval where those of all claims are to hold together; `confidence` but for a conjunction."""
     family: int
     """How many claims it is corrected for."""
     unfit: Mapping[tuple[str, str], int]
@@ -66,11 +68,12 @@ def judge(
         claims: those to judge, if not all; they are corrected for all of the suite's.
         solved: where nothing beyond the target counts when scores of two are compared for which is higher.
     """
-    family = 1 if suite.analysis.conjunction else max(1, len(suite.claims))
-    confidence = 1 - (1 - suite.analysis.confidence) / family
+    alone = suite.analysis.confidence
+    together = 1 - (1 - alone) / max(1, len(suite.claims))
+    confidence, family = (alone, 1) if suite.analysis.conjunction else (together, max(1, len(suite.claims)))
     unfit = for_larger_budgets(suite)
     there = {cell.key: cell for cell in cells}
-    field = _Field(suite, there, draws, confidence, family, unfit, solved)
+    field = _Field(suite, there, draws, confidence, together, family, unfit, solved)
     return tuple(_judged(claim, field) for claim in (suite.claims if claims is None else claims))
 
 
@@ -83,6 +86,10 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
     found = Measured(Interval(None, notes=(missing,))) if missing else _measured(claim, environments, others, field)
     aim = replace(claim, direction="less") if claim.quantity == "regret" else claim
     verdict = _verdict(aim, found, len(environments))
+    refuted = verdict == "contradicted"
+    if refuted and field.together > field.confidence:
+        wider = _measured(claim, environments, others, replace(field, confidence=field.together))
+        refuted = _verdict(aim, wider, len(environments)) == "contradicted"
     more = _more_runs(aim, found, field.confidence) if verdict == "undecided" else None
     return ClaimVerdict(
         claim=claim,
@@ -91,6 +98,7 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
         confidence=field.confidence,
         family=field.family,
         environments=environments,
+        refuted=refuted,
         more_runs=more,
         labels=tuple(labels),
         missing=sum(cell.missing for cell in cells),

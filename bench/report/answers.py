@@ -207,7 +207,7 @@ def claims(estimates: Estimates) -> Table:
 def _confidence(lines: Sequence[ClaimVerdict], plan: AnalysisPlan) -> str:
     """Return how sure the intervals of the claims are."""
     if plan.conjunction:
-        return "the suite concludes only if all hold, so each is judged alone"
+        return "the suite concludes only if all hold, so each is judged alone; its no is corrected for all"
     told = "the intervals hold for all claims together"
     if len(each := {line.confidence for line in lines}) == 1 and each != {plan.confidence}:
         told += f" ({words.level(*each)} for each, {words.level(plan.confidence)} for all {lines[0].family})"

@@ -152,7 +152,11 @@ def _worth(estimates: Estimates) -> Iterator[str]:
 
 
 def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: bool) -> Answer:
-    """Return the answer of a suite that concludes something only if all its claims hold: yes or no, if it asks."""
+    """Return the answer of a suite that concludes something only if all its claims hold: yes or no, if it asks.
+
+    Yes needs no correction, for every claim must hold. For no, one of them is enough, and chance has as many tries as
+    there are claims: it has to be contradicted at the confidence of all together.
+    """
     by: dict[str, list[str]] = {}
     for line in claims:
         by.setdefault(line.verdict, []).append(line.claim.text)
@@ -161,8 +165,11 @@ def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: boo
     held = f"{holding} of {all_of_them} {'holds' if holding == 1 else 'hold'}"
     # After which data they were written is the first of the cautions beside them.
     told = tuple(f"{line.claim.text}: {line.verdict}. {wording.reason(line, plan, seen=False)}" for line in claims)
+    if refuted := [line.claim.text for line in claims if line.refuted]:
+        return Answer(f"{no}: {held}, and contradicted is {joined(refuted)}.", more=told)
     if "contradicted" in by:
-        return Answer(f"{no}: {held}, and contradicted is {joined(by['contradicted'])}.", more=told)
+        rest = f"contradicted is {joined(by['contradicted'])}, by itself and not corrected for {all_of_them}"
+        return Answer(f"Not enough evidence to conclude: {held}, and {rest}.", more=told)
     if holding < len(claims):
         rest = f"{held}, the others are undecided" if len(claims) > 1 else "the claim is undecided"
         return Answer(f"Not enough evidence to conclude: {rest}.", more=told)
