@@ -1,7 +1,7 @@
 """Two algorithms' scores in, the difference that decides, its verdict and what stands beside it out.
 
 The rule is that of `bench.analysis.verdict`, over the aggregate that the suite's plan names, corrected by Holm over
-every pair of the report. Beside it stand, described and not judged: the other aggregates, the probability that a run of
+every pair of one family. Beside it stand, described and not judged: the other aggregates, the probability that a run of
 one scores above a run of the other, and both environment by environment. Where no environment has references there is
 no common unit, and the ranks of the runs decide (`bench.analysis.ranks`).
 """

@@ -160,7 +160,7 @@ class Pair:
     p_value: float | None
     """Of no difference, alone; None where so few runs have none."""
     p_holm: float | None
-    """Corrected over all pairs of the report (Holm)."""
+    """Corrected over its family of pairs (Holm): those of one setting."""
     verdict: str
     """`better`, `worse`, `equivalent` or `undecided` (of `a` against `b`)."""
     smallest_p: float | None = None

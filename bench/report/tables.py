@@ -73,7 +73,7 @@ def pairwise(estimates: Estimates) -> Table:
             Column("B", numeric=False),
             Column("Verdict on A", numeric=False),
             Column("Difference", interval=True, places=2, hint=f"A minus B: {decides}; this decides"),
-            Column("p (Holm)", hint="Corrected over all pairs of this table"),
+            Column("p (Holm)", hint="Corrected over the pairs of one setting, those of baselines included"),
             Column(
                 "Holm's interval",
                 interval=True,
