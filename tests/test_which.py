@@ -512,6 +512,18 @@ def test_advice_that_has_fared_no_better_than_chance_is_not_given() -> None:
     assert "no better than a blind choice" in unlucky.verdict
 
 
+def test_advice_is_tried_by_the_rule_by_which_it_is_given() -> None:
+    # The middle half of `bold` ends at 0.60, above all of `steady` at 0.535. Yet with two of eight runs at 0 its
+    # resamples have a mean of 0.52: whoever falls least short is `steady`, 0.0665 below 0.6015.
+    scores = {"bold": [0.0, 0.01, 0.6, 0.601, 0.602, 0.603, 0.604, 0.605], "steady": around(0.535, 8, 0.001)}
+    advice = advice_of(results_of({(label, f"env-{place}"): scores[label] for place in range(3) for label in scores}))
+    assert advice.candidates[0].label == "steady"
+    assert advice.trust is not None
+    assert (advice.trust.environments, advice.trust.right) == (3, 0)
+    middle = (0.6 + 0.601 + 0.602 + 0.603) / 4
+    assert advice.trust.regret == pytest.approx(middle - 0.535)
+
+
 def test_the_order_of_sources_and_the_labels_change_nothing() -> None:
     results = on_each_best(["ppo", "dqn", "ppo"])
     turned = replace(results, outcomes=tuple(reversed(results.outcomes)))

@@ -9,7 +9,7 @@ candidate is then a first guess and called so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -21,11 +21,11 @@ from bench.analysis.compare import contest, verdicts
 from bench.analysis.interval import FEWEST_RUNS, cut, interquartile_mean
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
-from bench.analysis.resampling import resample_counts
+from bench.analysis.resampling import Counts, Drawn, resample_counts
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
 from bench.pipeline.experiment import REPRODUCED
 from bench.plain import counted, joined
-from bench.records import Candidate, Floats, Pair, verdict_on, verdicts_of
+from bench.records import Candidate, Interval, Pair, verdict_on, verdicts_of
 from bench.report.sentences import not_told_apart
 from bench.which.evidence import (
     LEVELS,
@@ -68,7 +68,7 @@ def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], 
     against = {other.label: verdict_on(leader, other.label, verdicts_of(pairs)) for other in candidates[1:]}
     as_good = tuple(label for label, verdict in against.items() if verdict == "equivalent")
     undecided = tuple(label for label, verdict in against.items() if verdict == "undecided")
-    trust = None if found.level == "same" else _trust(question, known, found.level)
+    trust = None if found.level == "same" else _trust(question, known, found.level, rng)
     why_not = next(_refusals(question, found, candidates, pairs, trust), "")
     keys = {label: key for key, label in found.names.items()}
     return Advice(
@@ -125,7 +125,26 @@ def _likenesses(question: Question, known: Sequence[Ground], found: Race | None)
 def _compared(found: Race, rng: np.random.Generator) -> tuple[tuple[Candidate, ...], tuple[Pair, ...]]:
     """Return the candidates, least regret first, and all pairs, those with what does not learn included."""
     everyone, plan = {**found.names, **found.floors}, found.grounds[0].plan
-    counts = {key: [resample_counts(len(task), plan.resamples, rng) for task in found.scores[key]] for key in everyone}
+    counts = _resamples(found, everyone, rng)
+    values, best, regret = _placed(found, counts, rng)
+    contests = [
+        contest((everyone[a], everyone[b]), found.scores[a], found.scores[b], (counts[a], counts[b]), plan)
+        for a, b in combinations(everyone, 2)
+    ]
+    candidates = (Candidate(everyone[key], value, best.get(key), regret.get(key)) for key, value in values.items())
+    return tuple(candidates), verdicts(contests, plan)
+
+
+def _resamples(found: Race, keys: Iterable[str], rng: np.random.Generator) -> dict[str, list[Drawn]]:
+    resamples = found.grounds[0].plan.resamples
+    return {key: [resample_counts(len(task), resamples, rng) for task in found.scores[key]] for key in keys}
+
+
+def _placed(
+    found: Race, counts: Mapping[str, Counts], rng: np.random.Generator
+) -> tuple[dict[str, Interval], dict[str, float], dict[str, float]]:
+    """Return each learner's value, least regret first; the chance of being best, and the regret."""
+    plan = found.grounds[0].plan
     tops = [next(iter(ground.cells.values())).score_ceiling for ground in found.grounds]
     best, regret = _averaged(found, counts, tops, rng)
     top = highest(tops, plan.decide)
@@ -134,16 +153,11 @@ def _compared(found: Race, rng: np.random.Generator) -> tuple[tuple[Candidate, .
         for key in found.names
     }
     order = sorted(found.names, key=lambda key: (regret.get(key, 0.0), -(values[key].estimate or 0.0)))
-    contests = [
-        contest((everyone[a], everyone[b]), found.scores[a], found.scores[b], (counts[a], counts[b]), plan)
-        for a, b in combinations(everyone, 2)
-    ]
-    candidates = (Candidate(everyone[key], values[key], best.get(key), regret.get(key)) for key in order)
-    return tuple(candidates), verdicts(contests, plan)
+    return {key: values[key] for key in order}, best, regret
 
 
 def _averaged(
-    found: Race, counts: Mapping[str, Sequence[Floats]], tops: Sequence[float | None], rng: np.random.Generator
+    found: Race, counts: Mapping[str, Counts], tops: Sequence[float | None], rng: np.random.Generator
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the chance of being best and the regret, on each environment by itself and averaged; or nothing.
 
@@ -448,27 +462,32 @@ def _settings_caveats(question: Question, found: Race) -> Iterator[str]:
         )
 
 
-def _trust(question: Question, known: Sequence[Ground], level: str) -> Trust | None:
+def _trust(question: Question, known: Sequence[Ground], level: str, rng: np.random.Generator) -> Trust | None:
     """Ask about each environment of the target's kind as if it had no results; None where fewer than two can tell.
 
     Those count that are asked about from environments no farther than `level`.
     """
     kind = question.target.actions, question.target.observations
     alike = [ground for ground in known if (ground.traits.actions, ground.traits.observations) == kind]
-    outcomes = [missed for ground in alike if (missed := _missed(question, ground, alike, level)) is not None]
+    outcomes = [missed for ground in alike if (missed := _missed(question, ground, alike, level, rng)) is not None]
     if len(outcomes) <= 1:
         return None
-    short, blind = zip(*outcomes, strict=True)
+    short, blind, margins = zip(*outcomes, strict=True)
     return Trust(
         environments=len(outcomes),
-        right=sum(regret <= alike[0].plan.margin for regret in short),
+        right=sum(regret <= margin for regret, margin in zip(short, margins, strict=True)),
         regret=float(np.mean(short)),
         blind_regret=float(np.mean(blind)),
     )
 
 
-def _missed(question: Question, ground: Ground, alike: Sequence[Ground], level: str) -> tuple[float, float] | None:
-    """Return the regret of the advice and of a blind choice on a ground; None where the candidates do not differ."""
+def _missed(
+    question: Question, ground: Ground, alike: Sequence[Ground], level: str, rng: np.random.Generator
+) -> tuple[float, float, float] | None:
+    """Return the regret of the advice and of a blind choice on a ground, and its margin; None if nobody differs there.
+
+    Advised is as here: of those that the ground has, whoever falls least short on its like.
+    """
     others = [other for other in alike if not same(other.environment, ground.environment)]
     found = race(replace(question, target=ground.traits, seconds=None), others)
     keys = [key for key in found.names if key in ground.cells] if found else []
@@ -478,8 +497,8 @@ def _missed(question: Question, ground: Ground, alike: Sequence[Ground], level: 
     best, blind = max(truth.values()), float(np.mean(list(truth.values())))
     if best - min(truth.values()) <= ground.plan.margin:
         return None
-    told = {key: np.mean([interquartile_mean([task]) for task in found.scores[key]]) for key in keys}
-    return best - truth[max(keys, key=lambda key: told[key])], best - blind
+    placed, *_ = _placed(found, _resamples(found, found.names, rng), rng)
+    return best - truth[next(key for key in placed if key in keys)], best - blind, ground.plan.margin
 
 
 def _budget(question: Question) -> str:
