@@ -540,11 +540,12 @@ def test_a_gradients_variance_is_a_ratio_to_the_plain_ones_with_a_t_interval_on_
 def test_a_gradients_bias_is_a_share_of_the_runs_largest_plain_variance() -> None:
     # The look before training has a plain variance of 1, and its own bias does not count. The last run's look halfway
     # has its largest, 4, and the look at the end, whose scatter has all but vanished, is held against that.
+    level = [(1, 4, 0.04), (1, 4, -0.04)]
     outcomes = gradients_of(
-        "a", [[(1, 2, 0.02)], [(1, 0.01, -0.02)], [(1, 4, 0.04), (1, 4, -0.04)], [(1, 4, 0.08), (0, 0, 0.08)]]
+        "a", [[(1, 2, 0.02)], [(1, 0.01, -0.02)], level, [(1, 4, -0.04)], [(1, 4, 0.08), (0, 0, 0.08)]]
     )
     found = one_verdict(outcomes, claim(right=0.0, quantity="gradient_bias", direction="equivalent", margin=0.06))
-    expected = stats.ttest_1samp([0.01, -0.02, 0, 0.02], 0).confidence_interval(0.95)
+    expected = stats.ttest_1samp([0.01, -0.02, 0, -0.01, 0.02], 0).confidence_interval(0.95)
     assert limits(found) == pytest.approx((expected.low, expected.high))
     assert found.verdict == "supported"
 
