@@ -110,7 +110,7 @@ def open_experiment(
     """Read a suite file, or the suite kept in a results folder, and plan it.
 
     Args:
-        path: the file or the folder.
+        path: the file or the folder. The file that a results folder keeps stands for the folder.
         only: as in `plan`.
         seeds: as in `plan`.
         results: folder that holds the results of all suites.
@@ -137,9 +137,14 @@ def open_experiment(
     if is_imported(text := text_of(file)):
         return _imported(file, path if path.is_dir() else file.parent, text)
     suite = parse(text, str(file), to_run=met, folder=file.parent)
-    root = path if path.is_dir() else results / suite.name
+    root = path if path.is_dir() else file.parent if _is_kept(file) else results / suite.name
     suite = _as_begun(suite, root)
     return _opened(suite, root, text, seen(suite), only, seeds)
+
+
+def _is_kept(file: Path) -> bool:
+    """Return whether a suite file is the one that a results folder keeps: its results are those around it."""
+    return file.name == SUITE_COPY and (file.parent / "trials").is_dir()
 
 
 def _opened(suite: Suite, root: Path, text: str, seen: Met, only: Sequence[str], seeds: int | None) -> Experiment:
