@@ -232,10 +232,74 @@ def test_a_copy_of_results_is_no_new_evidence(results: Path) -> None:
     shutil.copytree(results / "small", results / "copy")
     found = compare(str(results / "small"), str(results / "copy"))
     assert {one.pair.probability.estimate for one in found.rows} == {0.5}
-    assert found.warnings == (
+    assert found.warnings[-1:] == (
         "36 runs are the same on both sides, definition, seed and returns: a copy is no new evidence",
     )
     assert found.differences == ()
+
+
+def test_runs_that_no_release_changed_are_counted_seed_for_seed(tmp_path: Path) -> None:
+    before = made(tmp_path / "before")
+    after = made(tmp_path / "after", lambda trial: level(trial) + 0.1 * (trial.seed == 5), change=released)
+    told = compare(str(before), str(after)).warnings[-1]
+    assert told.startswith("30 of 36 runs have the same returns on both sides, seed for seed, under other versions")
+
+
+def test_settings_of_every_run_of_a_cell_are_compared(tmp_path: Path) -> None:
+    def last(record: Record) -> Record:
+        return replace(record, settings={"gamma": 0.5 if record.trial.seed == 5 else 0.99})
+
+    before, after = made(tmp_path / "before"), made(tmp_path / "after", change=last)
+    assert (
+        "q_learning on bench/Corridor-v0, gamma: 0.99 against 0.5, 0.99" in compare(str(before), str(after)).differences
+    )
+
+
+def test_nothing_beyond_the_target_counts_where_both_sets_solve_the_task(tmp_path: Path) -> None:
+    def beyond(trial: Trial) -> float:
+        return 1.5 + level(trial) if trial.environment == "bench/Bandit-v0" else level(trial)
+
+    before = made(tmp_path / "before", beyond)
+    after = made(tmp_path / "after", lambda trial: beyond(trial) - 0.4)
+    found = compare(str(before), str(after))
+    gaps = [
+        row(found, name, "q_learning").pair.difference.estimate for name in ("bench/Bandit-v0", "bench/Corridor-v0")
+    ]
+    assert gaps == pytest.approx([0.0, 0.4])
+    (told,) = [said for said in found.warnings if "up to the target" in said]
+    assert told.startswith("every run of both sides solves the task (q_learning on bench/Bandit-v0, ")
+
+
+def test_a_build_can_fail_on_what_became_worse(tmp_path: Path) -> None:
+    before, after = str(made(tmp_path / "before")), str(made(tmp_path / "after", shifted))
+    for words, code in (((before, after), 1), ((after, before), 0)):
+        done = CliRunner().invoke(app, ["compare", *words, "--fail-on", "worse"])
+        assert done.exit_code == code
+    assert "Of 9 rows B is worse in 3, better in 0, equal within 0.05 in 6" in " ".join(
+        bench("compare", before, after).split()
+    )
+
+
+def test_names_of_results_are_two_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path / "results" / "one")
+    made(tmp_path / "results" / "two", shifted)
+    monkeypatch.chdir(tmp_path)
+    assert compare("one", "two").between == compare("one", "results/two").between == "results"
+
+
+def test_what_cannot_be_read_is_told_where_nothing_is_left_to_compare(results: Path) -> None:
+    for record in (results / "small" / "trials").glob("q_learning*/trial.json"):
+        record.write_text("{")
+    with pytest.raises(BenchError, match=r"nothing to compare: (.|\n)*12 files of results cannot be read"):
+        compare("q_learning", "random", within=results / "small")
+
+
+def test_the_suite_kept_in_a_folder_stands_for_its_results(tmp_path: Path) -> None:
+    made(tmp_path / "results" / "small")
+    old = made(tmp_path / "old" / "small", shifted)
+    opened = open_experiment(old / "suite.yaml", results=tmp_path / "results")
+    assert opened.store.root == old
+    assert compare(str(tmp_path / "results" / "small"), str(old / "suite.yaml")).between == "results"
 
 
 def test_what_cannot_be_compared_is_left_out_with_its_reason(tmp_path: Path) -> None:

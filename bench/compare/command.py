@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from bench.compare.records import Comparison, ComparisonRow
 from bench.console import grid, say, say_grid, say_json
+from bench.errors import BenchError
 from bench.options import JsonOption, ResultsOption
 from bench.plain import and_more, plain
 from bench.records import AnalysisPlan, Interval, Pair
@@ -33,15 +35,26 @@ def compare(
         Path | None, typer.Option("--in", help="results folder or suite file that holds both algorithms")
     ] = None,
     results: ResultsOption = Path("results"),
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", help="`worse`: exit code 1 where B is worse than A in any row")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Compare two algorithms, or two sets of results cell by cell: effect, interval, verdict."""
+    if fail_on not in {"", "worse"}:
+        raise BenchError(f"--fail-on wants worse, not {fail_on!r}")
     from bench.compare.comparing import compare as compared  # noqa: PLC0415 - seconds of scipy: not for help
 
     found = compared(a, b, within=within, results=results)
     if as_json:
         say_json(asdict(found))
-        return
+    else:
+        _say(found)
+    # Of a pair, the verdict is on A.
+    raise typer.Exit(1 if fail_on and any(row.pair.verdict == "better" for row in found.rows) else 0)
+
+
+def _say(found: Comparison) -> None:
     say(f"A: {found.left}", "bold")
     say(f"B: {found.right}", "bold")
     say(_method(found))
@@ -60,6 +73,9 @@ def compare(
     say_grid(_costs(found))
     for line in _afterwards(found):
         say(line)
+    if len(found.rows) > 1:
+        say("")
+        say(_closing(found), "bold")
 
 
 def _method(found: Comparison) -> str:
@@ -73,6 +89,14 @@ def _method(found: Comparison) -> str:
             f"{_METRICS.get(found.metric, found.metric)}, 0 as the random policy, 1 as the target; decided by {decides}"
         )
     return f"{what}; {level(found.confidence)} intervals{corrected}"
+
+
+def _closing(found: Comparison) -> str:
+    verdicts = Counter(row.pair.verdict for row in found.rows)
+    return (
+        f"Of {len(found.rows)} rows B is worse in {verdicts['better']}, better in {verdicts['worse']}, equal within "
+        f"{found.margin:g} in {verdicts['equivalent']}, not yet told apart from A in {verdicts['undecided']}."
+    )
 
 
 def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
@@ -160,7 +184,7 @@ def _afterwards(found: Comparison) -> Iterator[str]:
         )
     if any(row.pair.difference.low is None and found.metric != "return" for row in found.rows):
         yield ""
-        yield "No interval: a side has too few runs, or runs that are all alike."
+        yield "No interval: a side has too few runs, or scores that are all alike."
     for warning in found.warnings:
         yield from ("", f"Note: {warning}.")
     yield from _listed("Left out", found.left_out)

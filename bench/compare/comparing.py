@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.analysis.origins import origins
 from bench.analysis.scores import Cell, cells_of, compared, like_budgets
-from bench.analysis.solved import solved, to_the_target
+from bench.analysis.solved import all_solve, cut_at_the_target, solved, to_the_target
 from bench.catalog import did_you_mean
 from bench.compare.contrast import differences, repeated
 from bench.compare.records import Comparison
@@ -20,10 +20,12 @@ from bench.errors import BenchError
 from bench.pipeline.experiment import Experiment, open_experiment, unread, what_it_holds
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.naming import RESULTS, SUITE_COPY, located
+from bench.plain import listed
 from bench.plan import references
 from bench.records import AnalysisPlan, Reference
 from bench.report.origins import remarks
 
+_MOST_NAMES = 12
 Cells = Mapping[tuple[str, str], Cell]
 """(label, environment) -> cell."""
 
@@ -48,6 +50,8 @@ def compare(left: str, right: str, *, within: Path | None = None, results: Path 
     Raises:
         BenchError: a name that means nothing, or nothing to compare.
     """
+    if within is None:
+        left, right = _by_name((left, right), results)
     sets = [_is_set(name) for name in (left, right)]
     if all(sets):
         if within is not None:
@@ -75,6 +79,13 @@ def _is_set(name: str) -> bool:
         hint = what_it_holds(path) if path.is_dir() else did_you_mean(name, near) or what_it_holds(path)
         raise BenchError(f"{name}: there are no results and no suite file; {hint}")
     return False
+
+
+def _by_name(names: tuple[str, str], results: Path) -> tuple[str, str]:
+    """Return the sets of results that both names stand for; the names where they do not both."""
+    left, right = (name if Path(name).exists() else str(results / name) for name in names)
+    known = all(Path(name).is_file() or (Path(name) / SUITE_COPY).is_file() for name in (left, right))
+    return (left, right) if known else names
 
 
 def _name(text: str) -> _Name:
@@ -115,7 +126,7 @@ def _opened(folder: Path) -> Experiment | None:
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], having: str) -> BenchError:
-    hint = did_you_mean(name, known) or f"{having} {', '.join(sorted(known))}"
+    hint = did_you_mean(name, known) or f"{having} {listed(sorted(known), _MOST_NAMES)}"
     return BenchError(f"{kind} {name!r} is not known; {hint}")
 
 
@@ -166,7 +177,9 @@ def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Co
     told = zip(asked, reasons, strict=True)
     left_out = _grouped([("", place, reason) for place, reason in told if reason])
     if not kept:
-        raise BenchError(f"nothing to compare: {'; '.join(left_out) or 'they share no environment'}")
+        raise BenchError(
+            f"nothing to compare: {'; '.join(left_out) or 'they share no environment'}", *unread(experiment)
+        )
     match = Match("", (left.label, right.label), _columns(kept))
     found = _comparison((left.label, right.label), "algorithms", [match], plan, left_out)
     return replace(found, warnings=(*found.warnings, *_looked(experiment)))
@@ -225,23 +238,37 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
     # A reference that only the second set has is better than none.
     known = {name: mine.get(name) or others.get(name) for name in {**others, **mine}}
     ours, theirs = _cells(first, known, plan), _cells(second, known, plan)
-    shared = [key for key in ours if key in theirs]
-    ranked = _by_rank([(ours[key], theirs[key]) for key in shared], plan)
-    reasons = {
-        key: _refusal((ours[key], theirs[key]), (f"in {left}", f"in {right}"), plan, ranked=ranked) for key in shared
-    }
+    shared = {key: _counted((ours[key], theirs[key]), plan) for key in ours if key in theirs}
+    ranked = _by_rank(shared.values(), plan)
+    sides = f"in {left}", f"in {right}"
+    reasons = {key: _refusal(pair, sides, plan, ranked=ranked) for key, pair in shared.items()}
     alone = [(*key, f"only in {left}") for key in ours if key not in theirs]
     alone += [(*key, f"only in {right}") for key in theirs if key not in ours]
     left_out = _grouped([*((*key, reason) for key, reason in reasons.items() if reason), *alone])
     matches = []
     for label in dict.fromkeys(label for label, _ in ours):
-        pairs = [(ours[key], theirs[key]) for key in shared if key[0] == label and not reasons[key]]
+        pairs = [pair for key, pair in shared.items() if key[0] == label and not reasons[key]]
         if pairs:
             matches.append(Match(label, (f"{label} of {left}", f"{label} of {right}"), _columns(pairs)))
     if not matches:
-        raise BenchError(f"{left} and {right} have no cell in common that both have run: {'; '.join(left_out)}")
+        told = f"{left} and {right} have no cell in common that both have run: {'; '.join(left_out)}"
+        raise BenchError(told, *unread(first), *unread(second))
     found = _comparison((left, right), "results", matches, plan, left_out)
     return replace(found, warnings=(*found.warnings, *_plans_differ(first, second), *_looked(first, second)))
+
+
+def _counted(pair: tuple[Cell, Cell], plan: AnalysisPlan) -> tuple[Cell, Cell]:
+    """Return the cells of two sets as comparisons take them: up to the target where both solve the task."""
+    ours, theirs = pair
+    return (cut_at_the_target(ours, plan), cut_at_the_target(theirs, plan)) if all_solve(pair, plan) else pair
+
+
+def _solved(matches: Iterable[Match]) -> Iterator[str]:
+    """Yield, as a sentence, where scores count up to the target."""
+    cut = [(match.label, found.environment) for match in matches for found in match.cells[0] if found.most is not None]
+    if cut:
+        places = listed([f"{label} on {name}" if label else name for label, name in cut], _MOST_NAMES)
+        yield f"every run of both sides solves the task ({places}): scores count up to the target there"
 
 
 def _looked(*experiments: Experiment) -> list[str]:
@@ -274,12 +301,10 @@ def _comparison(
     names: tuple[str, str], between: str, matches: list[Match], plan: AnalysisPlan, left_out: tuple[str, ...]
 ) -> Comparison:
     ours, theirs = ([found for match in matches for found in match.cells[side]] for side in (0, 1))
-    twice = repeated(ours, theirs)
     records = [run.record for found in (*ours, *theirs) for run in found.runs if run.record is not None]
     foreign = remarks(origins(records))
     others = differences(ours, theirs, settings=between == "results")
     unknown = ("what is known of imported results is in the notes above; versions and machines are not",)
-    warning = f"{twice} runs are the same on both sides, definition, seed and returns: a copy is no new evidence"
     return Comparison(
         left=names[0],
         right=names[1],
@@ -290,5 +315,9 @@ def _comparison(
         rows=versus(matches, plan, np.random.default_rng(BOOTSTRAP_SEED)),
         left_out=left_out,
         differences=others or (unknown if foreign else ()),
-        warnings=(*(text.removesuffix(".") for text in foreign), *((warning,) if twice else ())),
+        warnings=(
+            *(text.removesuffix(".") for text in foreign),
+            *_solved(matches),
+            *repeated(ours, theirs),
+        ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.analysis.scores import Cell
@@ -33,14 +34,33 @@ def differences(ours: Sequence[Cell], theirs: Sequence[Cell], *, settings: bool)
     return (*found, *_told("", _machine(first), _machine(second)))
 
 
-def repeated(ours: Sequence[Cell], theirs: Sequence[Cell]) -> int:
-    """Return how many runs are the same on both sides: the same definition, seed and returns."""
-    first, second = ({_same(record) for record in _records(side)} for side in (ours, theirs))
-    return len(first & second)
+def repeated(ours: Sequence[Cell], theirs: Sequence[Cell]) -> tuple[str, ...]:
+    """Return, as sentences, how many runs are the same on both sides, and how many are but for the versions."""
+    first, second = ({one.trial.fingerprint: one for one in _records(side)} for side in (ours, theirs))
+    same = sum(_same(first[key], second[key]) for key in first if key in second)
+    before, after = (
+        {_but_for_versions(one): one for key, one in side.items() if key not in other}
+        for side, other in ((first, second), (second, first))
+    )
+    apart = [(before[key], after[key]) for key in before if key in after]
+    alike = sum(_same(*pair) for pair in apart)
+    copied = f"{same} runs are the same on both sides, definition, seed and returns: a copy is no new evidence"
+    unchanged = (
+        f"{alike} of {len(apart)} runs have the same returns on both sides, seed for seed, under other versions: "
+        "nothing changed there, and they are no new evidence"
+    )
+    return (*((copied,) if same else ()), *((unchanged,) if alike else ()))
 
 
-def _same(record: Record) -> tuple[str, bytes]:
-    return record.trial.fingerprint, record.final.returns.tobytes()
+def _but_for_versions(record: Record) -> str:
+    return replace(record.trial, versions={}).fingerprint
+
+
+def _same(one: Record, other: Record) -> bool:
+    """Return whether two runs went the same way: where all solve a task, the final returns alone would be equal."""
+    return one.final.returns.tobytes() == other.final.returns.tobytes() and (
+        one.curve.returns.tobytes() == other.curve.returns.tobytes()
+    )
 
 
 def _records(cells: Iterable[Cell]) -> list[Record]:
@@ -118,10 +138,12 @@ def _machine(records: Sequence[Record]) -> Values:
 
 def _settings(ours: Cell, theirs: Cell) -> Iterator[str]:
     """Yield the settings of one cell that differ: as given, and as the learning library completed them."""
-    sides = [_records([cell])[:1] for cell in (ours, theirs)]
+    sides = [[_written(record) for record in _records([cell])] for cell in (ours, theirs)]
     if not all(sides):
         return
-    (first, completed), (second, finished) = (_written(side[0]) for side in sides)
+    # Seeds of one cell may differ in what the library made of them: every value counts, not that of the first alone.
+    first, second = (_every(given for given, _ in side) for side in sides)
+    completed, finished = (_every(whole for _, whole in side) for side in sides)
     given = {name: (first.get(name), second.get(name)) for name in [*first, *second]}
     changed = {name: values for name, values in given.items() if values[0] != values[1]}
     for name in [*completed, *finished]:
@@ -133,6 +155,12 @@ def _settings(ours: Cell, theirs: Cell) -> Iterator[str]:
         yield f"{place}, {name}: {a or 'not set'} against {b or 'not set'}"
     if len(changed) > _MOST_VALUES:
         yield f"{place}: {len(changed) - _MOST_VALUES} more settings"
+
+
+def _every(runs: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return setting -> its distinct values over the runs, in one text."""
+    found = _collected(pair for settings in runs for pair in settings.items())
+    return {name: ", ".join(values) for name, values in found.items()}
 
 
 def _written(record: Record) -> tuple[dict[str, str], dict[str, str]]:

@@ -48,7 +48,7 @@ _WORDS = {
     "all alike everywhere": "no interval: {0} of {0} runs on each environment " + _ALIKE,
     "unmoved": "no interval: the middle half of the runs is the same in every resample",
     "no variation": "no interval: no variation between the runs",
-    "no variation on either side": "no interval: no variation between the runs of either algorithm",
+    "no variation on either side": "no interval: no variation between the scores of either algorithm",
     "too few for a level": "so few runs cannot reject at this level (p is at least {0:.2g}): extended to no difference",
     "may not cover": "few runs: may cover less than it states where some runs fail",
     "unequal": "unequal numbers of runs ({0} to {1}): each environment weighs the same",
