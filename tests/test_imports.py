@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from bench import store as stored
 from bench.cli.app import app
 from bench.compare.comparing import compare
 from bench.errors import BenchError
@@ -43,6 +44,7 @@ from bench.pipeline import open_experiment
 from bench.pipeline.results import estimates
 from bench.records import Failure, Record
 from bench.report.cautions import warnings
+from bench.suite import is_imported
 from tests.making import run_suite, suite_file
 
 RAW = os.environ.get("BENCH_PUBLISHED_RAW", "")
@@ -557,7 +559,86 @@ def test_a_wandb_export_over_time_is_refused(tmp_path: Path) -> None:
     assert "not steps" in read_source(path, Hints()).refused[0].reason
 
 
+@pytest.mark.parametrize(("kind", "steps"), [("wandb", "Step"), ("tianshou", "env_step")])
+def test_steps_that_count_several_are_multiplied_in_every_kind_of_table(kind: str, steps: str) -> None:
+    text = f"{steps},rew:0 - return,rew:1 - return\n10,1,2\n20,3,4\n"
+    (run,) = read_table(text, kind, Hints(columns={"steps": steps}, factor=4.0, ignore=("rew:1 - return",))).runs
+    assert run.steps.tolist() == [40, 80]
+    with pytest.raises(RefusedError, match="has no column 'no'"):
+        read_table(text, kind, Hints(columns={"steps": "no"}))
+    with pytest.raises(RefusedError, match="only its steps can be named"):
+        read_table(text, kind, Hints(columns={"return": steps}))
+
+
+def test_an_option_that_no_reader_heeds_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "logs" / "ppo" / "CartPole-v1_1"
+    folder.mkdir(parents=True)
+    (folder / "0.monitor.csv").write_text(monitor([(1.0, 10, 1.0), (3.0, 10, 3.0)]))
+    for hints, told in (
+        (Hints(columns={"steps": "t"}), "--columns is about the columns of a table"),
+        (Hints(ignore=("t",)), "--ignore is about"),
+        (Hints(metric="r"), "--metric 'r': what was found has no choice of it: monitor"),
+    ):
+        with pytest.raises(BenchError, match=told):
+            read_source(tmp_path / "logs", hints)
+    path = write(tmp_path / "x.csv", ["seed", "steps", "return"], [0, 10, 1], [1, 10, 2])
+    with pytest.raises(BenchError, match="--ignore 'typo': there is no such column; there are"):
+        read_source(path, Hints(algorithm="a", environment="E-v0", ignore=("typo",)))
+
+
 # What a set may hold, and how often
+
+
+def test_an_interrupted_first_import_can_be_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "x.csv", ["seed", "steps", "return"], [0, 10, 1], [1, 10, 2])
+
+    def interrupted(record: Record, folder: Path) -> None:
+        if record.trial.seed:
+            raise KeyboardInterrupt
+        whole(record, folder)
+
+    whole = stored.keep
+    monkeypatch.setattr(stored, "keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        brought(path, tmp_path, algorithm="a", environment="E-v0")
+    monkeypatch.setattr(stored, "keep", whole)
+    found = brought(path, tmp_path, algorithm="a", environment="E-v0")
+    assert [run.state for run in found.runs] == ["there already", "new"]
+
+
+def test_a_set_that_could_not_be_read_again_is_not_kept(tmp_path: Path) -> None:
+    header = ["environment", "seed", "steps", "return"]
+    many = write(tmp_path / "many.csv", header, *([f"E{k}-v0", 0, 10, 1] for k in range(501)))
+    long = write(tmp_path / "long.csv", header, ["E-v0", 0, 10**13, 1])
+    one = write(tmp_path / "one.csv", header, ["E-v0", 0, 10, 1])
+    for path, into, told in ((many, "many", "at most 500"), (long, "long", "steps"), (one, "nul", "name")):
+        with pytest.raises(BenchError, match="nothing is kept") as caught:
+            brought(path, tmp_path, into, algorithm="a")
+        assert told in str(caught.value)
+        assert not (tmp_path / "results" / into).exists()
+    (line,) = brought(write(tmp_path / "huge.csv", header, ["E-v0", 0, 10, 1e300]), tmp_path, algorithm="a").refused
+    assert line.reason == "a return beyond 1e+15, the most that is reckoned with"
+
+
+def test_a_run_that_is_there_with_other_options_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["seed", "steps", "return"], [0, 10, 1], [0, 20, 2])
+    brought(path, tmp_path, algorithm="a", environment="E-v0")
+    (run,) = brought(path, tmp_path, algorithm="a", environment="E-v0", steps=10, rename={"E-v0": "F-v0"}).runs
+    assert [note.partition(":")[0] for note in run.notes] == [
+        "there already with a budget of 20 steps, not 10",
+        "there already on E-v0, not F-v0",
+    ]
+
+
+def test_a_run_that_ends_at_step_0_is_told_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["seed", "steps", "return"], [0, 0, 1])
+    (line,) = brought(path, tmp_path, algorithm="a", environment="E-v0").refused
+    assert line.reason == "ends at step 0; say the budget with --steps N"
+
+
+def test_imported_results_may_carry_a_comment() -> None:
+    for text, told in (("imported: true  # ours\n", True), ("imported: true\nx: 1", True), ("imported: true#x", False)):
+        assert is_imported(text) is told
 
 
 def curve(

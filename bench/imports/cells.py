@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bench.catalog import algorithms
-from bench.imports.found import NO_STEPS, ForeignRun, Hints, Refusal, gathered
+from bench.imports.found import NO_STEPS, SAY_STEPS, ForeignRun, Hints, Refusal, gathered
 from bench.imports.names import natural, slug
 from bench.records import IMPORTED, Curve, EvaluationPlan, Failure, Final, Floats, Outcome, Record, Trial
 
@@ -114,7 +114,7 @@ def _cell(
         told = (hints.steps, run.budget, example.steps if example else None, reach)
         budget = next((steps for steps in told if steps is not None), None)
         if not budget:
-            refused.append(Refusal(run.place, NO_STEPS))
+            refused.append(Refusal(run.place, NO_STEPS if run.end is None else f"ends at step {run.end}; {SAY_STEPS}"))
             continue
         kept = _within(run, budget, asked=hints.steps is not None)
         beyond = len(run.steps) - kept

@@ -49,6 +49,9 @@ _TAGS = (
     "ray/tune/env_runners/episode_return_mean",
 )
 """Tags that hold a return, the one that is looked for first in front."""
+_TABLES = {"csv", "wandb", "tianshou"}
+_MEASURED = {"csv", "wandb", "tensorboard", "marl-eval"}
+"""Kinds with several metrics, tags or columns of returns to choose from."""
 _NEVER = "settings of a run that left neither evaluations nor Monitor files: it failed, or lies elsewhere"
 _SETTINGS = "settings of a run"
 
@@ -68,7 +71,7 @@ def read_source(path: Path, hints: Hints) -> Finding:
     """Return every run in a file or under a folder.
 
     Raises:
-        BenchError: there is no such file or folder.
+        BenchError: there is no such file or folder, or an option that nothing of it heeds.
     """
     if not path.exists():
         raise BenchError(f"{path}: there is no such file or folder to import")
@@ -79,6 +82,7 @@ def read_source(path: Path, hints: Hints) -> Finding:
     found = _Gathering(refused=_by_name(tree.unread, source), aside=_by_name([*tree.passed, *passed], source))
     for home in homes:
         _read_home(source, home, found)
+    _require_use(hints, source, found)
     if len(found.runs) > MOST_RUNS:
         many = f"{len(found.runs):,} runs, and {MOST_RUNS:,} is the most that one import takes: import it in parts"
         found.refused.append(Refusal(source.name(root), many))
@@ -96,6 +100,22 @@ def read_source(path: Path, hints: Hints) -> Finding:
         )
     looked = [*tree.files, *(Path(one.file) for one in (*tree.unread, *tree.passed))]
     return replace(_counted(kept, found, [source.name(file) for file in looked]), remarks=tuple(remarks))
+
+
+def _require_use(hints: Hints, source: Source, found: _Gathering) -> None:
+    """Raise BenchError where the user says what no reader of what was found takes: nobody would hear of it."""
+    kinds = {run.kind for run in found.runs}
+    if not kinds or found.refused:
+        return
+    given = {"--columns": hints.columns, "--ignore": hints.ignore, "--wide": hints.wide}
+    for option in [name for name, value in given.items() if value and not kinds & _TABLES]:
+        raise BenchError(f"{option} is about the columns of a table, and there is none: {', '.join(sorted(kinds))}")
+    if hints.metric and not kinds & _MEASURED:
+        raise BenchError(f"--metric {hints.metric!r}: what was found has no choice of it: {', '.join(sorted(kinds))}")
+    if unknown := [name for name in hints.ignore if name not in source.columns]:
+        raise BenchError(
+            f"--ignore {unknown[0]!r}: there is no such column; there are {listed(sorted(source.columns))}"
+        )
 
 
 def _counted(runs: Sequence[ForeignRun], found: _Gathering, looked: Sequence[str]) -> Finding:
@@ -194,6 +214,7 @@ def _table(source: Source, file: Path, found: _Gathering, *, own: bool) -> list[
         "tianshou": "test episodes; how many and whether exploration was on, the file does not say",
     }.get(kind, "")
     read = table.read_table(text, kind, hints, own=own)
+    source.columns.update(read.header)
     found.aside += [Refusal(source.name(file), words) for words in read.asides]
     return [_run(source, file, kind, one, told) for one in read.runs]
 

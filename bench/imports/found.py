@@ -33,7 +33,8 @@ _PARTS = 3
 """The end of a path that tells its file from others, whatever folder was the source: `dqn/Env-v0_1/evaluations.npz`."""
 TRAINING = "training episodes (exploration on)"
 UNKNOWN_EVALUATION = "not known: the source does not say how many episodes a value is the mean of, nor how it acted"
-NO_STEPS = "steps are not told; say the budget with --steps N"
+SAY_STEPS = "say the budget with --steps N"
+NO_STEPS = f"steps are not told; {SAY_STEPS}"
 UNKNOWN_STEPS = "as the source counts them"
 
 

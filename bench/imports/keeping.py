@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from bench import store as stored
 from bench import suite as suites
-from bench.errors import BenchError
+from bench.errors import BenchError, SuiteError
 from bench.imports.cells import Prepared, outcomes
 from bench.imports.detection import read_source
 from bench.imports.found import KINDS, Hints, Refusal
+from bench.limits import LARGEST
 from bench.pipeline.experiment import completed
 from bench.pipeline.naming import RESULTS, SUITE_COPY
 from bench.records import EvaluationPlan, Failure, Outcome, Record, Reference, Suite, SuiteEnvironment
@@ -108,12 +111,8 @@ def import_source(
     existing = list(store.outcomes())
     day = (today or date.today()).isoformat()  # noqa: DTZ011 - the day of whoever imports
     prepared, refused = outcomes(finding.runs, existing, hints, day, " (imported)" if own else "")
-    reasons = [stored.doubts(one.outcome) if one.new else "" for one in prepared]
-    refused += [
-        Refusal(one.run.place, f"its record could not be read again: {reason}")
-        for one, reason in zip(prepared, reasons, strict=True)
-        if reason
-    ]
+    reasons = [_doubts(one.outcome) if one.new else "" for one in prepared]
+    refused += [Refusal(one.run.place, reason) for one, reason in zip(prepared, reasons, strict=True) if reason]
     prepared = [one for one, reason in zip(prepared, reasons, strict=True) if not reason]
     if hints.label in {one.trial.label for one in existing if not one.trial.origin}:
         raise BenchError(f"--label {hints.label!r} is what own trials of {store.root} are called; choose another")
@@ -124,9 +123,11 @@ def import_source(
     if hints.label and len({one.run.algorithm for one in prepared}) > 1:
         names = ", ".join(sorted({one.run.algorithm for one in prepared}))
         raise BenchError(f"--label {hints.label!r} names one algorithm, and the source has several: {names}")
+    new = [one.outcome for one in prepared if one.new]
+    text = _description(store, [*existing, *new]) if new and not own else ""
     if not dry_run:
-        _keep(store, prepared, existing, own=own)
-    told = tuple(_told(one) for one in prepared)
+        _keep(store, new, text)
+    told = tuple(_told(one, hints) for one in prepared)
     counts = (finding.files, finding.read, finding.left)
     left = (*finding.refused, *refused), finding.aside
     return Imported(str(store.root), told, *left, finding.remarks, dry_run, *counts)
@@ -145,8 +146,20 @@ def _is_own(store: Store) -> bool:
     return bool(found.done) or any(found.others.values())
 
 
-def _keep(store: Store, prepared: Sequence[Prepared], existing: Sequence[Outcome], *, own: bool) -> None:
-    new = [one.outcome for one in prepared if one.new]
+def _doubts(outcome: Outcome) -> str:
+    """Return why an outcome is not kept, in words; empty where it is."""
+    if isinstance(outcome, Record):
+        returns = np.concatenate([outcome.final.returns.ravel(), outcome.curve.returns.ravel()])
+        if (np.abs(returns) > LARGEST).any():
+            return f"a return beyond {LARGEST:.0e}, the most that is reckoned with"
+    reason = stored.doubts(outcome)
+    return f"its record could not be read again: {reason}" if reason else ""
+
+
+def _keep(store: Store, new: Sequence[Outcome], text: str) -> None:
+    # The suite first: an import that is interrupted after it can be gone on with.
+    if text:
+        store.keep_suite(text)
     for outcome in new:
         folder = store.folder(outcome.trial)
         stored.set_aside(folder)
@@ -154,11 +167,19 @@ def _keep(store: Store, prepared: Sequence[Prepared], existing: Sequence[Outcome
             stored.keep(outcome, folder)
         else:
             store.keep_failure(outcome)
-    if new and not own:
-        store.keep_suite(_description(store, [*existing, *new]))
 
 
-def _told(one: Prepared) -> ImportedRun:
+def _other(one: Prepared, hints: Hints) -> Iterator[str]:
+    """Yield where a run that was there already lies otherwise than the options ask now."""
+    trial, environment = one.outcome.trial, hints.rename.get(one.run.environment, one.run.environment)
+    apart = "it stays as it is, --into puts it into another set"
+    if not one.new and hints.steps not in {None, trial.steps}:
+        yield f"there already with a budget of {trial.steps:,} steps, not {hints.steps:,}: {apart}"
+    if not one.new and trial.environment != environment:
+        yield f"there already on {trial.environment}, not {environment}: {apart}"
+
+
+def _told(one: Prepared, hints: Hints) -> ImportedRun:
     trial, run, origin = one.outcome.trial, one.run, one.outcome.trial.origin
     failed = isinstance(one.outcome, Failure)
     return ImportedRun(
@@ -174,6 +195,7 @@ def _told(one: Prepared) -> ImportedRun:
         evaluation=run.evaluation,
         notes=(
             *run.notes,
+            *_other(one, hints),
             *([f"{one.outcome.kind}: {one.outcome.message}"] if isinstance(one.outcome, Failure) else ()),
         )
         if origin
@@ -182,7 +204,11 @@ def _told(one: Prepared) -> ImportedRun:
 
 
 def _description(store: Store, found: Sequence[Outcome]) -> str:
-    """Return the text of the set's suite.yaml: what its user wrote there before is kept."""
+    """Return the text of the set's suite.yaml: what its user wrote there before is kept.
+
+    Raises:
+        BenchError: nobody could read such a set again, as it has too many environments for instance.
+    """
     file = store.root / SUITE_COPY
     before = suites.read_imported(file) if file.is_file() else _fresh(store.root.name)
     suite = completed(before, [one.trial for one in found])
@@ -205,7 +231,13 @@ def _description(store: Store, found: Sequence[Outcome]) -> str:
         "environments:",
         *(f"  {json.dumps(place.environment)}: {_place(place)}" for place in suite.environments),
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    try:
+        suites.parse_imported(text, str(file))
+    except SuiteError as error:
+        told = f"nothing is kept: {store.root} could not be read again; another name, or the source in parts, may do"
+        raise BenchError(told, *error.args) from None
+    return text
 
 
 def _place(place: SuiteEnvironment) -> str:

@@ -27,6 +27,8 @@ class Source:
     root: Path
     hints: Hints
     hashes: dict[Path, SourceFile] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
+    """Of every table that was read."""
 
     def name(self, path: Path) -> str:
         """Return a file's name: its path from the source's own folder on."""

@@ -59,6 +59,8 @@ class Read:
     runs: tuple[Series, ...]
     asides: tuple[str, ...] = ()
     """What of it is not imported, or not understood, as sentences."""
+    header: tuple[str, ...] = ()
+    """The names of the file's columns."""
 
 
 def kind_of(header: Sequence[str], hints: Hints) -> str:
@@ -85,14 +87,31 @@ def read_table(text: str, kind: str, hints: Hints, *, own: bool = False) -> Read
         RefusedError: a column is missing or doubtful, or the runs cannot be told apart.
     """
     table = read_rows(text, whole_steps={*ROLES["steps"], *_FIRST_COLUMNS, hints.columns.get("steps", "").casefold()})
+    header = [name for name in table.header if name not in hints.ignore]
     if kind == "tianshou":
-        columns = [name for name in table.header if name.startswith(_RUN_PREFIX) and name != "rew:shaded"]
-        read = Read(tuple(_columns(table.rows, "env_step", {name: name.removeprefix(_RUN_PREFIX) for name in columns})))
+        columns = [name for name in header if name.startswith(_RUN_PREFIX) and name != "rew:shaded"]
+        runs = {name: name.removeprefix(_RUN_PREFIX) for name in columns}
+        read = Read(tuple(_columns(table.rows, _steps_of(table, "env_step", hints), runs, hints)))
     elif kind == "wandb":
-        read = Read(tuple(_wandb(table.header, table.rows, hints)))
+        read = Read(tuple(_wandb(header, table.rows, _steps_of(table, table.header[0], hints), hints)))
     else:
         read = _wide(table, hints) if hints.wide else _long(table, hints, own=own)
-    return replace(read, runs=tuple(replace(one, notes=(*table.notes, *one.notes)) for one in read.runs))
+    noted = tuple(replace(one, notes=(*table.notes, *one.notes)) for one in read.runs)
+    return replace(read, runs=noted, header=tuple(table.header))
+
+
+def _steps_of(table: Table, usual: str, hints: Hints) -> str:
+    """Return the column of steps of a file whose other columns are of runs.
+
+    Raises:
+        RefusedError: the user names a column that is not there, or one for anything but steps.
+    """
+    column = hints.columns.get("steps", usual)
+    if other := [role for role in hints.columns if role != "steps"]:
+        raise RefusedError(f"--columns {other[0]}=...: in a file of this kind only its steps can be named")
+    if column not in table.header:
+        raise RefusedError(f"has no column {column!r}; there are {listed(table.header)}")
+    return column
 
 
 def _long(table: Table, hints: Hints, *, own: bool) -> Read:
@@ -452,20 +471,18 @@ def _ask_wide(columns: Sequence[str], rows: _Rows, hints: Hints) -> None:
             raise ask_steps(name, counted=False)
 
 
-def _columns(table: _Rows, steps: str, columns: Mapping[str, str], hints: Hints | None = None) -> list[Series]:
+def _columns(table: _Rows, steps: str, columns: Mapping[str, str], hints: Hints) -> list[Series]:
     """Return one run for each column; `columns` maps a column to its run's name."""
-    factor = hints.factor if hints else 1.0
     found = []
     for column in sorted(columns, key=natural):
-        rows = [(_step(row, steps, factor), _value(row, column)) for row in table]
+        rows = [(_step(row, steps, hints.factor), _value(row, column)) for row in table]
         at, values, notes = cleaned(rows)
         name = columns[column]
         found.append(Series("", "", name, seed_in(name), at, values, notes))
     return found
 
 
-def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hints) -> list[Series]:
-    steps = hints.columns.get("steps", header[0])
+def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], steps: str, hints: Hints) -> list[Series]:
     if steps.casefold().startswith(("relative", "wall")):
         raise RefusedError(f"its x axis is {steps!r}, not steps; export the plot with Step or global_step as x axis")
     parts = [(name, *name.rsplit(" - ", 1)) for name in header if " - " in name and _is_value(name)]
@@ -482,7 +499,9 @@ def _wandb(header: Sequence[str], table: Sequence[Mapping[str, str]], hints: Hin
         if metric != chosen:
             continue
         # An empty cell is how this export writes rows of other runs: no gap, and not worth a note.
-        rows = [(_step(row, steps), _value(row, column)) for row in table if (row.get(column) or "").strip()]
+        rows = [
+            (_step(row, steps, hints.factor), _value(row, column)) for row in table if (row.get(column) or "").strip()
+        ]
         at, values, notes, final = of_metric(metric, rows)
         notes = (*notes, *_averages(table, column), *_subsampled(steps))
         told = _told(metric) + f"; {LAST}" * (final is not None)

@@ -23,6 +23,7 @@ __all__ = [
     "is_imported",
     "lacking",
     "parse",
+    "parse_imported",
     "read",
     "read_imported",
     "read_untuned",
@@ -72,7 +73,7 @@ def _untuned(entry: Any) -> Any:
 
 def is_imported(text: str) -> bool:
     """Return whether `text` describes imported results, which may have any algorithm and environment."""
-    return re.search(r"^imported: *true\s*$", text, re.MULTILINE) is not None
+    return re.search(r"^imported: *true\s*?(?:\s#.*)?$", text, re.MULTILINE) is not None
 
 
 def read_imported(path: Path) -> Suite:
@@ -81,12 +82,21 @@ def read_imported(path: Path) -> Suite:
     Raises:
         SuiteError: the file cannot be read, or its shape is wrong; all complaints together.
     """
-    loaded = document.load(text_of(path), str(path))
+    return parse_imported(text_of(path), str(path))
+
+
+def parse_imported(text: str, place: str) -> Suite:
+    """Return the suite that `text` describes imported results by; `place` names the text in complaints.
+
+    Raises:
+        SuiteError: its shape is wrong; all complaints together.
+    """
+    loaded = document.load(text, place)
     if isinstance(loaded.value, dict):
         loaded.value.pop("imported", None)
     described = schema.check(loaded) if isinstance(loaded.value, dict) else None
     if described is None or loaded.complaints:
-        raise SuiteError(loaded.complaints or [Complaint(str(path), "describes no imported results")])
+        raise SuiteError(loaded.complaints or [Complaint(place, "describes no imported results")])
     return schema.suite(described, loaded)
 
 
