@@ -1,8 +1,8 @@
 """The frames of `bench.load` in, matplotlib axes out: the report's figures, for a notebook or a paper.
 
 Every function draws what the report draws, with its intervals and its look, takes the `ax` to draw on (a new one
-otherwise) and returns it. A failed trial counts as the random policy. Intervals are drawn from a fixed seed; another
-generator may be given.
+otherwise) and returns it. A failed trial counts as the random policy. Configurations that share a label and an
+environment stay apart. Intervals are drawn from a fixed seed; another generator may be given.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.analysis.compare import contest, verdicts
 from bench.analysis.interval import iqm_band, iqm_interval
+from bench.analysis.ledger import shown_as
 from bench.analysis.profiles import profile, tau_grid
 from bench.analysis.resampling import ENOUGH, Columns, Counts, Tasks, resample_counts
 from bench.errors import BenchError
@@ -46,6 +47,7 @@ def learning_curves(
     Raises:
         BenchError: there is no such environment, or no curve.
     """
+    frames = _apart(frames)
     points = frames["points"]
     known = sorted(set(points.environment))
     if environment is not None and environment not in known:
@@ -67,7 +69,7 @@ def learning_curves(
 
 def interquartile_means(frames: Frames, *, ax: Axes | None = None, rng: np.random.Generator | None = None) -> Axes:
     """Draw each algorithm's interquartile mean score over all environments with its 95 % interval."""
-    generator = rng or np.random.default_rng(_SEED)
+    frames, generator = _apart(frames), rng or np.random.default_rng(_SEED)
     lines = []
     for label, tasks in _tasks(frames).items():
         value = iqm_interval(tasks, _counts(tasks, generator))
@@ -82,6 +84,7 @@ def interquartile_means(frames: Frames, *, ax: Axes | None = None, rng: np.rando
 
 def performance_profile(frames: Frames, *, ax: Axes | None = None) -> Axes:
     """Draw the share of runs above each score with pointwise 95 % bands (Agarwal et al. 2021, figure 4)."""
+    frames = _apart(frames)
     by_label = _tasks(frames)
     taus = tau_grid([task for tasks in by_label.values() for task in tasks])
     profiles = [profile(label, tasks, taus) for label, tasks in by_label.items()]
@@ -94,7 +97,7 @@ def pairwise(frames: Frames, *, ax: Axes | None = None, rng: np.random.Generator
     Raises:
         BenchError: there are fewer than two algorithms to compare.
     """
-    generator = rng or np.random.default_rng(_SEED)
+    frames, generator = _apart(frames), rng or np.random.default_rng(_SEED)
     by_cell = _cells(frames)
     labels = list(dict.fromkeys(label for label, _ in by_cell))
     contests = []
@@ -108,6 +111,21 @@ def pairwise(frames: Frames, *, ax: Axes | None = None, rng: np.random.Generator
         raise BenchError("fewer than two algorithms share an environment: there is nothing to compare")
     pairs = verdicts(contests, AnalysisPlan())
     return _drawn(figures.pairwise(pairs, len(pairs), _LEVEL), frames, ax)
+
+
+def _apart(frames: Frames) -> Frames:
+    """Return the frames under the labels that a report shows: where configurations share one, each has its own."""
+    trials = frames["trials"]
+    names: dict[tuple[str, str, str], str] = {}
+    for (label, environment), mine in trials.groupby(["label", "environment"], sort=False):
+        if len(found := dict.fromkeys(mine.configuration, False)) > 1:
+            shown = shown_as(str(label), found)
+            names |= {(label, environment, one): name for one, name in shown.items()}
+    if not names:
+        return frames
+    keys = zip(trials.label, trials.environment, trials.configuration, strict=True)
+    labels = dict(zip(trials.fingerprint, (names.get(key, key[0]) for key in keys), strict=True))
+    return {name: frames[name].assign(label=frames[name].fingerprint.map(labels)) for name in ("trials", "points")}
 
 
 def _drawn(figure: figures.Figure, frames: Frames, ax: Axes | None) -> Axes:

@@ -42,6 +42,8 @@ def _frames() -> dict[str, pd.DataFrame]:
     """Return four runs of two algorithms on two environments: ppo's scores are 0.1 to 0.4, dqn's one higher."""
     runs = [(label, name, seed) for label in ("ppo", "dqn") for name in ("E", "F") for seed in range(4)]
     trials = pd.DataFrame(runs, columns=["label", "environment", "seed"]).assign(budget=200, state="done")
+    told = [f"{label}-{name}" for label, name, _ in runs]
+    trials = trials.assign(configuration=told, fingerprint=[f"{one}-{k % 4}" for k, one in enumerate(told)])
     trials = trials.assign(algorithm=trials.label, score=0.1 * (trials.seed + 1) + (trials.label == "dqn"))
     points = trials.merge(pd.DataFrame({"point": [0, 1]}), how="cross")
     done = points.point + 1
@@ -63,6 +65,15 @@ def test_a_learning_curve_of_an_environment_is_the_interquartile_mean_of_its_run
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["ppo", "dqn"]
+
+
+def test_configurations_that_share_a_label_stay_apart() -> None:
+    frames = {name: one[one.environment == "E"].replace("dqn", "ppo") for name, one in _frames().items()}
+    for ax in (bench.plot.learning_curves(frames), bench.plot.interquartile_means(frames)):
+        assert len(ax.lines) >= 2
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["ppo [ppo-]", "ppo [dqn-]"]
+    assert [_drawn(line)[0][0] for line in ax.lines] == pytest.approx([0.25, 1.25])
 
 
 def test_pooled_curves_stand_over_the_share_of_the_budget() -> None:

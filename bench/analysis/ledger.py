@@ -40,7 +40,7 @@ def ledger(planned: Sequence[Trial], outcomes: Sequence[Outcome]) -> Ledger:
         known = configurations[entry.label, entry.trial.environment]
         known[entry.configuration] = known.get(entry.configuration, False) or entry.planned
     several = {cell: known for cell, known in configurations.items() if len(known) > 1}
-    names = {cell: _names(cell[0], known) for cell, known in several.items()}
+    names = {cell: shown_as(cell[0], known) for cell, known in several.items()}
     relabelled = tuple(_relabelled(entry, names) for entry in entries)
     return Ledger(relabelled, tuple(sorted(several)))
 
@@ -77,8 +77,13 @@ def _entry(trial: Trial, fingerprint: str, outcome: Outcome | None, *, planned: 
     return Entry(trial.label, trial, fingerprint, trial.configuration, outcome, planned)
 
 
-def _names(label: str, configurations: Mapping[str, bool]) -> dict[str, str]:
-    """Return the label to show for each configuration: the planned one keeps the plain one."""
+def shown_as(label: str, configurations: Mapping[str, bool]) -> dict[str, str]:
+    """Return the label to show for each configuration of a cell that has several: the planned one keeps the plain one.
+
+    Args:
+        label: which all of them claim.
+        configurations: each, and whether it is planned.
+    """
     intended = [configuration for configuration, planned in configurations.items() if planned]
     plain = intended[0] if len(intended) == 1 else None
     digits = next(k for k in range(4, 65) if len({known[:k] for known in configurations}) == len(configurations))
