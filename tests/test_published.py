@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,9 +56,10 @@ from bench.report import drawing, figures, palette
 from bench.report.formats import render
 from bench.report.published import reason, weak
 from bench.report.words import MINUS
+from bench.reproduce import command
 from bench.reproduce.judging import judge, write_page
 from bench.reproduce.leaning import leaning
-from bench.reproduce.reproduction import CellPlan, open_table, reproduction, rerun
+from bench.reproduce.reproduction import CellPlan, Reproduction, open_table, reproduction, rerun
 from bench.runner.jobs import Event, Job, Started
 from bench.store import keep
 
@@ -562,6 +564,31 @@ def test_numbers_run_in_one_go_the_cheapest_first_and_failed_trials_only_when_as
     failed = reproduction(replace(table, cells=(cheap,)), seeds=3, results=tmp_path)
     rerun(failed, replace(options, retry_failed=True), lambda *_: nullcontext(heard))
     assert heard.started == [(cheap.place, 1)]
+
+
+def test_failures_that_are_left_and_what_trying_them_again_costs_are_counted(tmp_path: Path) -> None:
+    table = replace(_table(), cells=(_entry(),))
+    for trial in reproduction(table, seeds=2, results=tmp_path).cells[0].trials:
+        reproduction(table, seeds=2, results=tmp_path).experiment.store.keep_failure(Failure(trial, "exception", "no"))
+    opened = reproduction(table, seeds=2, results=tmp_path)
+    assert (opened.cells[0].cost, opened.cells[0].cost_of(failed=True)) == (0.0, 2 * opened.cells[0].seconds)
+    for again in (False, True):
+        # Nothing is affordable.
+        summary = rerun(opened, RunOptions(workers=1, retry_failed=again), _silently, core_hours=0)
+        assert (summary.failed, summary.exit_code) == (2, 1)
+
+
+def test_seeds_of_the_numbers_asked_for_price_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+
+    def opened(name: str, *, seeds: int | None = None, **rest: Any) -> Reproduction:
+        asked.append(seeds)
+        return open_table(name, seeds=seeds, **rest)
+
+    monkeypatch.setattr(command, "open_table", opened)
+    words = ["reproduce", "rl-zoo", "--no-run", "--only", "ppo@CartPole-v1", "--seeds", "39"]
+    told = CliRunner().invoke(app, [*words, "--results", str(tmp_path / "results"), "--to", str(tmp_path)])
+    assert (told.exit_code, asked) == (0, [39, None])
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def reproduce(
             note(f"note: {advice}")
         summary = rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
     # The page is about the whole table, whatever part of it this command was asked for.
-    whole = open_table(table, seeds=seeds, results=results)
+    whole = open_table(table, results=results)
     lines = judging.judge(whole)
     together = judging.together(lines)
     page = judging.write_page(whole, lines, to)

@@ -71,7 +71,11 @@ class CellPlan:
     @property
     def cost(self) -> float:
         """Seconds of one core for what is missing."""
-        return self.seconds * len(self.missing)
+        return self.cost_of(failed=False)
+
+    def cost_of(self, *, failed: bool) -> float:
+        """Return the seconds of one core for what is missing and, where asked for, for what failed."""
+        return self.seconds * len(self.unfinished(failed=failed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ def rerun(
     show: Callable[[Sequence[CellPlan], Sequence[Job]], AbstractContextManager[Listener]],
     core_hours: float | None = None,
 ) -> Summary:
-    """Run what is missing, the cheapest number first; return what it came to.
+    """Run what is missing, the cheapest number first; return what it came to, failures that are left included.
 
     Args:
         opened: the table.
@@ -150,21 +154,26 @@ def rerun(
         show: the numbers with trials to run and their jobs -> a context whose value hears every event.
         core_hours: stop before the number whose expected cost would exceed this together with those before it.
     """
-    chosen = [one for one in _affordable(opened, core_hours) if one.unfinished(failed=options.retry_failed)]
-    trials = tuple(chain.from_iterable(one.unfinished(failed=options.retry_failed) for one in chosen))
+    again = options.retry_failed
+    chosen = [one for one in _affordable(opened, core_hours, failed=again) if one.unfinished(failed=again)]
+    trials = tuple(chain.from_iterable(one.unfinished(failed=again) for one in chosen))
+    outcomes = chain.from_iterable(one.outcomes for one in opened.cells)
+    failed = {outcome.trial.fingerprint for outcome in outcomes if not isinstance(outcome, Record)}
+    left = len(failed - {trial.fingerprint for trial in trials})
     if not trials:
-        return Summary(0, 0, 0, 0, interrupted=False)
+        return Summary(left, 0, left, 0, interrupted=False)
     seconds = {trial.fingerprint: one.seconds for one in chosen for trial in one.trials}
     turn = {trial.fingerprint: place for place, trial in enumerate(trials)}
     part = replace(opened.experiment, plan=Plan(trials, (), ()))
     jobs = [replace(job, expected_seconds=seconds[job.trial.fingerprint]) for job in prepare(part, options)]
     jobs.sort(key=lambda job: turn[job.trial.fingerprint])
     with show(chosen, jobs) as display:
-        return run(part, jobs, display.hear, options)
+        summary = run(part, jobs, display.hear, options)
+    return replace(summary, planned=summary.planned + left, failed=summary.failed + left)
 
 
-def _affordable(opened: Reproduction, core_hours: float | None) -> Sequence[CellPlan]:
-    spent = accumulate(one.cost for one in opened.cells)
+def _affordable(opened: Reproduction, core_hours: float | None, *, failed: bool) -> Sequence[CellPlan]:
+    spent = accumulate(one.cost_of(failed=failed) for one in opened.cells)
     return [
         one
         for one, cost in zip(opened.cells, spent, strict=True)
