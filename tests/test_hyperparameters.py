@@ -241,11 +241,16 @@ def test_values_as_rl_zoo_writes_them_pass(name: str, value: Any, read: Any) -> 
         ("gradient_steps", 0),
         ("normalize", "yes"),
         ("normalize", {"norm_observation": True}),
+        ("normalize", "dict(norm_obs=5)"),
+        ("normalize", {"gamma": 2}),
+        ("normalize", {"norm_obs_keys": "image"}),
         ("noise_type", "gaussian"),
         ("noise_type", ["normal"]),
         ("use_sde", 1),
         ("policy_kwargs", [64, 64]),
         ("policy_kwargs", "dict(net_arch=open('x'))"),
+        ("policy_kwargs", "dict(net_arch=[64]*2)"),
+        ("policy_kwargs", "dict(net_arch=[64"),
         ("env_wrapper", [{"a": {}, "b": {}}]),
         ("replay_buffer_kwargs", {"handle_timeout_termination": 0}),
         ("replay_buffer_kwargs", {"optimize_memory_usage": True}),
@@ -253,8 +258,9 @@ def test_values_as_rl_zoo_writes_them_pass(name: str, value: Any, read: Any) -> 
     ],
 )
 def test_values_that_cannot_be_meant_are_refused(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=r"must be|wants|schedule|has no setting|literal|malformed"):
+    with pytest.raises(ValueError, match=r"must be|wants|schedule|has no setting") as caught:
         checked("ppo", name, value)
+    assert " at 0x" not in str(caught.value)
 
 
 def test_a_baseline_is_judged_by_the_algorithm_it_is_for() -> None:

@@ -14,6 +14,8 @@ from bench.catalog import SETTINGS, algorithms, did_you_mean
 from bench.hyperparameters.fields import one_of, shown, whole
 from bench.limits import MOST_STEPS, is_finite, is_number
 
+_LITERALS = "wants only literals, names of classes and dict(...), such as dict(net_arch=[64, 64])"
+
 
 def checked(algorithm: str, name: str, value: Any, implementation: str = "") -> Any:
     """Return `value`, whole numbers written as `1e5` made integers.
@@ -71,8 +73,8 @@ def literal(text: str) -> Any:
     """
     try:
         return _literal(ast.parse(text.strip(), mode="eval").body)
-    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise ValueError(f"cannot be read as a Python literal: {error}") from None
+    except (SyntaxError, TypeError, RecursionError, MemoryError):
+        raise ValueError(_LITERALS) from None
 
 
 def _literal(node: ast.expr) -> Any:
@@ -87,7 +89,11 @@ def _literal(node: ast.expr) -> Any:
             return [_literal(item) for item in items]
         case ast.Dict(keys=keys, values=values) if None not in keys:
             return {_literal(key): _literal(value) for key, value in zip(keys, values, strict=True) if key is not None}
-    return ast.literal_eval(node)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        # Its message names an object's address.
+        raise ValueError(_LITERALS) from None
 
 
 def _dotted(node: ast.expr) -> str:
@@ -96,7 +102,7 @@ def _dotted(node: ast.expr) -> str:
             return name
         case ast.Attribute(value=owner, attr=name):
             return f"{_dotted(owner)}.{name}"
-    raise ValueError("wants literals, dotted names or `dict(...)` only")
+    raise ValueError(_LITERALS)
 
 
 def _holds(value: Any) -> bool:
@@ -182,10 +188,23 @@ def _normalize(value: Any) -> Any:
     if not isinstance(given, Mapping):
         wanted = "true, false or a mapping like {norm_obs: true, norm_reward: false}"
         raise ValueError(f"wants {wanted}, not {shown(value)}")  # noqa: TRY004 - as above
-    known = {"norm_obs", "norm_reward", "clip_obs", "clip_reward", "gamma", "epsilon", "norm_obs_keys"}
+    known: Mapping[str, Callable[[Any], Any]] = {
+        **dict.fromkeys(("norm_obs", "norm_reward"), _flag),
+        **dict.fromkeys(("clip_obs", "clip_reward"), _between(0, math.inf)),
+        "epsilon": _positive,
+        "gamma": _between(0, 1),
+        "norm_obs_keys": _names,
+    }
     for key in given:
         if key not in known:
             raise ValueError(f"has no setting {key!r}; one of {', '.join(sorted(known))}")
+        _named(key, known[key], given[key])
+    return value
+
+
+def _names(value: Any) -> Any:
+    if value is not None and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        raise ValueError(f"wants a list of names, not {shown(value)}")
     return value
 
 
