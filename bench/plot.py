@@ -120,7 +120,7 @@ def _apart(frames: Frames) -> Frames:
     for (label, environment), mine in trials.groupby(["label", "environment"], sort=False):
         if len(found := dict.fromkeys(mine.configuration, False)) > 1:
             shown = shown_as(str(label), found)
-            names |= {(label, environment, one): name for one, name in shown.items()}
+            names |= {(str(label), str(environment), one): name for one, name in shown.items()}
     if not names:
         return frames
     keys = zip(trials.label, trials.environment, trials.configuration, strict=True)
