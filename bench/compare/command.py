@@ -22,7 +22,7 @@ from bench.report import sentences
 from bench.report.words import duration, level
 
 _METRICS = {"final": "final score", "auc": "score over training"}
-_SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder or suite file")
+_SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder, its name, or a suite file")
 _MOST_LINES = 12
 """Differences and cells left out that are told one by one; --json gives all."""
 
