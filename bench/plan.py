@@ -244,7 +244,7 @@ def _impossible(pair: _Pair) -> str:
 
 def _mend(pair: _Pair) -> str:
     refused = catalog.refused(pair.entry, pair.traits, pair.settings)
-    return "change the setting" if refused and not catalog.mismatch(pair.entry, pair.traits) else "remove one of them"
+    return "change the setting" if refused and _impossible(pair) == refused else "remove one of them"
 
 
 def _unknown_settings(entry: Algorithm, settings: Mapping[str, Any]) -> str:

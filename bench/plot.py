@@ -114,7 +114,7 @@ def pairwise(frames: Frames, *, ax: Axes | None = None, rng: np.random.Generator
 
 
 def _apart(frames: Frames) -> Frames:
-    """Return the frames under the labels that a report shows: where configurations share one, each has its own."""
+    """Return the frames with a label for each configuration: where several share one, their hashes stand behind."""
     trials = frames["trials"]
     names: dict[tuple[str, str, str], str] = {}
     for (label, environment), mine in trials.groupby(["label", "environment"], sort=False):

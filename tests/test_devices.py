@@ -182,6 +182,13 @@ def test_a_gpu_that_is_lost_hides_no_other_and_takes_nobody_his_number(*, known:
         choose("cuda:1", found)
 
 
+def test_a_cut_gpu_whose_memory_is_not_told_shows_its_slices_all_the_same() -> None:
+    no_permission = 4
+    cut = replace(CUT, trouble=no_permission)
+    assert [gpu.visible for gpu in available(Machine(cut), {})] == [gpu.visible for gpu in available(Machine(CUT), {})]
+    assert available(Machine(cut), {})
+
+
 def test_memory_in_use_is_told_in_mib() -> None:
     assert used_mb(GPUS[1], Machine(CARDS[0], replace(CARDS[1], used=1.5))) == 1536.0
 

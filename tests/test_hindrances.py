@@ -35,12 +35,13 @@ class Loses:
     """An executor each of whose trials ends as lost, for good."""
 
     def __init__(self, kind: str) -> None:
-        self._kind = kind
+        self._kind, self.drained = kind, False
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
         yield from (Ended(job, Failure(job.trial, self._kind, "its GPU is gone"), 1.0) for job in jobs)
 
-    def drain(self) -> None: ...
+    def drain(self) -> None:
+        self.drained = True
 
     def stop(self) -> None: ...
 
@@ -63,6 +64,18 @@ def test_what_a_trial_ran_on_is_lost_for_good_and_that_is_no_outcome_and_costs_n
     assert [isinstance(event, Ended) and event.hindrance is not None for event in told] == [True]
     assert experiment.store.outcome(trial) is None
     assert checkpoint.exists()
+
+
+@pytest.mark.parametrize(("kind", "drained"), [("lost_device", False), ("lost_node", True)])
+def test_lost_gpus_stop_nothing_that_needs_none_and_lost_machines_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, *, drained: bool
+) -> None:
+    executor = Loses(kind)
+    monkeypatch.setattr(execution, "LocalExecutor", lambda *_, **__: executor)
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SMALL), results=tmp_path)
+    jobs = pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu"))
+    assert pipeline.run(experiment, jobs, lambda _: None, RunOptions(workers=1, devices="cpu")).hindered == len(jobs)
+    assert executor.drained is drained
 
 
 def test_a_folder_is_made_when_its_trial_starts_and_planning_makes_none(tmp_path: Path) -> None:

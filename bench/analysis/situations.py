@@ -251,7 +251,7 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
         environments=one.environments,
         n=n,
     )
-    return replace(found, choose=None) if found.unlearned else found
+    return replace(found, choose=None, as_good=()) if found.unlearned else found
 
 
 def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPlan) -> tuple[Candidate, ...]:

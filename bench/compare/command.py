@@ -36,7 +36,10 @@ def compare(
     ] = None,
     results: ResultsOption = Path("results"),
     fail_on: Annotated[
-        str, typer.Option("--fail-on", help="`worse`: exit code 1 where B is worse than A in any row")
+        str,
+        typer.Option(
+            "--fail-on", help="`worse`: exit code 1 where B is worse than A in any row (what is left out is no row)"
+        ),
     ] = "",
     as_json: JsonOption = False,
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.analysis.scores import Cell
+from bench.plain import counted
 from bench.records import PACKING, Record
 
 _MOST_VALUES = 6
@@ -44,7 +45,10 @@ def repeated(ours: Sequence[Cell], theirs: Sequence[Cell]) -> tuple[str, ...]:
     )
     apart = [(before[key], after[key]) for key in before if key in after]
     alike = sum(_same(*pair) for pair in apart)
-    copied = f"{same} runs are the same on both sides, definition, seed and returns: a copy is no new evidence"
+    copied = (
+        f"{counted(same, 'run')} {'is' if same == 1 else 'are'} the same on both sides, definition, seed and returns: "
+        "a copy is no new evidence"
+    )
     unchanged = (
         f"{alike} of {len(apart)} runs have the same returns on both sides, seed for seed, under other versions: "
         "nothing changed there, and they are no new evidence"

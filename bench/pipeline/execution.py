@@ -36,7 +36,7 @@ from bench.runner import devices, provenance
 from bench.runner.batches import batches, tidy
 from bench.runner.checkpoint import stored_on
 from bench.runner.devices import Gpu, default_workers
-from bench.runner.jobs import LOSSES, Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
+from bench.runner.jobs import LOSSES, LOST_DEVICE, Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
 from bench.runner.local import LocalExecutor
 from bench.runner.profile import Profile
 from bench.runner.slurm import SlurmExecutor
@@ -389,12 +389,14 @@ class _Course:
 
     def _kept(self, event: Ended) -> Ended:
         """Keep a failure that is final; return the event, or the hindrance that this has met."""
-        if event.failure is not None and not event.will_retry:
+        failure = event.failure
+        if failure is not None and not event.will_retry:
             try:
-                self._keep(event.failure)
+                self._keep(failure)
             except HindranceError as error:
                 event = replace(event, failure=None, hindrance=Hindrance(error.kind, str(error)))
-        self._weigh(event)
+        # A GPU that is gone hinders nothing on the CPU or on another.
+        self._weigh(event, alone=failure is not None and failure.kind == LOST_DEVICE)
         return event
 
     def _keep(self, failure: Failure) -> None:
@@ -407,12 +409,12 @@ class _Course:
             raise HindranceError(f"{failure.trial.name}: {failure.message}")
         self._store.keep_failure(replace(failure, provenance=provenance.describe()))
 
-    def _weigh(self, event: Ended) -> None:
-        """Start nothing further where nothing can work any more."""
+    def _weigh(self, event: Ended, *, alone: bool = False) -> None:
+        """Start nothing further where nothing can work any more; `alone`: what hinders this hinders no other."""
         if event.hindrance is None:
             self._in_a_row = 0
         elif event.hindrance.kind != "elsewhere":
-            self._in_a_row += 1
+            self._in_a_row += not alone
             self.hindrances.append(event.hindrance.message)
             if event.hindrance.kind == "halted" or self._in_a_row >= ENOUGH_HINDRANCES:
                 self._executor.drain()

@@ -16,7 +16,6 @@ from bench.pipeline.inspection import Met, as_kept, meet, not_installed
 from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
 from bench.plain import listed, shortened
 from bench.plan import (
-    PROCESS_MB,
     Cell,
     Cost,
     Plan,
@@ -267,7 +266,8 @@ def oversized(experiment: Experiment, memory: Mapping[Cell, float], there_mb: fl
 
 def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb: float) -> Complaint:
     kept, each = replay_memory(trial, experiment.traits.get(trial.cell))
-    room = int((there_mb - PROCESS_MB) * 2**20) // each // 1000 * 1000 if each else 0
+    beside = needed_mb - kept * each / 2**20
+    room = int((there_mb - beside) * 2**20) // each // 1000 * 1000 if each else 0
     replayed = f", {kept * each / 1e9:,.1f} GB of it a replay memory of {kept:,} steps of {each:,} bytes"
     # A record may say otherwise.
     arithmetic = replayed if 0 < kept * each / 2**20 < needed_mb else ""
@@ -275,7 +275,7 @@ def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb:
         experiment.suite.path or experiment.suite.name,
         f"a trial of {trial.label} on {trial.environment} may come to take {needed_mb / MB_PER_GB:,.1f} GB of memory"
         f"{arithmetic}; there are {there_mb / MB_PER_GB:,.1f} GB in all",
-        f"set buffer_size to at most {room:,}" if room > 0 else "",
+        f"set buffer_size to at most {room:,}" if 0 < room < kept else "",
     )
 
 

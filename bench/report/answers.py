@@ -311,6 +311,8 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
 
 
 def _unsettled(line: Situation) -> str:
+    if line.unlearned:
+        return words.capital(sentences.UNLEARNED)
     return f"{UNSETTLED} ({sentences.leading(line)})" if line.candidates else UNSETTLED
 
 

@@ -21,8 +21,8 @@ def holds(estimates: Estimates) -> str:
         return _better(_of("better", estimates))
     full = estimates.situations[0]
     leader, *others = (one.label for one in full.candidates)
-    # Of equals none is said to come first.
-    first = [] if full.as_good or names_nobody(estimates) else _of("first", estimates)
+    # Of equals none is said to come first, nor of those who have hardly learned.
+    first = [] if full.as_good or full.unlearned or names_nobody(estimates) else _of("first", estimates)
     first = [line for line in first if line.about.names == (leader,)]
     better = [line for line in _of("better", estimates) if line.about.names in {(leader, other) for other in others}]
     said = [f"{sentences.conclusion(line)} in {_share(line)}" for line in first]

@@ -97,9 +97,14 @@ def answers(gpu: Gpu, nvml: Any = pynvml) -> bool:
         with _session(nvml):
             nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(gpu.uuid))
     except nvml.NVMLError as error:
-        gone = {nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_NOT_FOUND, nvml.NVML_ERROR_RESET_REQUIRED}
-        return getattr(error, "value", None) not in gone
+        return not _gone(nvml, error)
     return True
+
+
+def _gone(nvml: Any, error: Exception) -> bool:
+    """Return whether an error of NVML's says that a GPU is no longer there."""
+    codes = {nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_NOT_FOUND, nvml.NVML_ERROR_RESET_REQUIRED}
+    return getattr(error, "value", None) in codes
 
 
 def used_mb(gpu: Gpu, nvml: Any = pynvml) -> float | None:
@@ -129,11 +134,11 @@ def _entries(environment: Mapping[str, str]) -> list[str] | None:
 def _visible(nvml: Any, entries: list[str] | None) -> Iterator[tuple[Any, str]]:
     """Yield a handle of each, and what CUDA_VISIBLE_DEVICES must hold to show it alone (empty: its index).
 
-    The handle is None where that GPU does not answer.
+    The handle is None where that GPU does not answer; behind one that is named by its UUID nothing is seen then.
     """
     every = [_handle(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
     # Whether CUDA counts one that is lost is its own affair.
-    lost = cut = None in every
+    lost, cut = None in every, False
     for entry in [str(index) for index in range(len(every))] if entries is None else entries:
         handle = _find(nvml, entry, every)
         if handle is None:
@@ -155,9 +160,13 @@ def _visible(nvml: Any, entries: list[str] | None) -> Iterator[tuple[Any, str]]:
 def _handle(nvml: Any, index: int) -> Any | None:
     try:
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        nvml.nvmlDeviceGetMemoryInfo(handle)
     except nvml.NVMLError:
         return None
+    try:
+        nvml.nvmlDeviceGetMemoryInfo(handle)
+    except nvml.NVMLError as error:
+        # One that is cut into slices tells its memory to the privileged alone.
+        return None if _gone(nvml, error) else handle
     return handle
 
 

@@ -156,12 +156,12 @@ class RayExecutor:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def _place(self, queue: deque[Job], placed: list[_Placed], token: tuple[str, str]) -> None:
-        room = self._most or AHEAD * max(1, self.cpus)
+        room, machines = self._most or AHEAD * max(1, self.cpus), self._machines()
         while len(placed) < room and not self._draining and (job := self._next(queue)) is not None:
             remote = self._ray.remote(_run).options(
                 num_cpus=job.threads,
                 num_gpus=_gpus(job),
-                memory=_bytes(self._machines(), job) or None,
+                memory=_bytes(machines, job) or None,
                 max_retries=0,
                 name=job.trial.name,
                 num_returns="streaming",
@@ -238,6 +238,8 @@ class RayExecutor:
     def _again(self, event: Ended, failure: Failure, queue: deque[Job]) -> Ended:
         """Queue the attempt that follows a failure, if one does; what was lost goes on first."""
         again = None if self._draining else self._retries.next_attempt(event.job, failure.kind)
+        # What its machine held may be held anew, and is waited for anew.
+        self._held_until.pop(event.job.trial.name, None)
         if again is not None:
             queue.insert(0 if failure.kind in LOSSES else len(queue), again)
         return replace(event, will_retry=again is not None)

@@ -280,8 +280,8 @@ def _conclude(folder: Path) -> None:
 
 
 def _forget(folder: Path, *names: str) -> None:
-    with suppress(OSError):  # the outcome is safe
-        for name in names:
+    for name in names:
+        with suppress(OSError):  # the outcome is safe
             (folder / name).unlink(missing_ok=True)
 
 

@@ -23,7 +23,6 @@ from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.analysis.resampling import Counts, Drawn, resample_counts
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
-from bench.pipeline.experiment import REPRODUCED
 from bench.plain import counted, joined
 from bench.records import Candidate, Interval, Pair, verdict_on, verdicts_of
 from bench.report.sentences import not_told_apart
@@ -281,7 +280,7 @@ def _scored(one: Candidate) -> str:
 def _terms(found: Race) -> str:
     """Return with what kind of settings all that was said."""
     efforts = {ground.effort for ground in found.grounds}
-    if all(ground.place.startswith(REPRODUCED) for ground in found.grounds):
+    if all(ground.published for ground in found.grounds):
         return f", {_TERMS[PUBLISHED]}"
     return f", {_TERMS[efforts.pop()]}" if len(efforts) == 1 and efforts <= _TERMS.keys() else ""
 

@@ -75,6 +75,8 @@ class Ground:
     entries: Mapping[str, SuiteAlgorithm]
     plan: AnalysisPlan
     unfit: tuple[Unfit, ...] = ()
+    published: bool = False
+    """Whether these are our runs of a published table."""
 
     @property
     def environment(self) -> str:
@@ -228,7 +230,8 @@ def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iter
                 cells = {key: cut_at_the_target(one, plan) for key, one in cells.items()}
             if len(learning & cells.keys()) > 1:
                 place = f"{source.place}, {setting}" if setting else source.place
-                yield Ground(traits[environment], place, cells, entries, plan, unfit)
+                known = source.suite.name.startswith(REPRODUCED)
+                yield Ground(traits[environment], place, cells, entries, plan, unfit, known)
 
 
 def _unfit(cells: Mapping[str, Cell], steps: int | None) -> dict[str, str]:
