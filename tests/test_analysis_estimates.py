@@ -557,7 +557,7 @@ def test_a_clear_winner_is_named_with_whom_to_avoid() -> None:
     estimates = random_results({"ppo": 0.9, "dqn": 0.3}, 2, 10).analysed()
     assert recommendation(estimates).lines[0].startswith("Within 1,000 steps choose ppo")
     assert "10 runs on each of 2 environments" in recommendation(estimates).lines[1]
-    avoided = "Avoid dqn with these settings: 20 of 20 runs end below half of the target; ppo is better."
+    avoided = "Avoid dqn: 20 of 20 runs end below half of the target; ppo is better."
     assert avoided in recommendation(estimates).lines
     # Two environments, ten seeds, the other metric, two other aggregates, extremes, ranks.
     assert (estimates.conclusions[0].holds, estimates.conclusions[0].of) == (17, 17)

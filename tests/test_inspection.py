@@ -239,7 +239,6 @@ def test_classes_named_in_settings_are_imported_and_what_cannot_work_is_told_wit
         "no-module": "policy: nowhere_at_all.Policy",
         "no-activation": "policy_kwargs: {activation_fn: nn.RELU}",
         "convolutions": "policy: CnnPolicy",
-        "noise": "use_sde: true",
     }
     entries = [
         f"  - {{name: a2c, label: {name}, hyperparameters: {{{given}}}}}" for name, given in {**good, **bad}.items()
@@ -249,11 +248,11 @@ def test_classes_named_in_settings_are_imported_and_what_cannot_work_is_told_wit
     path = suite_of(tmp_path, {"CartPole-v1": ""}, "\n" + "\n".join(entries))
     told = complaints(path)
     # The first entry stands in line 4.
-    assert sorted(told) == [6, 7, 8, 9, 10, 12]
+    assert sorted(told) == [6, 7, 8, 9, 11]
     assert "there is no class 'mine.Extracter'" in told[6]
     assert "class 'nowhere_at_all.Policy' cannot be imported: ModuleNotFoundError" in told[7]
     assert "there is no class 'nn.RELU'" in told[8]
-    assert "wrapper 'nowhere_at_all.Wrapper' cannot be applied" in told[12]
+    assert "wrapper 'nowhere_at_all.Wrapper' cannot be applied" in told[11]
 
 
 PICTURES = """

@@ -228,9 +228,9 @@ def test_sixty_levels_of_lists_are_read_and_one_more_is_not(depth: int, *, told:
          "not allowed: a suite holds plain values only")),
         ("claims: &a [*a]", "x.yaml:3: claims.0: alias *a stands inside the value it repeats"),
         ("title: {a: b}", "x.yaml:3: title: wants text, not {'a': 'b'}"),
-        ("foo: 1", ("x.yaml:3: foo: key 'foo' is not known; known here: name, title, question, seeds, evaluation, "
-         "hyperparameters, accept_settings_for_other_budgets, implementation, backend, algorithms, environments, "
-         "analysis, claims, seen, skip_incompatible, tensorboard, limits, chosen, sets")),
+        ("foo: 1", ("x.yaml:3: foo: key 'foo' is not known; known here: name, title, question, answer, seeds, "
+         "evaluation, hyperparameters, accept_settings_for_other_budgets, implementation, backend, algorithms, "
+         "environments, analysis, claims, seen, skip_incompatible, tensorboard, limits, chosen, sets")),
         (f"seeds: 1{'0' * 400}",
          f"x.yaml:3: seeds: wants how many, or a list of seeds like [0, 1, 2], not 1{'0' * 56}..."),
     ],

@@ -51,7 +51,7 @@ def situations(estimates: Estimates) -> Table:
     return Table(
         "situations",
         "What to choose in each situation, judged from these trials alone: who comes first, and is shown, corrected, "
-        "to be better than a rival at least, or as good" + _late(estimates),
+        "to be better than a rival at least, or as good",
         (
             Column("Situation", numeric=False),
             Column("Choose", numeric=False),
@@ -77,13 +77,6 @@ def situations(estimates: Estimates) -> Table:
         tuple(_situation_row(at, line) for line in estimates.situations),
         anchors=tuple(f"situation-{place}" for place in range(1, len(estimates.situations) + 1)),
     )
-
-
-def _late(estimates: Estimates) -> str:
-    """Return what to know of budgets of seconds, where machines had other work."""
-    busy = any(one.kind == "busy" for one in estimates.cautions)
-    timed = any(line.kind == "seconds" for line in estimates.situations)
-    return "; seconds were counted beside other load, and are too many" if busy and timed else ""
 
 
 def situations_at_a_glance(estimates: Estimates) -> Table:

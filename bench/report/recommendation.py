@@ -275,8 +275,8 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
         if line is not None and 2 * line.failing >= line.runs:
             runs = sentences.failed_its_user(line.failing, line.runs)
             # Where nobody gets there, the leader's runs fail, too.
-            runs += f" ({first.failing} of {first.runs} of {leader}'s)" if first is not None and first.failing else ""
-            yield f"Avoid {candidate.label} with these settings: {runs}; {leader} is better{corrected}."
+            runs += f" ({leader}: {first.failing})" if first is not None and first.failing else ""
+            yield f"Avoid {candidate.label}: {runs}; {leader} is better{corrected}."
         elif full.as_good or full.undecided:
             pair = _of(leader, candidate.label, pairs)
             gap = None if pair is None or pair.look is not None else sentences.by_how_much(pair, plan)
