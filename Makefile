@@ -9,8 +9,7 @@ run: $(STAMP)  ## a small real suite, from suite file to report
 	$(BIN)/bench run suites/quick.yaml
 
 test: $(STAMP)  ## every test
-	@# A third of their time tests wait for what they have started: three of them keep two cores busy.
-	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) * 3 // 2)') --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-ray: $(STAMP)  ## trials on a real Ray cluster of two nodes; as root, for they have a network of their own
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'

@@ -149,11 +149,7 @@ class _Known:
         """
         hardware = self._hardware
         here = trial.configuration, self._processor, hardware.threads, hardware.gpus[0].name
-        mine = [
-            one
-            for one in self._bursts
-            if (one.configuration, one.processor, one.threads, one.gpu) == here and one.together <= hardware.workers
-        ]
+        mine = [one for one in self._bursts if (one.configuration, one.processor, one.threads, one.gpu) == here]
         together = min(worth, hardware.workers)
         if all(one.together < together for one in mine) and worth:
             mine.append(self._measured(trial, together))
