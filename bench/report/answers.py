@@ -305,7 +305,7 @@ def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
 
 def _unsettled(line: Situation) -> str:
     if line.unlearned:
-        return words.capital(sentences.UNLEARNED)
+        return capital(sentences.UNLEARNED)
     return f"{UNSETTLED} ({sentences.leading(line)})" if line.candidates else UNSETTLED
 
 

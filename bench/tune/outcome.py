@@ -71,11 +71,12 @@ class Tuned:
         if not self.confirmed:
             return None
         scores = np.array([one.scores for one in self.confirmed])
-        n = scores.shape[1]
-        if n == 1 or len(scores) == 1:
-            return float(scores[0].mean()) if len(scores) == 1 else None
+        if len(scores) == 1:
+            return float(scores.mean())
+        if scores.shape[1] == 1:
+            return None
         areas = np.array([one.areas for one in self.confirmed])
-        others = ~np.eye(n, dtype=bool)
+        others = ~np.eye(scores.shape[1], dtype=bool)
         ranks = [order(scores[:, rest].mean(axis=1), areas[:, rest].mean(axis=1)) for rest in others]
         return float(np.mean([scores[rank == rank.max(), run].mean() for run, rank in enumerate(ranks)]))
 
