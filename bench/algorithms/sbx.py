@@ -20,12 +20,11 @@ from flax import linen
 from flax.training.train_state import TrainState
 from numpy.typing import NDArray
 
-from bench.algorithms import sb3, vocabulary
-from bench.algorithms.compilation import keep_compiled
+from bench.algorithms import compilation, sb3, vocabulary
 from bench.errors import BenchError
 from bench.records import LearnerRequest
 
-keep_compiled()
+compilation.set_up()
 
 ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
     "ReLU": linen.relu,

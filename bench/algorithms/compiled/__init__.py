@@ -7,6 +7,6 @@ the torch network's parameters are views of, so that it is copied once an update
 like any other.
 """
 
-from bench.algorithms.compilation import keep_compiled
+from bench.algorithms import compilation
 
-keep_compiled()
+compilation.set_up()
