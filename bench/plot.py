@@ -140,7 +140,7 @@ def _drawn(figure: figures.Figure, frames: Frames, ax: Axes | None) -> Axes:
         drawing.on_axes(panel, ax, looks, figure.name)
         if figure.labels:
             samples = [drawing.sample_line(looks[label]) for label in figure.labels]
-            ax.legend(samples, [figures.short(label) for label in figure.labels], frameon=False)
+            ax.legend(samples, [figures.named(label) for label in figure.labels], frameon=False)
     return ax
 
 

@@ -28,7 +28,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from bench.plain import plain
 from bench.records import Floats
 from bench.report import palette, words
-from bench.report.figures import Figure, Panel, short
+from bench.report.figures import Figure, Panel, named, short
 from bench.report.palette import NEUTRALS, Style
 
 FORMATS = ("svg", "png", "pdf")
@@ -49,6 +49,8 @@ _MOST_NAMED = 8
 """Curves up to which each bears its algorithm's name at its end; more have a legend."""
 FEW_RUNS, _FAINT = 4, 0.4
 """Below so many runs there is no interval, and an algorithm is drawn only so opaque."""
+_LONGEST_KEY = 52
+"""Characters of a name in a legend, which has a line to itself where it needs one."""
 _LINE = 1.2 * SIZE
 """Points between the names of two curves that end close to each other."""
 _RC: dict[Any, Any] = {
@@ -165,10 +167,9 @@ def on_axes(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str, *, f
         )
     if not _has_rows(panel):
         _name_levels(panel, ax)
-    elif not first:
-        ax.tick_params(labelleft=False)
+    else:
+        _name_rows(panel, ax, styles, name, first=first)
     _headings(panel, ax, name)
-    _mark_names(panel, ax, styles, name)
     ax.set_xlabel(panel.x.name, labelpad=3)
     ax.set_ylabel("")
     # Else matplotlib looks for the place of the name that is not there, by laying out every number of the axis.
@@ -245,15 +246,16 @@ def _name_layer(panel: Panel, ax: Axes, label: str, widest: pd.Series[Any], gid:
     """Write a layer's name where it is widest, moved away from the edges."""
     scale = np.log if panel.x.log else np.asarray
     low, high, at = (float(scale(value)) for value in (panel.x.low, panel.x.high, widest.x))
-    half = (_width(short(label)) / 2 + 4) * ax.figure.dpi / _POINTS / ax.get_window_extent().width
+    half = (_width(named(label)) / 2 + 4) * ax.figure.dpi / _POINTS / ax.get_window_extent().width
     share = min(max((at - low) / (high - low), half), 1 - half)
     middle = (widest.low + widest.high) / 2
-    ax.text(share, middle, short(label), transform=ax.transAxes, ha="center", va="center", gid=f"{gid}-name")
+    ax.text(share, middle, named(label), transform=ax.transAxes, ha="center", va="center", gid=f"{gid}-name")
 
 
 def _named(panel: Panel) -> bool:
-    """Return whether each curve bears its name at its end."""
-    return panel.kind in {"curves", "staircases"} and panel.frame.label.nunique() <= _MOST_NAMED
+    """Return whether each curve bears its name at its end: where they are few, and none needs a second line."""
+    labels = panel.frame.label.unique() if panel.kind in {"curves", "staircases"} else ()
+    return 0 < len(labels) <= _MOST_NAMED and not any("\n" in named(label) for label in labels)
 
 
 def _name_curves(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
@@ -271,7 +273,7 @@ def _name_curves(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str)
     for label, at in zip(ends.label, spread(points, low, high), strict=True):
         look = styles[label]
         text = ax.annotate(
-            short(label),
+            named(label),
             (1.0, (at - low) / (high - low)),
             (5, 0),
             xycoords="axes fraction",
@@ -414,8 +416,7 @@ def _scale(panel: Panel, ax: Axes) -> None:
     if _has_rows(panel):
         rows = _rows(panel)
         ax.yaxis.set_major_locator(FixedLocator(rows.row.tolist()))
-        ax.set_yticklabels(rows.name.tolist(), color=NEUTRALS["ink"])
-        ax.tick_params(axis="y", pad=5)
+        ax.tick_params(labelleft=False)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         return
     _limit(ax.yaxis, panel.y.low, panel.y.high, log=panel.y.log, percent=panel.y.percent, most=5)
@@ -451,7 +452,7 @@ def _name_levels(panel: Panel, ax: Axes) -> None:
 
 
 def _headings(panel: Panel, ax: Axes, name: str) -> None:
-    """Write the line above a plot: what is drawn, over how many runs; and what stands at the right end of rows."""
+    """Write the line above a plot: what is drawn, over how many runs."""
     if panel.title:
         shift = 0.0 if _has_rows(panel) else _LEFT
         ax.annotate(
@@ -460,9 +461,6 @@ def _headings(panel: Panel, ax: Axes, name: str) -> None:
     if panel.note and (beyond := _beyond(panel, ax)) is not None:
         ax.annotate(panel.note, (1, 1), (beyond, 7), xycoords="axes fraction", textcoords="offset points",
                     ha="right", color=NEUTRALS["muted"], gid=f"{name}-note")  # fmt: skip
-    for _, line in _rows(panel).iterrows() if "other" in panel.frame.columns else ():
-        ax.annotate(line.other, (1, line.row), (6, 0), xycoords=("axes fraction", "data"),
-                    textcoords="offset points", va="center", gid="other")  # fmt: skip
 
 
 def _beyond(panel: Panel, ax: Axes) -> float | None:
@@ -476,16 +474,31 @@ def _beyond(panel: Panel, ax: Axes) -> float | None:
     return lacking if lacking <= max(0.0, _margins(panel)[1] - 4) else None
 
 
-def _mark_names(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
-    """Give the words at both ends of a row the row's `gid`, so that they come and go with it."""
-    if not _has_rows(panel):
-        return
-    rows = [line for _, line in _rows(panel).iterrows()]
-    others = [text for text in ax.texts if text.get_gid() == "other"]
-    # Of plots that share their rows' names, the first alone shows them.
-    for side, texts in (("left", ax.get_yticklabels()), ("right", others)):
-        for line, text in zip(rows, texts, strict=False):
-            text.set_gid(f"{_row_gid(line, styles, name)}-{side}")
+def _sides(panel: Panel) -> list[str]:
+    """Return the columns of what stands at the left and the right end of rows."""
+    return [side for side in ("name", "other") if side in panel.frame.columns]
+
+
+def _name_rows(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str, *, first: bool) -> None:
+    """Write what stands at both ends of a row, with the row's `gid`, so that it comes and goes with it.
+
+    Of plots that share their rows' names, the first alone shows them. Every line is a text of its own: of one in
+    several lines an SVG keeps no alignment, and the page's letters are not as wide as those measured here.
+    """
+    for _, row in _rows(panel).iterrows():
+        for side in _sides(panel)[not first :]:
+            left, lines = side == "name", row[side].split("\n")
+            for place, text in enumerate(lines):
+                ax.annotate(
+                    text,
+                    (0 if left else 1, row.row),
+                    (-8 if left else 6, _LINE * ((len(lines) - 1) / 2 - place)),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    ha="right" if left else "left",
+                    va="center",
+                    gid=f"{_row_gid(row, styles, name)}-{'left' if left else 'right'}{f'-{place}' * (place > 0)}",
+                )
 
 
 def compact(value: float) -> str:
@@ -504,7 +517,8 @@ Box = tuple[float, float, float, float]
 
 def _height(panel: Panel) -> float:
     if _has_rows(panel):
-        return _ROW * panel.frame.row.nunique()
+        most = max(text.count("\n") for side in _sides(panel) for text in panel.frame[side])
+        return (_ROW + _LINE * most) * panel.frame.row.nunique()
     return _SHORT if panel.kind == "layers" or "label" not in panel.frame else _PLOT
 
 
@@ -528,9 +542,9 @@ def _beside(figure: Figure, wide: float, tall: float) -> list[Box]:
 def _margins(panel: Panel) -> tuple[float, float]:
     """Return what the names beside a plot need at its left and right."""
     if not _has_rows(panel):
-        named = _named(panel)
-        return _LEFT, max(_width(short(label)) for label in panel.frame.label.unique()) + 10 if named else _RIGHT
-    right = max(map(_width, panel.frame.other)) + 10 if "other" in panel.frame.columns else _RIGHT
+        ends = panel.frame.label.unique() if _named(panel) else ()
+        return _LEFT, max((_width(named(label)) + 10 for label in ends), default=_RIGHT)
+    right = max(map(_width, panel.frame.other)) + 10 if "other" in _sides(panel) else _RIGHT
     return max(map(_width, panel.frame.name)) + 12, right
 
 
@@ -540,9 +554,10 @@ def _share(box: Box, wide: float, tall: float) -> Box:
 
 
 def _width(text: str, weight: str = "normal") -> float:
-    """Return how wide a text is, in points."""
+    """Return how wide a text is, in points, by its widest line."""
     font = FontProperties(family=["DejaVu Sans"], size=SIZE, weight=weight)
-    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
+    lines = (text_to_path.get_text_width_height_descent(line, font, ismath=False)[0] for line in text.split("\n"))
+    return float(max(lines))
 
 
 def _key_rows(labels: Sequence[str], wide: float) -> list[list[tuple[float, str]]]:
@@ -550,7 +565,7 @@ def _key_rows(labels: Sequence[str], wide: float) -> list[list[tuple[float, str]
     rows: list[list[tuple[float, str]]] = [[]]
     x = _LEFT
     for label in labels:
-        needed = 34 + _width(short(label)) + 12
+        needed = 34 + _width(short(label, _LONGEST_KEY)) + 12
         if x > _LEFT and x + needed > wide:
             rows.append([])
             x = _LEFT
@@ -568,7 +583,7 @@ def _legend(
             line = sample_line(styles[label], [x / wide, (x + 13) / wide, (x + 26) / wide], y)
             line.set_transform(canvas.transFigure)
             canvas.add_artist(line)
-            canvas.text((x + 32) / wide, y, short(label), va="center")
+            canvas.text((x + 32) / wide, y, short(label, _LONGEST_KEY), va="center")
 
 
 def sample_line(look: Style, xs: Sequence[float] = (0.0, 0.5, 1.0), y: float = 0.5) -> Line2D:

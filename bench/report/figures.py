@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from textwrap import wrap
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -79,7 +80,7 @@ class Panel:
     `intervals`, `dots` or `strips` (one row per name)."""
     frame: pd.DataFrame
     """A row per drawn point, with the columns `label` (algorithm: decides colour, line and marker), `x`, `estimate`,
-    `low`, `high`, `n`; for the kinds with rows `row` (0 is the uppermost), `name`, `other` (what stands at the right
+    `low`, `high`, `n`; for the kinds with rows `row` (0 is the uppermost), `name` (in lines), `other` (what stands at the right
     end), `open` (drawn hollow) and `tip` (what a pointer is told) instead of `x`; for a frontier also `x_low`,
     `x_high`, `line` (whose points are joined), `name` and `price`."""
     x: Axis
@@ -225,7 +226,7 @@ def headline(lines: Sequence[Aggregate], level: str, decide: str) -> Figure:
 
 def _names(lines: Sequence[Aggregate]) -> tuple[list[str], list[str], list[int]]:
     """Return label, name and runs of every row."""
-    names = [short(line.label) + ("" if line.complete else " †") for line in lines]
+    names = [named(line.label) + ("" if line.complete else " †") for line in lines]
     return [line.label for line in lines], names, [line.n for line in lines]
 
 
@@ -273,7 +274,7 @@ def reliability(lines: Sequence[Reliability], level: str) -> Figure:
                 "Mean score of the worst tenth": [Interval(line.worst_decile) for line in lines],
             },
             [line.label for line in lines],
-            [short(line.label) for line in lines],
+            [named(line.label) for line in lines],
             [line.runs for line in lines],
         ),
         wide=True,
@@ -437,14 +438,14 @@ def pairwise(shown: Sequence[Pair], known: int, level: str) -> Figure:
     frame = pd.DataFrame(
         {
             "row": place,
-            "name": short(pair.a),
-            "other": short(pair.b),
+            "name": named(pair.a),
+            "other": named(pair.b),
             "label": pair.a,
             "against": pair.b,
             **_ends(value),
             "n": pair.n,
             "open": pair.verdict == "undecided",
-            "tip": f"{short(pair.a)} over {short(pair.b)}: {words.interval(value, 2)}, {_runs([pair.n])}",
+            "tip": f"{plain(pair.a)} over {plain(pair.b)}: {words.interval(value, 2)}, {_runs([pair.n])}",
         }
         for place, (pair, value) in enumerate(zip(shown, values, strict=True))
     )
@@ -508,11 +509,11 @@ def cost(cells: Sequence[CellEstimate]) -> Figure:
     frame = pd.DataFrame(
         {
             "row": labels.index(cell.label),
-            "name": short(cell.label),
+            "name": named(cell.label),
             "label": cell.label,
             "estimate": cell.train_seconds,
             "n": cell.n,
-            "tip": f"{short(cell.label)}: {_range(cells, cell.label)}",
+            "tip": f"{plain(cell.label)}: {_range(cells, cell.label)}",
         }
         for cell in cells
     )
@@ -595,14 +596,20 @@ def spanning(name: str, values: Iterable[float | None], *, pad: float = 0.04, lo
     return Axis(name, low - air, high + air)
 
 
-def short(label: str) -> str:
-    """Return a label, cut where it is too long for a figure: in the middle: the end tells many apart."""
+def named(label: str) -> str:
+    """Return a label as it stands beside a plot: over several lines where it is too long for one."""
+    lines = wrap(plain(label), _LONGEST_LABEL, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(short, lines))
+
+
+def short(label: str, most: int = _LONGEST_LABEL) -> str:
+    """Return a text, cut where it is too long for one line of a figure: in the middle: the end tells many apart."""
     text = plain(label)
-    if len(text) <= _LONGEST_LABEL:
+    if len(text) <= most:
         return text
     word = text.partition(" ")[0] + " "
-    head = min(len(word), _LONGEST_LABEL // 3)
-    return f"{text[:head]}…{text[head + 1 - _LONGEST_LABEL :]}"
+    head = min(len(word), most // 3)
+    return f"{text[:head]}…{text[head + 1 - most :]}"
 
 
 # Frames.
@@ -695,7 +702,7 @@ def _whiskers(
 ) -> tuple[Panel, ...]:
     """Return a plot per column, with a row per algorithm in each; `beside`: what stands hollow in a row below it."""
     tips = [
-        f"{name}: {'; '.join(words.interval(values[place], 2) for values in columns.values())}"
+        f"{plain(name)}: {'; '.join(words.interval(values[place], 2) for values in columns.values())}"
         for place, name in enumerate(names)
     ]
     panels = []
@@ -716,10 +723,10 @@ def _whiskers(
 def _strip(row: int, line: PublishedVerdict, lines: Sequence[PublishedVerdict]) -> pd.DataFrame:
     """Return one number's runs, and it itself as the row that is not `open`."""
     alone = sum(other.label == line.label for other in lines) == 1
-    name = short(line.label if alone else f"{line.label}, {line.table}")
-    tip = f"{name}: published {words.number(line.published)}, our {line.n} runs {words.number(min(line.values))}"
+    name = line.label if alone else f"{line.label}, {line.table}"
+    tip = f"{plain(name)}: published {words.number(line.published)}, our {line.n} runs {words.number(min(line.values))}"
     low, high = (None, None) if line.theirs is None else (line.theirs.low, line.theirs.high)
-    shared = {"row": row, "name": name, "label": line.label, "other": line.verdict, "n": line.n}
+    shared = {"row": row, "name": named(name), "label": line.label, "other": line.verdict, "n": line.n}
     tip = f"{tip} to {words.number(max(line.values))}: {line.verdict}"
     points = [(value, None, None, True) for value in line.values] + [(line.published, low, high, False)]
     return pd.DataFrame(

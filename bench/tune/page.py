@@ -11,7 +11,7 @@ import pandas as pd
 from bench.plain import counted
 from bench.records import Interval
 from bench.report import palette, sheet, words
-from bench.report.figures import ROWS, Axis, Figure, Panel, Series, series, short, spanning
+from bench.report.figures import ROWS, Axis, Figure, Panel, Series, named, series, spanning
 from bench.report.order import Places
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
@@ -288,7 +288,7 @@ def _spread(row: int, one: Tuned) -> pd.DataFrame:
     tip = f"{one.algorithm}: {counted(len(drawn), 'run')} from {ends}, defaults {words.number(mean, 2)}"
     points = [(score, np.nan, np.nan, True) for score in drawn] + [(mean, low, high, False)]
     return pd.DataFrame(points, columns=["estimate", "low", "high", "open"]).assign(
-        row=row, name=short(one.algorithm), label=one.algorithm, n=len(drawn), tip=tip
+        row=row, name=named(one.algorithm), label=one.algorithm, n=len(drawn), tip=tip
     )
 
 
