@@ -204,10 +204,29 @@ def test_every_interval_and_mark_of_a_row_lies_where_its_frame_says(
                 assert bar.get_segments()[0].tolist() == [[line.low, line.row], [line.high, line.row]]
         rows = panel.frame.drop_duplicates("row").sort_values("row")
         assert ax.get_ylim() == (len(rows) - 0.5, -0.5)
-        if ax.yaxis.get_tick_params()["labelleft"]:
-            assert [text.get_text() for text in ax.get_yticklabels()] == rows.name.tolist()
-            marks = [text.get_gid() for text in ax.get_yticklabels()]
-            assert [mark.rpartition("-r")[2] for mark in marks if mark] == [f"{row}-left" for row in rows.row]
+        # Of plots beside each other the first alone has names.
+        left = [text for text in ax.texts if str(text.get_gid()).endswith("-left")]
+        assert [text.get_text() for text in left] == (rows.name.tolist() if name.endswith("-0") else [])
+        assert [str(text.get_gid()).rpartition("-r")[2] for text in left] == [f"{row}-left" for row in rows.row][
+            : len(left)
+        ]
+
+
+def test_names_in_two_lines_have_room_on_both_sides_and_curves_leave_them_to_the_legend() -> None:
+    labels = tuple(f"ppo clip_range={clip} n_epochs={epochs}" for clip in ("0.2", ".inf") for epochs in (4, 10))
+    estimates = synthetic(labels, ("CartPole-v1",), 10)
+    for figure in figures.every(estimates):
+        done = drawing.draw(figure, order.styles(estimates))
+        for panel, ax in zip(figure.panels, done.axes, strict=True):
+            told = [text for text in ax.texts if re.search(r"-(left|right|end)", str(text.get_gid()))]
+            assert not any("…" in text.get_text() for text in told)
+            if panel.kind == "curves":
+                assert told == []
+            boxes = [text.get_window_extent() for text in told]
+            assert all(box.x0 >= 0 and box.x1 <= done.canvas.bbox.x1 for box in boxes), figure.name
+            left = sorted((box for box in boxes if box.x1 < ax.bbox.x0), key=lambda box: box.y0)
+            assert all(lower.y1 <= upper.y0 + 1 for lower, upper in pairwise(left)), figure.name
+    assert {"headline", "pairwise"} <= {figure.name for figure in figures.every(estimates)}
 
 
 def test_an_axis_reaches_as_far_and_is_spaced_as_it_says(drawn: dict[str, Drawn]) -> None:

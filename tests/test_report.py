@@ -634,6 +634,23 @@ def test_a_situation_without_evidence_says_so_and_names_the_leader() -> None:
     assert answers.situations(synthetic()).rows[1][1].link == "#trials-2"
 
 
+@pytest.mark.parametrize(
+    ("caution", "told"),
+    [
+        (Fact("busy", (3, 40)), " (timings of 3 of 40 runs too long)"),
+        (Fact("packings", (2,)), " (timings not comparable throughout)"),
+        (Fact("few runs", (1, 2, 3, 4)), ""),
+    ],
+)
+def test_a_situation_in_seconds_says_itself_that_its_timings_are_not_to_be_trusted(caution: Fact, told: str) -> None:
+    base = synthetic()
+    timed = replace(base.situations[0], kind="seconds", about=("30",), choose="PPO")
+    untimed = replace(timed, kind="steps", about=(100,))
+    given = replace(base, situations=(untimed, timed), cautions=(caution,))
+    where = [row[0].value for row in answers.situations(given).rows]
+    assert where == ["Within 100 steps", f"Within 30 seconds of training per run{told}"]
+
+
 def test_a_situation_on_one_environment_leads_to_that_cells_trials() -> None:
     table = answers.situations(synthetic())
     row = next(row for row in table.rows if row[0].value == "On Acrobot-v1 alone")

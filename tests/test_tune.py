@@ -384,6 +384,10 @@ def test_the_page_has_curves_tables_and_what_to_know(tmp_path: Path) -> None:
     assert known.stretches[-1].leaders == ("softmax_reinforce",)
     written = page.write(found, tuned, known, tmp_path / "page").read_text()
     assert "With no tuning q_learning" in written
+    # The first screen: the answer, what to know before one relies on it, and beside both the mean's figure.
+    answer = written[written.index('<section id="answer">') : written.index('<section id="effort">')]
+    for part in ("The best few ran again", "Before you rely on this", 'class="beside"', 'id="figure-effort-mean"'):
+        assert part in answer
     # The mean, by seconds, two environments; and the runs of each environment.
     assert re.findall(r'<figure id="figure-([^"]+)"', written) == [
         *("effort-mean", "effort-seconds", "effort-1", "effort-2"),
@@ -466,8 +470,10 @@ def test_what_is_told_of_a_part_names_its_environments(tmp_path: Path, capsys: p
     (default,) = {round(one.curve[0], 2) for one in whole.means if one.algorithm == "q_learning"}
     assert sentences.headline(whole).startswith(f"With no tuning q_learning ({default:.2f}, 2 runs of each); ")
     # Fresh runs of 0.7, 0.8, 0.9 and 0.8; a run of the other takes nine seconds for two.
-    kept = "those told that had no part in choosing: q_learning 0.80 and softmax_reinforce 0.80."
-    assert sentences.headline(whole).endswith(f"What is kept scores, by 4 fresh runs each, {kept}")
+    scores = "by fresh runs that did not choose it, it scores q_learning 0.80 and softmax_reinforce 0.80."
+    told = sentences.confirmed(whole)
+    assert told.startswith(f"The best few ran again, 4 fresh runs each, to choose what is kept; {scores}")
+    assert told.endswith("The order may differ from the curve's, which chooses by a single run.")
     assert sentences.price(whole) == (
         "Of one core and for each environment, 24 tuning runs take: q_learning 48 s and softmax_reinforce 4 min."
     )

@@ -45,6 +45,12 @@ def after_situations(estimates: Estimates) -> Iterator[Table]:
     yield sequence(estimates)
 
 
+def _circumstance(estimates: Estimates, line: Situation) -> str:
+    """Return the circumstance of a situation; of one about time, why its timings are not to be trusted, too."""
+    timings = sentences.mistimed(estimates.cautions) if line.kind == "seconds" else ""
+    return sentences.circumstance(line) + f" ({timings})" * bool(timings)
+
+
 def situations(estimates: Estimates) -> Table:
     """Return one row per situation: what to choose, what is as good, how sure that is, and from what."""
     at = order.places(estimates)
@@ -74,7 +80,7 @@ def situations(estimates: Estimates) -> Table:
             ),
             Column("Evidence", numeric=False, hint="Trained runs per algorithm and environment, and on how many"),
         ),
-        tuple(_situation_row(at, line) for line in estimates.situations),
+        tuple(_situation_row(estimates, at, line) for line in estimates.situations),
         anchors=tuple(f"situation-{place}" for place in range(1, len(estimates.situations) + 1)),
     )
 
@@ -87,7 +93,7 @@ def situations_at_a_glance(estimates: Estimates) -> Table:
     open_ones = [estimates.situations[place] for place in gathered]
     kept = [place for place in range(len(whole.rows)) if place not in gathered]
     told = "; ".join(
-        sentences.circumstance(line) + (f" ({sentences.leading(line)})" if line.candidates else "")
+        _circumstance(estimates, line) + (f" ({sentences.leading(line)})" if line.candidates else "")
         for line in open_ones
     )
     blank = Cell("")
@@ -286,14 +292,14 @@ def sequence(estimates: Estimates) -> Table:
     )
 
 
-def _situation_row(at: Places, line: Situation) -> tuple[Cell, ...]:
+def _situation_row(estimates: Estimates, at: Places, line: Situation) -> tuple[Cell, ...]:
     leader = line.candidates[0] if line.candidates else None
     chosen = next((one for one in line.candidates if one.label == line.choose), leader)
     where = line.environments[0] if len(line.environments) == 1 else None
     link = at.anchor(chosen.label, where) if chosen else ""
     choose = Cell(line.choose, link=link) if line.choose else Cell(UNSETTLED, text=_unsettled(line), link=link)
     return (
-        Cell(capital(sentences.circumstance(line))),
+        Cell(capital(_circumstance(estimates, line))),
         choose,
         Cell(", ".join(line.as_good)),
         Cell(", ".join([*line.undecided, *(f"{one} (not judged)" for one, *_ in line.not_judged)])),

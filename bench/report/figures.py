@@ -80,9 +80,9 @@ class Panel:
     `intervals`, `dots` or `strips` (one row per name)."""
     frame: pd.DataFrame
     """A row per drawn point, with the columns `label` (algorithm: decides colour, line and marker), `x`, `estimate`,
-    `low`, `high`, `n`; for the kinds with rows `row` (0 is the uppermost), `name` (in lines), `other` (what stands at the right
-    end), `open` (drawn hollow) and `tip` (what a pointer is told) instead of `x`; for a frontier also `x_low`,
-    `x_high`, `line` (whose points are joined), `name` and `price`."""
+    `low`, `high`, `n`; for the kinds with rows `row` (0 is the uppermost), `name`, `other` (what stands at the right
+    end), both in lines, `open` (drawn hollow) and `tip` (what a pointer is told) instead of `x`; for a frontier also
+    `x_low`, `x_high`, `line` (whose points are joined), `name` and `price`."""
     x: Axis
     y: Axis
     title: str = ""

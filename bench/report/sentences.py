@@ -140,6 +140,12 @@ _CIRCUMSTANCES = {
 """Kind of situation -> its words, and where what it is about stands in them."""
 
 
+def mistimed(cautions: Sequence[Fact]) -> str:
+    """Return why what depends on time is not to be trusted, in a few words; empty where it is."""
+    told = {"packings": "timings not comparable throughout", "busy": "timings of {} of {} runs too long"}
+    return ", ".join(told[found.kind].format(*found.numbers) for found in cautions if found.kind in told)
+
+
 def _round(seconds: int) -> str:
     """Return a round number of seconds in its largest unit: `30 seconds`, `1 minute`."""
     for unit, length in (("hour", 3600), ("minute", 60)):

@@ -43,6 +43,12 @@ class Sheet:
     sections: Sequence[Section]
     places: Places = Places({}, {})  # noqa: RUF009 - frozen
     """Of the algorithms that have a colour."""
+    more: Sequence[str] = ()
+    """Further sentences of the answer."""
+    cautions: Sequence[str] = ()
+    """What to know before one relies on it; `code` in backticks."""
+    figures: Sequence[Figure] = ()
+    """What stands beside the answer."""
 
 
 def write(sheet: Sheet, folder: Path) -> Path:
@@ -63,8 +69,8 @@ def _page(sheet: Sheet) -> str:
     jinja = html.templates()
     jinja.filters["code"] = lambda text: Markup(_code(text))  # noqa: S704
     jinja.filters["table"] = lambda one: html.table(one, sheet.places, _paths(one))
-    jinja.filters["drawn"] = lambda every: page.drawn(
-        "sheet", [page.plate(one, sheet.places.styles, ()) for one in every], sheet.places.styles
+    jinja.filters["drawn"] = lambda every, name: page.drawn(
+        name, [page.plate(one, sheet.places.styles, ()) for one in every], sheet.places.styles
     )
     return jinja.get_template("sheet.html").render(sheet=sheet, css=page.style())
 

@@ -24,6 +24,8 @@ from bench.tune.worth import Effort, Worth
 
 _ROOM = 0.04
 """Of the scores' range, above and below the curves."""
+_FAR_BELOW = -1.0
+"""As far below the random policy as the target lies above it: from there on down a plot of single runs leaves off."""
 _RUN = (
     "A tuning run is one run of one configuration; the best by its run is kept, and its score on another run is shown. "
     "The library's defaults are the first candidate."
@@ -38,6 +40,7 @@ def write(search: Search, tuned: Mapping[Pair, Tuned], found: Worth, folder: Pat
     """Write the page and its tables into `folder`; return the page."""
     names = list(search.entries)
     hours = sum(one.core_seconds for one in tuned.values()) / 3600
+    figures = list(_figures(found))
     page = Sheet(
         f"Tuning for {search.suite.title}",
         "Which algorithm, with how much tuning?",
@@ -48,8 +51,11 @@ def write(search: Search, tuned: Mapping[Pair, Tuned], found: Worth, folder: Pat
             f"{words.number(hours, 2)} core hours",
             f"tuning seed {search.protocol.tuning_seed}",
         ),
-        tuple(_sections(search, tuned, found)),
+        tuple(_sections(search, tuned, found, figures[1:])),
         Places({}, {}, styles=palette.styles(names)),
+        more=[text for text in (sentences.confirmed(found), sentences.price(found)) if text],
+        cautions=(*_caveats(search, tuned), *sentences.as_tuned()),
+        figures=figures[:1],
     )
     return sheet.write(page, folder)
 
@@ -205,25 +211,16 @@ def spaces(search: Search) -> Table:
     )
 
 
-def _sections(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> Iterator[Section]:
-    waiting = [f"{algorithm} on {place}" for algorithm, place in search.pairs if (algorithm, place) not in tuned]
-    yield Section("read", "Before you rely on this", items=(*sentences.as_tuned(), *_caveats(search, waiting)))
+def _sections(
+    search: Search, tuned: Mapping[Pair, Tuned], found: Worth, figures: Sequence[Figure]
+) -> Iterator[Section]:
     if found.efforts:
         n = search.protocol.configurations - 1
         yield Section(
             "effort",
             "After how much tuning",
-            [
-                text
-                for text in (
-                    _RUN,
-                    sentences.no_interval(n, last_with_interval(n)),
-                    sentences.order(found),
-                    sentences.price(found),
-                )
-                if text
-            ],
-            figures=tuple(_figures(found)),
+            [_RUN, sentences.no_interval(n, last_with_interval(n)), sentences.order(found)],
+            figures=figures,
             tables=(efforts(found),),
         )
     else:
@@ -244,8 +241,8 @@ def _sections(search: Search, tuned: Mapping[Pair, Tuned], found: Worth) -> Iter
     yield Section("spaces", "Search spaces", told, tables=(spaces(search),), folded="Every setting with its range")
 
 
-def _caveats(search: Search, waiting: Sequence[str]) -> Iterator[str]:
-    if waiting:
+def _caveats(search: Search, tuned: Mapping[Pair, Tuned]) -> Iterator[str]:
+    if waiting := [f"{algorithm} on {place}" for algorithm, place in search.pairs if (algorithm, place) not in tuned]:
         yield f"Not finished, and not shown: {', '.join(waiting)}. `bench tune` goes on from here."
     yield from map(words.sentence, search.broken_defaults())
     yield from (f"{note}." for note in search.notes)
@@ -270,13 +267,20 @@ def spreads(tuned: Sequence[Tuned]) -> Iterator[Figure]:
     for place, environment in enumerate(dict.fromkeys(one.environment for one in tuned), start=1):
         mine = [one for one in tuned if one.environment == environment]
         frame = pd.concat([_spread(row, one) for row, one in enumerate(mine)], ignore_index=True)
+        # Few runs far below would press all others into one.
+        near = frame.estimate[frame.estimate >= _FAR_BELOW]
+        axis = spanning("Score (0 random policy, 1 target)", [*near, *frame.low, *frame.high])
+        left = int((frame.estimate < axis.low).sum())
+        beyond = f" {counted(left, 'run')} further below {'lies' if left == 1 else 'lie'} left of the plot." * (
+            left > 0
+        )
         yield Figure(
             f"sensitivity-{place}",
             "sensitivity",
             f"Scores of single runs, {environment}. Rings are runs of drawn configurations; the diamond is the mean of "
-            "the defaults' runs, its line goes from the lowest to the highest.",
+            f"the defaults' runs, its line goes from the lowest to the highest.{beyond}",
             "; ".join(frame.tip.unique()),
-            (Panel("strips", frame, spanning("Score", [*frame.estimate, *frame.low, *frame.high]), ROWS, environment),),
+            (Panel("strips", frame, axis, ROWS, environment),),
         )
 
 
@@ -293,10 +297,11 @@ def _spread(row: int, one: Tuned) -> pd.DataFrame:
 
 
 def _figures(found: Worth) -> Iterator[Figure]:
+    where = words.capital(sentences.mean_of(found)) if found.means else sentences.mean_of(found)
     if found.means:
-        yield _figure("effort-mean", sentences.mean_of(found), found.means)
+        yield _figure("effort-mean", where, found.means)
     if found.compared:
-        yield _by_seconds(sentences.mean_of(found), found.compared)
+        yield _by_seconds(where, found.compared)
     for place, environment in enumerate(dict.fromkeys(one.environment for one in found.efforts), start=1):
         mine = [one for one in found.efforts if one.environment == environment]
         yield _figure(f"effort-{place}", environment, mine)
@@ -312,16 +317,16 @@ def _figure(name: str, where: str, found: Sequence[Effort]) -> Figure:
         columns=["label", "run", "x", "y"],
     )
     x = Axis("Tuning runs", 1, max(len(one.curve) for one in found))
-    panels = [Panel("curves", own, x, _scores([*own.estimate]), f"{where}: the defaults among the candidates")]
+    panels = [Panel("curves", own, x, _scores([*own.estimate]), f"{where}: score, the defaults included")]
     if last:
         # Bad draws lie far below: on one axis they would press the lines above into one.
         y = _scores([*drawn.low, *drawn.high, *faint.y])
         sure = ", 95 % intervals" if drawn.low.notna().any() else ""
-        panels.append(Panel("curves", drawn, x, y, f"without the defaults{sure}", runs=faint))
+        panels.append(Panel("curves", drawn, x, y, f"Score without the defaults{sure}", runs=faint))
     return Figure(
         name,
         "effort",
-        f"Score after so many tuning runs, {where}. Where a line falls, that is the luck of the few runs behind it",
+        f"{where}: score after so many tuning runs. Where a line falls, that is the luck of the few runs behind it.",
         "One line an algorithm: fresh score of the best of k candidates against k.",
         tuple(panels),
         tuple(one.algorithm for one in found),
@@ -339,11 +344,11 @@ def _by_seconds(where: str, found: Sequence[Effort]) -> Figure:
     frame = series((one.algorithm, one.seconds, one.curve, (), (), n) for one in found)
     low, high = float(frame.x.min()), float(frame.x.max())
     axis = Axis("CPU seconds of tuning, per environment", low, max(high, low * 1.1), log=high > 8 * low > 0)
-    panel = Panel("curves", frame, axis, _scores(frame.estimate.tolist()), "the defaults among the candidates")
+    panel = Panel("curves", frame, axis, _scores(frame.estimate.tolist()), "Score, the defaults included")
     return Figure(
         "effort-seconds",
         "effort",
-        f"Score after so many seconds of tuning on one core, {where}",
+        f"{where}: score after so many seconds of tuning on one core.",
         "One line an algorithm: the same scores against what the runs took.",
         (panel,),
         tuple(one.algorithm for one in found),

@@ -65,17 +65,19 @@ def headline(found: Worth) -> str:
         told.append(f"fewer than {FEWEST_EFFORTS} tuning runs carry no verdict on more")
     else:
         told[-1] += ", as tuned here; these are the highest scores, and no difference was tested"
-    return f"{capital(_within(found) + '; '.join(told))}.{_confirmed(found)}"
+    return f"{capital(_within(found) + '; '.join(told))}."
 
 
-def _confirmed(found: Worth) -> str:
-    """Return what the kept settings score on fresh seeds, as a further sentence; empty where that is not known."""
+def confirmed(found: Worth) -> str:
+    """Return what the kept settings score on fresh seeds; empty where that is not known."""
     if not found.fresh:
         return ""
     n = min(runs for *_, runs in found.fresh)
     scores = joined([f"{name} {words.number(score, 2)}" for name, score, _ in found.fresh])
-    told = f"by {counted(n, 'fresh run')} each, those told that had no part in choosing"
-    return f" What is kept scores, {told}: {scores}."
+    return (
+        f"The best few ran again, {counted(n, 'fresh run')} each, to choose what is kept; by fresh runs that did not "
+        f"choose it, it scores {scores}. The order may differ from the curve's, which chooses by a single run."
+    )
 
 
 def price(found: Worth) -> str:

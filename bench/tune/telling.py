@@ -134,7 +134,8 @@ def say_outcome(
         say("")
         _say(tables.sensitivities(found), leave_out=("Configurations",))
     say("")
-    for told in filter(None, (sentences.headline(found), sentences.order(found), *sentences.as_tuned())):
+    said = sentences.headline(found), sentences.confirmed(found), sentences.order(found), *sentences.as_tuned()
+    for told in filter(None, said):
         say(told)
     if waiting:
         command = "the same command without --only" if partly else "the same command"
