@@ -386,8 +386,8 @@ def test_the_page_has_curves_tables_and_what_to_know(tmp_path: Path) -> None:
     assert "With no tuning q_learning" in written
     # The first screen: the answer, what to know before one relies on it, and beside both the mean's figure.
     answer = written[written.index('<section id="answer">') : written.index('<section id="effort">')]
-    for part in ("The best few ran again", "Before you rely on this", 'class="beside"', 'id="figure-effort-mean"'):
-        assert part in answer
+    for words in ("The best few ran again", "Before you rely on this", 'class="beside"', 'id="figure-effort-mean"'):
+        assert words in answer
     # The mean, by seconds, two environments; and the runs of each environment.
     assert re.findall(r'<figure id="figure-([^"]+)"', written) == [
         *("effort-mean", "effort-seconds", "effort-1", "effort-2"),

@@ -271,9 +271,7 @@ def spreads(tuned: Sequence[Tuned]) -> Iterator[Figure]:
         near = frame.estimate[frame.estimate >= _FAR_BELOW]
         axis = spanning("Score (0 random policy, 1 target)", [*near, *frame.low, *frame.high])
         left = int((frame.estimate < axis.low).sum())
-        beyond = f" {counted(left, 'run')} further below {'lies' if left == 1 else 'lie'} left of the plot." * (
-            left > 0
-        )
+        beyond = f" Left of the plot: {counted(left, 'run')}." * (left > 0)
         yield Figure(
             f"sensitivity-{place}",
             "sensitivity",
