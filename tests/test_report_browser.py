@@ -459,3 +459,12 @@ def test_axe_finds_nothing(tab: Open, name: str, size: tuple[int, int], scheme: 
     page.ask("document.querySelectorAll('tbody tr:nth-child(n+7)').forEach((row) => row.remove())")
     violations = Axe().run(page.page)["violations"]
     assert [(one["impact"], one["id"], len(one["nodes"]), one["nodes"][0]["html"][:200]) for one in violations] == []
+
+
+def test_on_a_phone_the_situations_are_cards_that_name_their_columns_and_none_is_cut_off(tab: Open) -> None:
+    page = tab("real", PHONE)
+    table = "document.querySelector('#table-situations')"
+    assert page.ask(f"{table}.parentElement.scrollWidth - {table}.parentElement.clientWidth") == 0
+    assert page.ask(f"getComputedStyle({table}.querySelector('td'), '::before').content") == '"Choose"'
+    wide = tab("real")
+    assert wide.ask(f"getComputedStyle({table}.querySelector('td'), '::before').content") == "none"

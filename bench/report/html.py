@@ -21,8 +21,8 @@ from bench.report.table import Cell, Column, Table, letters
 NAMES = frozenset({"Algorithm", "A", "B", "Choose"})
 """Headings under which algorithms stand: they get their colour's dot."""
 
-STACKED_FROM = 4
-"""Columns of words from which a row stands as a card on a narrow screen, where columns would be cut off."""
+STACKED = "stacked"
+"""Class of a table whose rows stand as cards on a narrow screen, where its columns would be cut off."""
 
 FILES = {"r": ("trial.json", "record"), "f": ("failure.json", "failure"), "l": ("log.txt", "log")}
 """Letter -> file in a trial's folder and what the page calls it: definition and record, failure, log."""
@@ -53,8 +53,7 @@ def templates(package: str = "bench.report") -> Environment:
 def table(content: Table, places: Places, paths: Sequence[str] = (), *, css: str = "") -> Markup:
     """Return the table with its caption, links to its files, and footnotes."""
     shown = content.on_page()
-    stacked = "stacked" * (sum(not column.numeric for column in shown.columns) >= STACKED_FROM)
-    whole = _macro("table", shown, _rows(shown, places), paths, f"sortable {css or stacked}".strip())
+    whole = _macro("table", shown, _rows(shown, places), paths, f"sortable {css}".strip())
     return whole + _macro("footnotes", shown)
 
 

@@ -212,6 +212,8 @@ def absences(estimates: Estimates) -> dict[str, str]:
     }
 
 
+_STACKED = frozenset({"situations", "cards"})
+"""Tables in words that a phone shows in full; all claims would make its page too long."""
 _VERDICTS = ("better", "worse", "equivalent", "undecided")
 
 
@@ -270,7 +272,11 @@ def _tables(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
         tables.devices(estimates),
         *(tables.environment(estimates, name, at) for name in at.environments),
     ]
-    return {one.name: html.table(one, at, paths.get(one.name, ())) for one in found if one.rows}
+    return {
+        one.name: html.table(one, at, paths.get(one.name, ()), css=html.STACKED * (one.name in _STACKED))
+        for one in found
+        if one.rows
+    }
 
 
 def _trials(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: Stored) -> _Trials:

@@ -142,7 +142,7 @@ _CIRCUMSTANCES = {
 
 def mistimed(cautions: Sequence[Fact]) -> str:
     """Return why what depends on time is not to be trusted, in a few words; empty where it is."""
-    told = {"packings": "timings not comparable throughout", "busy": "timings of {} of {} runs too long"}
+    told = {"packings": "timings not comparable", "busy": "{} of {} timings too long"}
     return ", ".join(told[found.kind].format(*found.numbers) for found in cautions if found.kind in told)
 
 

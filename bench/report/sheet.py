@@ -16,6 +16,8 @@ from bench.report.figures import Figure
 from bench.report.order import Places
 from bench.report.table import FORMATS, Table
 
+_MANY_WORDS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -65,10 +67,15 @@ def _paths(table: Table) -> list[str]:
     return [f"tables/{table.name}.{ending}" for ending in FORMATS]
 
 
+def _dress(table: Table) -> str:
+    """Return the class of a table: with many columns of words it would be cut off on a narrow screen."""
+    return html.STACKED * (sum(not column.numeric for column in table.columns) >= _MANY_WORDS)
+
+
 def _page(sheet: Sheet) -> str:
     jinja = html.templates()
     jinja.filters["code"] = lambda text: Markup(_code(text))  # noqa: S704
-    jinja.filters["table"] = lambda one: html.table(one, sheet.places, _paths(one))
+    jinja.filters["table"] = lambda one: html.table(one, sheet.places, _paths(one), css=_dress(one))
     jinja.filters["drawn"] = lambda every, name: page.drawn(
         name, [page.plate(one, sheet.places.styles, ()) for one in every], sheet.places.styles
     )

@@ -82,10 +82,12 @@ def confirmed(found: Worth) -> str:
 
 def price(found: Worth) -> str:
     """Return what the whole tuning of each algorithm takes, the cheapest first: who leads by runs may not by time."""
+    if not found.compared:
+        return ""
     taken = sorted((one.seconds[-1], one.algorithm) for one in found.compared)
-    runs = min((len(one.seconds) for one in found.compared), default=0)
+    runs = min(len(one.seconds) for one in found.compared)
     told = joined([f"{name} {duration(seconds)}" for seconds, name in taken])
-    return f"Of one core and for each environment, {counted(runs, 'tuning run')} take: {told}." if taken else ""
+    return f"Of one core and for each environment, {counted(runs, 'tuning run')} take: {told}."
 
 
 def order(found: Worth) -> str:
