@@ -517,7 +517,7 @@ Box = tuple[float, float, float, float]
 
 def _height(panel: Panel) -> float:
     if _has_rows(panel):
-        most = max(text.count("\n") for side in _sides(panel) for text in panel.frame[side])
+        most: int = max(text.count("\n") for side in _sides(panel) for text in panel.frame[side])
         return (_ROW + _LINE * most) * panel.frame.row.nunique()
     return _SHORT if panel.kind == "layers" or "label" not in panel.frame else _PLOT
 
