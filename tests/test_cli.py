@@ -14,21 +14,10 @@ import pytest
 
 from bench.cli.commands import COMMANDS
 from bench.cli.doctor import optional
+from tests.commanding import bench
 from tests.making import TOY, run_suite, suite_file
 
 HEAVY = ("torch", "gymnasium", "stable_baselines3", "sb3_contrib", "matplotlib", "pandas", "scipy")
-
-
-def bench(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench.cli", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "200"},
-        timeout=120,
-    )
 
 
 @pytest.mark.parametrize("command", ["--help", "validate", "status"])

@@ -18,7 +18,7 @@ from bench.pipeline.starting import start
 from bench.suite import parse, read
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, text
 from bench.suite.shipped import shipped
-from tests.test_cli import bench
+from tests.commanding import bench
 
 TOP = Path(__file__).parents[1]
 TOY_WORDS = ["--algo", "q_learning", "--algo", "random", "--env", "bench/Corridor-v0", "--steps", "0.2k"]

@@ -23,6 +23,7 @@ from bench.records import Trial
 from bench.suite import parse
 from bench.which.answer import which
 from bench.which.records import Request
+from tests.commanding import bench
 from tests.making import TOY, run_suite, small_trial, suite_file
 
 HERE = "tests.which_environments:which"
@@ -103,8 +104,8 @@ def test_what_hangs_is_ended_and_told_with_how_far_it_came(tmp_path: Path) -> No
     (tmp_path / "slow_close.py").write_text(SOUND + hang.format("close(self)"))
     (tmp_path / "slow_import.py").write_text("import time; time.sleep(1000)")
     names = ("slow_import", "slow_reset", "slow_close")
-    imported, reset, closed = inspect([trial_on(f"{name}:Sound-v0") for name in names], seconds=0.5, patience=12.0)
-    assert "'slow_import:Sound-v0': no answer after 12 s while it was made: it hangs" in imported.complaint
+    imported, reset, closed = inspect([trial_on(f"{name}:Sound-v0") for name in names], seconds=0.5, patience=8.0)
+    assert "'slow_import:Sound-v0': no answer after 8 s while it was made: it hangs" in imported.complaint
     assert "in its first reset or step" in reset.complaint
     assert closed.complaint == ""
     assert closed.traits is not None
@@ -201,14 +202,14 @@ def test_spaces_are_those_under_the_cells_own_arguments_and_wrappers(tmp_path: P
     path = suite_of(tmp_path, {CONFORMANCE: ", kwargs: {continuous: true}"}, algorithms)
     assert complaints(path) == {3: f"algorithms.2: dqn wants discrete actions, {CONFORMANCE} has continuous ones"}
     path.write_text(f"skip_incompatible: true\n{path.read_text()}")
-    told = json.loads(command("validate", path, "--json", cwd=tmp_path).stdout)
+    told = json.loads(bench("validate", path, "--json", cwd=tmp_path).stdout)
     assert {cell["label"] for cell in told["cells"]} == {"dqn", "a2c"}
     assert [skip["label"] for skip in told["skips"]] == ["bare"]
 
 
 def complaints(path: Path) -> dict[int, str]:
     """Return what `bench validate` says is wrong, up to the hint, by line; the last where a line has several."""
-    done = command("validate", path, cwd=path.parent)
+    done = bench("validate", path, cwd=path.parent)
     assert done.returncode == 2, done.stderr
     said = [line.removeprefix(f"{path}:").partition(": ") for line in done.stderr.splitlines()[:-1]]
     return {int(line): told.partition(";")[0] for line, _, told in said}
@@ -283,7 +284,7 @@ def test_observations_that_no_network_takes_are_told_and_arrays_of_three_axes_ar
     names = dict.fromkeys((f"shown:{kind}-v0" for kind in ("Small", "Floats", "Mixed", "Pair", "Nested")), "")
     scaled = "{name: a2c, label: scaled, hyperparameters: {normalize: true}}"
     path = suite_of(tmp_path, names, f"[a2c, {scaled}]")
-    *told, count = command("validate", path, cwd=tmp_path).stderr.splitlines()
+    *told, count = bench("validate", path, cwd=tmp_path).stderr.splitlines()
     # Scaled numbers are no picture any more, so the small one is refused to a2c alone.
     assert (
         sum("shown:Small-v0: images of shape (2, 2, 3) are too small for the convolutions" in one for one in told) == 1
@@ -333,8 +334,13 @@ def test_reading_results_runs_no_code(tmp_path: Path) -> None:
     tidy.export(experiment, tmp_path / "tables", "csv")
     asked = Request("bench/Corridor-v0", steps=300, results=tmp_path / "results", to=tmp_path / "which.yaml")
     assert which(asked).advice.level == "same"
-    for words in (("status", folder), ("report", folder), ("compare", "q_learning", "random", "--in", folder)):
-        done = command(*words, cwd=tmp_path)
+    reading = (
+        ("status", folder),
+        ("report", folder, "--format", "md"),
+        ("compare", "q_learning", "random", "--in", folder),
+    )
+    for words in reading:
+        done = bench(*words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert not (tmp_path / "was_here").exists()
     assert "trace" not in sys.modules

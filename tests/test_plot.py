@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,6 +15,7 @@ from matplotlib.lines import Line2D
 import bench
 from bench.analysis.frames import frames
 from bench.errors import BenchError
+from tests import commanding
 
 mpl.use("Agg")
 
@@ -34,7 +33,7 @@ environments:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plot")
     (folder / "bandits.yaml").write_text(SUITE)
-    done = _bench("run", "bandits.yaml", "--no-report", "--quiet", folder=folder)
+    done = commanding.bench("run", "bandits.yaml", "--no-report", "--quiet", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "results" / "bandits"
 
@@ -130,34 +129,31 @@ def test_dir_shows_what_there_is() -> None:
     assert {"load", "plot"} <= set(dir(bench))
 
 
-def _bench(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench.cli", *words]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
-
-
 def test_a_figure_for_a_paper_is_as_wide_as_its_column(results: Path, tmp_path: Path) -> None:
-    done = _bench("plot", str(results), "--figure", "learning", "--out", "fig.pdf", "--width", "3.25", folder=tmp_path)
+    done = commanding.bench(
+        "plot", str(results), "--figure", "learning", "--out", "fig.pdf", "--width", "3.25", cwd=tmp_path
+    )
     assert done.stdout.split() == ["fig.pdf"], done.stderr
     # A page of 3.25 inches, in points.
     assert re.search(rb"/MediaBox \[ ?0 0 234 ", (tmp_path / "fig.pdf").read_bytes())
 
 
 def test_an_environments_name_means_its_curve(results: Path, tmp_path: Path) -> None:
-    done = _bench("plot", str(results), "--figure", "bench/Bandit-v0", "--out", "fig.svg", folder=tmp_path)
+    done = commanding.bench("plot", str(results), "--figure", "bench/Bandit-v0", "--out", "fig.svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Bandit-v0: return (IQM)" in (tmp_path / "fig.svg").read_text()
 
 
 def test_a_figure_that_is_not_there_is_refused_with_those_that_are(results: Path, tmp_path: Path) -> None:
-    done = _bench("plot", str(results), "--figure", "learnin", "--out", "fig.pdf", folder=tmp_path)
+    done = commanding.bench("plot", str(results), "--figure", "learnin", "--out", "fig.pdf", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         2,
         "bench: there is no figure 'learnin'; did you mean 'learning'?\n",
     )
-    done = _bench("plot", str(results), "--figure", "learning", "--out", "fig.gif", folder=tmp_path)
+    done = commanding.bench("plot", str(results), "--figure", "learning", "--out", "fig.gif", cwd=tmp_path)
     assert done.returncode == 2
     assert "figures are written as svg, png, pdf" in done.stderr
-    assert "pairwise" in _bench("plot", str(results), folder=tmp_path).stdout
+    assert "pairwise" in commanding.bench("plot", str(results), cwd=tmp_path).stdout
 
 
 def _documented(page: str) -> dict[str, dict[str, str]]:

@@ -1,10 +1,7 @@
 """Looks with alpha spending: what they decide, what they cost, and that the report says the same."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import combinations
@@ -38,6 +35,7 @@ from bench.report import sentences
 from bench.report.cautions import warnings
 from bench.runner.jobs import Event
 from bench.store import claim
+from tests.commanding import bench
 from tests.making import TOY, suite_file
 from tests.test_analysis_estimates import random_results
 
@@ -386,10 +384,7 @@ def test_the_command_tells_the_looks_and_what_they_saved(
     finished: tuple[Path, Path, Sequential], words: list[str]
 ) -> None:
     path, folder, ended = finished
-    command = [sys.executable, "-m", "bench.cli", "run", path, "--until-decided", "--results", folder, "--no-report"]
-    done = subprocess.run(
-        [*map(str, command), *words], capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"}
-    )
+    done = bench("run", path, "--until-decided", "--results", folder, "--no-report", *words)
     assert done.returncode == 0, done.stderr
     saved = ended.course.trials_fixed - ended.course.trials
     if words == ["--json"]:

@@ -1,6 +1,5 @@
 """A trained policy seen: films and windows show the recorded episodes, and what cannot be shown says so."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +13,8 @@ from bench import load_policy
 from bench.errors import BenchError
 from bench.pipeline.showing import Shown, film, play, trial_folder
 from bench.records import Record
+from tests.commanding import bench
 from tests.making import TOY, carry_out, run_suite, small_trial, suite_file
-from tests.test_cli import bench
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +44,12 @@ def test_a_film_shows_the_recorded_episodes_frame_by_frame(cartpole: tuple[Recor
 
 
 def test_an_animation_needs_no_further_package_and_keeps_to_what_browsers_can(
-    cartpole: tuple[Record, Path], tmp_path: Path
+    cartpole: tuple[Record, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.delenv("DISPLAY", raising=False)
     path = tmp_path / "policy.gif"
-    words = ["video", str(cartpole[1]), "--out", str(path), "--fps", "200"]
-    code = f"import sys; sys.modules['imageio_ffmpeg'] = None; sys.argv = ['bench', *{words!r}]\n"
-    code += "from bench.cli import main\nmain()"
-    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
-    run = [sys.executable, "-c", code]
-    done = subprocess.run(run, capture_output=True, text=True, check=False, env=environment)
+    done = bench("video", cartpole[1], "--out", path, "--fps", "200")
     assert done.returncode == 0, done.stderr
     length = int(cartpole[0].final.lengths[0])
     assert f"return {length}.0 (recorded: {length}.0)" in done.stdout
@@ -61,7 +57,7 @@ def test_an_animation_needs_no_further_package_and_keeps_to_what_browsers_can(
         # 50 frames a second are 20 ms each; equal neighbours may be one longer frame.
         assert picture.info["duration"] % 20 == 0
         assert picture.n_frames <= length + 1
-    done = subprocess.run([*run[:2], code.replace(".gif", ".mp4")], capture_output=True, text=True, check=False)
+    done = bench("video", cartpole[1], "--out", path.with_suffix(".mp4"))
     assert done.returncode == 2
     assert "pip install 'bench[video]'" in done.stderr
 

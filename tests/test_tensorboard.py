@@ -1,6 +1,5 @@
 """Event files to watch: they hold the training's and the harness's curves, and change no number."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from bench.records import EvaluationPlan, Record, Trial
 from bench.runner.jobs import Job
 from bench.runner.trial import run_trial
 from bench.store import keep, read
+from tests.commanding import bench
 from tests.making import TOY, ignore, nothing, numbers, run_suite, small_trial, suite_file
 
 PLAN = EvaluationPlan(points=3, episodes=2, final_episodes=3)
@@ -64,13 +64,13 @@ def test_a_suite_with_event_files_has_the_trials_of_one_without(tmp_path: Path) 
     assert len(list((tmp_path / "watched").rglob("tensorboard/evaluation/events.*"))) == 18
 
 
-def test_a_missing_package_is_told_by_validate_and_run_and_nobody_who_reads(tmp_path: Path) -> None:
+def test_a_missing_package_is_told_by_validate_and_run_and_nobody_who_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
     path = suite_file(tmp_path, TOY + "\ntensorboard: true\n")
     for command, code in (("validate", 2), ("run", 2), ("status", 0)):
-        words = [command, str(path), "--results", str(tmp_path)]
-        program = f"import sys; sys.modules['tensorboard'] = None; sys.argv = ['bench', *{words!r}]\n"
-        run = [sys.executable, "-c", program + "from bench.cli import main\nmain()"]
-        done = subprocess.run(run, capture_output=True, text=True, check=False)
+        done = bench(command, path, "--results", tmp_path)
         assert done.returncode == code, done.stderr
         told = "small.yaml:11: tensorboard: the package tensorboard is not installed; install it with: pip install"
         assert (told in done.stderr) == bool(code)
@@ -83,11 +83,12 @@ def test_a_missing_package_is_told_by_validate_and_run_and_nobody_who_reads(tmp_
         ("environments: {nowhere:Gone-v0: 100}\n", "small.yaml:4: environments: environment 'nowhere:Gone-v0'"),
     ],
 )
-def test_a_missing_package_is_told_together_with_whatever_else_is_wrong(tmp_path: Path, rest: str, told: str) -> None:
+def test_a_missing_package_is_told_together_with_whatever_else_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: str, told: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
     path = suite_file(tmp_path, f"name: small\nalgorithms: [random]\ntensorboard: true\n{rest}")
-    program = "import sys; sys.modules['tensorboard'] = None; from bench.cli import main\nmain()"
-    run = [sys.executable, "-c", program, "validate", str(path), "--results", str(tmp_path)]
-    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    done = bench("validate", path, "--results", tmp_path)
     assert done.returncode == 2
     assert "small.yaml:3: tensorboard: the package tensorboard is not installed" in done.stderr
     assert told in done.stderr

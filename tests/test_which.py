@@ -32,9 +32,10 @@ from bench.which.stored import _unpacked, packed
 from bench.which.traits import shipped
 from bench.which.transfer import CLOSE, likeness, same
 from bench.which.tuning import after_tuning
+from tests.commanding import bench
 from tests.making import TOY, run_suite, suite_file
 from tests.test_analysis_estimates import Results, record_of, results_of
-from tests.test_cli import HEAVY, bench
+from tests.test_cli import HEAVY
 
 KNOWN = Traits(
     environment="env-0",
