@@ -477,7 +477,7 @@ def test_a_frontier_has_a_point_per_price_with_both_intervals_and_a_line_per_alg
 
 
 def test_a_frontier_stands_on_the_page_only_where_a_nat_has_its_price() -> None:
-    estimates = _held()
+    estimates = replace(_held(), curves=())
     one_alone = replace(estimates, diagnostics={"kl_to_start": estimates.diagnostics["kl_to_start"][:1]})
     assert "frontier" not in {figure.section for figure in figures.every(one_alone)}
     told, silent = (page.render(one, list(page.plates(one)), {}, page.Stored()) for one in (estimates, one_alone))

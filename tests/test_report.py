@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -385,7 +386,7 @@ def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_ow
     ],
 )
 def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: tuple[str, ...], answer: str) -> None:
-    one = synthetic().claims[0]
+    one = _small().claims[0]
     # Refuted: contradicted at the confidence of all claims together.
     lines = tuple(
         replace(
@@ -396,7 +397,7 @@ def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: 
         )
         for text, verdict in zip(("first", "second", "third"), verdicts, strict=False)
     )
-    given = replace(synthetic(), claims=lines, analysis={**synthetic().analysis, "conjunction": True})
+    given = _small(claims=lines, analysis={**_small().analysis, "conjunction": True}, curves=())
     assert recommendation(given).claim == answer
     unasked = recommendation(replace(given, question="")).claim
     assert unasked == answer.replace("Yes", "Concluded").replace("No:", "Not concluded:")
@@ -406,14 +407,14 @@ def test_a_suite_whose_claims_must_all_hold_is_answered_by_them_first(verdicts: 
 
 
 def test_a_suite_whose_question_is_about_its_claims_is_answered_by_how_many_hold_and_which() -> None:
-    one = synthetic().claims[0]
+    one = _small().claims[0]
     lines = tuple(
         replace(one, claim=replace(one.claim, text=text), verdict=verdict)
         for text, verdict in zip(
             ("A.", "B", "C", "D"), ("supported", "undecided", "supported", "contradicted"), strict=True
         )
     )
-    given = replace(synthetic(), claims=lines, answer="claims")
+    given = _small(claims=lines, answer="claims", curves=())
     assert recommendation(given).lines == (
         "Of 4 claims, 2 supported, 1 contradicted and 1 undecided.",
         "Supported: A; C.",
@@ -421,7 +422,7 @@ def test_a_suite_whose_question_is_about_its_claims_is_answered_by_how_many_hold
         "Undecided: B.",
     )
     assert recommendation(replace(given, claims=lines[1:2])).lines == ("Undecided: B.",)
-    assert recommendation(replace(given, claims=())) == recommendation(replace(synthetic(), claims=()))
+    assert recommendation(replace(given, claims=())) == recommendation(_small(claims=(), curves=()))
     html = render(given, "html")
     assert html.index('id="claims"') < html.index('id="situations"')
     assert html.index('href="#claims"') < html.index('href="#situations"')
@@ -537,7 +538,7 @@ def test_one_pair_alone_needs_no_correction() -> None:
 
 @pytest.mark.parametrize(("confidence", "told", "left"), [(0.975, "97.5 %", "2.5 %"), (0.9995, "99.95 %", "0.05 %")])
 def test_a_confidence_is_never_rounded_to_another(confidence: float, told: str, left: str) -> None:
-    base = synthetic()
+    base = synthetic(environments=("CartPole-v1",))
     estimates = replace(base, analysis={**base.analysis, "confidence": confidence})
     for kind in ("md", "html"):
         text = render(estimates, kind).replace("\N{NO-BREAK SPACE}", " ")
@@ -592,9 +593,14 @@ CASES: dict[str, Callable[[], Estimates]] = {
 }
 
 
+@cache
+def _lacking(case: str) -> Page:
+    return Page(render(CASES[case](), "html"))
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_whatever_is_lacking_the_page_stands_and_says_so(case: str, tmp_path: Path) -> None:
-    page = _page(CASES[case](), tmp_path)
+def test_whatever_is_lacking_the_page_stands_and_says_so(case: str) -> None:
+    page = _lacking(case)
     assert len(page.ids) == len(set(page.ids))
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
     for text in page.texts:
@@ -613,8 +619,8 @@ def test_whatever_is_lacking_the_page_stands_and_says_so(case: str, tmp_path: Pa
         ("nothing run yet", "No run has finished on this environment yet."),
     ],
 )
-def test_what_the_data_lack_is_said(case: str, sentence: str, tmp_path: Path) -> None:
-    assert any(sentence in text for text in _page(CASES[case](), tmp_path).texts)
+def test_what_the_data_lack_is_said(case: str, sentence: str) -> None:
+    assert any(sentence in text for text in _lacking(case).texts)
 
 
 @pytest.mark.parametrize("imported", [False, True])
@@ -761,9 +767,9 @@ def test_json_holds_every_field_and_no_number_that_is_none() -> None:
 
 
 def test_the_page_alone_links_to_no_file() -> None:
-    page = Page(render(synthetic(), "html"))
+    page = Page(render(_small(), "html"))
     assert all(link.startswith(("#", "data:,")) for link in page.links)
-    assert page.count("figure") == 22
+    assert page.count("figure") == len(list(figures.every(_small())))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -820,7 +826,7 @@ def test_each_trial_leads_to_its_record_log_and_failure(stored: tuple[Estimates,
 
 def test_many_trials_are_data_for_the_script_with_a_way_around_it(stored: tuple[Estimates, Path, Path]) -> None:
     _, trials, folder = stored
-    estimates = synthetic(("PPO", "</script>"), ("CartPole-v1", "Acrobot-v1"), 150)
+    estimates = replace(synthetic(("PPO", "</script>"), ("CartPole-v1", "Acrobot-v1"), 150), curves=())
     name = estimates.trials[0].name
     index = write(estimates, folder, trials=trials, figure_formats=(), table_formats=("csv",))
     html = index.read_text(encoding="utf-8")
