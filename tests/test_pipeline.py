@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -216,7 +217,7 @@ def test_every_kind_of_failure_is_recorded_and_harms_no_other(tmp_path: Path) ->
     experiment = pipeline.open_experiment(suite_file(tmp_path, BAD, "bad"), results=tmp_path)
     jobs = pipeline.prepare(experiment, pipeline.RunOptions(workers=2, devices="cpu"))
     # What hangs alone has a limit of time: on a crowded machine whatever else goes wrong would reach it first.
-    brief = replace(experiment.suite.limits, timeout_minutes=0.2)
+    brief = replace(experiment.suite.limits, timeout_minutes=0.05)
     jobs = [replace(job, limits=brief) if "Hang" in job.trial.environment else job for job in jobs]
     summary = pipeline.run(experiment, jobs, lambda _event: None)
     kinds = {
@@ -307,7 +308,14 @@ def wait_for_records(results: Path, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the numbers of a run of the slow suite that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return numbers(run_suite(suite_file(folder, SLOW), folder)[0])
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
     path = suite_file(tmp_path, SLOW)
     process = bench_run(path, tmp_path)
     wait_for_records(tmp_path, 2)
@@ -322,11 +330,12 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path: Path) -> N
     assert not list(tmp_path.glob("*/trials/*/failure.json"))
     experiment, after = run_suite(path, tmp_path)
     assert after.exit_code == 0
-    undisturbed, _ = run_suite(path, tmp_path / "undisturbed")
-    assert numbers(experiment) == numbers(undisturbed)
+    assert numbers(experiment) == undisturbed
 
 
-def test_killing_workers_and_runner_at_random_moments_changes_no_number(tmp_path: Path) -> None:
+def test_killing_workers_and_runner_at_random_moments_changes_no_number(
+    tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
     # A short version of benchmarks/chaos.py.
     path, rng = suite_file(tmp_path, SLOW), np.random.default_rng(7)
     for round_ in range(4):
@@ -342,8 +351,7 @@ def test_killing_workers_and_runner_at_random_moments_changes_no_number(tmp_path
     experiment = pipeline.open_experiment(path, results=tmp_path)
     final = pipeline.prepare(experiment, pipeline.RunOptions(workers=2, retry_failed=True))
     pipeline.run(experiment, final, lambda _event: None)
-    undisturbed, _ = run_suite(path, tmp_path / "undisturbed")
-    assert numbers(experiment) == numbers(undisturbed)
+    assert numbers(experiment) == undisturbed
 
 
 def test_two_runners_on_one_folder_share_the_work(tmp_path: Path) -> None:

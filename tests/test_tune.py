@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,9 +60,26 @@ def asked(*words: str) -> tuple[int, str]:
     return done.exit_code, done.output + str(done.exception or "")
 
 
-def test_a_suite_is_tuned_once_and_told_again_without_running(here: Path) -> None:
-    code, said = asked("small.yaml", *SHORT)
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Give a folder in which the suite was tuned for the first time, and what was said."""
+    folder = tmp_path_factory.mktemp("once")
+    (folder / "small.yaml").write_text(SMALL)
+    with chdir(folder):
+        code, said = asked("small.yaml", *SHORT)
     assert code == 0, said
+    return folder, said
+
+
+@pytest.fixture
+def tuned_here(here: Path, once: tuple[Path, str]) -> Path:
+    """Give a working directory in which the suite was tuned."""
+    shutil.copytree(once[0], here, dirs_exist_ok=True)
+    return here
+
+
+def test_a_suite_is_tuned_once_and_told_again_without_running(tuned_here: Path) -> None:
+    here = tuned_here
     trials = sorted(path.parent.name for path in (here / "results").rglob("trial.json"))
     # 2 algorithms on 2 environments: 3 configurations twice, 2 of them again twice.
     assert len(trials) == 4 * (3 * 2 + 2 * 2)
@@ -87,7 +106,9 @@ def test_a_suite_is_tuned_once_and_told_again_without_running(here: Path) -> Non
     assert (here / "reports" / "tuning-small" / "index.html").is_file()
 
 
-def test_what_is_kept_is_the_suite_s_set_tuned(here: Path) -> None:
+def test_what_is_kept_is_the_suite_s_set_tuned(tuned_here: Path) -> None:
+    here = tuned_here
+    (here / "tuned" / "small.yaml").unlink()
     both = SMALL.replace("algorithms:", "hyperparameters: [default, tuned]\nalgorithms:")
     (here / "small.yaml").write_text(both)
     # The suite names a set that is not there yet: it can be tuned all the same, and then planned.
@@ -114,8 +135,8 @@ def test_another_tuning_writes_over_nothing_unless_told_to(here: Path) -> None:
     (here / "tuned" / "small.yaml").write_text(before)
 
 
-def test_settings_of_this_tuning_whose_trials_are_not_at_hand_stay_as_they_are(here: Path) -> None:
-    assert asked("small.yaml", *SHORT)[0] == 0
+def test_settings_of_this_tuning_whose_trials_are_not_at_hand_stay_as_they_are(tuned_here: Path) -> None:
+    here = tuned_here
     file = here / "tuned" / "small.yaml"
     (whole,) = YAML(typ="safe", pure=True).load(file.read_text())["parts"]
     elsewhere = ("--results", "elsewhere", "--only", "q_learning@FrozenLake-v1")
@@ -177,9 +198,11 @@ def test_what_a_suite_gives_itself_is_no_part_of_its_tuned_set(tmp_path: Path) -
     assert part_.entries == {"sac": {"Pendulum-v1": settings}}
 
 
-def test_spaces_are_printed_with_their_source_before_the_first_run_and_not_where_none_is_left(here: Path) -> None:
-    del here
-    said = " ".join(asked("small.yaml", *SHORT)[1].split())
+def test_spaces_are_printed_with_their_source_before_the_first_run_and_not_where_none_is_left(
+    tuned_here: Path, once: tuple[Path, str]
+) -> None:
+    del tuned_here
+    said = " ".join(once[1].split())
     first = said.index("q_learning 00")
     for expected in ("learning_rate log 0.01 .. 1", "learning rates over a decade", "the textbook's ranges"):
         assert said.index(expected) < first

@@ -593,18 +593,34 @@ def test_a_journal_of_the_wrong_shape_is_a_sentence(small: Path, what: str) -> N
         Store(small).looks()
 
 
-@pytest.fixture
-def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return results of 120 trials, found whole a while ago, one of which has been damaged since."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    one = kept(tmp_path / "first", record(small_trial())) / "trial.json"
+def _many(root: Path) -> Path:
+    """Return results of 120 trials, new, in a folder of `root`."""
+    one = kept(root / "first", record(small_trial())) / "trial.json"
     data = json.loads(one.read_text())
     for seed in range(120):
         trial = replace(small_trial(), seed=seed)
-        (folder := tmp_path / "many" / "trials" / trial.name).mkdir(parents=True)
+        (folder := root / "many" / "trials" / trial.name).mkdir(parents=True)
         told_of = data | {"fingerprint": trial.fingerprint, "trial": data["trial"] | {"seed": seed}}
         (folder / "trial.json").write_text(json.dumps(told_of))
-    return tmp_path / "many"
+    return root / "many"
+
+
+@pytest.fixture(scope="module")
+def settling(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _many(tmp_path_factory.mktemp("settling"))
+
+
+@pytest.fixture
+def settled(settling: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give results that no test changes, and that have settled once and for all; a memory of them may be damaged."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(settling.parent / "cache"))
+    return settling
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return _many(tmp_path)
 
 
 def remembered(many: Path) -> Path:
@@ -646,10 +662,10 @@ def test_what_was_whole_is_remembered_until_it_changes_and_never_reported_from_m
         '{"checks": "CHECKS", "whole": {"a": 1}}',
     ],
 )
-def test_a_damaged_memory_costs_time_and_nothing_else(many: Path, text: str) -> None:
-    file = remembered(many)
+def test_a_damaged_memory_costs_time_and_nothing_else(settled: Path, text: str) -> None:
+    file = remembered(settled)
     file.write_text(text.replace("CHECKS", json.loads(file.read_text())["checks"]))
-    assert len(Store(many).survey().done) == 120
+    assert len(Store(settled).survey().done) == 120
 
 
 def test_no_place_for_a_memory_costs_time_and_nothing_else(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
