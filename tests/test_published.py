@@ -389,6 +389,13 @@ def test_few_numbers_few_runs_and_means_of_several_runs_say_nothing_about_a_lean
     assert leaning([_judged(11.0, many, runs=5)] * 9, rng) is None
 
 
+@pytest.fixture
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw a p-value from as few draws as leave it exact: its level is that of many, its power nearly so."""
+    monkeypatch.setattr("bench.reproduce.leaning._DRAWS", 999)
+
+
+@pytest.mark.usefixtures("few_draws")
 def test_a_table_whose_algorithms_share_their_luck_is_seldom_said_to_lean() -> None:
     rng = np.random.default_rng(2)
 
@@ -411,6 +418,7 @@ def test_a_table_whose_algorithms_share_their_luck_is_seldom_said_to_lean() -> N
     assert called(apart=True) > 0.2
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_a_table_of_honest_single_runs_is_seldom_said_to_lean_and_a_table_of_best_of_three_mostly() -> None:
     rng = np.random.default_rng(1)
 
