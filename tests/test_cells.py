@@ -262,8 +262,6 @@ environments:
 
 def trained(path: Path, results: Path, jobs_of: Any) -> tuple[dict[str, Any], dict[str, Record], dict[str, int]]:
     """Run a suite's jobs as `jobs_of` arranges them; return numbers, records and process ids by trial."""
-    # One that another test has started imports other modules, and what a trial must import counts as what it has kept.
-    vars(forkserver)["_forkserver"]._stop()
     experiment = pipeline.open_experiment(path, results=results)
     jobs = jobs_of(pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu")))
     found: dict[str, int] = {}
@@ -280,6 +278,8 @@ def trained(path: Path, results: Path, jobs_of: Any) -> tuple[dict[str, Any], di
 @pytest.mark.slow
 def test_seeds_get_the_same_numbers_first_and_second_in_a_process(tmp_path: Path) -> None:
     path = suite_file(tmp_path, COMPILED, "compiled")
+    # One that another test has started imports other modules, and what a trial must import counts as what it has kept.
+    vars(forkserver)["_forkserver"]._stop()
     together, records, shared = trained(path, tmp_path / "together", lambda jobs: jobs)
     # Of two seeds each comes first in one of the two orders: so both are as in a process of their own.
     backwards, alone, _ = trained(path, tmp_path / "backwards", lambda jobs: jobs[::-1])

@@ -430,7 +430,7 @@ def test_dqn_steps_several_environments_as_the_library_does() -> None:
 def test_dqn_learns_cartpole() -> None:
     made = learner("dqn", "CartPole-v1", batch_size=64, buffer_size=100_000, learning_rate=0.0023, learning_starts=1000,
         gamma=0.99, target_update_interval=10, train_freq=256, gradient_steps=128, exploration_fraction=0.16,
-        exploration_final_eps=0.04, policy_kwargs={"net_arch": [256, 256]})  # fmt: skip
+        exploration_final_eps=0.04, policy_kwargs={"net_arch": [64, 64]})  # fmt: skip
     made.learn(30_000, lambda steps: steps < 30_000)
     assert made.recent_training_return() > 90
 
@@ -448,7 +448,7 @@ TRAINED: list[tuple[str, str, int, dict[str, Any]]] = [
         4_000,
         {"n_envs": 8, "n_steps": 8, "normalize": True, "use_rms_prop": False, "gae_lambda": 0.9},
     ),
-    ("ppo", "Acrobot-v1", 8_000, {"n_envs": 4, "n_steps": 128, "batch_size": 512, "normalize": True}),
+    ("ppo", "Acrobot-v1", 4_000, {"n_envs": 4, "n_steps": 128, "batch_size": 512, "normalize": True}),
     ("ppo", "LunarLanderContinuous-v3", 1_000, {"n_envs": 2, "n_steps": 64, "batch_size": 128, "clip_range_vf": 0.2}),
 ]
 

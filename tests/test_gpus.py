@@ -471,7 +471,7 @@ def test_an_ended_event_of_a_gpu_names_the_device_it_had(tmp_path: Path) -> None
     ("algorithm", "environment"), [("dqn", "CartPole-v1"), ("sac", "Pendulum-v1"), ("ppo", "CartPole-v1")]
 )
 def test_a_learner_that_is_told_to_stop_before_its_budget_does(algorithm: str, environment: str) -> None:
-    trial = small_trial(algorithm, environment, steps=6_000)
+    trial = small_trial(algorithm, environment, steps=6_000, hyperparameters={"policy_kwargs": {"net_arch": [16]}})
     learner = load(algorithm_of(trial).maker)(learner_request(trial))
     taken: list[int] = []
 

@@ -29,9 +29,9 @@ def learner(name: str, environment: str, **hyperparameters: Any) -> sb3.SB3Learn
         ("ppo", "Pendulum-v1", {"n_steps": 64, "use_sde": True, "sde_sample_freq": 4}),
         ("a2c", "CartPole-v1", {"n_envs": 2}),
         ("trpo", "CartPole-v1", {"n_steps": 64, "batch_size": 64}),
-        ("ppo_lstm", "CartPole-v1", {"n_steps": 32, "batch_size": 32}),
+        ("ppo_lstm", "CartPole-v1", {"n_steps": 32, "batch_size": 32, "n_epochs": 2}),
         ("dqn", "CartPole-v1", {"learning_starts": 20}),
-        ("sac", "Pendulum-v1", {"learning_starts": 20}),
+        ("sac", "Pendulum-v1", {"learning_starts": 20, "policy_kwargs": {"net_arch": [32]}}),
         ("reinforce", "CartPole-v1", {"episodes_per_update": 2}),
     ],
 )

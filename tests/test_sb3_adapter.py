@@ -21,6 +21,7 @@ from bench.errors import BenchError
 from bench.records import LearnerRequest, Trial
 from tests.making import carry_out, played_again, small_trial
 
+NARROW: dict[str, Any] = {"policy_kwargs": {"net_arch": [16]}}
 SMALL: dict[str, dict[str, Any]] = {
     "reinforce": {"n_envs": 2, "episodes_per_update": 2},
     "a2c": {},
@@ -28,13 +29,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "ppo": {"n_steps": 64},
     "dqn": {"learning_starts": 20},
     "dqn_mse": {"learning_starts": 20},
-    "sac": {"learning_starts": 20},
-    "td3": {"learning_starts": 20},
-    "ddpg": {"learning_starts": 20},
+    "sac": {"learning_starts": 20, **NARROW},
+    "td3": {"learning_starts": 20, **NARROW},
+    "ddpg": {"learning_starts": 20, **NARROW},
     "trpo": {"n_steps": 64, "batch_size": 64},
     "qrdqn": {"learning_starts": 20},
-    "tqc": {"learning_starts": 20},
-    "crossq": {"learning_starts": 20},
+    "tqc": {"learning_starts": 20, **NARROW},
+    "crossq": {"learning_starts": 20, **NARROW},
     "ars": {"n_delta": 2},
     "ppo_lstm": {"n_steps": 32, "batch_size": 32},
     "maskable_ppo": {"n_steps": 64},
