@@ -119,7 +119,7 @@ def test_before_anything_has_begun_the_page_says_so_much(tmp_path: Path) -> None
 @pytest.fixture
 def served(halfway: Experiment) -> Iterator[Server]:
     with Server(halfway) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server
         server.shutdown()
@@ -198,7 +198,7 @@ def test_a_browser_shows_the_run_as_it_comes_without_being_asked_again(tmp_path:
     path = suite_file(tmp_path, TOY)
     experiment = pipeline.open_experiment(path, results=tmp_path)
     with Server(experiment) as server, sync_playwright() as driver:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
