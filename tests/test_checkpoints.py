@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -62,7 +63,7 @@ def interrupted(trial: Trial, root: Path, *steps: int) -> Record:
 
 
 def of(algorithm: str, environment: str, implementation: str = "", **settings: Any) -> Trial:
-    plan = EvaluationPlan(points=4, episodes=2, final_episodes=3)
+    plan = EvaluationPlan(points=4, episodes=1, final_episodes=2)
     trial = small_trial(algorithm, environment, steps=640, evaluation=plan, hyperparameters=settings)
     if not implementation:
         return trial
@@ -81,7 +82,7 @@ REPLAYING: dict[str, Any] = {**SMALL, "learning_starts": 50, "buffer_size": 400,
         ("ppo", "LunarLander-v3", "", {"n_envs": 2, "n_steps": 32, "learning_rate": "lin_0.001"}),
         ("a2c", "LunarLanderContinuous-v3", "", {"n_envs": 2}),
         ("a2c", "Acrobot-v1", "jax", {"n_envs": 2}),
-        ("ppo_lstm", "CartPole-v1", "", {"n_steps": 32, "policy_kwargs": {"lstm_hidden_size": 8}}),
+        ("ppo_lstm", "CartPole-v1", "", {"n_steps": 32, "n_epochs": 2, "policy_kwargs": {"lstm_hidden_size": 8}}),
         ("reinforce", "CartPole-v1", "", {"n_envs": 2, "baseline": "value"}),
         ("reinforce", "CartPole-v1", "jax", {"n_envs": 2, "baseline": "value"}),
         ("dqn", "CartPole-v1", "", {**REPLAYING, "target_update_interval": 100}),
@@ -103,9 +104,18 @@ REPLAYING: dict[str, Any] = {**SMALL, "learning_starts": 50, "buffer_size": 400,
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_trial_that_is_interrupted_twice_comes_to_the_same_numbers_to_the_last_bit(
-    tmp_path: Path, algorithm: str, environment: str, implementation: str, settings: Mapping[str, Any]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    algorithm: str,
+    environment: str,
+    implementation: str,
+    settings: Mapping[str, Any],
 ) -> None:
     trial = of(algorithm, environment, implementation, **settings)
+    if algorithm in {"q_learning", "sarsa", "expected_sarsa"}:
+        # Their updates are their steps: one checkpoint in ten lies as near to the interruption as other learners' do.
+        asked = itertools.count()
+        monkeypatch.setattr(Checkpoints, "due", lambda one: one.minutes != 0 and next(asked) % 10 == 0)
     whole = run(trial, tmp_path / "whole", limits=Limits(checkpoint_minutes=0))
     record = interrupted(trial, tmp_path / "parts", 150, 400)
     assert [one.exact for one in record.resumed] == [True, True]
