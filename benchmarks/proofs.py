@@ -43,6 +43,7 @@ SUITES = (
     "implementations-lunar",
     "implementations-reinforce",
     "implementations-dqn",
+    "implementations-critics",
     "implementations-off-policy",
 )
 ROOT = Path(__file__).resolve().parent.parent

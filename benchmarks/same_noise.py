@@ -2,7 +2,8 @@
 
 The compiled learners draw actions otherwise than stable-baselines3, so that runs of equal seeds are other runs, and
 hundreds of them are needed to see that their scores do not differ by 0.05. Here the library's learner draws what the
-compiled one draws (actions, and the order of minibatches where there are several); DQN's draw the same by themselves.
+compiled one draws (actions, and the order of minibatches where there are several); those with a replay buffer draw the
+same by themselves.
 All else is the library's: network, rollouts, advantages, losses, optimiser. Both trainings of a seed are then the same
 but for rounding, until it makes two actions change places, and what differs at the end is what the implementations
 differ in and what rounding has made of it. Common random numbers (Glasserman and Yao 1992) take the rest of the spread
@@ -122,7 +123,7 @@ def pair(suite: str, trial: Trial) -> dict[str, Any]:
 def trained(trial: Trial, noise_of: Trial | None = None) -> tuple[NDArray[Any], NDArray[np.float64], float]:
     """Return the actions that a training took, a row a step, the returns of its policy, and its processor seconds."""
     learner = sb3.make(learner_request(trial))
-    if noise_of is not None and noise_of.algorithm != "dqn":
+    if noise_of is not None and find_algorithm(noise_of.algorithm).on_policy:
         noise = np.random.default_rng(learner_request(noise_of).seed)
         share_actions(learner.model, noise)
         share_orders(learner.model, noise)

@@ -42,6 +42,8 @@ CASES: list[tuple[str, str, str, int, dict[str, Any]]] = [
     ("reinforce", "jax", "CartPole-v1", 600, {}),
     ("dqn", "sb3", "CartPole-v1", 300, {"learning_starts": 50, **SMALL}),
     ("dqn", "jax", "CartPole-v1", 300, {"learning_starts": 50}),
+    ("sac", "jax", "Pendulum-v1", 150, {"learning_starts": 50}),
+    ("td3", "jax", "Pendulum-v1", 150, {"learning_starts": 50}),
     ("sac", "sb3", "Pendulum-v1", 150, {"learning_starts": 50, **SMALL}),
     ("td3", "sb3", "Pendulum-v1", 150, {"learning_starts": 50, **SMALL}),
     ("ddpg", "sb3", "Pendulum-v1", 100, {"learning_starts": 50, "noise_type": "normal", **SMALL}),

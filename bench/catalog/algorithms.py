@@ -536,9 +536,11 @@ _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
         ),
     ),
     "sac": lambda entry: (
+        _compiled(entry, "bench.algorithms.compiled.critics:SAC", times=2),
         _sbx(entry, "SAC", own="qf_learning_rate policy_delay param_resets: n_critics dropout_rate layer_norm"),
     ),
     "td3": lambda entry: (
+        _compiled(entry, "bench.algorithms.compiled.critics:TD3", times=1.4),
         _sbx(
             entry,
             "TD3",
@@ -547,6 +549,7 @@ _OTHERS: Mapping[str, Callable[[Algorithm], tuple[Algorithm, ...]]] = {
         ),
     ),
     "ddpg": lambda entry: (
+        _compiled(entry, "bench.algorithms.compiled.critics:DDPG", times=1.4),
         _sbx(entry, "DDPG", own="qf_learning_rate: n_critics dropout_rate layer_norm", kinds=_UNSCHEDULED),
     ),
     "tqc": lambda entry: (

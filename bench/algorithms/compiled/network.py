@@ -13,10 +13,12 @@ import optax
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.dqn.policies import DQNPolicy
+from stable_baselines3.sac.policies import SACPolicy
+from stable_baselines3.td3.policies import TD3Policy
 from torch import nn
 
 from bench.errors import BenchError
@@ -82,7 +84,8 @@ class Optimiser:
         return jax.tree.map(lambda part, by: part - rate * by, parameters, direction), memory
 
 
-def _part(weights: Any, span: Span) -> Any:
+def part(weights: Any, span: Span) -> Any:
+    """Return the parameter that lies there."""
     begin, end, shape = span
     return weights[begin:end].reshape(shape)
 
@@ -90,10 +93,10 @@ def _part(weights: Any, span: Span) -> Any:
 def network(layout: Layout, weights: Any) -> Network:
     """Return the arrays that a vector of weights holds."""
     policy, value = (
-        tuple((_part(weights, matrix), _part(weights, bias)) for matrix, bias in layers)
+        tuple((part(weights, matrix), part(weights, bias)) for matrix, bias in layers)
         for layers in (layout.policy, layout.value)
     )
-    return Network(policy, value, None if layout.log_std is None else _part(weights, layout.log_std))
+    return Network(policy, value, None if layout.log_std is None else part(weights, layout.log_std))
 
 
 def vector(layout: Layout, arrays: Network) -> jax.Array:
@@ -152,7 +155,7 @@ class Player:
 
     def __init__(self, policy: ActorCriticPolicy, seed: int | None) -> None:
         self.layout, self.weights = _laid_out(policy)
-        self.optimiser = optimiser_of(policy)
+        self.optimiser = optimiser_of(policy.optimizer)
         self.network = network(self.layout, self.weights)
         self.activation = ACTIVATIONS[self.layout.activation][0]
         self.random = np.random.default_rng(seed)
@@ -187,6 +190,8 @@ class Player:
 
 # --- From torch.
 
+_POLICIES = (ActorCriticPolicy, DQNPolicy, SACPolicy, TD3Policy)
+
 
 def _laid_out(policy: ActorCriticPolicy) -> tuple[Layout, Floats]:
     """Return the policy's network, and its weights as one vector, of which its parameters are views from now on.
@@ -194,11 +199,11 @@ def _laid_out(policy: ActorCriticPolicy) -> tuple[Layout, Floats]:
     Raises:
         BenchError: it is no network of dense layers.
     """
-    activation = _refuse_what_is_not_plain(policy, policy.features_extractor)
-    vector, spans = _viewed(policy)
+    activation = refuse_what_is_not_plain(policy, policy)
+    vector, spans = viewed(policy)
     layout = Layout(
-        policy=_dense(spans, *policy.mlp_extractor.policy_net, policy.action_net),
-        value=_dense(spans, *policy.mlp_extractor.value_net, policy.value_net),
+        policy=dense_layers(spans, *policy.mlp_extractor.policy_net, policy.action_net),
+        value=dense_layers(spans, *policy.mlp_extractor.value_net, policy.value_net),
         log_std=spans.get(id(policy.log_std)) if hasattr(policy, "log_std") else None,
         activation=activation,
         choices=_choices(policy.action_space),
@@ -214,13 +219,13 @@ def values_laid_out(policy: DQNPolicy) -> tuple[Layout, Floats, Floats]:
     Raises:
         BenchError: it is no network of dense layers.
     """
-    activation = _refuse_what_is_not_plain(policy, policy.q_net.features_extractor)
-    vector, spans = _viewed(policy.q_net)
-    layout = Layout(_dense(spans, *policy.q_net.q_net), (), None, activation, _choices(policy.action_space))
-    return layout, vector, _viewed(policy.q_net_target)[0]
+    activation = refuse_what_is_not_plain(policy, policy.q_net)
+    vector, spans = viewed(policy.q_net)
+    layout = Layout(dense_layers(spans, *policy.q_net.q_net), (), None, activation, _choices(policy.action_space))
+    return layout, vector, viewed(policy.q_net_target)[0]
 
 
-def _viewed(module: nn.Module) -> tuple[Floats, dict[int, Span]]:
+def viewed(module: nn.Module) -> tuple[Floats, dict[int, Span]]:
     """Return a module's weights as one vector, of which its parameters are views from now on, and where each lies."""
     vector = np.concatenate([one.detach().numpy().ravel() for one in module.parameters()]).astype(np.float32)
     spans: dict[int, Span] = {}
@@ -233,15 +238,21 @@ def _viewed(module: nn.Module) -> tuple[Floats, dict[int, Span]]:
     return vector, spans
 
 
-def _dense(spans: Mapping[int, Span], *modules: Any) -> tuple[Dense, ...]:
+def dense_layers(spans: Mapping[int, Span], *modules: Any) -> tuple[Dense, ...]:
+    """Return where those of the modules that are layers of weights lie."""
     linear = (one for one in modules if isinstance(one, nn.Linear))
     return tuple((spans[id(one.weight)], spans[id(one.bias)]) for one in linear)
 
 
-def _refuse_what_is_not_plain(policy: ActorCriticPolicy | DQNPolicy, extractor: nn.Module) -> type[nn.Module]:
-    """Return the activation between the layers; refuse what the compiled update does not know."""
-    plain = type(policy) in (ActorCriticPolicy, DQNPolicy) and type(extractor) is FlattenExtractor
-    if not plain or not isinstance(policy.observation_space, spaces.Box) or getattr(policy, "use_sde", False):
+def refuse_what_is_not_plain(policy: Any, network: Any) -> type[nn.Module]:
+    """Return the activation between the layers; refuse what the compiled update does not know.
+
+    Args:
+        policy: one of stable-baselines3's.
+        network: that of its networks which acts; the policy itself, where it has but one.
+    """
+    plain = type(policy) in _POLICIES and type(network.features_extractor) is FlattenExtractor
+    if not plain or not isinstance(policy.observation_space, spaces.Box) or getattr(network, "use_sde", False):
         raise BenchError(
             "implementation jax: wants MlpPolicy on observations that are arrays, without use_sde; "
             "`implementation: sb3` takes the others"
@@ -260,9 +271,9 @@ def _choices(space: spaces.Space[Any]) -> tuple[int, ...]:
     return tuple(int(count) for count in space.nvec) if isinstance(space, spaces.MultiDiscrete) else ()
 
 
-def optimiser_of(policy: BasePolicy) -> Optimiser:
-    """Return the policy's optimiser; refuse what the compiled update does not know."""
-    kind, given = type(policy.optimizer), policy.optimizer.defaults
+def optimiser_of(optimizer: torch.optim.Optimizer) -> Optimiser:
+    """Return torch's optimiser; refuse what the compiled update does not know."""
+    kind, given = type(optimizer), optimizer.defaults
     if kind is torch.optim.Adam and not (given["weight_decay"] or given["amsgrad"] or given["maximize"]):
         return Optimiser("adam", given["eps"], given["betas"])
     names = {RMSpropTFLike: "rmsprop-tf", torch.optim.RMSprop: "rmsprop"}
