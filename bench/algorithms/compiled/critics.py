@@ -66,8 +66,8 @@ class Vectors(NamedTuple):
     actor_target: Any
     """As long as the actor for TD3, empty for SAC, which has none."""
     critics_target: Any
-    log_ent_coef: Any
-    """(1,)."""
+    entropy: Any
+    """(1,): logarithm of the entropy's coefficient where it is tuned, else the coefficient."""
 
 
 class Memories(NamedTuple):
@@ -75,7 +75,7 @@ class Memories(NamedTuple):
 
     actor: Any
     critics: Any
-    log_ent_coef: Any
+    entropy: Any
 
 
 class Numbers(NamedTuple):
@@ -100,7 +100,7 @@ class Course(NamedTuple):
     critics: tuple[Layers, ...]
     actor_target: Layers
     critics_target: tuple[Layers, ...]
-    log_ent_coef: Any
+    entropy: Any
     memories: Memories
     told: Any
     """Sums of what is TOLD, and how many steps the actor made."""
@@ -152,7 +152,7 @@ def towards(target: Any, network: Any, tau: Any) -> Any:
 
 def soft_step(course: Course, shape: Shape, batch: Batch, noise: jax.Array, place: Any, now: Numbers) -> Course:
     """Return the course after a minibatch of SAC; `noise` is (2, steps, dimensions): for the states and the next."""
-    coefficient = jnp.exp(course.log_ent_coef[0])
+    coefficient = jnp.exp(course.entropy[0]) if shape.tunes_entropy else course.entropy[0]
 
     def actor_loss(actor: Layers, critics: tuple[Layers, ...]) -> tuple[jax.Array, jax.Array]:
         actions, log_probs = squashed(actor, shape, batch.observations, noise[0])
@@ -170,17 +170,17 @@ def soft_step(course: Course, shape: Shape, batch: Batch, noise: jax.Array, plac
     (loss, log_probs), gradient = jax.value_and_grad(actor_loss, has_aux=True)(course.actor, critics)
     actor, of_actor = shape.actor_optimiser.descended(course.actor, course.memories.actor, gradient, now.learning_rate)
     missing = -(log_probs + now.target_entropy).mean()
-    log_ent_coef, of_entropy = course.log_ent_coef, course.memories.log_ent_coef
+    entropy, of_entropy = course.entropy, course.memories.entropy
     if shape.tunes_entropy:
-        log_ent_coef, of_entropy = _ENTROPY.descended(log_ent_coef, of_entropy, missing[None], now.learning_rate)
+        entropy, of_entropy = _ENTROPY.descended(entropy, of_entropy, missing[None], now.learning_rate)
     tau = jnp.where(place % now.target_update_interval == 0, now.tau, 0.0)
-    told = jnp.stack([0.5 * lost, loss, coefficient, missing * course.log_ent_coef[0], jnp.float32(1)])
+    told = jnp.stack([0.5 * lost, loss, coefficient, missing * course.entropy[0], jnp.float32(1)])
     return Course(
         actor,
         critics,
         course.actor_target,
         towards(course.critics_target, critics, tau),
-        log_ent_coef,
+        entropy,
         Memories(of_actor, of_critics, of_entropy),
         course.told + told,
     )
@@ -243,9 +243,7 @@ def _compiled(shape: Shape) -> Callable[..., Any]:
         def learned(place: Any, course: Course) -> Course:
             return step(course, shape, Batch(*(one[place] for one in batches)), noise[place], place, now)
 
-        course = Course(
-            *_networks(shape, vectors), log_ent_coef=vectors.log_ent_coef, memories=memories, told=jnp.zeros(5)
-        )
+        course = Course(*_networks(shape, vectors), entropy=vectors.entropy, memories=memories, told=jnp.zeros(5))
         # A loop of one, which is the usual case, costs more than none.
         alone = len(rows) == 1
         course = learned(0, course) if alone else jax.lax.fori_loop(0, now.updates.astype(jnp.int32), learned, course)
@@ -255,7 +253,7 @@ def _compiled(shape: Shape) -> Callable[..., Any]:
             _vector(course.critics),
             actor_target,
             _vector(course.critics_target),
-            course.log_ent_coef,
+            course.entropy,
         )
         return found, course.memories, course.told
 
@@ -298,7 +296,7 @@ class _ActorCritic(ReplayedModel):
         self._memories = Memories(
             self._shape.actor_optimiser.begun(actor),
             self._shape.critics_optimiser.begun(critics),
-            _ENTROPY.begun(self._log_ent_coef()),
+            _ENTROPY.begun(self._entropy()),
         )
 
     def _learned_beside(self) -> Mapping[str, Any]:
@@ -319,7 +317,7 @@ class _ActorCritic(ReplayedModel):
     def _noise(self, steps: int) -> Floats:
         """Return the noise of a minibatch, drawn as the library draws it."""
 
-    def _log_ent_coef(self) -> Floats:
+    def _entropy(self) -> Floats:
         return np.zeros(1, dtype=np.float32)
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
@@ -331,13 +329,13 @@ class _ActorCritic(ReplayedModel):
         )
         for held, new in zip(self._vectors[:-1], found[:-1], strict=True):
             held[:] = np.asarray(new)
-        self._take(np.asarray(found.log_ent_coef))
+        self._take(np.asarray(found.entropy))
         self._n_updates += gradient_steps
         *sums, acted = np.asarray(told).tolist()
         self._tell(dict(zip(TOLD, sums, strict=True)), gradient_steps, acted)
 
-    def _take(self, log_ent_coef: Floats) -> None:
-        del log_ent_coef
+    def _take(self, entropy: Floats) -> None:
+        del entropy
 
     def _tell(self, sums: Mapping[str, float], gradient_steps: int, acted: float) -> None:
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
@@ -358,7 +356,7 @@ class _ActorCritic(ReplayedModel):
         )
         acts = (numbers.done + 1) % numbers.policy_delay == 0 if gradient_steps == 1 else None
         return _compiled(replace(self._shape, acts=acts))(
-            self._vectors._replace(log_ent_coef=self._log_ent_coef()),
+            self._vectors._replace(entropy=self._entropy()),
             self._memories,
             packed(batch, gradient_steps),
             np.concatenate([noise, room]),
@@ -383,16 +381,16 @@ class SAC(_ActorCritic, stable_baselines3.SAC):
         shape = (steps, self._shape.actions)
         return torch.stack([torch.empty(shape).normal_() for _ in range(2)]).numpy()
 
-    def _log_ent_coef(self) -> Floats:
+    def _entropy(self) -> Floats:
         if self.log_ent_coef is None:
-            fixed: Floats = np.log(self.ent_coef_tensor.numpy()).reshape(1)
+            fixed: Floats = self.ent_coef_tensor.numpy().reshape(1)
             return fixed
         held: Floats = self.log_ent_coef.detach().numpy()
         return held
 
-    def _take(self, log_ent_coef: Floats) -> None:
+    def _take(self, entropy: Floats) -> None:
         if self.log_ent_coef is not None:
-            self.log_ent_coef.detach().numpy()[:] = log_ent_coef
+            self.log_ent_coef.detach().numpy()[:] = entropy
 
     def _tell(self, sums: Mapping[str, float], gradient_steps: int, acted: float) -> None:
         super()._tell(sums, gradient_steps, acted)
