@@ -558,7 +558,7 @@ environments: {CartPole-v1: 1000}
             "x.yaml:1: implementation: implementation 'jx' is not known here; did",
         ),
         (
-            "implementation: sb3\nalgorithms: [{name: sac, implementation: jax}]",
+            "implementation: sb3\nalgorithms: [{name: tqc, implementation: jax}]",
             "x.yaml:2: algorithms.0.implementation: implementation 'jax' is not known here; one of sb3",
         ),
         (
