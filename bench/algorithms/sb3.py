@@ -39,7 +39,7 @@ from bench.algorithms.diagnostics import Diagnostics
 from bench.algorithms.held import HeldToStart
 from bench.algorithms.reinforce import REINFORCE
 from bench.algorithms.replay import require_room
-from bench.algorithms.side_by_side import SideBySide
+from bench.algorithms.side_by_side import SideBySide, stacked
 from bench.catalog import BACKENDS, algorithm_of, load
 from bench.errors import BenchError, DivergedError, OutsideError, StoreError
 from bench.records import GradientNoise, LearnerRequest
@@ -208,7 +208,7 @@ class SB3Policy:
 
     def _batch(self, observations: Sequence[Any]) -> Any:
         """Return raw observations as the model takes them, several at once."""
-        batch = _stacked(observations)
+        batch = stacked(observations)
         return batch if self._normalise is None else self._normalise.normalize_obs(batch)
 
     @contextmanager
@@ -562,15 +562,6 @@ def _for_small_images(model_class: type[BaseAlgorithm], policy: str, env: VecEnv
     # After its own network the library has no further layers before the outputs, except where critics judge actions.
     critics = issubclass(model_class, OffPolicyAlgorithm) and isinstance(env.action_space, spaces.Box)
     return keywords if critics else {**keywords, "net_arch": []}
-
-
-def _stacked(observations: Sequence[Any]) -> Any:
-    if isinstance(observations[0], dict):
-        return {key: np.stack([observation[key] for observation in observations]) for key in observations[0]}
-    if all(type(observation) is np.ndarray and observation.ndim == 1 for observation in observations):
-        # Several times as fast as `stack`, which matters at every step of an evaluation.
-        return np.concatenate(observations).reshape(len(observations), -1)
-    return np.stack(list(observations))
 
 
 def _plain(value: Any) -> Any:

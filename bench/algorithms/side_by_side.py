@@ -51,4 +51,14 @@ class SideBySide(DummyVecEnv):
                 self._rewards[place], self._lengths[place] = 0.0, 0
             observations.append(observation)
             infos.append(info)
-        return np.stack(observations), rewards, dones, infos
+        return stacked(observations), rewards, dones, infos
+
+
+def stacked(observations: Sequence[Any]) -> Any:
+    """Return observations as one array, or a mapping of arrays, with one more dimension in front."""
+    if isinstance(observations[0], dict):
+        return {key: np.stack([observation[key] for observation in observations]) for key in observations[0]}
+    if all(type(observation) is np.ndarray and observation.ndim == 1 for observation in observations):
+        # Several times as fast as `stack`, which matters at every step.
+        return np.concatenate(observations).reshape(len(observations), -1)
+    return np.stack(list(observations))
