@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import threading
@@ -106,18 +105,9 @@ REPLAYING: dict[str, Any] = {**SMALL, "learning_starts": 50, "buffer_size": 400,
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_trial_that_is_interrupted_twice_comes_to_the_same_numbers_to_the_last_bit(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    algorithm: str,
-    environment: str,
-    implementation: str,
-    settings: Mapping[str, Any],
+    tmp_path: Path, algorithm: str, environment: str, implementation: str, settings: Mapping[str, Any]
 ) -> None:
     trial = of(algorithm, environment, implementation, **settings)
-    if algorithm in {"q_learning", "sarsa", "expected_sarsa"}:
-        # Their updates are their steps: one checkpoint in ten lies as near to the interruption as other learners' do.
-        asked = itertools.count()
-        monkeypatch.setattr(Checkpoints, "due", lambda one: one.minutes != 0 and next(asked) % 10 == 0)
     whole = run(trial, tmp_path / "whole", limits=Limits(checkpoint_minutes=0))
     record = interrupted(trial, tmp_path / "parts", 150, 400)
     assert [one.exact for one in record.resumed] == [True, True]

@@ -138,11 +138,9 @@ def chosen(actor: Layers, shape: Shape, observations: Any) -> jax.Array:
 
 
 def critics_loss(critics: tuple[Layers, ...], shape: Shape, batch: Batch, aims: jax.Array) -> jax.Array:
-    """Return the sum of the critics' mean squared errors."""
-    found: jax.Array = sum(  # type: ignore[assignment]
-        ((one - aims) ** 2).mean() for one in values(critics, shape, batch.observations, batch.actions)
-    )
-    return found
+    """Return the sum of the critics' mean squared errors, of which SAC takes half."""
+    errors = (((one - aims) ** 2).mean() for one in values(critics, shape, batch.observations, batch.actions))
+    return jnp.asarray(sum(errors) * (0.5 if shape.soft else 1.0))
 
 
 def towards(target: Any, network: Any, tau: Any) -> Any:
@@ -150,39 +148,42 @@ def towards(target: Any, network: Any, tau: Any) -> Any:
     return jax.tree.map(lambda old, new: (1 - tau) * old + tau * new, target, network)
 
 
+def critics_step(course: Course, shape: Shape, batch: Batch, aims: jax.Array, now: Numbers) -> Course:
+    """Return the course with critics a step nearer to what their values should be."""
+    lost, gradient = jax.value_and_grad(critics_loss)(course.critics, shape, batch, aims)
+    critics, memory = shape.critics_optimiser.descended(
+        course.critics, course.memories.critics, gradient, now.learning_rate
+    )
+    memories = course.memories._replace(critics=memory)
+    return course._replace(critics=critics, memories=memories, told=course.told.at[0].add(lost))
+
+
 def soft_step(course: Course, shape: Shape, batch: Batch, noise: jax.Array, place: Any, now: Numbers) -> Course:
     """Return the course after a minibatch of SAC; `noise` is (2, steps, dimensions): for the states and the next."""
     coefficient = jnp.exp(course.entropy[0]) if shape.tunes_entropy else course.entropy[0]
 
-    def actor_loss(actor: Layers, critics: tuple[Layers, ...]) -> tuple[jax.Array, jax.Array]:
+    def actor_loss(actor: Layers) -> tuple[jax.Array, jax.Array]:
         actions, log_probs = squashed(actor, shape, batch.observations, noise[0])
-        worth = least(critics, shape, batch.observations, actions)
+        worth = least(course.critics, shape, batch.observations, actions)
         return (coefficient * log_probs - worth).mean(), log_probs
 
     after, after_log_probs = squashed(course.actor, shape, batch.next_observations, noise[1])
     next_values = least(course.critics_target, shape, batch.next_observations, after) - coefficient * after_log_probs
-    aims = batch.rewards + batch.discounts * next_values
-    lost, gradient = jax.value_and_grad(critics_loss)(course.critics, shape, batch, aims)
-    half = jax.tree.map(lambda one: 0.5 * one, gradient)
-    critics, of_critics = shape.critics_optimiser.descended(
-        course.critics, course.memories.critics, half, now.learning_rate
-    )
-    (loss, log_probs), gradient = jax.value_and_grad(actor_loss, has_aux=True)(course.actor, critics)
+    course = critics_step(course, shape, batch, batch.rewards + batch.discounts * next_values, now)
+    (loss, log_probs), gradient = jax.value_and_grad(actor_loss, has_aux=True)(course.actor)
     actor, of_actor = shape.actor_optimiser.descended(course.actor, course.memories.actor, gradient, now.learning_rate)
     missing = -(log_probs + now.target_entropy).mean()
     entropy, of_entropy = course.entropy, course.memories.entropy
     if shape.tunes_entropy:
         entropy, of_entropy = _ENTROPY.descended(entropy, of_entropy, missing[None], now.learning_rate)
     tau = jnp.where(place % now.target_update_interval == 0, now.tau, 0.0)
-    told = jnp.stack([0.5 * lost, loss, coefficient, missing * course.entropy[0], jnp.float32(1)])
-    return Course(
-        actor,
-        critics,
-        course.actor_target,
-        towards(course.critics_target, critics, tau),
-        entropy,
-        Memories(of_actor, of_critics, of_entropy),
-        course.told + told,
+    told = jnp.stack([jnp.float32(0), loss, coefficient, missing * course.entropy[0], jnp.float32(1)])
+    return course._replace(
+        actor=actor,
+        critics_target=towards(course.critics_target, course.critics, tau),
+        entropy=entropy,
+        memories=course.memories._replace(actor=of_actor, entropy=of_entropy),
+        told=course.told + told,
     )
 
 
@@ -190,14 +191,11 @@ def delayed_step(course: Course, shape: Shape, batch: Batch, noise: jax.Array, p
     """Return the course after a minibatch of TD3; `noise` is (1, steps, dimensions), cut as it is added."""
     after = jnp.clip(chosen(course.actor_target, shape, batch.next_observations) + noise[0], -1, 1)
     aims = batch.rewards + batch.discounts * least(course.critics_target, shape, batch.next_observations, after)
-    lost, gradient = jax.value_and_grad(critics_loss)(course.critics, shape, batch, aims)
-    critics, of_critics = shape.critics_optimiser.descended(
-        course.critics, course.memories.critics, gradient, now.learning_rate
-    )
-    course = course._replace(critics=critics, memories=course.memories._replace(critics=of_critics))
+    course = critics_step(course, shape, batch, aims, now)
 
     def actor_loss(actor: Layers) -> jax.Array:
-        return -values(critics[:1], shape, batch.observations, chosen(actor, shape, batch.observations))[0].mean()
+        actions = chosen(actor, shape, batch.observations)
+        return -values(course.critics[:1], shape, batch.observations, actions)[0].mean()
 
     def acted(course: Course) -> Course:
         loss, gradient = jax.value_and_grad(actor_loss)(course.actor)
@@ -207,12 +205,11 @@ def delayed_step(course: Course, shape: Shape, batch: Batch, noise: jax.Array, p
         return course._replace(
             actor=actor,
             actor_target=towards(course.actor_target, actor, now.tau),
-            critics_target=towards(course.critics_target, critics, now.tau),
+            critics_target=towards(course.critics_target, course.critics, now.tau),
             memories=course.memories._replace(actor=memory),
             told=course.told.at[1].add(loss).at[-1].add(1),
         )
 
-    course = course._replace(told=course.told.at[0].add(lost))
     # To decide while it runs costs half as much again: everything is copied.
     if shape.acts is not None:
         return acted(course) if shape.acts else course
@@ -322,6 +319,8 @@ class _ActorCritic(ReplayedModel):
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
         """Update the networks by minibatches from the replay buffer."""
+        policy: Any = self.policy
+        self._update_learning_rate([policy.actor.optimizer, policy.critic.optimizer])
         # One after the other, for so the library draws them.
         batches = [self._sampled(batch_size) for _ in range(gradient_steps)]
         found, self._memories, told = self._learned_from(
@@ -339,7 +338,6 @@ class _ActorCritic(ReplayedModel):
 
     def _tell(self, sums: Mapping[str, float], gradient_steps: int, acted: float) -> None:
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/learning_rate", float(self.lr_schedule(self._current_progress_remaining)))
         self.logger.record("train/critic_loss", sums["critic_loss"] / gradient_steps)
         if acted:
             self.logger.record("train/actor_loss", sums["actor_loss"] / acted)
@@ -347,7 +345,6 @@ class _ActorCritic(ReplayedModel):
     def _learned_from(self, batch: Batch, gradient_steps: int) -> Any:
         steps = len(batch.rewards) // gradient_steps
         noise = np.stack([self._noise(steps) for _ in range(gradient_steps)])
-        room = np.zeros((filled(gradient_steps) - gradient_steps, *noise.shape[1:]), dtype=np.float32)
         unused = {"target_entropy": 0.0, "policy_delay": 1, "done": 0, "target_update_interval": 1}
         numbers = Numbers(
             learning_rate=float(self.lr_schedule(self._current_progress_remaining)),
@@ -359,7 +356,7 @@ class _ActorCritic(ReplayedModel):
             self._vectors._replace(entropy=self._entropy()),
             self._memories,
             packed(batch, gradient_steps),
-            np.concatenate([noise, room]),
+            filled(noise),
             np.array(numbers, dtype=np.float32),
         )
 

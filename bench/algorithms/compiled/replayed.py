@@ -34,14 +34,13 @@ def packed(batch: Batch, minibatches: int) -> Floats:
     """Return a stack of minibatches as one array, for a call costs more by the array; filled to a power of two."""
     columns = [one.reshape(len(batch.rewards), -1) for one in batch]
     rows = np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")
-    rows = rows.reshape(minibatches, -1, rows.shape[1])
-    room = filled(minibatches) - minibatches
-    return np.concatenate([rows, np.zeros((room, *rows.shape[1:]), dtype=np.float32)]) if room else rows
+    return filled(rows.reshape(minibatches, -1, rows.shape[1]))
 
 
-def filled(minibatches: int) -> int:
-    """Return for how many minibatches there is room: updates of every size need not be compiled."""
-    return 1 << (minibatches - 1).bit_length()
+def filled(stack: Floats) -> Floats:
+    """Return a stack of minibatches with empty ones up to a power of two: not every number of them is compiled for."""
+    room = (1 << (len(stack) - 1).bit_length()) - len(stack)
+    return np.concatenate([stack, np.zeros((room, *stack.shape[1:]), dtype=np.float32)]) if room else stack
 
 
 def unpacked(rows: jax.Array, actions: int) -> Batch:
