@@ -389,13 +389,10 @@ def test_few_numbers_few_runs_and_means_of_several_runs_say_nothing_about_a_lean
     assert leaning([_judged(11.0, many, runs=5)] * 9, rng) is None
 
 
-@pytest.fixture
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw a p-value from as few draws as leave it exact: its level is that of many, its power nearly so."""
-    monkeypatch.setattr("bench.reproduce.leaning._DRAWS", 999)
+FEW_DRAWS = 999
+"""They leave a p-value's level that of many, and its power nearly so."""
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_a_table_whose_algorithms_share_their_luck_is_seldom_said_to_lean() -> None:
     rng = np.random.default_rng(2)
 
@@ -407,7 +404,7 @@ def test_a_table_whose_algorithms_share_their_luck_is_seldom_said_to_lean() -> N
             for algorithm in range(5):
                 runs = luck + 0.2 * rng.normal(size=11)
                 lines.append(_judged(runs[0], runs[1:], place=f"E-v{place}" + f"-{algorithm}" * apart))
-        found = leaning(lines, rng)
+        found = leaning(lines, rng, FEW_DRAWS)
         return 1.0 if found is None else found.p
 
     def called(apart: bool) -> float:
@@ -418,7 +415,6 @@ def test_a_table_whose_algorithms_share_their_luck_is_seldom_said_to_lean() -> N
     assert called(apart=True) > 0.2
 
 
-@pytest.mark.usefixtures("few_draws")
 def test_a_table_of_honest_single_runs_is_seldom_said_to_lean_and_a_table_of_best_of_three_mostly() -> None:
     rng = np.random.default_rng(1)
 
@@ -430,6 +426,7 @@ def test_a_table_of_honest_single_runs_is_seldom_said_to_lean_and_a_table_of_bes
                     for place in range(20)
                 ],
                 rng,
+                FEW_DRAWS,
             )
             for _ in range(150)
         ]

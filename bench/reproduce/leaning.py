@@ -18,7 +18,7 @@ _TOLERANCE = 1e-9
 """Sums of the same terms in another order count as equal."""
 
 
-def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Leaning | None:
+def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator, draws: int = _DRAWS) -> Leaning | None:
     """Return whether the single published runs of a table lean to one side; None for fewer than five.
 
     Each number's verdict asks whether one run is plausible; this asks it of all together. Under the hypothesis that
@@ -29,6 +29,7 @@ def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Lean
     Args:
         lines: the numbers with their verdicts.
         rng: for the draws behind the p-value.
+        draws: how many; its level is exact with any number.
     """
     judged = [line for line in lines if line.published_runs == 1 and line.n >= FEWEST_AGAINST_ONE and line.values]
     if len(judged) < _FEWEST_NUMBERS:
@@ -36,11 +37,11 @@ def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Lean
     places: dict[str, list[PublishedVerdict]] = {}
     for line in judged:
         places.setdefault(line.environment, []).append(line)
-    null, found = np.zeros(_DRAWS), dict[str, list[float]]()
+    null, found = np.zeros(draws), dict[str, list[float]]()
     for place, mine in places.items():
         seeds = sorted({_THEIRS}.union(*(line.seeds for line in mine)))
         # Who comes first in a random order of all seeds of the environment is the published run.
-        order = rng.random((_DRAWS, len(seeds)))
+        order = rng.random((draws, len(seeds)))
         for line in mine:
             runs = np.array([line.published, *line.values])
             below = np.mean(np.sign(runs[:, None] - runs[None, :]), axis=1) * len(runs) / (len(runs) - 1)
@@ -49,4 +50,4 @@ def leaning(lines: Sequence[PublishedVerdict], rng: np.random.Generator) -> Lean
     observed = sum(map(sum, found.values()))
     beyond = int(np.sum(np.abs(null) >= abs(observed) - _TOLERANCE))
     shares = {place: 0.5 + float(np.mean(values)) / 2 for place, values in found.items()}
-    return Leaning(len(judged), 0.5 + observed / len(judged) / 2, (1 + beyond) / (1 + _DRAWS), shares)
+    return Leaning(len(judged), 0.5 + observed / len(judged) / 2, (1 + beyond) / (1 + draws), shares)
