@@ -683,6 +683,20 @@ def test_clocks_of_different_machines_are_told() -> None:
     assert told not in reason_of(one_verdict(outcomes, claim(quantity="steps_to_threshold")))
 
 
+def test_a_claim_about_time_says_how_many_of_its_runs_were_timed_beside_other_load() -> None:
+    curve = (0.0, 0.0, 1.0, 1.0)
+    resources = {"workers": 2, "threads": 1, "load": 9.0}
+    outcomes = [run(label, seed, curve, 1.0, workers=2) for label in "ab" for seed in range(5)]
+    busy = [replace(one, resources={**one.resources, **resources}) for one in outcomes[:3]]
+    told = "3 of 10 runs ran beside other load on their machine: their timings are too long."
+    for quantity in ("steps_per_second", "seconds_to_threshold"):
+        assert told in reason_of(one_verdict([*busy, *outcomes[3:]], claim(quantity=quantity)))
+        assert "beside other load" not in reason_of(one_verdict(outcomes, claim(quantity=quantity)))
+    assert "beside other load" not in reason_of(
+        one_verdict([*busy, *outcomes[3:]], claim(quantity="steps_to_threshold"))
+    )
+
+
 @pytest.mark.parametrize(
     ("more", "differ"),
     [

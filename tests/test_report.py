@@ -34,7 +34,7 @@ from bench.report.holding import holds
 from bench.report.notes import note
 from bench.report.page import facts, sureness
 from bench.report.recommendation import recommendation
-from bench.report.table import Cell, Column, Table, letters, to_csv, to_latex, to_markdown
+from bench.report.table import Cell, Column, Table, latex_text, letters, markdown_text, to_csv, to_latex, to_markdown
 from tests.estimates_fixture import empty, synthetic
 
 HOSTILE = '<script>alert("x")</script> $\\frac{1}{2}$ a|b & 100 %'
@@ -124,6 +124,22 @@ def test_an_interval_reads_as_papers_print_it(value: Interval, text: str) -> Non
 def test_a_rounded_zero_has_no_sign() -> None:
     assert words.number(-0.004, 2) == "0.00"
     assert words.number(-0.006, 2) == "\N{MINUS SIGN}0.01"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("from -0.1 to +0.3", "from \N{MINUS SIGN}0.1 to +0.3"),
+        ("-3 (-4 to [-2])", "\N{MINUS SIGN}3 (\N{MINUS SIGN}4 to [\N{MINUS SIGN}2])"),
+        ("LunarLander-v3, seed-0, 1e-5, --seeds -x, 2-3", "LunarLander-v3, seed-0, 1e-5, --seeds -x, 2-3"),
+    ],
+)
+def test_negative_numbers_in_sentences_have_the_minus_sign_of_the_tables_and_names_keep_their_hyphens(
+    text: str, shown: str
+) -> None:
+    assert words.prose(text) == shown
+    assert markdown_text(text) == shown.replace("[", r"\[").replace("]", r"\]")
+    assert latex_text("-3") == "$-$3"
 
 
 @given(st.floats() | st.none())

@@ -99,11 +99,19 @@ def test_a_sentence_is_paid_for_when_it_is_whole(learned: bool) -> None:
     assert earned == pytest.approx(model.reward(np.array([tokens]))[0] if learned else 9.0)
 
 
-def test_how_good_the_reward_model_is_stands_in_the_documentation() -> None:
-    text = " ".join((Path(__file__).parents[1] / "docs" / "environments.md").read_text().split())
-    found = re.search(
-        r"foretells (0\.\d+) of held-out preferences, where the true reward itself foretells (0\.\d+)", text
-    )
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (
+            "docs/environments.md",
+            r"foretells (0\.\d+) of held-out preferences, where the true reward itself foretells (0\.\d+)",
+        ),
+        ("suites/rlhf.yaml", r"foretells (0\.\d+) of held-out preferences, the true reward itself (0\.\d+)"),
+    ],
+)
+def test_how_good_the_reward_model_is_is_told_as_it_is(path: str, words: str) -> None:
+    text = " ".join((Path(__file__).parents[1] / path).read_text().split())
+    found = re.search(words, text)
     assert found is not None
     model = reward_model(0)
     assert [float(one) for one in found.groups()] == pytest.approx([model.accuracy, model.attainable], abs=0.01)

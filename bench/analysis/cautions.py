@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.analysis.aggregate import POOLED, estimate
+from bench.analysis.clocks import beside_other_load, packings
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, learns, taking_part
 from bench.catalog import algorithms
 from bench.hyperparameters.provenance import DEFAULTS, HAND, TUNED, effort, found_by_hand, made_for
-from bench.records import PACKING, Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
+from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
 _VISIBLE_OVERSHOOT = 0.05
 _HIGH, _LOW = 0.75, 0.5
 """Above the first an aggregate reads as a success; below the second an algorithm fails on an environment."""
-_BUSY = 1.5
-"""Load per thread of our own from which something else was running."""
 
 
 def cautions(
@@ -241,19 +239,6 @@ def _past_the_budget(cells: Sequence[Cell]) -> Iterator[tuple[str, str, float]]:
 
 def _timings(book: Ledger) -> Iterator[Fact]:
     records = [entry.outcome for entry in book.entries if isinstance(entry.outcome, Record)]
-    packings = {_packing(record) for record in records}
-    if len(packings) > 1:
-        yield Fact("packings", (len(packings),))
-    yield from _number("busy", sum(_was_busy(record.resources) for record in records), len(records))
-
-
-def _packing(record: Record) -> tuple[str, ...]:
-    resources = (str(record.resources.get(key, "")) for key in PACKING)
-    return (*resources, str(record.provenance.get("processor", "")))
-
-
-def _was_busy(resources: Mapping[str, object]) -> bool:
-    load, threads, workers = (resources.get(key) for key in ("load", "threads", "workers"))
-    if not isinstance(load, int | float) or not isinstance(threads, int) or not isinstance(workers, int):
-        return False
-    return math.isfinite(load) and load > _BUSY * threads * workers + 1
+    if (ways := packings(records)) > 1:
+        yield Fact("packings", (ways,))
+    yield from _number("busy", beside_other_load(records), len(records))

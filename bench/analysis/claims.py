@@ -22,6 +22,7 @@ from types import MappingProxyType
 from scipy.special import ndtri
 
 from bench import catalog
+from bench.analysis.clocks import beside_other_load, packings
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.quantities import Measured, measured, regret
 from bench.analysis.resampling import Draws
@@ -29,7 +30,7 @@ from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
 from bench.analysis.verdict import MOST_RUNS, POWER, enough_for_equivalence
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
-from bench.records import PACKING, QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Suite
+from bench.records import QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Record, Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
         wider = _measured(claim, environments, others, replace(field, confidence=field.together))
         refuted = _verdict(aim, wider, len(environments)) == "contradicted"
     more = _more_runs(aim, found, field.confidence) if verdict == "undecided" else None
+    timed = _timed(claim, cells)
     return ClaimVerdict(
         claim=claim,
         verdict=verdict,
@@ -103,7 +105,8 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
         labels=tuple(labels),
         missing=sum(cell.missing for cell in cells),
         failed=sum(cell.failed for cell in cells),
-        clocks_differ=_clocks_differ(claim, cells),
+        clocks_differ=packings(timed) > 1,
+        mistimed=(beside_other_load(timed), len(timed)),
     )
 
 
@@ -259,15 +262,8 @@ def _more_runs(claim: Claim, found: Measured, confidence: float) -> int | None:
     return more if more <= MOST_RUNS else None
 
 
-def _clocks_differ(claim: Claim, cells: Sequence[Cell]) -> bool:
+def _timed(claim: Claim, cells: Sequence[Cell]) -> list[Record]:
+    """Return the runs whose timings a claim reads: all of its, or none."""
     if not QUANTITIES[claim.quantity].clock and claim.seconds is None:
-        return False
-    return len({_packing(cell, number) for cell in cells for number in range(len(cell.runs))} - {()}) > 1
-
-
-def _packing(cell: Cell, number: int) -> tuple[str, ...]:
-    record = cell.runs[number].record
-    if record is None:
-        return ()
-    place = [record.provenance.get("processor"), record.provenance.get("cores")]
-    return tuple(map(str, [*place, *(record.resources.get(key) for key in PACKING)]))
+        return []
+    return [run.record for cell in cells for run in cell.runs if run.record is not None]

@@ -173,6 +173,8 @@ class ClaimVerdict:
     failed: int = 0
     clocks_differ: bool = False
     """Whether it reads a clock, and the runs were timed on different machines or packed differently."""
+    mistimed: tuple[int, int] = (0, 0)
+    """Where it reads a clock: runs timed beside other load, of how many."""
     refuted: bool = False
     """Whether it is contradicted at a confidence that holds over all claims of the suite, too: what a conjunction needs
     to be answered with no."""

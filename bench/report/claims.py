@@ -127,6 +127,9 @@ def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
         yield f"{counted(line.failed, 'failed run')}: each {counts}."
     if line.clocks_differ:
         yield "The runs were timed on different machines, or with different numbers of them side by side."
+    busy, timed = line.mistimed
+    if busy:
+        yield f"{busy:,} of {counted(timed, 'run')} ran beside other load on their machine: their timings are too long."
 
 
 def _number(value: float) -> str:

@@ -44,6 +44,7 @@ def templates(package: str = "bench.report") -> Environment:
     )
     jinja.filters["plain"] = plain
     jinja.filters["prose"] = words.prose
+    jinja.filters["signed"] = words.signed
     jinja.filters["setting"] = words.setting
     jinja.filters["number"] = words.number
     jinja.globals |= {"dash": words.DASH, "letters": letters}

@@ -203,7 +203,7 @@ _MARKDOWN = str.maketrans({**{sign: "\\" + sign for sign in "\\`*_{}[]#|~$"}, "<
 
 def markdown_text(text: str) -> str:
     """Return text with everything escaped that Markdown, or HTML within it, would read as a sign."""
-    return plain(text).translate(_MARKDOWN)
+    return words.signed(text).translate(_MARKDOWN)
 
 
 _LATEX = str.maketrans(
@@ -227,4 +227,4 @@ _LATEX = str.maketrans(
 
 def latex_text(text: str) -> str:
     """Return text with everything escaped that LaTeX would read as a command."""
-    return plain(text).translate(_LATEX)
+    return words.signed(text).translate(_LATEX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
@@ -22,8 +23,13 @@ def finite(value: float | None) -> TypeGuard[float]:
 
 
 def prose(text: str) -> str:
-    """Return `text` as `plain`, its percent signs kept on the line of their numbers."""
-    return plain(text).replace(" %", "\N{NO-BREAK SPACE}%")
+    """Return `text` as `signed`, its percent signs kept on the line of their numbers."""
+    return signed(text).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def signed(text: str) -> str:
+    """Return `text` as `plain`, with a true minus sign before its negative numbers, as in the tables beside it."""
+    return re.sub(r"(?<![^\s(\[])-(?=\d)", MINUS, plain(text))
 
 
 def decimals(values: Iterable[float | None]) -> int:
