@@ -668,6 +668,45 @@ def test_failed_runs_count_by_the_plan_s_rule_and_are_told() -> None:
     )
 
 
+def test_under_a_floor_it_does_not_matter_how_far_below_an_evaluation_is() -> None:
+    # Area: 1/3 of the time from -5 to 0, from 0 to 1 and from 1 to -8; of what counts from 0 on: 0, 1/2 and 1/2.
+    sunk = record_of(trial_of("a", "x", 0), -8.0, curve=(-5.0, 0.0, 1.0, -8.0))
+    (as_it_is,), (cut,) = (Results([sunk], floor=floor).cells() for floor in (None, 0.0))
+    assert as_it_is.values("final").tolist() == [-8.0]
+    assert as_it_is.values("auc") == pytest.approx([(-2.5 + 0.5 - 3.5) / 3])
+    assert cut.values("final").tolist() == [0.0]
+    assert cut.values("auc") == pytest.approx([(0 + 0.5 + 0.5) / 3])
+    assert cut.returns.tolist() == [-8.0]
+    assert Results([sunk], floor=-2.0).cells()[0].values("final").tolist() == [-2.0]
+
+
+def test_under_a_floor_a_score_on_the_way_counts_as_it_too() -> None:
+    outcomes: list[Outcome] = [
+        record_of(trial_of(label, "x", seed), 1.0, curve=(at, at, 1.0, 1.0))
+        for label, at in (("a", 0.5), ("b", -9.0))
+        for seed in range(6)
+    ]
+    early = claim(quantity="score", steps=500)
+    assert one_verdict(outcomes, early).estimate.estimate == pytest.approx(9.5)
+    assert one_verdict(outcomes, early, floor=0.0).estimate.estimate == pytest.approx(0.5)
+
+
+def test_a_verdict_that_rests_on_how_far_below_random_somebody_is_falls_in_a_re_analysis_that_says_so() -> None:
+    # Level on y; on x both have learned nothing, one of them far below the random policy.
+    scores = {
+        ("a", "x"): around(-0.1), ("b", "x"): around(-5.0), ("a", "y"): around(0.5), ("b", "y"): around(0.5)
+    }  # fmt: skip
+    results = Results(records_of(scores))
+    found = analyse(
+        results.suite([claim()]), results.planned(), results.outcomes, results.references, np.random.default_rng(0)
+    )
+    (told,) = [one for one in found.conclusions if one.about.kind == "claim"]
+    assert told.about.names[1] == "supported"
+    assert (Fact("floor"), "undecided") in told.fails_when
+    results.plan = replace(results.plan, floor=0.0)
+    assert results.judged(claim())[0].verdict == "undecided"
+
+
 def test_missing_runs_are_told() -> None:
     found = Results(FAR, planned=12).judged(claim())[0]
     assert found.verdict == "supported"

@@ -147,6 +147,29 @@ def test_every_part_says_with_which_settings_it_was_asked() -> None:
     assert row[-3:] == ["default; tuned", "9 of 12", "mine"]
 
 
+def test_the_first_beginning_that_is_listed_gives_the_estimate_beside_the_verdict() -> None:
+    plain, hard = (line("supported") for _ in range(2))
+    plain, hard = (replace(one, claim=replace(one.claim, text=text)) for one, text in ((plain, "A"), (hard, "A at B")))
+    begins = ("A at B", "A")
+    assert [judging._place(begins, one) for one in (plain, hard)] == [1, 0]
+    assert [judging._place((), one) for one in (plain, hard)] == [0, 0]
+
+
+def test_settings_say_by_which_implementation_runs_were_computed() -> None:
+    told = synthetic()
+    lines = [replace(told.settings[0], label="a", algorithm="ppo", implementation=code) for code in _PPOS]
+    assert judging._computed("a", replace(told, settings=tuple(lines))) == " (sb3, jax, sb3 (envpool), mine:PPO)"
+    assert judging._computed("b", told) == judging._computed("a", None) == ""
+
+
+_PPOS = (
+    "stable_baselines3:PPO",
+    "bench.algorithms.compiled.actor_critic:PPO",
+    "stable_baselines3:PPO (envpool)",
+    "mine:PPO",
+)
+
+
 def test_what_a_suite_gives_beside_a_set_is_told_with_it() -> None:
     entries = {one.label: one for one in read(shipped()["lessons/clip"]).algorithms}
     assert judging._settings(entries["not clipped"]) == "default, but learning_rate = 0.0015, clip_range = ∞"

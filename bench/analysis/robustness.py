@@ -1,9 +1,10 @@
 """A field of scored cells in, in how many re-analyses each conclusion holds out.
 
 The re-analyses: each environment left out and each seed left out (a tenth of them at a time, with more than twenty),
-the other metric, failed trials dropped; for the first place also the aggregates that do not decide, scores from the
-worst to the best run of each environment, and ranks of runs within each environment. Those that change nothing or leave
-nobody to compare are left away. Pairs are judged by the rule of `bench.analysis.verdict`, as in the main analysis.
+the other metric, failed trials dropped, scores below the random policy's counted as it; for the first place also the
+aggregates that do not decide, scores from the worst to the best run of each environment, and ranks of runs within each
+environment. Those that change nothing or leave nobody to compare are left away. Pairs are judged by the rule of
+`bench.analysis.verdict`, as in the main analysis.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from bench.analysis.claims import judge
 from bench.analysis.ranking import order, rounded
 from bench.analysis.ranks import mid_ranks
 from bench.analysis.resampling import Draws, Streams, fewer, resample_counts, thinned
-from bench.analysis.scores import Cell, Field, Run
+from bench.analysis.scores import Cell, Field, Run, floored
 from bench.analysis.solved import Solved
 from bench.analysis.verdict import holm, judged, verdict
 from bench.records import AnalysisPlan, ClaimVerdict, Conclusion, Fact, Floats, Pair, Suite, Verdicts, verdict_on
@@ -213,6 +214,16 @@ def _other_runs(field: Field) -> Iterator[tuple[Fact, Field]]:
         yield Fact("seeds", tuple(some)), _runs(field, partial(_has_other_seed, frozenset(some)))
     if any(run.record is None for cells in field.values() for cell in cells for run in cell.runs):
         yield Fact("failed"), _runs(field, lambda run: run.record is not None)
+    if any(_sinks(cell) for cells in field.values() for cell in cells):
+        yield Fact("floor"), {label: [floored(cell, 0.0) for cell in cells] for label, cells in field.items()}
+
+
+def _sinks(cell: Cell) -> bool:
+    """Return whether a run scores worse than the random policy, by the cell's metric anywhere along its training."""
+    if cell.reference is None:
+        return False
+    told = np.concatenate([run.means for run in cell.runs]) if cell.metric == "auc" else cell.returns
+    return cell.least != 0 and bool(np.any(told < cell.reference.random))
 
 
 def _other_scales(field: Field, decide: str) -> Iterator[Variation]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -90,6 +90,8 @@ class Cell:
     """Records left out because they made no update."""
     resumed: int = 0
     """Records of runs that were interrupted and went on otherwise than they would have, whether left out or not."""
+    least: float | None = None
+    """What every score below it counts as; None: all of it does."""
     most: float | None = None
     """No score counts beyond it: where all solve the task (`bench.analysis.solved`); None: all of it does."""
 
@@ -115,7 +117,8 @@ class Cell:
 
     def counted(self, scores: Floats) -> Floats:
         """Return scores as far as they count; same shape."""
-        return scores if self.most is None else np.minimum(scores, self.most)
+        above = scores if self.least is None else np.maximum(scores, self.least)
+        return above if self.most is None else np.minimum(above, self.most)
 
     @cached_property
     def ceiling(self) -> float | None:
@@ -249,7 +252,7 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
     runs = [run for entry in kept if (run := _run(entry, reference, plan)) is not None]
     counted = [run for run in runs if plan.metric != "auc" or run.record is None or run.record.curve.returns.size]
     first = ordered[0].trial
-    return Cell(
+    whole = Cell(
         label=ordered[0].label,
         environment=first.environment,
         budget=first.steps,
@@ -263,6 +266,22 @@ def cell(entries: Sequence[Entry], reference: Reference | None, plan: AnalysisPl
         idle=len(found) - len(told),
         resumed=len(resumed),
     )
+    return whole if plan.floor is None else floored(whole, plan.floor)
+
+
+def floored(one: Cell, least: float) -> Cell:
+    """Return the cell with every evaluation that scores below `least`, at most 0, counted as scoring it."""
+    if one.reference is None:
+        return one
+    return replace(one, runs=tuple(_floored(run, one.reference, least) for run in one.runs), least=least)
+
+
+def _floored(run: Run, reference: Reference, least: float) -> Run:
+    if run.record is None or run.final is None:
+        return run
+    bottom = reference.random + least * (reference.target - reference.random)
+    area = _area(run.entry, run.record, reference, np.maximum(run.means, bottom))
+    return replace(run, final=max(run.final, least), auc=area)
 
 
 def cells_of(
@@ -291,13 +310,21 @@ def _run(entry: Entry, reference: Reference | None, plan: AnalysisPlan) -> Run |
         counts = plan.failures == "random" and reference is not None
         return Run(entry, None, reference.random, 0.0, 0.0, np.empty(0)) if counts and reference is not None else None
     mean, means = final_return(record), mean_curve(record.curve)
-    area = area_under_curve(record.curve, entry.trial.steps, means)
     if reference is None:
         return Run(entry, record, mean, None, None, means)
-    # Of another time limit, perhaps: what the environment itself cannot return is no score.
-    most = ceiling if (ceiling := ceiling_of(entry.trial)) is not None else math.inf
-    auc = None if area is None else float(normalise(min(area, most), reference))
-    return Run(entry, record, mean, float(normalise(min(mean, most), reference)), auc, means)
+    score = float(normalise(min(mean, _most(entry)), reference))
+    return Run(entry, record, mean, score, _area(entry, record, reference, means), means)
+
+
+def _area(entry: Entry, record: Record, reference: Reference, means: Floats) -> float | None:
+    """Return the area under a learning curve of these returns as a score; None without a point."""
+    area = area_under_curve(record.curve, entry.trial.steps, means)
+    return None if area is None else float(normalise(min(area, _most(entry)), reference))
+
+
+def _most(entry: Entry) -> float:
+    """Return what counts at most: of another time limit, perhaps, what the environment cannot return is no score."""
+    return ceiling if (ceiling := ceiling_of(entry.trial)) is not None else math.inf
 
 
 def compared(one: Cell, plan: AnalysisPlan) -> Floats:

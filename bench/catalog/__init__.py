@@ -160,6 +160,14 @@ def algorithm_of(trial: Trial) -> Algorithm:
     return next((one for one in found.others.values() if one.identity == trial.implementation), found)
 
 
+def implementation_named(algorithm: str, code: str) -> str:
+    """Return what a suite calls the implementation that lives there, such as `jax`; the place if nobody names it."""
+    entry = algorithms().get(algorithm)
+    identity, _, backend = code.partition(" ")
+    names = (name for name, one in entry.implementations.items() if one.identity == identity) if entry else ()
+    return " ".join(filter(None, (next(iter(names), identity), backend)))
+
+
 def missing(entry: Algorithm | Environment) -> str:
     """Return the command that installs what an implementation or an environment lacks here; empty if nothing."""
     absent = entry.extra and "absent" in installed(entry.distributions).values()

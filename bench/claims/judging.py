@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from bench.catalog import implementation_named
 from bench.claims.records import CONTRADICTED, SUPPORTED, Answer, Asked, Measured, Row, SetAside, Taught
 from bench.errors import BenchError
 from bench.pipeline import Experiment, open_experiment
 from bench.pipeline.experiment import cost_of
 from bench.pipeline.results import estimates
-from bench.records import AnalysisPlan, Claim, Conclusion, Estimates, SuiteAlgorithm
+from bench.records import AnalysisPlan, Claim, ClaimVerdict, Conclusion, Estimates, SuiteAlgorithm
 from bench.report import sentences, words
 from bench.suite.shipped import shipped
 
@@ -101,10 +102,10 @@ class Judge:
             entries = experiment.suite.algorithms
             asked = Asked(
                 suite,
-                tuple(line for line in lines if _asks(line.claim, begins, aside)),
+                tuple(sorted((one for one in lines if _asks(one.claim, begins, aside)), key=partial(_place, begins))),
                 experiment.suite.analysis,
                 seconds,
-                settings={entry.label: _settings(entry) for entry in entries},
+                settings={entry.label: _settings(entry) + _computed(entry.label, told) for entry in entries},
                 terms={entry.label: _terms(entry) for entry in entries},
                 holding=_holding(told),
                 aside=tuple(line for line in lines if line.claim.text in aside),
@@ -133,6 +134,11 @@ def _asks(claim: Claim, begins: tuple[str, ...], aside: Collection[str]) -> bool
     return claim.text not in aside and _begins(claim.text, begins)
 
 
+def _place(begins: tuple[str, ...], line: ClaimVerdict) -> int:
+    """Return which of the beginnings is the first that a claim has; 0 where none is asked for."""
+    return next((place for place, one in enumerate(begins) if line.claim.text.startswith(one)), 0)
+
+
 def _begins(text: str, begins: tuple[str, ...]) -> bool:
     return not begins or text.startswith(begins)
 
@@ -142,6 +148,13 @@ def _settings(entry: SuiteAlgorithm) -> str:
     own = {name: "by environment" for given in entry.per_environment.values() for name in given}
     given = {**entry.hyperparameters, **own}
     return f"{entry.hyperparameter_set}, but {words.settings(given)}" if given else entry.hyperparameter_set
+
+
+def _computed(label: str, told: Estimates | None) -> str:
+    """Return by which implementations an algorithm's runs were computed: that decides what they cost."""
+    lines = [line for line in (told.settings if told else ()) if line.label == label]
+    names = dict.fromkeys(implementation_named(line.algorithm, line.implementation) for line in lines)
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _terms(entry: SuiteAlgorithm) -> str:

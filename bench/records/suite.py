@@ -175,10 +175,12 @@ class AnalysisPlan:
     together), `mean`, or `iqm-by-environment` (mean over environments of each one's own interquartile mean)."""
     resumed: str = "keep"
     """`keep`, or `drop` runs that were interrupted and went on from a checkpoint otherwise than they would have."""
+    floor: float | None = None
+    """Score, at most 0, that every evaluation below it counts as: how far below does not matter; None: it does."""
 
     def declared(self) -> dict[str, Any]:
         """Return the plan as it is hashed and told; what older plans lack only where it is not the default."""
-        late = {"conjunction": False, "decide": "score", "resumed": "keep"}
+        late = {"conjunction": False, "decide": "score", "resumed": "keep", "floor": None}
         return {name: value for name, value in asdict(self).items() if name not in late or value != late[name]}
 
 

@@ -495,6 +495,7 @@ def otherwise(again: Fact) -> str:
 
 _OTHERWISE = {
     "failed": "failed trials dropped",
+    "floor": "scores below the random policy's counted as it",
     "auc": "score over training as the metric",
     "final": "final score as the metric",
     "mean": "the mean as the aggregate",

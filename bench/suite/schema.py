@@ -76,6 +76,13 @@ def measure(value: Any) -> float:
     return float(value)
 
 
+def _floor(value: Any) -> float | None:
+    """Take a score that the random policy has, or that is worse; null for none."""
+    if value is not None and measure(value) > 0:
+        raise ValueError(f"wants a score of at most 0, which the random policy has, not {shown(value)}")
+    return None if value is None else measure(value)
+
+
 def _seeds(value: Any) -> tuple[int, ...]:
     if isinstance(value, list):
         return _listed_seeds(value)
@@ -257,6 +264,7 @@ class Analysis(_Strict):
     conjunction: bool = False
     decide: Annotated[str, BeforeValidator(one_of("score", "mean", "iqm-by-environment"))] = "score"
     resumed: Annotated[str, BeforeValidator(one_of("keep", "drop"))] = "keep"
+    floor: Annotated[float | None, BeforeValidator(_floor)] = None
 
 
 class Claim(_Strict):
