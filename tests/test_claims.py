@@ -509,13 +509,18 @@ def test_a_run_whose_training_was_not_timed_has_no_speed() -> None:
     assert (found.low, bool(found.notes)) == (None, True)
 
 
-def gradients_of(label: str, looks: Sequence[Sequence[tuple[float, float, float]]]) -> list[Outcome]:
+def gradients_of(
+    label: str, looks: Sequence[Sequence[tuple[float, float, float]]], squared_norm: float = 1.0
+) -> list[Outcome]:
     """Per run and look after training began: own variance, plain variance, squared bias."""
-    start = GradientNoise(batches=5, variance=9.0, plain_variance=1.0, squared_bias=9.0, squared_norm=0.0)
+    start = GradientNoise(batches=5, variance=9.0, plain_variance=1.0, squared_bias=9.0, squared_norm=9.0)
     return [
         replace(
             record_of(trial_of(label, "x", seed), 1.0),
-            gradients=(start, *(GradientNoise(5, own, plain, bias, 0.0, steps=500) for own, plain, bias in found)),
+            gradients=(
+                start,
+                *(GradientNoise(5, own, plain, bias, squared_norm, steps=500) for own, plain, bias in found),
+            ),
         )
         for seed, found in enumerate(looks)
     ]
@@ -548,6 +553,19 @@ def test_a_gradients_bias_is_a_share_of_the_runs_largest_plain_variance() -> Non
     expected = stats.ttest_1samp([0.01, -0.02, 0, -0.01, 0.02], 0).confidence_interval(0.95)
     assert limits(found) == pytest.approx((expected.low, expected.high))
     assert found.verdict == "supported"
+
+
+@pytest.mark.parametrize(("margin", "verdict"), [(0.124, "supported"), (0.126, "undecided")])
+def test_a_margin_that_a_bias_of_half_the_gradients_length_would_pass_decides_nothing(
+    margin: float, verdict: str
+) -> None:
+    # The squared gradient is 2, half of the variance of 4: an estimate that is always 0 would be biased by 0.5.
+    outcomes = gradients_of("a", [[(1, 4, bias)] for bias in (0.02, -0.02, 0.01, -0.01, 0.0)], squared_norm=2.0)
+    found = one_verdict(outcomes, claim(right=0.0, quantity="gradient_bias", direction="equivalent", margin=margin))
+    assert found.verdict == verdict
+    told = "cannot tell: an estimate that is always 0 would come to 0.5, and the margin must be at most a quarter of"
+    assert (told in reason_of(found)) is (verdict == "undecided")
+    assert found.more_runs is None
 
 
 def test_without_measured_gradients_no_verdict_is_given() -> None:

@@ -24,7 +24,7 @@ from scipy.special import ndtri
 from bench import catalog
 from bench.analysis.clocks import beside_other_load, packings
 from bench.analysis.interval import FEWEST_RUNS
-from bench.analysis.quantities import Measured, measured, regret
+from bench.analysis.quantities import TOOTHLESS, Measured, measured, regret
 from bench.analysis.resampling import Draws
 from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
@@ -223,7 +223,7 @@ def _limits(claim: Claim, found: Measured) -> tuple[float, float, float, float] 
 
 def _verdict(claim: Claim, found: Measured, environments: int) -> str:
     placed = _limits(claim, found)
-    if placed is None:
+    if placed is None or _is_toothless(found):
         return "undecided"
     low, _, high, margin = placed
     if claim.direction == "equivalent":
@@ -237,6 +237,10 @@ def _verdict(claim: Claim, found: Measured, environments: int) -> str:
     return "supported" if low > margin else "contradicted" if high < margin else "undecided"
 
 
+def _is_toothless(found: Measured) -> bool:
+    return any(note.kind == TOOTHLESS for note in found.value.notes)
+
+
 def _more_runs(claim: Claim, found: Measured, confidence: float) -> int | None:
     """Return how many more runs per environment would decide with a power of 0.8; None where that says nothing.
 
@@ -245,7 +249,7 @@ def _more_runs(claim: Claim, found: Measured, confidence: float) -> int | None:
     the normal distribution for confidence and power are to that for confidence alone.
     """
     placed = _limits(claim, found)
-    if placed is None:
+    if placed is None or _is_toothless(found):
         return None
     low, centre, high, margin = placed
     below, above = centre - low, high - centre

@@ -17,8 +17,8 @@ bias itself, around 0 where there is none.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ from bench.analysis.verdict import difference_interval, judged
 from bench.records import QUANTITIES, AnalysisPlan, Claim, Fact, Floats, GradientNoise, Interval
 
 HALF = 0.5
+TOOTHLESS = "toothless"
+"""Kind of the note on a quantity that a claim could not fail by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +140,16 @@ def _ratio(ours: Tasks, theirs: Tasks, confidence: float) -> Interval:
     return Interval(estimate, low, high, logs.n, logs.notes)
 
 
-def gradient_bias(looks: Sequence[GradientNoise]) -> float | None:
+def gradient_bias(looks: Sequence[GradientNoise], of: str = "squared_bias") -> float | None:
     """Return the mean squared bias as a share of the largest plain variance along the run, before training included.
+
+    So another squared length of the looks, too, where it is asked `of`.
 
     Not as a share of each look's own: near a deterministic policy both vanish, and what cancels a baseline's part of
     the mean are draws too rare for the few episodes of a look. Without them a bandit's baseline b looks biased by
     n b^2 / Var(R) of the variance of a batch of n.
     """
-    later = [one.squared_bias for one in looks if one.steps]
+    later = [float(getattr(one, of)) for one in looks if one.steps]
     largest = max((one.plain_variance for one in looks), default=0.0)
     return float(np.mean(later)) / largest if later and largest > 0 else None
 
@@ -199,6 +203,25 @@ def _speeds(cell: Cell) -> Floats:
     records = [run.record for run in cell.runs if run.record is not None and learns(run.entry.trial.algorithm)]
     timed = [(record.final.steps, record.timings.get("train_cpu", 0.0)) for record in records]
     return np.log([steps / seconds for steps, seconds in timed if seconds > 0 and math.isfinite(seconds)])
+
+
+def _toothless(claim: Claim, cells: Sequence[Cell]) -> Iterator[Fact]:
+    """Yield that a margin would let even an estimate pass that is always 0, or one that is wrong by half as much.
+
+    What such an estimate would be biased by is the gradient itself.
+    """
+    if claim.quantity != "gradient_bias" or claim.direction != "equivalent":
+        return
+    lengths = [_lengths(cell) for cell in cells]
+    whole = float(np.mean([np.mean(one) for one in lengths if len(one)]))
+    if claim.margin > whole / 4:
+        yield Fact(TOOTHLESS, (whole,))
+
+
+def _lengths(cell: Cell) -> Floats:
+    """(runs,) squared length of the plain gradient as `gradient_bias` measures it."""
+    found = [gradient_bias(run.record.gradients, "squared_norm") for run in cell.runs if run.record is not None]
+    return np.array([one for one in found if one is not None], dtype=np.float64)
 
 
 def _gradients(quantity: str, cell: Cell) -> Floats:
@@ -287,7 +310,8 @@ def _alone(
     if kind == "shares":
         return Measured(_share(tasks, confidence), number)
     if kind == "means":
-        return Measured(_welch([_mean(tasks)], _fewest(tasks), confidence), number)
+        found = _welch([_mean(tasks)], _fewest(tasks), confidence)
+        return Measured(replace(found, notes=(*found.notes, *_toothless(claim, cells))), number)
     if QUANTITIES[claim.quantity].logarithmic:
         still = [np.zeros(len(task)) for task in tasks]
         return Measured(_ratio(tasks, still, confidence), number, ratio=True)

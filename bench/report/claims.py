@@ -87,6 +87,8 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan, *, interval: bool) -> str:
         )
         if verdict == "undecided" and low < value.low and value.high < high:
             place = f"with {counted(value.n, 'run')} on one environment shows no equivalence, though it lies inside"
+        if any(one.kind == "toothless" for one in value.notes):
+            place = f"cannot tell: {note(value)} for a bias half as long as the gradient to fail; given are"
         said = f"{place} {_number(low)} to {_number(high)}"
     elif verdict == "undecided":
         said = f"holds {_number(bound)}"

@@ -65,6 +65,7 @@ _WORDS = {
     "few timed runs": "too few timed runs",
     "untimed": "fewer than {0} runs of a cell were timed",
     "no gradient": "the gradient's noise was measured in fewer than {0} runs of a cell",
+    "toothless": "an estimate that is always 0 would come to {0:.2g}, and the margin must be at most a quarter of that",
     "not told": "fewer than {0} runs of a cell told it of their updates",
     "not evaluated around": "some runs have no evaluation on both sides of {0:,} steps",
     "curve lacking": "some runs have no learning curve",
