@@ -221,6 +221,9 @@ def test_sixty_levels_of_lists_are_read_and_one_more_is_not(depth: int, *, told:
         ("seeds: 3\nseeds: 4", "x.yaml:4: seeds: key is given again; it stands in line 3 already"),
         ("name: ../up", ("x.yaml:3: name: wants letters, digits, dots, dashes and underscores (results live under it), "
          "not '../up'")),
+        ("analysis: {floor: 0.1}", ("x.yaml:3: analysis.floor: wants a score of at most 0, which the random policy "
+         "has, not 0.1")),
+        ("analysis: {floor: low}", "x.yaml:3: analysis.floor: wants a number, not 'low'"),
         ("analysis: {confidence: .nan}", "x.yaml:3: analysis.confidence: wants a number, not nan"),
         ("evaluation: {points: 2000}", ("x.yaml:2: environments.CartPole-v1: 1000 steps cannot hold 2000 evaluation "
          "points; lower `evaluation.points`")),

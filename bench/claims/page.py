@@ -144,7 +144,7 @@ def _verdict(one: Answer) -> str:
 
 
 def _so_far(one: Answer) -> str:
-    return f"{one.verdict} so far" if one.verdict == SUPPORTED and one.open else one.verdict
+    return f"{one.verdict} so far" if one.verdict == SUPPORTED and (one.open or one.taught.waits) else one.verdict
 
 
 def _compared(asked: Asked, line: ClaimVerdict) -> str:
