@@ -21,6 +21,7 @@ from bench import load_policy
 from bench.algorithms import sb3
 from bench.algorithms.compiled import network, update
 from bench.algorithms.compiled.reinforce import drawn
+from bench.algorithms.diagnostics import Diagnostics
 from bench.algorithms.side_by_side import SideBySide
 from bench.catalog import find_algorithm
 from bench.environments.making import make
@@ -122,11 +123,16 @@ gym.register("tests/Grid-v0", entry_point="tests.test_compiled:Grid")
 
 @pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
 @pytest.mark.parametrize(("name", "environment", "settings"), CASES)
-def test_an_update_is_the_librarys_to_rounding(name: str, environment: str, settings: dict[str, Any]) -> None:
+def test_an_update_its_gradients_length_and_its_explained_variance_are_the_librarys_to_rounding(
+    name: str, environment: str, settings: dict[str, Any]
+) -> None:
     size = {"n_envs": 4, "n_steps": 16, **({"batch_size": 32, "n_epochs": 3} if name == "ppo" else {}), **settings}
     ours, theirs = learner(name, environment, **size).model, learner(name, environment, "sb3", **size).model
     np.testing.assert_array_equal(weights(ours), weights(theirs))
     before = weights(ours)
+    listening = Diagnostics()
+    listening.init_callback(theirs)
+    listening.on_training_start({}, {})
     for _ in range(3):
         rollout = collected(ours)
         given(theirs, rollout)
@@ -134,11 +140,15 @@ def test_an_update_is_the_librarys_to_rounding(name: str, environment: str, sett
         theirs._current_progress_remaining = ours._current_progress_remaining
         drawn = orders(ours, ours.epochs)
         settings_now = ours.present_settings()
-        found, ours._course.memory, _ = ours._course._update(rollout, drawn, settings_now)
+        found, ours._course.memory, told = ours._course._update(rollout, drawn, settings_now)
         ours._course.weights[:] = found
         np.random.seed(7)  # noqa: NPY002 - what the library draws from
         theirs.train()
         np.testing.assert_allclose(weights(ours), weights(theirs), rtol=2e-4, atol=2e-5)
+        listening.on_rollout_start()
+        means, heard = dict(zip(update.TOLD, told.tolist(), strict=True)), listening.means()
+        for measured in ("gradient_norm", "explained_variance"):
+            assert means[measured] == pytest.approx(heard[measured], rel=1e-4, abs=1e-5)
         # So that what rounding has made of one update is not what the next one begins with.
         ours._course.weights[:] = weights(theirs)
     assert np.abs(weights(ours) - before).max() > 1e-3

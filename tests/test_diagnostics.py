@@ -184,7 +184,9 @@ def test_a_claim_wants_what_every_implementation_tells_that_auto_may_choose() ->
         return []
 
     assert complaints("{name: ppo, implementation: auto}", "clip_fraction") == []
+    assert complaints("{name: ppo, implementation: auto}", "explained_variance") == []
     assert complaints("{name: ppo, implementation: sb3}", "gradient_norm") == []
+    assert complaints("{name: ppo, implementation: jax}", "gradient_norm") == []
     (line,) = complaints("{name: ppo, implementation: auto}", "gradient_norm")
     assert "ppo does not tell gradient_norm of its updates; as it is implemented it tells approx_kl, " in line
 

@@ -1,7 +1,7 @@
 """What stable-baselines3's algorithms log of their updates in, the means over a stretch of training out.
 
 The library's logger is where they say it, whoever listens: its TensorBoard events are another listener (see
-`bench.runner.events`). Only the gradient's length is measured here, for nobody says it.
+`bench.runner.events`). Only the gradient's length is measured here, where nobody says it; the compiled PPO and A2C do.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _LOGGED: Mapping[str, tuple[str, float]] = {
     "clip_fraction": ("clip_fraction", 1.0),
     "value_loss": ("value_loss", 1.0),
     "explained_variance": ("explained_variance", 1.0),
+    "gradient_norm": ("gradient_norm", 1.0),
     "critic_loss": ("critic_loss", 1.0),
     "ent_coef": ("entropy_coefficient", 1.0),
 }

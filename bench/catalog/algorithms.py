@@ -84,8 +84,8 @@ _CRITICS = f"{_REPLAYED} noise_type noise_std"
 _SOFT = f"{_CRITICS} ent_coef target_entropy {_EXPLORING} use_sde_at_warmup"
 
 
-# What they tell of themselves. Those compiled or in JAX measure no gradient and no critic's error, and the compiled
-# ones return no values.
+# What they tell of themselves. In JAX no critic's error is measured, and no gradient but those of the compiled PPO and
+# A2C.
 _OF_ACTION_VALUES = frozenset({"predicted_value", "overestimation"})
 _OF_VALUES = _OF_ACTION_VALUES | {"critic_loss", "gradient_norm"}
 _OF_CRITICS = _OF_ACTION_VALUES | {"critic_loss"}
@@ -95,7 +95,6 @@ _OF_CLIPPED = _OF_ACTORS | {"approx_kl", "clip_fraction"}
 _HELD = "kl_to_start"
 """A setting that wants the library's own policy while it steps."""
 _UNTOLD_IN_JAX = _OF_ACTION_VALUES | {"gradient_norm"}
-_UNTOLD_COMPILED = _UNTOLD_IN_JAX | {"explained_variance"}
 
 
 def _epochs(settings: Mapping[str, Any]) -> float:
@@ -175,7 +174,7 @@ def _compiled(entry: Algorithm, cls: str, *without: str, times: float = 10) -> A
         distributions=_JAX,
         actions=_EVERY_ACTION - {"multi-binary"},
         observations=frozenset({"vector"}),
-        tells=entry.tells - _UNTOLD_COMPILED,
+        tells=entry.tells if entry.on_policy else entry.tells - _UNTOLD_IN_JAX,
         settings=left,
         speed=speed,
         others={},

@@ -139,10 +139,14 @@ def log_prob_and_entropy(
     return log_prob, entropy
 
 
+def length(gradient: Any) -> jax.Array:
+    """Return the norm of all parts of a gradient together."""
+    return jnp.sqrt(sum((part**2).sum() for part in jax.tree.leaves(gradient)))
+
+
 def clipped(gradient: Any, limit: Any) -> Any:
     """Return the gradient, shortened to the limit where it is longer, as torch shortens it."""
-    norm = jnp.sqrt(sum((part**2).sum() for part in jax.tree.leaves(gradient)))
-    share = jnp.minimum(limit / (norm + 1e-6), 1.0)
+    share = jnp.minimum(limit / (length(gradient) + 1e-6), 1.0)
     return jax.tree.map(lambda part: share * part, gradient)
 
 

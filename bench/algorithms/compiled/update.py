@@ -17,13 +17,15 @@ from bench.algorithms.compiled.network import (
     Optimiser,
     clipped,
     forward,
+    length,
     log_prob_and_entropy,
     network,
     vector,
 )
 
-TOLD = ("policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction")
-"""What is logged of an update, by the library's names."""
+_OF_LOSS = ("policy_gradient_loss", "value_loss", "entropy_loss", "approx_kl", "clip_fraction")
+TOLD = (*_OF_LOSS, "gradient_norm", "explained_variance")
+"""What is logged of an update, by the library's names, and the length of its gradients, for which it has none."""
 OF_RATIOS = frozenset({"approx_kl", "clip_fraction"})
 """What of it only PPO has."""
 _KL_TOLERANCE = 1.5
@@ -156,13 +158,20 @@ def loss(arrays: Network, shape: Shape, batch: Samples, settings: Settings) -> t
     entropy_loss = -entropy.mean()
     divergence = (ratio - 1 - log_ratio).mean()
     outside = (jnp.abs(ratio - 1) > settings.clip_range).mean()
-    told = dict(zip(TOLD, (policy_loss, value_loss, entropy_loss, divergence, outside), strict=True))
+    told = dict(zip(_OF_LOSS, (policy_loss, value_loss, entropy_loss, divergence, outside), strict=True))
     return policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss, told
 
 
+def explained(samples: Samples) -> jax.Array:
+    """Return the share of the returns' variance that the values explain; NaN where the returns are all the same."""
+    spread = samples.returns.var()
+    return jnp.where(spread > 0, 1 - (samples.returns - samples.values).var() / spread, jnp.nan)
+
+
 def step(state: State, shape: Shape, batch: Samples, settings: Settings) -> tuple[State, dict[str, jax.Array]]:
-    """Return the state after one minibatch."""
+    """Return the state after one minibatch, and what is told of it: no gradient's length where no step is made."""
     (_, told), gradient = jax.value_and_grad(loss, has_aux=True)(state.network, shape, batch, settings)
+    told["gradient_norm"] = length(gradient)
     if shape.clips_gradient:
         gradient = clipped(gradient, settings.max_grad_norm)
     moved = shape.optimiser.descended(state.network, state.optimiser, gradient, settings.learning_rate)
@@ -171,6 +180,7 @@ def step(state: State, shape: Shape, batch: Samples, settings: Settings) -> tupl
         return after, told
     going = state.going & (told["approx_kl"] <= _KL_TOLERANCE * settings.target_kl)
     kept = jax.tree.map(lambda new, old: jnp.where(going, new, old), after, state)
+    told["gradient_norm"] = jnp.where(going, told["gradient_norm"], jnp.nan)
     return kept._replace(going=going), told
 
 
@@ -197,8 +207,11 @@ def update(
         return state, told
 
     state, told = jax.lax.scan(epoch, State(arrays, optimiser, jnp.array(True)), orders)
-    means = jnp.stack([told[name].mean() for name in TOLD])
-    return vector(shape.layout, state.network), state.optimiser, means
+    means = {name: values.mean() for name, values in told.items()}
+    if shape.stops:
+        means["gradient_norm"] = jnp.nanmean(told["gradient_norm"])
+    means["explained_variance"] = explained(samples)
+    return vector(shape.layout, state.network), state.optimiser, jnp.stack([means[name] for name in TOLD])
 
 
 @cache
