@@ -83,7 +83,8 @@ def test_a_row_says_what_a_claim_rests_on_and_what_is_left() -> None:
     ]
     assert table.footnotes == ("Compared: a minus b in interquartile mean score, above 0; CartPole-v1.",)
     assert page.in_short([answer(), answer(line("supported"))]) == "Of 2 claims: 1 supported so far, 1 not yet run."
-    waiting = Answer(replace(CLAIM, waits=""), tuple(replace(one, waiting=1) for one in answer(line("supported")).asked))
+    asked = tuple(replace(one, waiting=1) for one in answer(line("supported")).asked)
+    waiting = Answer(replace(CLAIM, waits=""), asked)
     assert page.in_short([waiting]) == "Of 1 claim: 1 supported so far."
 
 
