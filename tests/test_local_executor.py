@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 
 from bench.records import EvaluationPlan, Limits, Trial
 from bench.runner.jobs import Ended, Event, Job, Progressed, RetryPolicy, Slowed, Started, Work
+from bench.runner.lived import LivedClock
 from bench.runner.local import LocalExecutor
 from bench.runner.log import MOST_BYTES
 from tests import misbehaviour
@@ -301,6 +303,47 @@ def test_a_slow_trial_whose_steps_come_is_not_taken_for_a_hanging_one(tmp_path: 
     assert [end.failure for end in ends(told)] == [None]
     assert len([event for event in told if isinstance(event, Slowed)]) == 1
     assert "still at work after" in (job.folder / "log.txt").read_text()
+
+
+class Suspending:
+    """A clock that goes on by an hour a second after it was first read, while nobody who reads it does anything."""
+
+    def __init__(self) -> None:
+        self.first = float("inf")
+
+    def __call__(self) -> float:
+        now = time.monotonic()
+        self.first = min(self.first, now)
+        return now + (3600.0 if now > self.first + 1 else 0.0)
+
+
+def test_a_suspended_run_wakes_to_trials_that_go_on_as_if_nothing_had_been(tmp_path: Path) -> None:
+    limits = Limits(timeout_minutes=1, stall_minutes=0.5)
+    job = make_job(tmp_path, misbehaviour.lives_slowly, limits=limits, slow_after_seconds=60)
+    told = list(LocalExecutor(1, NEVER, 0.5, clock=Suspending()).events([job]))
+    [end] = ends(told)
+    assert end.failure is None
+    assert end.seconds < 60
+    assert not [event for event in told if isinstance(event, Slowed)]
+
+
+def test_only_what_was_lived_through_is_counted() -> None:
+    readings = iter([100.0, 104.0, 114.0, 3714.0, 3715.0])
+    lived = LivedClock(partial(next, readings))
+    # Of the hour in which nobody read it ten seconds count.
+    assert [lived() for _ in range(4)] == [104.0, 114.0, 124.0, 125.0]
+
+
+def test_a_trial_that_alone_is_stopped_hangs(tmp_path: Path) -> None:
+    job = make_job(tmp_path, misbehaviour.lives_slowly, limits=Limits(stall_minutes=0.02))
+    told = []
+    for event in LocalExecutor(1, NEVER, 0.1).events([job]):
+        if isinstance(event, Started):
+            psutil.Process(event.pid).suspend()
+        told.append(event)
+    [end] = ends(told)
+    assert end.failure is not None
+    assert end.failure.message.startswith("no sign of life for")
 
 
 @pytest.mark.parametrize(

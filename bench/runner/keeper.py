@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +28,7 @@ import psutil
 from bench.errors import HindranceError, hindering
 from bench.files import write_into
 from bench.runner.jobs import Progress
+from bench.runner.lived import LOOK_SECONDS, LivedClock
 from bench.runner.log import CappedLog
 from bench.runner.vigil import ADVICE, Vigil
 from bench.runner.worker import DONE, RESTED, Order, Verdict, adopt_orphans, run
@@ -39,7 +41,6 @@ FREE = "free"
 """Sent by a keeper after a verdict: the process that has trained can be given another order."""
 
 _MEMORY_POLL_SECONDS = 0.5
-_PEAK_POLL_SECONDS = 5.0
 _SWEEP_SECONDS = 5.0
 _CLOSING_GRACES = 6
 """How many grace periods a trial whose record is safe has to save its policy and to close what it opened."""
@@ -91,27 +92,32 @@ class _Process:
             os.waitpid(self.pid, 0)
 
 
-def keep(order: Order, line: Connection) -> None:
+def keep(order: Order, line: Connection, clock: Callable[[], float] = time.monotonic) -> None:
     """Be the keeper: start the trial, watch it to its end, tell `line` all of it.
 
     Sends one `Hatched`, any number of `Progress` (the latest only, when the reader is slow) and one `Verdict`; takes
     STOP and KILL. When the other end of `line` is gone the trial is killed at once. After the verdict on a trial that
     has left its process fit for another it sends FREE, and takes another order; where the process is gone by then, it
     closes the line without a word.
+
+    Limits count what this process has lived through, in seconds of `clock`: while it is suspended nobody watches, and a
+    trial that is suspended with it does nothing.
     """
     _stand_apart()
     following: Order | None = order
     process = None
     while following is not None:
-        verdict, process = _watched(following, line, process)
+        verdict, process = _watched(following, line, process, LivedClock(clock))
         with contextlib.suppress(OSError):
             line.send(verdict)
         following = _next_order(line, process) if process else None
 
 
-def _watched(order: Order, line: Connection, process: _Process | None) -> tuple[Verdict, _Process | None]:
+def _watched(
+    order: Order, line: Connection, process: _Process | None, clock: LivedClock
+) -> tuple[Verdict, _Process | None]:
     """Watch a trial to its end, in a new process where there is none; return the process that can go on."""
-    start = time.monotonic()
+    start = clock()
     try:
         with hindering(order.log, "the trial's log cannot be written"):
             log = write_into(order.log.parent, partial(CappedLog, order.log))
@@ -121,7 +127,7 @@ def _watched(order: Order, line: Connection, process: _Process | None) -> tuple[
                 process = _hatched(order, line)
             else:
                 process.take(order.payload)
-            watch = _Watch(order, line, log, process, start)
+            watch = _Watch(order, line, log, process, clock, start)
     except HindranceError as error:
         if process is not None:
             process.end()
@@ -184,10 +190,12 @@ def _heading(order: Order) -> bytes:
 class _Watch:
     """The state of one trial from its start to its verdict."""
 
-    def __init__(self, order: Order, line: Connection, log: CappedLog, process: _Process, start: float) -> None:
+    def __init__(
+        self, order: Order, line: Connection, log: CappedLog, process: _Process, clock: LivedClock, start: float
+    ) -> None:
         self._order = order
         self._line = line
-        self._start = start
+        self._clock, self._start = clock, start
         self._log = log
         self._process = process
         self.free = False
@@ -222,13 +230,13 @@ class _Watch:
         self._copy(most=_PIPE_BYTES)
         verdict = self._judge()
         peak = max(self._peak_mb, _largest_child_mb())
-        seconds = time.monotonic() - self._start
+        seconds = self._clock() - self._start
         steps = self._vigil.latest.steps
         return replace(verdict, steps=steps, seconds=seconds, peak_memory_mb=round(peak, 1))
 
     def _patience(self) -> float:
         until = min(self._deadline, self._hangs_at(), self._slow_at, self._kill_at, self._look_at)
-        return max(0.0, until - time.monotonic())
+        return max(0.0, until - self._clock())
 
     def _hangs_at(self) -> float:
         return self._vigil.until if self._ending is None and self._said is None else float("inf")
@@ -273,7 +281,7 @@ class _Watch:
         if isinstance(message, Progress):
             # What it had taken before it was interrupted counts.
             self._deadline -= message.earlier_seconds - self._vigil.latest.earlier_seconds
-            self._vigil.hear(time.monotonic(), message)
+            self._vigil.hear(self._clock(), message)
             self._unsent = message
             return
         if message == RESTED:
@@ -282,7 +290,7 @@ class _Watch:
         # It is decided: no other limit can change that, and what is left may not take for ever.
         self._said = message
         self._deadline = self._slow_at = float("inf")
-        self._kill_at = min(self._kill_at, time.monotonic() + _CLOSING_GRACES * self._order.grace_seconds)
+        self._kill_at = min(self._kill_at, self._clock() + _CLOSING_GRACES * self._order.grace_seconds)
 
     def _release(self) -> None:
         """Let the process wait for another order, if the trial has ended well and nothing that it started is left."""
@@ -306,7 +314,7 @@ class _Watch:
             self._unsent = None
 
     def _enforce(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now >= self._look_at:
             self._log.settle()
             self._look_at_memory(now)
@@ -319,7 +327,7 @@ class _Watch:
         if now >= self._slow_at:
             self._slow_at = float("inf")
             self._log.write(f"--- still at work after {now - self._start:.0f} s, {self._vigil.place()}\n".encode())
-        if time.monotonic() >= self._kill_at:
+        if self._clock() >= self._kill_at:
             self._kill_at = float("inf")
             self._process.signal(signal.SIGKILL)
             if self._said == DONE:
@@ -329,13 +337,13 @@ class _Watch:
         """Note why (the first reason stays) and ask the trial to go."""
         self._ending = self._ending or ending
         grace = self._order.grace_seconds if grace_seconds is None else grace_seconds
-        self._kill_at = min(self._kill_at, time.monotonic() + grace)
+        self._kill_at = min(self._kill_at, self._clock() + grace)
         if grace > 0:
             self._process.signal(signal.SIGTERM)
 
     def _look_at_memory(self, now: float) -> None:
         limit = self._order.limits.memory_gb
-        self._look_at = now + (_PEAK_POLL_SECONDS if limit is None else _MEMORY_POLL_SECONDS)
+        self._look_at = now + (LOOK_SECONDS if limit is None else _MEMORY_POLL_SECONDS)
         family = psutil.Process().children(recursive=True)
         used = sum(_resident_mb(process) for process in family)
         self._peak_mb = max(self._peak_mb, used)

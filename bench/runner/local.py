@@ -38,6 +38,7 @@ from bench.runner.jobs import (
     Started,
 )
 from bench.runner.keeper import FREE, KILL, STOP, Hatched, keep
+from bench.runner.lived import LOOK_SECONDS, LivedClock
 from bench.runner.orphans import end_orphans
 from bench.runner.vigil import Vigil
 from bench.runner.worker import Order, Verdict, thread_environment
@@ -51,7 +52,6 @@ _PATIENCE_SECONDS = 10.0
 """How long a keeper may take beyond the grace period before it is killed itself."""
 _OVERDUE_GRACES = 3
 """How many grace periods after a limit the keeper must have told how it ended the trial."""
-_LONGEST_WAIT_SECONDS = 3600.0
 _GPU_LOOK_SECONDS = 5.0
 """Between two looks at whether the GPUs at work are still there."""
 _TERMINAL_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -67,6 +67,7 @@ class _Slot:
     job: Job
     process: ForkServerProcess
     line: Connection
+    clock: LivedClock
     since: float
     grace_seconds: float
     vigil: Vigil
@@ -101,6 +102,7 @@ class LocalExecutor:
         gpus: Sequence[Gpu] = (),
         answer: Callable[[Gpu], bool] = answers,
         memory_mb: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what the trials of a run may have.
 
@@ -111,6 +113,7 @@ class LocalExecutor:
             gpus: for jobs that ask for any.
             answer: whether a GPU is still there.
             memory_mb: of memory for all trials together, in units of 2**20 bytes; None: what this machine has now.
+            clock: steady, in seconds; a time in which this process, or a keeper, is suspended counts for no limit.
 
         Raises:
             ValueError: there is not one worker.
@@ -123,7 +126,8 @@ class LocalExecutor:
         self._gpus, self._answer = list(gpus), answer
         self._memory_mb = free_memory_mb() if memory_mb is None else memory_mb
         self._given = frozenset(gpu.device for gpu in gpus)
-        self._look_at = time.monotonic() + _GPU_LOOK_SECONDS
+        self._clock = LivedClock(clock)
+        self._look_at = self._clock() + _GPU_LOOK_SECONDS
         self._draining = False
         self._stops = 0
         self._warming_up = False
@@ -210,11 +214,11 @@ class LocalExecutor:
                 _FORKSERVER.set_forkserver_preload(list(_OWN_MODULES))
             # A server that has just died is noticed here; multiprocessing starts another once the death is reported.
             with contextlib.suppress(OSError, EOFError):
-                return _fork_keeper(job, order)
+                return _fork_keeper(job, order, self._clock)
             if self._stops:
                 raise InterruptedError(f"{job.trial.name}: stopped before it was started")
             time.sleep(0.05 * attempt)
-        return _fork_keeper(job, order)
+        return _fork_keeper(job, order, self._clock)
 
     def _order(self, job: Job) -> Order:
         return Order(
@@ -242,25 +246,25 @@ class LocalExecutor:
             _close(slot)
         else:
             queue.remove(job)
-            slots[line] = _slot(job, slot.process, line, slot.grace_seconds, slot.trials + 1)
+            slots[line] = _slot(job, slot.process, line, self._clock, slot.grace_seconds, slot.trials + 1)
 
     def _given_up(self) -> bool:
-        return self._give_up_at is not None and time.monotonic() > self._give_up_at
+        return self._give_up_at is not None and self._clock() > self._give_up_at
 
     def _ready(self, slots: Mapping[Connection, _Slot]) -> list[Connection]:
         due = [at for slot in slots.values() for at in (slot.overdue_at, slot.slow_at)]
         due += [self._look_at] if any(slot.job.device != CPU for slot in slots.values()) else []
-        seconds = min(due if self._give_up_at is None else [self._give_up_at]) - time.monotonic()
-        ready = wait([self._woken, *slots], min(max(0.0, seconds), _LONGEST_WAIT_SECONDS))
+        seconds = min(due if self._give_up_at is None else [self._give_up_at]) - self._clock()
+        ready = wait([self._woken, *slots], min(max(0.0, seconds), LOOK_SECONDS))
         if self._woken in ready:
             self._woken.recv_bytes()
-            self._give_up_at = time.monotonic() + self._grace_seconds + _PATIENCE_SECONDS
+            self._give_up_at = self._clock() + self._grace_seconds + _PATIENCE_SECONDS
             _command(slots, STOP if self._stops == 1 else KILL)
         return [line for line in slots if line in ready]
 
     def _look_at_clock(self, slots: dict[Connection, _Slot], queue: deque[Job]) -> Iterator[Event]:
         """Tell what takes long; end what its keeper should have ended, for a keeper can be stopped or killed."""
-        now = time.monotonic()
+        now = self._clock()
         if now >= self._look_at:
             self._look_at = now + _GPU_LOOK_SECONDS
             self._miss(slots)
@@ -309,7 +313,7 @@ class LocalExecutor:
             if not stopped:
                 yield self._ended(slot.job, verdict, queue, shared=slot.trials > 1)
             return
-        slot.vigil.hear(time.monotonic(), message if isinstance(message, Progress) else None)
+        slot.vigil.hear(self._clock(), message if isinstance(message, Progress) else None)
         if isinstance(message, Hatched):
             slot.pid = message.pid
             yield Started(slot.job, message.pid)
@@ -368,9 +372,9 @@ def _not_started(error: Exception, job: Job) -> HindranceError:
     return HindranceError(f"{job.folder}: {what} ({type(error).__name__}: {error})")
 
 
-def _fork_keeper(job: Job, order: Order) -> _Slot:
+def _fork_keeper(job: Job, order: Order, clock: LivedClock) -> _Slot:
     ours, theirs = Pipe()
-    process = _FORKSERVER.Process(target=keep, args=(order, theirs), name=f"keeper of {job.trial.name}")
+    process = _FORKSERVER.Process(target=keep, args=(order, theirs, clock.clock), name=f"keeper of {job.trial.name}")
     try:
         _ensure_server()
         process.start()
@@ -379,13 +383,20 @@ def _fork_keeper(job: Job, order: Order) -> _Slot:
         raise
     finally:
         theirs.close()
-    return _slot(job, process, ours, order.grace_seconds)
+    return _slot(job, process, ours, clock, order.grace_seconds)
 
 
-def _slot(job: Job, process: ForkServerProcess, line: Connection, grace_seconds: float, trials: int = 1) -> _Slot:
-    now = time.monotonic()
+def _slot(
+    job: Job,
+    process: ForkServerProcess,
+    line: Connection,
+    clock: LivedClock,
+    grace_seconds: float,
+    trials: int = 1,
+) -> _Slot:
+    now = clock()
     slow_at = now + job.slow_after_seconds
-    return _Slot(job, process, line, now, grace_seconds, Vigil(job.limits, now), slow_at, trials=trials)
+    return _Slot(job, process, line, clock, now, grace_seconds, Vigil(job.limits, now), slow_at, trials=trials)
 
 
 def _following(job: Job, queue: deque[Job]) -> Job | None:
@@ -450,7 +461,7 @@ def _close(slot: _Slot) -> Verdict:
         return slot.verdict
     _kill_group(slot.pid)
     end_orphans()
-    seconds, steps = time.monotonic() - slot.since, slot.vigil.latest.steps
+    seconds, steps = slot.clock() - slot.since, slot.vigil.latest.steps
     if code is None or code < 0 or code == _LOST_SERVER:
         return Verdict("killed", "the process that watched over this trial was killed", "", steps, seconds)
     message = f"the trial's process could not be set up (exit code {code}); its reason is on the standard error output"
