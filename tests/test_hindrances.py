@@ -216,6 +216,27 @@ def test_results_that_cannot_be_written_are_told_before_anything_runs(tmp_path: 
 # --- Two runners on one folder.
 
 
+@pytest.mark.parametrize("retry_failed", [False, True])
+def test_what_has_failed_in_another_run_since_this_one_was_planned_is_not_run_again(
+    tmp_path: Path, *, retry_failed: bool
+) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SMALL), seeds=2, results=tmp_path)
+    again, other, *_ = experiment.plan.trials
+    if retry_failed:
+        experiment.store.keep_failure(Failure(again, "exception", "before"))
+    jobs = pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu", retry_failed=retry_failed))
+    experiment.store.keep_failure(Failure(other, "exception", "meanwhile"))
+    told: list[Event] = []
+    summary = pipeline.run(experiment, jobs, told.append)
+    assert (summary.done, summary.failed, summary.elsewhere, summary.hindered) == (3, 1, 0, 0)
+    [left] = [event for event in told if isinstance(event, Ended) and not event.done]
+    assert (left.job.trial, left.failure, left.hindrance and left.hindrance.kind) == (other, None, "elsewhere")
+    assert experiment.store.outcome(other) == Failure(other, "exception", "meanwhile")
+    # Whoever asks for it has it tried again.
+    jobs = pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu", retry_failed=True))
+    assert pipeline.run(experiment, jobs, told.append).exit_code == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_second_runner_takes_nothing_from_the_first(tmp_path: Path, number: signal.Signals) -> None:
     path = suite_file(tmp_path, SMALL.replace("{steps: 400}", "{steps: 20000}").replace("seeds: 3", "seeds: 5"))

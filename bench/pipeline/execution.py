@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from bench import store as stored
 from bench.catalog import algorithm_of, is_own
-from bench.errors import BenchError, HindranceError, SuiteError
+from bench.errors import BenchError, BusyError, HindranceError, SuiteError
 from bench.pipeline.bursts import Hardware, going_on, places
 from bench.pipeline.experiment import (
     MB_PER_GB,
@@ -31,7 +32,7 @@ from bench.pipeline.experiment import (
 from bench.pipeline.inspection import preload, reach_working_directory
 from bench.plain import counted, listed
 from bench.plan import Cell
-from bench.records import Failure, Task, Trial
+from bench.records import Failure, Record, Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.batches import batches, tidy
 from bench.runner.checkpoint import stored_on
@@ -186,21 +187,29 @@ def _hang_up(executor: Executor) -> Callable[[], None]:
     return found
 
 
-def carry_out(job: Job, report: Report) -> Closing | None:
+def carry_out(job: Job, report: Report, *, known: Failure | None = None) -> Closing | None:
     """Run one job in its worker, unless another process has done it; the record is on disk afterwards.
 
+    Args:
+        job: what is to be run.
+        report: takes signs of life.
+        known: the failure that was there when the run was planned, and is tried again.
+
     Raises:
-        BusyError: another process holds it.
+        BusyError: another process holds it, or it has failed in another run meanwhile.
         HindranceError: the folder cannot be claimed, or the record not be kept.
     """
     from bench.runner.trial import run_trial  # noqa: PLC0415 - imports Gymnasium: only in a worker
 
     reach_working_directory()
     with stored.claim(job.folder):
-        if not stored.is_done(job.folder):
-            stored.set_aside(job.folder)
-            return run_trial(job, report, keep=stored.keep)
-    return None
+        there = stored.read(job.folder)
+        if isinstance(there, Record):
+            return None
+        if isinstance(there, Failure) and there != known:
+            raise BusyError(f"{job.folder.name} has failed in another run meanwhile")
+        stored.set_aside(job.folder)
+        return run_trial(job, report, keep=stored.keep)
 
 
 def lock_note(experiment: Experiment) -> str:
@@ -246,7 +255,7 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
                 trial=trial,
                 # An environment may change the working directory of the process that keeps its record.
                 folder=store.folder(trial).absolute(),
-                work=carry_out,
+                work=partial(carry_out, known=survey.failure(trial)),
                 limits=experiment.suite.limits,
                 device=place.device,
                 packed=place.packed,

@@ -38,6 +38,11 @@ class Survey:
             return "running"
         return "failed" if isinstance(self.others[name], Failure) else "missing"
 
+    def failure(self, trial: Trial) -> Failure | None:
+        """Return the failure that lies there."""
+        found = self.others.get(trial.name)
+        return found if isinstance(found, Failure) else None
+
     def stored(self, trial: Trial) -> bool:
         """Return whether a trial that is missing goes on from a checkpoint."""
         # Most have no folder, and a name is a hash: it is asked for where there may be one alone.
