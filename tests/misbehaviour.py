@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.errors import DivergedError
+from bench.runner import provenance
 from bench.runner.jobs import Closing, Job, Progress, Report
 from bench.runner.worker import peak_mb
 
@@ -261,6 +262,7 @@ def describes_itself(job: Job, report: Report) -> None:
     names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     facts: dict[str, object] = {name: os.environ.get(name) for name in names}
     facts["leads its session"] = os.getsid(0) == os.getpid()
+    facts["knows its code"] = provenance.code.cache_info().currsize == 1
     facts["torch threads"] = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     (job.folder / "facts.json").write_text(json.dumps(facts))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from bench.environments.making import EpisodeTotals, make
 from bench.pipeline import Experiment, RunOptions, Summary, open_experiment, prepare, status
 from bench.pipeline import run as start
 from bench.records import CHECKPOINT, AnalysisPlan, EvaluationPlan, Failure, Limits, Record, Resumption, Trial
+from bench.runner import provenance
 from bench.runner.checkpoint import Checkpoints, stored_on
 from bench.runner.jobs import Event, Job, Progress, Progressed, Started
 from bench.runner.trial import learner_request, run_trial
@@ -282,6 +284,22 @@ def test_a_checkpoint_that_is_of_no_use_is_passed_over_and_the_log_says_why(
     assert record.resumed == ()
     assert record.final.steps == 640
     assert "the trial begins anew" in capsys.readouterr().out
+
+
+def test_code_is_told_by_its_commit_and_by_what_differs_from_it(tmp_path: Path) -> None:
+    (file := tmp_path / "bench" / "a.py").parent.mkdir()
+    file.touch()
+    for words in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm a"):
+        subprocess.run(["git", "-C", str(tmp_path), *words.split()], check=True)
+    told = []
+    for content in ("", "x = 1", "x = 2"):
+        file.write_text(content)
+        told.append(provenance.code.__wrapped__(tmp_path))
+    commit = told[0][0]
+    assert commit is not None
+    assert [one for one, _ in told] == [commit, f"{commit}+", f"{commit}+"]
+    assert told[0][1] == ""
+    assert len({changes for _, changes in told}) == 3
 
 
 def test_what_was_stored_on_another_kind_of_device_is_of_no_use_and_the_run_says_so_before(

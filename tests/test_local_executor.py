@@ -224,7 +224,7 @@ def test_everything_written_lands_in_the_log(tmp_path: Path) -> None:
     assert sorted(lines) == ["by child", "by descriptor", "by print", "by stderr"]
 
 
-def test_a_trial_leads_its_own_session_with_its_threads_and_no_gpu(tmp_path: Path) -> None:
+def test_a_trial_leads_its_own_session_with_its_threads_and_no_gpu_and_knows_its_code(tmp_path: Path) -> None:
     job = make_job(tmp_path, misbehaviour.describes_itself, threads=3, preload=("torch",))
     run([job])
     facts = json.loads((job.folder / "facts.json").read_text())
@@ -233,6 +233,8 @@ def test_a_trial_leads_its_own_session_with_its_threads_and_no_gpu(tmp_path: Pat
         "CUDA_VISIBLE_DEVICES": "",
         "OMP_NUM_THREADS": "3",
         "OPENBLAS_NUM_THREADS": "3",
+        # From before it began: what is committed while it waits or trains is not what it runs.
+        "knows its code": True,
         "leads its session": True,
     }
 

@@ -376,6 +376,7 @@ class _Course:
 
     def __init__(self, executor: Executor, store: Store, listen: Callable[[Event], None]) -> None:
         self._executor, self._store, self._listen = executor, store, listen
+        self._provenance = provenance.describe()
         self._in_a_row = 0
         self.hindrances: list[str] = []
         self._unheard = False
@@ -416,7 +417,7 @@ class _Course:
         """
         if failure.kind in LOSSES:
             raise HindranceError(f"{failure.trial.name}: {failure.message}")
-        self._store.keep_failure(replace(failure, provenance=provenance.describe()))
+        self._store.keep_failure(replace(failure, provenance=self._provenance))
 
     def _weigh(self, event: Ended, *, alone: bool = False) -> None:
         """Start nothing further where nothing can work any more; `alone`: what hinders this hinders no other."""

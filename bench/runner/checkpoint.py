@@ -250,8 +250,13 @@ def _streams() -> dict[str, Any]:
 
 def _of(trial: Trial, device: str) -> dict[str, Any]:
     """Return what a checkpoint must agree in with the trial that goes on from it."""
-    here = {"trial": trial.fingerprint, "device": device, **provenance.describe()}
-    return {name: here[name] for name in ("trial", "device", "versions", "python", "commit")}
+    here = provenance.describe()
+    return {
+        "trial": trial.fingerprint,
+        "device": device,
+        **{name: here[name] for name in ("versions", "python", "commit")},
+        "changes": provenance.code()[1],
+    }
 
 
 def _under_who_says_where(handler: Any) -> Any:

@@ -7,12 +7,14 @@ import platform
 import subprocess
 from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+_HOME = Path(__file__).resolve().parents[2]
 RECORDED = (
     "bench",
     "stable-baselines3",
@@ -39,7 +41,7 @@ def describe() -> dict[str, Any]:
         "processor": processor(),
         "cores": psutil.cpu_count(logical=True),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "commit": _commit(),
+        "commit": code()[0],
         "blas_threads": os.environ.get("OMP_NUM_THREADS"),
     }
 
@@ -71,22 +73,33 @@ def processor() -> str:
     return models[0] if models else platform.machine()
 
 
-def _commit() -> str | None:
-    """Return the commit of the harness's own checkout (with `+` where files differ), None when installed otherwise."""
-    home = Path(__file__).resolve().parents[2]
+@cache
+def code(home: Path = _HOME) -> tuple[str | None, str]:
+    """Return the commit of the harness's own checkout and, where files differ from it, a hash of how they do.
+
+    The commit has a `+` then, and is None where the harness is installed otherwise. To be asked first when code is
+    loaded: what is committed later is not what runs.
+    """
     if not (home / ".git").exists():
-        return None
+        return None, ""
     try:
-        commit, changed = (
-            _git(home, *words)
-            for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--", "bench"))
-        )
+        commit = _git(home, "rev-parse", "--short=12", "HEAD")
+        if not _git(home, "status", "--porcelain", "--", "bench"):
+            return commit, ""
+        changes = _git(home, "diff", "--no-ext-diff", "HEAD", "--", "bench")
     except (OSError, subprocess.SubprocessError):
-        return None
-    return commit + ("+" if changed else "")
+        return None, ""
+    return f"{commit}+", sha256(changes.encode()).hexdigest()[:12]
 
 
 def _git(home: Path, *words: str) -> str:
     # `git` from the path, with words of our own: nothing a user wrote is run.
-    done = subprocess.run(["git", "-C", str(home), *words], capture_output=True, text=True, check=True, timeout=10)  # noqa: S603, S607
+    done = subprocess.run(  # noqa: S603
+        ["git", "-C", str(home), *words],  # noqa: S607
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=True,
+        timeout=10,
+    )
     return done.stdout.strip()

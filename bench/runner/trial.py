@@ -77,6 +77,8 @@ def run_trial(job: Job, report: Report, *, keep: Keep) -> Closing:
 
 def _trained(job: Job, report: Report, keep: Keep, gauge: Gauge) -> Closing:
     clock = _Clock()
+    # First: what is committed from here on is not what runs.
+    here = provenance.describe()
     trial = job.trial
     pulse = Pulse(report)
     if job.device != CPU:
@@ -113,7 +115,7 @@ def _trained(job: Job, report: Report, keep: Keep, gauge: Gauge) -> Closing:
             **({} if job.device == CPU else {"trials_per_gpu": job.packed, **gauge.seen()}),
         },
         provenance={
-            **provenance.describe(),
+            **here,
             "started": so_far.started,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         },
