@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import resource
 import shutil
 import signal
 import stat
@@ -26,8 +27,8 @@ from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.records import Failure
 from bench.runner import batches, element, slurm
-from bench.runner.batches import read_frames, write_frame
-from bench.runner.jobs import Ended, Hindrance, Job
+from bench.runner.batches import Speaker, read_frames
+from bench.runner.jobs import Ended, Hindrance, Job, Progress
 from bench.runner.placed import Order, Said
 from bench.runner.profile import Profile, read_profile
 from bench.runner.slurm import SlurmExecutor
@@ -148,8 +149,7 @@ def test_what_is_no_profile_is_told_in_one_line(tmp_path: Path, text: str) -> No
 
 def test_only_whole_messages_are_heard_and_each_once(tmp_path: Path) -> None:
     file, said = tmp_path / "0", [Said(pid=7), Said(ended=True, seconds=2.5)]
-    with file.open("wb") as line:
-        write_frame(line, said[0])
+    assert Speaker(file).say(said[0])
     begun = file.stat().st_size
     assert read_frames(file, 0) == ([said[0]], begun)
     content = pickle.dumps(said[1])
@@ -163,6 +163,47 @@ def test_only_whole_messages_are_heard_and_each_once(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:begun] + whole)
     assert read_frames(file, begun) == ([said[1]], begun + len(whole))
     assert read_frames(tmp_path / "none", 0) == ([], 0)
+
+
+def test_a_full_disk_costs_progress_and_hides_nothing_that_is_said_later(tmp_path: Path) -> None:
+    file, said = tmp_path / "0", [Said(pid=number) for number in range(3)]
+    speaker = Speaker(file)
+    assert speaker.say(said[0])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Room for half a message more, then for none.
+    for room in (file.stat().st_size * 3 // 2, 1):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        try:
+            assert not speaker.say(said[1])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert read_frames(file, 0)[0] == said[:1]
+    assert speaker.say(said[2])
+    assert read_frames(file, 0)[0] == [said[0], said[2]]
+    # A successor, too, begins behind what is whole.
+    file.write_bytes(file.read_bytes()[:-1])
+    assert Speaker(file).say(said[1])
+    assert read_frames(file, 0)[0] == said[:2]
+
+
+@pytest.mark.parametrize(("refused", "tries"), [(1, 2), (9, 4)])
+def test_a_last_word_is_tried_again_and_progress_is_not(
+    monkeypatch: pytest.MonkeyPatch, refused: int, tries: int
+) -> None:
+    monkeypatch.setattr(element, "_LAST_WORD_SECONDS", (0.0, 0.0, 0.0))
+
+    class Refusing(Speaker):
+        def __init__(self) -> None:
+            self.heard = list[Said]()
+
+        def say(self, said: Said) -> bool:
+            self.heard.append(said)
+            return len(self.heard) > refused
+
+    for said, count in ((Said(progress=Progress()), 1), (Said(ended=True), tries)):
+        speaker = Refusing()
+        element._say(speaker, said)
+        assert speaker.heard == [said] * count
 
 
 FAKE = """#!{python}
@@ -370,8 +411,7 @@ def test_a_batch_whose_number_nobody_noted_is_known_by_its_name_and_removed_wher
     os.utime(folder / "batch.json", (long_ago, long_ago))
     assert [batch.job for batch in batches.batches(root) or ()] == ["" if submitted else "12"]
     if not submitted:
-        with (folder / "said" / "0").open("wb") as line:
-            write_frame(line, Said(failure=Failure(trial, "exception", "it broke", attempt=2), ended=True))
+        Speaker(folder / "said" / "0").say(Said(failure=Failure(trial, "exception", "it broke", attempt=2), ended=True))
     summary = pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
     assert (summary.done, summary.failed) == ((1, 0) if submitted else (0, 1))
     assert (fake / "words.json").exists() == submitted
@@ -388,8 +428,7 @@ def test_arrays_do_not_wait_for_what_slurm_has_forgotten(tmp_path: Path, fake: P
     batches.note(batches.Batch(folder, job, (first.name,), (1,)))
     long_ago = time.time() - 1_000
     os.utime(folder / "batch.json", (long_ago, long_ago))
-    with (folder / "said" / "0").open("wb") as line:
-        write_frame(line, Said(failure=Failure(first, "exception", "it broke"), ended=True))
+    Speaker(folder / "said" / "0").say(Said(failure=Failure(first, "exception", "it broke"), ended=True))
     options = asked_for(at_once=2)
     summary = pipeline.run(experiment, pipeline.prepare(experiment, options), lambda _event: None, options)
     assert (summary.done, summary.failed) == (3, 1)
@@ -410,8 +449,7 @@ def test_a_failure_that_nobody_heard_is_heard_by_the_next_run_and_not_trained_ag
     folder = experiment.store.root / "slurm" / "batch"
     (folder / "said").mkdir(parents=True)
     (folder / "batch.json").write_text(json.dumps({"job": "12", "trials": [trial.name], "attempts": [2]}))
-    with (folder / "said" / "0").open("wb") as line:
-        write_frame(line, Said(failure=Failure(trial, "exception", "it broke", attempt=2), ended=True))
+    Speaker(folder / "said" / "0").say(Said(failure=Failure(trial, "exception", "it broke", attempt=2), ended=True))
     summary = pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
     assert (summary.failed, summary.exit_code) == (1, 1)
     kept = experiment.store.outcome(trial)

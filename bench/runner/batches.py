@@ -17,9 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import RawIOBase
 from pathlib import Path
-from typing import Any
 
 from bench import files
 from bench.errors import BenchError
@@ -171,10 +169,28 @@ def cancel(jobs: Sequence[str]) -> bool:
     return not jobs or _asked("scancel", *jobs) is not None
 
 
-def write_frame(line: RawIOBase | Any, said: Said) -> None:
-    """Append one message, whole with a single write."""
-    content = pickle.dumps(said)
-    line.write(len(content).to_bytes(_PREFIX, "big") + content)
+class Speaker:
+    """Appends messages to a file: whole ones alone, whatever killed processes and full disks leave there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._end = path, read_frames(path, 0)[1]
+
+    def say(self, said: Said) -> bool:
+        """Append one message with a single write; return whether all of it is there, and as good as nothing if not."""
+        content = pickle.dumps(said)
+        frame = len(content).to_bytes(_PREFIX, "big") + content
+        try:
+            # Opened each time: a server that has forgotten a file's handle does not remember it.
+            with self._path.open("ab", buffering=0) as file:
+                at = min(self._end, file.tell())
+                if file.tell() > at:
+                    # What is left of a message would hide those that follow.
+                    file.truncate(at)
+                whole = file.write(frame) == len(frame)
+        except OSError:
+            return False
+        self._end = at + len(frame) if whole else at
+        return whole
 
 
 def read_frames(path: Path, offset: int) -> tuple[list[Said], int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.records import CHECKPOINT, Failure
-from bench.runner.batches import ORDERS, SAID, read_frames, write_frame
+from bench.runner.batches import ORDERS, SAID, Speaker
 from bench.runner.jobs import Job
 from bench.runner.local import LocalExecutor
 from bench.runner.placed import HELD_SECONDS, Order, Said, carried_out, executor_here
@@ -24,6 +24,8 @@ GRACE_SECONDS = 10.0
 """For a trial that is told to go, to store itself."""
 _TURN_SECONDS = 30.0
 """Between two looks at whether a trial is still held by the machine that was lost with it."""
+_LAST_WORD_SECONDS = (1.0, 4.0, 10.0)
+"""Before the last word is tried again, where the storage does not take it."""
 
 
 def main() -> None:
@@ -44,7 +46,8 @@ def main() -> None:
         signal.signal(sent, stop)
     job: Job = pickle.loads(order.payload)  # noqa: S301 - as above
     before = _stored_at(job.folder)
-    last = _told(order, executor, batch / SAID / number, again=_again(job))
+    speaker = Speaker(batch / SAID / number)
+    last = _told(order, executor, speaker, again=_again(job))
     # Its time was nearly up. A preempted one is queued again by Slurm itself, a cancelled one not at all.
     if last is None and came[:1] == [signal.SIGUSR1] and signal.SIGTERM not in came:
         if _stored_at(job.folder) > before:
@@ -52,8 +55,7 @@ def main() -> None:
         else:
             # Begun anew it would come no further.
             why = "the profile's minutes were over, and it has stored nothing since it began: give it more"
-            with (batch / SAID / number).open("ab", buffering=0) as line:
-                write_frame(line, Said(failure=Failure(job.trial, "timeout", why, attempt=job.attempt), ended=True))
+            _say(speaker, Said(failure=Failure(job.trial, "timeout", why, attempt=job.attempt), ended=True))
 
 
 def _stored_at(folder: Path) -> float:
@@ -69,25 +71,29 @@ def _again(job: Job) -> bool:
     return job.attempt > 1 or int(os.environ.get("SLURM_RESTART_COUNT", "0")) > 0
 
 
-def _told(order: Order, executor: LocalExecutor, path: Path, *, again: bool) -> Said | None:
+def _told(order: Order, executor: LocalExecutor, speaker: Speaker, *, again: bool) -> Said | None:
     """Run the trial, tell what happens, and return its last word; None where it was told to go before.
 
     One that has been begun before may still seem to be held by the machine that was lost with it.
     """
-    # What a killed predecessor has left of its last message would hide those that follow.
-    if path.exists():
-        os.truncate(path, read_frames(path, 0)[1])
     last, waits, until = None, True, time.monotonic() + (HELD_SECONDS if again else 0.0)
-    with path.open("ab", buffering=0) as line:
-        while waits:
-            waits = False
-            for said in carried_out(order, executor):
-                last = said if said.ended else None
-                waits = said.held and time.monotonic() < until
-                if not waits:
-                    write_frame(line, said)
-            time.sleep(_TURN_SECONDS if waits else 0.0)
+    while waits:
+        waits = False
+        for said in carried_out(order, executor):
+            last = said if said.ended else None
+            waits = said.held and time.monotonic() < until
+            if not waits:
+                _say(speaker, said)
+        time.sleep(_TURN_SECONDS if waits else 0.0)
     return last
+
+
+def _say(speaker: Speaker, said: Said) -> None:
+    """Say something; where the storage does not take it, it is lost, and a last word only after some tries."""
+    for seconds in (*(_LAST_WORD_SECONDS if said.ended else ()), 0.0):
+        if speaker.say(said):
+            return
+        time.sleep(seconds)
 
 
 if __name__ == "__main__":
