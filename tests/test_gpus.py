@@ -281,6 +281,21 @@ def test_seeds_that_find_no_room_on_a_gpu_together_are_measured_half_as_many_at_
         assert found[SAC.cell].device == ("cuda" if room else "cpu")
 
 
+def test_what_another_machine_has_measured_meanwhile_is_kept_beside_what_is_measured_here(tmp_path: Path) -> None:
+    placed(tmp_path / "other", Bench())
+    theirs = [replace(burst, processor="another") for burst in Store(tmp_path / "other").bursts()]
+
+    class Beside(Bench):
+        def measure(self, *asked: Any) -> tuple[Speed | None, str]:
+            Store(tmp_path).keep_bursts(theirs)
+            return super().measure(*asked)
+
+    placed(tmp_path, Beside())
+    found = Store(tmp_path).bursts()
+    assert len(found) == 4
+    assert set(theirs) < set(found)
+
+
 def test_what_was_measured_is_not_measured_again_on_the_same_hardware(tmp_path: Path) -> None:
     placed(tmp_path, Bench())
     again, others = Bench(), Bench()

@@ -154,7 +154,7 @@ class _Known:
         if all(one.together < together for one in mine) and worth:
             mine.append(self._measured(trial, together))
             self._bursts.append(mine[-1])
-            self._store.keep_bursts(self._bursts)
+            self._store.keep_bursts(mine[-1:])
         return max(mine, key=lambda one: one.together, default=None)
 
     def _measured(self, trial: Trial, together: int) -> Burst:

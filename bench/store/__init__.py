@@ -165,14 +165,14 @@ class Store:
             return []
 
     def keep_bursts(self, found: Iterable[Burst]) -> None:
-        """Keep what was measured of cells on this machine's devices.
+        """Keep what was measured of cells on this machine's devices, beside what others have kept meanwhile.
 
         Raises:
             HindranceError: it cannot be written.
         """
         with hindering(self.root / DEVICES, "what was measured of devices cannot be kept"):
             self.root.mkdir(parents=True, exist_ok=True)
-            listed = [asdict(burst) for burst in found]
+            listed = [asdict(burst) for burst in dict.fromkeys((*self.bursts(), *found))]
             replace(self.root / DEVICES, json.dumps({"protocol": PROTOCOL, "bursts": listed}, indent=1))
 
     def bursts(self) -> list[Burst]:
