@@ -459,6 +459,52 @@ def test_a_failure_that_nobody_heard_is_heard_by_the_next_run_and_not_trained_ag
     assert not (experiment.store.root / "slurm").exists()
 
 
+def stored_batch(root: Path, name: str, trial: str, **about: Any) -> Path:
+    """Return the folder of a batch that Slurm has forgotten, whose one trial has failed."""
+    folder = root / "slurm" / name
+    (folder / "said").mkdir(parents=True)
+    (folder / "batch.json").write_text(json.dumps({"job": "12", "trials": [trial], "attempts": [1], **about}))
+    failure = Failure(small_trial(), "exception", "it broke")
+    Speaker(folder / "said" / "0").say(Said(failure=failure, ended=True))
+    return folder
+
+
+def test_batches_of_another_user_or_another_cluster_are_left_alone(tmp_path: Path, fake: Path) -> None:
+    (fake / "scontrol").write_text("#!/bin/sh\necho 'ClusterName             = lab'\n")
+    (tmp_path / "trials" / "heard").mkdir(parents=True)
+    (tmp_path / "trials" / "heard" / "failure.json").touch()
+    me = os.getuid()
+    mine = [stored_batch(tmp_path, "a", "heard"), stored_batch(tmp_path, "b", "heard", user=me, cluster="lab")]
+    others = [stored_batch(tmp_path, "c", "heard", user=me + 1, cluster="lab")]
+    others += [stored_batch(tmp_path, "d", "heard", user=me, cluster="another")]
+    assert [batch.folder for batch in batches.batches(tmp_path) or ()] == mine
+    batches.tidy(tmp_path)
+    assert sorted((tmp_path / "slurm").iterdir()) == others
+
+
+def test_a_batch_stays_until_its_failures_are_kept_or_their_trials_tried_again(tmp_path: Path, fake: Path) -> None:
+    del fake
+    stored_batch(tmp_path, "a", "again")
+    (again := tmp_path / "trials" / "again").mkdir(parents=True)
+    later = stored_batch(tmp_path, "b", "again")
+    unheard = stored_batch(tmp_path, "c", "unheard")
+    batches.tidy(tmp_path)
+    assert sorted((tmp_path / "slurm").iterdir()) == [later, unheard]
+    (again / "trial.json").touch()
+    batches.tidy(tmp_path)
+    assert list((tmp_path / "slurm").iterdir()) == [unheard]
+
+
+def test_a_batch_is_noted_with_whose_it_is(tmp_path: Path, fake: Path) -> None:
+    (fake / "scontrol").write_text("#!/bin/sh\necho 'ClusterName = lab'\n")
+    (fake / "sbatch").write_text(f"#!/bin/sh\ncp {tmp_path}/spread/slurm/*/batch.json {fake}\nexit 1\n")
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    with pytest.raises(BenchError, match="Slurm refuses"):
+        pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
+    noted = json.loads((fake / "batch.json").read_text())
+    assert (noted["user"], noted["cluster"]) == (os.getuid(), "lab")
+
+
 def test_gpus_that_the_profile_does_not_ask_for_are_refused(tmp_path: Path, fake: Path) -> None:
     del fake
     text = SUITE.replace("[q_learning, random]", "[dqn]")

@@ -1,8 +1,8 @@
 """The folders in which trials wait for a batch system: what it is to run, and what has been said of it.
 
-`<results>/slurm/<batch>/` holds `batch.json` (its number at Slurm, where that is known, and its trials' names),
-`orders/N` (the pickled order of element N), `said/N` (what happened there, frame by frame) and `out/N` (what it printed
-before its trial had a log). A batch goes when nothing of it is left at Slurm.
+`<results>/slurm/<batch>/` holds `batch.json` (its number at Slurm, where that is known, whose it is, and its trials'
+names), `orders/N` (the pickled order of element N), `said/N` (what happened there, frame by frame) and `out/N` (what it
+printed before its trial had a log). A batch goes when nothing of it is left at Slurm and every failure has been kept.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import files
 from bench.errors import BenchError
+from bench.runner.jobs import LOSSES
 from bench.runner.placed import Said
 
 FOLDER, ORDERS, SAID, OUT, ABOUT = "slurm", "orders", "said", "out", "batch.json"
+DONE, FAILED = "trial.json", "failure.json"
+"""What the store calls them, of which the runner knows no more."""
 _PREFIX = 4
 """Bytes of a frame's length."""
 _PATIENCE_SECONDS = 60.0
@@ -51,15 +54,32 @@ class Batch:
     """Name of the trial of each element, from 0."""
     attempts: tuple[int, ...] = ()
     """Which attempt each is."""
+    user: int = field(default_factory=os.getuid)
+    """Who gave it to Slurm."""
+    cluster: str = ""
+    """Whose Slurm, by its name; empty: not known."""
+
+    def unheard(self, number: int) -> bool:
+        """Return whether an element has told of a failure of its trial's own that nobody has kept."""
+        folder = self.folder.parent.parent / "trials" / self.trials[number]
+        if any((folder / name).exists() for name in (DONE, FAILED)):
+            return False
+        said, _ = read_frames(self.folder / SAID / str(number), 0)
+        return any(one.ended and one.failure is not None and one.failure.kind not in LOSSES for one in said)
 
 
 def batches(root: Path, patience: float = _PATIENCE_SECONDS) -> list[Batch] | None:
     """Return the batches of a results folder, the oldest first; what is none is passed over.
 
-    Of one whose number was never noted, because the run that submitted it was killed there, Slurm is asked by its name.
-    None: there is one, and Slurm cannot be asked just now.
+    So are those of another user or another cluster, of which nobody here can tell how they stand. Of one whose number
+    was never noted, because the run that submitted it was killed there, Slurm is asked by its name. None: there is one,
+    and Slurm cannot be asked just now.
     """
-    noted = list(_noted(root))
+    noted = [batch for batch in _noted(root) if batch.user == os.getuid()]
+    if any(batch.cluster for batch in noted):
+        here = cluster(patience)
+        # Where either name is not known, nothing speaks against it.
+        noted = [batch for batch in noted if not here or batch.cluster in {"", here}]
     if all(batch.job for batch in noted):
         return noted
     words = "--noheader", "--states=all", f"--user={os.getuid()}", "--format=%F|%k"
@@ -72,7 +92,7 @@ def batches(root: Path, patience: float = _PATIENCE_SECONDS) -> list[Batch] | No
 
 def note(batch: Batch) -> None:
     """Write down what a batch is."""
-    told = {"job": batch.job, "trials": batch.trials, "attempts": batch.attempts}
+    told = {name: getattr(batch, name) for name in ("job", "trials", "attempts", "user", "cluster")}
     files.replace(batch.folder / ABOUT, json.dumps(told))
 
 
@@ -80,7 +100,10 @@ def _noted(root: Path) -> Iterator[Batch]:
     for about in sorted((root / FOLDER).glob(f"*/{ABOUT}")):
         with suppress(OSError, ValueError, TypeError, LookupError):
             told = json.loads(about.read_text())
-            yield Batch(about.parent, str(told["job"]), tuple(map(str, told["trials"])), tuple(told["attempts"]))
+            whose = int(told.get("user", os.getuid())), str(told.get("cluster", ""))
+            yield Batch(
+                about.parent, str(told["job"]), tuple(map(str, told["trials"])), tuple(told["attempts"]), *whose
+            )
 
 
 def on_its_way(batch: Batch) -> bool:
@@ -102,9 +125,19 @@ def tidy(root: Path, over: frozenset[str] = frozenset()) -> None:
     """Remove the batches of which nothing is left at Slurm but what is `over` and about to leave."""
     there = batches(root)
     known = None if there is None else states([batch.job for batch in there])
-    at_work = {place.partition("_")[0] for place in known or () if place not in over}
-    for batch in (there or ()) if known is not None else ():
-        if batch.job not in at_work and not on_its_way(batch):
+    if there is not None and known is not None:
+        forget_spent(there, known.keys() - over)
+
+
+def forget_spent(there: Sequence[Batch], known: Collection[str]) -> None:
+    """Remove, of all batches, those of which nothing is `known` at Slurm and no failure is still to be heard."""
+    at_work = {place.partition("_")[0] for place in known}
+    tried_again = set[str]()
+    # Of a trial that was tried again the latest counts.
+    for batch in reversed(there):
+        latest = [number for number, name in enumerate(batch.trials) if name not in tried_again]
+        tried_again.update(batch.trials)
+        if batch.job not in at_work and not on_its_way(batch) and not any(map(batch.unheard, latest)):
             forget(batch)
 
 
@@ -160,8 +193,18 @@ def submit(words: Sequence[str], script: str) -> str:
 
 def longest_array() -> int:
     """Return how many elements an array may have: as Slurm is configured (MaxArraySize), at most 1,000."""
-    told = re.search(r"MaxArraySize\s*=\s*(\d+)", _asked("scontrol", "show", "config") or "")
-    return max(1, min(int(told[1]), _MOST_ELEMENTS)) if told else _MOST_ELEMENTS
+    told = _configured("MaxArraySize", _PATIENCE_SECONDS)
+    return max(1, min(int(told), _MOST_ELEMENTS)) if told.isdecimal() else _MOST_ELEMENTS
+
+
+def cluster(patience: float = _PATIENCE_SECONDS) -> str:
+    """Return the name of the cluster whose Slurm answers here; empty where it does not say."""
+    return _configured("ClusterName", patience)
+
+
+def _configured(name: str, patience: float) -> str:
+    told = re.search(rf"{name}\s*=\s*(\S+)", _asked("scontrol", "show", "config", patience=patience) or "")
+    return told[1] if told else ""
 
 
 def cancel(jobs: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.errors import BenchError, HindranceError, hindering
 from bench.records import Failure
 from bench.runner.batches import (
+    DONE,
     FOLDER,
     ORDERS,
     OUT,
@@ -27,7 +28,9 @@ from bench.runner.batches import (
     UnansweredError,
     batches,
     cancel,
+    cluster,
     forget,
+    forget_spent,
     longest_array,
     note,
     on_its_way,
@@ -52,8 +55,6 @@ PATIENCE_SECONDS = 30.0
 NOTICE_SECONDS = 90
 """Before its time is up a trial is told to store itself. Slurm may tell it up to a minute earlier still."""
 _SPOKEN = 2_000
-DONE, FAILED = "trial.json", "failure.json"
-"""What the store calls them, of which the runner knows no more."""
 _MEMORY_WORDS = ("memory limit", "oom-kill", "oom_kill", "Out Of Memory")
 
 
@@ -163,13 +164,12 @@ class SlurmExecutor:
             mine = [
                 number
                 for number, name in enumerate(batch.trials)
-                if name in wanted and (number in at_slurm or _unheard(batch, number, wanted[name]))
+                if name in wanted and (number in at_slurm or batch.unheard(number))
             ]
             for number in mine:
                 job = wanted.pop(batch.trials[number])
                 found.append(_Placed(replace(job, attempt=batch.attempts[number]), batch, number))
-            if not at_slurm and not mine and not on_its_way(batch):
-                forget(batch)
+        forget_spent(there, known)
         return found
 
     def _submitted(self, root: Path, waiting: list[Job], placed: list[_Placed]) -> Iterator[Event]:
@@ -209,7 +209,8 @@ class SlurmExecutor:
 
         Of one that may have come there its name is left, by which it is found.
         """
-        batch = Batch(folder, "", tuple(job.trial.name for job in part), tuple(job.attempt for job in part))
+        names, attempts = tuple(job.trial.name for job in part), tuple(job.attempt for job in part)
+        batch = Batch(folder, "", names, attempts, cluster=cluster())
         try:
             self._write(folder, part)
             # Before it is one: who is killed in between leaves what its name is found by.
@@ -342,9 +343,3 @@ class SlurmExecutor:
         self._cancelled = self._cancelled or cancel([one.place for one in placed])
         known = states(sorted({one.batch.job for one in placed}))
         return self._stops > 1 or now > self._give_up_at or known == {}
-
-
-def _unheard(batch: Batch, number: int, job: Job) -> bool:
-    """Return whether an element has told of a failure while nobody listened."""
-    said, _ = read_frames(batch.folder / SAID / str(number), 0)
-    return any(one.ended and one.failure is not None for one in said) and not (job.folder / FAILED).exists()
