@@ -246,10 +246,10 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
     slow_after = slow_after_seconds(experiment, expected)
     hardware = Hardware(options.devices, _gpus(options), options.trials_per_gpu, options.threads, options.workers or 1)
     placed = places(hardware, trials, experiment.traits, expected, store, tell=tell)
-    stored = {trial.name: stored_on(store.folder(trial)) for trial in trials if survey.stored(trial)}
+    stood_on = {trial.name: stored_on(store.folder(trial)) for trial in trials if survey.stored(trial)}
     jobs = []
     for trial in trials:
-        place = going_on(placed[trial.cell], stored.get(trial.name, ""), hardware)
+        place = going_on(placed[trial.cell], stood_on.get(trial.name, ""), hardware)
         jobs.append(
             Job(
                 trial=trial,
@@ -269,7 +269,7 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
                 cell=_cell(trial, place.device) if options.share_processes else "",
             )
         )
-    if moved := _moved(jobs, stored):
+    if moved := _moved(jobs, stood_on):
         tell(moved)
     if short := _short_of_memory(jobs, options):
         tell(short)
@@ -281,9 +281,9 @@ def _require_memory(experiment: Experiment, memory: Mapping[Cell, float]) -> Non
         raise SuiteError(complaints)
 
 
-def _moved(jobs: Sequence[Job], stored: Mapping[str, str]) -> str:
+def _moved(jobs: Sequence[Job], stood_on: Mapping[str, str]) -> str:
     """Return, as a sentence, how many trials begin anew that were stored on another kind of device; empty: none."""
-    number = sum(stored.get(job.trial.name, "") not in {"", job.device} for job in jobs)
+    number = sum(stood_on.get(job.trial.name, "") not in {"", job.device} for job in jobs)
     if not number:
         return ""
     return (
