@@ -529,12 +529,15 @@ def test_a_signal_handler_may_stop_the_run(tmp_path: Path) -> None:
     assert_nothing_left([job.folder])
 
 
-def test_a_second_stop_kills_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [True, False], ids=["second", "soon"])
+def test_a_second_stop_kills_at_once_and_a_stop_may_say_how_long_trials_have(tmp_path: Path, *, again: bool) -> None:
     executor = LocalExecutor(1, NEVER, grace_seconds=120.0)
     job = make_job(tmp_path, misbehaviour.hangs_deaf)
     start = time.monotonic()
     for event in executor.events([job]):
-        if isinstance(event, Progressed):
+        if isinstance(event, Progressed) and not again:
+            executor.stop(0.3)
+        elif isinstance(event, Progressed):
             executor.stop()
             threading.Timer(0.3, executor.stop).start()
     assert time.monotonic() - start < 20

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -325,6 +326,20 @@ def test_a_refused_array_waits_while_slurm_has_another_and_is_hindered_only_when
     )
 
 
+def begin_element(job: Job, batch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be the only element of a batch."""
+    (batch / "orders").mkdir()
+    (batch / "said").mkdir()
+    (batch / "orders" / "0").write_bytes(pickle.dumps(Order.of(job, ("", ""))))
+    monkeypatch.setattr(sys, "argv", ["element", str(batch), "0"])
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
+    try:
+        element.main()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(("attempt", "restarts"), [(2, 0), (1, 1), (1, 0)])
 def test_an_element_that_is_begun_again_waits_for_the_lost_machine_that_holds_its_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempt: int, restarts: int
@@ -335,18 +350,25 @@ def test_an_element_that_is_begun_again_waits_for_the_lost_machine_that_holds_it
     monkeypatch.setattr(element, "carried_out", lambda *_: next(turns))
     monkeypatch.setattr(element, "_TURN_SECONDS", 0.0)
     job = replace(Job(small_trial(), tmp_path, nothing), attempt=attempt)
-    (tmp_path / "orders").mkdir()
-    (tmp_path / "said").mkdir()
-    (tmp_path / "orders" / "0").write_bytes(pickle.dumps(Order.of(job, ("", ""))))
-    monkeypatch.setattr(sys, "argv", ["element", str(tmp_path), "0"])
-    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
-    try:
-        element.main()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    begin_element(job, tmp_path, monkeypatch)
     *_, last = read_frames(tmp_path / "said" / "0", 0)[0]
     assert last == (Said(ended=True) if attempt + restarts > 1 else held)
+
+
+@pytest.mark.parametrize(("sent", "seconds"), [(signal.SIGUSR1, 60.0), (signal.SIGTERM, None)])
+def test_a_trial_whose_time_is_nearly_up_has_a_minute_to_store_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals, seconds: float | None
+) -> None:
+    given = list[float | None]()
+
+    def stopped(*_: object) -> list[Said]:
+        signal.raise_signal(sent)
+        return []
+
+    monkeypatch.setattr(element, "executor_here", lambda _: SimpleNamespace(stop=given.append))
+    monkeypatch.setattr(element, "carried_out", stopped)
+    begin_element(Job(small_trial(), tmp_path, nothing), tmp_path, monkeypatch)
+    assert given == [seconds]
 
 
 def test_what_slurm_has_not_begun_is_not_listened_to(

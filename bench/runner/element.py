@@ -21,7 +21,9 @@ from bench.runner.local import LocalExecutor
 from bench.runner.placed import HELD_SECONDS, Order, Said, carried_out, executor_here
 
 GRACE_SECONDS = 10.0
-"""For a trial that is told to go, to store itself."""
+"""For a trial that is told to go, to store itself: Slurm kills half a minute after SIGTERM, if not sooner."""
+NOTICED_SECONDS = 60.0
+"""The same where its time is nearly up (SIGUSR1): a minute and a half before, so that a large one can be written."""
 _TURN_SECONDS = 30.0
 """Between two looks at whether a trial is still held by the machine that was lost with it."""
 _LAST_WORD_SECONDS = (1.0, 4.0, 10.0)
@@ -40,7 +42,7 @@ def main() -> None:
         came.append(sent)
         # Slurm tells of the same end more than once, and a second call would kill.
         if len(came) == 1:
-            executor.stop()
+            executor.stop(NOTICED_SECONDS if sent == signal.SIGUSR1 else None)
 
     for sent in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(sent, stop)

@@ -33,10 +33,6 @@ from bench.runner.log import CappedLog
 from bench.runner.vigil import ADVICE, Vigil
 from bench.runner.worker import DONE, RESTED, Order, Verdict, adopt_orphans, run
 
-STOP = "stop"
-"""Sent to a keeper: end the trial with SIGTERM, then SIGKILL after the grace period."""
-KILL = "kill"
-"""Sent to a keeper: end the trial at once."""
 FREE = "free"
 """Sent by a keeper after a verdict: the process that has trained can be given another order."""
 
@@ -96,9 +92,10 @@ def keep(order: Order, line: Connection, clock: Callable[[], float] = time.monot
     """Be the keeper: start the trial, watch it to its end, tell `line` all of it.
 
     Sends one `Hatched`, any number of `Progress` (the latest only, when the reader is slow) and one `Verdict`; takes
-    STOP and KILL. When the other end of `line` is gone the trial is killed at once. After the verdict on a trial that
-    has left its process fit for another it sends FREE, and takes another order; where the process is gone by then, it
-    closes the line without a word.
+    the seconds within which the trial has to go: it is sent SIGTERM, and SIGKILL when they are over, at once if they
+    are 0. When the other end of `line` is gone the trial is killed at once. After the verdict on a trial that has left
+    its process fit for another it sends FREE, and takes another order; where the process is gone by then, it closes the
+    line without a word.
 
     Limits count what this process has lived through, in seconds of `clock`: while it is suspended nobody watches, and a
     trial that is suspended with it does nothing.
@@ -266,11 +263,11 @@ class _Watch:
 
     def _obey(self) -> None:
         try:
-            command = self._line.recv()
+            grace_seconds = self._line.recv()
         except (EOFError, OSError):
             self._sources.remove(self._line)
-            command = KILL
-        self._end(Verdict("stopped"), 0.0 if command == KILL else self._order.grace_seconds)
+            grace_seconds = 0.0
+        self._end(Verdict("stopped"), grace_seconds)
 
     def _hear(self) -> None:
         try:

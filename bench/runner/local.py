@@ -37,7 +37,7 @@ from bench.runner.jobs import (
     Slowed,
     Started,
 )
-from bench.runner.keeper import FREE, KILL, STOP, Hatched, keep
+from bench.runner.keeper import FREE, Hatched, keep
 from bench.runner.lived import LOOK_SECONDS, LivedClock
 from bench.runner.orphans import end_orphans
 from bench.runner.vigil import Vigil
@@ -122,7 +122,7 @@ class LocalExecutor:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self._workers = workers
         self._retries = RetryPolicy() if retries is None else retries
-        self._grace_seconds = grace_seconds
+        self._grace_seconds = self._stop_seconds = grace_seconds
         self._gpus, self._answer = list(gpus), answer
         self._memory_mb = free_memory_mb() if memory_mb is None else memory_mb
         self._given = frozenset(gpu.device for gpu in gpus)
@@ -138,12 +138,16 @@ class LocalExecutor:
         """Start no further job; those at work finish. A failure that was to be retried is not."""
         self._draining = True
 
-    def stop(self) -> None:
-        """End the trials at work, without an event for them: SIGTERM, then SIGKILL after the grace period.
+    def stop(self, grace_seconds: float | None = None) -> None:
+        """End the trials at work, without an event for them: SIGTERM, then SIGKILL after so long.
 
         A second call kills at once.
+
+        Args:
+            grace_seconds: None: the executor's own.
         """
         self._draining = True
+        self._stop_seconds = self._grace_seconds if grace_seconds is None else grace_seconds
         self._stops += 1
         self._waker.send_bytes(b"stop")
         if self._warming_up:
@@ -258,8 +262,8 @@ class LocalExecutor:
         ready = wait([self._woken, *slots], min(max(0.0, seconds), LOOK_SECONDS))
         if self._woken in ready:
             self._woken.recv_bytes()
-            self._give_up_at = self._clock() + self._grace_seconds + _PATIENCE_SECONDS
-            _command(slots, STOP if self._stops == 1 else KILL)
+            self._give_up_at = self._clock() + self._stop_seconds + _PATIENCE_SECONDS
+            _command(slots, self._stop_seconds if self._stops == 1 else 0.0)
         return [line for line in slots if line in ready]
 
     def _look_at_clock(self, slots: dict[Connection, _Slot], queue: deque[Job]) -> Iterator[Event]:
@@ -287,7 +291,7 @@ class LocalExecutor:
             on_it = {line: slot for line, slot in slots.items() if slot.job.device == gpu.device}
             for slot in on_it.values():
                 slot.lost = f"its GPU is gone ({gpu.device}, {gpu.name}, no longer answers its driver)"
-            _command(on_it, KILL)
+            _command(on_it, 0.0)
 
     def _blamed(self, slot: _Slot, verdict: Verdict, slots: Mapping[Connection, _Slot]) -> Verdict:
         """Return the verdict, of a trial that failed with its GPU the loss of that."""
@@ -444,10 +448,11 @@ def _server_environment() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _command(slots: Mapping[Connection, _Slot], command: str) -> None:
+def _command(slots: Mapping[Connection, _Slot], grace_seconds: float) -> None:
+    """Have trials go within so many seconds; 0: at once."""
     for line in slots:
         with contextlib.suppress(OSError):
-            line.send(command)
+            line.send(grace_seconds)
 
 
 def _close(slot: _Slot) -> Verdict:
@@ -477,7 +482,7 @@ def _overdue(slot: _Slot, now: float) -> str:
 
 def _abandon(slots: dict[Connection, _Slot]) -> None:
     """Kill every trial at work and wait until it is gone."""
-    _command(slots, KILL)
+    _command(slots, 0.0)
     until = time.monotonic() + _PATIENCE_SECONDS
     while slots and (ready := wait(list(slots), max(0.0, until - time.monotonic()))):
         for line in [line for line in slots if line in ready]:
