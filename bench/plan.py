@@ -13,7 +13,7 @@ from typing import Any
 from bench import catalog, hyperparameters
 from bench.catalog import BUFFER_SIZE, Algorithm, Environment, Speed, catalogued, did_you_mean
 from bench.errors import Complaint, SuiteError
-from bench.hyperparameters.budgets import set_apart
+from bench.hyperparameters.budgets import made_for_more, set_apart
 from bench.hyperparameters.provenance import found_by_hand, with_changes
 from bench.hyperparameters.values import checked
 from bench.limits import MOST_SEEDS, too_large
@@ -470,18 +470,24 @@ def _idle(pair: _Pair, suite: Suite) -> Iterable[Complaint]:
 
 
 def _made_for_more(suite: Suite, pairs: Sequence[_Pair]) -> Iterable[str]:
-    """Yield which settings were made for larger budgets than the suite's, and the three ways out."""
+    """Yield which settings were made for larger budgets than the suite's, what comes of it, and the ways out."""
     there = {pair.cell: pair.environment.steps for pair in pairs}
-    cells = [
-        f"{label} on {place} ({steps:,} steps, the suite has {there[label, place]:,})"
-        for (label, place), steps in set_apart(suite).items()
-        if (label, place) in there
-    ]
-    if cells:
+    apart, cells = set_apart(suite), defaultdict(list)
+    for (label, place), steps in made_for_more(suite).items():
+        if (label, place) in there:
+            told = f"{label} on {place} ({steps:,} steps, the suite has {there[label, place]:,})"
+            cells[(label, place) in apart].append(told)
+    tune = f"`bench tune {suite.path or suite.name}`"
+    out = f"take `hyperparameters: default`, or have all tuned at these budgets ({tune})"
+    if cells[True]:
         yield (
-            f"settings made for larger budgets than this suite's: {', '.join(cells)}: they have no place in the "
-            "verdict; take `hyperparameters: default`, or have all tuned at these budgets "
-            f"(`bench tune {suite.path or suite.name}`), or say `accept_settings_for_other_budgets: true`"
+            f"settings made for larger budgets than this suite's: {', '.join(cells[True])}: they have no place in the "
+            f"verdict; {out}, or say `accept_settings_for_other_budgets: true`"
+        )
+    if cells[False]:
+        yield (
+            f"settings made for larger budgets than this suite's: {', '.join(cells[False])}: they are judged all the "
+            f"same, and may do worse here than settings that fit; {out}"
         )
 
 

@@ -536,7 +536,11 @@ def test_settings_made_for_larger_budgets_are_shown_and_not_judged() -> None:
     )
     accepted = under_a_set(levels, made_for, accept_settings_for_other_budgets=True).analysed()
     assert accepted.situations[0].choose == "ppo"
-    assert accepted.cautions == ()
+    assert warnings(accepted)[0] == (
+        "Judged with settings that were made for larger budgets than this suite's, and may do worse here than settings "
+        f"that fit: ppo on env-0 ({5 * BUDGET:,} steps, the suite has {BUDGET:,}), "
+        f"ppo on env-1 ({5 * BUDGET:,} steps, the suite has {BUDGET:,})."
+    )
 
 
 def test_two_entries_of_the_same_settings_are_compared_whatever_these_were_made_for() -> None:
@@ -553,16 +557,19 @@ def test_two_entries_of_the_same_settings_are_compared_whatever_these_were_made_
     assert warnings(found)[0].startswith("Not judged beside others")
     alone = under_a_set({"ppo": 0.9, "ppo compiled": 0.5}, {"ppo": 5})
     assert for_larger_budgets(alone.suite) == {}
-    assert alone.analysed().situations[0].choose == "ppo"
+    equals = alone.analysed()
+    assert equals.situations[0].choose == "ppo"
+    assert warnings(equals)[0].startswith("Judged with settings that were made for larger budgets")
 
 
-def test_pairs_of_equals_alone_are_judged_without_a_caution_and_have_no_order() -> None:
+def test_pairs_of_equals_alone_are_judged_with_a_caution_and_have_no_order() -> None:
     levels = {"ppo": 0.9, "ppo compiled": 0.5, "a2c": 0.7, "a2c compiled": 0.6}
     case = under_a_set(levels, {"ppo": 5, "a2c": 3})
     found = case.analysed()
     assert [(pair.a, pair.b) for pair in found.pairs] == [("ppo", "ppo compiled"), ("a2c", "a2c compiled")]
     assert set_apart(case.suite) == {}
-    assert not any("larger budgets" in one for one in warnings(found))
+    assert ["larger budgets" in one for one in warnings(found)].count(True) == 1
+    assert warnings(found)[0].startswith("Judged with settings that were made for larger budgets")
     assert [(line.complete, line.not_judged) for line in found.aggregates] == [(True, None)] * 4
     assert recommendation(found).claim == (
         "Not enough evidence for an overall order: settings made for larger budgets are compared with the same "
@@ -581,6 +588,19 @@ def test_validate_names_both_budgets_and_the_three_ways_out() -> None:
     )
     assert warning in plan(suite.parse(text, "x.yaml")).warnings
     accepting = suite.parse(f"{text}\naccept_settings_for_other_budgets: true", "x.yaml")
+    assert [one for one in plan(accepting).warnings if "larger budgets" in one] == [
+        warning.partition("they have")[0] + "they are judged all the same, and may do worse here than settings that "
+        "fit; take `hyperparameters: default`, or have all tuned at these budgets (`bench tune x.yaml`)"
+    ]
     enough = suite.parse(text.replace("100_000", "500_000"), "x.yaml")
-    for found in (accepting, enough):
-        assert not any("larger budgets" in one for one in plan(found).warnings)
+    assert not any("larger budgets" in one for one in plan(enough).warnings)
+
+
+def test_validate_tells_settings_for_larger_budgets_among_equals_too() -> None:
+    text = (
+        "algorithms: [ppo, {name: ppo, label: ppo-5, hyperparameters: {n_epochs: 5}}]\n"
+        "hyperparameters: rl-zoo\nenvironments: {LunarLander-v3: 20_000}\nseeds: 10"
+    )
+    (told,) = [one for one in plan(suite.parse(text, "x.yaml")).warnings if "larger budgets" in one]
+    assert "ppo on LunarLander-v3 (1,000,000 steps, the suite has 20,000), ppo-5 on" in told
+    assert "they are judged all the same" in told

@@ -150,7 +150,7 @@ def analyse(
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
-        cautions=cautions(book, cells, aggregates, known, suite, apart),
+        cautions=cautions(book, cells, aggregates, known, suite),
         labels=labels,
         references=known,
         aggregates=aggregates,

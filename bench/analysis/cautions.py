@@ -11,6 +11,7 @@ from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, learns, taking_part
 from bench.catalog import algorithms
+from bench.hyperparameters.budgets import made_for_more, set_apart
 from bench.hyperparameters.provenance import DEFAULTS, HAND, TUNED, effort, found_by_hand, made_for
 from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
 
@@ -26,10 +27,9 @@ def cautions(
     aggregates: Sequence[Aggregate],
     references: Sequence[ReferenceLine],
     suite: Suite,
-    apart: Mapping[tuple[str, str], int] | None = None,
 ) -> tuple[Fact, ...]:
     """Return every warning as `bench.report.cautions` words it, what weighs most first."""
-    plan = suite.analysis
+    plan, apart, foreign = suite.analysis, set_apart(suite), made_for_more(suite)
     return (
         *_rows("idle", ((*cell.key, cell.idle) for cell in cells if cell.idle)),
         *_rows(
@@ -37,7 +37,11 @@ def cautions(
             ((*cell.key, cell.resumed) for cell in cells if cell.resumed),
         ),
         *_rows("configurations", book.split),
-        *_rows("other budgets", _made_for_more(apart or {}, suite)),
+        *_rows("other budgets", _budgets(apart, suite)),
+        *_rows(
+            "other budgets, judged",
+            _budgets({cell: steps for cell, steps in foreign.items() if cell not in apart}, suite),
+        ),
         *_rows("by hand", _found_by_hand(cells, suite)),
         *_rows("efforts", _efforts(cells, suite)),
         *_rows("as tuned", _chosen_so(TUNED, cells, suite)),
@@ -147,9 +151,9 @@ def _apart(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str, str, int,
             yield *cell.key, cell.budget, known[cell.environment]
 
 
-def _made_for_more(apart: Mapping[tuple[str, str], int], suite: Suite) -> Iterator[tuple[str, str, int, int]]:
+def _budgets(cells: Mapping[tuple[str, str], int], suite: Suite) -> Iterator[tuple[str, str, int, int]]:
     """Yield label, environment, what its settings were made for and the suite's budget."""
-    return ((label, place, steps, suite.budgets[place]) for (label, place), steps in apart.items())
+    return ((label, place, steps, suite.budgets[place]) for (label, place), steps in cells.items())
 
 
 def _found_by_hand(cells: Sequence[Cell], suite: Suite) -> Iterable[tuple[str, str]]:

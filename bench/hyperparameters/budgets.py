@@ -18,26 +18,38 @@ Cell = tuple[str, str]
 """Label and environment."""
 
 
-def for_larger_budgets(suite: Suite) -> dict[Cell, int]:
+def made_for_more(suite: Suite) -> dict[Cell, int]:
     """Return, per cell whose named settings were made for more steps than the suite gives, for how many.
 
-    Empty where the suite accepts such settings. Cells whose every rival within the setting has the same named settings
+    `validate` and the page tell all of them, whatever place they have in the verdict.
+    """
+    return {
+        (entry.label, place.environment): steps
+        for entry in suite.algorithms
+        for place in suite.environments
+        if (steps := _terms(suite, entry, place.environment)[0]) > place.steps
+    }
+
+
+def for_larger_budgets(suite: Suite) -> dict[Cell, int]:
+    """Return those of `made_for_more` that are judged beside their equals alone.
+
+    None where the suite accepts such settings. Cells whose every rival within the setting has the same named settings
     are left out: nobody is favoured there.
     """
     if suite.accept_settings_for_other_budgets:
         return {}
-    found = {}
-    for entry in suite.algorithms:
-        for place in suite.environments:
-            made_for, _ = _terms(suite, entry, place.environment)
-            rivals = [other for other in suite.algorithms if _rivals(entry, other)]
-            if made_for > place.steps and not _alike(suite, [entry, *rivals], place.environment):
-                found[entry.label, place.environment] = made_for
-    return found
+    entries = {entry.label: entry for entry in suite.algorithms}
+
+    def favours(label: str, place: str) -> bool:
+        rivals = [other for other in suite.algorithms if _rivals(entries[label], other)]
+        return not _alike(suite, [entries[label], *rivals], place)
+
+    return {cell: steps for cell, steps in made_for_more(suite).items() if favours(*cell)}
 
 
 def set_apart(suite: Suite) -> dict[Cell, int]:
-    """Return those of `for_larger_budgets` that `validate` warns of and the page cautions about: one rule for both.
+    """Return those of `for_larger_budgets` that have no place in the verdict.
 
     Nobody is where nobody's settings fit and everybody has an equal to be compared with, as two implementations each of
     several algorithms have.

@@ -50,6 +50,8 @@ _SENTENCES = {
     "label: {rows}. They are not merged: all but the planned one carry the first digits of their configuration.",
     "other budgets": "Not judged beside others, for their settings were made for larger budgets than this suite's: "
     "{rows}. Their curves and scores are shown, and they are compared with whoever has the same settings.",
+    "other budgets, judged": "Judged with settings that were made for larger budgets than this suite's, and may do "
+    "worse here than settings that fit: {rows}.",
     "by hand": "Not on equal terms: {rows}. This harness has searched for these settings by hand, on these very "
     "environments and at about these budgets; those of the others were not searched for here.",
     "efforts": "Settings that are compared were not chosen with equal effort, which differences may come from: {rows}.",
@@ -126,7 +128,7 @@ _ROWS: Mapping[str, Callable[..., str]] = {
     "hidden": "{} scores {:.2f} over all and {:.2f} on {}".format,
     "apart": "{} on {} ({:,} steps, the suite has {:,})".format,
     "by hand": "{} on {}".format,
-    "other budgets": "{} on {} ({:,} steps, the suite has {:,})".format,
+    **dict.fromkeys(("other budgets", "other budgets, judged"), "{} on {} ({:,} steps, the suite has {:,})".format),
     "cut": _cut,
     "overshoot": "{} on {} by {:.0f} %".format,
 }
