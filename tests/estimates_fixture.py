@@ -432,7 +432,7 @@ def _situation(
         )
         for place, label in enumerate(order)
     )
-    still_open = tuple(order[1:2])
+    still_open = tuple(order[1:]) if unclear else ()
     measure = "share" if kind == "failures" else "score"
     return Situation(key, kind, about, measure, None if unclear else order[0], (), candidates, where, seeds, still_open)
 

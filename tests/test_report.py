@@ -372,8 +372,10 @@ def test_every_table_has_a_caption_and_scoped_headings(page: Page) -> None:
 
 def test_situations_without_a_choice_share_one_row_of_the_page_and_have_their_own_in_the_files() -> None:
     first, *rest = synthetic().situations
-    undecided = [replace(line, choose=None) for line in rest[:2]]
-    given = replace(synthetic(), situations=(replace(first, choose=None), *undecided, replace(rest[2], choose="PPO")))
+    others = tuple(one.label for one in first.candidates[1:])
+    undecided = [replace(line, choose=None, undecided=others) for line in rest[:2]]
+    unsettled = replace(first, choose=None, undecided=others)
+    given = replace(synthetic(), situations=(unsettled, *undecided, replace(rest[2], choose="PPO")))
     glance = answers.situations_at_a_glance(given)
     assert [row[1].value for row in glance.rows] == [answers.UNSETTLED, "PPO", answers.UNSETTLED]
     assert glance.anchors == ("situation-1", "situation-4", "situations-open")
@@ -701,8 +703,8 @@ def test_a_card_without_a_situation_that_is_won_says_where_it_is_ahead() -> None
     given = synthetic()
     given = replace(given, cards=tuple(replace(card, use_when=()) for card in given.cards))
     told = {row[0].value: row[4].shown() for row in answers.cards(given).rows}
-    chosen = [one.choose for one in given.situations]
-    assert told["PPO"] == f"ahead in {chosen.count('PPO')} situations, in none shown to be above all others"
+    first = [one.candidates[0].label for one in given.situations if one.leads]
+    assert told["PPO"] == f"ahead in {first.count('PPO')} situations, in none shown to be above all others"
     assert told["REINFORCE"] == "nothing measured speaks for it"
 
 

@@ -32,7 +32,7 @@ from bench.records import (
     SuiteAlgorithm,
     Trial,
 )
-from bench.report import sentences
+from bench.report import answers, sentences
 from bench.report.recommendation import recommendation
 from bench.suite import read
 from tests.test_analysis_estimates import (
@@ -139,7 +139,7 @@ def test_no_draw_passes_the_ceiling_and_who_is_always_there_comes_before_who_mos
     found = capped_case().analysed()
     full = situation_of(found, "full")
     first, second, third = full.candidates
-    assert (first.label, second.label, third.label, full.choose) == ("ppo", "a2c", "dqn", "ppo")
+    assert (first.label, second.label, third.label, full.beaten) == ("ppo", "a2c", "dqn", ("dqn",))
     assert first.value.estimate == pytest.approx(1.0)
     assert second.value.estimate == pytest.approx(1.0)
     # Nothing is better than the ceiling; whoever else is there in a resample shares it.
@@ -152,7 +152,7 @@ def test_no_draw_passes_the_ceiling_and_who_is_always_there_comes_before_who_mos
     assert found.aggregates[0].label == "ppo"
     assert (found.aggregates[0].probability_best or 0.0) > 0.5
     assert found.conclusions[0].about == Fact("first", names=("ppo",))
-    assert recommendation(found).claim.startswith("Within 1,000 steps choose ppo")
+    assert recommendation(found).claim.startswith("Within 1,000 steps, ppo leads: it is better than dqn")
 
 
 def test_no_resample_has_more_than_all_of_its_runs_succeed() -> None:
@@ -779,10 +779,27 @@ def test_as_good_is_said_of_equivalent_algorithms_alone() -> None:
     runs |= {("trpo", name): (0.85 + 0.3 * rng.normal(size=10)).tolist() for name in "ab"}
     found = results_of(runs).analysed()
     full = situation_of(found, "full")
-    assert {full.choose, *full.as_good} == {"ppo", "dqn"}
+    leader = full.candidates[0].label
+    assert {leader, *full.as_good} == {"ppo", "dqn"}
     assert full.undecided == ("trpo",)
     # Nobody has won over all while one is not told apart.
     assert [label for label in found.labels if "full" in card_of(found, label).use_when] == []
+
+
+def test_nobody_is_chosen_while_a_rival_is_not_told_apart_and_whoever_beats_another_leads() -> None:
+    rng = np.random.default_rng(1)
+    levels = {"ppo": (0.9, 0.05), "a2c": (0.85, 0.3), "reinforce": (0.84, 0.3), "dqn": (0.3, 0.05)}
+    runs = {(label, "a"): (level + spread * rng.normal(size=10)).tolist() for label, (level, spread) in levels.items()}
+    found = results_of(runs).analysed()
+    full = situation_of(found, "full")
+    leader, *still_open = [one.label for one in full.candidates if one.label != "dqn"]
+    assert (full.choose, full.beaten, full.undecided) == (None, ("dqn",), tuple(still_open))
+    told = f"{leader} leads: it is better than dqn; {still_open[0]} and {still_open[1]} are not yet told apart from it"
+    assert sentences.situation(full) == f"Within 1,000 steps, {told} (10 runs on a)."
+    assert recommendation(found).claim == f"Within 1,000 steps, {told}"
+    assert answers.situations(found).rows[0][1].shown() == f"{leader} leads, better than dqn"
+    page = " ".join([*recommendation(found).lines, *map(sentences.situation, found.situations)])
+    assert "choose" not in page
 
 
 def test_a_card_recommends_whoever_won_over_all_or_is_equivalent_to_the_winner() -> None:

@@ -166,8 +166,7 @@ def _ratio(label: str, speeds: Mapping[str, Mapping[str, float]]) -> float | Non
 def _uses(label: str, situations: Sequence[Situation]) -> Iterator[str]:
     """Yield the situations that it has won over all others, or is equivalent to the winner of; the widest first."""
     for situation in situations:
-        won = situation.choose is not None and not situation.undecided
-        if won and label in {situation.choose, *situation.as_good}:
+        if situation.choose is not None and label in {situation.choose, *situation.as_good}:
             yield situation.key
 
 

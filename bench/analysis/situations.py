@@ -243,7 +243,7 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
         kind=one.kind,
         about=one.about,
         measure=one.measure,
-        choose=candidates[0].label if len(still_open) < len(against) else None,
+        choose=None if still_open else candidates[0].label,
         as_good=alike,
         undecided=still_open,
         not_judged=one.not_judged,

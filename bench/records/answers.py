@@ -47,7 +47,7 @@ class Situation:
     """What is compared: `score` (the aggregate that decides), `share` (of runs that do not fail), or `steps` (to the
     threshold, the fewest first: of an environment that every run solves)."""
     choose: str | None
-    """The recommended algorithm; None where the evidence names none."""
+    """The recommended algorithm, better than every rival or equivalent to it; None where the evidence names none."""
     as_good: tuple[str, ...]
     """Those that are equivalent to the leader, best first."""
     candidates: tuple[Candidate, ...]
@@ -70,6 +70,17 @@ class Situation:
         """Whether even the leader has a score that is hardly above that of random actions."""
         best = self.candidates[0].value.estimate if self.candidates else None
         return self.measure == "score" and best is not None and best < LEARNED
+
+    @property
+    def beaten(self) -> tuple[str, ...]:
+        """Those that the leader is better than, best first; nobody where nobody has learned."""
+        others = () if self.unlearned else self.candidates[1:]
+        return tuple(one.label for one in others if one.label not in {*self.as_good, *self.undecided})
+
+    @property
+    def leads(self) -> bool:
+        """Whether the leader is better than a rival at least, or equivalent to one."""
+        return bool(self.beaten or self.as_good)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from bench.plain import counted, plain
+from bench.plain import counted, joined, plain
 from bench.records import (
     AnalysisPlan,
     Candidate,
@@ -56,8 +56,8 @@ def situations(estimates: Estimates) -> Table:
     at = order.places(estimates)
     return Table(
         "situations",
-        "What to choose in each situation, judged from these trials alone: who comes first, and is shown, corrected, "
-        "to be better than a rival at least, or as good",
+        "What to choose in each situation, judged from these trials alone: who is shown, corrected, to be better than "
+        "every rival, or as good; else who leads, where it is shown to be above some",
         (
             Column("Situation", numeric=False),
             Column("Choose", numeric=False),
@@ -86,7 +86,7 @@ def situations(estimates: Estimates) -> Table:
 
 
 def situations_at_a_glance(estimates: Estimates) -> Table:
-    """Return the situations for two minutes: those without a choice share one row, the first excepted."""
+    """Return the situations for two minutes: those where nobody is above anybody share one row, the first excepted."""
     whole, gathered = situations(estimates), _gathered(estimates)
     if not gathered:
         return whole
@@ -110,7 +110,7 @@ _OPEN = "situations-open"
 
 def _gathered(estimates: Estimates) -> list[int]:
     """Return the places of the situations that share a row; none where that would be one alone."""
-    found = [place for place, line in enumerate(estimates.situations) if place and line.choose is None]
+    found = [place for place, line in enumerate(estimates.situations) if place and not line.leads]
     return found if len(found) > 1 else []
 
 
@@ -297,7 +297,7 @@ def _situation_row(estimates: Estimates, at: Places, line: Situation) -> tuple[C
     chosen = next((one for one in line.candidates if one.label == line.choose), leader)
     where = line.environments[0] if len(line.environments) == 1 else None
     link = at.anchor(chosen.label, where) if chosen else ""
-    choose = Cell(line.choose, link=link) if line.choose else Cell(UNSETTLED, text=_unsettled(line), link=link)
+    choose = Cell(line.choose or UNSETTLED, text="" if line.choose else _unsettled(line), link=link)
     return (
         Cell(capital(_circumstance(estimates, line))),
         choose,
@@ -312,6 +312,8 @@ def _situation_row(estimates: Estimates, at: Places, line: Situation) -> tuple[C
 def _unsettled(line: Situation) -> str:
     if line.unlearned:
         return capital(sentences.UNLEARNED)
+    if line.leads:
+        return f"{line.candidates[0].label} leads" + (f", better than {joined(line.beaten)}" if line.beaten else "")
     return f"{UNSETTLED} ({sentences.leading(line)})" if line.candidates else UNSETTLED
 
 
@@ -356,7 +358,7 @@ def _card_row(estimates: Estimates, line: Card) -> tuple[Cell, ...]:
 
 def _unused(label: str, situations: Iterable[Situation]) -> str:
     """Return what stands for an algorithm that has won no situation over all others."""
-    if ahead := sum(one.choose == label for one in situations):
+    if ahead := sum(one.leads and one.candidates[0].label == label for one in situations):
         return f"ahead in {counted(ahead, 'situation')}, in none shown to be above all others"
     return "nothing measured speaks for it"
 

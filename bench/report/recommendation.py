@@ -78,7 +78,8 @@ def _by_score(estimates: Estimates, plan: AnalysisPlan) -> Answer:
     raced = _raced(estimates.situations)
     if level := _all_solve(estimates):
         # Where the score tells nobody apart, the one shown is that of whoever gets there first.
-        best = next((line for line in ranked if line.label in {one.choose for one in raced}), best)
+        soonest = {one.candidates[0].label for one in raced if one.leads}
+        best = next((line for line in ranked if line.label in soonest), best)
         score, proof = _score(best, plan)
     claim, why = level or _headline(estimates.situations[0], pairs, plan)
     return Answer(
@@ -102,7 +103,7 @@ def _all_solve(estimates: Estimates) -> tuple[str, str] | None:
     labels = {one.label for one in full.candidates}
     gaps = [pair.difference.estimate for pair in estimates.pairs if {pair.a, pair.b} <= labels]
     level = all(gap is not None and abs(gap) < sentences.SHOWN for gap in gaps)
-    if full.choose is not None or not level or not order.solved(estimates) >= set(full.environments):
+    if full.leads or not level or not order.solved(estimates) >= set(full.environments):
         return None
     score = "final score" if order.analysis(estimates).metric == "final" else "score over training"
     where = f"{joined(full.environments)} {sentences.circumstance(replace(full, partial=False))}"
@@ -230,21 +231,21 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tup
     where = sentences.circumstance(full)
     if full.unlearned:
         return f"No algorithm to choose: {where} nobody has learned more than a little; {leader} scores highest", ""
+    margin = f"within the margin of {plan.margin:g}"
+    if full.choose is None and full.leads:
+        told = sentences.above_some(leader, full.beaten, full.as_good, full.undecided, within=f" {margin}")
+        return f"{words.capital(where)}, {told}", undecided
     if full.choose is None:
         apart = sentences.not_told_apart(full.undecided)
         told = f"{leader} has the highest score {where}, and {apart} from it"
         if sentences.leading(full) == sentences.LEVEL:
             told = f"all score the same {where}"
         return f"Not enough evidence to name a best algorithm: {told}", undecided
-    place, known = words.capital(where), verdicts_of(pairs)
+    said = [f"they are equivalent {margin}"] if full.as_good else []
+    said += [f"{leader if full.as_good else 'it'} is better than {joined(full.beaten)}"] if full.beaten else []
+    carried = _corrected(leader, pairs).lstrip() if full.beaten else ""
     names = joined([leader, *full.as_good], "or")
-    beaten = [one.label for one in full.candidates[1:] if verdict_on(leader, one.label, known) == "better"]
-    said = [f"they are equivalent within the margin of {plan.margin:g}"] if full.as_good else []
-    who = leader if full.as_good else "it"
-    said += [f"{who} is better than {joined(beaten)}"] if beaten else []
-    said += [f"{sentences.not_told_apart(full.undecided)} from {who}"] if full.undecided else []
-    carried = undecided or ("" if full.as_good and not beaten else _corrected(leader, pairs).lstrip())
-    return f"{place} choose {names}: {'; '.join(said)}", carried
+    return f"{words.capital(where)} choose {names}: {'; '.join(said)}", carried
 
 
 def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:

@@ -65,12 +65,16 @@ def situation(line: Situation) -> str:
     place, rests = capital(circumstance(line)), f"{line.n} runs on {where}"
     if line.measure == "steps":
         place += ", which every run solves"
+    if line.choose is None and line.leads:
+        verb = "is the first to get there" if line.measure == "steps" else "leads"
+        told = above_some(line.candidates[0].label, line.beaten, line.as_good, line.undecided, verb=verb)
+        return f"{place}, {told} ({rests}){_left_out(line)}."
     if line.choose is None:
         why = "no choice" if line.unlearned else "not enough evidence"
         return f"{place}: {why}; {leading(line)} ({rests}){_left_out(line)}."
     equal = f" or {joined(line.as_good, 'or')}, equivalent to it" if line.as_good else ""
     first = ", the first to get there" if line.measure == "steps" else ""
-    return f"{place}: choose {line.choose}{first}{equal} ({rests}){_still_open(line)}{_left_out(line)}."
+    return f"{place}: choose {line.choose}{first}{equal} ({rests}){_left_out(line)}."
 
 
 LEVEL = "all are level"
@@ -87,8 +91,28 @@ def leading(line: Situation) -> str:
     return LEVEL if level else f"{line.candidates[0].label} leads"
 
 
-def _still_open(line: Situation) -> str:
-    return f"; {not_told_apart(line.undecided)} from it" if line.undecided else ""
+def above_some(
+    leader: str,
+    beaten: Sequence[str],
+    as_good: Sequence[str],
+    still_open: Sequence[str],
+    *,
+    verb: str = "leads",
+    within: str = "",
+) -> str:
+    """Return `ppo leads: it is better than dqn; a2c is not yet told apart from it`.
+
+    Args:
+        leader: whoever is shown to be above some rivals, or as good, and not above all.
+        beaten: those.
+        as_good: those that are equivalent to it.
+        still_open: those that are not yet told apart from it.
+        verb: what it does.
+        within: what follows those that are as good.
+    """
+    said = [f"better than {joined(beaten)}"] if beaten else []
+    said += [f"equivalent to {joined(as_good)}{within}"] if as_good else []
+    return f"{leader} {verb}: it is {' and '.join(said)}; {not_told_apart(still_open)} from it"
 
 
 def not_told_apart(labels: Sequence[str]) -> str:

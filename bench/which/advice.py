@@ -25,7 +25,7 @@ from bench.analysis.resampling import Counts, Drawn, resample_counts
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
 from bench.plain import counted, joined
 from bench.records import Candidate, Interval, Pair, verdict_on, verdicts_of
-from bench.report.sentences import not_told_apart
+from bench.report.sentences import above_some, not_told_apart
 from bench.which.evidence import (
     LEVELS,
     Ground,
@@ -76,7 +76,7 @@ def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], 
         budget=_budget(question),
         verdict=_verdict(question, found, candidates, as_good, undecided, why_not),
         confidence=tuple(_confidence(found, candidates, pairs, as_good, undecided, trust)),
-        choose=None if why_not else leader,
+        choose=None if why_not or undecided else leader,
         as_good=as_good,
         undecided=undecided,
         candidates=candidates,
@@ -247,12 +247,16 @@ def _verdict(
         if found.level == "far" and firsts:
             guess = f"{joined(firsts, 'or')}, what the field tries first"
         return f"Not enough evidence for {where}: {why_not}. First guess: {guess}."
-    verb = "choose" if found.level == "same" else "start with"
     first, others = _named(candidates, undecided)
+    within = f"within {found.grounds[0].plan.margin:g}"
+    if undecided and found.level == "same":
+        beaten = [one.label for one in candidates[1:] if one.label not in {*as_good, *undecided}]
+        return f"For {where}, {above_some(first, beaten, as_good, others, within=f' {within}')}."
+    verb = "choose" if found.level == "same" else "start with"
     # Of those that are as good, what others know best comes first.
     names = sorted([leader, *as_good], key=lambda name: bool(as_good) and name not in firsts)
     told = joined([first if name == leader else name for name in names], "or")
-    tie = f" (equivalent within {found.grounds[0].plan.margin:g})" if as_good else ""
+    tie = f" (equivalent {within})" if as_good else ""
     rest = f"; {not_told_apart(others)} from {leader if as_good else 'it'}" if others else ""
     return f"For {where}: {verb} {told}{tie}{rest}."
 

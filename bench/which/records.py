@@ -95,7 +95,8 @@ class Advice:
     confidence: tuple[str, ...]
     """How sure, in sentences."""
     choose: str | None
-    """None: the evidence names none; the first candidate is then no more than a first guess."""
+    """Better than every rival or equivalent to it. None: the evidence names none; the first candidate then leads, where
+    it is better than one or equivalent to one, or is no more than a first guess."""
     as_good: tuple[str, ...]
     """Those that are equivalent to the first candidate, best first."""
     undecided: tuple[str, ...]
