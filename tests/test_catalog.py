@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.catalog import algorithms, did_you_mean, environments, find_algorithm, installed, load, missing
@@ -44,6 +46,28 @@ def test_every_environment_is_as_the_catalogue_says(name: str) -> None:
     assert entry.horizon == (1 if name == "bench/Bandit-v0" else env.spec and env.spec.max_episode_steps)
     assert env.has_wrapper_attr("action_masks") == entry.masks
     env.close()
+
+
+def test_random_actions_return_no_less_than_the_least_that_the_catalogue_declares() -> None:
+    least = {name: entry for name, entry in environments().items() if entry.floor is not None}
+    assert {"CartPole-v1", "MountainCar-v0", "Acrobot-v1", "Pendulum-v1", "bench/Corridor-v0"} <= least.keys()
+    for entry in least.values():
+        assert entry.floor is not None
+        assert entry.reference is None or entry.floor <= entry.reference.random
+        assert entry.ceiling is None or entry.floor < entry.ceiling
+
+
+def test_no_pole_falls_before_its_eighth_step_whatever_is_done() -> None:
+    env = make("CartPole-v1", {})[0].unwrapped
+
+    def steps(start: tuple[float, ...], pushes: tuple[int, ...]) -> int:
+        env.reset()
+        env.state = np.array(start)  # type: ignore[attr-defined]  # where episodes begin: within 0.05 of upright
+        return next((place for place, push in enumerate(pushes, 1) if env.step(push)[2]), len(pushes) + 1)
+
+    corners = list(product((-0.05, 0.05), repeat=4))
+    assert min(steps(start, pushes) for start in corners for pushes in product((0, 1), repeat=7)) == 8
+    assert min(steps(start, (push,) * 8) for start in corners for push in (0, 1)) == environments()["CartPole-v1"].floor
 
 
 @pytest.mark.parametrize(

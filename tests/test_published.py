@@ -774,3 +774,23 @@ def test_limits_that_most_numbers_would_pass_reproduce_weakly_and_end_at_what_ca
     assert (found.verdict, found.weak) == ("reproduced, weakly", True)
     assert found.limits is not None
     assert found.limits.high == 500.0
+
+
+def test_no_limit_lies_below_the_least_that_an_environment_can_return() -> None:
+    # MountainCar costs 1 in each of at most 200 steps.
+    table = next(one for one in published.tables() if one.name == "rl-zoo")
+    ours = np.array([-200.0, -200, -190, -110, -120, -115, -200, -105, -130, -112])
+    bare = PublishedVerdict(
+        *("rl-zoo", "ppo", "MountainCar-v0", "MountainCar-v0", 1, "final", -110.4, 1, None, "not yet run", Fact())
+    )
+    least = catalog.environments()["MountainCar-v0"].floor
+    free = judged_against(bare, replace(table, runs=1), ours, Reference(-200.0, -110.0), None)
+    found = judged_against(bare, replace(table, runs=1), ours, Reference(-200.0, -110.0), None, least)
+    assert free.limits is not None
+    assert free.limits.low is not None
+    assert free.limits.low < -200.0
+    assert found.limits == replace(free.limits, low=-200.0)
+    several = replace(bare, published_runs=3, published_sd=40.0, published=-180.0)
+    theirs = judged_against(several, replace(table, runs=3), ours, Reference(-200.0, -110.0), None, least).theirs
+    assert theirs is not None
+    assert theirs.low == -200.0

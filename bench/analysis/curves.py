@@ -34,7 +34,10 @@ def environment_curves(cell: Cell, counts: Counts, points: int, confidence: floa
     axes = ("steps", _own_grid(cell), _at_steps), ("seconds", _seconds_grid([cell], points), _at_seconds)
     found = [(axis, x, [_on(x, cell, read, scored=False)]) for axis, x, read in axes if len(x)]
     return [
-        _estimate(cell.label, cell.environment, axis, x, curves, iqm_band(curves, counts, confidence), cell.ceiling)
+        _estimate(
+            *(cell.label, cell.environment, axis, x, curves, iqm_band(curves, counts, confidence)),
+            *(cell.ceiling, cell.floor),
+        )
         for axis, x, curves in found
     ]
 
@@ -145,10 +148,13 @@ def _estimate(
     curves: Sequence[Floats],
     band: Band,
     ceiling: float | None,
+    floor: float | None = None,
 ) -> CurveEstimate:
     estimate, low, high = band
     if ceiling is not None:
         high = np.where(high > ceiling, np.maximum(ceiling, estimate), high)
+    if floor is not None:
+        low = np.where(low < floor, np.minimum(floor, estimate), low)
     return CurveEstimate(
         label=label,
         environment=environment,

@@ -270,11 +270,14 @@ def shown(band: Band, tasks: Tasks, confidence: float, quantity: str) -> Interva
     return Interval(estimate, low, high, n, notes)
 
 
-def cut(interval: Interval, ceiling: float | None) -> Interval:
+def cut(interval: Interval, ceiling: float | None, floor: float | None = None) -> Interval:
     """Return an interval that does not reach beyond what there can be; the estimate stays."""
-    if ceiling is None or interval.high is None or interval.estimate is None or interval.high <= ceiling:
-        return interval
-    return replace(interval, high=max(ceiling, interval.estimate))
+    low, high, estimate = interval.low, interval.high, interval.estimate
+    if ceiling is not None and high is not None and estimate is not None and high > ceiling:
+        interval = replace(interval, high=max(ceiling, estimate))
+    if floor is not None and low is not None and estimate is not None and low < floor:
+        interval = replace(interval, low=min(floor, estimate))
+    return interval
 
 
 def too_few(n: int) -> tuple[Fact]:

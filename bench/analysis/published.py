@@ -19,6 +19,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -195,7 +196,7 @@ def compare(table: PublishedTable, cell: PublishedCell, found: Cell | None) -> P
     ours = statistic(found.runs, table.statistic)
     if ours is None:
         return replace(bare, verdict="not comparable", reason=Fact("no statistic"), n=len(found.runs))
-    told = _judged(bare, table, ours, found.reference, found.ceiling)
+    told = _judged(bare, table, ours, found.reference, found.ceiling, found.floor)
     told = replace(told, seeds=tuple(run.entry.trial.seed for run in found.runs))
     return replace(told, note=cell.note)
 
@@ -215,12 +216,17 @@ def _counterparts(cells: Sequence[Cell]) -> Iterator[PublishedVerdict]:
 
 
 def _judged(
-    bare: PublishedVerdict, table: PublishedTable, ours: Floats, reference: Reference | None, ceiling: float | None
+    bare: PublishedVerdict,
+    table: PublishedTable,
+    ours: Floats,
+    reference: Reference | None,
+    ceiling: float | None,
+    floor: float | None = None,
 ) -> PublishedVerdict:
-    n = len(ours)
+    n, bounded = len(ours), partial(cut, ceiling=ceiling, floor=floor)
     sd = float(np.std(ours, ddof=1)) if n > 1 else None
     margin = None if reference is None else table.margin * (reference.target - reference.random)
-    seen = replace(bare, n=n, values=tuple(ours.tolist()), ours=mean_interval([ours], _CONFIDENCE), sd=sd)
+    seen = replace(bare, n=n, values=tuple(ours.tolist()), ours=bounded(mean_interval([ours], _CONFIDENCE)), sd=sd)
     if reference is not None:
         seen = replace(seen, random=reference.random, target=reference.target)
     if table.runs == 1:
@@ -232,14 +238,13 @@ def _judged(
         theirs = Summary(bare.published, bare.published_sd, table.runs)
         told = against_several(theirs, Summary(float(np.mean(ours)), sd or 0.0, n), margin, table.rounding)
         half = _t(theirs.n - 1, _CONFIDENCE) * theirs.sd / math.sqrt(theirs.n)
-        seen = replace(
-            seen, margin=margin, theirs=Interval(theirs.mean, theirs.mean - half, theirs.mean + half, theirs.n)
-        )
+        printed = Interval(theirs.mean, theirs.mean - half, theirs.mean + half, theirs.n)
+        seen = replace(seen, margin=margin, theirs=bounded(printed))
     found = replace(
         seen,
         verdict=told.verdict,
         reason=told.reason,
-        limits=told.limits if told.limits is None or table.runs > 1 else cut(told.limits, ceiling),
+        limits=told.limits if told.limits is None or table.runs > 1 else bounded(told.limits),
         rank=told.rank,
         more_runs=told.more_runs,
     )

@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Entry, Ledger, ledger
-from bench.catalog import algorithm_of, algorithms, environments, updates
+from bench.catalog import Environment, algorithm_of, algorithms, environments, updates
 from bench.records import AnalysisPlan, Curve, Failure, Floats, Outcome, Record, Reference, Suite, Trial
 
 _LIKE_BUDGETS = 0.05
@@ -125,6 +125,12 @@ class Cell:
         """The largest return that an episode can have here; None where the catalogue declares none."""
         return ceiling_of(self.entries[0].trial)
 
+    @cached_property
+    def floor(self) -> float | None:
+        """The smallest return that an episode can have here; None where the catalogue declares none."""
+        known = _declared(self.entries[0].trial)
+        return None if known is None else known.floor
+
     @property
     def score_ceiling(self) -> float | None:
         """The largest score that counts here: `ceiling` as a score, or `most`; None where neither is known."""
@@ -152,8 +158,13 @@ Field = Mapping[str, Sequence[Cell]]
 
 def ceiling_of(trial: Trial) -> float | None:
     """Return the largest return that an episode of a trial can have; None where the catalogue declares none."""
-    known = environments().get(trial.environment)
-    return None if known is None or trial.changed else known.ceiling
+    known = _declared(trial)
+    return None if known is None else known.ceiling
+
+
+def _declared(trial: Trial) -> Environment | None:
+    """Return what the catalogue says of a trial's environment; None where it is another one there, or not in it."""
+    return None if trial.changed else environments().get(trial.environment)
 
 
 def like_budgets(one: int, other: int) -> bool:

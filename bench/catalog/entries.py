@@ -170,6 +170,8 @@ class Environment:
     """Order of magnitude of plain stepping on one core, for the first cost estimate."""
     ceiling: float | None = None
     """The largest return that an episode can have by the environment's rules; None: not known."""
+    floor: float | None = None
+    """The smallest, for actions of the action space; None: not known."""
     extra: str = ""
     """The optional dependency without which it cannot be made."""
     observation_bytes: int = 400

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from bench.catalog.entries import Environment
 from bench.records import Reference
+
+_FEWEST_UPRIGHT = 8.0
+"""Steps that CartPole's pole takes at least to fall, whatever is done, from where episodes begin: each pays 1."""
+_WORST_SWING = -200 * (math.pi**2 + 0.1 * 8**2 + 0.001 * 2**2)
+"""What Pendulum's 200 steps cost at most: the angle, the speed and the torque each at their bound in every step."""
 
 
 def _registered(random: float, target: float, how: str = "measured by this harness") -> Reference:
@@ -22,6 +29,8 @@ def _minatar(
         ("gymnasium", "minatar"),
         summary=f"MinAtar: {summary}",
         module="bench.environments.minatar",
+        # What is hit or reached pays, and nothing costs.
+        floor=0.0,
         steps_per_second=steps_per_second,
         extra="minatar",
         observation_bytes=10 * 10 * 10,
@@ -63,6 +72,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         summary="balance a pole",
         # A reward of 1 for each of at most 500 steps.
         ceiling=500.0,
+        floor=_FEWEST_UPRIGHT,
         steps_per_second=165_000,
     ),
     Environment(
@@ -74,6 +84,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         summary="balance a pole, velocities hidden",
         module="bench.environments.textbook",
         ceiling=500.0,
+        floor=_FEWEST_UPRIGHT,
         steps_per_second=140_000,
     ),
     Environment(
@@ -83,6 +94,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         500,
         _registered(-499.0, -100.0),
         summary="swing up two links",
+        # Every step costs 1, and the last is free where the goal is reached.
+        floor=-500.0,
         steps_per_second=41_000,
     ),
     Environment(
@@ -92,6 +105,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         200,
         _registered(-200.0, -110.0),
         summary="sparse goal uphill",
+        # Every step costs 1.
+        floor=-200.0,
         steps_per_second=133_000,
     ),
     Environment(
@@ -103,6 +118,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         summary="sparse goal uphill, costly actions",
         # 100 at the goal, less what the actions cost.
         ceiling=100.0,
+        # An action costs a tenth of its square, which is 1 at most.
+        floor=-99.9,
         steps_per_second=100_000,
     ),
     Environment(
@@ -119,6 +136,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         summary="swing up and hold",
         # Every step costs, or nothing.
         ceiling=0.0,
+        floor=_WORST_SWING,
         steps_per_second=125_000,
     ),
     Environment(
@@ -130,6 +148,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         summary="Pendulum-v1, to stand beside it",
         module="bench.environments.textbook",
         ceiling=0.0,
+        floor=_WORST_SWING,
         steps_per_second=125_000,
     ),
     Environment(
@@ -192,6 +211,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         summary="slippery grid, sparse goal",
         # 1 at the goal, once.
         ceiling=1.0,
+        floor=0.0,
         steps_per_second=207_000,
     ),
     Environment(
@@ -221,6 +241,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         summary="the lake without ice: every move as intended",
         module="bench.environments.textbook",
         ceiling=1.0,
+        floor=0.0,
         steps_per_second=207_000,
     ),
     Environment(
@@ -232,6 +253,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         summary="short way along a cliff, in 200 steps at most",
         module="bench.environments.textbook",
         ceiling=-13.0,
+        # The cliff lies beside the start: a fall, which costs 100, in every step.
+        floor=-20_000.0,
         steps_per_second=200_000,
     ),
     Environment(
@@ -241,6 +264,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         200,
         _registered(-771.1, 8.0, "exact"),
         summary="fetch and deliver",
+        # Nothing costs more than to pick up or put down in the wrong place: 10.
+        floor=-2_000.0,
         steps_per_second=152_000,
     ),
     Environment("Blackjack-v1", "discrete", "composite", None, None, summary="the card game", steps_per_second=150_000),
@@ -251,6 +276,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         1,
         Reference(0.5, 0.9, "exact: the mean and the best of the arms' success probabilities"),
         summary="five Bernoulli arms, one step",
+        floor=0.0,
         module="bench.environments.toy",
         steps_per_second=200_000,
     ),
@@ -261,6 +287,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         50,
         Reference(-0.0696, 0.8891, "exact, by backward induction: uniformly random actions, and the optimum"),
         summary="walk right through a corridor",
+        # 0.01 a step.
+        floor=-0.5,
         module="bench.environments.toy",
         steps_per_second=200_000,
     ),
@@ -271,8 +299,9 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         20,
         Reference(-142 / 15, -4 / 15, "exact: uniformly random actions, and full speed to the middle"),
         summary="bring a point to the middle of a line",
-        # Every step costs, or nothing.
+        # Every step costs, or nothing; the most where it starts at an end and goes on outwards at full speed.
         ceiling=0.0,
+        floor=-218.8,
         module="bench.environments.toy",
         steps_per_second=200_000,
     ),
@@ -283,6 +312,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         50,
         Reference(-14.7176, 1.0321, _MIXES),
         summary="rock-paper-scissors against one who best-responds",
+        # Against rock, with which a win pays 3.
+        floor=-150.0,
         module="bench.environments.stochastic",
         steps_per_second=50_000,
     ),
@@ -293,6 +324,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         50,
         Reference(4.8134, 17.2936, _MIXES),
         summary="matching pennies against one who best-responds",
+        floor=-50.0,
         module="bench.environments.stochastic",
         steps_per_second=50_000,
     ),
@@ -303,6 +335,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         50,
         Reference(-0.7277, 0.9, _MIXES),
         summary="a corridor in which two cells look alike",
+        # 0.02 a step, and a pit at the end.
+        floor=-2.0,
         module="bench.environments.stochastic",
         steps_per_second=300_000,
     ),
@@ -316,6 +350,8 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         masks=True,
         module="bench.environments.masked",
         ceiling=0.9,
+        # No door in a hundred steps.
+        floor=-1.0,
         steps_per_second=200_000,
     ),
     Environment(
