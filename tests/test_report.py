@@ -25,8 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.plain import plain, spreadsheet
-from bench.records import Conclusion, Estimates, Fact, FailureLine, Interval, Pair
-from bench.report import answers, drawing, figures, order, palette, sentences, tables, words
+from bench.records import AnalysisPlan, Conclusion, Estimates, Fact, FailureLine, Interval, Pair
+from bench.report import answers, claims, drawing, figures, order, palette, sentences, tables, words
 from bench.report.cautions import warnings
 from bench.report.folder import write
 from bench.report.formats import KINDS, render
@@ -654,7 +654,11 @@ def test_a_plan_is_told_as_declared_beforehand_of_own_results_alone(tmp_path: Pa
 
 def test_a_situation_without_evidence_says_so_and_names_the_leader() -> None:
     choose = [row[1] for row in tables_shown(answers.situations(synthetic()))]
-    assert choose[:2] == ["PPO", "Not enough evidence (PPO leads)"]
+    assert choose[:3] == [
+        "PPO leads, better than DQN, A2C and REINFORCE",
+        "Not enough evidence (PPO leads)",
+        "PPO",
+    ]
     assert answers.situations(synthetic()).rows[1][1].link == "#trials-2"
 
 
@@ -694,7 +698,7 @@ def test_each_phrase_leads_to_where_it_was_measured(page: Page) -> None:
         ("31 of 40 runs end below half of the target", "#reliability-0"),
     )
     assert [link for _, link in strong.parts] == ["#pairwise", "#efficiency"]
-    assert [link for _, link in cells["PPO"][4].parts] == ["#situation-1", "#situation-4"]
+    assert [link for _, link in cells["PPO"][4].parts] == ["#situation-3", "#situation-4"]
     everywhere = [link for row in cells.values() for cell in row for _, link in cell.parts]
     assert {link[1:] for link in everywhere} <= set(page.ids)
 
@@ -715,6 +719,44 @@ def test_claims_come_with_estimate_n_and_reason(page: Page) -> None:
     for row in shown:
         assert row[6] in page.texts
     assert shown[2][6].startswith("It holds 0; about 12 more runs per environment")
+
+
+@pytest.mark.parametrize(
+    ("limit", "bound", "shown"),
+    [
+        (-0.000881, 0.0, "-0.270 [-0.560, -0.001]"),
+        (-0.0081, 0.0, "-0.27 [-0.56, -0.01]"),
+        (0.0, 0.0, "-0.27 [-0.56, 0.00]"),
+        (0.0497, 0.05, "-0.2700 [-0.5600, 0.0497]"),
+        (0.0003, 0.0, "-0.2700 [-0.5600, 0.0003]"),
+        (0.000001, 0.0, "-0.2700 [-0.5600, 0.0000]"),
+    ],
+)
+def test_no_limit_is_shown_as_the_bound_that_it_only_rounds_to(limit: float, bound: float, shown: str) -> None:
+    value = Interval(-0.27, -0.56, limit, 10)
+    assert words.interval(value, bounds=[bound]) == shown.replace("-", words.MINUS)
+
+
+def test_a_claims_limit_is_told_from_what_it_is_held_against() -> None:
+    given = synthetic()
+    line = given.claims[0]
+    claim = replace(line.claim, quantity="score", right="PPO", direction="less", margin=0.0)
+    value = Interval(-0.27, -0.56, -0.000881, 10)
+    found = replace(line, claim=claim, estimate=value, verdict="supported")
+    row = tables_shown(answers.claims(replace(given, claims=(found,))))[0]
+    assert row[2] == "-0.270 [-0.560, -0.001]".replace("-", words.MINUS)
+    times = replace(claim, quantity="return", right=100.0, direction="greater")
+    told = claims.reason(replace(found, claim=times, estimate=Interval(120.0, 100.3, 140.0, 10)), AnalysisPlan())
+    assert "interval, 100.3 to 140, lies above 100" in told
+
+
+def test_a_decided_differences_limit_is_not_shown_as_none() -> None:
+    value = Interval(0.13, 0.003, 0.26, 10)
+    assert sentences.difference(value) == "+0.003 to +0.260"
+    assert sentences.difference(Interval(0.02, -0.01, 0.0497, 10), 0.05) == "-0.0100 to +0.0497"
+    pair = replace(synthetic().pairs[0], difference=value)
+    row = tables.pairwise(replace(synthetic(), pairs=(pair,))).shown()[0]
+    assert "0.130 [0.003, 0.260]" in row
 
 
 def test_what_all_claims_share_is_said_once_above_them() -> None:

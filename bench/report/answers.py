@@ -409,7 +409,7 @@ def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan, known: str) -
     return (
         Cell(line.claim.text),
         Cell(line.verdict),
-        Cell(line.estimate, link=link),
+        Cell(line.estimate, link=link, bounds=wording.bounds(line.claim)),
         Cell(wording.unit(line.claim)),
         Cell(line.estimate.n),
         Cell(wording.statement(line.claim, plan, len(line.environments))),

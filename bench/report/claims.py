@@ -36,13 +36,13 @@ def _quantity(claim: Claim, plan: AnalysisPlan, environments: int) -> str:
 
 
 def _aim(claim: Claim) -> str:
-    low, high = _bounds(claim)
+    low, high = bounds(claim)
     if claim.direction == "equivalent":
         return f", between {low:,g} and {high:,g}"
     return f", above {high:,g}" if claim.direction == "greater" else f", below {low:,g}"
 
 
-def _bounds(claim: Claim) -> tuple[float, float]:
+def bounds(claim: Claim) -> tuple[float, float]:
     """Return the two values, as shown, beyond which a claim of less or of more is supported."""
     quantity = QUANTITIES[claim.quantity]
     alone = isinstance(claim.right, int | float) and quantity.kind != "times"
@@ -75,9 +75,11 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan, *, interval: bool) -> str:
     claim, value, verdict = line.claim, line.estimate, line.verdict
     if value.low is None or value.high is None:
         return f"Not judged: {note(value)}."
-    low, high = _bounds(claim)
+    low, high = bounds(claim)
     what = (
-        f"the {level(line.confidence)} interval, {_number(value.low)} to {_number(value.high)}," if interval else "it"
+        f"the {level(line.confidence)} interval, {_held(value.low, low, high)} to {_held(value.high, low, high)},"
+        if interval
+        else "it"
     )
     over = f" ({level(plan.confidence)} over {line.family} claims together)" if interval and line.family > 1 else ""
     bound = high if claim.direction == "greater" or claim.quantity == "regret" else low
@@ -104,7 +106,7 @@ def _verdict(line: ClaimVerdict, plan: AnalysisPlan, *, interval: bool) -> str:
 
 def _leaning(claim: Claim, estimate: float) -> str:
     """Return what a claim would come to if the estimate were the truth."""
-    low, high = _bounds(claim)
+    low, high = bounds(claim)
     if claim.direction == "equivalent":
         holds = low < estimate < high
     elif claim.direction == "greater" and claim.quantity != "regret":
@@ -132,6 +134,12 @@ def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
     busy, timed = line.mistimed
     if busy:
         yield f"{busy:,} of {counted(timed, 'run')} ran beside other load on their machine: their timings are too long."
+
+
+def _held(limit: float, *bounds: float) -> str:
+    """Return a limit, with more digits where it would read like a bound that it is not."""
+    alike = limit not in bounds and _number(limit) in map(_number, bounds)
+    return f"{limit:,.5g}" if alike else _number(limit)
 
 
 def _number(value: float) -> str:

@@ -435,6 +435,7 @@ def pairwise(shown: Sequence[Pair], known: int, level: str) -> Figure:
     cut = f" The {len(shown)} pairs of {known} with the smallest p-values." if len(shown) < known else ""
     scored = any(words.finite(pair.difference.estimate) for pair in shown)
     values = [pair.difference if scored else pair.probability for pair in shown]
+    even = 0.0 if scored else 0.5
     frame = pd.DataFrame(
         {
             "row": place,
@@ -445,7 +446,7 @@ def pairwise(shown: Sequence[Pair], known: int, level: str) -> Figure:
             **_ends(value),
             "n": pair.n,
             "open": pair.verdict == "undecided",
-            "tip": f"{plain(pair.a)} over {plain(pair.b)}: {words.interval(value, 2)}, {_runs([pair.n])}",
+            "tip": f"{plain(pair.a)} over {plain(pair.b)}: {words.interval(value, 2, [even])}, {_runs([pair.n])}",
         }
         for place, (pair, value) in enumerate(zip(shown, values, strict=True))
     )

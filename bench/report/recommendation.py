@@ -254,7 +254,7 @@ def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     pair = _of(leader, full.undecided[0], pairs) if full.undecided else None
     if pair is None or pair.difference.estimate is None:
         return ""
-    gap, limits = pair.difference.estimate, sentences.between(pair.difference, "+.2f")
+    gap, limits = pair.difference.estimate, sentences.difference(pair.difference)
     told = f"{leader} is {gap:.2f} above {pair.b}" if gap > 0 else f"{leader} and {pair.b} are level"
     if limits:
         told += f", {sentences.limited(plan)} of the difference {limits}"

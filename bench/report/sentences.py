@@ -24,7 +24,7 @@ from bench.records import (
     Tested,
 )
 from bench.report.notes import note
-from bench.report.words import capital, hours, level
+from bench.report.words import capital, clear, hours, level
 
 _MOST_STRETCHES = 4
 _ROUNDING = 1e-9
@@ -298,10 +298,27 @@ def span(least: int, most: int) -> str:
     return str(least) if most <= least else f"{least} to {most}"
 
 
-def between(interval: Interval, form: str = ".2f") -> str:
-    """Return `0.05 to 0.13`; empty where there are no limits."""
+def between(interval: Interval, sign: str = "", bounds: Collection[float] = ()) -> str:
+    """Return `0.05 to 0.13`; empty where there are no limits.
+
+    Args:
+        interval: its limits have two decimals.
+        sign: `+` where positive numbers have one.
+        bounds: what the limits are held against; more decimals where one only rounds to one of these.
+    """
     low, high = interval.low, interval.high
+    form = f"{sign}.{clear(interval, bounds, 2)}f"
     return "" if low is None or high is None else f"{low:{form}} to {high:{form}}"
+
+
+def difference(interval: Interval, margin: float = 0.0) -> str:
+    """Return the limits of a difference, `+0.05 to +0.13`, never one as 0 or as the margin that is not."""
+    return between(interval, "+", (0.0, margin, -margin))
+
+
+def chances(interval: Interval) -> str:
+    """Return the limits of a probability that is held against one half; empty where there are none."""
+    return between(interval, bounds=(0.5,))
 
 
 def worth(line: Pair, most: int = 0) -> str:
@@ -314,22 +331,22 @@ def worth(line: Pair, most: int = 0) -> str:
     where = f" on {joined([one.environment for one in line.places])}" if 0 < len(line.places) < most else ""
     both = f"{line.a} against {line.b}{where}"
     scored = line.difference.estimate is not None
-    effect, form = (line.difference, "+.2f") if scored else (line.probability, ".2f")
+    effect, form, limits = (line.difference, "+.2f", difference) if scored else (line.probability, ".2f", chances)
     says = "scores differ by" if scored else "a run of the first is above one of the second with probability"
     told = line.verdict if line.verdict != "undecided" else "not yet told apart"
-    return f"{both}: {says} {effect.estimate or 0.0:{form}} ({between(effect, form) or note(effect)}), {told}."
+    return f"{both}: {says} {effect.estimate or 0.0:{form}} ({limits(effect) or note(effect)}), {told}."
 
 
 def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
     where = runs + (f" on each of {line.environments} environments" if line.environments > 1 else "")
-    share, chances = line.probability.estimate or 0.0, between(line.probability)
+    share, likely = line.probability.estimate or 0.0, chances(line.probability)
     if line.difference.estimate is None:
-        limits = f"{limited(plan)} {chances}; " if chances else ""
+        limits = f"{limited(plan)} {likely}; " if likely else ""
         return f"A run of {line.a} is above a run of {line.b} with probability {share:.2f} ({limits}{where})"
     limits = signed_limits(line.difference, plan)
     gap = f"{aggregates(line.decide, line.environments)} differ by {line.difference.estimate:+.2f}"
     told = f"{line.a} less {line.b}: {gap} ({limits}{where})"
-    described = f" ({chances})" if chances else ""
+    described = f" ({likely})" if likely else ""
     return f"{told}; a run of {line.a} scores above a run of {line.b} with probability {share:.2f}{described}"
 
 
@@ -337,13 +354,13 @@ def by_how_much(line: Pair, plan: AnalysisPlan) -> str:
     """Return by how much the first of a pair is above the other, with limits; empty where there are no scores."""
     if line.difference.estimate is None:
         return ""
-    limits = between(line.difference, "+.2f")
+    limits = difference(line.difference)
     return f"{line.difference.estimate:.2f}" + (f" ({limited(plan)} {limits})" if limits else "")
 
 
 def signed_limits(interval: Interval, plan: AnalysisPlan) -> str:
     """Return `95 % interval +0.05 to +0.13; `, or why there is none."""
-    limits = between(interval, "+.2f")
+    limits = difference(interval, plan.margin)
     told = f"{limited(plan)} {limits}" if limits else note(interval)
     return f"{told}; " if told else ""
 
@@ -401,9 +418,9 @@ def _run_by_run(line: Pair, gap: float) -> Iterator[str]:
     elif low is None or high is None:
         return
     elif (low <= 0.5 <= high) and line.verdict != "undecided":  # noqa: PLR2004
-        yield f"run by run it is open ({between(line.probability)} for {line.a})"
+        yield f"run by run it is open ({chances(line.probability)} for {line.a})"
     elif not low <= 0.5 <= high and line.verdict == "undecided":  # noqa: PLR2004
-        yield f"run by run {ahead} is above {behind} ({between(line.probability)} for {line.a})"
+        yield f"run by run {ahead} is above {behind} ({chances(line.probability)} for {line.a})"
 
 
 def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
@@ -432,7 +449,7 @@ def _means(line: Pair) -> Iterator[str]:
 
 
 def _differ(name: str, one: Interval, environments: int) -> str:
-    limits = between(one, "+.2f")
+    limits = difference(one)
     differ = f"{aggregates(name, environments)} differ by {one.estimate or 0.0:+.2f}"
     return f"{differ} ({limits})" if limits else differ
 

@@ -49,13 +49,15 @@ class Cell:
     """Where on the page its trials stand, `#...`."""
     parts: tuple[tuple[str, str], ...] = ()
     """(text, link) of the pieces that the value is made of, for the page: each leads somewhere of its own."""
+    bounds: tuple[float, ...] = ()
+    """What an interval is held against."""
 
     def shown(self, places: int | None = None) -> str:
         """Return the value as a reader sees it, with the column's decimals."""
         if self.text:
             return plain(self.text)
         if isinstance(self.value, Interval):
-            return words.interval(self.value, places)
+            return words.interval(self.value, places, self.bounds)
         if isinstance(self.value, str):
             return plain(self.value) or words.DASH
         return words.integer(self.value) if isinstance(self.value, int) else words.number(self.value, places)

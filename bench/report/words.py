@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeGuard
 
 from bench.plain import plain
@@ -15,6 +15,8 @@ DASH = "\N{EN DASH}"
 """Stands where there is no number; the reason follows in a footnote."""
 MINUS = "\N{MINUS SIGN}"
 _TWO_DAYS = 48
+_MOST_PLACES = 4
+"""Decimals up to which a limit is told from what it is held against."""
 
 
 def finite(value: float | None) -> TypeGuard[float]:
@@ -59,14 +61,30 @@ def integer(value: float | None) -> str:
     return number(value, 0)
 
 
-def interval(value: Interval, places: int | None = None) -> str:
-    """Return `0.83 [0.71, 0.92]`, without brackets where there is no interval, a dash where there is no estimate."""
+def interval(value: Interval, places: int | None = None, bounds: Collection[float] = ()) -> str:
+    """Return `0.83 [0.71, 0.92]`, without brackets where there is no interval, a dash where there is no estimate.
+
+    `bounds` are what it is held against: no limit is shown as one that it only rounds to.
+    """
     if not finite(value.estimate):
         return DASH
     places = decimals((value.estimate, value.low, value.high)) if places is None else places
+    places = clear(value, bounds, places)
     if not (finite(value.low) and finite(value.high)):
         return number(value.estimate, places)
     return f"{number(value.estimate, places)} [{number(value.low, places)}, {number(value.high, places)}]"
+
+
+def clear(value: Interval, bounds: Collection[float], places: int) -> int:
+    """Return with how many decimals no limit rounds to a bound that it is not: at least `places`, else at most 4."""
+
+    def rounds(digits: int) -> bool:
+        limits = [limit for limit in (value.low, value.high) if finite(limit)]
+        return any(
+            limit != bound and round(limit, digits) == round(bound, digits) for limit in limits for bound in bounds
+        )
+
+    return next((digits for digits in range(places, _MOST_PLACES) if not rounds(digits)), max(places, _MOST_PLACES))
 
 
 def probability(value: float | None) -> str:
