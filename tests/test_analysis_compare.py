@@ -182,7 +182,7 @@ def test_one_sentence_says_where_the_other_is_ahead() -> None:
     one = contest(("ppo", "dqn"), ours, theirs, (counts[0], counts[1]), plan, environments=list(levels))
     told = sentences.besides(verdicts([one], plan)[0], {"Acrobot-v1"})
     # dqn is above in nearly every run of two environments of three, and far behind on the third.
-    assert told.startswith("ppo is ahead on MountainCar-v0, behind by 0.0")
+    assert told.startswith("ppo is ahead by 0.40 on MountainCar-v0, behind by 0.0")
     assert " on Acrobot-v1 (which all solve); run by run dqn is above ppo more often (0.6" in told
 
 
@@ -210,6 +210,18 @@ def test_an_open_verdict_says_where_run_by_run_one_is_above() -> None:
         verdict="undecided", probability=Interval(1.0, 0.7, 1.0), others=(),
     )  # fmt: skip
     assert sentences.besides(pair) == "run by run A is above B (0.70 to 1.00 for A)."
+
+
+def test_where_other_aggregates_tell_two_apart_the_difference_on_each_environment_is_told() -> None:
+    # Ahead on one environment, level on the other, behind nowhere: the mean over both stays open.
+    ours, theirs = [np.linspace(0.2, 0.8, 10), np.full(10, 1.0)], [np.linspace(-0.1, 0.5, 10), np.full(10, 1.0)]
+    rng = np.random.default_rng(0)
+    counts = [[resample_counts(10, 400, rng) for _ in "XY"] for _ in "AB"]
+    one = contest(("A", "B"), ours, theirs, (counts[0], counts[1]), PLAN, environments="XY")
+    others = (("mean", Interval(0.15, 0.04, 0.26)),)
+    told = sentences.besides(replace(verdicts([one], PLAN)[0], verdict="undecided", others=others), {"Y"})
+    assert told.startswith("A is ahead by 0.30 on X, level on Y (which all solve)")
+    assert "the means differ by +0.15 (+0.04 to +0.26), which would tell them apart" in told
 
 
 def test_a_comparison_seen_from_the_other_side_says_the_same() -> None:

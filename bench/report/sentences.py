@@ -405,7 +405,8 @@ def besides(line: Pair, solved: Collection[str] = (), *, weights: bool = False) 
     weights = weights and line.decide == "score" and len(line.places) > 1
     against = [*_run_by_run(line, gap), *_other_aggregates(line, gap)] if gap and line.verdict != "equivalent" else []
     told = against + [f"the {said}" for said in _means(line) if weights and not any(said in one for one in against)]
-    where = f"{_where_ahead(line, solved)}; " if against and _where_ahead(line, solved) else ""
+    # Whoever reads that two views differ asks where the two differ.
+    where = f"{_where_ahead(line, solved)}; " if against and len(line.places) > 1 else ""
     views = [f"{where}{'; '.join(told)}."] if told else []
     return " ".join([*views, *([_shares(line)] if weights else [])])
 
@@ -462,16 +463,17 @@ def _shares(line: Pair) -> str:
 
 
 def _where_ahead(line: Pair, solved: Collection[str]) -> str:
-    """Return where the leader of a pair is ahead and where behind: `ppo is ahead on X, behind by 0.02 on Y`."""
+    """Return by how much the leader of a pair is ahead or behind where: `ppo is ahead by 0.30 on X, level on Y`."""
     if (line.difference.estimate or 0.0) <= 0:
         line = line.seen_from(line.b)
-    ahead = [one.environment for one in line.places if one.difference >= SHOWN]
-    behind = [
-        f"by {-one.difference:.2f} on {one.environment}{' (which all solve)' * (one.environment in solved)}"
-        for one in line.places
-        if one.difference <= -SHOWN
-    ]
-    return f"{line.a} is ahead on {joined(ahead)}, behind {joined(behind)}" if ahead and behind else ""
+    found: dict[str, list[str]] = {"ahead": [], "behind": [], "level": []}
+    for one in line.places:
+        place = f"on {one.environment}{' (which all solve)' * (one.environment in solved)}"
+        if abs(one.difference) < SHOWN:
+            found["level"].append(place)
+        else:
+            found["ahead" if one.difference > 0 else "behind"].append(f"by {abs(one.difference):.2f} {place}")
+    return f"{line.a} is {', '.join(f'{how} {joined(places)}' for how, places in found.items() if places)}"
 
 
 def _at_look(line: Pair, at: Tested, sequence: SequentialRun, plan: AnalysisPlan) -> str:
