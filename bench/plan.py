@@ -342,6 +342,7 @@ def _warnings(suite: Suite, pairs: Sequence[_Pair], trials: Sequence[Trial], see
     for pair in pairs:
         yield from _uncovered(pair, suite)
         yield from _unfit(first[pair.cell])
+        yield from _idle_at_random(pair)
     yield from _made_for_more(suite, pairs)
     yield from _searched_here(suite, pairs)
     yield from _same(first[pair.cell] for pair in pairs)
@@ -455,18 +456,41 @@ def _unfit(trial: Trial) -> Iterable[str]:
 def _idle(pair: _Pair, suite: Suite) -> Iterable[Complaint]:
     """Yield that the budget ends before anything is learned, with the smallest that does not."""
     entry, settings, steps = pair.entry, pair.settings, pair.environment.steps
-    if not entry.learns or catalog.updates(entry, settings, steps) != 0:
+    whole = _after_episodes(pair, "always")
+    if not entry.learns or not (steps < whole or catalog.updates(entry, settings, steps) == 0):
         return
-    fewest = catalog.fewest_steps(entry, settings)
+    fewest = whole or catalog.fewest_steps(entry, settings)
     if entry.rollout:
-        why, instead = f"one rollout takes {fewest:,}", "n_steps"
+        why, instead = f"one rollout takes {fewest:,}", "a smaller n_steps"
+    elif not whole or steps <= _warm_up(entry, settings):
+        why, instead = f"learning starts after {_warm_up(entry, settings):,}", "a smaller learning_starts"
     else:
-        why, instead = f"learning starts after {_warm_up(entry, settings):,}", "learning_starts"
+        why = f"it learns after whole episodes, which last {pair.traits.horizon:,} steps"
+        several = pair.settings.get("episodes_per_update", 0) > pair.settings.get("n_envs", 1)
+        instead = "train_freq in steps" if entry.replays else "fewer episodes_per_update" if several else ""
     yield Complaint(
         place_of(suite, pair.algorithm.label),
         f"{pair.algorithm.label} on {pair.environment.environment} would make no update in {steps:,} steps: {why}",
-        f"give it {fewest:,} steps at least, or a smaller {instead}",
+        f"give it {fewest:,} steps at least" + (f", or {instead}" if instead else ""),
     )
+
+
+def _idle_at_random(pair: _Pair) -> Iterable[str]:
+    """Yield that nothing is learned unless random actions end an episode early, which they hardly ever do there."""
+    fewest, steps = _after_episodes(pair, "at random"), pair.environment.steps
+    if steps < fewest:
+        yield (
+            f"{pair.algorithm.label} on {pair.environment.environment} learns after whole episodes, and under random "
+            f"actions nearly all last {pair.traits.horizon:,} steps: a run that ends none earlier makes no update in "
+            f"{steps:,} steps; give it {fewest:,} steps at least"
+        )
+
+
+def _after_episodes(pair: _Pair, lasts: str) -> int:
+    """Return the budget of the first update that comes after episodes which last so; 0 where nothing is known of it."""
+    if pair.traits.lasts != lasts or pair.traits.horizon is None:
+        return 0
+    return catalog.fewest_by_episodes(pair.entry, pair.settings, pair.traits.horizon) or 0
 
 
 def _made_for_more(suite: Suite, pairs: Sequence[_Pair]) -> Iterable[str]:

@@ -418,7 +418,14 @@ def test_an_update_of_many_quantiles_costs_as_many_pairs_as_they_form(policy: Ma
           "give it 104 steps at least, or a smaller learning_starts")),
         (entry("sac", chosen="default", learning_starts=500, train_freq=[1, "episode"]), "Pendulum-v1", 500,
          ("sac on Pendulum-v1 would make no update in 500 steps: learning starts after 500; "
-          "give it 501 steps at least, or a smaller learning_starts")),
+          "give it 601 steps at least, or a smaller learning_starts")),
+        # Pendulum's episodes last 200 steps, whatever is done; the last step of a budget completes none.
+        (entry("td3", chosen="default", train_freq=[1, "episode"], learning_starts=100), "Pendulum-v1", 200,
+         ("td3 on Pendulum-v1 would make no update in 200 steps: it learns after whole episodes, which last 200 steps; "
+          "give it 201 steps at least, or train_freq in steps")),
+        (entry("reinforce", chosen="default", n_envs=2, episodes_per_update=3), "Pendulum-v1", 800,
+         ("reinforce on Pendulum-v1 would make no update in 800 steps: it learns after whole episodes, which last 200 "
+          "steps; give it 801 steps at least, or fewer episodes_per_update")),
     ],
 )  # fmt: skip
 def test_a_budget_that_ends_before_the_first_update_is_refused_with_one_that_does_not(
@@ -431,8 +438,25 @@ def test_a_budget_that_ends_before_the_first_update_is_refused_with_one_that_doe
     assert planned(enough).idle == ()
 
 
-def test_what_does_not_learn_and_what_learns_from_episodes_is_refused_no_budget() -> None:
+def test_what_does_not_learn_and_what_learns_from_episodes_that_may_be_short_is_refused_no_budget() -> None:
     assert planned(a_suite(entry("random"), entry("reinforce", chosen="default"), CartPole_v1=1)).idle == ()
+    shortened = SuiteEnvironment("Pendulum-v1", 100, kwargs={"max_episode_steps": 10})
+    known = replace(a_suite(entry("reinforce", chosen="default")), environments=(shortened,))
+    assert plan(known).idle == ()
+
+
+def test_a_budget_that_random_play_spends_before_the_first_update_is_told_of() -> None:
+    def told(steps: int) -> list[str]:
+        found = planned(a_suite(entry("reinforce", chosen="default", episodes_per_update=16), MountainCar_v0=steps))
+        assert found.idle == ()
+        return [one for one in found.warnings if "no update" in one]
+
+    (one,) = told(1000)
+    assert one == (
+        "reinforce on MountainCar-v0 learns after whole episodes, and under random actions nearly all last 200 steps: "
+        "a run that ends none earlier makes no update in 1,000 steps; give it 3,201 steps at least"
+    )
+    assert told(3201) == []
 
 
 def test_cells_that_are_not_asked_for_are_not_refused() -> None:

@@ -18,7 +18,7 @@ import torch
 
 from bench.algorithms.random_policy import RandomPolicy
 from bench.analysis.scores import is_idle, updates_of
-from bench.catalog import algorithms, find_algorithm, load, updates
+from bench.catalog import algorithms, fewest_by_episodes, find_algorithm, load, updates
 from bench.environments.making import EpisodeTotals, make
 from bench.errors import DivergedError, OverrunError
 from bench.records import EvaluationPlan, LearnerRequest, Record
@@ -122,6 +122,26 @@ def test_training_stops_at_the_budget_and_the_last_point_lies_there(tmp_path: Pa
     record = carry_out(small_trial("ppo", "CartPole-v1", steps=200, hyperparameters={"n_steps": 64}), tmp_path)
     assert record.final.steps == 200
     assert record.curve.steps.tolist() == [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "settings", "fewest"),
+    [
+        ("td3", {"train_freq": [2, "episode"], "learning_starts": 40}, 81),
+        ("reinforce", {"episodes_per_update": 3, "n_envs": 2}, 81),
+    ],
+)
+def test_the_fewest_steps_after_whole_episodes_are_those_of_the_first_update(
+    tmp_path: Path, algorithm: str, settings: dict[str, Any], fewest: int
+) -> None:
+    # Point's episodes last 20 steps.
+    assert fewest_by_episodes(find_algorithm(algorithm), settings, 20) == fewest
+    made = [
+        carry_out(small_trial(algorithm, "bench/Point-v0", steps=steps, hyperparameters=settings), tmp_path).updates
+        for steps in (fewest - 1, fewest)
+    ]
+    assert made[0] == 0
+    assert made[1]
 
 
 def test_a_rollout_that_ends_exactly_at_the_budget_is_still_learned_from(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bench.catalog.backends import BACKENDS, GYMNASIUM
 from bench.catalog.entries import ACTION_KINDS, BUFFER_SIZE, OBSERVATION_KINDS, Algorithm, Environment, Speed
 from bench.catalog.environments import ENVIRONMENTS
 from bench.catalog.proofs import AUTO, Choice, Proof, fastest, proofs
-from bench.catalog.updates import fewest_steps, updates
+from bench.catalog.updates import fewest_by_episodes, fewest_steps, updates
 from bench.errors import CatalogError
 from bench.records import Task, Trial
 
@@ -43,6 +43,7 @@ __all__ = [
     "did_you_mean",
     "environments",
     "fastest",
+    "fewest_by_episodes",
     "fewest_steps",
     "find_algorithm",
     "has_settings",

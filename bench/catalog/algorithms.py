@@ -258,7 +258,7 @@ _FIRST = (
             "steps_per_pass baseline_step_size kl_to_start",
             baseline="none, running, mean or value",
         ),
-        defaults={"value_epochs": 10},
+        defaults={"value_epochs": 10, "episodes_per_update": 8},
         gradient=True,
         tells=frozenset({"entropy"}),
         speed=Speed(4e-4, 2e-3, _per("value_epochs", 256)),

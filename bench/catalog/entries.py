@@ -162,6 +162,9 @@ class Environment:
     reference: Reference | None
     distributions: tuple[str, ...] = ("gymnasium",)
     summary: str = ""
+    lasts: str = ""
+    """When episodes last to the horizon: `always`, whatever is done; `at random`, nearly always under random actions,
+    which is how training begins; empty: neither is known."""
     masks: bool = False
     """Whether it offers `action_masks()`."""
     module: str = ""

@@ -93,6 +93,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "vector",
         500,
         _registered(-499.0, -100.0),
+        lasts="at random",
         summary="swing up two links",
         # Every step costs 1, and the last is free where the goal is reached.
         floor=-500.0,
@@ -104,6 +105,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "vector",
         200,
         _registered(-200.0, -110.0),
+        lasts="at random",
         summary="sparse goal uphill",
         # Every step costs 1.
         floor=-200.0,
@@ -115,6 +117,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "vector",
         999,
         _registered(-32.9, 90.0),
+        lasts="at random",
         summary="sparse goal uphill, costly actions",
         # 100 at the goal, less what the actions cost.
         ceiling=100.0,
@@ -133,6 +136,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
             "random: measured by this harness; target: about what RL Zoo's tuned agents reach "
             "(its benchmark lists -151 to -172); Gymnasium registers no threshold",
         ),
+        lasts="always",
         summary="swing up and hold",
         # Every step costs, or nothing.
         ceiling=0.0,
@@ -145,6 +149,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "vector",
         200,
         Reference(-1227.0, -150.0, "those of Pendulum-v1, which it is"),
+        lasts="always",
         summary="Pendulum-v1, to stand beside it",
         module="bench.environments.textbook",
         ceiling=0.0,
@@ -275,6 +280,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "discrete",
         1,
         Reference(0.5, 0.9, "exact: the mean and the best of the arms' success probabilities"),
+        lasts="always",
         summary="five Bernoulli arms, one step",
         floor=0.0,
         module="bench.environments.toy",
@@ -298,6 +304,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "vector",
         20,
         Reference(-142 / 15, -4 / 15, "exact: uniformly random actions, and full speed to the middle"),
+        lasts="always",
         summary="bring a point to the middle of a line",
         # Every step costs, or nothing; the most where it starts at an end and goes on outwards at full speed.
         ceiling=0.0,
@@ -311,6 +318,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "discrete",
         50,
         Reference(-14.7176, 1.0321, _MIXES),
+        lasts="always",
         summary="rock-paper-scissors against one who best-responds",
         # Against rock, with which a win pays 3.
         floor=-150.0,
@@ -323,6 +331,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         "discrete",
         50,
         Reference(4.8134, 17.2936, _MIXES),
+        lasts="always",
         summary="matching pennies against one who best-responds",
         floor=-50.0,
         module="bench.environments.stochastic",

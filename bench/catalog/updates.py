@@ -53,6 +53,28 @@ def fewest_steps(algorithm: Algorithm, settings: Mapping[str, Any]) -> int:
     return int((given["learning_starts"] // call + 1) * call)
 
 
+def fewest_by_episodes(algorithm: Algorithm, settings: Mapping[str, Any], length: int) -> int | None:
+    """Return the budget that the first update takes where it comes after whole episodes; None where it does not.
+
+    Args:
+        algorithm: says which settings matter.
+        settings: hyperparameters, in the library's own words.
+        length: steps that an episode lasts.
+    """
+    given = _given(algorithm, settings)
+    if not _understood(given):
+        return None
+    if "episodes_per_update" in given:
+        rounds = -(-given["episodes_per_update"] // given["n_envs"])
+    elif algorithm.replays and _steps_per_call(given) is None:
+        often = given["train_freq"][0]
+        rounds = (given["learning_starts"] // (often * length) + 1) * often
+    else:
+        return None
+    # A step at which the budget ends completes no batch of episodes.
+    return int(rounds * length * given["n_envs"] + 1)
+
+
 def _given(algorithm: Algorithm, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings with what holds where they do not say; of workers that do not wait each updates alone."""
     alone = {"n_envs": 1} if algorithm.asynchronous else {}
@@ -61,7 +83,7 @@ def _given(algorithm: Algorithm, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _understood(given: Mapping[str, Any]) -> bool:
     """Return whether the settings are the numbers that they should be: a record may hold anything."""
-    counts = [given[name] for name in ("n_envs", "n_steps", "n_epochs") if name in given]
+    counts = [given[name] for name in ("n_envs", "n_steps", "n_epochs", "episodes_per_update") if name in given]
     others = [given["learning_starts"], given["gradient_steps"]]
     often = given["train_freq"]
     counts.append(often[0] if isinstance(often, list | tuple) and often else often)

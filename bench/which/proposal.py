@@ -168,7 +168,19 @@ def _updates(option: Option, places: Sequence[str], steps: int) -> bool:
     """Return whether the algorithm learns anything in so many steps with the settings that it would have."""
     given = [hyperparameters.resolve(_set_name(option, places), option.algorithm, place)[0] for place in places]
     entry = catalog.algorithms()[option.algorithm]
-    return all(catalog.updates(entry, {**settings, **option.changes}, steps) != 0 for settings in given)
+    taken = [{**settings, **option.changes} for settings in given]
+    return all(
+        catalog.updates(entry, settings, steps) != 0 and steps >= _after_episodes(entry, settings, place)
+        for settings, place in zip(taken, places, strict=True)
+    )
+
+
+def _after_episodes(entry: catalog.Algorithm, settings: Mapping[str, object], place: str) -> int:
+    """Return the budget of the first update where episodes always last as long; 0 where they may be shorter."""
+    known = catalog.environments().get(place)
+    if known is None or known.lasts != "always" or known.horizon is None:
+        return 0
+    return catalog.fewest_by_episodes(entry, settings, known.horizon) or 0
 
 
 def _idle(labels: Sequence[str]) -> str:
