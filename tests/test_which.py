@@ -26,7 +26,7 @@ from bench.which.advice import advise
 from bench.which.answer import _fitting, which
 from bench.which.command import _say, count
 from bench.which.evidence import Ground, Question, Source, as_it_is, grounds, race, scores
-from bench.which.proposal import propose, proposed
+from bench.which.proposal import _updates, propose, proposed
 from bench.which.records import FIRST_CHOICES, Advice, Answer, Option, Request
 from bench.which.stored import _unpacked, packed
 from bench.which.traits import shipped
@@ -990,6 +990,15 @@ def test_an_algorithm_that_would_make_no_update_is_not_proposed_and_that_is_said
     assert "ppo" not in {entry.algorithm for entry in parse(text_, "which.yaml").algorithms}
     assert "by their defaults they make no update within the budget" in " ".join(text_.replace("#", "").split())
     assert open_experiment(tmp_path / "which.yaml", results=tmp_path).plan.idle == ()
+
+
+def test_what_learns_after_episodes_that_outlast_the_budget_is_not_proposed() -> None:
+    # Pendulum's episodes last 200 steps.
+    after = Option("td3", "td3", "default", {"train_freq": [1, "episode"]})
+    assert [_updates(after, ["Pendulum-v1"], steps) for steps in (200, 201)] == [False, True]
+    # A pole may fall sooner.
+    reinforce = Option("reinforce", "reinforce", "default")
+    assert _updates(reinforce, ["CartPole-v1"], 100)
 
 
 def test_what_a_suite_changed_in_an_algorithm_is_kept_in_the_next(
