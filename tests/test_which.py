@@ -25,13 +25,24 @@ from bench.which import answer
 from bench.which.advice import advise
 from bench.which.answer import _fitting, which
 from bench.which.command import _say, count
-from bench.which.evidence import Ground, Question, Source, as_it_is, grounds, race, scores
+from bench.which.evidence import (
+    Ground,
+    Question,
+    Source,
+    as_it_is,
+    best_of,
+    first_grounds,
+    grounds,
+    race,
+    scores,
+    stored,
+)
 from bench.which.proposal import _updates, propose, proposed
-from bench.which.records import FIRST_CHOICES, Advice, Answer, Option, Request
+from bench.which.records import FIRST_CHOICES, Advice, Answer, Further, Option, Request
 from bench.which.stored import _unpacked, packed
 from bench.which.traits import shipped
 from bench.which.transfer import CLOSE, likeness, same
-from bench.which.tuning import after_tuning
+from bench.which.tuning import after_tuning, with_published
 from tests.commanding import bench
 from tests.making import TOY, run_suite, suite_file
 from tests.test_analysis_estimates import Results, record_of, results_of
@@ -812,6 +823,143 @@ def in_both_settings(environment: str = "env-0") -> Source:
     return source_of(replace(results, suite=replace(results.suite, algorithms=algorithms)))
 
 
+def stored_as(place: str, levels: Mapping[str, float], told: str, **short: int) -> Source:
+    """Return ten runs each on `env-0` with one provenance; `short`: label -> steps, where not 1,000.
+
+    A label's first word is its algorithm: `ppo bold` is a variant.
+    """
+    results = _provenance(
+        results_of({(label, "env-0"): around(level) for label, level in levels.items()}), dict.fromkeys(levels, told)
+    )
+
+    def cut(trial: Trial) -> Trial:
+        return replace(trial, steps=short.get(trial.label, trial.steps))
+
+    algorithms = tuple(
+        replace(
+            one, algorithm=one.label.partition(" ")[0], hyperparameters={"name": one.label} if " " in one.label else {}
+        )
+        for one in results.suite.algorithms
+    )
+    return Source(
+        place,
+        replace(results.suite, name=place, algorithms=algorithms),
+        [cut(trial) for trial in results.planned],
+        [replace(one, trial=cut(one.trial)) for one in results.outcomes],
+        results.references,
+    )
+
+
+ZOO = "The Zoo 2; published for 900 steps"
+HERE_0 = replace(KNOWN, environment="env-0")
+
+
+def asked_of(*sources: Source, steps: int = 1000) -> tuple[Advice, Further | None]:
+    """Return the first answer about `env-0` and that with published settings."""
+    question = Question(HERE_0, steps=steps)
+    everything = stored(sources, {"env-0": HERE_0}, steps)
+    known = best_of(everything, steps)
+    advice = advise(question, first_grounds(known, steps), FITS, np.random.default_rng(0), everything)
+    return advice, with_published(question, known, advice, np.random.default_rng(0))
+
+
+def test_a_suite_that_holds_an_algorithm_twice_gives_way_to_one_that_compares_algorithms() -> None:
+    ablation = stored_as("ablation", {"ppo": 0.2, "ppo bold": 0.3, "dqn": 0.1, "dqn bold": 0.1, "a2c": 0.1}, DEFAULTS)
+    plain = stored_as("plain", {"ppo": 0.6, "a2c": 0.4}, DEFAULTS)
+    for sources in ((ablation, plain), (plain, ablation)):
+        assert [one.place for one in grounds(sources, {"env-0": HERE_0}, 1000)] == ["plain"]
+    # Published settings of several algorithms, too, say more than variants of one.
+    zoo = stored_as("zoo", {"ppo": 0.9, "a2c": 0.5}, ZOO)
+    for sources in ((ablation, zoo), (zoo, ablation)):
+        advice, further = asked_of(*sources)
+        assert advice.verdict == (
+            "For env-0, within 1,000 steps, with published settings (by The Zoo 2, made for 900 steps): choose ppo."
+        )
+        assert further is None
+        assert (
+            "Without published settings the best that is stored: ppo (0.30 after 1,000 steps), a2c (0.10 after 1,000 "
+            "steps) and dqn (0.10 after 1,000 steps) out of the box."
+        ) in advice.caveats
+    # Those of one algorithm alone do not.
+    assert asked_of(stored_as("zoo", {"ppo": 0.9, "ppo bold": 0.8}, ZOO), plain)[0].choose == "ppo"
+    assert "out of the box" in asked_of(stored_as("zoo", {"ppo": 0.9, "ppo bold": 0.8}, ZOO), plain)[0].verdict
+
+
+@pytest.mark.parametrize(("level", "told"), [(0.9, True), (0.64, False)])
+def test_published_settings_are_a_second_answer_where_they_do_better_by_more_than_the_margin(
+    level: float, told: bool
+) -> None:
+    plain, zoo = (
+        stored_as("plain", {"ppo": 0.6, "dqn": 0.2}, DEFAULTS),
+        stored_as("zoo", {"a2c": level, "dqn": 0.3}, ZOO),
+    )
+    advice, further = asked_of(plain, zoo)
+    assert advice.verdict == "For env-0, within 1,000 steps, out of the box: choose ppo."
+    # Who is stored elsewhere has been tried.
+    kept = [one for one in advice.caveats if one.startswith("Stored, but in other suites")]
+    with_them = f"a2c ({level:.2f} after 1,000 steps) with published settings (by The Zoo 2, made for 900 steps)"
+    assert kept == [f"Stored, but in other suites, which are not compared with this one: {with_them}."]
+    assert not any("Not tried" in one for one in advice.caveats)
+    assert (further is not None) == told
+    if further is not None:
+        assert further.advice.verdict == (
+            "For env-0, within 1,000 steps, with published settings (by The Zoo 2, made for 900 steps): choose a2c."
+        )
+        assert further.worth[0] == "Scores as above and with published settings: dqn 0.20 to 0.30."
+
+
+def test_published_settings_that_were_made_for_five_times_the_budget_are_no_second_answer() -> None:
+    plain = stored_as("plain", {"ppo": 0.6, "dqn": 0.2}, DEFAULTS)
+    far = stored_as("zoo", {"a2c": 0.9, "dqn": 0.3}, "The Zoo 2; published for 5,000 steps")
+    advice, further = asked_of(plain, far)
+    assert (advice.choose, further) == ("ppo", None)
+    assert any(
+        "runs of a2c that do not count (its settings were made for 5,000 steps)" in one for one in advice.caveats
+    )
+
+
+def test_who_is_level_with_the_best_after_fewer_steps_is_compared_and_told_with_the_steps() -> None:
+    levels = {"ppo": 0.9, "a2c": 0.5, "dqn": 0.9}
+    advice, _ = asked_of(stored_as("zoo", levels, ZOO, dqn=200))
+    assert "choose dqn or ppo (equivalent within 0.05)" in advice.verdict
+    assert "dqn scored this after 200 steps already, where their runs end." in advice.confidence
+    # Who is behind by then may have caught up at the end: nothing is known of that.
+    advice, _ = asked_of(stored_as("zoo", levels | {"dqn": 0.6}, ZOO, dqn=200))
+    assert {one.label for one in advice.candidates} == {"ppo", "a2c"}
+    assert "Runs of dqn are stored and do not count: its runs end at 200 steps." in advice.caveats
+
+
+def test_runs_that_compare_nobody_are_told_rather_than_called_missing() -> None:
+    lonely = stored_as("zoo", {"ppo": 0.9}, ZOO)
+    near = source_of(results_of({("ppo", "env-1"): around(0.9), ("dqn", "env-1"): around(0.1)}))
+    for size, level in ((10_000, "far"), (None, "none")):
+        traits = {"env-0": HERE_0, "env-1": replace(KNOWN, environment="env-1", observation_size=size)}
+        sources = (lonely, near) if size else (lonely,)
+        everything = stored(sources, traits, 1000)
+        known = best_of(everything, 1000)
+        advice = advise(Question(HERE_0, steps=1000), known, FITS, np.random.default_rng(0), everything)
+        assert advice.level == level
+        assert (
+            "no two algorithms have runs on it that can be compared; stored are ppo (0.90 after 1,000 steps) with "
+            "published settings (by The Zoo 2, made for 900 steps)."
+        ) in advice.verdict
+
+
+def test_where_nobody_has_learned_there_is_no_guess_and_who_did_elsewhere_is_told() -> None:
+    plain = stored_as("plain", {"ppo": 0.0, "dqn": 0.0}, DEFAULTS)
+    nobody = "Not enough evidence for env-0, within 1,000 steps, out of the box: none of ppo and dqn learned it. "
+    advice, _ = asked_of(plain)
+    assert advice.verdict == f"{nobody}Nothing that is stored says who would."
+    advice, further = asked_of(plain, stored_as("zoo", {"a2c": 0.9, "dqn": 0.6}, ZOO))
+    assert advice.verdict == (
+        f"{nobody}Elsewhere in the store did: a2c (0.90 after 1,000 steps) and dqn (0.60 after 1,000 steps) with "
+        "published settings (by The Zoo 2, made for 900 steps)."
+    )
+    assert (advice.nobody, advice.learned_elsewhere) == (True, ("a2c", "dqn"))
+    assert further is not None
+    assert further.advice.choose == "a2c"
+
+
 def test_each_setting_of_a_suite_is_a_comparison_of_its_own() -> None:
     given_traits, source = {"env-0": replace(KNOWN, environment="env-0")}, in_both_settings()
     known = grounds([source], given_traits, 1000)
@@ -820,14 +968,14 @@ def test_each_setting_of_a_suite_is_a_comparison_of_its_own() -> None:
         {"ppo (tuned)", "dqn (tuned)"},
     ]
     assert [one.place for one in known] == ["results/made-up, default", "results/made-up, tuned"]
-    assert as_it_is(known) == known[:1]
+    assert first_grounds(known) == known[:1]
     # Asked about the tuned ones alone, the set that lies beside their suite is said in full.
     alone = replace(source, suite=replace(source.suite, algorithms=source.suite.algorithms[2:]))
     question, known = Question(given_traits["env-0"], steps=1000), grounds([alone], given_traits, 1000)
-    advice = advise(question, as_it_is(known), FITS, np.random.default_rng(0))
+    advice = advise(question, first_grounds(known), FITS, np.random.default_rng(0))
     assert advice.verdict == "For env-0, within 1,000 steps, as tuned here: choose dqn (tuned)."
     # It is the only answer then.
-    assert after_tuning(question, known, FITS, advice, np.random.default_rng(0)) is None
+    assert after_tuning(question, known, advice, np.random.default_rng(0)) is None
     assert (advice.options[0].hyperparameter_set, dict(advice.options[0].changes)) == (
         "default",
         {"name": "dqn (tuned)"},
@@ -906,9 +1054,9 @@ def test_both_answers_are_given_out_of_the_box_and_after_tuning_with_its_price(
     target = shipped()["CartPole-v1"]
     for source in (in_both_settings("CartPole-v1"), again):
         known, question = grounds([source], shipped(), 1000), Question(target, steps=1000)
-        advice = advise(question, as_it_is(known), FITS, np.random.default_rng(0))
+        advice = advise(question, first_grounds(known), FITS, np.random.default_rng(0))
         assert advice.verdict == "For CartPole-v1, within 1,000 steps, out of the box: choose ppo."
-        tuned = after_tuning(question, known, FITS, advice, np.random.default_rng(0))
+        tuned = after_tuning(question, known, advice, np.random.default_rng(0))
         assert tuned is not None
         assert tuned.advice.verdict == "For CartPole-v1, within 1,000 steps, as tuned here: choose dqn (tuned)."
         # 10 s a run, and 60 runs of it.
@@ -931,7 +1079,7 @@ def test_both_answers_are_given_out_of_the_box_and_after_tuning_with_its_price(
             200_000,
             "For LunarLander-v3, within 200,000 steps, out of the box, ppo (0.58 [0.35, 0.80]) leads: it is better ",
         ),
-        ("Pendulum-v1", 20_000, "For Pendulum-v1, within 20,000 steps, with published settings"),
+        ("Pendulum-v1", 20_000, "For Pendulum-v1, within 20,000 steps, with published settings (by RL Baselin"),
         (
             "CartPole-v1",
             100_000,

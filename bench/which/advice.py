@@ -4,7 +4,7 @@ The chance of being best and the regret are found on each environment by itself 
 be like is as uncertain as the choice among those. Nothing is recommended from far environments, from runs that end
 before half of the budget, from fewer than four runs, where no two algorithms can be told apart, where the first is not
 shown to be better than random actions, or where such advice has fared no better than a blind choice; the first
-candidate is then a first guess and called so.
+candidate is then a first guess and called so. Where nobody has learned anything there is no first, and no guess.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ from bench.analysis.interval import FEWEST_RUNS, cut, interquartile_mean
 from bench.analysis.moments import first_evaluations
 from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.analysis.resampling import Counts, Drawn, resample_counts
-from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED
+from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED, effort, made_for
 from bench.plain import counted, joined
 from bench.records import Candidate, Interval, Pair, verdict_on, verdicts_of
 from bench.report.sentences import above_some, not_told_apart
 from bench.which.evidence import (
     LEVELS,
+    Aside,
     Ground,
     Question,
     Race,
+    aside,
     nearness,
     race,
     scores,
@@ -49,7 +51,15 @@ _MOST_PAIRS = 3
 """Told in full: the nearest rivals."""
 
 
-def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], rng: np.random.Generator) -> Advice:
+def advise(
+    question: Question,
+    known: Sequence[Ground],
+    fits: Sequence[Option],
+    rng: np.random.Generator,
+    everything: Sequence[Ground] = (),
+    *,
+    further: bool = False,
+) -> Advice:
     """Return which algorithm to use, how sure that is and on what it rests.
 
     Args:
@@ -57,24 +67,30 @@ def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], 
         known: the evidence on every environment that has any.
         fits: every learning algorithm of the catalogue that fits, the cheapest first.
         rng: for the resamples.
+        everything: all that is stored, to tell of what the advice does not rest on.
+        further: whether this stands beside a first answer, which has weighed whose runs do not count.
     """
     found = race(question, known)
     near = _likenesses(question, known, found)
+    itself = {ground.environment for ground in everything if same(ground.environment, question.target.environment)}
+    here = aside(everything, itself, question.steps)
     if found is None:
-        return _nothing(question, near, fits)
+        return _nothing(question, near, fits, here)
     candidates, pairs = _compared(found, rng)
     leader = candidates[0].label
     against = {other.label: verdict_on(leader, other.label, verdicts_of(pairs)) for other in candidates[1:]}
     as_good = tuple(label for label, verdict in against.items() if verdict == "equivalent")
     undecided = tuple(label for label, verdict in against.items() if verdict == "undecided")
     trust = None if found.level == "same" else _trust(question, known, found.level, rng)
-    why_not = next(_refusals(question, found, candidates, pairs, trust), "")
+    unfair = () if further else _unfair(question, found, leader)
+    why_not = next(_refusals(question, found, candidates, pairs, trust, here, unfair), "")
+    learned = _learned(found, here) if _nobody(found, candidates) else ()
     keys = {label: key for key, label in found.names.items()}
     return Advice(
         target=question.target,
         level=found.level,
         budget=_budget(question),
-        verdict=_verdict(question, found, candidates, as_good, undecided, why_not),
+        verdict=_verdict(question, found, candidates, as_good, undecided, why_not, learned),
         confidence=tuple(_confidence(found, candidates, pairs, as_good, undecided, trust)),
         choose=None if why_not or undecided else leader,
         as_good=as_good,
@@ -84,22 +100,35 @@ def advise(question: Question, known: Sequence[Ground], fits: Sequence[Option], 
         pairs=pairs,
         likenesses=near,
         n=found.n,
-        caveats=tuple(_caveats(question, found, fits)),
+        caveats=tuple(_caveats(question, found, fits, everything)),
         trust=trust,
+        nobody=_nobody(found, candidates),
+        learned_elsewhere=tuple(one.algorithm for one in learned),
     )
 
 
-def _nothing(question: Question, near: tuple[Likeness, ...], fits: Sequence[Option]) -> Advice:
+def _nobody(found: Race, candidates: Sequence[Candidate]) -> bool:
+    """Return whether no score is above that of the random policy by more than the margin."""
+    return max(one.value.estimate or 0.0 for one in candidates) <= found.grounds[0].plan.margin
+
+
+def _learned(found: Race, here: Sequence[Aside]) -> tuple[Aside, ...]:
+    """Return who has, elsewhere in the store."""
+    return tuple(one for one in here if one.score > found.grounds[0].plan.margin)
+
+
+def _nothing(question: Question, near: tuple[Likeness, ...], fits: Sequence[Option], here: Sequence[Aside]) -> Advice:
     target = question.target
     kinds = f"{target.actions} actions and {target.observations} observations"
     cheapest = (
         f" {joined([option.label for option in fits[:3]], 'or')} cost least to try." if fits else " Nothing fits it."
     )
+    why = _on_itself(here) or f"no two algorithms have stored results on {kinds}"
     return Advice(
         target=target,
         level="none",
         budget=_budget(question),
-        verdict=f"Not enough evidence for {target.environment}: no two algorithms have stored results on {kinds}.",
+        verdict=f"Not enough evidence for {target.environment}: {why}.",
         confidence=(f"{len(fits)} algorithms of the catalogue fit.{cheapest}",),
         choose=None,
         as_good=(),
@@ -187,21 +216,28 @@ def _refusals(
     candidates: Sequence[Candidate],
     pairs: Sequence[Pair],
     trust: Trust | None,
+    here: Sequence[Aside],
+    unfair: Iterable[str],
 ) -> Iterator[str]:
     """Yield why the evidence names no algorithm, the weightiest reason first; nothing where it does."""
     leader, known = candidates[0].label, verdicts_of(pairs)
     against = {other.label: verdict_on(leader, other.label, known) for other in candidates[1:]}
     if found.level == "far":
-        yield f"nothing close to {question.target.environment} has been measured"
+        target = question.target.environment
+        yield _on_itself(here) or f"nothing close to {target} has been measured"
     budget, asked = min(one.budget for one in found.grounds), max(found.steps.values(), default=0)
     if asked > _REACH * budget:
         yield f"the stored runs end at {budget:,} of {asked:,} steps"
     if found.n < FEWEST_RUNS:
         yield f"{counted(found.n, 'run')} each, at least {FEWEST_RUNS} are needed"
+    if _nobody(found, candidates):
+        names = joined([one.label for one in candidates])
+        places = [one.environment for one in found.grounds]
+        yield f"none of {names} learned {'it' if found.level == 'same' else joined(places)}"
     floors = [label for label in found.floors.values() if verdict_on(leader, label, known) != "better"]
     if floors:
         yield f"{leader} comes first, yet is not shown to be better than {joined(floors, 'or')}, which does not learn"
-    yield from _unfair(question, found, leader)
+    yield from unfair
     if ahead := [label for label, verdict in against.items() if verdict == "worse"]:
         yield f"{leader} falls least short on average, yet scores worse than {joined(ahead)}"
     if all(verdict == "undecided" for verdict in against.values()):
@@ -231,6 +267,7 @@ def _verdict(
     as_good: Sequence[str],
     undecided: Sequence[str],
     why_not: str,
+    learned: Sequence[Aside],
 ) -> str:
     leader, where = candidates[0].label, f"{question.target.environment}, {_budget(question)}{_terms(found)}"
     firsts = [name for name in FIRST_CHOICES.get(question.target.actions, ("ppo",)) if _admits(question, name)]
@@ -240,10 +277,14 @@ def _verdict(
             f"Not enough evidence for {where}: {why_not}. What is stored: {', '.join(known)}. Begin with "
             f"{joined(firsts, 'or')}, what the field tries first, and let the suite below decide."
         )
+    if why_not and found.level != "far" and _nobody(found, candidates):
+        rest = f"Elsewhere in the store did: {_told(learned)}" if learned else "Nothing that is stored says who would"
+        return f"Not enough evidence for {where}: {why_not}. {rest}."
     if why_not:
         level = [label for label in undecided if label not in _far_behind(candidates)]
         near = (leader, *([*as_good, *level] if found.n >= FEWEST_RUNS else ()))
-        guess = next((name for name in firsts if name in near), leader)
+        # With settings that somebody has found for this very environment, scores say more than habit.
+        guess = leader if _as_published(found) else next((name for name in firsts if name in near), leader)
         if found.level == "far" and firsts:
             guess = f"{joined(firsts, 'or')}, what the field tries first"
         return f"Not enough evidence for {where}: {why_not}. First guess: {guess}."
@@ -253,8 +294,9 @@ def _verdict(
         beaten = [one.label for one in candidates[1:] if one.label not in {*as_good, *undecided}]
         return f"For {where}, {above_some(first, beaten, as_good, others, within=f' {within}')}."
     verb = "choose" if found.level == "same" else "start with"
-    # Of those that are as good, what others know best comes first.
-    names = sorted([leader, *as_good], key=lambda name: bool(as_good) and name not in firsts)
+    # Of those that are as good, who needed fewer steps comes first, then what others know best.
+    early = {found.names[key] for key in found.early}
+    names = sorted([leader, *as_good], key=lambda name: (name not in early, bool(as_good) and name not in firsts))
     told = joined([first if name == leader else name for name in names], "or")
     tie = f" (equivalent {within})" if as_good else ""
     rest = f"; {not_told_apart(others)} from {leader if as_good else 'it'}" if others else ""
@@ -283,10 +325,49 @@ def _scored(one: Candidate) -> str:
 
 def _terms(found: Race) -> str:
     """Return with what kind of settings all that was said."""
+    if found.level == "far":
+        return ""
     efforts = {ground.effort for ground in found.grounds}
-    if all(ground.published for ground in found.grounds):
-        return f", {_TERMS[PUBLISHED]}"
+    if _as_published(found):
+        told = [found.grounds[0].cells[key].entries[0].trial for key in found.names]
+        return f", {_TERMS[PUBLISHED]} ({_by([(one.provenance, one.steps) for one in told])})"
     return f", {_TERMS[efforts.pop()]}" if len(efforts) == 1 and efforts <= _TERMS.keys() else ""
+
+
+def _as_published(found: Race) -> bool:
+    return all(ground.kind == PUBLISHED for ground in found.grounds)
+
+
+def _by(told: Sequence[tuple[str, int]]) -> str:
+    """Return whose settings these are and for how many steps they were made, from lines of provenance and budgets."""
+    sources = sorted({line.partition(";")[0] for line, _ in told if effort(line) == PUBLISHED})
+    made = sorted({made_for(*one) or 0 for one in told} - {0})
+    span = " to ".join(f"{steps:,}" for steps in dict.fromkeys((made[0], made[-1]))) if made else ""
+    by, meant = f"by {joined(sources)}" if sources else "", f"made for {span} steps" if span else ""
+    return ", ".join(filter(None, (by, meant)))
+
+
+def _told(some: Sequence[Aside]) -> str:
+    """Return algorithms with their scores by the kind of settings, then those whose runs do not count, and why."""
+    kinds: dict[tuple[str, str], list[Aside]] = {}
+    for one in some:
+        if not one.reason:
+            kinds.setdefault((one.ground.kind, one.ground.effort), []).append(one)
+    told = [_with_scores(kind, how, those) for (kind, how), those in kinds.items()]
+    told += [f"runs of {one.algorithm} that do not count ({one.reason})" for one in some if one.reason]
+    return "; ".join(told)
+
+
+def _with_scores(kind: str, how: str, some: Sequence[Aside]) -> str:
+    terms = f"{_TERMS[PUBLISHED]} ({_by([(one.provenance, one.budget) for one in some])})" if kind == PUBLISHED else ""
+    terms = terms or _TERMS.get(how, "")
+    names = joined([f"{one.algorithm} ({one.score:.2f} after {one.steps:,} steps)" for one in some])
+    return f"{names} {terms}".rstrip()
+
+
+def _on_itself(here: Sequence[Aside]) -> str:
+    """Return that what is stored on the very environment compares nobody; empty where nothing is."""
+    return f"no two algorithms have runs on it that can be compared; stored are {_told(here)}" if here else ""
 
 
 def _admits(question: Question, algorithm: str) -> bool:
@@ -311,6 +392,9 @@ def _confidence(
     trust: Trust | None,
 ) -> Iterator[str]:
     first, where = candidates[0], _where(found)
+    if _nobody(found, candidates):
+        yield f"{where}. Nobody scores above {found.grounds[0].plan.margin:g} (0 is the random policy, 1 the target)."
+        return
     if first.probability_best is not None and first.regret is not None:
         yield (
             f"{first.label} falls {first.regret:.2f} short of the best on average (0 is the random policy, 1 the "
@@ -322,6 +406,10 @@ def _confidence(
     value = first.value.estimate
     if value is not None and value < _HALF:
         yield f"Even {first.label} covers only {100 * value:.0f} % of the way from the random policy to the target."
+    ends = found.early
+    for end in sorted(set(ends.values())):
+        names = joined([found.names[key] for key in ends if ends[key] == end])
+        yield f"{names} scored this after {end:,} steps already, where their runs end."
     if as_good:
         yield f"{first.label} is equivalent within the margin to {joined(as_good)}."
     if found.n >= FEWEST_RUNS:
@@ -384,7 +472,7 @@ def _option(key: str, question: Question, found: Race) -> Option:
     )
 
 
-def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterator[str]:
+def _caveats(question: Question, found: Race, fits: Sequence[Option], everything: Sequence[Ground]) -> Iterator[str]:
     yield from _budget_caveats(found)
     yield from _settings_caveats(question, found)
     if found.level == "same" and len(found.names) > 1:
@@ -395,24 +483,39 @@ def _caveats(question: Question, found: Race, fits: Sequence[Option]) -> Iterato
         )
     if FEWEST_RUNS <= found.n < _ENOUGH_RUNS:
         yield f"{found.n} runs each: intervals are wide; {_ENOUGH_RUNS} are advised."
-    partly = {one.entries[key].label for one in found.grounds for key in one.cells} - {
-        *found.names.values(),
-        *found.floors.values(),
-    }
-    if partly:
-        yield f"Left out, with too few runs on some of these environments or unfit for yours: {joined(sorted(partly))}."
+    partly = {one.entries[key].label: one.entries[key].algorithm for one in found.grounds for key in one.cells}
+    left = sorted(partly.keys() - {*found.names.values(), *found.floors.values()})
+    if left:
+        yield f"Left out, with too few runs on some of these environments or unfit for yours: {joined(left)}."
     tried = _tried(found)
     unfit = {one.algorithm: one.reason for one in _not_counted(found) if one.algorithm not in tried}
     for label, reason in unfit.items():
         yield f"Runs of {label} are stored and do not count: {reason}."
-    if untried := [option.label for option in fits if option.algorithm not in {*tried, *unfit}]:
-        yield (
-            f"Not tried here: {joined(untried)}. They fit the environment's actions and observations, and no runs of "
-            "theirs are stored that can be compared with these: nothing speaks for or against them."
-        )
+    yield from _untried(question, found, fits, everything, {*tried, *unfit, *partly.values()})
     failed = sum(one.cells[key].failed for one in found.grounds for key in found.names)
     if failed:
         yield f"{failed} trials of these algorithms failed; they count as the random policy."
+
+
+def _untried(
+    question: Question, found: Race, fits: Sequence[Option], everything: Sequence[Ground], told: set[str]
+) -> Iterator[str]:
+    """Yield who fits and has not been told of: those with runs in other suites, and those without any."""
+    places = [one.environment for one in found.grounds]
+    others = [one for one in everything if not any(one is ground for ground in found.grounds)]
+    if found.level == "same" and _as_published(found):
+        plain = aside([one for one in others if not one.kind], places, question.steps)
+        if counting := [one for one in plain if not one.reason]:
+            yield f"Without published settings the best that is stored: {_told(counting)}."
+    known = aside(others, places, question.steps)
+    if stored := [one for one in known if one.algorithm not in told and _admits(question, one.algorithm)]:
+        yield f"Stored, but in other suites, which are not compared with this one: {_told(stored)}."
+    names = {*told, *(one.algorithm for one in stored)}
+    if untried := [option.label for option in fits if option.algorithm not in names]:
+        yield (
+            f"Not tried here: {joined(untried)}. They fit the environment's actions and observations, and no runs of "
+            f"theirs on {joined(places)} are stored: nothing speaks for or against them."
+        )
 
 
 def _tried(found: Race) -> set[str]:

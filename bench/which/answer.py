@@ -19,13 +19,14 @@ from bench.pipeline.naming import SUITE_COPY
 from bench.plan import expected_seconds, references
 from bench.records import EvaluationPlan, Reference, Traits, Trial
 from bench.which.advice import advise
-from bench.which.evidence import Question, Source, as_it_is, grounds
+from bench.which.evidence import Question, Source, best_of, first_grounds, stored
 from bench.which.proposal import STEPS_IF_NONE, propose
 from bench.which.records import Answer, Option, Request
-from bench.which.stored import carried, published
+from bench.which.stored import carried
+from bench.which.stored import published as published_runs
 from bench.which.traits import shipped as shipped_traits
 from bench.which.transfer import same
-from bench.which.tuning import after_tuning
+from bench.which.tuning import after_tuning, with_published
 
 STEPS, SECONDS = 20_000, 10.0
 """Of random play, at most."""
@@ -40,7 +41,8 @@ def which(request: Request) -> Answer:
     target = request.described or _looked_at(request)
     found, kept, notes = sources(request.results)
     traits, unknown = _traits(found, kept, target)
-    known = grounds(found, traits, request.steps)
+    everything = stored(found, traits, request.steps)
+    known = best_of(everything, request.steps)
     fits = _fitting(target)
     question = Question(
         target=target,
@@ -49,10 +51,12 @@ def which(request: Request) -> Answer:
         nearest=request.nearest,
         algorithms=frozenset(option.algorithm for option in fits),
     )
-    advice = advise(question, as_it_is(known), fits, np.random.default_rng(BOOTSTRAP_SEED))
-    tuned = after_tuning(question, known, fits, advice, np.random.default_rng(BOOTSTRAP_SEED))
+    first = first_grounds(known, request.steps)
+    advice = advise(question, first, fits, np.random.default_rng(BOOTSTRAP_SEED), everything)
+    published = with_published(question, known, advice, np.random.default_rng(BOOTSTRAP_SEED))
+    tuned = after_tuning(question, known, advice, np.random.default_rng(BOOTSTRAP_SEED))
     proposal = propose(request, advice, fits, found)
-    return Answer(advice, proposal, (*notes, *unknown), tuned)
+    return Answer(advice, proposal, (*notes, *unknown), published, tuned)
 
 
 def _looked_at(request: Request) -> Traits:
@@ -99,7 +103,7 @@ def sources(folder: Path, *, shipped: bool = True) -> tuple[list[Source], dict[s
 
 def _published(path: Path, known: Mapping[str, Reference], notes: list[str]) -> Source | None:
     try:
-        return published(path, known)
+        return published_runs(path, known)
     except BenchError as error:
         notes.append(f"{path} is not used: {str(error).splitlines()[0]}")
         return None

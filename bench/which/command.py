@@ -178,16 +178,20 @@ def _kind(option: str, text: str, kinds: frozenset[str], of_numbers: str) -> tup
 
 
 def _say(answer: Answer, workers: int) -> None:
-    advice, tuned = answer.advice, answer.after_tuning
+    advice = answer.advice
+    further = [one for one in (answer.with_published, answer.after_tuning) if one is not None]
+    told = list(advice.caveats)
     _say_verdict(advice)
-    if tuned is not None:
+    for one in further:
         say("")
-        _say_verdict(tuned.advice)
-        for sentence in (*tuned.worth, *(one for one in tuned.advice.caveats if one not in advice.caveats)):
+        _say_verdict(one.advice)
+        more = [caveat for caveat in one.advice.caveats if caveat not in told]
+        told += more
+        for sentence in (*one.worth, *more):
             _item(sentence)
     say("")
     _say_environment(advice.target)
-    used = [one for one in tuned.advice.likenesses if one.used] if tuned is not None else []
+    used = [likeness for one in further for likeness in one.advice.likenesses if likeness.used]
     _say_evidence([*used, *advice.likenesses])
     for caveat in (*advice.caveats, *answer.notes):
         _item(caveat)

@@ -4,7 +4,8 @@ Results on the very environment are used alone. Otherwise the nearest environmen
 nothing is close, and never a mixture. Each environment's evidence is that of one suite, so that protocol, budget and
 machine are the same for all who are compared on it. Trials with keyword arguments for the environment are left out:
 they made another environment of it. So are runs whose settings were made for five times the budget asked about or more
-(few updates are left of them), and, where budgets differ within one source, runs that end before half of it.
+(few updates are left of them), and, where budgets differ within one source, runs that end before half of it, unless
+they are level with the best by then.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from bench import catalog, published
-from bench.analysis.interval import FEWEST_RUNS
+from bench.analysis.interval import FEWEST_RUNS, interquartile_mean
 from bench.analysis.ledger import Entry, ledger
 from bench.analysis.moments import first_evaluations, scores_at_steps
 from bench.analysis.scores import Cell, cell, learns, like_budgets, usable
 from bench.analysis.solved import all_solve, cut_at_the_target
-from bench.hyperparameters.provenance import DEFAULTS, TUNED, effort, made_for
+from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED, effort, made_for
 from bench.pipeline.experiment import REPRODUCED
 from bench.records import AnalysisPlan, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
 from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
@@ -94,15 +95,40 @@ class Ground:
         return next(filter(None, (effort(found.entries[0].trial.provenance) for found in self.cells.values())), "")
 
     @property
-    def tuned(self) -> bool:
-        """Whether its settings were searched for here: whoever wants such settings elsewhere must search, too."""
-        return self.effort == TUNED
+    def kind(self) -> str:
+        """Of its settings: searched for here, by others for this environment (`published`), or empty: as they are."""
+        if self.effort == TUNED:
+            return TUNED
+        return PUBLISHED if self.published or self.effort == PUBLISHED else ""
+
+    @property
+    def variants(self) -> bool:
+        """Whether it compares settings rather than algorithms: an algorithm is there more than once."""
+        listed = _counted(self)
+        return len(listed) > len(_kinds(self, listed))
 
     @property
     def runs(self) -> int:
         """Of the algorithm that has fewest, those left aside that have hardly begun."""
         counts = [len(found.runs) for found in self.cells.values()]
         return min((count for count in counts if count >= FEWEST_RUNS), default=min(counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Stored runs of an algorithm on an environment, whether an answer rests on them or not."""
+
+    algorithm: str
+    ground: Ground
+    score: float = -math.inf
+    """Read at the budget asked about; minus infinity where the runs do not count."""
+    steps: int = 0
+    """At which that was read."""
+    budget: int = 0
+    """Of the runs."""
+    provenance: str = ""
+    reason: str = ""
+    """Why they do not count; empty where they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +154,80 @@ class Race:
         return max((one.level for one in self.likenesses), key=LEVELS.index)
 
     @property
+    def early(self) -> dict[str, int]:
+        """Key -> end of the runs, of learners who are compared although theirs end well before the budget."""
+        ends = {key: min(ground.cells[key].budget for ground in self.grounds) for key in self.names}
+        return {key: end for key, end in ends.items() if end * _REACH < self.steps.get(key, 0)}
+
+    @property
     def n(self) -> int:
         """Runs per algorithm and environment, the smallest."""
         return min(len(task) for tasks in self.scores.values() for task in tasks)
 
 
 def grounds(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int | None) -> list[Ground]:
-    """Return one ground per environment, from the suite that answers best which algorithm to take.
+    """Return, per environment and kind of settings, the ground of the suite that answers best which one to take."""
+    return best_of(stored(sources, traits, steps), steps)
 
-    Where some settings were searched for here and others not, two: what to take as it is, and what after tuning.
+
+def stored(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int | None) -> list[Ground]:
+    """Return all that is known of environments, what compares nobody included."""
+    return [ground for source in sources for ground in _of(source, traits, steps)]
+
+
+def best_of(known: Sequence[Ground], steps: int | None) -> list[Ground]:
+    """Return, per environment and kind of settings, the ground that answers best which algorithm to take.
+
+    Each kind stands for itself: what to take as it is, with settings that others published, and after tuning.
     """
-    best: dict[tuple[str, bool], Ground] = {}
-    for source in sources:
-        for ground in _of(source, traits, steps):
-            which = ground.environment, ground.tuned
-            if which not in best or _merit(ground, steps) > _merit(best[which], steps):
-                best[which] = ground
+    best: dict[tuple[str, str], Ground] = {}
+    for ground in known:
+        which = ground.environment, ground.kind
+        if len(_learners(ground)) > 1 and (which not in best or _merit(ground, steps) > _merit(best[which], steps)):
+            best[which] = ground
     return list(best.values())
 
 
-def as_it_is(known: Sequence[Ground]) -> list[Ground]:
-    """Return the grounds of settings that take no tuning, and others only of environments that have none of these."""
-    there = {ground.environment for ground in known if not ground.tuned}
-    return [ground for ground in known if not ground.tuned or ground.environment not in there]
+def first_grounds(known: Sequence[Ground], steps: int | None = None) -> list[Ground]:
+    """Return one ground per environment: as it is, where that compares algorithms and reaches near the budget.
+
+    Else one with published settings, and one of settings that were searched for here where there is no other.
+    """
+
+    def worth(ground: Ground) -> tuple[bool, ...]:
+        return ground.kind != TUNED, _reaches(ground, steps), not ground.variants, ground.kind != PUBLISHED
+
+    best: dict[str, Ground] = {}
+    for ground in known:
+        if ground.environment not in best or worth(ground) > worth(best[ground.environment]):
+            best[ground.environment] = ground
+    return list(best.values())
+
+
+def aside(known: Sequence[Ground], environments: Collection[str], steps: int | None) -> list[Aside]:
+    """Return, for every algorithm with runs on one of the environments, the best it has there; what counts first."""
+    found: dict[str, Aside] = {}
+    for ground in known:
+        if ground.environment not in environments:
+            continue
+        given = [_beside(ground, key, steps) for key in _learners(ground)]
+        for one in [*given, *(Aside(bad.algorithm, ground, reason=bad.reason) for bad in ground.unfit)]:
+            if one.algorithm not in found or one.score > found[one.algorithm].score:
+                found[one.algorithm] = one
+    return sorted(found.values(), key=lambda one: (-one.score, one.algorithm))
+
+
+def _beside(ground: Ground, key: str, steps: int | None) -> Aside:
+    cell = ground.cells[key]
+    read = interquartile_mean([scores(cell, steps)])
+    return Aside(
+        algorithm=ground.entries[key].algorithm,
+        ground=ground,
+        score=read,
+        steps=min(steps or cell.budget, cell.budget),
+        budget=cell.budget,
+        provenance=cell.entries[0].trial.provenance,
+    )
 
 
 def race(question: Question, known: Sequence[Ground]) -> Race | None:
@@ -204,7 +281,7 @@ def seconds_per_step(key: str, chosen: Sequence[Ground], target: Traits) -> floa
 
 
 def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iterator[Ground]:
-    """Yield a ground for every environment on which the suite has two learners with scores that count."""
+    """Yield a ground for every environment and setting of which the suite has scores, whether they count or not."""
     plan = replace(source.suite.analysis, metric="final")
     keys = {entry.label: _key(entry) for entry in source.suite.algorithms}
     entries = {_key(entry): entry for entry in source.suite.algorithms}
@@ -222,23 +299,23 @@ def _of(source: Source, traits: Mapping[str, Traits], steps: int | None) -> Iter
         learning = {key for key in scored if learns(entries[key].algorithm)}
         for setting in dict.fromkeys(entries[key].setting for key in scored if key in learning):
             there = {key: one for key, one in scored.items() if key not in learning or entries[key].setting == setting}
-            why = _unfit(there, steps) | _theirs(source.suite.name, there)
+            why = _unfit(there, steps, plan.margin) | _theirs(source.suite.name, there)
             why |= _otherwise({key: one for key, one in there.items() if key not in why})
             unfit = tuple(Unfit(entries[key].algorithm, environment, reason) for key, reason in why.items())
             cells = {key: one for key, one in there.items() if key not in why}
             if all_solve([one for key, one in cells.items() if key in learning], plan):
                 cells = {key: cut_at_the_target(one, plan) for key, one in cells.items()}
-            if len(learning & cells.keys()) > 1:
-                place = f"{source.place}, {setting}" if setting else source.place
-                known = source.suite.name.startswith(REPRODUCED)
-                yield Ground(traits[environment], place, cells, entries, plan, unfit, known)
+            place = f"{source.place}, {setting}" if setting else source.place
+            known = source.suite.name.startswith(REPRODUCED)
+            yield Ground(traits[environment], place, cells, entries, plan, unfit, known)
 
 
-def _unfit(cells: Mapping[str, Cell], steps: int | None) -> dict[str, str]:
+def _unfit(cells: Mapping[str, Cell], steps: int | None, margin: float) -> dict[str, str]:
     """Return, by key, why runs do not count for a budget; without one, for the budget that most were laid out for."""
     budgets = [one.budget for one in cells.values()]
     common = max(budgets, key=lambda budget: (budgets.count(budget), -budget), default=0)
     found: dict[str, str] = {}
+    ended: dict[str, str] = {}
     for key, one in cells.items():
         asked = steps or one.budget
         meant = made_for(one.entries[0].trial.provenance, one.budget)
@@ -246,9 +323,12 @@ def _unfit(cells: Mapping[str, Cell], steps: int | None) -> dict[str, str]:
             found[key] = f"its settings were made for {meant:,} steps"
         elif steps is None and not like_budgets(one.budget, common):
             found[key] = f"its runs have another budget, {one.budget:,} steps"
-        elif max(budgets) * _REACH >= asked > one.budget * _REACH:
-            found[key] = f"its runs end at {one.budget:,} steps"
-    return found
+        elif asked > one.budget * _REACH:
+            ended[key] = f"its runs end at {one.budget:,} steps"
+    values = {key: interquartile_mean([scores(one, steps)]) for key, one in cells.items() if key not in found}
+    best = max((value for key, value in values.items() if key not in ended), default=-math.inf)
+    # Whoever is level with the best after fewer steps is not left out for having needed no more.
+    return found | {key: reason for key, reason in ended.items() if values[key] < best - margin}
 
 
 def _theirs(suite: str, cells: Mapping[str, Cell]) -> dict[str, str]:
@@ -278,26 +358,40 @@ def _key(entry: SuiteAlgorithm) -> str:
     return json.dumps([entry.algorithm, entry.hyperparameter_set, dict(entry.hyperparameters), *own], default=str)
 
 
-def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, int, bool, int, int, bool, int]:
+def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, bool, int, bool, int, int, bool, int]:
     reaches = steps is None or ground.budget >= steps
-    enough = [key for key in _learners(ground) if len(ground.cells[key].runs) >= FEWEST_RUNS]
-    # A suite about variants of one algorithm answers another question than which algorithm to take.
-    kinds = len({_kind(ground.entries[key].algorithm) for key in enough or _learners(ground)})
+    kinds = _kinds(ground, _counted(ground))
+    # Of published tables it counts more of how many algorithms there are settings for such a budget.
+    firsts = () if ground.kind == PUBLISHED else FIRST_CHOICES.get(ground.traits.actions, ())
     # Of runs that reach the budget the shortest were laid out for it; of others, and without a budget, the longest.
-    firsts = FIRST_CHOICES.get(ground.traits.actions, ())
-    obvious = len({_kind(ground.entries[key].algorithm) for key in enough} & set(firsts))
     return (
-        kinds > 1,
+        # A suite about variants of one algorithm answers another question than which algorithm to take.
+        len(kinds) > 1,
         # Of all that reach near enough it counts more who is compared.
-        steps is None or ground.budget * _REACH >= steps,
-        obvious,
+        _reaches(ground, steps),
+        not ground.variants,
+        len(kinds & set(firsts)),
         # What nobody has put effort into is the fairer comparison, even of one algorithm fewer.
         ground.effort == DEFAULTS,
-        kinds,
+        len(kinds),
         ground.runs,
         reaches,
         -ground.budget if reaches and steps is not None else ground.budget,
     )
+
+
+def _reaches(ground: Ground, steps: int | None) -> bool:
+    return steps is None or ground.budget * _REACH >= steps
+
+
+def _counted(ground: Ground) -> list[str]:
+    """Return the learners that have enough runs; all where none has."""
+    learners = sorted(_learners(ground))
+    return [key for key in learners if len(ground.cells[key].runs) >= FEWEST_RUNS] or learners
+
+
+def _kinds(ground: Ground, keys: Sequence[str]) -> set[str]:
+    return {_kind(ground.entries[key].algorithm) for key in keys}
 
 
 def _kind(algorithm: str) -> str:

@@ -113,6 +113,10 @@ class Advice:
     caveats: tuple[str, ...]
     trust: Trust | None = None
     """None where fewer than two environments could be asked about."""
+    nobody: bool = False
+    """Whether no candidate has learned anything: the first is then no better than the others."""
+    learned_elsewhere: tuple[str, ...] = ()
+    """Algorithms that have, where nobody here has: with other settings, or in another suite; best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +158,12 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class AfterTuning:
-    """The answer for whoever tunes first."""
+class Further:
+    """A further answer: with settings that others published, or for whoever tunes first."""
 
     advice: Advice
     worth: tuple[str, ...]
-    """What that brings beside the settings that take no tuning, and what it costs, in sentences."""
+    """What that brings beside the first answer, and what it costs, in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,5 +173,7 @@ class Answer:
     advice: Advice
     proposal: Proposal
     notes: tuple[str, ...]
-    after_tuning: AfterTuning | None = None
+    with_published: Further | None = None
+    """None where no published settings do better on the very environment than what the first answer rests on."""
+    after_tuning: Further | None = None
     """None where no results with settings that were searched for here carry over as far as the others."""
