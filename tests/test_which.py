@@ -196,6 +196,24 @@ def test_a_suite_of_several_algorithms_is_the_evidence_even_beside_more_runs_of_
     assert chosen(variants) == "0"
 
 
+def test_with_the_librarys_defaults_a_suite_has_every_algorithm_once_by_its_plain_name() -> None:
+    # The other algorithms have published settings here, made for more steps: all are proposed with defaults.
+    labels = {"ppo bold": 0.5, "ppo": 0.49, "a2c": 0.1}
+    results = results_of({(label, "CartPole-v1"): around(level, spread=1.0) for label, level in labels.items()})
+    entries = tuple(
+        replace(one, algorithm=one.label.partition(" ")[0], hyperparameters={"n_epochs": 3} if " " in one.label else {})
+        for one in results.suite.algorithms
+    )
+    source = source_of(replace(results, suite=replace(results.suite, algorithms=entries)))
+    known = grounds([source], shipped(), 5000)
+    fits = (PPO, A2C, replace(DQN, hyperparameter_set="rl-zoo"))
+    advice = advise(Question(shipped()["CartPole-v1"], steps=5000), known, fits, np.random.default_rng(0))
+    assert {"ppo bold", "ppo"} <= {one.label for one in advice.candidates}
+    drafted = parse(proposed(Request("CartPole-v1", steps=5000), advice, fits, [source]), "which.yaml")
+    names = [(one.label, one.algorithm, dict(one.hyperparameters)) for one in drafted.algorithms]
+    assert names == [(name, name, {}) for name in ("ppo", "a2c", "dqn", "random")]
+
+
 def test_a_variant_of_another_algorithm_is_not_proposed_by_itself(tmp_path: Path) -> None:
     asked = Request("CartPole-v1", results=tmp_path, to=tmp_path / "proposed.yaml")
     offered = {option.algorithm for option in _fitting(shipped()["CartPole-v1"])}

@@ -89,7 +89,7 @@ def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Se
         places = [DraftEnvironment(name, steps) for name in _nearest(target, request.nearest)]
         names = [place.id for place in places]
     fair = _fair(options, names, steps)
-    options = options if fair else [_bare(option, names) for option in options]
+    options = options if fair else _bare(options, names)
     able = [option for option in options if _updates(option, names, steps)]
     idle = [option.label for option in options if option not in able] if len(able) > 1 else []
     options = able if idle else options
@@ -130,7 +130,7 @@ def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
     named = {option.algorithm for option in options}
     options += [option for option in fits if option.algorithm in firsts and option.algorithm not in named]
     tried = {option.algorithm for option in (*options, *(advice.options if advice.candidates else ()))}
-    room = max(0, _LEARNERS - len(options))
+    room = max(0, _LEARNERS - len({option.algorithm for option in options}))
     contenders = [*options, *_varied([option for option in fits if option.algorithm not in tried], room)]
     # Against nobody there is nothing to settle.
     return contenders if len(contenders) > 1 else list(advice.options[:2])
@@ -159,9 +159,15 @@ def _fair(options: Sequence[Option], places: Sequence[str], steps: int) -> bool:
     return alike and len(found) == len(options) * len(places) and max(meant) < TOO_FAR * steps
 
 
-def _bare(option: Option, places: Sequence[str]) -> Option:
-    """Return the option with the library's defaults where a named set has settings for it."""
-    return replace(option, hyperparameter_set="default", changes={}) if _covered(option, places) else option
+def _bare(options: Sequence[Option], places: Sequence[str]) -> list[Option]:
+    """Return every algorithm once, by its own name and with its library's defaults."""
+    found: dict[str, Option] = {}
+    for one in options:
+        # A set that does not have the place falls back to the defaults by itself, and is known as another place's.
+        chosen = "default" if _covered(one, places) else one.hyperparameter_set
+        plain = replace(one, label=one.algorithm, hyperparameter_set=chosen, changes={})
+        found.setdefault(one.algorithm, plain)
+    return list(found.values())
 
 
 def _updates(option: Option, places: Sequence[str], steps: int) -> bool:
