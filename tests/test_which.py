@@ -425,6 +425,52 @@ def test_ten_seeds_or_as_many_as_an_open_pair_needs(tmp_path: Path) -> None:
     assert more is None or more > 40
 
 
+def test_of_two_open_pairs_the_suite_settles_the_one_it_can_and_names_the_other_with_its_price(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Apart by 0.3 and by 0.1.
+    levels = {"a2c": 0.75, "dqn": 0.45, "qrdqn": 0.65}
+    results = results_of({(label, "CartPole-v1"): around(level, spread=1.0) for label, level in levels.items()})
+    source, asked = source_of(results), Request("CartPole-v1", steps=2000, to=tmp_path / "which.yaml")
+    question = Question(shipped()["CartPole-v1"], steps=2000)
+    advice = advise(question, grounds([source], shipped(), 2000), FITS, np.random.default_rng(0))
+    more = {label: pair.more_runs for pair in advice.pairs for label in (pair.a, pair.b) if "a2c" in (pair.a, pair.b)}
+    assert (more["qrdqn"] or 99) > 40 > (more["dqn"] or 99)
+    proposal = propose(asked, advice, FITS, [source])
+    seeds = 10 + (more["dqn"] or 0)
+    assert len(parse(proposal.text, "which.yaml").seeds) == seeds
+    settled, left = proposal.remarks
+    assert settled == f"{seeds} seeds would tell a2c apart from dqn, if they differ by as much as it seems."
+    assert left.startswith("a2c against qrdqn stays open: ")
+    _say(Answer(advice, proposal, ()), 2)
+    said, text_ = capsys.readouterr().out, proposal.text.replace("#", "")
+    for told in (settled, left):
+        assert told in " ".join(said.split())
+        assert told in " ".join(text_.split())
+    # Of runs that end long before the budget no price is known.
+    assert propose(replace(asked, steps=100_000), advice, FITS, [source]).remarks == ()
+
+
+def test_where_nobody_has_learned_those_are_proposed_who_were_not_tried_who_did_elsewhere_first() -> None:
+    results = results_of({(label, "CartPole-v1"): around(0.0, spread=0.01) for label in ("ppo", "dqn")})
+    known, asked = grounds([source_of(results)], shipped(), 3000), Request("CartPole-v1", steps=3000)
+    fits = (*FITS, Option("qrdqn", "qrdqn", "default"), Option("trpo", "trpo", "default"))
+    advice = advise(Question(shipped()["CartPole-v1"], steps=3000), known, fits, np.random.default_rng(0))
+    advice = replace(advice, learned_elsewhere=("qrdqn", "ppo"))
+
+    def labels(offered: Sequence[Option]) -> list[str]:
+        return [one.label for one in parse(proposed(asked, advice, offered, []), "which.yaml").algorithms]
+
+    assert advice.nobody
+    assert labels(fits)[0] == "qrdqn"
+    assert set(labels(fits)) == {"qrdqn", "a2c", "trpo", "random"}
+    assert "Not tried again: ppo and dqn, which did not learn it." in " ".join(
+        proposed(asked, advice, fits, []).replace("#", "").split()
+    )
+    # Nobody else is there to try.
+    assert {"ppo", "dqn"} <= set(labels((DQN, PPO)))
+
+
 OPEN = {
     ("ppo", "CartPole-v1"): around(0.9),
     ("a2c", "CartPole-v1"): around(0.89),
@@ -915,7 +961,8 @@ def test_published_settings_are_a_second_answer_where_they_do_better_by_more_tha
     assert advice.verdict == "For env-0, within 1,000 steps, out of the box: choose ppo."
     # Who is stored elsewhere has been tried.
     kept = [one for one in advice.caveats if one.startswith("Stored, but in other suites")]
-    with_them = f"a2c ({level:.2f} after 1,000 steps) with published settings (by The Zoo 2, made for 900 steps)"
+    scored = f"a2c ({level:.2f} after 1,000 steps) and dqn (0.30 after 1,000 steps)"
+    with_them = f"{scored} with published settings (by The Zoo 2, made for 900 steps)"
     assert kept == [f"Stored, but in other suites, which are not compared with this one: {with_them}."]
     assert not any("Not tried" in one for one in advice.caveats)
     assert (further is not None) == told
@@ -945,6 +992,14 @@ def test_who_is_level_with_the_best_after_fewer_steps_is_compared_and_told_with_
     advice, _ = asked_of(stored_as("zoo", levels | {"dqn": 0.6}, ZOO, dqn=200))
     assert {one.label for one in advice.candidates} == {"ppo", "a2c"}
     assert "Runs of dqn are stored and do not count: its runs end at 200 steps." in advice.caveats
+
+
+def test_who_is_compared_and_does_better_alone_in_another_suite_is_told() -> None:
+    plain = stored_as("plain", {"ppo": 0.6, "dqn": 0.2}, DEFAULTS)
+    for level, told in ((0.9, True), (0.64, False)):
+        advice, further = asked_of(plain, stored_as("zoo", {"ppo": level}, ZOO))
+        assert (advice.choose, further) == ("ppo", None)
+        assert any("compared with this one: ppo (0.90 after 1,000" in one for one in advice.caveats) == told
 
 
 def test_runs_that_compare_nobody_are_told_rather_than_called_missing() -> None:

@@ -9,6 +9,7 @@ candidate is then a first guess and called so. Where nobody has learned anything
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -406,7 +407,7 @@ def _confidence(
     value = first.value.estimate
     if value is not None and value < _HALF:
         yield f"Even {first.label} covers only {100 * value:.0f} % of the way from the random policy to the target."
-    ends = found.early
+    ends = found.early if found.level != "far" else {}
     for end in sorted(set(ends.values())):
         names = joined([found.names[key] for key in ends if ends[key] == end])
         yield f"{names} scored this after {end:,} steps already, where their runs end."
@@ -507,8 +508,12 @@ def _untried(
         plain = aside([one for one in others if not one.kind], places, question.steps)
         if counting := [one for one in plain if not one.reason]:
             yield f"Without published settings the best that is stored: {_told(counting)}."
-    known = aside(others, places, question.steps)
-    if stored := [one for one in known if one.algorithm not in told and _admits(question, one.algorithm)]:
+    known = [one for one in aside(others, places, question.steps) if _admits(question, one.algorithm)]
+    # On one environment, who is compared and does better in another suite is told, too.
+    here = aside(found.grounds, places, question.steps) if found.level == "same" else []
+    enough = {one.algorithm: one.score + found.grounds[0].plan.margin for one in here}
+    better = {one.algorithm for one in known if one.score > enough.get(one.algorithm, math.inf)}
+    if stored := [one for one in known if one.algorithm not in told - better]:
         yield f"Stored, but in other suites, which are not compared with this one: {_told(stored)}."
     names = {*told, *(one.algorithm for one in stored)}
     if untried := [option.label for option in fits if option.algorithm not in names]:

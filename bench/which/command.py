@@ -284,8 +284,10 @@ def _say_next(proposal: Proposal, workers: int) -> None:
     wall = max(proposal.core_seconds / workers, proposal.longest_seconds)
     if proposal.state == "kept" and proposal.kept:
         _line(f"The suite that is there would run {proposal.kept} (estimates).")
+    for remark in proposal.remarks:
+        _item(remark)
     _line(
-        f"To settle it: {proposal.trials} trials, {duration(proposal.core_seconds)} of one core, about "
+        f"What to run next: {proposal.trials} trials, {duration(proposal.core_seconds)} of one core, about "
         f"{duration(wall)} on {counted(workers, 'worker')} (estimates){states[proposal.state]}:",
     )
     say(f"  bench run {quote(str(proposal.path))}", "bold", whole=True)

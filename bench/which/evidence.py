@@ -155,9 +155,10 @@ class Race:
 
     @property
     def early(self) -> dict[str, int]:
-        """Key -> end of the runs, of learners who are compared although theirs end well before the budget."""
+        """Key -> end of the runs, of learners whose runs end well before the budget, where those of others do not."""
         ends = {key: min(ground.cells[key].budget for ground in self.grounds) for key in self.names}
-        return {key: end for key, end in ends.items() if end * _REACH < self.steps.get(key, 0)}
+        found = {key: end for key, end in ends.items() if end * _REACH < self.steps.get(key, 0)}
+        return found if len(found) < len(ends) else {}
 
     @property
     def n(self) -> int:

@@ -52,7 +52,8 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
         BenchError: a target below the random policy was given.
     """
     path, target = _path(request, advice), advice.target
-    written = proposed(request, advice, fits, sources)
+    draft, remarks = _draft(request, advice, fits, sources)
+    written = _written(draft)
     suite = parse(written, str(path))
     here = environment_of(target)
     here = replace(here, id=request.environment or here.id)
@@ -68,16 +69,24 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
         trials=len(trials),
         core_seconds=sum(spent.seconds.values()),
         longest_seconds=max(spent.seconds.values()) / len(suite.seeds),
+        remarks=remarks,
     )
 
 
 def proposed(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> str:
     """Return the text of the suite that would settle the question."""
-    drafted = text(_draft(request, advice, fits, sources))
+    return _written(_draft(request, advice, fits, sources)[0])
+
+
+def _written(draft: Draft) -> str:
+    drafted = text(draft)
     return f"{drafted}{_MARK.format(digest(drafted))}"
 
 
-def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> Draft:
+def _draft(
+    request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]
+) -> tuple[Draft, tuple[str, ...]]:
+    """Return the suite, and what must be said of whom it does and does not tell apart."""
     target = advice.target
     options = _contenders(advice, fits)
     steps = _steps(request, options)
@@ -94,14 +103,17 @@ def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Se
     idle = [option.label for option in options if option not in able] if len(able) > 1 else []
     options = able if idle else options
     set_name = _set_name(options[0], names)
-    return Draft(
+    needs = _needs(advice, options, steps)
+    seeds = max([_SEEDS, *(need for need in needs.values() if need and need <= _MOST_SEEDS)])
+    remarks = tuple(_remarks(advice, options, needs, seeds, steps))
+    draft = Draft(
         name=_name(target),
         title=f"Which algorithm for {target.environment}",
         question=f"Which algorithm should I use for {target.environment}?",
-        seeds=_seeds(advice),
+        seeds=seeds,
         algorithms=(*_entries(options, advice, names, set_name), DraftAlgorithm("random")),
         environments=tuple(places),
-        comments=tuple(_comments(request, advice, options, steps)),
+        comments=tuple(_comments(request, advice, options, steps, remarks)),
         on_algorithms=(
             *_on_algorithms(options, advice, names),
             *([] if fair else [_UNFAIR]),
@@ -109,6 +121,7 @@ def _draft(request: Request, advice: Advice, fits: Sequence[Option], sources: Se
         ),
         set_name=set_name,
     )
+    return draft, remarks
 
 
 def _name(target: Traits) -> str:
@@ -120,6 +133,8 @@ def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
     """Return whom the suite compares: the best here, whom it does not beat, the field's first choices, the cheapest."""
     if not fits:
         raise BenchError(f"no algorithm of the catalogue fits {advice.target.environment}")
+    if untried := _untried(advice, fits):
+        return untried
     open_ = _not_beaten(advice)
     firsts = FIRST_CHOICES.get(advice.target.actions, ("ppo",))
     options = [
@@ -134,6 +149,18 @@ def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
     contenders = [*options, *_varied([option for option in fits if option.algorithm not in tried], room)]
     # Against nobody there is nothing to settle.
     return contenders if len(contenders) > 1 else list(advice.options[:2])
+
+
+def _untried(advice: Advice, fits: Sequence[Option]) -> list[Option]:
+    """Return who was not compared where nobody of those compared has learned, who did elsewhere first; or nobody."""
+    if not (advice.nobody and advice.level == "same"):
+        return []
+    tried = {option.algorithm for option in advice.options}
+    others = {option.algorithm: option for option in fits if option.algorithm not in tried}
+    able = [others[name] for name in advice.learned_elsewhere if name in others][:_LEARNERS]
+    rest = [option for option in others.values() if option not in able]
+    found = [*able, *_varied(rest, _LEARNERS - len(able))]
+    return found if len(found) > 1 else []
 
 
 def _not_beaten(advice: Advice) -> set[str]:
@@ -212,15 +239,44 @@ def _steps(request: Request, options: Sequence[Option]) -> int:
     return max((option.steps for option in options), default=0) or STEPS_IF_NONE
 
 
-def _seeds(advice: Advice) -> int:
-    """Return ten, or as many as an open pair on this very environment needs."""
-    if advice.level != "same" or advice.n < _SEEDS:
-        return _SEEDS
+def _needs(advice: Advice, options: Sequence[Option], steps: int) -> dict[str, int | None]:
+    """Return who is not yet told apart from the first, with the runs that it would take; None: more than within reason.
+
+    On the very environment alone, and of those whom the suite has with the settings of the evidence.
+    """
+    reach = 2 * max((one.budget for one in advice.likenesses if one.used), default=0)
+    if advice.level != "same" or advice.n < _SEEDS or advice.nobody or steps > reach:
+        return {}
     leader = advice.candidates[0].label
-    more = [pair.more_runs or 0 for pair in advice.pairs if {pair.a, pair.b} & {leader} and pair.verdict == "undecided"]
-    needed = advice.n + max(more, default=0)
-    # More than anyone would run settle nothing anyway.
-    return needed if _SEEDS < needed <= _MOST_SEEDS else _SEEDS
+    there = {(one.label, one.hyperparameter_set, str(one.changes)) for one in options}
+    kept = {one.label for one in advice.options if (one.label, one.hyperparameter_set, str(one.changes)) in there}
+    if leader not in kept:
+        return {}
+    more = {label: pair.more_runs for pair in advice.pairs for label in (pair.a, pair.b) if leader in (pair.a, pair.b)}
+    prices = {label: more[label] for label in advice.undecided if label in kept}
+    return {label: advice.n + price if price else None for label, price in prices.items()}
+
+
+def _remarks(
+    advice: Advice, options: Sequence[Option], needs: Mapping[str, int | None], seeds: int, steps: int
+) -> Iterator[str]:
+    """Yield what the seeds are for, which pair stays open at what price, and who is not tried again."""
+    tried = [one.label for one in advice.options if one.algorithm not in {option.algorithm for option in options}]
+    if advice.nobody and tried:
+        yield f"Not tried again: {joined(tried)}, which did not learn it."
+    if not needs:
+        return
+    leader = advice.candidates[0].label
+    paces = {option.label: option.seconds_per_step or 0.0 for option in options}
+    settled = [label for label, need in needs.items() if need and need <= seeds]
+    if settled:
+        yield f"{seeds} seeds would tell {leader} apart from {joined(settled)}, if they differ by as much as it seems."
+    for label, need in needs.items():
+        if need is None:
+            yield f"{leader} against {label} stays open: no number of runs within reason would tell them apart."
+        elif need > seeds:
+            spent = duration(need * steps * (paces[leader] + paces[label]))
+            yield f"{leader} against {label} stays open: that takes about {need} runs each, {spent} of one core."
 
 
 def _nearest(target: Traits, most: int) -> list[str]:
@@ -296,9 +352,12 @@ def _borrowed(option: Option, advice: Advice, places: Sequence[str]) -> Mapping[
     return {name: value for name, value in option.settings.items() if name != "env_wrapper"}
 
 
-def _comments(request: Request, advice: Advice, options: Sequence[Option], steps: int) -> Iterator[str]:
+def _comments(
+    request: Request, advice: Advice, options: Sequence[Option], steps: int, remarks: Sequence[str]
+) -> Iterator[str]:
     path = quote(str(_path(request, advice)))
     yield f"Written by `bench which`, to settle what stored results could not. {advice.verdict}"
+    yield from remarks
     yield f"  bench validate {path}"
     yield f"  bench run {path}"
     if request.minutes is not None:

@@ -153,6 +153,8 @@ class Proposal:
     core_seconds: float
     longest_seconds: float
     """Of one trial."""
+    remarks: tuple[str, ...] = ()
+    """What its seeds are for, and which pair stays open at what price."""
     kept: str = ""
     """Of a suite that stays: its budget, in words; empty where it cannot be read."""
 
