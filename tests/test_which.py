@@ -29,7 +29,6 @@ from bench.which.evidence import (
     Ground,
     Question,
     Source,
-    as_it_is,
     best_of,
     first_grounds,
     grounds,
@@ -37,7 +36,7 @@ from bench.which.evidence import (
     scores,
     stored,
 )
-from bench.which.proposal import _updates, propose, proposed
+from bench.which.proposal import _affordable, _updates, propose, proposed
 from bench.which.records import FIRST_CHOICES, Advice, Answer, Further, Option, Request
 from bench.which.stored import _unpacked, packed
 from bench.which.traits import shipped
@@ -423,6 +422,13 @@ def test_ten_seeds_or_as_many_as_an_open_pair_needs(tmp_path: Path) -> None:
     # More than fifty settle nothing tonight.
     assert many == 10
     assert more is None or more > 40
+
+
+def test_no_more_than_a_day_of_one_core_is_proposed_beyond_ten_seeds() -> None:
+    # A hundred thousand steps at 0.01 and 0.02 s: 3,000 s a seed, of which a day has 28.
+    options = [replace(FITS[0], seconds_per_step=pace) for pace in (0.01, 0.02)]
+    assert _affordable(options, 100_000) == 28
+    assert _affordable([replace(FITS[0], seconds_per_step=None)], 100_000) == 50
 
 
 def test_of_two_open_pairs_the_suite_settles_the_one_it_can_and_names_the_other_with_its_price(

@@ -27,6 +27,8 @@ from bench.which.transfer import bare, likeness
 SUITES = Path("suites")
 STEPS_IF_NONE = 100_000
 _SEEDS, _MOST_SEEDS = 10, 50
+_DAY = 24 * 3600.0
+"""Seconds of one core, beyond which more than `_SEEDS` seeds are nothing to be proposed unasked."""
 _LEARNERS = 5
 """In a suite for an environment of which too little is known: what a night's computing usually carries."""
 _REPLAY_SHARE = 2
@@ -104,7 +106,8 @@ def _draft(
     options = able if idle else options
     set_name = _set_name(options[0], names)
     needs = _needs(advice, options, steps)
-    seeds = max([_SEEDS, *(need for need in needs.values() if need and need <= _MOST_SEEDS)])
+    most = min(_MOST_SEEDS, _affordable(options, steps))
+    seeds = max([_SEEDS, *(need for need in needs.values() if need and need <= most)])
     remarks = tuple(_remarks(advice, options, needs, seeds, steps))
     draft = Draft(
         name=_name(target),
@@ -237,6 +240,12 @@ def _steps(request: Request, options: Sequence[Option]) -> int:
         reach = [seconds / option.seconds_per_step for option in options if option.seconds_per_step]
         return two_digits(min(reach)) if reach else STEPS_IF_NONE
     return max((option.steps for option in options), default=0) or STEPS_IF_NONE
+
+
+def _affordable(options: Sequence[Option], steps: int) -> int:
+    """Return how many seeds of all are trained in a day of one core."""
+    price = steps * sum(option.seconds_per_step or 0.0 for option in options)
+    return int(_DAY / price) if price else _MOST_SEEDS
 
 
 def _needs(advice: Advice, options: Sequence[Option], steps: int) -> dict[str, int | None]:
