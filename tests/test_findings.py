@@ -525,6 +525,19 @@ def test_designs_differ_in_words() -> None:
     ]
 
 
+def test_an_implementation_whose_likeness_was_not_seen_in_whole_runs_here_is_told() -> None:
+    codes = {"ppo": "bench.algorithms.compiled.actor_critic:PPO", "dqn": "stable_baselines3:DQN"}
+
+    def warned(*environments: str) -> list[str]:
+        case = results_of({(label, name): [0.5] * 4 for label in codes for name in environments})
+        case = case.changed(lambda old: replace(old, trial=replace(old.trial, implementation=codes[old.trial.label])))
+        return [one for one in warnings(case.analysed()) if one.startswith("Computed by another")]
+
+    (sentence,) = warned("CartPole-v1", "MountainCar-v0")
+    assert sentence.endswith(": ppo by jax by independent runs, none on MountainCar-v0.")
+    assert warned("CartPole-v1") == []
+
+
 def test_a_claim_that_falls_without_its_failed_trials_says_so() -> None:
     # Ten of fourteen runs of dqn failed and count as the random policy; without them none of its runs is a bad one.
     case = results_of({("ppo", "a"): [0.6] * 14, ("dqn", "a"): [0.9] * 14})

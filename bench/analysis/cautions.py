@@ -10,7 +10,8 @@ from bench.analysis.clocks import beside_other_load, packings
 from bench.analysis.interval import FEWEST_RUNS
 from bench.analysis.ledger import Ledger
 from bench.analysis.scores import Cell, learns, taking_part
-from bench.catalog import algorithms
+from bench.catalog import algorithms, implementation_named
+from bench.catalog.proofs import proofs
 from bench.hyperparameters.budgets import made_for_more, set_apart
 from bench.hyperparameters.provenance import DEFAULTS, HAND, TUNED, effort, found_by_hand, made_for
 from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
@@ -48,6 +49,7 @@ def cautions(
         *_rows("defaults", _untuned(cells, suite)),
         *_rows("asynchronous", _asynchronous(cells)),
         *_rows("seen", _seen(suite)),
+        *_rows("implementations", _less_than_seen(cells)),
         *_number("missing", sum(cell.missing for cell in cells), len(book.entries)),
         *_failed(book, cells, plan),
         *_few_runs(cells),
@@ -68,6 +70,25 @@ def cautions(
 def _rows(kind: str, rows: Iterable[tuple[str | float, ...]]) -> Iterator[Fact]:
     if found := tuple(rows):
         yield Fact(kind, rows=found)
+
+
+def _less_than_seen(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
+    """Yield algorithm, implementation, what proves it and where that was not seen, if not by whole runs everywhere.
+
+    Where a suite has the first implementation beside another, it asks that itself.
+    """
+    used: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for cell in cells:
+        trial = cell.entries[0].trial
+        used[trial.algorithm, implementation_named(trial.algorithm, trial.implementation)].append(cell.environment)
+    for (name, implementation), environments in used.items():
+        entry = algorithms().get(name)
+        if entry is None or implementation not in entry.others or (name, entry.own) in used:
+            continue
+        proof = next((one for one in proofs() if (one.algorithm, one.implementation) == (name, implementation)), None)
+        elsewhere = [one for one in dict.fromkeys(environments) if proof and one not in proof.environments]
+        if proof is None or elsewhere or proof.by != "suite":
+            yield name, implementation, proof.by if proof else "", *elsewhere
 
 
 def _hidden(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bench.plain import counted, listed
+from bench.plain import counted, joined, listed
 from bench.records import Estimates, Fact, SequentialRun
 from bench.report.origins import remarks
 from bench.report.sentences import setting
@@ -62,6 +62,8 @@ _SENTENCES = {
     "asynchronous": "Not reproducible, for their workers do not wait for each other, and the same seed gives other "
     "numbers in every training: {rows}.",
     "seen": "Not declared before any data was seen: {rows}.",
+    "implementations": "Computed by another implementation than the library's own, whose likeness is shown by less "
+    "than whole runs on these very environments (`docs/implementations.md`): {rows}.",
     "missing": "{0} of {1} trials are missing: the suite is not finished.",
     "failed, left out": _FAILED + "is not counted.",
     "failed, as random": _FAILED + "counts as a run that scores as the random policy.",
@@ -111,6 +113,11 @@ def _effort(kind: str, least: int, most: int, *labels: str) -> str:
     return f"{listed(labels, _MOST)} ({kind}{made})"
 
 
+def _proven(algorithm: str, implementation: str, by: str, *elsewhere: str) -> str:
+    told = {"": "not at all", "suite": "by independent runs", "same noise": "by pairs with the same noise alone"}[by]
+    return f"{algorithm} by {implementation} {told}{f', none on {joined(elsewhere)}' if elsewhere else ''}"
+
+
 def _seen(data: str, claims: int = 0, of: int = 0) -> str:
     who = f"{claims} of {counted(of, 'claim')}" if of else "the plan and its claims"
     return f"{who} after {data.rstrip('.')}"
@@ -124,6 +131,7 @@ _ROWS: Mapping[str, Callable[..., str]] = {
     "incomplete": "{} ({})".format,
     "efforts": _effort,
     "seen": _seen,
+    "implementations": _proven,
     "saturated": _solved,
     "hidden": "{} scores {:.2f} over all and {:.2f} on {}".format,
     "apart": "{} on {} ({:,} steps, the suite has {:,})".format,
