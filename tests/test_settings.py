@@ -9,12 +9,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bench import suite
+from bench.analysis import analyse
 from bench.analysis.assemble import _suite_hash
 from bench.analysis.sequential import design
 from bench.cli import inventory
@@ -82,6 +84,16 @@ def test_every_algorithm_stands_once_in_each_setting_and_one_without_hyperparame
         ("q_learning (tuned)", "tuned", "tuned"),
         ("softmax_reinforce (tuned)", "tuned", "tuned"),
     ]
+
+
+def test_a_claim_is_asked_where_both_of_its_settings_are_there(tmp_path: Path) -> None:
+    text = TWO + "skip_incompatible: true\n"
+    text += "claims: [{claim: It pays., left: softmax_reinforce (tuned), right: softmax_reinforce, quantity: score}]\n"
+    lacking = TUNED[: TUNED.index("    everywhere:")]
+    for place, tuned, there in (("some", lacking, ["Corridor"]), ("all", TUNED, ["Corridor", "Bandit"])):
+        described = suite.read(written(tmp_path / place, text, tuned))
+        (told,) = analyse(described, plan(described).trials, [], {}, np.random.default_rng(0)).claims
+        assert told.environments == tuple(f"bench/{name}-v0" for name in there)
 
 
 @pytest.mark.parametrize("sets", ["tuned", "[tuned]"])

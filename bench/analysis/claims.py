@@ -29,6 +29,7 @@ from bench.analysis.resampling import Draws
 from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
 from bench.analysis.verdict import MOST_RUNS, POWER, enough_for_equivalence
+from bench.hyperparameters import covers
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.records import QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Record, Suite
 
@@ -141,12 +142,15 @@ def _environments(claim: Claim, labels: Sequence[str], field: _Field) -> tuple[s
 
 
 def _runs(label: str, environment: str, field: _Field) -> bool:
-    """Return whether the algorithm can run there, whether or not it has."""
+    """Return whether the algorithm can run there, whether or not it has: not where a set beside says nothing of it."""
     algorithms, place = catalog.algorithms(), catalog.environments().get(environment)
     entry = next((line for line in field.suite.algorithms if line.label == label), None)
     algorithm = algorithms.get(entry.algorithm) if entry else None
     if algorithm is None or place is None or (label, environment) in field.cells:
         return (label, environment) in field.cells
+    sets, named = field.suite.sets, entry.hyperparameter_set if entry else ""
+    if named in sets and not covers(named, algorithm.name, environment, sets):
+        return False
     return not catalog.mismatch(algorithm, place)
 
 
