@@ -142,20 +142,30 @@ def fresh_intervals(
     places = np.sort(rng.random((_DRAWS, n)), axis=1)
     mean = np.mean([_ordered(ranks[1:], scores[1:]) for ranks, scores in landscape.directions()], axis=0)
     return [
-        Interval(float(estimate), *_limits(places, k, mean, (floor, ceiling), confidence), n)
+        Interval(float(estimate), *limits(places, k, mean, (floor, ceiling), confidence), n)
         if k <= last_with_interval(n)
         else Interval(float(estimate), n=n)
         for k, estimate in enumerate(curve, start=1)
     ]
 
 
-def best_interval(
-    scores: Floats, k: int, floor: float, ceiling: float, rng: np.random.Generator, confidence: float = 0.95
-) -> Interval:
-    """Return A(k) with its interval by uniform order statistics, from (n,) scores of independent configurations."""
-    ordered, n = np.sort(scores), len(scores)
-    places = np.sort(rng.random((_DRAWS, n)), axis=1)
-    return Interval(float(expected_best(scores)[k - 1]), *_limits(places, k, ordered, (floor, ceiling), confidence), n)
+def limits(
+    places: Floats, k: int, ordered: Floats, ends: tuple[float, float], confidence: float
+) -> tuple[float, float]:
+    """Return the limits of the mean of the best of k, by uniform order statistics.
+
+    Args:
+        places: (draws, n) uniform order statistics, each row from the lowest to the highest.
+        k: of how many the best is kept.
+        ordered: (n,) scores, by what ranks them, the lowest first.
+        ends: the lowest and the highest score there is.
+        confidence: of this single k.
+    """
+    powers = np.pad(places**k, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1)))
+    masses, tail = np.diff(powers, axis=1), (1 - confidence) / 2
+    low = np.quantile(masses @ np.concatenate([[ends[0]], ordered]), tail)
+    high = np.quantile(masses @ np.concatenate([ordered, [ends[1]]]), 1 - tail)
+    return float(low), float(high)
 
 
 def last_with_interval(configurations: int) -> int:
@@ -183,14 +193,3 @@ def _ordered(ranks: NDArray[np.int64], scores: Floats) -> Floats:
     _, group = np.unique(ranks, return_inverse=True)
     shared: Floats = (np.bincount(group, scores) / np.bincount(group))[group]
     return shared[np.argsort(ranks, kind="stable")]
-
-
-def _limits(
-    places: Floats, k: int, ordered: Floats, ends: tuple[float, float], confidence: float
-) -> tuple[float, float]:
-    """Return the limits of the mean of the best of k, from (draws, n) uniform order statistics and (n,) scores."""
-    powers = np.pad(places**k, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1)))
-    masses, tail = np.diff(powers, axis=1), (1 - confidence) / 2
-    low = np.quantile(masses @ np.concatenate([[ends[0]], ordered]), tail)
-    high = np.quantile(masses @ np.concatenate([ordered, [ends[1]]]), 1 - tail)
-    return float(low), float(high)
