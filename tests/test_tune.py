@@ -212,7 +212,14 @@ def test_spaces_are_printed_with_their_source_before_the_first_run_and_not_where
 def test_a_dry_run_prints_spaces_configurations_and_price_and_leaves_nothing(here: Path) -> None:
     code, said = asked("small.yaml", "--dry-run")
     assert code == 0
-    for expected in ("24 configurations x 2 runs", "log 0.01 .. 1", "softmax_reinforce 23", "core time", "to run:"):
+    for expected in (
+        "24 configurations x 2 runs",
+        "log 0.01 .. 1",
+        "softmax_reinforce 23",
+        "core time",
+        "to run:",
+        "a factor of 3",
+    ):
         assert expected in said
     assert [path.name for path in here.iterdir()] == ["small.yaml"]
 
