@@ -27,10 +27,12 @@ from bench.store import keep
 from bench.suite.sets import parts_of
 from bench.tune import outcome, page, sentences, sets, telling
 from bench.tune.command import both
+from bench.tune.draws import unit
 from bench.tune.effort import Landscape
 from bench.tune.outcome import Confirmed, Tuned
 from bench.tune.protocol import CONTINUOUS, DISCRETE, confirmed
 from bench.tune.search import POINTS, Search, again, first, label, part, prices, search
+from bench.tune.spaces import space
 from bench.tune.worth import Stretch, stretches, worth
 from tests.making import carry_out
 
@@ -428,6 +430,29 @@ def test_the_page_has_curves_tables_and_what_to_know(tmp_path: Path) -> None:
         assert (tmp_path / "page" / "tables" / f"{name}.csv").is_file()
     assert known.halved is not None
     assert "tuning runs the order is" in sentences.order(known)
+
+
+def test_a_range_that_does_not_follow_the_rule_is_named_and_what_lies_outside_its_half(tmp_path: Path) -> None:
+    _, tuned = pretended(tmp_path)
+    rates = {number: unit(0, "q_learning", number, "learning_rate") for number in range(24)}
+    far = next(number for number, rate in rates.items() if number and rate < 1 / 4)
+    assert rates[5] == pytest.approx(0.47, abs=0.01)
+    scores, areas = (0.9,) * 4, (0.5,) * 4
+    for (name, place), kept in {
+        ("q_learning", "FrozenLake-v1"): far,
+        ("softmax_reinforce", "FrozenLake-v1"): 0,
+    }.items():
+        tuned[name, place] = replace(tuned[name, place], confirmed=(Confirmed(kept, scores, areas),))
+    known = worth(tuned, 0, 0.05, 2)
+    assert known.outside == {"q_learning": (1, 2), "softmax_reinforce": (0, 2)}
+    known = replace(known, outside={"reinforce": (2, 3), "qrdqn": (0, 3), "ppo": (3, 3)})
+    *_, rule = sentences.as_tuned([space("ppo"), space("reinforce"), space("qrdqn")], known)
+    assert rule.partition("turn the order round. ")[2] == (
+        "The range of reinforce is an exception: a decade each side of the 0.003 that was found by hand on the "
+        "environments of this harness's suites (log 0.0003 .. 0.03, where the default is 0.001), and what is kept lies "
+        "outside the half range that is analysed again in 2 of 3 environments. The range of qrdqn is an exception: "
+        "DQN's (log 1e-05 .. 0.004, where the default is 5e-05)."
+    )
 
 
 def test_a_search_with_one_run_each_has_no_axis_of_effort_and_says_so(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def write(search: Search, tuned: Mapping[Pair, Tuned], found: Worth, folder: Pat
         tuple(_sections(search, tuned, found, figures[1:])),
         Places({}, {}, styles=palette.styles(names)),
         more=[text for text in (sentences.confirmed(found), sentences.price(found)) if text],
-        cautions=(*_caveats(search, tuned), *sentences.as_tuned()),
+        cautions=(*_caveats(search, tuned), *sentences.as_tuned(search.spaces.values(), found)),
         figures=figures[:1],
     )
     return sheet.write(page, folder)

@@ -90,8 +90,13 @@ def halved(landscape: Landscape, rates: Sequence[float | None]) -> Landscape:
         landscape: of all.
         rates: where each learning rate lies in its range, from 0 to 1; None for the defaults.
     """
-    kept = [rate is None or 1 / 4 <= rate < 3 / 4 for rate in rates]
+    kept = [rate is None or in_half(rate) for rate in rates]
     return Landscape(landscape.scores[kept], landscape.areas[kept])
+
+
+def in_half(rate: float) -> bool:
+    """Return whether a learning rate, as its place in the range from 0 to 1, lies in the middle half."""
+    return 1 / 4 <= rate < 3 / 4
 
 
 def best_first(landscape: Landscape) -> list[int]:

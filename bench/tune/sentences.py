@@ -10,6 +10,9 @@ from bench.report.words import capital, duration
 from bench.tune.protocol import FEWEST_EFFORTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.tune.spaces import Dimension, Space
     from bench.tune.worth import Stretch, Worth
 
 NO_AXIS = (
@@ -107,9 +110,27 @@ def order(found: Worth) -> str:
     )
 
 
-def as_tuned() -> tuple[str, ...]:
-    """Return what every comparison of tuned settings must be read with."""
-    return _AS_TUNED, _SPACE_DECIDES, _ONE_RULE
+def as_tuned(spaces: Iterable[Space], found: Worth) -> tuple[str, ...]:
+    """Return what every comparison of tuned settings must be read with.
+
+    Args:
+        spaces: what was searched, with the ranges that do not follow the one rule.
+        found: what came of it.
+    """
+    told = [_exception(one.algorithm, each, found) for one in spaces for each in one.dimensions if each.instead]
+    return _AS_TUNED, _SPACE_DECIDES, " ".join([_ONE_RULE, *told])
+
+
+def _exception(algorithm: str, searched: Dimension, found: Worth) -> str:
+    lost, known = found.outside.get(algorithm, (0, 0))
+    beyond = (
+        f", and what is kept lies outside the half range that is analysed again in {lost} of "
+        f"{counted(known, 'environment')}"
+    )
+    return (
+        f"The range of {algorithm} is an exception: {searched.instead} ({searched.range_in_words()}, where the default "
+        f"is {words.setting(searched.default)}){beyond if lost and found.halved else ''}."
+    )
 
 
 def no_interval(configurations: int, last: int) -> str:

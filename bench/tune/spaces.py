@@ -67,6 +67,7 @@ class Dimension:
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     actions: str = ""
     default: Any = None
+    instead: str = ""
 
     @property
     def setting(self) -> str:

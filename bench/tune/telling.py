@@ -135,7 +135,12 @@ def say_outcome(
         say("")
         _say(tables.sensitivities(found), leave_out=("Configurations",))
     say("")
-    said = sentences.headline(found), sentences.confirmed(found), sentences.order(found), *sentences.as_tuned()
+    said = (
+        sentences.headline(found),
+        sentences.confirmed(found),
+        sentences.order(found),
+        *sentences.as_tuned(search.spaces.values(), found),
+    )
     for told in filter(None, said):
         say(told)
     if waiting:

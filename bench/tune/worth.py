@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from bench.tune.effort import fresh_intervals, from_default, winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.protocol import FEWEST_EFFORTS
 from bench.tune.search import Pair
-from bench.tune.sensitivity import halved, hypersensitivity
+from bench.tune.sensitivity import halved, hypersensitivity, in_half
 
 _RATE = "learning_rate"
 _DEEP = -1.0
@@ -70,6 +70,8 @@ class Worth:
     phis: Mapping[str, Interval]
     runs: int = 1
     """Of every configuration, before the best are confirmed."""
+    outside: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Algorithm -> in how many environments the kept learning rate lies outside of half its range, and of how many."""
     fresh: tuple[tuple[str, float, int], ...] = ()
     """(algorithm, what its kept settings are worth, mean over `places`, fresh runs in each), the best first."""
 
@@ -103,6 +105,7 @@ def worth(tuned: Mapping[Pair, Tuned], tuning_seed: int, margin: float, environm
         sensitivities=sensitivities,
         phis=_phis(everywhere, places),
         runs=min((one.landscape.scores.shape[1] for one in everywhere.values()), default=1),
+        outside=_outside(tuned, tuning_seed),
         fresh=_fresh(everywhere),
     )
 
@@ -203,8 +206,7 @@ def _halved(tuned: Mapping[Pair, Tuned], tuning_seed: int) -> tuple[tuple[str, .
     whole: dict[str, list[float]] = {}
     half: dict[str, list[float]] = {}
     for (algorithm, _), one in tuned.items():
-        numbers = range(1, len(one.landscape.scores))
-        rates = [None, *(unit(tuning_seed, algorithm, number, _RATE) for number in numbers)]
+        rates = [_rate(tuning_seed, algorithm, number) for number in range(len(one.landscape.scores))]
         curve, less = from_default(one.landscape), from_default(halved(one.landscape, rates))
         if curve is None or less is None or len(less) < FEWEST_EFFORTS:
             return None
@@ -214,6 +216,22 @@ def _halved(tuned: Mapping[Pair, Tuned], tuning_seed: int) -> tuple[tuple[str, .
         return None
     first, second = (tuple(sorted(whole, key=lambda name: -float(np.mean(scores[name])))) for scores in (whole, half))
     return first, second
+
+
+def _outside(tuned: Mapping[Pair, Tuned], tuning_seed: int) -> dict[str, tuple[int, int]]:
+    """Return in how many environments what is kept lies outside of the half that the order is told again with."""
+    found: dict[str, tuple[int, int]] = {}
+    for (algorithm, _), one in tuned.items():
+        if one.kept is not None:
+            rate = _rate(tuning_seed, algorithm, one.kept.number)
+            lost, known = found.get(algorithm, (0, 0))
+            found[algorithm] = lost + (rate is not None and not in_half(rate)), known + 1
+    return found
+
+
+def _rate(tuning_seed: int, algorithm: str, number: int) -> float | None:
+    """Return where the learning rate of a configuration lies in its range, from 0 to 1; None: it is the defaults'."""
+    return unit(tuning_seed, algorithm, number, _RATE) if number else None
 
 
 def _phis(tuned: Mapping[Pair, Tuned], places: Sequence[str]) -> dict[str, Interval]:
