@@ -385,6 +385,25 @@ def test_what_is_kept_is_worth_what_runs_say_that_did_not_choose_it() -> None:
     assert fresh().worth is None
 
 
+def test_the_best_by_its_first_run_is_held_against_its_own_fresh_runs_whatever_is_kept(tmp_path: Path) -> None:
+    scores = np.array([[0.5, 0.5], [0.9, 0.9], [0.8, 0.1]])
+    one = replace(fresh(), landscape=Landscape(scores, scores))
+    # Both runs choose configuration 1.
+    assert one.curse is None
+    landed = replace(one, confirmed=(Confirmed(1, (0.2, 0.4), (0.5,) * 2), Confirmed(2, (0.9, 0.7), (0.5,) * 2)))
+    assert landed.kept == landed.confirmed[1]
+    assert landed.curse == pytest.approx(0.9 - 0.3)
+    # A mean over environments is of all of them or of none.
+    tuned = {("ppo", place): replace(mine, environment=place) for place, mine in (("a", one), ("b", landed))}
+    known = worth(tuned, 0, 0.05, 2)
+    assert [each.curse for each in known.means] == [None]
+    _, found = opened(tmp_path)
+    pair = ("q_learning", "FrozenLake-v1")
+    sets.write(tmp_path / "tuned.yaml", found, {pair: replace(landed, settings=found.drawn(*pair, 2))}, {})
+    told = "the best of all by its first run looked 0.60 better than its fresh runs were"
+    assert told in " ".join((tmp_path / "tuned.yaml").read_text().split())
+
+
 def test_of_equal_settings_the_highest_mean_is_too_high_and_the_worth_is_not() -> None:
     draws = np.random.default_rng(0).normal(size=(2000, 3, 4))
     ones = [fresh(*map(tuple, rows.tolist())) for rows in draws]

@@ -81,6 +81,14 @@ def test_both_directions_count_alike() -> None:
     assert winners_curse(landscape) == pytest.approx(0.85 - 0.25)
 
 
+def test_where_both_runs_choose_the_same_configuration_the_winners_curse_cannot_be_told() -> None:
+    scores = np.array([[0.0, 0.0], [0.4, 0.9], [0.8, 1.0]])
+    assert winners_curse(Landscape(scores, np.zeros((3, 2)))) is None
+    # Two are level in one run: the choice is not the same.
+    scores[1, 1] = 1.0
+    assert winners_curse(Landscape(scores, np.zeros((3, 2)))) == pytest.approx(0.9 - (1.0 + 0.6) / 2)
+
+
 def test_one_run_each_tells_nothing_fresh() -> None:
     landscape = untied(RNG.random((6, 1)))
     assert fresh(landscape) is None

@@ -112,9 +112,16 @@ def from_default(landscape: Landscape) -> Floats | None:
 
 
 def winners_curse(landscape: Landscape) -> float | None:
-    """Return A - B at full effort: by how much the best of all looks better than it is; None with one run each."""
+    """Return A - B at full effort: by how much the best of all looks better than it is.
+
+    None with one run each, and where every run chooses the same configuration: what one choice gains by luck the other
+    one loses, and the difference is 0 whatever the luck.
+    """
     known = fresh(landscape)
-    return None if known is None else float(seeming(landscape)[-1] - known[-1])
+    best = [set(np.flatnonzero(ranks == ranks.max())) for ranks in (ranks[1:] for ranks, _ in landscape.directions())]
+    if known is None or all(one == best[0] for one in best):
+        return None
+    return float(seeming(landscape)[-1] - known[-1])
 
 
 def fresh_intervals(

@@ -16,7 +16,7 @@ from bench.analysis.scores import Cell, Run, cells_of, is_idle
 from bench.pipeline import Experiment, references
 from bench.pipeline.gathering import gather
 from bench.records import AnalysisPlan, Failure, Floats, Outcome, Record, Sensitivity
-from bench.tune.effort import Landscape, order
+from bench.tune.effort import Landscape, order, winners_curse
 from bench.tune.search import Pair, Search, label, place_label
 from bench.tune.sensitivity import best_first, dependence
 
@@ -79,6 +79,17 @@ class Tuned:
         others = ~np.eye(scores.shape[1], dtype=bool)
         ranks = [order(scores[:, rest].mean(axis=1), areas[:, rest].mean(axis=1)) for rest in others]
         return float(np.mean([scores[rank == rank.max(), run].mean() for run, rank in enumerate(ranks)]))
+
+    @property
+    def curse(self) -> float | None:
+        """By how much the best of all by its first run looked better than it was; None where that cannot be told.
+
+        Its fresh runs had no part in choosing it. Of what is kept they had: it would seem to have looked worse.
+        """
+        if not self.confirmed:
+            return winners_curse(self.landscape)
+        best = self.confirmed[0]
+        return float(self.landscape.scores[best.number, 0]) - best.mean
 
     @property
     def noise(self) -> float:

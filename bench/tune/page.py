@@ -123,7 +123,11 @@ def efforts(found: Worth) -> Table:
                 places=2,
                 hint="mean over the search space, with its 95 % interval",
             ),
-            Column("Looked better by", places=2, hint="winner's curse at full effort"),
+            Column(
+                "Looked better by",
+                places=2,
+                hint="winner's curse at full effort: the best by its first run, less the mean of its fresh runs",
+            ),
             Column("Core seconds a run", places=1),
         ),
         tuple(

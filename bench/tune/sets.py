@@ -17,7 +17,6 @@ from bench.report import words
 from bench.suite.document import text_of
 from bench.suite.flow import block
 from bench.suite.sets import parts_of, said
-from bench.tune.effort import winners_curse
 from bench.tune.outcome import Tuned
 from bench.tune.search import AGAIN, Pair, Search
 
@@ -183,8 +182,8 @@ def _evidence(tuned: Mapping[Pair, Tuned]) -> Iterator[str]:
         if (kept := one.kept) is None:
             continue
         scores = ", ".join(words.number(score, 2) for score in kept.scores)
-        curse = winners_curse(one.landscape)
-        told = f"; the best of all looked {words.number(curse, 2)} better than it was" if curse is not None else ""
+        looked = words.number(one.curse, 2)
+        told = f"; the best of all by its first run looked {looked} better than its fresh runs were"
         fresh = "" if one.worth is None else f", and by runs without a part in that choice {words.number(one.worth, 2)}"
         yield (
             f"{_evidence_for(algorithm, environment)}{kept.number}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.records import Fact, Floats, Interval, Sensitivity
 from bench.tune.draws import unit
-from bench.tune.effort import fresh_intervals, from_default, winners_curse
+from bench.tune.effort import fresh_intervals, from_default
 from bench.tune.outcome import Tuned
 from bench.tune.protocol import FEWEST_EFFORTS
 from bench.tune.search import Pair
@@ -35,8 +35,8 @@ class Effort:
     """Of one core, that many runs take on average."""
     drawn: tuple[Interval, ...]
     """B(k): the same without the defaults; with intervals up to a sixth of the configurations."""
-    curse: float
-    """By how much the best of all configurations looked better than it was."""
+    curse: float | None
+    """By how much the best of all configurations looked better than it was; None where that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,8 @@ def stretches(curves: Mapping[str, Sequence[float]], margin: float) -> tuple[Str
 
 
 def _effort(one: Tuned) -> Effort | None:
-    curve, curse = from_default(one.landscape), winners_curse(one.landscape)
-    if curve is None or curse is None:
+    curve = from_default(one.landscape)
+    if curve is None:
         return None
     floor, ceiling = _ends(one)
     drawn = fresh_intervals(one.landscape, floor, ceiling, np.random.default_rng(_SEED))
@@ -155,7 +155,7 @@ def _effort(one: Tuned) -> Effort | None:
     # A tuning run is one run of one configuration: the defaults' first, then the others'.
     default, other = float(np.nanmean(one.seconds[0])), float(np.nanmean(one.seconds[1:]))
     seconds = tuple(default + others * other for others in range(len(curve)))
-    return Effort(one.algorithm, one.environment, tuple(curve.tolist()), seconds, tuple(drawn), curse)
+    return Effort(one.algorithm, one.environment, tuple(curve.tolist()), seconds, tuple(drawn), one.curse)
 
 
 def _ends(one: Tuned) -> tuple[float, float]:
@@ -182,7 +182,7 @@ def _means(efforts: Sequence[Effort]) -> tuple[Effort, ...]:
             _mean([one.curve for one in mine]),
             _mean([one.seconds for one in mine]),
             tuple(map(_pooled, zip(*(one.drawn for one in mine), strict=True))),
-            float(np.mean([one.curse for one in mine])),
+            _known_mean([one.curse for one in mine]),
         )
         for algorithm, mine in by.items()
     )
@@ -192,10 +192,14 @@ def _mean(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(np.mean(rows, axis=0).tolist())
 
 
+def _known_mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
 def _pooled(intervals: Sequence[Interval]) -> Interval:
     def mean(name: str) -> float | None:
-        values = [getattr(one, name) for one in intervals]
-        return None if None in values else float(np.mean(values))
+        return _known_mean([getattr(one, name) for one in intervals])
 
     notes = next((one.notes for one in intervals if one.notes), ())
     return Interval(mean("estimate"), mean("low"), mean("high"), intervals[0].n, notes)
