@@ -358,11 +358,28 @@ def test_who_leads_is_told_without_tuning_and_from_eight_runs_on() -> None:
     assert stretches(curves, 0.05) == (
         Stretch(1, 1, ("ppo",), (0.6, 0.6)),
         Stretch(8, 9, ("ppo",), (0.6, 0.6)),
-        Stretch(10, 12, ("dqn",), (0.7, 0.9)),
+        Stretch(10, 11, ("dqn",), (0.7, 0.8)),
     )
     near = {"ppo": [0.6] * 12, "dqn": [0.58] * 12, "a2c": [0.58] * 8 + [0.4] * 4}
-    assert stretches(near, 0.05)[1:] == (Stretch(8, 12, ("ppo", "dqn"), (0.6, 0.6)),)
+    assert stretches(near, 0.05)[1:] == (Stretch(8, 11, ("ppo", "dqn"), (0.6, 0.6)),)
     assert stretches({"ppo": [0.5]}, 0.05) == ()
+
+
+def test_a_leader_stays_until_another_is_ahead_by_more_than_the_margin() -> None:
+    curves = {"ppo": [0.6] * 12, "dqn": [0.5] * 7 + [0.64] * 5, "a2c": [0.1] * 9 + [0.66] * 3}
+    assert stretches(curves, 0.05) == (
+        Stretch(1, 1, ("ppo",), (0.6, 0.6)),
+        Stretch(8, 9, ("ppo", "dqn"), (0.6, 0.6)),
+        Stretch(10, 11, ("a2c", "dqn"), (0.66, 0.66)),
+    )
+
+
+def test_where_all_configurations_are_candidates_nobody_takes_the_lead() -> None:
+    curves = {"ppo": [0.6] * 12, "dqn": [0.3] * 11 + [0.9]}
+    assert stretches(curves, 0.05)[1:] == (Stretch(8, 11, ("ppo",), (0.6, 0.6)),)
+    assert stretches({label: curve[4:] for label, curve in curves.items()}, 0.05) == (
+        Stretch(1, 1, ("ppo",), (0.6, 0.6)),
+    )
 
 
 def fresh(*scores: tuple[float, ...]) -> Tuned:

@@ -65,9 +65,12 @@ def headline(found: Worth) -> str:
         return f"With {there} tuned in {where} there is nobody to lead."
     told = [_stretch(one, found) for one in found.stretches]
     if found.stretches[-1].last < FEWEST_EFFORTS:
-        told.append(f"fewer than {FEWEST_EFFORTS} tuning runs carry no verdict on more")
+        told.append(f"no more than {FEWEST_EFFORTS} configurations carry no verdict on tuning")
     else:
-        told[-1] += ", as tuned here; these are the highest scores, and no difference was tested"
+        told[-1] += (
+            ", as tuned here; who leads is left only for another that is ahead by more than the margin, and no "
+            "difference was tested"
+        )
     return f"{capital(_within(found) + '; '.join(told))}."
 
 

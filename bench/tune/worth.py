@@ -46,9 +46,9 @@ class Stretch:
     first: int
     last: int
     leaders: tuple[str, ...]
-    """The best, then those that are within the margin of it all along."""
+    """Who leads, then those that are within the margin of it, or ahead by no more, all along."""
     scores: tuple[float, float]
-    """The lowest and the highest that the best has on the stretch."""
+    """The lowest and the highest that the leader has on the stretch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +124,31 @@ def _fresh(everywhere: Mapping[Pair, Tuned]) -> tuple[tuple[str, float, int], ..
 
 
 def stretches(curves: Mapping[str, Sequence[float]], margin: float) -> tuple[Stretch, ...]:
-    """Return who leads with the defaults, and who from FEWEST_EFFORTS runs on; what lies between is no verdict."""
+    """Return who leads with the defaults, and who from FEWEST_EFFORTS runs on; what lies between is no verdict.
+
+    A leader stays until another is ahead by more than the margin. Nothing is read where all configurations are among
+    the candidates: there a single one of each algorithm decides.
+    """
     if len(curves) < 2:  # noqa: PLR2004 - nobody leads alone
         return ()
     longest = min(map(len, curves.values()))
     found: list[Stretch] = []
-    for k in (1, *range(FEWEST_EFFORTS, longest + 1)):
+    for k in (1, *range(FEWEST_EFFORTS, longest)):
         scores = {label: curve[k - 1] for label, curve in curves.items()}
-        best = max(scores.values())
-        level = sorted((label for label in scores if best - scores[label] <= margin), key=lambda one: -scores[one])
+        best = max(scores, key=lambda label: scores[label])
+        leader = found[-1].leaders[0] if found else best
+        if scores[best] - scores[leader] > margin:
+            leader = best
+        mine = scores[leader]
+        others = sorted((label for label in scores if label != leader), key=lambda label: -scores[label])
+        level = (leader, *(label for label in others if mine - scores[label] <= margin))
         last = found[-1] if found and found[-1].first > 1 else None
-        if last is not None and last.leaders[0] == level[0]:
+        if last is not None and last.leaders[0] == leader:
             low, high = last.scores
             near = tuple(label for label in last.leaders if label in level)
-            found[-1] = Stretch(last.first, k, near, (min(low, best), max(high, best)))
+            found[-1] = Stretch(last.first, k, near, (min(low, mine), max(high, mine)))
         else:
-            found.append(Stretch(k, k, tuple(level), (best, best)))
+            found.append(Stretch(k, k, level, (mine, mine)))
     return tuple(found)
 
 
