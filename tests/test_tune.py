@@ -542,6 +542,38 @@ def test_a_configuration_that_makes_no_update_scores_as_the_random_policy(tmp_pa
     assert tuned.seconds[1].tolist() == [record.core_seconds] * 2
 
 
+def test_the_suite_s_own_runs_and_fresh_ones_tell_what_the_defaults_are_worth(tmp_path: Path) -> None:
+    experiment, found, record = narrow(tmp_path)
+    (pair,) = found.pairs
+    for trial in experiment.plan.trials:
+        keep(replace(record, trial=trial), experiment.store.folder(trial))
+    own = open_experiment(tmp_path / "small.yaml", results=tmp_path / "results")
+    mine = [trial for trial in own.plan.trials if trial.algorithm == "q_learning"]
+    assert len(mine) == 4
+    # Two as they are, one that made no update, one of another budget, one of other settings.
+    kept = [*mine[:3], replace(mine[3], steps=500), replace(mine[3], hyperparameters={"gamma": 0.5})]
+    for place, trial in enumerate(kept):
+        made = carry_out(trial, tmp_path / str(place))
+        keep(replace(made, updates=0 if place == 2 else 9), own.store.folder(trial))
+    assert len([*own.store.outcomes()]) == 5
+    tuned = outcome.landscapes(found, experiment)
+    first, second, idle = tuned[pair].landscape.suite
+    assert 0.0 not in (first, second)
+    assert idle == 0.0
+    confirming = again(found, {pair: [1, 0]}, tmp_path / "results")
+    for trial in confirming.plan.trials:
+        keep(replace(record, trial=trial), confirming.store.folder(trial))
+    tuned = outcome.with_confirmation(found, tuned, {pair: [1, 0]}, confirming)
+    assert tuned[pair].landscape.confirmed == (tuned[pair].landscape.scores[0][0],) * 4
+    known = worth(tuned, 0, 0.05, 1)
+    assert known.efforts[0].default_runs == (2 + 4 + 3,)
+    table = page.efforts(known)
+    assert [row[[one.name for one in table.columns].index("Defaults' runs")].shown() for row in table.rows] == ["9"]
+    # Under another metric the suite's curves, with other points, are no match.
+    other = replace(found, suite=replace(found.suite, analysis=replace(found.suite.analysis, metric="auc")))
+    assert outcome.landscapes(other, experiment)[pair].landscape.suite == ()
+
+
 def test_runs_that_confirm_are_priced_as_the_first_ones_until_they_are_there(tmp_path: Path) -> None:
     experiment, found, record = narrow(tmp_path)
     (pair,) = found.pairs
@@ -561,6 +593,8 @@ def test_what_is_told_of_a_part_names_its_environments(tmp_path: Path, capsys: p
     assert sentences.headline(whole).startswith("With no tuning q_learning")
     (default,) = {round(one.curve[0], 2) for one in whole.means if one.algorithm == "q_learning"}
     assert sentences.headline(whole).startswith(f"With no tuning q_learning ({default:.2f}, 2 runs of each); ")
+    fewer = replace(whole.means[0], default_runs=(16, 12))
+    assert "2 to 16 runs of each" in sentences.headline(replace(whole, means=(fewer, *whole.means[1:])))
     # Fresh runs of 0.7, 0.8, 0.9 and 0.8; a run of the other takes nine seconds for two.
     scores = "by fresh runs that did not choose it, it scores q_learning 0.80 and softmax_reinforce 0.80."
     told = sentences.confirmed(whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -87,6 +87,29 @@ def test_where_both_runs_choose_the_same_configuration_the_winners_curse_cannot_
     # Two are level in one run: the choice is not the same.
     scores[1, 1] = 1.0
     assert winners_curse(Landscape(scores, np.zeros((3, 2)))) == pytest.approx(0.9 - (1.0 + 0.6) / 2)
+
+
+def test_of_the_defaults_every_run_is_read_that_did_not_choose() -> None:
+    # By the first run the other is chosen, by the second the defaults are.
+    scores = np.array([[0.2, 0.6], [0.4, 0.1]])
+    told = Landscape(scores, np.zeros((2, 2)), confirmed=(0.0, 0.3), suite=(1.0,))
+    assert told.default_beside(0).tolist() == [0.2, 1.0]
+    assert told.default_beside(1).tolist() == [0.6, 0.0, 0.3, 1.0]
+    assert told.default == pytest.approx((0.6 + 0.475) / 2)
+    assert len(told.defaults) == 5
+    assert from_default(told) == pytest.approx([told.default, (0.1 + 0.6) / 2])
+    # What is chosen, and what the others are worth, stays.
+    assert fresh(told) == pytest.approx(fresh(Landscape(scores, np.zeros((2, 2)))))
+    assert from_default(halved(told, [None, 0.5])) == pytest.approx(from_default(told))
+
+
+def test_what_the_defaults_are_worth_is_unbiased_though_a_good_first_run_alone_brings_fresh_ones() -> None:
+    # Runs of 0 or 1, equally likely: the defaults are confirmed where the first is 1.
+    found = [
+        Landscape(np.array([[first, second], [0.5, 0.5]]), np.zeros((2, 2)), confirmed=(again,) * bool(first)).default
+        for first, second, again in product((0.0, 1.0), repeat=3)
+    ]
+    assert np.mean(found) == pytest.approx(0.5)
 
 
 def test_one_run_each_tells_nothing_fresh() -> None:

@@ -32,19 +32,44 @@ class Landscape:
     """(configurations, runs): normalised, a failed run 0; configuration 0 is the library's defaults."""
     areas: Floats
     """(configurations, runs): areas under the learning curves, which decide between equal scores."""
+    confirmed: tuple[float, ...] = ()
+    """Scores of the defaults on fresh seeds, where their first run was among the best; else empty."""
+    suite: tuple[float, ...] = ()
+    """Scores of the defaults in the suite's own runs; empty where there are none of this configuration."""
 
     @property
     def others(self) -> int:
         """How many were drawn: all but the defaults."""
         return len(self.scores) - 1
 
+    @property
+    def default(self) -> float:
+        """What the defaults are worth without any tuning: B0(1)."""
+        return float(np.mean([np.mean(self.default_beside(run)) for run in range(self.scores.shape[1])]))
+
+    @property
+    def defaults(self) -> Floats:
+        """Scores of every run of the defaults that this rests on."""
+        fresh = self.confirmed if self.scores.shape[1] > 1 else ()
+        return np.array([*self.scores[0], *fresh, *self.suite])
+
+    def default_beside(self, run: int) -> Floats:
+        """Return the scores that tell the defaults' worth beside this run of the others: all that did not choose.
+
+        Whether they were confirmed hangs on their first run: read together, their mean would be too low.
+        """
+        fresh = self.confirmed if run else ()
+        return np.array([self.scores[0, run], *fresh, *self.suite])
+
     def directions(self) -> Iterator[tuple[NDArray[np.int64], Floats]]:
         """Yield every way to choose by one run and to look at another: (configurations,) ranks, and scores.
 
-        With one run each there is no other run to look at.
+        Of the defaults every run is looked at that did not choose. With one run each there is no other to look at.
         """
         for one, other in permutations(range(self.scores.shape[1]), 2):
-            yield order(self.scores[:, one], self.areas[:, one]), self.scores[:, other]
+            fresh = self.scores[:, other].copy()
+            fresh[0] = self.default_beside(other).mean()
+            yield order(self.scores[:, one], self.areas[:, one]), fresh
 
 
 def order(scores: Floats, areas: Floats) -> NDArray[np.int64]:
@@ -132,7 +157,7 @@ def fresh_intervals(
     Uniform order statistics (Learned-Miller and Thomas 2019, applied to a power): where the configurations at hand lie
     in the distribution they were drawn from is simulated, and what lies between two of them counts as the one or the
     other. Bootstrap intervals of such curves cover 47 to 88 % where 95 is claimed. From a sixth on this one, too, would
-    be too short, and there is none. There is none for B0 at all: it leans on the defaults' two runs, and no method
+    be too short, and there is none. There is none for B0 at all: it leans on the defaults' few runs, and no method
     tells from two what three in twenty bad runs would do (docs/tuning.md).
 
     Args:

@@ -6,8 +6,9 @@ drops them would take settings that crash for good ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ import numpy as np
 from bench.analysis.scores import Cell, Run, cells_of, is_idle
 from bench.pipeline import Experiment, references
 from bench.pipeline.gathering import gather
-from bench.records import AnalysisPlan, Failure, Floats, Outcome, Record, Sensitivity
+from bench.records import AnalysisPlan, Failure, Floats, Outcome, Record, Sensitivity, Trial
+from bench.store import Store
 from bench.tune.effort import Landscape, order, winners_curse
 from bench.tune.search import Pair, Search, label, place_label
 from bench.tune.sensitivity import best_first, dependence
+
+_PLAN = AnalysisPlan(metric="final", failures="random")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,12 @@ class Tuned:
 
 
 def landscapes(search: Search, experiment: Experiment) -> dict[Pair, Tuned]:
-    """Return, for every pair whose first runs are all there, what they came to."""
+    """Return, for every pair whose first runs are all there, what they came to.
+
+    The suite's own runs of the defaults, on seeds of their own, tell with them what no tuning is worth.
+    """
     cells = _cells(experiment)
+    own = _suite_s_own(search, experiment.store.root.with_name(search.suite.name))
     seeds = search.protocol.first_seeds(search.suite.seeds)
     found = {}
     for pair in search.pairs:
@@ -121,7 +129,8 @@ def landscapes(search: Search, experiment: Experiment) -> dict[Pair, Tuned]:
         if any(run is None for row in runs for run in row):
             continue
         known = [[run for run in row if run is not None] for row in runs]
-        landscape = Landscape(_array(known, search.suite.analysis.metric), _array(known, "auc"))
+        suite = _of_the_same(known[0][0], own.get(pair, ()))
+        landscape = Landscape(_array(known, search.suite.analysis.metric), _array(known, "auc"), suite=suite)
         seconds = np.array([[_seconds(run) for run in row] for row in known])
         failed = sum(run.record is None for row in known for run in row)
         ceiling = next(cell.score_ceiling for cell in mine if cell is not None)
@@ -154,8 +163,10 @@ def with_confirmation(
             Confirmed(number, tuple(mine.tolist()), tuple(its.tolist()))
             for number, mine, its in zip(numbers, scores, areas, strict=True)
         )
+        default = next((one.scores for one in confirmed if one.number == 0), ())
         one = replace(
             tuned[pair],
+            landscape=replace(tuned[pair].landscape, confirmed=default),
             confirmed=confirmed,
             confirming_seconds=float(np.nansum([[_seconds(run) for run in row] for row in known])),
             failed=tuned[pair].failed + sum(run.record is None for row in known for run in row),
@@ -176,8 +187,34 @@ def versions(*experiments: Experiment) -> dict[str, str]:
 
 def _cells(experiment: Experiment) -> dict[Pair, Cell]:
     planned, outcomes = gather(experiment)
-    plan = AnalysisPlan(metric="final", failures="random")
-    return cells_of(planned, list(map(_counted, outcomes)), references(experiment.suite), plan)
+    return cells_of(planned, list(map(_counted, outcomes)), references(experiment.suite), _PLAN)
+
+
+def _suite_s_own(search: Search, folder: Path) -> dict[Pair, list[Run]]:
+    """Return the runs of a suite's results by algorithm and environment, whatever the settings.
+
+    None where areas under curves are compared: the search looks at other points of them.
+    """
+    if search.suite.analysis.metric != "final":
+        return {}
+    outcomes = [_counted(one) for one in Store(folder).outcomes()]
+    found: dict[Pair, list[Run]] = {}
+    for cell in cells_of([], outcomes, references(search.suite), _PLAN).values():
+        for run in cell.runs:
+            trial = run.entry.trial
+            found.setdefault((trial.algorithm, trial.environment), []).append(run)
+    return found
+
+
+def _of_the_same(default: Run, runs: Iterable[Run]) -> tuple[float, ...]:
+    """Return the scores of the runs that differ from this one only in the seed and in how often they are evaluated."""
+    asked = _definition(default.entry.trial)
+    return tuple(run.metric("final") or 0.0 for run in runs if _definition(run.entry.trial) == asked)
+
+
+def _definition(trial: Trial) -> dict[str, Any]:
+    numbers = replace(trial.evaluation, points=0, episodes=0, final_episodes=0)
+    return replace(trial, evaluation=numbers).definition()
 
 
 def _counted(outcome: Outcome) -> Outcome:

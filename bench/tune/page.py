@@ -13,6 +13,7 @@ from bench.records import Interval
 from bench.report import palette, sheet, words
 from bench.report.figures import ROWS, Axis, Figure, Panel, Series, named, series, spanning
 from bench.report.order import Places
+from bench.report.sentences import span
 from bench.report.sheet import Section, Sheet
 from bench.report.table import Cell, Column, Table
 from bench.tune import sentences
@@ -28,7 +29,8 @@ _FAR_BELOW = -1.0
 """As far below the random policy as the target lies above it: from there on down a plot of single runs leaves off."""
 _RUN = (
     "A tuning run is one run of one configuration; the best by its run is kept, and its score on another run is shown. "
-    "The library's defaults are the first candidate."
+    "The library's defaults are the first candidate; their score is read in all their runs that did not choose: of the "
+    "search, fresh ones where they were among the best, and the suite's own runs where it has any of the same settings."
 )
 _FEW = (
     "From so few configurations most differences between algorithms cannot be told: look at the intervals. Phi has a "
@@ -75,7 +77,7 @@ def kept(tuned: Mapping[Pair, Tuned]) -> Table:
                 hint="by fresh runs that had no part in choosing it: all but one choose, and that one is read",
             ),
             Column("n", hint="fresh runs"),
-            Column("Defaults", places=2, hint="mean score of the library's defaults on the tuning seeds"),
+            Column("Defaults", places=2, hint="score of the library's defaults, by all their runs that did not choose"),
             Column("Core hours", places=2),
             Column("Failed", hint="runs that failed or made no update, and scored as the random policy"),
         ),
@@ -117,6 +119,7 @@ def efforts(found: Worth) -> Table:
             Column("Algorithm", numeric=False),
             Column("Environment", numeric=False),
             *(Column("no tuning" if k == 1 else f"{k} runs", places=2) for k in marks),
+            Column("Defaults' runs", hint="behind the score with no tuning"),
             Column(
                 "One draw, no defaults",
                 interval=True,
@@ -135,6 +138,7 @@ def efforts(found: Worth) -> Table:
                 Cell(one.algorithm),
                 Cell(one.environment or sentences.mean_of(found)),
                 *(Cell(one.curve[k - 1]) for k in marks),
+                Cell(min(one.default_runs), span(min(one.default_runs), max(one.default_runs))),
                 Cell(one.drawn[0]),
                 Cell(one.curse),
                 Cell(one.seconds[-1] / len(one.seconds)),
@@ -260,7 +264,7 @@ def _kept_row(one: Tuned) -> tuple[Cell, ...]:
         Cell(None if chosen is None else chosen.number, note="" if chosen else "the fresh runs are not all there"),
         Cell(one.worth),
         Cell(None if chosen is None else len(chosen.scores)),
-        Cell(float(np.mean(one.landscape.scores[0]))),
+        Cell(one.landscape.default),
         Cell(one.core_seconds / 3600),
         Cell(one.failed),
     )
@@ -279,8 +283,8 @@ def spreads(tuned: Sequence[Tuned]) -> Iterator[Figure]:
         yield Figure(
             f"sensitivity-{place}",
             "sensitivity",
-            f"Scores of single runs, {environment}. Rings are runs of drawn configurations; the diamond is the mean of "
-            f"the defaults' runs, its line goes from the lowest to the highest.{beyond}",
+            f"Scores of single runs, {environment}. Rings are runs of drawn configurations; the diamond is what "
+            f"the defaults are worth, its line goes from their lowest run to the highest.{beyond}",
             "; ".join(frame.tip.unique()),
             (Panel("strips", frame, axis, ROWS, environment),),
         )
@@ -288,8 +292,8 @@ def spreads(tuned: Sequence[Tuned]) -> Iterator[Figure]:
 
 def _spread(row: int, one: Tuned) -> pd.DataFrame:
     """Return a row's rings, and its diamond as what is not `open`."""
-    drawn, default = one.landscape.scores[1:].ravel(), one.landscape.scores[0]
-    mean, low, high = (float(limit(default)) for limit in (np.mean, np.min, np.max))
+    drawn, default = one.landscape.scores[1:].ravel(), one.landscape.defaults
+    mean, low, high = one.landscape.default, float(default.min()), float(default.max())
     ends = f"{words.number(float(drawn.min()), 2)} to {words.number(float(drawn.max()), 2)}"
     tip = f"{one.algorithm}: {counted(len(drawn), 'run')} from {ends}, defaults {words.number(mean, 2)}"
     points = [(score, np.nan, np.nan, True) for score in drawn] + [(mean, low, high, False)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -91,7 +92,7 @@ def halved(landscape: Landscape, rates: Sequence[float | None]) -> Landscape:
         rates: where each learning rate lies in its range, from 0 to 1; None for the defaults.
     """
     kept = [rate is None or in_half(rate) for rate in rates]
-    return Landscape(landscape.scores[kept], landscape.areas[kept])
+    return replace(landscape, scores=landscape.scores[kept], areas=landscape.areas[kept])
 
 
 def in_half(rate: float) -> bool:

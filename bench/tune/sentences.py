@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.plain import counted, joined
 from bench.report import words
+from bench.report.sentences import span
 from bench.report.words import capital, duration
 from bench.tune.protocol import FEWEST_EFFORTS
 
@@ -141,7 +142,7 @@ def no_interval(configurations: int, last: int) -> str:
     return (
         f"Of {counted(configurations, 'configuration')} drawn, an interval over the draw holds what it states up to "
         f"k = {last} (a sixth of them); beyond, the line is faint. With the defaults among the candidates there is "
-        "none: the curve leans on the defaults' two runs; nor is there where runs end further below the random policy "
+        "none: the curve leans on the defaults' few runs; nor is there where runs end further below the random policy "
         "than the target lies above it, for how far others would fall is not known. The suite's own runs on fresh "
         "seeds are the estimate at full effort and without any."
     )
@@ -156,6 +157,7 @@ def _stretch(one: Stretch, found: Worth) -> str:
     first, *others = one.leaders
     low, high = (words.number(score, 2) for score in one.scores)
     score = low if low == high else f"{low} to {high}"
-    runs = f", {counted(found.runs, 'run')} of each" if one.first == 1 else ""
+    behind = [runs for each in found.compared for runs in each.default_runs]
+    runs = f", {span(min(behind), max(behind))} runs of each" if one.first == 1 else ""
     near = f", with {joined(others)} within the margin of it" if others else ""
     return f"{when} {first} ({score}{runs}){near}"

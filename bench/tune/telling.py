@@ -130,7 +130,7 @@ def say_outcome(
     _say(tables.kept(tuned), leave_out=("Core hours", "n"))
     if found.efforts:
         say("")
-        _say(tables.efforts(found), ("Core seconds a run",))
+        _say(tables.efforts(found), leave_out=("Defaults' runs", "Core seconds a run"))
     if found.sensitivities:
         say("")
         _say(tables.sensitivities(found), leave_out=("Configurations",))

@@ -31,6 +31,8 @@ class Effort:
     """Empty: the mean over the environments that `Worth.places` names."""
     curve: tuple[float, ...]
     """B0(k) for k = 1, 2, ...: fresh score of the best of k candidates, the defaults among them."""
+    default_runs: tuple[int, ...]
+    """How many runs tell the first of these, the defaults', per environment."""
     seconds: tuple[float, ...]
     """Of one core, that many runs take on average."""
     drawn: tuple[Interval, ...]
@@ -68,8 +70,6 @@ class Worth:
     """Algorithms in their order after FEWEST_EFFORTS runs, with whole and with half ranges of the learning rate."""
     sensitivities: Mapping[Pair, Sensitivity]
     phis: Mapping[str, Interval]
-    runs: int = 1
-    """Of every configuration, before the best are confirmed."""
     outside: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Algorithm -> in how many environments the kept learning rate lies outside of half its range, and of how many."""
     fresh: tuple[tuple[str, float, int], ...] = ()
@@ -104,7 +104,6 @@ def worth(tuned: Mapping[Pair, Tuned], tuning_seed: int, margin: float, environm
         stretches=stretches(curves, margin),
         sensitivities=sensitivities,
         phis=_phis(everywhere, places),
-        runs=min((one.landscape.scores.shape[1] for one in everywhere.values()), default=1),
         outside=_outside(tuned, tuning_seed),
         fresh=_fresh(everywhere),
     )
@@ -164,7 +163,8 @@ def _effort(one: Tuned) -> Effort | None:
     # A tuning run is one run of one configuration: the defaults' first, then the others'.
     default, other = float(np.nanmean(one.seconds[0])), float(np.nanmean(one.seconds[1:]))
     seconds = tuple(default + others * other for others in range(len(curve)))
-    return Effort(one.algorithm, one.environment, tuple(curve.tolist()), seconds, tuple(drawn), one.curse)
+    runs = (len(one.landscape.defaults),)
+    return Effort(one.algorithm, one.environment, tuple(curve.tolist()), runs, seconds, tuple(drawn), one.curse)
 
 
 def _ends(one: Tuned) -> tuple[float, float]:
@@ -189,6 +189,7 @@ def _means(efforts: Sequence[Effort]) -> tuple[Effort, ...]:
             algorithm,
             "",
             _mean([one.curve for one in mine]),
+            tuple(runs for one in mine for runs in one.default_runs),
             _mean([one.seconds for one in mine]),
             tuple(map(_pooled, zip(*(one.drawn for one in mine), strict=True))),
             _known_mean([one.curse for one in mine]),
