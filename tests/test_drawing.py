@@ -357,6 +357,15 @@ def test_a_variant_leaves_its_algorithms_colour_to_the_algorithm() -> None:
     assert palette.styles(["mine"], {"mine": "ppo"})["mine"].colour == looks["ppo"].colour
 
 
+def test_under_other_settings_an_algorithm_keeps_its_colour_and_has_another_line_and_marker() -> None:
+    names = ["ppo", "dqn", "reinforce"]
+    looks = palette.styles([*names, *(f"{name} (tuned)" for name in names)])
+    for name in names:
+        plain, tuned = looks[name], looks[f"{name} (tuned)"]
+        assert (plain.colour, plain.dash != tuned.dash, plain.marker != tuned.marker) == (tuned.colour, True, True)
+    assert palette.styles(["ppo (tuned)"], {"ppo (tuned)": "ppo"})["ppo (tuned)"].colour == looks["ppo"].colour
+
+
 def test_two_dozen_algorithms_all_look_different() -> None:
     looks = palette.styles([f"a{place}" for place in range(24)])
     assert len({(look.colour, look.dash, look.marker) for look in looks.values()}) == 24

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import count
 
 NEUTRALS = {"ink": "#1d2126", "muted": "#5c626b", "rule": "#d9d7d0", "paper": "#ffffff"}
 """Text, axes and grid of a figure that stands alone; on the page they are variables that turn over in dark mode."""
@@ -61,6 +62,8 @@ class Style:
 def styles(labels: Sequence[str], algorithms: Mapping[str, str] | None = None) -> dict[str, Style]:
     """Return a style for each label: an algorithm's own where it is free, else the next that nobody here has.
 
+    `ppo (tuned)` beside `ppo` has its colour, with another line and marker.
+
     Args:
         labels: in the page's order.
         algorithms: label -> algorithm, for labels that are not an algorithm's name; a variant gives way to it.
@@ -75,8 +78,14 @@ def styles(labels: Sequence[str], algorithms: Mapping[str, str] | None = None) -
     # Other colours first: a line of its own beside a colour of its own is easier to follow than either alone.
     for label in labels:
         if label not in turns:
-            turns[label] = _free(set(turns.values()))
+            taken, alike = set(turns.values()), turns.get(label.rpartition(" (")[0])
+            turns[label] = _free(taken) if alike is None else _beside(alike, taken)
     return {label: Style(place, turns[label]) for place, label in enumerate(labels)}
+
+
+def _beside(turn: int, taken: AbstractSet[int]) -> int:
+    """Return the next look of the same colour that nobody has."""
+    return next(other for other in count(turn, len(LIGHT)) if other not in taken)
 
 
 def _free(taken: AbstractSet[int]) -> int:
