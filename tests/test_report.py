@@ -698,7 +698,7 @@ def test_each_phrase_leads_to_where_it_was_measured(page: Page) -> None:
         ("31 of 40 runs end below half of the target", "#reliability-0"),
     )
     assert [link for _, link in strong.parts] == ["#pairwise", "#efficiency"]
-    assert [link for _, link in cells["PPO"][4].parts] == ["#situation-3", "#situation-4"]
+    assert [link for _, link in cells["PPO"][4].parts] == ["#situation-3", "#situation-3"]
     everywhere = [link for row in cells.values() for cell in row for _, link in cell.parts]
     assert {link[1:] for link in everywhere} <= set(page.ids)
 
@@ -745,7 +745,7 @@ def test_a_claims_limit_is_told_from_what_it_is_held_against() -> None:
     found = replace(line, claim=claim, estimate=value, verdict="supported")
     row = tables_shown(answers.claims(replace(given, claims=(found,))))[0]
     assert row[2] == "-0.270 [-0.560, -0.001]".replace("-", words.MINUS)
-    times = replace(claim, quantity="return", right=100.0, direction="greater")
+    times = replace(claim, quantity="predicted_value", right=100.0, direction="greater")
     told = claims.reason(replace(found, claim=times, estimate=Interval(120.0, 100.3, 140.0, 10)), AnalysisPlan())
     assert "interval, 100.3 to 140, lies above 100" in told
 

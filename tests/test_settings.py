@@ -480,8 +480,9 @@ def test_a_setting_of_some_environments_is_not_comparable_and_its_answers_name_t
     assert {line.label: line.probability_best for line in found.aggregates}["dqn (tuned)"] == 1.0
     told = recommendation(found).lines
     assert told[0].startswith("Out of the box, within 1,000 steps choose ppo: it is better than dqn")
-    assert told[2].startswith("As tuned here, with equal effort, within 1,000 steps on env-0: choose dqn (tuned)")
-    assert told[3].startswith("ppo (tuned) against ppo on env-0: scores differ by -0.3")
+    assert told[1].startswith("As tuned here, with equal effort, within 1,000 steps on env-0: choose dqn (tuned)")
+    assert told[2].startswith("Scores on env-0: ppo (tuned) against ppo -0.30 (")
+    assert "; dqn (tuned) against dqn +0.4" in told[2]
 
 
 def test_the_first_answer_is_that_of_the_setting_with_most_environments() -> None:

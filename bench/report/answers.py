@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bench.plain import counted, joined, plain
@@ -56,8 +56,7 @@ def situations(estimates: Estimates) -> Table:
     at = order.places(estimates)
     return Table(
         "situations",
-        "What to choose in each situation, judged from these trials alone: who is shown, corrected, to be better than "
-        "every rival, or as good; else who leads, where it is shown to be above some",
+        "What to choose in each situation, by these trials: who is better than every rival, or as good; else who leads",
         (
             Column("Situation", numeric=False),
             Column("Choose", numeric=False),
@@ -86,23 +85,46 @@ def situations(estimates: Estimates) -> Table:
 
 
 def situations_at_a_glance(estimates: Estimates) -> Table:
-    """Return the situations for two minutes: those where nobody is above anybody share one row, the first excepted."""
+    """Return the situations for two minutes: the first, then those with one answer in one row, and who is open last."""
     whole, gathered = situations(estimates), _gathered(estimates)
-    if not gathered:
-        return whole
-    open_ones = [estimates.situations[place] for place in gathered]
-    kept = [place for place in range(len(whole.rows)) if place not in gathered]
+    alike = _alike(estimates)
+    rows = [
+        (_together(estimates, [estimates.situations[place] for place in places]), *whole.rows[places[0]][1:])
+        for places in alike
+    ]
+    anchors = [whole.anchors[places[0]] for places in alike]
+    if gathered:
+        open_ones = [estimates.situations[place] for place in gathered]
+        first = _together(estimates, open_ones, sentences.leading)
+        rows.append((first, Cell(UNSETTLED), *[Cell("")] * (len(whole.columns) - 2)))
+        anchors.append(_OPEN)
+    return replace(whole, rows=tuple(rows), anchors=tuple(anchors))
+
+
+def _alike(estimates: Estimates) -> list[list[int]]:
+    """Return the places of situations of one setting with one answer; none of those that are told all together."""
+    found: dict[object, list[int]] = {}
+    gathered = _gathered(estimates)
+    for place, line in enumerate(estimates.situations):
+        if place not in gathered:
+            answer = (_chosen(line), frozenset(line.as_good), frozenset(line.undecided), frozenset(line.not_judged))
+            key = place if line.kind == "full" else (line.setting, *answer, len(line.environments))
+            found.setdefault(key, []).append(place)
+    return list(found.values())
+
+
+def _together(estimates: Estimates, lines: Sequence[Situation], more: Callable[[Situation], str] | None = None) -> Cell:
+    """Return the circumstances of situations that share a row, their settings named once, with what there is `more`."""
+    settings: dict[str, list[str]] = {}
+    for line in lines:
+        told = f" ({more(line)})" if more and line.candidates else ""
+        settings.setdefault(line.setting, []).append(sentences.circumstance_alone(line) + told)
     told = "; ".join(
-        _circumstance(estimates, line) + (f" ({sentences.leading(line)})" if line.candidates else "")
-        for line in open_ones
+        f"{sentences.setting_in_short(name)}, {'; '.join(found)}" if name else "; ".join(found)
+        for name, found in settings.items()
     )
-    blank = Cell("")
-    last = (Cell(capital(told)), Cell(UNSETTLED), *[blank] * (len(whole.columns) - 2))
-    return replace(
-        whole,
-        rows=(*(whole.rows[place] for place in kept), last),
-        anchors=(*(whole.anchors[place] for place in kept), _OPEN),
-    )
+    timed = any(line.kind == "seconds" for line in lines)
+    return Cell(capital(told), note=sentences.mistimed(estimates.cautions) if timed else "")
 
 
 _OPEN = "situations-open"
@@ -297,7 +319,7 @@ def _situation_row(estimates: Estimates, at: Places, line: Situation) -> tuple[C
     chosen = next((one for one in line.candidates if one.label == line.choose), leader)
     where = line.environments[0] if len(line.environments) == 1 else None
     link = at.anchor(chosen.label, where) if chosen else ""
-    choose = Cell(line.choose or UNSETTLED, text="" if line.choose else _unsettled(line), link=link)
+    choose = Cell(line.choose or UNSETTLED, text="" if line.choose else _chosen(line), link=link)
     return (
         Cell(capital(_circumstance(estimates, line))),
         choose,
@@ -309,7 +331,9 @@ def _situation_row(estimates: Estimates, at: Places, line: Situation) -> tuple[C
     )
 
 
-def _unsettled(line: Situation) -> str:
+def _chosen(line: Situation) -> str:
+    if line.choose:
+        return line.choose
     if line.unlearned:
         return capital(sentences.UNLEARNED)
     if line.leads:
@@ -343,10 +367,10 @@ def _card_row(estimates: Estimates, line: Card) -> tuple[Cell, ...]:
     def phrases(found: tuple[Fact, ...]) -> Cell:
         return _linked((sentences.strength(one), _measured_at(estimates, one, line.label)) for one in found)
 
-    said = {one.key: (place, one) for place, one in enumerate(estimates.situations, start=1)}
-    uses = (
-        (sentences.use(line.label, one), f"#situation-{place}") for place, one in map(said.__getitem__, line.use_when)
-    )
+    # Those with one answer share the row of the first.
+    said = {estimates.situations[place].key: places[0] + 1 for places in _alike(estimates) for place in places}
+    found = {one.key: one for one in estimates.situations}
+    uses = ((sentences.use(line.label, found[key]), f"#situation-{said[key]}") for key in line.use_when)
     return (
         Cell(line.label),
         Cell(", ".join(line.actions)),

@@ -139,7 +139,8 @@ def _algorithm(group: str) -> str:
 
 def _shown(column: Column, cell: Cell, text: str, mark: str, places: Places) -> _Shown:
     look = places.styles.get(str(cell.value)) if column.name in NAMES else None
-    css = " ".join(name for name, holds in (("w", not column.numeric), ("wraps", column.wraps)) if holds)
+    kinds = (("w", not column.numeric), ("wraps", column.wraps), ("none", text == words.DASH and not mark))
+    css = " ".join(name for name, holds in kinds if holds)
     return _Shown(text, cell.link, cell.parts, css, None if look is None else look.slot, mark, cell.footnote)
 
 

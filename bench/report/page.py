@@ -32,6 +32,8 @@ from bench.report import (
 from bench.report.recommendation import recommendation
 from bench.report.table import Table
 
+VISIBLE_VERDICTS = 2
+"""Sentences of the answer, below its first, that are on the first screen; the others are folded under them."""
 VISIBLE_WARNINGS = 2
 """Warnings on the first screen; the others are folded under them."""
 MOST_ROWS = 500
@@ -97,6 +99,7 @@ def render(
             absences=absences(estimates),
             published=published.summary(estimates.published),
             warnings=cautions.warnings(estimates),
+            visible_verdicts=VISIBLE_VERDICTS,
             visible_warnings=VISIBLE_WARNINGS,
             folded=len(order.environments(estimates)) > MOST_OPEN,
             environments=tuple(_environments(estimates)),

@@ -74,7 +74,8 @@ def _by_score(estimates: Estimates, plan: AnalysisPlan) -> Answer:
     score, proof = _score(best, plan)
     if not rest:
         claim = f"Only {best.label} has scores on every environment that any learner has scores on: {score}"
-        return Answer(claim, f"{proof}.", (*_worth(estimates), *_decided(estimates, plan)))
+        worths = sentences.worths(estimates.worth, _most(estimates))
+        return Answer(claim, f"{proof}.", (*worths, *_decided(estimates, plan)))
     raced = _raced(estimates.situations)
     if level := _all_solve(estimates):
         # Where the score tells nobody apart, the one shown is that of whoever gets there first.
@@ -87,9 +88,9 @@ def _by_score(estimates: Estimates, plan: AnalysisPlan) -> Answer:
         why and f"{why}.",
         (
             *map(sentences.situation, raced),
-            f"{best.label}: {score} {proof}.",
             *(sentences.situation(one) for one in estimates.situations[1:] if one.kind == "full"),
-            *_worth(estimates),
+            *sentences.worths(estimates.worth, _most(estimates)),
+            f"{best.label}: {score} {proof}.",
             *_beaten(estimates, plan),
             *_otherwise(estimates),
             *_floor([line.label for line in ranked], pairs, baselines),
@@ -140,16 +141,15 @@ def _against_itself(estimates: Estimates, plan: AnalysisPlan) -> Answer | None:
     rivals = any({pair.a, pair.b} <= {*ranked} for pair in estimates.pairs)
     if len(ranked) <= 1 or rivals or not estimates.worth:
         return None
-    claim, *more = _worth(estimates)
+    claim, *more = (sentences.worth(pair, _most(estimates)) for pair in estimates.worth)
     floor = _floor(ranked, estimates.pairs, estimates.baselines)
     return Answer(claim, more=(*more, *_decided(estimates, plan), *floor))
 
 
-def _worth(estimates: Estimates) -> Iterator[str]:
-    """Yield what later settings are worth to each algorithm."""
+def _most(estimates: Estimates) -> int:
+    """Return how many environments the report compares on."""
     wide = [line.environments for line in estimates.aggregates]
-    most = max([*wide, *(pair.environments for pair in (*estimates.pairs, *estimates.worth))], default=0)
-    yield from (sentences.worth(pair, most) for pair in estimates.worth)
+    return max([*wide, *(pair.environments for pair in (*estimates.pairs, *estimates.worth))], default=0)
 
 
 def _concluded(claims: Sequence[ClaimVerdict], plan: AnalysisPlan, *, asked: bool) -> Answer:
@@ -269,15 +269,13 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
     failing: dict[str, Reliability] = {line.label: line for line in estimates.reliability}
     leader, behind = full.candidates[0].label, list[str]()
     corrected = _corrected(leader, pairs)
+    avoided: list[tuple[str, Reliability]] = []
     for candidate in reversed(full.candidates[1:]):
         if verdict_on(leader, candidate.label, verdicts_of(pairs)) != "better":
             continue
-        line, first = failing.get(candidate.label), failing.get(leader)
+        line = failing.get(candidate.label)
         if line is not None and 2 * line.failing >= line.runs:
-            runs = sentences.failed_its_user(line.failing, line.runs)
-            # Where nobody gets there, the leader's runs fail, too.
-            runs += f" ({leader}: {first.failing})" if first is not None and first.failing else ""
-            yield f"Avoid {candidate.label}: {runs}; {leader} is better{corrected}."
+            avoided.append((candidate.label, line))
         elif full.as_good or full.undecided:
             pair = _of(leader, candidate.label, pairs)
             gap = None if pair is None or pair.look is not None else sentences.by_how_much(pair, plan)
@@ -286,8 +284,21 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
             else:
                 told = sentences.pair(pair, plan, estimates.sequence) if pair else "They share no scored environment."
                 yield f"{leader} is better than {candidate.label}: {told}"
+    if avoided:
+        yield f"Avoid {_avoided(avoided, failing.get(leader))}; {leader} is better{corrected}."
     if behind:
         yield f"{leader} is better than {joined(behind)}{corrected}."
+
+
+def _avoided(found: Sequence[tuple[str, Reliability]], first: Reliability | None) -> str:
+    """Return who is to be avoided, and for how many failures."""
+    # Where nobody gets there, the leader's runs fail, too.
+    beside = f" ({first.label}: {first.failing})" if first is not None and first.failing else ""
+    names, lines = joined([label for label, _ in found]), [line for _, line in found]
+    if len({line.runs for line in lines}) > 1:
+        each = [f"{label} ({sentences.failed_its_user(one.failing, one.runs)})" for label, one in found]
+        return f"{joined(each)}{beside}"
+    return f"{names}: {sentences.failed_its_user(joined([str(line.failing) for line in lines]), lines[0].runs)}{beside}"
 
 
 def _otherwise(estimates: Estimates) -> Iterator[str]:
@@ -298,7 +309,7 @@ def _otherwise(estimates: Estimates) -> Iterator[str]:
     for place, candidate in enumerate(full.candidates[1:]):
         pair = _of(leader, candidate.label, estimates.pairs)
         # The closest rival is where the weights matter most. One such line; those of all others stand with every pair.
-        said = sentences.besides(pair, solved, weights=place == 0) if pair else ""
+        said = sentences.besides(pair, solved, weights=place == 0, limits=False) if pair else ""
         if said:
             yield f"By other measures of {leader} and {candidate.label}: {said}"
             break

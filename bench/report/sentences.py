@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from bench.plain import counted, joined, listed
@@ -135,14 +136,20 @@ def setting(name: str) -> str:
     return known.get(name, f"with the settings of {name}")
 
 
+def setting_in_short(name: str) -> str:
+    """Return the same in as few words as a table has room for."""
+    return {"tuned": "as tuned"}.get(name, setting(name))
+
+
 def circumstance(line: Situation) -> str:
     """Return the circumstance of a situation, such as `within 25,000 steps`."""
     under = f"{setting(line.setting)}, " if line.setting else ""
     where = f" on {joined(line.environments)}" if line.partial else ""
-    return under + _circumstance(line) + where
+    return under + circumstance_alone(line) + where
 
 
-def _circumstance(line: Situation) -> str:
+def circumstance_alone(line: Situation) -> str:
+    """Return it without the setting, and without the environments where these are not all."""
     kind, about = line.kind, line.about
     if kind == "full" and about[0] == about[1]:
         return _CIRCUMSTANCES["steps"].format(about[0])
@@ -203,7 +210,7 @@ def _measured(kind: str, numbers: tuple[float, ...]) -> str:
     return f"{numbers[0]:.1f} times {than} the typical other"
 
 
-def failed_its_user(failing: int, runs: int) -> str:
+def failed_its_user(failing: int | str, runs: int) -> str:
     """Return how many runs end so low that whoever counted on them was let down."""
     return f"{failing} of {runs} runs end below half of the target"
 
@@ -328,13 +335,32 @@ def worth(line: Pair, most: int = 0) -> str:
         line: the algorithm under these settings less itself under the first.
         most: environments that the report compares on; where the pair has fewer, they are named.
     """
-    where = f" on {joined([one.environment for one in line.places])}" if 0 < len(line.places) < most else ""
-    both = f"{line.a} against {line.b}{where}"
+    scored = line.difference.estimate is not None
+    says = "scores differ by" if scored else "a run of the first is above one of the second with probability"
+    return f"{line.a} against {line.b}{_where(line, most)}: {says} {_worth(line)}."
+
+
+def worths(lines: Sequence[Pair], most: int = 0) -> Iterator[str]:
+    """Yield the same of several algorithms: in one sentence, of those that have scores on the same environments."""
+    alike: dict[str, list[Pair]] = {}
+    for line in lines:
+        alike.setdefault(_where(line, most) if line.difference.estimate is not None else line.a, []).append(line)
+    for where, found in alike.items():
+        if len(found) == 1:
+            yield worth(found[0], most)
+        else:
+            yield f"Scores{where}: {'; '.join(f'{line.a} against {line.b} {_worth(line)}' for line in found)}."
+
+
+def _where(line: Pair, most: int) -> str:
+    return f" on {joined([one.environment for one in line.places])}" if 0 < len(line.places) < most else ""
+
+
+def _worth(line: Pair) -> str:
     scored = line.difference.estimate is not None
     effect, form, limits = (line.difference, "+.2f", difference) if scored else (line.probability, ".2f", chances)
-    says = "scores differ by" if scored else "a run of the first is above one of the second with probability"
     told = line.verdict if line.verdict != "undecided" else "not yet told apart"
-    return f"{both}: {says} {effect.estimate or 0.0:{form}} ({limits(effect) or note(effect)}), {told}."
+    return f"{effect.estimate or 0.0:{form}} ({limits(effect) or note(effect)}), {told}"
 
 
 def _effect(line: Pair, plan: AnalysisPlan, runs: str) -> str:
@@ -390,7 +416,7 @@ def _conclusion(line: Pair, plan: AnalysisPlan) -> str:
     return f"not yet told apart ({tested}){short}{price(line)}"
 
 
-def besides(line: Pair, solved: Collection[str] = (), *, weights: bool = False) -> str:
+def besides(line: Pair, solved: Collection[str] = (), *, weights: bool = False, limits: bool = True) -> str:
     """Return what other views of a pair say, where they say something else than what decides; empty where none does.
 
     Args:
@@ -398,12 +424,17 @@ def besides(line: Pair, solved: Collection[str] = (), *, weights: bool = False) 
         solved: environments that every run of every algorithm solves.
         weights: where the pooled interquartile mean decides, which trims whole environments, whether the difference of
             means and each environment's share are told in any case.
+        limits: whether other aggregates' differences have theirs.
     """
     gap = line.difference.estimate
     if gap is None:
         return ""
     weights = weights and line.decide == "score" and len(line.places) > 1
-    against = [*_run_by_run(line, gap), *_other_aggregates(line, gap)] if gap and line.verdict != "equivalent" else []
+    against = (
+        [*_run_by_run(line, gap), *_other_aggregates(line, gap, limits=limits)]
+        if gap and line.verdict != "equivalent"
+        else []
+    )
     told = against + [f"the {said}" for said in _means(line) if weights and not any(said in one for one in against)]
     # Whoever reads that two views differ asks where the two differ.
     where = f"{_where_ahead(line, solved)}; " if against and len(line.places) > 1 else ""
@@ -424,12 +455,12 @@ def _run_by_run(line: Pair, gap: float) -> Iterator[str]:
         yield f"run by run {ahead} is above {behind} ({chances(line.probability)} for {line.a})"
 
 
-def _other_aggregates(line: Pair, gap: float) -> Iterator[str]:
+def _other_aggregates(line: Pair, gap: float, *, limits: bool) -> Iterator[str]:
     for name, one in line.others:
         if one.estimate is None or one.low is None or one.high is None:
             continue
         alone = one.low > 0 or one.high < 0
-        said = f"the {_differ(name, one, line.environments)}"
+        said = f"the {_differ(name, one if limits else replace(one, low=None, high=None), line.environments)}"
         if one.estimate * gap < 0 and max(abs(one.estimate), abs(gap)) >= SHOWN:
             yield f"{said}, the other way"
         elif alone != (line.verdict != "undecided"):
