@@ -214,10 +214,10 @@ def _split(pairs: Iterable[_Pair], suite: Suite) -> tuple[list[_Pair], list[Skip
 
 
 def _missing_entry(pair: _Pair, suite: Suite) -> str:
-    """Return that a set beside the suite has nothing for the pair: nobody meant the defaults there."""
+    """Return that a set beside the suite has nothing for the pair; empty where it has, or there is nothing to set."""
     name, algorithm, place = pair.algorithm.hyperparameter_set, pair.algorithm.algorithm, pair.environment.environment
-    covered = name not in suite.sets or hyperparameters.covers(name, algorithm, place, suite.sets)
-    return "" if covered or pair.entry.settings == {} else f"the set {name!r} has no entry for {algorithm} on {place}"
+    lacking = pair.entry.settings != {} and hyperparameters.lacks(name, algorithm, place, suite.sets)
+    return f"the set {name!r} has no entry for {algorithm} on {place}" if lacking else ""
 
 
 def _entry_to_come(pair: _Pair, suite: Suite) -> str:

@@ -29,7 +29,7 @@ from bench.analysis.resampling import Draws
 from bench.analysis.scores import Cell, learns
 from bench.analysis.solved import Solved, to_the_target
 from bench.analysis.verdict import MOST_RUNS, POWER, enough_for_equivalence
-from bench.hyperparameters import covers
+from bench.hyperparameters import lacks
 from bench.hyperparameters.budgets import for_larger_budgets, on_equal_terms
 from bench.records import QUANTITIES, Claim, ClaimVerdict, Fact, Interval, Record, Suite
 
@@ -148,10 +148,8 @@ def _runs(label: str, environment: str, field: _Field) -> bool:
     algorithm = algorithms.get(entry.algorithm) if entry else None
     if algorithm is None or place is None or (label, environment) in field.cells:
         return (label, environment) in field.cells
-    sets, named = field.suite.sets, entry.hyperparameter_set if entry else ""
-    if named in sets and not covers(named, algorithm.name, environment, sets):
-        return False
-    return not catalog.mismatch(algorithm, place)
+    unsaid = entry is not None and lacks(entry.hyperparameter_set, algorithm.name, environment, field.suite.sets)
+    return not unsaid and not catalog.mismatch(algorithm, place)
 
 
 def _is_contest(claim: Claim) -> bool:

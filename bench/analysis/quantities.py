@@ -17,8 +17,9 @@ bias itself, around 0 where there is none.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -212,22 +213,20 @@ def _toothless(claim: Claim, cells: Sequence[Cell]) -> Iterator[Fact]:
     """
     if claim.quantity != "gradient_bias" or claim.direction != "equivalent":
         return
-    lengths = [_lengths(cell) for cell in cells]
+    lengths = [_of_looks(partial(gradient_bias, of="squared_norm"), cell) for cell in cells]
     whole = float(np.mean([np.mean(one) for one in lengths if len(one)]))
     if claim.margin > whole / 4:
         yield Fact(TOOTHLESS, (whole,))
 
 
-def _lengths(cell: Cell) -> Floats:
-    """(runs,) squared length of the plain gradient as `gradient_bias` measures it."""
-    found = [gradient_bias(run.record.gradients, "squared_norm") for run in cell.runs if run.record is not None]
-    return np.array([one for one in found if one is not None], dtype=np.float64)
-
-
 def _gradients(quantity: str, cell: Cell) -> Floats:
     """Return what each run that has it says of its gradient after training began; of a variance, the logarithm."""
-    share = gradient_bias if quantity == "gradient_bias" else _log_variance
-    found = [share(run.record.gradients) for run in cell.runs if run.record is not None]
+    return _of_looks(gradient_bias if quantity == "gradient_bias" else _log_variance, cell)
+
+
+def _of_looks(told: Callable[[Sequence[GradientNoise]], float | None], cell: Cell) -> Floats:
+    """(runs,) what is told of the looks at each run's gradient; nothing of a run of which it cannot be."""
+    found = [told(run.record.gradients) for run in cell.runs if run.record is not None]
     return np.array([one for one in found if one is not None], dtype=np.float64)
 
 

@@ -20,7 +20,7 @@ from bench.errors import CatalogError
 from bench.hyperparameters import provenance
 from bench.records import Part
 
-__all__ = ["FOR_STEPS", "UNTUNED", "Part", "covers", "guessed", "made_for_steps", "parts", "resolve", "sets"]
+__all__ = ["FOR_STEPS", "UNTUNED", "Part", "covers", "guessed", "lacks", "made_for_steps", "parts", "resolve", "sets"]
 
 UNTUNED = frozenset({"default", "bare"})
 """Sets for which nobody has searched in any environment."""
@@ -66,6 +66,11 @@ def covers(set_name: str, algorithm: str, environment: str, beside: Beside = _NO
         part.complete or algorithm in part.everywhere or environment in part.entries.get(algorithm, {})
         for part in parts(set_name, beside)
     )
+
+
+def lacks(set_name: str, algorithm: str, environment: str, beside: Beside) -> bool:
+    """Return whether it is a set beside the suite that says nothing for this pair: nobody meant the defaults there."""
+    return set_name in beside and not covers(set_name, algorithm, environment, beside)
 
 
 def guessed(set_name: str, algorithm: str, environment: str, beside: Beside = _NONE) -> bool:

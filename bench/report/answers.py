@@ -319,7 +319,7 @@ def _situation_row(estimates: Estimates, at: Places, line: Situation) -> tuple[C
     chosen = next((one for one in line.candidates if one.label == line.choose), leader)
     where = line.environments[0] if len(line.environments) == 1 else None
     link = at.anchor(chosen.label, where) if chosen else ""
-    choose = Cell(line.choose or UNSETTLED, text="" if line.choose else _chosen(line), link=link)
+    choose = Cell(line.choose or UNSETTLED, text=_chosen(line), link=link)
     return (
         Cell(capital(_circumstance(estimates, line))),
         choose,
