@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from bench.catalog import AUTO, Proof, algorithms, environments, fastest, find_algorithm, proofs
 from bench.errors import SuiteError
@@ -158,6 +160,23 @@ def test_a_choice_written_twice_stands_there_once() -> None:
     once = self_contained(SUITE, {"ppo": {"CartPole-v1": "sb3"}})
     assert self_contained(once, {"ppo": {"CartPole-v1": "sb3"}}) == once
     assert parse(once, "small.yaml").chosen == {"ppo": {"CartPole-v1": "sb3"}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(YAML(typ="safe").load(SUITE)),
+        json.dumps(YAML(typ="safe").load(SUITE), indent=2) + "\n",
+        f"---\n# a suite\n{SUITE}...\n",
+        "\n".join(f"  {line}" for line in SUITE.splitlines()),
+    ],
+    ids=["JSON on a line", "JSON on many", "an end that is written", "all of it further in"],
+)
+def test_a_choice_can_be_kept_below_a_suite_written_in_any_way(text: str) -> None:
+    chosen = {"ppo": {"CartPole-v1": "sb3"}}
+    once = self_contained(text, chosen)
+    assert self_contained(once, chosen) == once
+    assert parse(once, "small.yaml") == replace(parse(text, "small.yaml"), chosen=chosen, lines=ANY)
 
 
 def test_an_entrys_auto_stands_above_the_suites_implementation() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from bench.errors import Complaint, SuiteError
 from bench.records import Part, Suite
@@ -166,7 +170,19 @@ def self_contained(
     in_it = bool(brought) and "sets" in (document.load(begun, "").value or ())
     told = [f"{_SETS}\n{sets.written(brought)}"] if brought and not in_it else []
     told += [f"{_CHOSEN}\nchosen: {json.dumps(chosen, ensure_ascii=False)}\n"] if chosen else []
-    return "\n".join([begun.rstrip("\n") + "\n", *told]) if told else text
+    return "\n".join([_open_ended(begun).rstrip("\n") + "\n", *told]) if told else text
+
+
+def _open_ended(text: str) -> str:
+    """Return the text as it is where keys may be written below it; JSON, say, is written anew with its keys on lines."""
+    with suppress(SuiteError):
+        if "below" in document.load(f"{text}\nbelow: it\n", "").value:
+            return text
+    yaml, written = YAML(), StringIO()
+    top = yaml.load(text)
+    top.fa.set_block_style()
+    yaml.dump(top, written)
+    return written.getvalue().removesuffix("...\n")
 
 
 def _lacking_packages() -> Iterator[tuple[str, str]]:
