@@ -174,7 +174,7 @@ def self_contained(
 
 
 def _open_ended(text: str) -> str:
-    """Return the text as it is where keys may be written below it; JSON, say, is written anew with its keys on lines."""
+    """Return the text as it is where keys may be written below it; JSON, say, anew, with its keys on lines."""
     with suppress(SuiteError):
         if "below" in document.load(f"{text}\nbelow: it\n", "").value:
             return text
