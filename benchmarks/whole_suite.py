@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def _run(suite: Path, environment: str, workers: int) -> None:
     subprocess.run([sys.executable, "-m", "bench.cli", *words, "--no-report", "--quiet"], check=True)
 
 
-def _rows(way: str, folder: Path, share: float) -> Iterator[Mapping[str, Any]]:
+def _rows(way: str, folder: Path, share: float) -> Iterator[dict[str, Any]]:
     for path in folder.rglob("trial.json"):
         record = json.loads(path.read_text())
         trial, seconds = record["trial"], record["timings"]
