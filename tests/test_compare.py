@@ -25,7 +25,7 @@ SUITE = """
 name: {name}
 seeds: {seeds}
 evaluation: {{points: 2, episodes: 1, final_episodes: 2}}
-hyperparameters: default
+hyperparameters: {sets}
 algorithms: [q_learning, softmax_reinforce, random]
 environments:
   bench/Corridor-v0: {{steps: {steps}, reference: {{random: 0, target: 1}}}}
@@ -62,7 +62,7 @@ def made(
 ) -> Path:
     """Write results as if a suite had been run; a trial without a score is missing. Return their folder."""
     folder.mkdir(parents=True)
-    (folder / "suite.yaml").write_text(SUITE.format(**{"name": name, "seeds": 6, "steps": 400, **suite}))
+    (folder / "suite.yaml").write_text(SUITE.format(**{"name": name, "seeds": 6, "steps": 400, "sets": "default", **suite}))
     store = Store(folder)
     for trial in open_experiment(folder).plan.trials:
         score = scores(trial)
@@ -268,6 +268,22 @@ def test_nothing_beyond_the_target_counts_where_both_sets_solve_the_task(tmp_pat
     assert gaps == pytest.approx([0.0, 0.4])
     (told,) = [said for said in found.warnings if "up to the target" in said]
     assert told.startswith("every run of both sides solves the task (q_learning on bench/Bandit-v0, ")
+
+
+def test_two_settings_are_cut_at_the_target_only_where_all_of_both_solve_the_task(tmp_path: Path) -> None:
+    settings = "{q_learning: {gamma: 0.9}, softmax_reinforce: {gamma: 0.9}}"
+    part = f"{{source: a search, version: '1', entries: {{}}, everywhere: {settings}}}"
+
+    def beyond(trial: Trial) -> float:
+        tuned = trial.label.endswith("(tuned)")
+        return (1.3 if trial.environment == "bench/Bandit-v0" else 0.5) + tuned * 0.7 + 0.01 * trial.seed
+
+    folder = made(tmp_path / "small", beyond, sets=f"[default, tuned]\nsets: {{tuned: {{parts: [{part}]}}}}")
+    found = compare("q_learning (tuned)", "q_learning", within=folder)
+    gaps = {one.environment: one.pair.difference.estimate for one in found.rows}
+    assert (gaps["bench/Bandit-v0"], gaps["bench/Corridor-v0"]) == pytest.approx((0.0, 0.7))
+    (told,) = [said for said in found.warnings if "up to the target" in said]
+    assert "(bench/Bandit-v0)" in told
 
 
 def test_a_build_can_fail_on_what_became_worse(tmp_path: Path) -> None:

@@ -78,6 +78,33 @@ def test_a_setting_in_which_all_solve_the_task_is_cut_alone() -> None:
     assert any("solves easy (out of the box): " in told for told in warnings(found))
 
 
+def test_two_settings_are_cut_against_each_other_only_where_all_of_both_solve_the_task() -> None:
+    # With defaults dqn does not solve the harder one.
+    levels = {"ppo": (1.1, 1.1), "dqn": (1.2, 0.5), "ppo (tuned)": (1.4, 1.3), "dqn (tuned)": (1.3, 1.2)}
+    levels = {"random": (0.0, 0.0), **levels}
+    scores = {(one, place): [of[at]] * 5 for one, of in levels.items() for at, place in enumerate(("easy", "hard"))}
+    case = results_of(scores, decide="mean")
+    algorithms = tuple(
+        replace(
+            one,
+            algorithm=one.label.partition(" ")[0],
+            setting="" if one.label == "random" else "tuned" if "(" in one.label else "default",
+            hyperparameter_set="tuned" if "(" in one.label else "default",
+        )
+        for one in case.suite.algorithms
+    )
+    sides = (("ppo (tuned)", "ppo"), ("dqn (tuned)", "ppo"), ("ppo (tuned)", "random"))
+    claims = tuple(Claim(f"{left} and {right}", left, right, "score") for left, right in sides)
+    found = replace(case, suite=replace(case.suite, algorithms=algorithms, claims=claims)).analysed()
+    # On easy 1 and 1, on hard 1.3 and 1.1, 1.2 and 1.1; what stands in both settings is cut with the other: 1 and 0.
+    assert [one.estimate.estimate for one in found.claims] == pytest.approx([0.1, 0.05, 1.0])
+    assert [(one.a, one.difference.estimate) for one in found.worth] == [
+        ("ppo (tuned)", pytest.approx(0.1)),
+        ("dqn (tuned)", pytest.approx((0.0 + 0.7) / 2)),
+    ]
+    assert pair_of(found, "random", "ppo (tuned)").difference.estimate == pytest.approx(-1.0)
+
+
 @pytest.mark.parametrize("decide", ["score", "mean", "iqm-by-environment"])
 def test_the_cut_leaves_copies_alike_and_takes_what_lies_beyond_the_target_out(decide: str) -> None:
     # Ten runs of two on four environments, one of which all solve in two suites of three: skewed towards failure.

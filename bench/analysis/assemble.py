@@ -170,7 +170,7 @@ def analyse(
             for name, race in races.items()
             for lead in leads(race, draws, streams, suite.evaluation.points, plan.decide)
         ),
-        worth=_worth(suite, field or rivals, draws),
+        worth=_worth(suite, field or rivals, draws, where),
         reliability=reliable,
         cards=cards(
             [label for label in field if label not in baselines],
@@ -414,7 +414,7 @@ def _contest(field: Field, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> 
     return contest((a, b), *values, counts, plan, seconds, names)
 
 
-def _worth(suite: Suite, field: Field, draws: Draws) -> tuple[Pair, ...]:
+def _worth(suite: Suite, field: Field, draws: Draws, where: Solved) -> tuple[Pair, ...]:
     """Return each algorithm under every later setting against itself under the first: a family of comparisons."""
     first, *others = suite.settings or ("",)
     entries = [entry for entry in suite.algorithms if entry.label in field]
@@ -425,8 +425,9 @@ def _worth(suite: Suite, field: Field, draws: Draws) -> tuple[Pair, ...]:
         for entry in entries
         if entry.setting in others and _bare(entry) == _bare(one)
     ]
-    there = [(a, b) for a, b in asked if _shared(field[a], field[b])]
-    return verdicts([_contest(field, a, b, draws, suite.analysis) for a, b in there], suite.analysis)
+    counted = [{label: to_the_target(field[label], where, suite, both) for label in both} for both in asked]
+    contests = [_contest(one, *one, draws, suite.analysis) for one in counted if _shared(*one.values())]
+    return verdicts(contests, suite.analysis)
 
 
 def _bare(entry: SuiteAlgorithm) -> SuiteAlgorithm:

@@ -197,18 +197,19 @@ def _short(label: str, environments: Sequence[str], field: _Field) -> list[tuple
 
 
 def _measured(claim: Claim, environments: Sequence[str], others: Sequence[str], field: _Field) -> Measured:
-    def cells(label: str, shared: Sequence[str] = environments) -> list[Cell]:
+    def cells(label: str, both: Sequence[str], shared: Sequence[str] = environments) -> list[Cell]:
         found = [field.cells[label, name] for name in shared]
-        return to_the_target(found, field.solved, field.suite) if _is_contest(claim) else found
+        return to_the_target(found, field.solved, field.suite, both) if _is_contest(claim) else found
 
     if claim.quantity != "regret":
-        theirs = cells(claim.right) if isinstance(claim.right, str) else float(claim.right or 0.0)
-        return measured(claim, cells(claim.left), theirs, field.draws, field.suite.analysis, field.confidence)
+        both = _labels(claim)
+        theirs = cells(claim.right, both) if isinstance(claim.right, str) else float(claim.right or 0.0)
+        return measured(claim, cells(claim.left, both), theirs, field.draws, field.suite.analysis, field.confidence)
     if not others:
         return Measured(Interval(None, notes=(Fact("no rival"),)))
     shared = {label: _environments(claim, [claim.left, label], field) for label in others}
-    ours = {label: cells(claim.left, names) for label, names in shared.items()}
-    rivals = {label: cells(label, names) for label, names in shared.items()}
+    ours = {label: cells(claim.left, [claim.left, label], names) for label, names in shared.items()}
+    rivals = {label: cells(label, [claim.left, label], names) for label, names in shared.items()}
     return regret(ours, rivals, field.draws, field.suite.analysis, field.confidence)
 
 

@@ -2,7 +2,8 @@
 
 Where every run of every learning algorithm of a setting ends at the threshold or above, a difference beyond the target
 is none that a user would choose by, and it moves no comparison: scores are cut at the target, alike for all who are
-compared. What is short of the target still counts, and who gets there first is told by the steps to the threshold.
+compared: across settings, only where all of both solve the task. What is short of the target still counts, and who
+gets there first is told by the steps to the threshold.
 """
 
 from __future__ import annotations
@@ -40,9 +41,16 @@ def solved(cells: Sequence[Cell], suite: Suite) -> dict[str, frozenset[str]]:
     return found
 
 
-def to_the_target(cells: Sequence[Cell], where: Solved, suite: Suite) -> list[Cell]:
-    """Return the cells as comparisons take them."""
-    return [_cut(cell, where.get(_setting(cell.label, where, suite), frozenset()), suite.analysis) for cell in cells]
+def to_the_target(cells: Sequence[Cell], where: Solved, suite: Suite, beside: Collection[str] = ()) -> list[Cell]:
+    """Return the cells as comparisons take them.
+
+    Args:
+        cells: of whoever is compared.
+        where: nothing beyond the target counts.
+        suite: says who stands in which setting.
+        beside: labels that each of the cells is compared with, where they may stand in another setting than its own.
+    """
+    return [_cut(cell, _in_all(where, suite, {cell.label, *beside}), suite.analysis) for cell in cells]
 
 
 def all_solve(cells: Sequence[Cell], plan: AnalysisPlan) -> bool:
@@ -69,5 +77,7 @@ def _cut(cell: Cell, where: Collection[str], plan: AnalysisPlan) -> Cell:
     return cut_at_the_target(cell, plan) if cell.environment in where else cell
 
 
-def _setting(label: str, where: Solved, suite: Suite) -> str:
-    return suite.setting(label) or next(iter(where))
+def _in_all(where: Solved, suite: Suite, labels: Collection[str]) -> frozenset[str]:
+    """Return what is solved in every setting that one of the labels stands in alone; in the first if none does."""
+    names = {name for label in labels if (name := suite.setting(label))} or {next(iter(where))}
+    return frozenset.intersection(*(where.get(name, frozenset()) for name in names))

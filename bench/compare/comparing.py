@@ -156,7 +156,8 @@ def _order(experiment: Experiment) -> Callable[[tuple[str, str]], tuple[int, str
 def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Comparison:
     plan = experiment.suite.analysis
     raw = list(_cells(experiment, references(experiment.suite), plan).values())
-    counted = to_the_target(raw, solved(raw, experiment.suite), experiment.suite)
+    both = left.label, right.label
+    counted = to_the_target(raw, solved(raw, experiment.suite), experiment.suite, both)
     cells = {cell.key: cell for cell in counted}
     for name in (left, right):
         _check(name, cells, experiment)
