@@ -477,6 +477,7 @@ def _reliability(label: str, environments: Sequence[str], seeds: int) -> Reliabi
         worst_decile=strength - 0.3 if runs else None,
         spread=0.16 if runs else None,
         reached=reached,
+        stood=reached,
         collapsed=collapsed,
         collapsed_share=_share(collapsed, reached),
         median_budget_share=0.62 if 2 * reached > runs else None,

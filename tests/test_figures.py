@@ -109,7 +109,8 @@ def _reliable(label: str, runs: int) -> Reliability:
         failing_share=Interval(0.1, 0.0, 0.4),
         worst_decile=0.3,
         spread=None,
-        reached=8,
+        reached=9,
+        stood=8,
         collapsed=2,
         collapsed_share=Interval(0.25, 0.1, 0.6),
         median_budget_share=None,
@@ -121,7 +122,7 @@ def test_reliability_stands_in_three_plots_with_the_runs_behind_it() -> None:
     assert (figure.name, figure.section, figure.wide) == ("reliability", "reliability", True)
     assert figure.caption == (
         "How often runs let one down, with 95 % intervals; n = 10 to 12 runs per algorithm. Failing: ends below half "
-        "of the target. Collapsed: reached the threshold and ended below half of the target."
+        "of the target. Collapsed: was at the threshold in two evaluations running and ended below half of the target."
     )
     assert figure.foot == "Shares of runs, and normalised score; n = 10 to 12 runs per algorithm"
     assert figure.description == f"ppo: 0.10 [0.00, 0.40]; {LONG}: 0.10 [0.00, 0.40]"

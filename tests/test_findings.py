@@ -232,7 +232,7 @@ def test_a_card_says_where_most_settings_do_and_where_few_do_by_the_whole_interv
 
 
 def _reliable(label: str, failing: Interval, collapsed: Interval) -> Reliability:
-    return Reliability(label, 1, 10, 10, 3, failing, None, None, 8, 2, collapsed, None)
+    return Reliability(label, 1, 10, 10, 3, failing, None, None, 9, 8, 2, collapsed, None)
 
 
 def _situation(key: str, choose: str | None, *as_good: str) -> Situation:

@@ -212,14 +212,15 @@ def test_expected_regret_and_share_of_best_are_those_of_the_true_sampling_distri
 
 
 def test_reliability_by_hand() -> None:
-    # Ten runs end at 0.0, 0.2, 0.4 and seven times 1; the threshold 0.9 is reached by those and, early, by the first.
+    # Ten runs end at 0.0, 0.2, 0.4 and seven times 1; the threshold 0.9 is reached by those and, early, by two more: the
+    # first, which stays for a while, and the third, in one evaluation and another later on.
     finals = [0.0, 0.2, 0.4, *[1.0] * 7]
-    curves: list[list[float]] = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 0.2], [0, 0, 0, 0, 0.4], *[[0, 0, 0.5, 1, 1]] * 7]
+    curves: list[list[float]] = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 0.2], [0, 1, 0, 1, 0.4], *[[0, 0, 0.5, 1, 1]] * 7]
     found = reliability("ppo", [cell_of(finals, curves=curves)], 0.9, 0.95)
     assert (found.failing, found.runs, found.failing_share.estimate) == (3, 10, 0.3)
     # Clopper and Pearson's interval of 3 in 10, from their tables.
     assert (found.failing_share.low, found.failing_share.high) == pytest.approx((0.0667, 0.6525), abs=1e-4)
-    assert (found.reached, found.collapsed, found.collapsed_share.estimate) == (8, 1, 0.125)
+    assert (found.reached, found.stood, found.collapsed, found.collapsed_share.estimate) == (9, 8, 1, 0.125)
     assert found.worst_decile == 0.0
     # Lower quartile: a quarter of the way from 0.4 (third) to 1 (fourth): 0.55; upper 1.
     assert found.spread == pytest.approx(0.45)

@@ -113,7 +113,7 @@ def _undependable(line: Reliability | None) -> Iterator[Fact]:
     if _above(line.failing_share, _OFTEN):
         yield Fact("failing", numbers=(line.failing, line.runs))
     if _above(line.collapsed_share, _COLLAPSES):
-        yield Fact("collapsed", numbers=(line.collapsed, line.reached))
+        yield Fact("collapsed", numbers=(line.collapsed, line.stood))
 
 
 def _fast(label: str, speeds: Mapping[str, Mapping[str, float]]) -> Iterator[Fact]:

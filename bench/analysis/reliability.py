@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.analysis.interval import FEWEST_RUNS, clopper_pearson
 from bench.analysis.scores import Cell, Run
-from bench.analysis.threshold import first_at, median_of_reached
+from bench.analysis.threshold import first_at, median_of_reached, stood
 from bench.records import Fact, Floats, Interval, Reliability
 
 FAILING = 0.5
@@ -28,8 +28,9 @@ def reliability(label: str, cells: Sequence[Cell], threshold: float, confidence:
     runs = [(run, cell) for cell in cells for run in cell.runs]
     failing = sum(failed_its_user(run) for run, _ in runs)
     when = [_budget_share(run, cell, threshold) for run, cell in runs]
-    solved = [(run, moment) for (run, _), moment in zip(runs, when, strict=True) if moment is not None]
-    collapsed = sum(failed_its_user(run) for run, _ in solved)
+    reached = [moment for moment in when if moment is not None]
+    stayed = [run for run, cell in runs if stood(run, cell, threshold)]
+    collapsed = sum(map(failed_its_user, stayed))
     return Reliability(
         label=label,
         environments=len(cells),
@@ -39,12 +40,13 @@ def reliability(label: str, cells: Sequence[Cell], threshold: float, confidence:
         failing_share=clopper_pearson(failing, len(runs), confidence),
         worst_decile=float(np.mean([_worst_tenth(cell.scores) for cell in cells])),
         spread=_spread(cells),
-        reached=len(solved),
+        reached=len(reached),
+        stood=len(stayed),
         collapsed=collapsed,
-        collapsed_share=clopper_pearson(collapsed, len(solved), confidence)
-        if solved
-        else Interval(None, notes=(Fact("never reached"),)),
-        median_budget_share=median_of_reached([moment for _, moment in solved], len(runs)),
+        collapsed_share=clopper_pearson(collapsed, len(stayed), confidence)
+        if stayed
+        else Interval(None, notes=(Fact("never stood"),)),
+        median_budget_share=median_of_reached(reached, len(runs)),
     )
 
 

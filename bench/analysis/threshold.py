@@ -46,6 +46,17 @@ def first_at(run: Run, cell: Cell, threshold: float) -> int | None:
     return first if above[first] else None
 
 
+def stood(run: Run, cell: Cell, threshold: float) -> bool:
+    """Return whether two evaluations running score at or above the threshold: one alone, of few episodes, may be luck.
+
+    What was evaluated twice at one step was looked at once.
+    """
+    if cell.reference is None or not run.means.size:
+        return False
+    above = normalise(run.knots[1], cell.reference) >= threshold
+    return bool(np.any(above[1:] & above[:-1]))
+
+
 def first_steps(cell: Cell, threshold: float) -> Floats | None:
     """(runs,) environment steps after which each run first scored at or above the threshold, infinite where never.
 

@@ -120,8 +120,10 @@ class Reliability:
     """Interquartile range of the scores over seeds, averaged over environments."""
     reached: int
     """Runs that reach the threshold in some evaluation during training."""
+    stood: int
+    """Of those, the runs that were there in two evaluations running: one alone may be luck."""
     collapsed: int
-    """Of those, the runs whose final policy ends below half of the target."""
+    """Of those that stood there, the runs whose final policy ends below half of the target."""
     collapsed_share: Interval
     median_budget_share: float | None
     """Share of the step budget by which half of all runs have reached the threshold; None where fewer ever do."""
@@ -140,7 +142,7 @@ class Card:
     well)."""
     weaknesses: tuple[Fact, ...]
     """Against it: `below`, `floor` (what does not learn, and is not shown to be worse), `failing`, `collapsed` (runs
-    that fell back, of those that had reached the threshold), `slower`, `demanding` (environments where few do)."""
+    that fell back, of those that had stood at the threshold), `slower`, `demanding` (environments where few do)."""
     use_when: tuple[str, ...]
     """Keys of the situations that it won over all others, or is equivalent to the winner of; empty: nothing measured
     speaks for it."""

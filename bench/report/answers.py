@@ -187,8 +187,15 @@ def reliability(estimates: Estimates) -> Table:
             Column("Share failing", interval=True, places=2),
             Column("Worst tenth", places=2, hint="Mean score of the worst tenth of the runs, over environments"),
             Column("Spread", places=2, hint="Interquartile range of the scores over seeds, over environments"),
-            Column("Reached", hint=f"Runs with a score of {threshold} in some evaluation during training"),
-            Column("Collapsed", hint="Of those that reached it: runs whose final policy is below half of the target"),
+            Column(
+                "Reached",
+                hint=f"Runs with a score of {threshold} in some evaluation during training, be it by the luck of one",
+            ),
+            Column(
+                "Collapsed",
+                hint="Of those at the threshold in two evaluations running: runs whose final policy is below half of "
+                "the target",
+            ),
             Column("Share collapsed", interval=True, places=2),
             Column("Budget to threshold", hint="By which half of all runs have reached it"),
             _N,
@@ -418,7 +425,7 @@ def _reliability_row(at: Places, line: Reliability) -> tuple[Cell, ...]:
         trace(line.worst_decile),
         trace(line.spread),
         trace(line.reached, f"{line.reached} of {line.runs}"),
-        trace(line.collapsed, f"{line.collapsed} of {line.reached}"),
+        trace(line.collapsed, f"{line.collapsed} of {line.stood}"),
         trace(line.collapsed_share),
         trace(line.median_budget_share, words.percent(line.median_budget_share), late),
         Cell(line.n),

@@ -265,7 +265,7 @@ def reliability(lines: Sequence[Reliability], level: str) -> Figure:
         "reliability",
         "reliability",
         f"How often runs let one down, with {level} intervals; {runs} per algorithm. Failing: ends below half "
-        "of the target. Collapsed: reached the threshold and ended below half of the target.",
+        "of the target. Collapsed: was at the threshold in two evaluations running and ended below half of the target.",
         _spoken((line.label, line.failing_share) for line in lines),
         _whiskers(
             {

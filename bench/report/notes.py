@@ -60,7 +60,7 @@ _WORDS = {
     "no score": "no reference, hence no score",
     "no common unit": "no reference returns to score by, hence no common unit",
     "no curve": "runs without a learning curve",
-    "never reached": "no run reaches the threshold",
+    "never stood": "no run is at the threshold in two evaluations running",
     "no timed runs": "no timed runs",
     "few timed runs": "too few timed runs",
     "untimed": "fewer than {0} runs of a cell were timed",

@@ -204,8 +204,8 @@ def _measured(kind: str, numbers: tuple[float, ...]) -> str:
     if kind == "failing":
         return failed_its_user(*map(int, numbers))
     if kind == "collapsed":
-        collapsed, reached = map(int, numbers)
-        return f"{collapsed} of {reached} runs that had reached the threshold fell back"
+        collapsed, stood = map(int, numbers)
+        return f"{collapsed} of {stood} runs that had held the threshold over two evaluations fell back"
     than = "as many steps a second as" if kind == "faster" else "slower per step than"
     return f"{numbers[0]:.1f} times {than} the typical other"
 
