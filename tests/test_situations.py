@@ -512,7 +512,7 @@ def test_a_share_of_failures_is_known_as_well_as_the_environment_with_the_fewest
 
 def test_kinds_of_environments_are_situations_of_their_own() -> None:
     rng = np.random.default_rng(0)
-    levels = {"CartPole-v1": 0.9, "FrozenLake-v1": 0.3}
+    levels = {"CartPole-v1": 0.9, "Acrobot-v1": 0.9, "FrozenLake-v1": 0.3, "Taxi-v4": 0.3}
     case = results_of(
         {
             (label, name): ((level if label == "ppo" else 0.6) + 0.05 * rng.normal(size=10)).tolist()
@@ -524,9 +524,18 @@ def test_kinds_of_environments_are_situations_of_their_own() -> None:
     assert found["group-discrete-vector"].choose == "ppo"
     assert found["group-discrete-discrete"].choose == "q"
     assert [(one.about, one.environments, one.measure, one.n) for one in found.values()] == [
-        (("discrete", "vector"), ("CartPole-v1",), "score", 10),
-        (("discrete", "discrete"), ("FrozenLake-v1",), "score", 10),
+        (("discrete", "vector"), ("CartPole-v1", "Acrobot-v1"), "score", 10),
+        (("discrete", "discrete"), ("FrozenLake-v1", "Taxi-v4"), "score", 10),
     ]
+
+
+@pytest.mark.parametrize(("others", "kind"), [(1, "environment"), (20, "group")])
+def test_the_only_environment_of_its_kind_has_one_row(others: int, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    names = ["bench/Point-v0", *(f"env-{place}" for place in range(others))]
+    scores = {(label, name): (1.0 + 0.01 * rng.normal(size=4)).tolist() for label in ("ppo", "a2c") for name in names}
+    found = results_of(scores, resamples=200).analysed().situations
+    assert [one.kind for one in found if one.environments == ("bench/Point-v0",)] == [kind]
 
 
 def test_a_single_algorithm_has_no_situations() -> None:
@@ -737,6 +746,17 @@ def test_an_environment_that_every_run_solves_is_answered_by_who_gets_there_firs
     assert sentences.situation(found).startswith(
         "On env-0 alone, which every run solves: choose ppo, the first to get there"
     )
+
+
+def test_the_steps_of_a_situation_are_those_of_its_environments_table() -> None:
+    # Half of the ten runs of ppo pass the threshold at 400 of 1000 steps and half at 600, those of dqn all at 400.
+    case = random_results({"ppo": 0.95, "dqn": 1.0}, 2, 10)
+    curves = {"ppo": [0.5, 0.9, 0.93, 0.94, 0.95], "dqn": [0.1, 0.95, 0.95, 0.96, 1.0]}
+    found = with_curves(case, curves, noise=0.001).analysed()
+    shown = {one.label: one.threshold.median_steps for one in found.cells if one.environment == "env-0"}
+    candidates = situation_of(found, "environment-env-0").candidates
+    assert [(one.label, one.value.estimate) for one in candidates] == [("dqn", 400.0), ("ppo", 400.0)]
+    assert shown == {"ppo": 400.0, "dqn": 400.0}
 
 
 def test_where_all_solve_the_only_environment_the_answer_says_who_gets_there_first() -> None:

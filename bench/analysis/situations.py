@@ -10,6 +10,7 @@ alone, it is answered by who gets there first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +27,7 @@ from bench.analysis.reliability import failed_its_user
 from bench.analysis.resampling import Counts, Draws, Streams, Tasks, fewer, thinned
 from bench.analysis.scores import Cell, Field, complete, enough
 from bench.analysis.solved import all_solve
-from bench.analysis.threshold import first_steps
+from bench.analysis.threshold import first_steps, median_of_reached
 from bench.analysis.verdict import Difference, holm, judged, verdict
 from bench.catalog import environments as known_environments
 from bench.records import (
@@ -147,7 +148,10 @@ def _not_judged(one: _Setting, cells: Sequence[Cell]) -> tuple[tuple[str, int, i
 
 
 def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
-    """Yield one setting per kind of actions and observations, where the suite has several."""
+    """Yield one setting per kind of actions and observations, where the suite has several.
+
+    An environment that has a row of its own is no group: where all solve it, two rows would be judged by two measures.
+    """
     kinds: dict[tuple[str, str], list[str]] = {}
     changed = {place.environment for place in suite.environments if place.changed}
     known = {name: entry for name, entry in known_environments().items() if name not in changed}
@@ -156,7 +160,8 @@ def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Itera
             kinds.setdefault((known[name].actions, known[name].observations), []).append(name)
     for (actions, observations), names in kinds.items():
         here = enough(complete(_within(learners, names)))
-        if len(here) > 1 and set(names) != set(everywhere):
+        has_its_own = len(names) == 1 and len(everywhere) <= _MOST_ALONE
+        if len(here) > 1 and not has_its_own and set(names) != set(everywhere):
             about = actions, observations
             yield _Setting(f"group-{actions}-{observations}", "group", about, _scores(here), tuple(names))
 
@@ -257,11 +262,7 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
 def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPlan) -> tuple[Candidate, ...]:
     """Return every algorithm of the situation, the best first."""
     if one.measure == "steps":
-        middles = {label: float(np.median(-tasks[0])) for label, tasks in one.race.items()}
-        return tuple(
-            Candidate(label, Interval(middles[label], n=len(one.race[label][0])), None, None)
-            for label in sorted(middles, key=middles.__getitem__)
-        )
+        return _first_there({label: -tasks[0] for label, tasks in one.race.items()})
     decide = plan.decide if one.measure == "score" else MEAN
     counts = {label: _counts(label, one, draws) for label in one.race}
     some = {label: fewer(found) for label, found in counts.items()}
@@ -270,6 +271,14 @@ def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPla
     values = {label: _value(one, tasks, counts[label], plan) for label, tasks in one.race.items()}
     ranked = order({label: value.estimate or 0.0 for label, value in values.items()}, regret, best)
     return tuple(Candidate(label, values[label], best.get(label), regret.get(label)) for label in ranked)
+
+
+def _first_there(steps: Mapping[str, Floats]) -> tuple[Candidate, ...]:
+    """Return the algorithms by the steps that half of their runs take, those of one number by what all take on average."""
+    middles = {label: median_of_reached(found.tolist(), len(found)) for label, found in steps.items()}
+    ends = {label: math.inf if middle is None else middle for label, middle in middles.items()}
+    ranked = sorted(steps, key=lambda label: (ends[label], float(np.mean(steps[label]))))
+    return tuple(Candidate(label, Interval(middles[label], n=len(steps[label])), None, None) for label in ranked)
 
 
 def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> Interval:
