@@ -547,6 +547,25 @@ def test_sureness_counts_the_verdicts() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        # (ppo, dqn), (ppo, random), (random, dqn)
+        (("worse", "better", "worse"), "Of 1 pair of learners, 1 is decided; both learners are better than random"),
+        (("worse", "undecided", "worse"), "Of 1 pair of learners, 1 is decided; 1 of 2 learners is shown to be better"),
+        (("worse", "worse", "equivalent"), "Of 1 pair of learners, 1 is decided; 0 of 2 learners are shown to be bett"),
+        (("", "better", ""), "The only learner is better than random (level 5 %"),
+        (("", "undecided", ""), "The only learner is not shown to be better than random (level 5 %"),
+        (("better", "", ""), "Of 1 pair of algorithms, 1 is decided (level 5 %"),
+    ],
+)
+def test_who_is_better_than_what_does_not_learn_is_counted_by_itself(verdicts: tuple[str, ...], said: str) -> None:
+    first = synthetic(("PPO", "DQN")).pairs[0]
+    names = (("ppo", "dqn"), ("ppo", "random"), ("random", "dqn"))
+    pairs = [replace(first, a=a, b=b, verdict=one) for (a, b), one in zip(names, verdicts, strict=True) if one]
+    assert sureness(replace(synthetic(), pairs=tuple(pairs), baselines=("random",))).startswith(said)
+
+
 def test_one_pair_alone_needs_no_correction() -> None:
     pair = replace(synthetic(("PPO", "DQN")).pairs[0], verdict="undecided")
     assert sureness(replace(synthetic(), pairs=(pair,))) == (

@@ -14,7 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from bench.plain import counted, joined, plain
-from bench.records import Estimates, SettingsLine
+from bench.records import Estimates, SettingsLine, verdict_on, verdicts_of
 from bench.report import (
     answers,
     cautions,
@@ -31,6 +31,7 @@ from bench.report import (
 )
 from bench.report.recommendation import recommendation
 from bench.report.table import Table
+from bench.report.words import capital
 
 VISIBLE_VERDICTS = 2
 """Sentences of the answer, below its first, that are on the first screen; the others are folded under them."""
@@ -148,24 +149,54 @@ def facts(estimates: Estimates) -> tuple[str, ...]:
 
 
 def sureness(estimates: Estimates) -> str:
-    """Return in one sentence how many comparisons are decided, at which level."""
-    if not estimates.pairs:
+    """Return in one sentence how many comparisons are decided, at which level.
+
+    That learners are better than what does not learn is no news: it is counted by itself.
+    """
+    told = "; ".join(filter(None, [_decided(estimates), _beside_the_floor(estimates)]))
+    if not told:
         return ""
     plan = order.plan(estimates)
-    count = {verdict: sum(pair.verdict == verdict for pair in estimates.pairs) for verdict in _VERDICTS}
-    told = [f"{counted(count['better'] + count['worse'], 'is', 'are')} decided"]
-    if count["equivalent"]:
-        told.append(f"{counted(count['equivalent'], 'is', 'are')} equivalent within {plan['margin']:g}")
-    if count["undecided"]:
-        told.append(f"{count['undecided']:,} not yet told apart")
-    pairs = counted(len(estimates.pairs), "pair")
     *smaller, family = sorted({pair.family for pair in estimates.pairs})
     # Several settings are families of their own.
     each = counted(family, "pair") + " in each setting" * (family < len(estimates.pairs))
     if smaller:
         each = f"{joined([f'{size:,}' for size in (*smaller, family)])} pairs, setting by setting,"
     corrected = f", corrected for {each} by Holm's method" if family > 1 else ""
-    return f"Of {pairs} of algorithms, {', '.join(told)} (level {words.level(1 - plan['confidence'])}{corrected})."
+    return capital(f"{told} (level {words.level(1 - plan['confidence'])}{corrected}).")
+
+
+def _decided(estimates: Estimates) -> str:
+    """Return how many pairs of learners are decided; empty without a pair of them."""
+    met = [pair for pair in estimates.pairs if not {pair.a, pair.b} & {*estimates.baselines}]
+    if not met:
+        return ""
+    count = {verdict: sum(pair.verdict == verdict for pair in met) for verdict in _VERDICTS}
+    told = [f"{counted(count['better'] + count['worse'], 'is', 'are')} decided"]
+    if count["equivalent"]:
+        margin = order.plan(estimates)["margin"]
+        told.append(f"{counted(count['equivalent'], 'is', 'are')} equivalent within {margin:g}")
+    if count["undecided"]:
+        told.append(f"{count['undecided']:,} not yet told apart")
+    of = "learners" if len(met) < len(estimates.pairs) else "algorithms"
+    return f"of {counted(len(met), 'pair')} of {of}, {', '.join(told)}"
+
+
+def _beside_the_floor(estimates: Estimates) -> str:
+    """Return how many learners are better than what does not learn; empty where the two are not compared."""
+    known, floor = verdicts_of(estimates.pairs), {*estimates.baselines}
+    met = [(a, b) for pair in known for a, b in (pair, pair[::-1]) if a not in floor and b in floor]
+    learners = len({a for a, _ in met})
+    above = learners - len({a for a, b in met if verdict_on(a, b, known) != "better"})
+    if not met:
+        return ""
+    if learners == 1:
+        who = "the only learner is" if above else "the only learner is not shown to be"
+    elif above < learners:
+        who = f"{above:,} of {learners:,} learners {'is' if above == 1 else 'are'} shown to be"
+    else:
+        who = "both learners are" if learners == 2 else f"all {learners:,} learners are"  # noqa: PLR2004 - both
+    return f"{who} better than {joined(sorted({b for _, b in met}))}"
 
 
 def reliance(estimates: Estimates) -> str:
