@@ -62,7 +62,9 @@ def made(
 ) -> Path:
     """Write results as if a suite had been run; a trial without a score is missing. Return their folder."""
     folder.mkdir(parents=True)
-    (folder / "suite.yaml").write_text(SUITE.format(**{"name": name, "seeds": 6, "steps": 400, "sets": "default", **suite}))
+    (folder / "suite.yaml").write_text(
+        SUITE.format(**{"name": name, "seeds": 6, "steps": 400, "sets": "default", **suite})
+    )
     store = Store(folder)
     for trial in open_experiment(folder).plan.trials:
         score = scores(trial)

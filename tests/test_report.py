@@ -550,7 +550,7 @@ def test_sureness_counts_the_verdicts() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [
-        # (ppo, dqn), (ppo, random), (random, dqn)
+        # Of ppo against dqn, of ppo against random, of random against dqn.
         (("worse", "better", "worse"), "Of 1 pair of learners, 1 is decided; both learners are better than random"),
         (("worse", "undecided", "worse"), "Of 1 pair of learners, 1 is decided; 1 of 2 learners is shown to be better"),
         (("worse", "worse", "equivalent"), "Of 1 pair of learners, 1 is decided; 0 of 2 learners are shown to be bett"),
@@ -767,6 +767,25 @@ def test_a_claims_limit_is_told_from_what_it_is_held_against() -> None:
     times = replace(claim, quantity="predicted_value", right=100.0, direction="greater")
     told = claims.reason(replace(found, claim=times, estimate=Interval(120.0, 100.3, 140.0, 10)), AnalysisPlan())
     assert "interval, 100.3 to 140, lies above 100" in told
+
+
+def test_an_undecided_claim_about_a_decided_pair_says_what_it_is_judged_together_with() -> None:
+    given, plan = synthetic(), AnalysisPlan()
+    line = replace(given.claims[-1], claim=replace(given.claims[-1].claim, left="PPO", right="DQN"))
+    pair = replace(given.pairs[0], a="DQN", b="PPO", verdict="worse")
+    said = "Among the pairs PPO is better than DQN; here it is judged together with 2 other claims."
+    assert said in claims.reason(line, plan, [pair])
+    # Undecided, alone, on fewer environments, of another quantity or by a margin it is not what the pair says.
+    others = (replace(line.claim, quantity="auc"), replace(line.claim, steps=500), replace(line.claim, margin=0.05))
+    for other in (
+        replace(line, verdict="supported"),
+        replace(line, family=1),
+        replace(line, environments=line.environments[:1]),
+        *(replace(line, claim=claim) for claim in others),
+    ):
+        assert "Among the pairs" not in claims.reason(other, plan, [pair])
+    assert "Among the pairs" not in claims.reason(line, plan, [replace(pair, verdict="undecided")])
+    assert "Among the pairs" not in claims.reason(line, AnalysisPlan(metric="auc"), [pair])
 
 
 def test_a_decided_differences_limit_is_not_shown_as_none() -> None:

@@ -212,8 +212,8 @@ def test_expected_regret_and_share_of_best_are_those_of_the_true_sampling_distri
 
 
 def test_reliability_by_hand() -> None:
-    # Ten runs end at 0.0, 0.2, 0.4 and seven times 1; the threshold 0.9 is reached by those and, early, by two more: the
-    # first, which stays for a while, and the third, in one evaluation and another later on.
+    # Ten runs end at 0.0, 0.2, 0.4 and seven times 1; the threshold 0.9 is reached by those and, early, by two more:
+    # the first, which stays for a while, and the third, in one evaluation and another later on.
     finals = [0.0, 0.2, 0.4, *[1.0] * 7]
     curves: list[list[float]] = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 0.2], [0, 1, 0, 1, 0.4], *[[0, 0, 0.5, 1, 1]] * 7]
     found = reliability("ppo", [cell_of(finals, curves=curves)], 0.9, 0.95)

@@ -274,7 +274,7 @@ def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPla
 
 
 def _first_there(steps: Mapping[str, Floats]) -> tuple[Candidate, ...]:
-    """Return the algorithms by the steps that half of their runs take, those of one number by what all take on average."""
+    """Return the algorithms by the steps that half of their runs take; equal ones by the mean of all runs."""
     middles = {label: median_of_reached(found.tolist(), len(found)) for label, found in steps.items()}
     ends = {label: math.inf if middle is None else middle for label, middle in middles.items()}
     ranked = sorted(steps, key=lambda label: (ends[label], float(np.mean(steps[label]))))

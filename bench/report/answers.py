@@ -208,7 +208,7 @@ def reliability(estimates: Estimates) -> Table:
 
 def claims(estimates: Estimates) -> Table:
     """Return one row per claim that the suite declares, with its verdict."""
-    at, plan = order.places(estimates), order.analysis(estimates)
+    plan = order.analysis(estimates)
     everywhere = {line.environments for line in estimates.claims}
     # Of the whole plan the first screen says after which data it was written.
     known = order.plan(estimates)["seen"]
@@ -228,7 +228,7 @@ def claims(estimates: Estimates) -> Table:
             Column("Source", numeric=False, wraps=True),
             Column("Trials", numeric=False, page_only=True),
         ),
-        tuple(_claim_row(at, line, plan, known) for line in estimates.claims),
+        tuple(_claim_row(estimates, line, known) for line in estimates.claims),
     )
 
 
@@ -433,7 +433,8 @@ def _reliability_row(at: Places, line: Reliability) -> tuple[Cell, ...]:
     )
 
 
-def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan, known: str) -> tuple[Cell, ...]:
+def _claim_row(estimates: Estimates, line: ClaimVerdict, known: str) -> tuple[Cell, ...]:
+    at, plan, pairs = order.places(estimates), order.analysis(estimates), (*estimates.pairs, *estimates.worth)
     where = line.environments[0] if len(line.environments) == 1 else None
     trials = tuple((label, at.anchor(label, where)) for label in line.labels)
     link = trials[0][1] if trials else ""
@@ -444,7 +445,7 @@ def _claim_row(at: Places, line: ClaimVerdict, plan: AnalysisPlan, known: str) -
         Cell(wording.unit(line.claim)),
         Cell(line.estimate.n),
         Cell(wording.statement(line.claim, plan, len(line.environments))),
-        Cell(wording.reason(line, plan, seen=line.claim.seen != known, interval=False)),
+        Cell(wording.reason(line, plan, pairs, seen=line.claim.seen != known, interval=False)),
         Cell(", ".join(line.environments)),
         Cell(line.claim.source),
         Cell(", ".join(line.labels), parts=trials),

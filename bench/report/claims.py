@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bench.plain import counted
-from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict
+from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict, Pair
 from bench.report.notes import note
-from bench.report.sentences import aggregate
+from bench.report.sentences import BETTER, aggregate
 from bench.report.words import capital, level
+
+_DECIDED = frozenset({"better", "worse"})
 
 
 def statement(claim: Claim, plan: AnalysisPlan, environments: int) -> str:
@@ -58,17 +60,34 @@ def unit(claim: Claim) -> str:
     return "steps per second" if quantity.kind == "speeds" and not isinstance(claim.right, str) else quantity.unit
 
 
-def reason(line: ClaimVerdict, plan: AnalysisPlan, *, seen: bool = True, interval: bool = True) -> str:
+def reason(
+    line: ClaimVerdict, plan: AnalysisPlan, pairs: Sequence[Pair] = (), *, seen: bool = True, interval: bool = True
+) -> str:
     """Return why this verdict; for an undecided one the price of deciding, where it can be told.
 
     Args:
         line: the claim and its verdict.
         plan: of the analysis.
+        pairs: that a reader finds beside the claim, with verdicts.
         seen: whether to say after which data it was written, where nothing else on the spot does.
         interval: whether to give the interval that decides, likewise.
     """
     told = f"Written after seeing {line.claim.seen.rstrip('.')}." if seen and line.claim.seen else ""
-    return " ".join(filter(None, [_verdict(line, plan, interval=interval), told, *_remarks(line, plan)]))
+    verdict = _verdict(line, plan, interval=interval)
+    return " ".join(filter(None, [verdict, _as_a_pair(line, plan, pairs), told, *_remarks(line, plan)]))
+
+
+def _as_a_pair(line: ClaimVerdict, plan: AnalysisPlan, pairs: Iterable[Pair]) -> str:
+    """Return that the same difference is decided among the pairs, and why not here; empty where it is another one."""
+    claim, places = line.claim, len(line.environments)
+    same = claim.quantity == "score" and plan.metric == "final" and claim.steps is None and claim.seconds is None
+    if not same or line.verdict != "undecided" or claim.margin or line.family < 2:  # noqa: PLR2004 - together
+        return ""
+    for pair in pairs:
+        if {pair.a, pair.b} == {claim.left, claim.right} and pair.environments == places and pair.verdict in _DECIDED:
+            said = f"{claim.left} is {BETTER[pair.seen_from(claim.left).verdict]} {claim.right}"
+            return f"Among the pairs {said}; here it is judged together with {counted(line.family - 1, 'other claim')}."
+    return ""
 
 
 def _verdict(line: ClaimVerdict, plan: AnalysisPlan, *, interval: bool) -> str:
