@@ -426,7 +426,11 @@ def _worth(suite: Suite, field: Field, draws: Draws, where: Solved) -> tuple[Pai
         if entry.setting in others and _bare(entry) == _bare(one)
     ]
     counted = [{label: to_the_target(field[label], where, suite, both) for label in both} for both in asked]
-    contests = [_contest(one, *one, draws, suite.analysis) for one in counted if _shared(*one.values())]
+    contests = [
+        _contest(one, a, b, draws, suite.analysis)
+        for one, (a, b) in zip(counted, asked, strict=True)
+        if _shared(one[a], one[b])
+    ]
     return verdicts(contests, suite.analysis)
 
 
