@@ -323,7 +323,7 @@ def test_thin_lines_are_the_runs_and_those_far_off_leave_the_plot(estimates: Est
 def test_published_numbers_are_diamonds_among_the_rings_of_our_runs() -> None:
     frame = pd.DataFrame(
         {
-            "row": 0, "name": "ppo", "label": "PPO", "other": "reproduced", "n": 2, "tip": "",
+            "row": 0, "name": "ppo", "label": "PPO", "other": "plausible", "n": 2, "tip": "",
             "estimate": [1.0, 3.0, 2.5], "low": [np.nan, np.nan, 2.0], "high": [np.nan, np.nan, 3.5],
             "open": [True, True, False],
         }

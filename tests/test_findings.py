@@ -438,14 +438,14 @@ def test_a_published_number_without_runs_of_ours_says_what_it_is() -> None:
     ("value", "told"),
     [
         # Ten runs from 0 to 9: their next lies within 4.5 -+ 7.18335, and is another beyond -4.5 and 13.5.
-        (11.73, ("reproduced", Fact("plausible"), 11, None)),
-        (-2.73, ("reproduced", Fact("plausible"), 1, None)),
+        (11.73, ("plausible", Fact("plausible"), 11, None)),
+        (-2.73, ("plausible", Fact("plausible"), 1, None)),
         (11.74, ("undecided", Fact("unusual", (39,)), 11, 29)),
         (13.54, ("undecided", Fact("unusual", (39,)), 11, 29)),
         (13.56, ("below", Fact("runs below"), 11, None)),
         (-4.54, ("undecided", Fact("unusual", (39,)), 1, 29)),
         (-4.56, ("above", Fact("runs above"), 1, None)),
-        (3.0, ("reproduced", Fact("plausible"), 4, None)),
+        (3.0, ("plausible", Fact("plausible"), 4, None)),
     ],
 )
 def test_one_published_run_is_judged_up_to_half_a_unit_of_its_last_digit(

@@ -54,8 +54,9 @@ from bench.records import (
 )
 from bench.report import drawing, figures, palette
 from bench.report.formats import render
+from bench.report.published import judged as judged_table
 from bench.report.published import reason, weak
-from bench.report.words import MINUS
+from bench.report.words import DASH, MINUS
 from bench.reproduce import command
 from bench.reproduce.judging import judge, write_page
 from bench.reproduce.leaning import leaning
@@ -136,7 +137,7 @@ def test_a_run_four_standard_deviations_off_is_found_with_ten_seeds(sign: int, v
     ours = np.random.default_rng(9).normal(size=(EXPERIMENTS, 10))
     called = [against_one(4.0 * sign, runs).verdict for runs in ours]
     assert called.count(verdict) / EXPERIMENTS > 0.8
-    assert called.count("reproduced") / EXPERIMENTS < 0.1
+    assert called.count("plausible") / EXPERIMENTS < 0.1
 
 
 def test_five_runs_four_standard_deviations_off_are_found_with_ten_seeds() -> None:
@@ -153,7 +154,7 @@ def test_the_limits_of_one_more_run_by_hand() -> None:
     assert judged.limits is not None
     assert (judged.limits.low, judged.limits.high) == pytest.approx((4.5 - 7.18338, 4.5 + 7.18338), abs=1e-4)
     assert (judged.limits.estimate, judged.limits.n, judged.limits.notes) == (4.5, 10, ())
-    assert (judged.verdict, judged.reason, judged.rank) == ("reproduced", Fact("plausible"), 11)
+    assert (judged.verdict, judged.reason, judged.rank) == ("plausible", Fact("plausible"), 11)
     # Equal to the sixth: five are below it.
     assert against_one(5.0, np.arange(10.0)).rank == 6
 
@@ -171,15 +172,15 @@ def test_between_the_usual_and_the_wide_limits_ranks_would_have_to_decide() -> N
 def test_from_39_runs_on_the_lowest_and_highest_are_the_limits() -> None:
     ours = np.arange(39.0)
     assert against_one(-0.1, ours).verdict == "above"
-    assert against_one(0.0, ours).verdict == "reproduced"
+    assert against_one(0.0, ours).verdict == "plausible"
     assert against_one(38.1, ours).verdict == "below"
 
 
 def test_runs_that_all_end_at_the_cap_agree_with_a_published_cap_and_with_nothing_else() -> None:
     ours = np.full(10, 500.0)
-    assert against_one(500.0, ours).verdict == "reproduced"
+    assert against_one(500.0, ours).verdict == "plausible"
     assert against_one(499.0, ours).verdict == "above"
-    assert against_one(499.6, ours, rounding=0.5).verdict == "reproduced"
+    assert against_one(499.6, ours, rounding=0.5).verdict == "plausible"
 
 
 def test_fewer_than_ten_runs_do_not_judge_a_single_one_and_say_what_that_costs() -> None:
@@ -273,7 +274,7 @@ def _judged(published: float, values: Floats, runs: int = 1, place: str = "E-v0"
         published=published,
         published_runs=runs,
         published_sd=None,
-        verdict="reproduced",
+        verdict="plausible" if runs == 1 else "reproduced",
         reason=Fact(),
         n=len(values),
         values=tuple(values),
@@ -322,7 +323,7 @@ def test_a_figure_shows_an_environments_numbers_and_names_the_source_where_two_t
         replace(known, environment="F-v0", verdict="not yet run"),
     ]
     [picture] = figures.published(lines)
-    assert picture.caption.startswith("E-v0: 3 reproduced.")
+    assert picture.caption.startswith("E-v0: 3 plausible.")
     drawn = drawing.to_bytes(drawing.draw(picture, palette.styles(["ppo", "dqn"])), "svg").decode()
     assert [name in drawn for name in (">dqn<", ">ppo, t<", ">ppo, other<", ">ppo<", "F-v0")] == [True] * 3 + [
         False
@@ -339,13 +340,29 @@ def test_a_number_that_the_random_policy_would_have_passed_too_is_named_as_provi
     assert [found.limits.low, found.limits.high] == pytest.approx([-200.2, 800.2], abs=0.1)
     passes, fails = replace(found, random=-200.0), replace(found, random=-201.0, label="a2c")
     told = weak([passes, fails, replace(passes, verdict="undecided")])
-    assert told.startswith("1 of the 2 reproduced proves little")
+    assert told.startswith("1 of the 2 that are plausible proves little")
     assert told.endswith("(ppo on E-v0).")
     # From -200.2 to 800.2 is more than half of -300 to 1,500, and less than half of -300 to 2,000.
     assert replace(passes, random=-300.0, target=1500.0).weak
     assert not replace(passes, random=-300.0, target=2000.0).weak
     # Nothing is known of the random policy; limits of a difference of means are about something else.
-    assert weak([found, fails, replace(passes, published_runs=5)]) == ""
+    assert weak([found, fails, replace(passes, verdict="reproduced")]) == ""
+
+
+def test_a_single_run_has_what_is_allowed_and_a_mean_of_several_its_difference_from_ours() -> None:
+    single = replace(_judged(11.0, np.arange(10.0)), limits=Interval(4.5, -2.68, 11.68, 10))
+    several = replace(_judged(6.0, np.arange(10.0), runs=3), limits=Interval(-1.5, -4.0, 1.0, 10), margin=5.0)
+    alike = replace(several, limits=Interval(0.0, n=10, notes=(Fact("one value each", (10, 3)),)))
+    allowed, difference = f"{MINUS}2.7 to 11.7", f"{MINUS}1.50 [{MINUS}4.00, 1.00], margin ±5.00"
+
+    def limits(*lines: PublishedVerdict) -> list[tuple[str, ...]]:
+        told = judged_table(lines)
+        names = [column.name for column in told.columns]
+        return [tuple(names[6:-5]), *(row[6:-5] for row in told.shown())]
+
+    assert limits(single) == [("Allowed",), (allowed,)]
+    assert limits(several, alike) == [("Difference",), (difference,), ("0.00, margin ±5.00",)]
+    assert limits(single, several) == [("Allowed", "Difference"), (allowed, DASH), (DASH, difference)]
 
 
 def test_the_last_rollout_is_finished_where_it_is_more_than_one_in_a_hundred() -> None:
@@ -755,14 +772,14 @@ def test_the_page_is_about_the_whole_table_whatever_part_was_asked_for(tmp_path:
     command = ["reproduce", "rl-zoo", "--no-run", "--only", "ppo@CartPole-v1"]
     told = CliRunner().invoke(app, [*command, "--results", str(results), "--to", str(tmp_path)])
     assert told.exit_code == 0, told.output
-    assert "1 of 1 comparable number run (n = 10): 1 reproduced." in told.output
+    assert "1 of 1 comparable number run (n = 10): 1 plausible." in told.output
     assert "a2c" not in told.output
     page = (tmp_path / "index.html").read_text()
     assert "of 59 comparable numbers run" in page
     assert "a2c on LunarLander-v3" in page
 
 
-def test_limits_that_most_numbers_would_pass_reproduce_weakly_and_end_at_what_can_be_returned() -> None:
+def test_limits_that_most_numbers_would_pass_are_weak_and_end_at_what_can_be_returned() -> None:
     # CartPole returns at most 500; ten runs from 100 to 500 hold more than half of the way from 22 to 475.
     table = next(one for one in published.tables() if one.name == "rl-zoo")
     entry = next(one for one in table.cells if one.place == "CartPole-v1")
@@ -771,7 +788,7 @@ def test_limits_that_most_numbers_would_pass_reproduce_weakly_and_end_at_what_ca
         *("rl-zoo", "ppo", "CartPole-v1", "CartPole-v1", entry.steps, "final", 500.0, 1, None, "not yet run", Fact())
     )
     found = judged_against(bare, replace(table, runs=1), ours, Reference(22.4, 475.0), 500.0)
-    assert (found.verdict, found.weak) == ("reproduced, weakly", True)
+    assert (found.verdict, found.weak) == ("plausible, weakly", True)
     assert found.limits is not None
     assert found.limits.high == 500.0
 

@@ -17,7 +17,7 @@ def test_every_report_is_listed_with_its_verdict_and_its_way(tmp_path: Path) -> 
     write(small, tmp_path / "discrete", figure_formats=(), table_formats=())
     write(empty(), tmp_path / "none", figure_formats=(), table_formats=())
     write_sheet(
-        Sheet("A table <b>", "Does it hold?", "37 of 37 reproduced", ("ten seeds",), ()), tmp_path / "published" / "zoo"
+        Sheet("A table <b>", "Does it hold?", "37 of 37 plausible", ("ten seeds",), ()), tmp_path / "published" / "zoo"
     )
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "index.html").write_text("<html><head><title>somebody else's</title></head></html>")
@@ -25,7 +25,7 @@ def test_every_report_is_listed_with_its_verdict_and_its_way(tmp_path: Path) -> 
     links = ("discrete", "none", "published/zoo", "notes")
     assert [page.count(f'href="{link}/index.html"') for link in links] == [1, 1, 1, 0]
     assert recommendation(small).claim[:40] in page
-    assert "37 of 37 reproduced" in page
+    assert "37 of 37 plausible" in page
     assert "A table &lt;b&gt;" in page
 
 

@@ -1,13 +1,13 @@
 """A published number and our runs in, whether they agree out.
 
 ONE published run. Is it a plausible further draw from our runs? What counts is a prediction interval, not the interval
-of our mean. Returns are skewed, capped or fail in some runs, so the usual t prediction interval errs too often; the
-limits beyond which a number is called different reach further than t at 98 % and further than our outermost runs by
-5/n of their range (by twice the range where half of the runs are equal: then the range says little about the others).
-From 39 runs on, ranks alone decide: 1 in 40 lies below all of them, whatever the distribution. Measured over twelve
-shapes of distribution, at most 5 % of honest single runs are called different, and four in five of those four standard
-deviations off are found with ten runs (tests/test_published.py). The limits were chosen on these same shapes, so this
-is no guarantee for another one; the ranks are.
+of our mean. Within it: plausible. Returns are skewed, capped or fail in some runs, so the usual t prediction interval
+errs too often; the limits beyond which a number is called different reach further than t at 98 % and further than our
+outermost runs by 5/n of their range (by twice the range where half of the runs are equal: then the range says little
+about the others). From 39 runs on, ranks alone decide: 1 in 40 lies below all of them, whatever the distribution.
+Measured over twelve shapes of distribution, at most 5 % of honest single runs are called different, and four in five of
+those four standard deviations off are found with ten runs (tests/test_published.py). The limits were chosen on these
+same shapes, so this is no guarantee for another one; the ranks are.
 
 SEVERAL published runs. The interval of the difference of means, the wider of Welch's and the pooled one: with three
 published runs Welch's alone calls up to 13 % of honest tables different. Within the margin: reproduced.
@@ -31,6 +31,8 @@ from bench.analysis.scores import Cell, Run
 from bench.analysis.verdict import MOST_RUNS
 from bench.published.protocol import budget, wanted
 from bench.records import (
+    PLAUSIBLE,
+    REPRODUCED,
     WEAKLY,
     EvaluationPlan,
     Fact,
@@ -130,7 +132,7 @@ def against_one(value: float, ours: Floats, rounding: float = 0.0) -> Judgement:
         reason = Fact("few against one", (n, FEWEST_AGAINST_ONE))
         return Judgement("undecided", reason, limits, rank, FEWEST_AGAINST_ONE - n)
     if plausible[0] - rounding <= value <= plausible[1] + rounding:
-        return Judgement("reproduced", Fact("plausible"), limits, rank)
+        return Judgement(PLAUSIBLE, Fact("plausible"), limits, rank)
     if value + rounding < beyond[0]:
         return Judgement("above", Fact("runs above"), limits, rank)
     if value - rounding > beyond[1]:
@@ -156,7 +158,7 @@ def against_several(theirs: Summary, ours: Summary, margin: float | None, roundi
     half += rounding
     limits = Interval(difference, difference - half, difference + half, ours.n)
     verdict = _verdict(difference, half, margin)
-    if verdict == "reproduced":
+    if verdict == REPRODUCED:
         return Judgement(verdict, Fact("within", (margin or 0.0,)), limits)
     if verdict != "undecided":
         return Judgement(verdict, Fact(f"mean {verdict}"), limits)
@@ -343,7 +345,7 @@ def _t(df: float, confidence: float) -> float:
 
 def _verdict(difference: float, half: float, margin: float | None) -> str:
     if margin is not None and abs(difference) + half <= margin:
-        return "reproduced"
+        return REPRODUCED
     if abs(difference) <= half:
         return "undecided"
     return "above" if difference > 0 else "below"
@@ -354,7 +356,7 @@ def _without_spread(theirs: Summary, ours: Summary, rounding: float) -> Judgemen
     difference = ours.mean - theirs.mean
     limits = Interval(difference, n=ours.n, notes=(Fact("one value each", (ours.n, theirs.n)),))
     if abs(difference) <= rounding:
-        return Judgement("reproduced", Fact("all alike"), limits)
+        return Judgement(REPRODUCED, Fact("all alike"), limits)
     # Of all ways to tell the two groups apart, this is one of two that separate them wholly.
     if 2 / math.comb(theirs.n + ours.n, ours.n) <= 1 - _CONFIDENCE:
         verdict = "above" if difference > 0 else "below"

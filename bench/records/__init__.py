@@ -35,6 +35,8 @@ from bench.records.interval import Interval
 from bench.records.learner import Actor, Learner, LearnerRequest, Policy
 from bench.records.origins import Answers, Origins
 from bench.records.published import (
+    AGREEING,
+    PLAUSIBLE,
     REPRODUCED,
     STATISTICS,
     VERDICTS,
@@ -84,12 +86,14 @@ from bench.records.trial import (
 from bench.records.verdicts import Verdicts, verdict_on, verdicts_of
 
 __all__ = [
+    "AGREEING",
     "CHECKPOINT",
     "CHECKPOINT_MINUTES",
     "DIAGNOSTICS",
     "FAILURE_KINDS",
     "IMPORTED",
     "PACKING",
+    "PLAUSIBLE",
     "POINTS",
     "PROTOCOL",
     "QUANTITIES",

@@ -97,10 +97,11 @@ STATISTICS = {
 }
 """Statistic -> what number of a run it is."""
 
-REPRODUCED, WEAKLY = "reproduced", "reproduced, weakly"
-VERDICTS = (REPRODUCED, WEAKLY, "above", "below", "undecided", "not comparable", "not yet run")
-"""`reproduced, weakly`: so would be most of what could have been published (`PublishedVerdict.weak`). `above` and
-`below` say where OUR runs lie: above or below what was published."""
+PLAUSIBLE, WEAKLY, REPRODUCED = AGREEING = ("plausible", "plausible, weakly", "reproduced")
+"""Of one published run, that it may be a further run of ours; the same, and so would be most of what could have been
+published (`PublishedVerdict.weak`); of the mean of several, that it is ours within the margin."""
+VERDICTS = (*AGREEING, "above", "below", "undecided", "not comparable", "not yet run")
+"""`above` and `below` say where OUR runs lie: above or below what was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,11 @@ class PublishedVerdict:
 
     @property
     def weak(self) -> bool:
-        """Whether it is reproduced, but so would be most of what could have been published.
+        """Whether it is plausible, but so would be most of what could have been published.
 
         The limits hold the random policy's return, or more than half of the way from there to the target.
         """
-        found = self.limits if self.verdict in (REPRODUCED, WEAKLY) and self.published_runs == 1 else None
+        found = self.limits if self.verdict in (PLAUSIBLE, WEAKLY) else None
         if found is None or found.low is None or found.high is None or self.random is None:
             return False
         if found.low <= self.random <= found.high:

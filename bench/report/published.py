@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bench.plain import counted
-from bench.records import REPRODUCED, VERDICTS, WEAKLY, Estimates, Interval, PublishedVerdict
+from bench.records import AGREEING, PLAUSIBLE, VERDICTS, WEAKLY, Estimates, Interval, PublishedVerdict
 from bench.report import notes, order, words
 from bench.report.order import Places
 from bench.report.table import Cell, Column, Table
 
-JUDGED = (REPRODUCED, WEAKLY, "above", "below", "undecided")
+JUDGED = (*AGREEING, "above", "below", "undecided")
 
 
 def every(estimates: Estimates) -> Iterator[Table]:
@@ -23,6 +23,8 @@ def every(estimates: Estimates) -> Iterator[Table]:
 def judged(lines: Sequence[PublishedVerdict], at: Places | None = None) -> Table:
     """Return one row per number with a verdict."""
     at = at or Places({}, {})
+    shown = [line for line in lines if line.verdict in JUDGED]
+    single, several = any(_single(line) for line in shown), not all(_single(line) for line in shown)
     return Table(
         "published",
         "Published numbers against our runs. Above and below say where our runs lie",
@@ -33,12 +35,8 @@ def judged(lines: Sequence[PublishedVerdict], at: Places | None = None) -> Table
             Column("Published", hint="The mean as published, in raw returns"),
             Column("Our mean", interval=True, hint="Mean of our runs in the same statistic, with its 95 % interval"),
             Column("n", hint="Our runs"),
-            Column(
-                "Allowed",
-                numeric=False,
-                hint="One published run: where one more run of ours would lie (95 %). Several: our mean minus theirs "
-                "with its 95 % interval, and the margin",
-            ),
+            *([_ALLOWED] if single else []),
+            *([_DIFFERENCE] if several else []),
             Column(
                 "Rank",
                 numeric=False,
@@ -49,8 +47,17 @@ def judged(lines: Sequence[PublishedVerdict], at: Places | None = None) -> Table
             Column("Source", numeric=False),
             Column("Why", numeric=False, wraps=True),
         ),
-        tuple(_judged_row(line, at) for line in lines if line.verdict in JUDGED),
+        tuple(_judged_row(line, at, single=single, several=several) for line in shown),
     )
+
+
+_ALLOWED = Column("Allowed", numeric=False, hint="One published run: where one more run of ours would lie (95 %)")
+_DIFFERENCE = Column(
+    "Difference",
+    numeric=False,
+    hint="Several published runs: our mean minus theirs with its 95 % interval, and the margin within which it counts "
+    "as none",
+)
 
 
 def left_out(lines: Sequence[PublishedVerdict]) -> Table:
@@ -89,15 +96,15 @@ def summary(lines: Sequence[PublishedVerdict]) -> str:
 
 
 def weak(lines: Sequence[PublishedVerdict]) -> str:
-    """Return in a sentence which numbers are reproduced only because our runs spread so far; empty where none is."""
+    """Return in a sentence which numbers are plausible only because our runs spread so far; empty where none is."""
     found = [f"{line.label} on {line.environment}" for line in lines if line.weak]
     if not found:
         return ""
-    reproduced = sum(line.verdict in (REPRODUCED, WEAKLY) for line in lines)
+    plausible = sum(line.verdict in (PLAUSIBLE, WEAKLY) for line in lines)
     prove = "proves" if len(found) == 1 else "prove"
     return (
-        f"{len(found)} of the {reproduced} reproduced {prove} little: our runs differ so much among themselves that "
-        "the random policy, or more than half of the way from there to the target, would have passed too "
+        f"{len(found)} of the {plausible} that are plausible {prove} little: our runs differ so much among themselves "
+        "that the random policy, or more than half of the way from there to the target, would have passed too "
         f"({', '.join(found)})."
     )
 
@@ -108,7 +115,11 @@ def head(line: PublishedVerdict) -> tuple[Cell, ...]:
     return Cell(line.label), Cell(line.environment, note=renamed), Cell(line.steps), Cell(line.table)
 
 
-def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
+def _single(line: PublishedVerdict) -> bool:
+    return line.published_runs == 1
+
+
+def _judged_row(line: PublishedVerdict, at: Places, *, single: bool, several: bool) -> tuple[Cell, ...]:
     label, environment, steps, source = head(line)
     why = reason(line) + price(line)
     if line.weak:
@@ -122,7 +133,8 @@ def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
         Cell(line.published),
         Cell(ours, link=at.anchor(line.label, line.environment) if known else ""),
         Cell(line.n),
-        _allowed(line),
+        *([_allowed(line)] if single else []),
+        *([_difference(line)] if several else []),
         Cell(_rank(line), note=_level(line)),
         steps,
         Cell(line.published_runs),
@@ -132,17 +144,21 @@ def _judged_row(line: PublishedVerdict, at: Places) -> tuple[Cell, ...]:
 
 
 def _allowed(line: PublishedVerdict) -> Cell:
-    limits = line.limits
+    limits = line.limits if _single(line) else None
     if limits is None or limits.low is None or limits.high is None:
         return Cell(None, note="" if limits is None else notes.note(limits))
     places = words.decimals((limits.low, limits.high))
     span = f"{words.number(limits.low, places)} to {words.number(limits.high, places)}"
-    if line.published_runs == 1:
-        return Cell(span, note=notes.note(limits))
+    return Cell(span, note=notes.note(limits))
+
+
+def _difference(line: PublishedVerdict) -> Cell:
+    limits = line.limits
+    if limits is None or _single(line):
+        return Cell(None)
+    places = None if limits.low is None else words.decimals((limits.low, limits.high))
     within = "no margin" if line.margin is None else f"margin ±{words.number(line.margin)}"
-    return Cell(
-        f"{words.number(limits.estimate, places)} [{span.replace(' to ', ', ')}], {within}", note=notes.note(limits)
-    )
+    return Cell(f"{words.interval(limits, places)}, {within}", note=notes.note(limits))
 
 
 def _rank(line: PublishedVerdict) -> str | None:

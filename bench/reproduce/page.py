@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.plain import counted
-from bench.records import REPRODUCED, STATISTICS, WEAKLY, EvaluationPlan, PublishedTable, PublishedVerdict
+from bench.records import AGREEING, STATISTICS, EvaluationPlan, PublishedTable, PublishedVerdict
 from bench.report import figures, palette, sheet, words
 from bench.report.order import Places
 from bench.report.published import JUDGED, head, judged, left_out, price, reason, weak
@@ -129,9 +129,9 @@ def _to_go(lines: Sequence[PublishedVerdict]) -> float:
 
 
 def _deviations(lines: Sequence[PublishedVerdict]) -> Iterator[str]:
-    """Yield a sentence for every number that was run and is not reproduced, the decided first."""
+    """Yield a sentence for every number that was run and does not agree with ours, the decided first."""
     for line in sorted(lines, key=lambda line: line.verdict == "undecided"):
-        if line.verdict in JUDGED and line.verdict not in (REPRODUCED, WEAKLY) and line.values:
+        if line.verdict in JUDGED and line.verdict not in AGREEING and line.values:
             low, high = words.number(min(line.values)), words.number(max(line.values))
             yield (
                 f"{line.label} on {line.environment}, {line.verdict}: published {words.number(line.published)}, our "
@@ -150,7 +150,7 @@ def _order(line: PublishedVerdict) -> str:
 def _rule(table: PublishedTable) -> str:
     if table.runs == 1:
         return (
-            "Each published number is one training run. The question is whether it is a plausible single draw from "
+            "Each published number is one training run. The question is whether it is plausible as a single draw from "
             "our runs, not whether it lies near our mean: its rank among them is shown, and the limits are those of "
             "one more run. It is called different only beyond limits wide enough that at most 5 % of honest runs "
             "are, for skewed, capped and failing runs too."
@@ -158,9 +158,9 @@ def _rule(table: PublishedTable) -> str:
     kind = "standard error" if table.spread_kind == "stderr" else "population standard deviation"
     return (
         f"Each published number is a mean of {table.runs} runs. The difference of means is shown with its 95 % "
-        f"interval; within {words.percent(table.margin)} of the way from the random policy to the target, the two "
-        f"count as the same. The printed spread ({kind} over runs) is converted to a sample standard deviation over "
-        "runs."
+        f"interval; the number is reproduced where all of that is within {words.percent(table.margin)} of the way from "
+        f"the random policy to the target. The printed spread ({kind} over runs) is converted to a sample standard "
+        "deviation over runs."
     )
 
 
