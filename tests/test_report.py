@@ -537,6 +537,23 @@ def test_what_holds_of_a_conjunction_is_the_weakest_of_its_claims() -> None:
     assert holds(replace(both, conclusions=given.conclusions)) == ""
 
 
+def test_of_equally_weak_verdicts_the_one_that_a_reanalysis_turns_round_is_named() -> None:
+    given = synthetic()
+
+    def weak(about: Fact, found: str) -> Conclusion:
+        return Conclusion(about, 11, 12, ((Fact("seeds", (0,)), found),))
+
+    firm = Conclusion(Fact("claim", names=("C.", "supported")), 12, 12)
+    claims = [weak(Fact("claim", names=("A.", "supported")), "undecided")]
+    claims += [weak(Fact("claim", names=("B.", "supported")), "contradicted"), firm]
+    asked = replace(given, analysis={**given.analysis, "conjunction": True}, conclusions=tuple(claims))
+    assert holds(asked) == "B: supported in 11 of 12 re-analyses, the weakest of 3 verdicts"
+    pairs = [weak(Fact("better", names=("PPO", "A2C")), "equivalent")]
+    pairs += [weak(Fact("better", names=("PPO", "DQN")), "worse")]
+    pairs += [Conclusion(Fact("better", names=("PPO", "REINFORCE")), 12, 12)]
+    assert holds(replace(given, conclusions=tuple(pairs))).startswith("PPO is better than DQN in 11 of 12 re-analyses")
+
+
 def test_sureness_counts_the_verdicts() -> None:
     pair = synthetic(("PPO", "DQN")).pairs[0]
     verdicts = ("better", "worse", "equivalent", "undecided", "undecided")

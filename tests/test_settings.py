@@ -362,11 +362,15 @@ LEVELS = {"ppo": 0.9, "dqn": 0.5, "random": 0.0, "ppo (tuned)": 0.6, "dqn (tuned
 
 
 def in_two_settings() -> Results:
-    case = random_results(LEVELS, 2, 10)
+    return as_labelled(random_results(LEVELS, 2, 10))
+
+
+def as_labelled(case: Results) -> Results:
+    """Return the case with each algorithm in the setting that its label names."""
     algorithms = tuple(
-        SuiteAlgorithm(label, name, "tuned" if "(" in label else "default", setting="" if name == "random" else setting)
-        for label in LEVELS
-        for name, setting in [(label.partition(" ")[0], "tuned" if "(" in label else "default")]
+        SuiteAlgorithm(entry.label, name, setting, setting="" if name == "random" else setting)
+        for entry in case.suite.algorithms
+        for name, setting in [(entry.label.partition(" ")[0], "tuned" if "(" in entry.label else "default")]
     )
     return replace(case, suite=replace(case.suite, algorithms=algorithms))
 
@@ -428,12 +432,7 @@ def test_what_tuning_is_worth_is_told_of_each_algorithm() -> None:
 
 def test_the_correction_told_is_that_of_the_leaders_own_setting() -> None:
     case = random_results({"ppo": 0.9, "dqn": 0.5, "ppo (tuned)": 0.6, "dqn (tuned)": 0.95, "a2c (tuned)": 0.2}, 2, 10)
-    algorithms = tuple(
-        replace(entry, algorithm=entry.label.partition(" ")[0], hyperparameter_set=setting, setting=setting)
-        for entry in case.suite.algorithms
-        for setting in ["tuned" if "(" in entry.label else "default"]
-    )
-    found = replace(case, suite=replace(case.suite, algorithms=algorithms)).analysed()
+    found = as_labelled(case).analysed()
     assert {pair.family for pair in found.pairs} == {1, 3}
     assert recommendation(found).lines[0] == "Out of the box, within 1,000 steps choose ppo: it is better than dqn."
 
@@ -483,6 +482,15 @@ def test_a_setting_of_some_environments_is_not_comparable_and_its_answers_name_t
     assert told[1].startswith("As tuned here, with equal effort, within 1,000 steps on env-0: choose dqn (tuned)")
     assert told[2].startswith("Scores on env-0: ppo (tuned) against ppo -0.30 (")
     assert "; dqn (tuned) against dqn +0.4" in told[2]
+
+
+def test_whom_to_avoid_and_who_is_behind_is_said_of_a_setting_where_there_are_several() -> None:
+    case = random_results(
+        {"ppo": 0.9, "a2c": 0.88, "dqn": 0.6, "trpo": 0.2, "ppo (tuned)": 0.9, "dqn (tuned)": 0.8}, 2, 10
+    )
+    told = recommendation(as_labelled(case).analysed()).lines
+    assert any(one.startswith("Out of the box, avoid trpo: 20 of 20 runs end below half of the target") for one in told)
+    assert any(one.startswith("Out of the box, ppo is better than dqn by 0.") for one in told)
 
 
 def test_the_first_answer_is_that_of_the_setting_with_most_environments() -> None:

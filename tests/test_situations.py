@@ -733,7 +733,8 @@ def test_a_step_budget_rests_on_the_environments_whose_own_budget_reaches_it() -
     found = replace(changed, planned=tuple(map(shorter, case.planned))).analysed()
     assert situation_of(found, "steps-500").environments == ("env-0", "env-1")
     assert situation_of(found, "steps-200").environments == ("env-0", "env-1", "env-2")
-    assert sentences.circumstance(situation_of(found, "full")) == "within 400 to 1,000 steps"
+    assert sentences.circumstance(situation_of(found, "full")) == "with the whole budget of 400 to 1,000 steps"
+    assert recommendation(found).claim.startswith("With the whole budget of 400 to 1,000 steps choose ppo")
 
 
 def test_an_environment_that_every_run_solves_is_answered_by_who_gets_there_first() -> None:

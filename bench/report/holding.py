@@ -61,7 +61,12 @@ def _among(lines: Sequence[Conclusion]) -> str:
 
 
 def _weakest(lines: Sequence[Conclusion]) -> Conclusion:
-    return min(lines, key=lambda line: line.holds / line.of)
+    """Return what holds in the smallest share, of equals one that some re-analysis turns round, not just opens."""
+    return min(lines, key=lambda line: (line.holds / line.of, not _turns(line)))
+
+
+def _turns(line: Conclusion) -> bool:
+    return any(found not in {"undecided", "equivalent"} for _, found in line.fails_when)
 
 
 def _alike(lines: Sequence[Conclusion]) -> bool:

@@ -264,11 +264,15 @@ def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
 
 
 def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
-    """Yield whom to avoid, and why: the measured failures where there are many, else by how much it is worse."""
+    """Yield whom to avoid, and why: the measured failures where there are many, else by how much it is worse.
+
+    Under which settings stands first, where there are several.
+    """
     full, pairs = estimates.situations[0], estimates.pairs
     failing: dict[str, Reliability] = {line.label: line for line in estimates.reliability}
     leader, behind = full.candidates[0].label, list[str]()
     corrected = _corrected(leader, pairs)
+    under = f"{words.capital(sentences.setting(full.setting))}, " if full.setting else ""
     avoided: list[tuple[str, Reliability]] = []
     for candidate in reversed(full.candidates[1:]):
         if verdict_on(leader, candidate.label, verdicts_of(pairs)) != "better":
@@ -283,11 +287,12 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
                 behind.append(f"{candidate.label} by {gap}")
             else:
                 told = sentences.pair(pair, plan, estimates.sequence) if pair else "They share no scored environment."
-                yield f"{leader} is better than {candidate.label}: {told}"
+                yield f"{under}{leader} is better than {candidate.label}: {told}"
     if avoided:
-        yield f"Avoid {_avoided(avoided, failing.get(leader))}; {leader} is better{corrected}."
+        avoid = f"{under}avoid" if under else "Avoid"
+        yield f"{avoid} {_avoided(avoided, failing.get(leader))}; {leader} is better{corrected}."
     if behind:
-        yield f"{leader} is better than {joined(behind)}{corrected}."
+        yield f"{under}{leader} is better than {joined(behind)}{corrected}."
 
 
 def _avoided(found: Sequence[tuple[str, Reliability]], first: Reliability | None) -> str:

@@ -161,7 +161,7 @@ def circumstance_alone(line: Situation) -> str:
 
 
 _CIRCUMSTANCES = {
-    "full": "within {:,} to {:,} steps",
+    "full": "with the whole budget of {:,} to {:,} steps",
     "group": "{} actions, {} observations",
     "steps": "within {:,} steps",
     "seconds": "within {} of training per run",
