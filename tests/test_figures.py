@@ -23,7 +23,7 @@ from bench.records import (
     Reliability,
     Threshold,
 )
-from bench.report import figures
+from bench.report import drawing, figures, page, palette
 from bench.report.figures import ROWS, Axis, Panel
 from tests.estimates_fixture import empty
 
@@ -220,6 +220,24 @@ def test_the_headline_is_the_aggregate_that_decides_alone_and_named(decide: str,
     given = replace(empty(), aggregates=(line,), analysis={"decide": decide})
     first = next(figures.every(given))
     assert (first.name, [row["estimate"] for row in rows(first.panels[0])]) == ("headline", [value])
+
+
+def test_all_learning_curves_mark_whoever_lacks_environments_as_the_intervals_do() -> None:
+    lines = (_aggregate("ppo", Interval(0.9)), _aggregate("dqn", Interval(0.5), complete=False))
+    curves = (_curve("ppo"), _curve("dqn"), _curve("ppo", "E", "steps"), _curve("dqn", "E", "steps"))
+    shown = [one for one in figures.every(replace(empty(), aggregates=lines, curves=curves)) if one.choice[0]]
+    assert [one.name for one in shown] == ["learning-share", "environment-1-steps"]
+    for one in shown:
+        assert one.caption.endswith(" † lacks environments that others have.")
+        assert one.marked == one.panels[0].marked == {"dqn"}
+    styles = palette.styles(["ppo", "dqn"])
+    (ax,) = drawing.draw(shown[0], styles).axes
+    assert {"ppo", "dqn †"} < {text.get_text() for text in ax.texts}
+    legend = page.drawn("learning", [page.plate(one, styles, ()) for one in shown], styles).partition("</ul>")[0]
+    assert ">ppo</li>" in legend
+    assert ">dqn †</li>" in legend
+    whole = figures.every(replace(empty(), aggregates=lines[:1], curves=curves[::2]))
+    assert not any("†" in one.caption or one.marked for one in whole)
 
 
 def test_an_environments_curves_have_its_references_as_levels_and_every_run_as_a_thin_line() -> None:

@@ -28,7 +28,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from bench.plain import plain
 from bench.records import Floats
 from bench.report import palette, words
-from bench.report.figures import Figure, Panel, named, short
+from bench.report.figures import DAGGER, Figure, Panel, named, short
 from bench.report.palette import NEUTRALS, Style
 
 FORMATS = ("svg", "png", "pdf")
@@ -125,7 +125,7 @@ def draw(figure: Figure, styles: Mapping[str, Style], *, legend: bool = False, w
     with style():
         wide = width or (WIDE if figure.wide else HALF)
         heights = [_height(panel) for panel in figure.panels]
-        keys = _key_rows(figure.labels, wide) if legend and figure.labels and not _named(figure.panels[0]) else []
+        keys = _key_rows(figure, wide) if legend and figure.labels and not _named(figure.panels[0]) else []
         # An axis without a name needs less room.
         under = _UNDER if figure.panels[-1].x.name or figure.foot else _UNDER - 1.5 * SIZE
         tall = _TOP + under + (12.0 if figure.foot else 0.0) + 1.5 * SIZE * len(keys)
@@ -258,6 +258,11 @@ def _named(panel: Panel) -> bool:
     return 0 < len(labels) <= _MOST_NAMED and not any("\n" in named(label) for label in labels)
 
 
+def _end(label: str, panel: Panel) -> str:
+    """Return what stands at the end of a curve."""
+    return named(label) + DAGGER * (label in panel.marked)
+
+
 def _name_curves(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str) -> None:
     """Write every algorithm's name beside the end of its curve, moved up or down where two ends meet."""
     known = panel.frame[np.isfinite(panel.frame.x) & np.isfinite(panel.frame.estimate)]
@@ -273,7 +278,7 @@ def _name_curves(panel: Panel, ax: Axes, styles: Mapping[str, Style], name: str)
     for label, at in zip(ends.label, spread(points, low, high), strict=True):
         look = styles[label]
         text = ax.annotate(
-            named(label),
+            _end(label, panel),
             (1.0, (at - low) / (high - low)),
             (5, 0),
             xycoords="axes fraction",
@@ -543,7 +548,7 @@ def _margins(panel: Panel) -> tuple[float, float]:
     """Return what the names beside a plot need at its left and right."""
     if not _has_rows(panel):
         ends = panel.frame.label.unique() if _named(panel) else ()
-        return _LEFT, max((_width(named(label)) + 10 for label in ends), default=_RIGHT)
+        return _LEFT, max((_width(_end(label, panel)) + 10 for label in ends), default=_RIGHT)
     right = max(map(_width, panel.frame.other)) + 10 if "other" in _sides(panel) else _RIGHT
     return max(map(_width, panel.frame.name)) + 12, right
 
@@ -560,30 +565,35 @@ def _width(text: str, weight: str = "normal") -> float:
     return float(max(lines))
 
 
-def _key_rows(labels: Sequence[str], wide: float) -> list[list[tuple[float, str]]]:
-    """Return the legend's lines: each label with where its sample begins."""
-    rows: list[list[tuple[float, str]]] = [[]]
+_Key = tuple[float, str, str]
+"""Where the sample begins, of whom it is, and how that is named."""
+
+
+def _key_rows(figure: Figure, wide: float) -> list[list[_Key]]:
+    """Return the legend's lines."""
+    rows: list[list[_Key]] = [[]]
     x = _LEFT
-    for label in labels:
-        needed = 34 + _width(short(label, _LONGEST_KEY)) + 12
+    for label in figure.labels:
+        name = short(label, _LONGEST_KEY) + DAGGER * (label in figure.marked)
+        needed = 34 + _width(name) + 12
         if x > _LEFT and x + needed > wide:
             rows.append([])
             x = _LEFT
-        rows[-1].append((x, label))
+        rows[-1].append((x, label, name))
         x += needed
     return rows
 
 
 def _legend(
-    canvas: Canvas, rows: Sequence[Sequence[tuple[float, str]]], styles: Mapping[str, Style], wide: float, tall: float
+    canvas: Canvas, rows: Sequence[Sequence[_Key]], styles: Mapping[str, Style], wide: float, tall: float
 ) -> None:
     for place, row in enumerate(rows):
         y = (1.5 * SIZE * (len(rows) - place) - 0.5 * SIZE) / tall
-        for x, label in row:
+        for x, label, name in row:
             line = sample_line(styles[label], [x / wide, (x + 13) / wide, (x + 26) / wide], y)
             line.set_transform(canvas.transFigure)
             canvas.add_artist(line)
-            canvas.text((x + 32) / wide, y, short(label, _LONGEST_KEY), va="center")
+            canvas.text((x + 32) / wide, y, name, va="center")
 
 
 def sample_line(look: Style, xs: Sequence[float] = (0.0, 0.5, 1.0), y: float = 0.5) -> Line2D:

@@ -65,6 +65,8 @@ class Axis:
     """Whether its numbers are written as percentages."""
 
 
+DAGGER = " †"
+"""Stands behind the name of whoever lacks environments that others have."""
 _FAR_BELOW = -0.1
 """The score at which a profile begins: how far below the random policy a run lies decides nothing."""
 ROWS = Axis("", 0.0, 0.0)
@@ -92,6 +94,8 @@ class Panel:
     """Name -> a value that a line across the plot marks."""
     runs: pd.DataFrame | None = None
     """Every run's own curve, thin: `label`, `run`, `x`, `y`."""
+    marked: frozenset[str] = frozenset()
+    """Labels whose names bear a dagger, which the caption explains; where rows have names, it stands in these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,10 +118,18 @@ class Figure:
     """A line under plots that share it."""
     choice: tuple[str, str, str] = ("", "", "")
     """Of the learning curves, which a reader sees one at a time: where, what and over what; else empty."""
+    marked: frozenset[str] = frozenset()
+    """As its panels have it: for the legend."""
 
 
 def every(estimates: Estimates) -> Iterator[Figure]:
     """Yield each figure for which there is data, in reading order."""
+    for figure in _every(estimates):
+        # All learning curves share a legend.
+        yield _marking(figure, estimates.aggregates) if figure.choice[0] else figure
+
+
+def _every(estimates: Estimates) -> Iterator[Figure]:
     level = order.level(estimates)
     yield from _overall(estimates, level)
     decide = order.analysis(estimates).decide
@@ -226,14 +238,21 @@ def headline(lines: Sequence[Aggregate], level: str, decide: str) -> Figure:
 
 def _names(lines: Sequence[Aggregate]) -> tuple[list[str], list[str], list[int]]:
     """Return label, name and runs of every row."""
-    names = [named(line.label) + ("" if line.complete else " †") for line in lines]
+    names = [named(line.label) + ("" if line.complete else DAGGER) for line in lines]
     return [line.label for line in lines], names, [line.n for line in lines]
+
+
+def _marking(figure: Figure, lines: Sequence[Aggregate]) -> Figure:
+    """Return a figure with a dagger at the names of those that lack environments, and what it means."""
+    lacking = frozenset(line.label for line in lines if not line.complete)
+    panels = tuple(replace(panel, marked=lacking) for panel in figure.panels)
+    return replace(figure, caption=figure.caption + _lacking(lines), panels=panels, marked=lacking)
 
 
 def _lacking(lines: Sequence[Aggregate]) -> str:
     """Return what a dagger means, where one stands."""
     unfit = ", or is not judged" if any(line.not_judged is not None for line in lines) else ""
-    return "" if all(line.complete for line in lines) else f" † lacks environments that others have{unfit}."
+    return "" if all(line.complete for line in lines) else f"{DAGGER} lacks environments that others have{unfit}."
 
 
 def _rliable(lines: Sequence[Aggregate]) -> dict[str, list[Interval]]:

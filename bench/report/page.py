@@ -338,10 +338,11 @@ def _by_section(estimates: Estimates, plates: Iterable[Plate]) -> dict[str, Mark
 def drawn(section: str, plates: Sequence[Plate], styles: Mapping[str, palette.Style]) -> Markup:
     """Return a section's figures with their legend, as HTML."""
     labels = dict.fromkeys(label for plate in plates for label in plate.figure.labels)
+    marked = frozenset[str]().union(*(plate.figure.marked for plate in plates))
+    names = {label: escape(plain(label)) + figures.DAGGER * (label in marked) for label in labels}
     samples = {label: drawing.sample(styles[label], f"legend-{section}") for label in labels}
     keys = "".join(
-        f'<li data-series="{styles[label].place}">{drawn}{escape(plain(label))}</li>'
-        for label, drawn in samples.items()
+        f'<li data-series="{styles[label].place}">{samples[label]}{name}</li>' for label, name in names.items()
     )
     legend = f'<ul class="legend">{keys}</ul>\n' if keys else ""
     return _markup(f'{legend}<div class="figures">\n{"".join(map(_figure, plates))}</div>\n')
