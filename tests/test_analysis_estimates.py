@@ -41,7 +41,9 @@ from bench.records import (
     Trial,
     TrialLine,
 )
+from bench.report import figures, tables
 from bench.report.cautions import warnings
+from bench.report.formats import render
 from bench.report.recommendation import recommendation
 
 POINTS, BUDGET = 5, 1000
@@ -551,6 +553,36 @@ def test_the_random_policy_is_shown_and_never_recommended() -> None:
     assert any(
         "Not shown to be better than random" in verdict and "dqn" in verdict for verdict in recommendation(beaten).lines
     )
+
+
+@pytest.mark.parametrize(
+    ("deterministic", "caption", "method"),
+    [
+        (True, "policies act by their most likely action", "it acts by its most likely action, without the chance"),
+        (False, "policies draw their actions by chance", "it draws its actions by chance, as in training."),
+    ],
+)
+def test_the_page_says_how_policies_act_where_it_says_what_a_score_is(
+    deterministic: bool, caption: str, method: str
+) -> None:
+    case = random_results({"ppo": 0.9, "dqn": 0.3}, 1, 10)
+
+    def acting(trial: Trial) -> Trial:
+        return replace(trial, evaluation=replace(trial.evaluation, deterministic=deterministic))
+
+    changed = case.changed(lambda old: replace(old, trial=acting(old.trial)))
+    found = replace(changed, planned=tuple(map(acting, case.planned))).analysed()
+    assert found.deterministic is deterministic
+    headline = next(figures.every(found))
+    assert headline.caption.endswith(f"0 is the random policy, 1 the target; {caption}.")
+    assert f"1 the target; {caption})" in tables.overall(found).caption
+    assert f"When a policy is judged, {method}" in render(found, "html")
+    # Of results of others it is told by themselves.
+    of_others = case.changed(lambda old: replace(old, trial=replace(old.trial, origin={"kind": "a table"})))
+    unknown = replace(of_others, planned=()).analysed()
+    assert unknown.deterministic is None
+    assert next(figures.every(unknown)).caption.endswith("0 is the random policy, 1 the target.")
+    assert "When a policy is judged" not in render(unknown, "html")
 
 
 def test_a_clear_winner_is_named_with_whom_to_avoid() -> None:

@@ -264,7 +264,7 @@ def _ink(artist: Line2D | LineCollection | PolyCollection) -> str:
 
 
 def test_every_curve_bears_its_name_where_it_ends_and_no_two_names_meet(drawn: dict[str, Drawn]) -> None:
-    panel, ax = next((panel, ax) for name, panel, ax in _plots(drawn, "curves") if name == "learning-share-0")
+    ax = next(ax for name, _, ax in _plots(drawn, "curves") if name == "learning-share-0")
     names = {text.get_text(): text for text in ax.texts if str(text.get_gid()).endswith("-end")}
     # It lacks one of the two environments.
     assert set(names) == {"PPO", "DQN †", "random"}

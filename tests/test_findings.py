@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.cards import cards
+from bench.analysis.cautions import _falling
 from bench.analysis.ledger import Entry
 from bench.analysis.origins import origins
 from bench.analysis.published import Judgement, Summary, against_one, against_several, compare, statistic
@@ -19,6 +20,7 @@ from bench.records import (
     Card,
     CellEstimate,
     Claim,
+    Conclusion,
     EvaluationPlan,
     Fact,
     Failure,
@@ -196,6 +198,39 @@ def test_records_without_a_curve_do_not_count_where_the_area_under_it_is_the_met
     bare = record_of(trial_of("ppo", "a", 1), 0.2, curve=[])
     found = _changed(_four(metric="auc"), "ppo", "a", 1, curve=bare.curve).analysed().cautions
     assert found == (Fact("few runs", (4, 4, 10, 3)), Fact("too few runs", (4,)), Fact("curveless", (1,)))
+
+
+def test_an_environment_and_a_floor_that_most_decided_verdicts_rest_on_are_told_before_all_else() -> None:
+    # On a dqn ends far below the random policy, on b above the others, who are level on either.
+    levels = {"ppo": (0.6, 0.5), "a2c": (0.6, 0.5), "dqn": (-4.0, 1.1)}
+    noise = 0.05 * np.random.default_rng(0).normal(size=(3, 10))
+    runs = {
+        (label, place): (level + mine).tolist()
+        for (label, both), mine in zip(levels.items(), noise, strict=True)
+        for place, level in zip("ab", both, strict=True)
+    }
+    found = results_of(runs, decide="mean").analysed()
+    assert found.cautions[0] == Fact("one choice", rows=(("a", 2, 2, 2), ("", 2, 2, 0)))
+    first, second, *_ = warnings(replace(found, notes=("A note.",)))
+    assert first == (
+        "Most decided verdicts on pairs rest on one choice of the analysis: 2 of 2 fall without a (2 turn round), 2 of "
+        "2 fall with scores below the random policy's counted as it."
+    )
+    assert second == "A note."
+
+
+def test_half_of_the_decided_verdicts_are_not_most_nor_is_one_alone_and_seeds_are_told_elsewhere() -> None:
+    def fallen(many: int, of: int, *again: Fact) -> list[tuple[str, int, int, int]]:
+        fails = tuple((one, "undecided") for one in again)
+        lines = [
+            Conclusion(Fact("better", names=("x", str(place))), 5, 9, fails * (place < many)) for place in range(of)
+        ]
+        return _falling([Conclusion(Fact("first", names=("x",)), 5, 9, fails), *lines])
+
+    without, two = (Fact("environments", names=names) for names in (("a",), ("a", "b")))
+    assert fallen(3, 4, Fact("seeds", (1,)), Fact("auc"), two, without) == [("a", 3, 4, 0)]
+    assert fallen(2, 4, without, Fact("floor")) == []
+    assert fallen(1, 1, without, Fact("floor")) == []
 
 
 # Cards.

@@ -141,6 +141,10 @@ def analyse(
     reliable = _reliability(field, baselines, plan)
     judged = judge(suite, cells, draws, solved=where)
     shown = tuple(_cell_estimate(c, draws, plan) for c in cells)
+    concluded = (
+        *_conclusions(suite, counted, races, placed, pairs, draws, streams),
+        *(claim_conclusions(suite, field, draws, judged, streams, where) if field else ()),
+    )
     return Estimates(
         suite=suite.name,
         title=suite.title,
@@ -150,7 +154,7 @@ def analyse(
         planned=len(book.entries),
         done=sum(isinstance(entry.outcome, Record) for entry in book.entries),
         failed=sum(c.failed for c in cells),
-        cautions=cautions(book, cells, aggregates, known, suite),
+        cautions=cautions(book, cells, aggregates, known, suite, concluded),
         labels=labels,
         references=known,
         aggregates=aggregates,
@@ -181,10 +185,7 @@ def analyse(
             told,
             [part.sensitivity for parts in suite.sets.values() for part in parts],
         ),
-        conclusions=(
-            *_conclusions(suite, counted, races, placed, pairs, draws, streams),
-            *(claim_conclusions(suite, field, draws, judged, streams, where) if field else ()),
-        ),
+        conclusions=concluded,
         claims=judged,
         sequence=sequence,
         baselines=tuple(label for label in labels if label in baselines),
@@ -193,6 +194,7 @@ def analyse(
         else tuple(label for label in _whole(rivals, baselines) if label not in baselines),
         published=against(cells),
         origins=origins(outcomes),
+        deterministic=_deterministic(book),
     )
 
 
@@ -222,6 +224,13 @@ def _unscored(there: Sequence[Cell], plan: AnalysisPlan) -> list[Cell]:
     if plan.metric != "final" or any(c.reference is not None for c in there):
         return []
     return [c for c in there if len(compared(c, plan))]
+
+
+def _deterministic(book: Ledger) -> bool | None:
+    """Return how policies act when they are judged; None where results of others are among them, or ways differ."""
+    trials = [entry.trial for entry in book.entries]
+    ways = {None if trial.origin else trial.evaluation.deterministic for trial in trials}
+    return ways.pop() if len(ways) == 1 else None
 
 
 def _baselines(book: Ledger) -> set[str]:

@@ -14,10 +14,11 @@ from bench.catalog import algorithms, implementation_named
 from bench.catalog.proofs import proofs
 from bench.hyperparameters.budgets import made_for_more, set_apart
 from bench.hyperparameters.provenance import DEFAULTS, HAND, TUNED, effort, found_by_hand, made_for
-from bench.records import Aggregate, AnalysisPlan, Fact, Record, ReferenceLine, Suite
+from bench.records import Aggregate, AnalysisPlan, Conclusion, Fact, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
 _VISIBLE_OVERSHOOT = 0.05
+_FEWEST_FALLEN = 2
 _HIGH, _LOW = 0.75, 0.5
 """Above the first an aggregate reads as a success; below the second an algorithm fails on an environment."""
 
@@ -28,11 +29,13 @@ def cautions(
     aggregates: Sequence[Aggregate],
     references: Sequence[ReferenceLine],
     suite: Suite,
+    concluded: Sequence[Conclusion],
 ) -> tuple[Fact, ...]:
     """Return every warning as `bench.report.cautions` words it, what weighs most first."""
     plan, apart, foreign = suite.analysis, set_apart(suite), made_for_more(suite)
     return (
         *_rows("idle", ((*cell.key, cell.idle) for cell in cells if cell.idle)),
+        *_rows("one choice", _falling(concluded)),
         *_rows(
             "resumed" if plan.resumed == "keep" else "resumed, left out",
             ((*cell.key, cell.resumed) for cell in cells if cell.resumed),
@@ -65,6 +68,22 @@ def cautions(
         *_rows("overshoot", _past_the_budget(cells)),
         *_timings(book),
     )
+
+
+def _falling(concluded: Sequence[Conclusion]) -> list[tuple[str, int, int, int]]:
+    """Return each re-analysis in which most decided verdicts on pairs fall, the one that most do first.
+
+    Of those that leave out one environment, or count scores below the random policy's as it: the environment, empty for
+    the latter, how many verdicts fall of how many, and how many of them turn round.
+    """
+    decided = [line for line in concluded if line.about.kind == "better"]
+    fallen: dict[str, list[str]] = {}
+    for again, verdict in (case for line in decided for case in line.fails_when):
+        if again.kind == "floor" or (again.kind == "environments" and len(again.names) == 1):
+            fallen.setdefault("".join(again.names), []).append(verdict)
+    rows = [(name, len(those), len(decided), those.count("worse")) for name, those in fallen.items()]
+    most = [row for row in rows if row[1] >= _FEWEST_FALLEN and 2 * row[1] > row[2]]
+    return sorted(most, key=lambda row: (-row[1], -row[3]))
 
 
 def _rows(kind: str, rows: Iterable[tuple[str | float, ...]]) -> Iterator[Fact]:

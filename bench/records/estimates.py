@@ -344,5 +344,7 @@ class Estimates:
     """What settings are worth: an algorithm in a later setting of the suite (`a`) against itself in the first (`b`)."""
     diagnostics: Mapping[str, tuple[CurveEstimate, ...]] = field(default_factory=dict)
     """Name in DIAGNOSTICS -> what was told of updates, a curve over steps per algorithm and environment."""
+    deterministic: bool | None = None
+    """Whether policies act by their most likely action when they are judged, or by chance; None: not known, or both."""
     notes: tuple[str, ...] = ()
     """What must be known of files and references besides, in sentences."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from bench.plain import counted, joined, listed
 from bench.records import Estimates, Fact, SequentialRun
 from bench.report.origins import remarks
-from bench.report.sentences import setting
+from bench.report.sentences import otherwise, setting
 
 _MOST = 8
 
@@ -15,10 +15,14 @@ _MOST = 8
 def warnings(estimates: Estimates) -> tuple[str, ...]:
     """Return every warning, what weighs most first."""
     followed = [] if estimates.sequence is None else [_followed(estimates.sequence)]
-    idle = [found for found in estimates.cautions if found.kind == "idle"]
-    others = [found for found in estimates.cautions if found.kind != "idle"]
+    first = [found for found in estimates.cautions if found.kind in _FIRST]
+    others = [found for found in estimates.cautions if found.kind not in _FIRST]
     told = *estimates.notes, *remarks(estimates.origins), *followed
-    return *map(_sentence, idle), *told, *map(_sentence, others)
+    return *map(_sentence, first), *told, *map(_sentence, others)
+
+
+_FIRST = {"idle", "one choice"}
+"""Kinds that come before what is known of files and of results of others."""
 
 
 def _followed(run: SequentialRun) -> str:
@@ -41,6 +45,7 @@ _SENTENCES = {
     "idle": "Runs that made no update are no evidence, and are left out of every number: {rows}. Their budget ended "
     "before the first one, so what was evaluated is the policy they began with; a longer budget, a shorter rollout or "
     "a shorter warm-up mends it.",
+    "one choice": "Most decided verdicts on pairs rest on one choice of the analysis: {rows}.",
     "resumed": "Runs that were interrupted went on from a checkpoint with environments or noise that are not to the "
     "last bit what they were, so that their seeds alone do not make them again: {rows}. `analysis: {{resumed: drop}}` "
     "leaves them out.",
@@ -104,6 +109,11 @@ def _cut(label: str, environment: str, final: int, *steps: int) -> str:
     return f"{label} on {environment} after {after} steps: {final} of the final evaluations'"
 
 
+def _falling(environment: str, fallen: int, decided: int, turned: int) -> str:
+    how = f"without {environment}" if environment else f"with {otherwise(Fact('floor'))}"
+    return f"{fallen} of {decided} fall {how}" + (f" ({turned} turn round)" if turned else "")
+
+
 def _solved(environment: str, *settings: str) -> str:
     return environment + "".join(f" ({setting(name)})" for name in settings)
 
@@ -129,6 +139,7 @@ _ROWS: Mapping[str, Callable[..., str]] = {
     "configurations": "{} on {}".format,
     **{kind: "{} on {}: {}".format for kind, told in _SENTENCES.items() if told.startswith(_FAILED)},
     "incomplete": "{} ({})".format,
+    "one choice": _falling,
     "efforts": _effort,
     "seen": _seen,
     "implementations": _proven,

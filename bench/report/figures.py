@@ -155,7 +155,7 @@ def _every(estimates: Estimates) -> Iterator[Figure]:
 def _overall(estimates: Estimates, level: str) -> Iterator[Figure]:
     decide = order.analysis(estimates).decide
     if lines := [line for line in estimates.aggregates if words.finite(line.iqm.estimate)]:
-        yield headline(lines, level, decide)
+        yield headline(lines, level, decide, estimates.deterministic)
         yield aggregates(lines, level)
     for axis in ("share", "steps", "seconds"):
         if curves := [curve for curve in estimates.curves if curve.environment is None and curve.axis == axis]:
@@ -221,7 +221,7 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
     )
 
 
-def headline(lines: Sequence[Aggregate], level: str, decide: str) -> Figure:
+def headline(lines: Sequence[Aggregate], level: str, decide: str, deterministic: bool | None = None) -> Figure:
     """Return the aggregate that decides, alone: what stands beside the verdict."""
     known, name = [line for line in lines if words.finite(line.value(decide).estimate)], sentences.SHORT[decide]
     runs = _runs(line.n for line in known)
@@ -230,7 +230,7 @@ def headline(lines: Sequence[Aggregate], level: str, decide: str) -> Figure:
         "headline",
         "answer",
         f"The aggregate that decides, with {level} intervals, {runs} per environment; 0 is the random policy, 1 the "
-        f"target.{_lacking(known)}",
+        f"target{sentences.acting(deterministic)}.{_lacking(known)}",
         _spoken((line.label, line.value(decide)) for line in known),
         (replace(panel, x=replace(panel.x, name=name), note=runs),),
     )

@@ -59,6 +59,14 @@ def aggregates(decide: str, environments: int) -> str:
     return _AGGREGATES[decide][1]
 
 
+def acting(deterministic: bool | None) -> str:
+    """Return how policies act when they are judged, as the end of a phrase; empty where that is not known."""
+    return "" if deterministic is None else f"; {_ACTING[deterministic]}"
+
+
+_ACTING = {True: "policies act by their most likely action", False: "policies draw their actions by chance"}
+
+
 def situation(line: Situation) -> str:
     """Return the answer to one situation, with what it rests on."""
     several = len(line.environments) > 1

@@ -31,7 +31,8 @@ def overall(estimates: Estimates) -> Table:
     theirs = [name for name in known if asked or name == "aggregate_iqm"]
     return Table(
         "overall",
-        f"Normalised score over all environments (0 is the random policy, 1 the target), with {level} intervals",
+        "Normalised score over all environments (0 is the random policy, 1 the "
+        f"target{sentences.acting(estimates.deterministic)}), with {level} intervals",
         (
             Column("Algorithm", numeric=False),
             *([Column("Decides", interval=True, places=2, hint=_DECIDES)] if cut else []),
