@@ -9,7 +9,7 @@ run: $(STAMP)  ## a small real suite, from suite file to report
 	$(BIN)/bench run suites/quick.yaml
 
 test: $(STAMP)  ## every test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=40
 
 test-ray: $(STAMP)  ## trials on a real Ray cluster of two nodes; as root, for they have a network of their own
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
