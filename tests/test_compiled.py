@@ -75,10 +75,13 @@ def given(model: OnPolicyAlgorithm, rollout: update.Rollout) -> None:
     buffer.compute_returns_and_advantage(last, rollout.last_dones)
 
 
-def orders(model: Any, epochs: int) -> Any:
-    """Return the orders that the library will draw after `np.random.seed(7)`."""
-    random = np.random.RandomState(7)
-    return np.array([random.permutation(model.n_steps * model.n_envs) for _ in range(epochs)], dtype=np.int32)
+class Shuffling:
+    """Shuffles the steps of each epoch as the library does after `np.random.seed(7)`."""
+
+    def permuted(self, orders: Any, axis: int) -> Any:
+        assert axis == 1
+        random = np.random.RandomState(7)
+        return np.array([one[random.permutation(len(one))] for one in orders])
 
 
 def weights(model: Any) -> Any:
@@ -138,15 +141,14 @@ def test_an_update_its_gradients_length_and_its_explained_variance_are_the_libra
         given(theirs, rollout)
         theirs._logger = Logger(folder=None, output_formats=[])
         theirs._current_progress_remaining = ours._current_progress_remaining
-        drawn = orders(ours, ours.epochs)
-        settings_now = ours.present_settings()
-        found, ours._course.memory, told = ours._course._update(rollout, drawn, settings_now)
-        ours._course.weights[:] = found
+        acting, ours._course.random = ours._course.random, Shuffling()
+        means = ours._course.learn(ours.epochs, ours.present_settings())
+        ours._course.random = acting
         np.random.seed(7)  # noqa: NPY002 - what the library draws from
         theirs.train()
         np.testing.assert_allclose(weights(ours), weights(theirs), rtol=2e-4, atol=2e-5)
         listening.on_rollout_start()
-        means, heard = dict(zip(update.TOLD, told.tolist(), strict=True)), listening.means()
+        heard = listening.means()
         for measured in ("gradient_norm", "explained_variance"):
             assert means[measured] == pytest.approx(heard[measured], rel=1e-4, abs=1e-5)
         # So that what rounding has made of one update is not what the next one begins with.
@@ -170,9 +172,8 @@ def test_loss_and_gradient_are_the_librarys_to_rounding() -> None:
     ours.policy.zero_grad()
     expected.backward()
     gradient = torch.cat([one.grad.ravel() for one in ours.policy.parameters()]).numpy()
-    found, by = jax.value_and_grad(lambda one: update.loss(one, course.shape, samples, ours.present_settings())[0])(
-        arrays
-    )
+    settings = ours.present_settings()
+    found, by = jax.jit(jax.value_and_grad(lambda one: update.loss(one, course.shape, samples, settings)[0]))(arrays)
     assert float(found) == pytest.approx(expected.item(), rel=1e-5)
     np.testing.assert_allclose(network.vector(course.layout, by), gradient, rtol=1e-4, atol=1e-5)
 
@@ -284,16 +285,6 @@ def test_equal_seeds_give_equal_weights() -> None:
     for made in (one, other):
         made.learn(96, lambda steps: steps < 96)
     np.testing.assert_array_equal(weights(one.model), weights(other.model))
-
-
-@pytest.mark.slow
-def test_ppo_learns_cartpole() -> None:
-    made = learner(
-        "ppo", "CartPole-v1", n_envs=8, n_steps=32, batch_size=256, n_epochs=20, gae_lambda=0.8, gamma=0.98,
-        learning_rate="lin_0.001", clip_range="lin_0.2",
-    )  # fmt: skip
-    made.learn(60_000, lambda steps: steps < 60_000)
-    assert made.recent_training_return() > 350
 
 
 @pytest.mark.parametrize(
@@ -484,21 +475,11 @@ def test_dqn_steps_several_environments_as_the_library_does() -> None:
     assert_trained_alike("dqn", "CartPole-v1", 300, {"n_envs": 3, "learning_starts": 50})
 
 
-@pytest.mark.slow
-def test_dqn_learns_cartpole() -> None:
-    made = learner("dqn", "CartPole-v1", batch_size=64, buffer_size=100_000, learning_rate=0.0023, learning_starts=1000,
-        gamma=0.99, target_update_interval=10, train_freq=256, gradient_steps=128, exploration_fraction=0.16,
-        exploration_final_eps=0.04, policy_kwargs={"net_arch": [64, 64]})  # fmt: skip
-    made.learn(30_000, lambda steps: steps < 30_000)
-    assert made.recent_training_return() > 90
-
-
 # --- Whole trainings: the library's, with the noise that ours draws.
 
 
 TRAINED: list[tuple[str, str, int, dict[str, Any]]] = [
     ("a2c", "CartPole-v1", 4_000, {"n_envs": 8}),
-    ("a2c", "Acrobot-v1", 8_000, {"n_envs": 16, "normalize": True}),
     ("a2c", "LunarLander-v3", 2_000, {"n_envs": 4, "n_steps": 10, "learning_rate": "lin_0.0005", "ent_coef": 0.01}),
     (
         "a2c",
@@ -506,7 +487,12 @@ TRAINED: list[tuple[str, str, int, dict[str, Any]]] = [
         4_000,
         {"n_envs": 8, "n_steps": 8, "normalize": True, "use_rms_prop": False, "gae_lambda": 0.9},
     ),
-    ("ppo", "Acrobot-v1", 4_000, {"n_envs": 4, "n_steps": 128, "batch_size": 512, "normalize": True}),
+    (
+        "ppo",
+        "Acrobot-v1",
+        4_000,
+        {"n_envs": 4, "n_steps": 128, "batch_size": 512, "normalize": True, "clip_range": "lin_0.2"},
+    ),
     ("ppo", "LunarLanderContinuous-v3", 1_000, {"n_envs": 2, "n_steps": 64, "batch_size": 128, "clip_range_vf": 0.2}),
 ]
 
@@ -530,6 +516,7 @@ def test_a_training_is_the_librarys_to_rounding_with_the_same_noise(
         )[1]
         made.learn(steps, lambda now: now < steps)
     assert len(taken[0]) == len(taken[1]) >= steps // settings["n_envs"]
+    assert ours.recent_training_return() == pytest.approx(theirs.recent_training_return(), abs=0.01)
     np.testing.assert_allclose(np.array(taken[0]), np.array(taken[1]), atol=0.01)
     drift = np.abs(weights(ours.model) - weights(theirs.model)).mean()
     assert drift < 0.001 * np.abs(weights(theirs.model) - before).mean()
