@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-import bench.environments.masked
 from bench import catalog
 from bench.environments.making import make
 from bench.environments.masked import FITTING, HORIZON, KEYS, PAY, ROOMS, STEP_COST
@@ -23,13 +20,6 @@ KEYRING, HIDDEN = "bench/Keyring-v0", "bench/CartPoleNoVelocity-v0"
 @pytest.mark.parametrize("environment", [KEYRING, HIDDEN])
 def test_every_environment_passes_gymnasiums_own_check(environment: str) -> None:
     check_env(make(environment, {})[0].unwrapped, skip_render_check=True)
-
-
-def test_importing_again_registers_nothing_twice() -> None:
-    # Gymnasium warns when an id is overwritten, and a warning is an error here.
-    before = set(gym.registry)
-    importlib.reload(bench.environments.masked)
-    assert set(gym.registry) == before
 
 
 def test_what_is_seen_of_the_cart_and_the_pole_are_their_positions() -> None:

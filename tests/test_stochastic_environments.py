@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Sequence
 from functools import cache
@@ -16,7 +15,6 @@ from gymnasium.utils.env_checker import check_env
 from scipy.optimize import minimize
 from scipy.stats import multinomial
 
-import bench.environments.stochastic
 from bench import catalog
 from bench.environments.stochastic import GREY, GRID_HORIZON, HEADS, ROCK, ROUNDS, SCISSORS, TAILS
 
@@ -75,13 +73,6 @@ def played(env: gym.Env[Any, Any], policy: Floats, episodes: int, seed: int) -> 
 @pytest.mark.parametrize("environment", [RPS, PENNIES, GRID])
 def test_every_environment_passes_gymnasiums_own_check(environment: str) -> None:
     check_env(gym.make(environment, disable_env_checker=True).unwrapped, skip_render_check=True)
-
-
-def test_importing_again_registers_nothing_twice() -> None:
-    # Gymnasium warns when an id is overwritten, and a warning is an error here.
-    before = set(gym.registry)
-    importlib.reload(bench.environments.stochastic)
-    assert set(gym.registry) == before
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
@@ -12,6 +13,8 @@ from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 import bench.environments.conformance
+import bench.environments.masked
+import bench.environments.stochastic
 import bench.environments.textbook
 import bench.environments.toy
 from bench import catalog
@@ -85,12 +88,19 @@ def test_every_environment_passes_gymnasiums_own_check(environment: str, kwargs:
 
 
 @pytest.mark.parametrize(
-    "module", [bench.environments.toy, bench.environments.conformance, bench.environments.textbook]
+    "module",
+    [
+        bench.environments.conformance,
+        bench.environments.masked,
+        bench.environments.stochastic,
+        bench.environments.textbook,
+        bench.environments.toy,
+    ],
 )
-def test_importing_again_registers_nothing_twice(module: object) -> None:
+def test_importing_again_registers_nothing_twice(module: ModuleType) -> None:
     # Gymnasium warns when an id is overwritten, and a warning is an error here.
     before = set(gym.registry)
-    importlib.reload(module)  # type: ignore[arg-type]
+    importlib.reload(module)
     assert set(gym.registry) == before
 
 
