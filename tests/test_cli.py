@@ -4,7 +4,6 @@ import inspect
 import itertools
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -144,38 +143,6 @@ def test_a_failed_trial_gives_exit_code_1_and_its_reason(tmp_path: Path) -> None
     assert "--retry-failed" in done.stdout
 
 
-def test_a_terminal_gets_a_live_table(tmp_path: Path) -> None:
-    words = [
-        sys.executable,
-        "-m",
-        "bench.cli",
-        "run",
-        str(suite_file(tmp_path)),
-        "--results",
-        str(tmp_path),
-        "--no-report",
-    ]
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        words, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    ) as run:
-        os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                chunk = os.read(ours, 65536)
-            except OSError:  # how Linux says that the other end is closed
-                break
-            if not chunk:
-                break
-            seen += chunk
-    os.close(ours)
-    assert run.returncode == 0
-    text = seen.decode()
-    assert "\x1b[" in text
-    assert "18 of 18 trials done" in text
-
-
 @pytest.mark.parametrize(
     ("what", "expected"),
     [("algorithms", "reinforce"), ("environments", "CartPole-v1"), ("hyperparameters", "rl-zoo"), ("suites", "small")],
@@ -227,13 +194,13 @@ def test_status_of_another_folder_names_failures(tmp_path: Path) -> None:
     text = TOY.replace(
         "bench/Bandit-v0: {steps: 100}", '"bench.environments.toy:bench/Crash-v0": {steps: 50, kwargs: {after: 5}}'
     )
-    run_suite(suite_file(tmp_path, text), tmp_path)
+    run_suite(suite_file(tmp_path, text.replace("seeds: 3", "seeds: 1")), tmp_path)
     done = bench("status", tmp_path / "small")
     assert "q_learning on bench.environments.toy:bench/Crash-v0, seed 0: exception" in done.stdout
 
 
 def test_timing_runs_one_trial_at_a_time_each_in_a_process_of_its_own(tmp_path: Path) -> None:
-    done = bench("run", suite_file(tmp_path), "--timing", "--no-report", "--results", tmp_path)
+    done = bench("run", suite_file(tmp_path), "--timing", "--no-report", "--results", tmp_path, "--only", "q_learning")
     assert done.returncode == 0, done.stderr
     records = [json.loads(file.read_text()) for file in tmp_path.rglob("trial.json")]
     assert {record["resources"]["workers"] for record in records} == {1}

@@ -188,7 +188,7 @@ def test_an_encoding_that_lacks_a_letter_ends_no_command(hostile: Path, words: l
     assert (done.stdout + done.stderr).isascii()
 
 
-def test_the_live_table_shows_markup_and_obeys_none_of_it(hostile: Path) -> None:
+def test_a_terminal_gets_a_live_table_that_shows_markup_and_obeys_none_of_it(hostile: Path) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "bench.cli", "run", "small.yaml", "--results", "again", "--no-report"],
@@ -204,6 +204,8 @@ def test_the_live_table_shows_markup_and_obeys_none_of_it(hostile: Path) -> None
     os.close(ours)
     assert run.returncode == 1
     assert b"Traceback" not in seen
+    assert b"\x1b[" in seen
+    assert b"of 12 trials done" in seen
     assert HOSTILE.encode() in seen
     assert b"]0;" not in seen
 

@@ -126,15 +126,17 @@ def test_what_is_kept_is_the_suite_s_set_tuned(tuned_here: Path) -> None:
     assert len(tuned) == 4 * 4
 
 
-def test_another_tuning_writes_over_nothing_unless_told_to(here: Path) -> None:
-    assert asked("small.yaml", *SHORT, "--only", "q_learning@bench/Corridor-v0")[0] == 0
-    before = (here / "tuned" / "small.yaml").read_text()
-    code, said = asked("small.yaml", *SHORT, "--tuning-seed", "5")
-    assert code != 0
-    assert "holds another tuning" in said
-    (here / "tuned" / "small.yaml").write_text("mine: true\n")
-    assert "no set that `bench tune` has made" in asked("small.yaml", *SHORT)[1]
-    (here / "tuned" / "small.yaml").write_text(before)
+def test_another_tuning_writes_over_nothing_unless_told_to(tuned_here: Path) -> None:
+    file = tuned_here / "tuned" / "small.yaml"
+    for written, told in (
+        (file.read_text(), "holds another tuning"),
+        ("mine: true\n", "no set that `bench tune` has made"),
+    ):
+        file.write_text(written)
+        code, said = asked("small.yaml", *SHORT, "--tuning-seed", "5")
+        assert code != 0
+        assert told in said
+        assert file.read_text() == written
 
 
 def test_settings_of_this_tuning_whose_trials_are_not_at_hand_stay_as_they_are(tuned_here: Path) -> None:

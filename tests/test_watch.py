@@ -25,7 +25,7 @@ from bench.store import claim, keep
 from bench.watch import page
 from bench.watch.server import Server
 from bench.watch.state import Reader
-from tests.making import TOY, nothing, run_suite, small_trial, suite_file
+from tests.making import TOY, carry_out, nothing, run_suite, small_trial, suite_file
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
@@ -50,7 +50,8 @@ def halfway(tmp_path: Path) -> Iterator[Experiment]:
     path = suite_file(tmp_path, TOY)
     experiment = pipeline.open_experiment(path, results=tmp_path)
     options = pipeline.RunOptions(workers=2, devices="cpu")
-    pipeline.run(experiment, pipeline.prepare(experiment, options)[:3], lambda _: None, options)
+    for job in pipeline.prepare(experiment, options)[:3]:
+        carry_out(job.trial, job.folder.parent)
     survey = experiment.store.survey()
     at_work, failing, *_ = (trial for trial in experiment.plan.trials if survey.state(trial) == "missing")
     folder = experiment.store.folder(at_work)
