@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -193,29 +194,36 @@ def test_it_listens_on_this_machine_alone_and_each_time_has_another_secret(halfw
         assert len(one.token) >= 32
 
 
+LOOKS: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (390, "dark")]
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path")
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
-def test_a_browser_shows_the_run_as_it_comes_without_being_asked_again(tmp_path: Path, width: int, scheme: str) -> None:
+def test_browsers_wide_and_narrow_show_the_run_as_it_comes_without_being_asked_again(tmp_path: Path) -> None:
     path = suite_file(tmp_path, TOY)
     experiment = pipeline.open_experiment(path, results=tmp_path)
     with Server(experiment) as server, sync_playwright() as driver:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        tabs = [
+            browser.new_page(viewport={"width": wide, "height": 900}, color_scheme=scheme) for wide, scheme in LOOKS
+        ]
         noise: list[str] = []
-        tab.on("console", lambda message: noise.append(message.text))
-        tab.on("pageerror", lambda error: noise.append(str(error)))
-        tab.set_default_timeout(120_000)
-        tab.goto(server.url)
-        tab.get_by_text("0 of 18 trials done").wait_for()
+        for tab in tabs:
+            tab.on("console", lambda message: noise.append(message.text))
+            tab.on("pageerror", lambda error: noise.append(str(error)))
+            tab.set_default_timeout(120_000)
+            tab.goto(server.url)
+            tab.get_by_text("0 of 18 trials done").wait_for()
         run_suite(path, tmp_path)
-        tab.get_by_text("18 of 18 trials done").wait_for()
-        assert tab.locator("figure svg").count() == len({trial.environment for trial in experiment.plan.trials})
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        for tab, (width, _) in zip(tabs, LOOKS, strict=True):
+            tab.get_by_text("18 of 18 trials done").wait_for()
+            assert tab.locator("figure svg").count() == len({trial.environment for trial in experiment.plan.trials})
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
         server.shutdown()
         server.server_close()
-        tab.get_by_text("does not answer").wait_for()
+        for tab in tabs:
+            tab.get_by_text("does not answer").wait_for()
         # What it says of its own when the server is gone is the browser's.
         assert [said for said in noise if "Failed to load resource" not in said] == []
         browser.close()
