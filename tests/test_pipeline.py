@@ -15,12 +15,13 @@ import bench
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
 from bench.pipeline import gathering, results, tidy
-from bench.pipeline.execution import _cramped, _crowded
+from bench.pipeline.execution import _crowded
 from bench.pipeline.experiment import oversized
 from bench.records import Failure, Record
 from bench.runner.jobs import Job
 from bench.runner.profile import Profile
 from bench.store import keep
+from tests.commanding import bench as command
 from tests.making import TOY, carry_out, nothing, numbers, run_suite, small_trial, suite_file
 
 BAD = """
@@ -173,13 +174,29 @@ def test_a_trial_that_does_not_fit_the_machine_is_refused_before_anything_runs_w
     assert pipeline.prepare(experiment, pipeline.RunOptions(executor="slurm", profile=profile))
 
 
-def test_trials_that_may_take_more_than_a_profile_asks_for_are_told_of() -> None:
-    jobs = [Job(small_trial(label), Path("x"), nothing, expected_mb=mb) for label, mb in [("sac", 5_120), ("ppo", 900)]]
-    assert _cramped(jobs, 5.0) == ""
-    assert _cramped(jobs, 4.0) == (
-        "the profile asks for 4 GB for each trial, and Slurm ends what takes more. So much may come to be taken by sac "
-        "on bench/Corridor-v0 (5.0 GB): raise memory_gb, or lower buffer_size"
-    )
+def test_trials_that_may_take_more_than_a_profile_asks_for_are_refused_before_anything_is_submitted(
+    tmp_path: Path,
+) -> None:
+    text = GREEDY.replace("1000000000", "6_100_000")
+    experiment = pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path)
+    for enough in (Profile(minutes=60, memory_gb=6), Profile(minutes=60)):
+        pipeline.require_asked_for(experiment, enough)
+        assert len(pipeline.prepare(experiment, pipeline.RunOptions(executor="slurm", profile=enough))) == 4
+    small = Profile(minutes=60, memory_gb=1)
+    for refuse in (
+        lambda: pipeline.require_asked_for(experiment, small),
+        lambda: pipeline.prepare(experiment, pipeline.RunOptions(executor="slurm", profile=small)),
+    ):
+        with pytest.raises(SuiteError) as told:
+            refuse()
+        assert str(told.value).endswith(
+            ": a trial of dqn on CartPole-v1 may come to take 5.5 GB of memory, 5.0 GB of it a replay memory of "
+            "6,100,000 steps of 820 bytes; the profile asks for 1 GB: raise memory_gb there; or set buffer_size to at "
+            "most 670,000"
+        )
+    (tmp_path / "profile.yaml").write_text("minutes: 60\nmemory_gb: 1\n")
+    done = command("validate", suite_file(tmp_path, text), "--profile", tmp_path / "profile.yaml")
+    assert (done.returncode, "may come to take 5.5 GB of memory" in done.stderr) == (2, True)
 
 
 def test_how_long_a_trial_takes_is_told_by_the_first_twenty_of_its_cell(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from bench.options import (
     StepsOption,
     SuiteArgument,
 )
-from bench.pipeline import RESULTS, Asked, default_workers
+from bench.pipeline import RESULTS, Asked, default_workers, require_asked_for
 from bench.runner.profile import read_profile
 
 
@@ -49,10 +49,11 @@ def validate(
     Environments that the catalogue does not know, or not with these arguments and wrappers, are made and played at
     random for a moment, and learners are tried on them, in processes of their own.
     """
-    if profile is not None:
-        read_profile(profile)
+    cluster = None if profile is None else read_profile(profile)
     asked = Asked(algo or (), env or (), steps, set_name, seeds)
     meant = source(suite, asked, results)
     experiment = opened(meant, asked, only, results, met=True, deep=deep)
+    if cluster is not None:
+        require_asked_for(experiment, cluster)
     say_name(meant, experiment)
-    say_plan(experiment, as_json=as_json, workers=workers or default_workers(), here=profile is None)
+    say_plan(experiment, as_json=as_json, workers=workers or default_workers(), here=cluster is None)

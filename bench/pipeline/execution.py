@@ -22,6 +22,7 @@ from bench.pipeline.experiment import (
     MB_PER_GB,
     Experiment,
     Seconds,
+    cramped,
     measured_seconds,
     oversized,
     require_runnable,
@@ -43,7 +44,6 @@ from bench.runner.profile import Profile
 from bench.runner.slurm import SlurmExecutor
 from bench.store import Store
 
-_MB_PER_GIB = 2**10
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
 
@@ -122,7 +122,7 @@ def prepare(experiment: Experiment, options: RunOptions, tell: Callable[[str], N
 
     Raises:
         DeviceError: a device was asked for that is not there.
-        SuiteError: a trial takes more memory than this machine has.
+        SuiteError: a trial takes more memory than this machine has, or than the profile of a cluster asks for.
         BenchError: the results are imported ones.
     """
     if experiment.imported:
@@ -241,8 +241,7 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
     ]
     measured = measured_seconds(experiment, survey)
     expected, memory = trial_seconds(experiment, measured), trial_memory(experiment, survey)
-    if options.executor == LOCAL:
-        _require_memory(experiment, {trial.cell: memory[trial.cell] for trial in trials})
+    _require_memory(experiment, {trial.cell: memory[trial.cell] for trial in trials}, options)
     slow_after = slow_after_seconds(experiment, expected)
     hardware = Hardware(options.devices, _gpus(options), options.trials_per_gpu, options.threads, options.workers or 1)
     placed = places(hardware, trials, experiment.traits, expected, store, tell=tell)
@@ -271,13 +270,15 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
         )
     if moved := _moved(jobs, stood_on):
         tell(moved)
-    if short := _short_of_memory(jobs, options):
+    if options.executor == LOCAL and (short := _crowded(jobs, options.workers or 1, devices.free_memory_mb())):
         tell(short)
     return _in_order(jobs, measured)
 
 
-def _require_memory(experiment: Experiment, memory: Mapping[Cell, float]) -> None:
-    if complaints := oversized(experiment, memory, devices.memory_mb()):
+def _require_memory(experiment: Experiment, memory: Mapping[Cell, float], options: RunOptions) -> None:
+    complaints = oversized(experiment, memory, devices.memory_mb()) if options.executor == LOCAL else []
+    complaints += [] if options.profile is None else cramped(experiment, memory, options.profile)
+    if complaints:
         raise SuiteError(complaints)
 
 
@@ -289,30 +290,6 @@ def _moved(jobs: Sequence[Job], stood_on: Mapping[str, str]) -> str:
     return (
         f"{counted(number, 'interrupted trial')} will begin anew: stored on the other kind of device (CPU or GPU); "
         "`--devices auto` goes on where there is that kind"
-    )
-
-
-def _short_of_memory(jobs: Sequence[Job], options: RunOptions) -> str:
-    """Return, as a sentence, which trials have too little memory where they run; empty where none have.
-
-    What Ray is told to keep free for each, it keeps.
-    """
-    if options.executor == LOCAL:
-        return _crowded(jobs, options.workers or 1, devices.free_memory_mb())
-    if options.profile is not None and options.profile.memory_gb is not None:
-        return _cramped(jobs, options.profile.memory_gb)
-    return ""
-
-
-def _cramped(jobs: Sequence[Job], memory_gb: float) -> str:
-    """Return, as a sentence, which cells' trials may come to take more than a profile asks for (Slurm's GB: 2**30)."""
-    each = {job.trial.cell: job.expected_mb / _MB_PER_GIB for job in jobs}
-    found = [f"{cell[0]} on {cell[1]} ({memory:.1f} GB)" for cell, memory in each.items() if memory > memory_gb]
-    if not found:
-        return ""
-    return (
-        f"the profile asks for {memory_gb:g} GB for each trial, and Slurm ends what takes more. So much may come to be "
-        f"taken by {listed(found, 3, '; ')}: raise memory_gb, or lower buffer_size"
     )
 
 

@@ -29,6 +29,7 @@ from bench.plan import (
 from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
 from bench.runner.batches import standing
 from bench.runner.devices import memory_mb
+from bench.runner.profile import Profile
 from bench.runner.provenance import processor
 from bench.store import Store, Survey
 from bench.suite import choices_of, is_imported, lacking, parse, read_imported, self_contained, text_of
@@ -39,6 +40,7 @@ _MOST_TOLD = 8
 _MEASURED = 20
 """Trials of a cell whose records say how long the others take: reading ten thousand takes longer than it tells."""
 MB_PER_GB = 1e9 / 2**20
+_MB_PER_GIB = 2**10
 Seconds = Mapping[tuple[str, str], float]
 """Of one trial, by (label, environment)."""
 REPRODUCED = "published-"
@@ -245,26 +247,59 @@ def trial_memory(experiment: Experiment, survey: Survey) -> Mapping[Cell, float]
 
 def oversized_here(experiment: Experiment, survey: Survey) -> list[str]:
     """Return, as sentences, which cells with missing trials could not be run on this machine for want of memory."""
+    return [str(complaint) for complaint in oversized(experiment, _memory_of_missing(experiment, survey), memory_mb())]
+
+
+def require_asked_for(experiment: Experiment, profile: Profile) -> None:
+    """Refuse to give Slurm what it would end.
+
+    Raises:
+        SuiteError: missing trials may come to take more memory than the profile asks for.
+    """
+    memory = _memory_of_missing(experiment, experiment.store.survey())
+    if complaints := cramped(experiment, memory, profile):
+        raise SuiteError(complaints)
+
+
+def _memory_of_missing(experiment: Experiment, survey: Survey) -> dict[Cell, float]:
     missing = {trial.cell for trial in experiment.plan.trials if not survey.done or trial.name not in survey.done}
-    memory = {cell: needed for cell, needed in trial_memory(experiment, survey).items() if cell in missing}
-    return [str(complaint) for complaint in oversized(experiment, memory, memory_mb())]
+    return {cell: needed for cell, needed in trial_memory(experiment, survey).items() if cell in missing}
 
 
-def oversized(experiment: Experiment, memory: Mapping[Cell, float], there_mb: float) -> list[Complaint]:
+def cramped(experiment: Experiment, memory: Mapping[Cell, float], profile: Profile) -> list[Complaint]:
+    """Return which cells' trials take more than a profile asks for, with the arithmetic and what would do.
+
+    Args:
+        experiment: that they are of.
+        memory: what a trial of each cell in question takes, in units of 2**20 bytes.
+        profile: of a cluster; what asks for no memory gets what Slurm gives.
+    """
+    if profile.memory_gb is None:
+        return []
+    there = f"the profile asks for {profile.memory_gb:g} GB: raise memory_gb there"
+    return oversized(experiment, memory, profile.memory_gb * _MB_PER_GIB, there)
+
+
+def oversized(
+    experiment: Experiment, memory: Mapping[Cell, float], there_mb: float, there: str = ""
+) -> list[Complaint]:
     """Return which cells' trials do not even fit alone where they run, with the arithmetic and what would fit.
 
     Args:
         experiment: that they are of.
         memory: what a trial of each cell in question takes, in units of 2**20 bytes.
         there_mb: all that there is, in the same units.
+        there: the same in words; empty: of a machine.
     """
     cells = cells_in_order(experiment)
     return [
-        _oversized(experiment, cells[cell][0], needed, there_mb) for cell, needed in memory.items() if needed > there_mb
+        _oversized(experiment, cells[cell][0], needed, there_mb, there)
+        for cell, needed in memory.items()
+        if needed > there_mb
     ]
 
 
-def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb: float) -> Complaint:
+def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb: float, there: str) -> Complaint:
     kept, each = replay_memory(trial, experiment.traits.get(trial.cell))
     beside = needed_mb - kept * each / 2**20
     room = int((there_mb - beside) * 2**20) // each // 1000 * 1000 if each else 0
@@ -274,8 +309,8 @@ def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb:
     return Complaint(
         experiment.suite.path or experiment.suite.name,
         f"a trial of {trial.label} on {trial.environment} may come to take {needed_mb / MB_PER_GB:,.1f} GB of memory"
-        f"{arithmetic}; there are {there_mb / MB_PER_GB:,.1f} GB in all",
-        f"set buffer_size to at most {room:,}" if 0 < room < kept else "",
+        f"{arithmetic}; {there or f'there are {there_mb / MB_PER_GB:,.1f} GB in all'}",
+        f"{'or ' if there else ''}set buffer_size to at most {room:,}" if 0 < room < kept else "",
     )
 
 
