@@ -29,8 +29,8 @@ from bench.errors import BenchError, SuiteError
 from bench.records import Failure
 from bench.runner import batches, element, slurm
 from bench.runner.batches import Speaker, read_frames
-from bench.runner.jobs import Ended, Hindrance, Job, Progress
-from bench.runner.placed import Order, Said
+from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, Started
+from bench.runner.placed import Order, Said, spared
 from bench.runner.profile import Profile, read_profile
 from bench.runner.slurm import SlurmExecutor
 from tests.making import nothing, numbers, small_trial, suite_file
@@ -326,11 +326,13 @@ def test_a_refused_array_waits_while_slurm_has_another_and_is_hindered_only_when
     )
 
 
-def begin_element(job: Job, batch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def begin_element(job: Job, batch: Path, monkeypatch: pytest.MonkeyPatch, *, shared: bool = True) -> None:
     """Be the only element of a batch."""
     (batch / "orders").mkdir()
     (batch / "said").mkdir()
-    (batch / "orders" / "0").write_bytes(pickle.dumps(Order.of(job, ("", ""))))
+    (batch / "shared").write_text("the very same" if shared else "another")
+    order = Order.of(job, (str(batch / "shared"), "the very same"))
+    (batch / "orders" / "0").write_bytes(pickle.dumps(order))
     monkeypatch.setattr(sys, "argv", ["element", str(batch), "0"])
     before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM)}
     try:
@@ -347,12 +349,49 @@ def test_an_element_that_is_begun_again_waits_for_the_lost_machine_that_holds_it
     monkeypatch.setenv("SLURM_RESTART_COUNT", str(restarts))
     held = Said(ended=True, hindrance=Hindrance("elsewhere", "is being run by another process"))
     turns = iter([[Said(pid=1), held], [Said(pid=2), Said(ended=True)]])
-    monkeypatch.setattr(element, "carried_out", lambda *_: next(turns))
+    monkeypatch.setattr(element, "carried_out", lambda *_, **__: next(turns))
     monkeypatch.setattr(element, "_TURN_SECONDS", 0.0)
     job = replace(Job(small_trial(), tmp_path, nothing), attempt=attempt)
     begin_element(job, tmp_path, monkeypatch)
     *_, last = read_frames(tmp_path / "said" / "0", 0)[0]
     assert last == (Said(ended=True) if attempt + restarts > 1 else held)
+
+
+def test_an_element_on_a_machine_that_does_not_share_the_folder_trains_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(small_trial(), tmp_path / "trial", nothing)
+    begin_element(job, tmp_path, monkeypatch, shared=False)
+    (told,), _ = read_frames(tmp_path / "said" / "0", 0)
+    assert told.ended
+    assert told.hindrance is not None
+    assert f"{job.trial.name}: {tmp_path} cannot be read on " in told.hindrance.message
+    assert not job.folder.exists()
+
+
+def test_an_element_passes_on_what_is_news_and_not_every_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(small_trial(), tmp_path / "trial", nothing)
+    signs = [Progressed(job, Progress(steps, doing="training")) for steps in range(100)]
+    happens: list[Event] = [Started(job, 7), *signs, Ended(job, None, 1.0)]
+    monkeypatch.setattr(element, "executor_here", lambda _: SimpleNamespace(events=lambda _jobs: happens))
+    begin_element(job, tmp_path, monkeypatch)
+    assert [said.progress for said in read_frames(tmp_path / "said" / "0", 0)[0]] == [None, signs[0].progress, None]
+
+
+def test_news_of_a_trial_are_what_it_does_what_it_returned_and_now_and_then_how_far_it_is() -> None:
+    job, seconds = Job(small_trial(), Path("x"), nothing), iter([0.0, 1.0, 14.0, 16.0, 17.0, 18.0])
+    told = [
+        Progress(1),
+        Progress(2),
+        Progress(3),
+        Progress(4),
+        Progress(4, doing="training"),
+        Progress(4, 0.0, 2.5, "training"),
+    ]
+    kept = spared([Progressed(job, one) for one in told], lambda: next(seconds))
+    assert [one.progress for one in kept if isinstance(one, Progressed)] == [told[0], *told[3:]]
 
 
 @pytest.mark.parametrize(("sent", "seconds"), [(signal.SIGUSR1, 60.0), (signal.SIGTERM, None)])
@@ -361,7 +400,7 @@ def test_a_trial_whose_time_is_nearly_up_has_a_minute_to_store_itself(
 ) -> None:
     given = list[float | None]()
 
-    def stopped(*_: object) -> list[Said]:
+    def stopped(*_: object, **__: object) -> list[Said]:
         signal.raise_signal(sent)
         return []
 

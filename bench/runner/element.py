@@ -81,7 +81,7 @@ def _told(order: Order, executor: LocalExecutor, speaker: Speaker, *, again: boo
     last, waits, until = None, True, time.monotonic() + (HELD_SECONDS if again else 0.0)
     while waits:
         waits = False
-        for said in carried_out(order, executor):
+        for said in carried_out(order, executor, shared_only=True):
             last = said if said.ended else None
             waits = said.held and time.monotonic() < until
             if not waits:

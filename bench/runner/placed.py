@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator, Mapping
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +24,8 @@ from bench.runner.local import LocalExecutor
 
 _LAST = "trial.json"
 """Of the files that are sent back, what says that the others are there."""
+SPARED_SECONDS = 15.0
+"""Between two messages of a trial that tell of nothing but further steps."""
 HELD_SECONDS = 720.0
 """A machine that is lost holds its trials for ten minutes where the storage has no locks of its own."""
 
@@ -110,17 +114,43 @@ def executor_here(grace_seconds: float) -> LocalExecutor:
     return LocalExecutor(1, RetryPolicy({}), grace_seconds, gpus=available())
 
 
-def carried_out(order: Order, executor: LocalExecutor) -> Iterator[Said]:
-    """Run one job under a keeper of this machine's, and yield what happens; its files where storage is not shared."""
+def spared(events: Iterable[Event], clock: Callable[[], float] = time.monotonic) -> Iterator[Event]:
+    """Yield events, of progress only what is news: another return, another thing that is done, or steps now and then.
+
+    A trial gives a sign of life each second, for its keeper; what leaves the machine costs a message, or a write to
+    storage that many share.
+    """
+    told, again_at = None, 0.0
+    for event in events:
+        if isinstance(event, Progressed):
+            # As text: no NaN is equal to another.
+            news, now = repr((event.progress.doing, event.progress.mean_return)), clock()
+            if news == told and now < again_at:
+                continue
+            told, again_at = news, now + SPARED_SECONDS
+        yield event
+
+
+def carried_out(order: Order, executor: LocalExecutor, *, shared_only: bool = False) -> Iterator[Said]:
+    """Run one job under a keeper of this machine's, and yield what happens; its files where storage is not shared.
+
+    Args:
+        order: the job.
+        executor: runs it.
+        shared_only: whether a job is hindered where it is not; else a folder of this machine will do.
+    """
     if os.path.isdir(order.directory):  # noqa: PTH112  # a path of another machine
         os.chdir(order.directory)
     job: Job = pickle.loads(order.payload)  # noqa: S301  # written by who asked for the run
     shared = order.shared
+    if shared_only and not shared:
+        yield Said(hindrance=Hindrance("hindered", f"{job.trial.name}: {_unshared(order)}"), ended=True)
+        return
     with nullcontext() if shared else TemporaryDirectory(prefix="bench-") as private:
         folder = job.folder if private is None else Path(private) / job.folder.name
         here = replace(job, folder=folder, workers=default_workers(job.threads))
         last = None
-        for event in executor.events([here]):
+        for event in spared(executor.events([here])):
             if isinstance(event, Ended):
                 last = event
             else:
@@ -129,6 +159,13 @@ def carried_out(order: Order, executor: LocalExecutor) -> Iterator[Said]:
         # Stopped, it has no end: whoever stopped it knows.
         if last is not None:
             yield replace(said(last), files=left)
+
+
+def _unshared(order: Order) -> str:
+    return (
+        f"{Path(order.token[0]).parent} cannot be read on {socket.gethostname()}, or is another folder there; the "
+        "results' folder must be one that all machines share, at the same path"
+    )
 
 
 def _left(folder: Path) -> dict[str, bytes]:
