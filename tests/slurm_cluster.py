@@ -23,7 +23,7 @@ from typing import Any
 
 from bench.pipeline import Experiment, RunOptions, open_experiment, prepare, run, status
 from bench.records import Record
-from bench.runner.jobs import Event, Progressed
+from bench.runner.jobs import Ended, Event, Progressed
 from bench.runner.profile import read_profile
 from tests.making import numbers, suite_file
 
@@ -77,6 +77,7 @@ JobRequeue=1
 MailProg=/bin/true
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=4000 State=UNKNOWN
 PartitionName=lab Nodes=ALL Default=YES MaxTime=60 State=UP PriorityTier=1
+PartitionName=cheap Nodes=ALL MaxTime=60 State=UP PriorityTier=1 PreemptMode=CANCEL
 PartitionName=urgent Nodes=ALL MaxTime=60 State=UP PriorityTier=10 PreemptMode=OFF
 """
 
@@ -138,9 +139,9 @@ def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
         time.sleep(0.3)
 
 
-def options(folder: Path, more: str = "") -> RunOptions:
+def options(folder: Path, more: str = "", profile: str = PROFILE) -> RunOptions:
     file = folder / "profile.yaml"
-    file.write_text(PROFILE + more)
+    file.write_text(profile + more)
     return RunOptions(devices="cpu", executor="slurm", profile=read_profile(file))
 
 
@@ -207,6 +208,47 @@ def preempted(folder: Path) -> dict[str, Any]:
         "seen": sorted(seen),
         "same": numbers(here(folder, LONG)) == numbers(experiment),
     }
+
+
+def preempted_for_good(folder: Path) -> dict[str, Any]:
+    """Something urgent takes the node in mid-run, in a partition whose preempted jobs are cancelled."""
+    experiment = there(folder, LONG)
+    told: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Ended) and event.failure:
+            told.append(
+                "again" if event.will_retry and "was preempted: slurmstepd" in event.failure.message else "lost"
+            )
+        if isinstance(event, Progressed) and event.progress.steps > 6_000 and "urgent" not in told:
+            told.append("urgent")
+            words = ["sbatch", "--parsable", "--partition=urgent", f"--cpus-per-task={os.cpu_count()}", "--mem=2G"]
+            asked(*words, "--output=/dev/null", "--wrap=sleep 4")
+
+    asked_for = options(folder, profile=PROFILE.replace("lab", "cheap"))
+    summary = run(experiment, prepare(experiment, asked_for), hear, asked_for)
+    records = [one for one in experiment.store.outcomes() if isinstance(one, Record)]
+    return {
+        "done": summary.done,
+        "told": told,
+        "resumed": sorted(len(one.resumed) for one in records),
+        "attempts": sorted(one.attempt for one in records),
+    }
+
+
+def never(folder: Path) -> dict[str, Any]:
+    """The profile asks for more minutes than its partition gives, for more machines than it has, or for a hold."""
+    experiment = there(folder, SUITE.replace("[q_learning, ppo]", "[q_learning]"))
+    found = {}
+    for name, more in (
+        ("long", PROFILE.replace("10", "120")),
+        ("large", PROFILE + "options: [--nodes=2]\n"),
+        ("held", PROFILE + "options: [--hold]\n"),
+    ):
+        asked_for = options(folder, profile=more)
+        summary = run(experiment, prepare(experiment, asked_for), lambda _event: None, asked_for)
+        found[name] = [one.partition(":")[0].partition(" start ")[2] for one in summary.hindrances]
+    return {"found": found, "queued": queued(), "left": left(experiment)}
 
 
 def time_is_up(folder: Path) -> dict[str, Any]:
@@ -351,7 +393,18 @@ def interrupted(folder: Path) -> dict[str, Any]:
 
 CHECKS = {
     check.__name__: check
-    for check in (numbers_agree, preempted, time_is_up, cancelled, forsaken, unheard, throttled, interrupted)
+    for check in (
+        numbers_agree,
+        preempted,
+        preempted_for_good,
+        never,
+        time_is_up,
+        cancelled,
+        forsaken,
+        unheard,
+        throttled,
+        interrupted,
+    )
 }
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ from bench.runner.batches import Speaker, read_frames
 from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, Started
 from bench.runner.placed import Order, Said, spared
 from bench.runner.profile import Profile, read_profile
+from bench.runner.reasons import Standing
 from bench.runner.slurm import SlurmExecutor
+from tests.commanding import bench
 from tests.making import nothing, numbers, small_trial, suite_file
 
 pytestmark = pytest.mark.timeout(580)
@@ -66,6 +68,29 @@ def test_a_preempted_trial_stores_itself_waits_and_goes_on_to_the_last_bit() -> 
         "attempts": [1, 1],
         "seen": ["preempted", "queued", "running"],
         "same": True,
+    }
+
+
+@needs_slurm
+def test_a_trial_that_is_preempted_for_good_is_submitted_again_and_goes_on() -> None:
+    assert check("preempted_for_good") == {
+        "done": 2,
+        "told": ["urgent", "again", "again"],
+        "resumed": [1, 1],
+        "attempts": [2, 2],
+    }
+
+
+@needs_slurm
+def test_what_slurm_would_never_start_is_told_and_nothing_of_it_is_left() -> None:
+    assert check("never") == {
+        "found": {
+            "long": ["1_0 (PartitionTimeLimit)", "1_1 (PartitionTimeLimit)"],
+            "large": ["2_0 (PartitionNodeLimit)", "2_1 (PartitionNodeLimit)"],
+            "held": ["3_0 (JobHeldUser)", "3_1 (JobHeldUser)"],
+        },
+        "queued": "",
+        "left": [],
     }
 
 
@@ -302,6 +327,232 @@ def test_what_ends_without_a_word_is_tried_twice_more_and_then_told_with_what_it
     )
 
 
+def ends(experiment: pipeline.Experiment, asked: pipeline.RunOptions) -> list[Ended]:
+    """Return how attempts end, of whose last word nobody waits for long."""
+    assert asked.profile is not None
+    executor = SlurmExecutor(asked.profile, ask_seconds=0.0, gone_seconds=0.0)
+    return [one for one in executor.events(pipeline.prepare(experiment, asked)) if isinstance(one, Ended)]
+
+
+@pytest.mark.parametrize(
+    ("stores", "again"), [("touch", [True, True, True, True, False]), ("true", [True, True, False])]
+)
+def test_what_is_preempted_for_good_goes_on_as_often_as_it_comes_further(
+    tmp_path: Path, fake: Path, stores: str, again: list[bool]
+) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    folder = experiment.store.folder(experiment.plan.trials[0])
+    folder.mkdir(parents=True)
+    says(fake, "9_0|PREEMPTED|None|lab")
+    (fake / "times").touch()
+    asked = asked_for(
+        setup=(
+            f"echo >> {fake}/times",
+            f"[ $(wc -l < {fake}/times) -le 4 ] && {{ {stores} {folder}/checkpoint.pkl; exit 1; }}",
+            f"rm -f {folder}/checkpoint.pkl",
+        )
+    )
+    ended = ends(experiment, asked)
+    assert [one.will_retry for one in ended] == again
+    assert [one.job.attempt for one in ended] == list(range(1, len(again) + 1))
+    assert ended[-1].done == (stores == "touch")
+    assert {one.failure.message for one in ended if one.failure} == {"Slurm's 9_0 was preempted"}
+
+
+@pytest.mark.parametrize(
+    ("word", "begun", "kind", "told"),
+    [
+        ("CANCELLED", False, "lost_node", "was cancelled (scancel)"),
+        ("NODE_FAIL", False, "lost_node", "was lost with its machine (NODE_FAIL)"),
+        ("OUT_OF_MEMORY", True, "out_of_memory", "took more memory than the profile asks for (OUT_OF_MEMORY)"),
+        ("FAILED", True, "lost_node", "ended without a word"),
+        (
+            "FAILED",
+            False,
+            "lost_node",
+            "ended without a word; the results' folder must be one that all machines share",
+        ),
+    ],
+)
+def test_what_ends_without_a_word_is_told_in_slurms(
+    tmp_path: Path, fake: Path, word: str, kind: str, told: str, *, begun: bool
+) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    folder = experiment.store.folder(experiment.plan.trials[0])
+    folder.mkdir(parents=True)
+    says(fake, f"9_0|{word}|None|lab")
+    *_, last = ends(experiment, asked_for(setup=(f"{'touch' if begun else ': '} {folder}/log.txt", "exit 1")))
+    assert last.failure is not None
+    assert (last.failure.kind, last.failure.message) == (kind, f"Slurm's 9_0 {told}")
+
+
+def says(fake: Path, *lines: str) -> None:
+    """Have squeue say this of all it knows."""
+    text = "".join(f"{line}\\n" for line in lines)
+    (fake / "squeue").write_text(f"#!/bin/sh\nprintf '{text}'\n")
+
+
+@pytest.mark.parametrize(
+    ("reason", "partitions", "hopeless"),
+    [
+        ("PartitionTimeLimit", "lab", True),
+        ("BadConstraints", "lab", True),
+        ("PartitionNodeLimit", "lab", True),
+        ("AssocMaxWallDurationPerJobLimit", "lab", True),
+        ("QOSMaxWallDurationPerJobLimit", "lab", True),
+        ("QOSMaxCpuPerJobLimit", "lab", True),
+        ("QOSMaxMemoryPerNode", "lab", True),
+        ("AssocMaxGRESPerJob", "lab", True),
+        ("QOSMinGRES", "lab", True),
+        ("InvalidQOS", "lab", True),
+        ("JobHeldAdmin", "lab", True),
+        ("JobHeldUser", "lab,long", True),
+        ("launch failed requeued held", "lab", True),
+        # It may be short's, and the trial begin in long.
+        ("PartitionTimeLimit", "short,long", False),
+        # These are over when others are.
+        ("Priority", "lab", False),
+        ("Resources", "lab", False),
+        ("Dependency", "lab", False),
+        ("BeginTime", "lab", False),
+        ("QOSMaxJobsPerUserLimit", "lab", False),
+        ("QOSMaxGRESPerUser", "lab", False),
+        ("AssocMaxJobsLimit", "lab", False),
+        ("AssocGrpCPUMinutesLimit", "lab", False),
+        # Machines come back.
+        ("PartitionDown", "lab", False),
+        ("ReqNodeNotAvail, UnavailableNodes:node1", "lab", False),
+        ("", "", False),
+    ],
+)
+def test_reasons_that_only_a_person_can_mend_are_known(reason: str, partitions: str, *, hopeless: bool) -> None:
+    assert bool(Standing("PENDING", reason, partitions).remedy) == hopeless
+    assert not Standing("RUNNING", reason, partitions).remedy
+
+
+QUEUEING = """#!/bin/sh
+case $(basename $0) in
+  sbatch) cat > /dev/null; echo >> {home}/calls; echo "$(wc -l < {home}/calls)_0|PENDING|{reason}|lab" >> {home}/queue
+          {then}
+          wc -l < {home}/calls;;
+  squeue) cat {home}/queue;;
+  scancel) echo "$*" >> {home}/cancelled; {refuses} && exit 1; : > {home}/queue;;
+  scontrol) echo 'MaxArraySize = 1';;
+esac
+"""
+
+
+def queueing(fake: Path, *, reason: str = "Priority", then: str = "", refuses: str = "false") -> None:
+    """Be a Slurm that takes arrays of one and begins none of them."""
+    for name in ("queue", "calls", "cancelled"):
+        (fake / name).touch()
+    for name in ("sbatch", "squeue", "scancel", "scontrol"):
+        (fake / name).write_text(QUEUEING.format(home=fake, reason=reason, then=then, refuses=refuses))
+
+
+def test_what_slurm_will_never_start_is_cancelled_and_told_with_what_to_do(tmp_path: Path, fake: Path) -> None:
+    queueing(fake, reason="PartitionTimeLimit", refuses=f"[ $(wc -l < {fake}/cancelled) -eq 1 ]")
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    executor = SlurmExecutor(Profile(minutes=30), ask_seconds=0.0)
+    (ended,) = executor.events(pipeline.prepare(experiment, asked_for()))
+    assert isinstance(ended, Ended)
+    assert ended.hindrance == Hindrance(
+        "hindered",
+        "Slurm will not start 1_0 (PartitionTimeLimit): lower `minutes` in the profile, or name another partition, "
+        "account or qos there",
+    )
+    # The first time Slurm has not heard it.
+    assert (fake / "cancelled").read_text().splitlines() == ["1", "1"]
+    assert not (experiment.store.root / "slurm").exists()
+
+
+def test_what_waits_in_vain_for_a_moment_only_is_not_given_up(
+    tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del fake
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    reasons = iter(["PartitionTimeLimit", "Priority", "BadConstraints", ""])
+
+    def states(jobs: Sequence[str]) -> dict[str, Standing]:
+        if not jobs:
+            return {}
+        reason = next(reasons)
+        return {"9_0": Standing("PENDING" if reason else "RUNNING", reason, "lab")}
+
+    monkeypatch.setattr(slurm, "states", states)
+    executor = SlurmExecutor(Profile(minutes=30), ask_seconds=0.0)
+    *_, last = executor.events(pipeline.prepare(experiment, asked_for()))
+    assert isinstance(last, Ended)
+    assert last.done
+
+
+def test_ctrl_c_while_arrays_are_submitted_submits_no_more_and_cancels_those_that_were(
+    tmp_path: Path, fake: Path
+) -> None:
+    queueing(fake, then=f"[ $(wc -l < {fake}/calls) -eq 2 ] && kill -INT $PPID")
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    summary = pipeline.run(experiment, pipeline.prepare(experiment, asked_for()), lambda _event: None, asked_for())
+    assert (summary.interrupted, summary.hindrances) == (True, ())
+    assert len((fake / "calls").read_text().splitlines()) == 2
+    assert (fake / "cancelled").read_text().splitlines() == ["1 2"]
+    assert not (experiment.store.root / "slurm").exists()
+
+
+def noted_batch(root: Path, names: Sequence[str]) -> Path:
+    """Return the folder of a batch that Slurm has, as 12."""
+    folder = root / "slurm" / "batch"
+    (folder / "said").mkdir(parents=True)
+    batches.note(batches.Batch(folder, "12", tuple(names), (1,) * len(names)))
+    return folder
+
+
+@pytest.mark.parametrize(("only", "told"), [(["random"], "12_0 12_1"), ([], "12")])
+def test_an_array_that_is_all_ours_is_cancelled_by_its_number(
+    tmp_path: Path, fake: Path, only: list[str], told: str
+) -> None:
+    whole = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    names = sorted((trial.name for trial in whole.plan.trials), key=lambda name: "random" not in name)
+    noted_batch(whole.store.root, names)
+    lines = [f"12_{number}|RUNNING|None|lab" for number in range(4)]
+    says(fake, *lines)
+    (fake / "scancel").write_text(f'#!/bin/sh\necho "$*" >> {fake}/cancelled\n: > {fake}/squeue\n')
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=only, results=tmp_path)
+    executor = SlurmExecutor(Profile(minutes=30), ask_seconds=0.0)
+    executor.stop()
+    assert list(executor.events(pipeline.prepare(experiment, asked_for()))) == []
+    assert (fake / "cancelled").read_text().splitlines() == [told]
+
+
+def test_where_slurm_does_not_say_what_it_has_what_is_ours_is_cancelled_one_by_one(
+    tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm, "PATIENCE_SECONDS", 0.2)
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], results=tmp_path)
+    noted_batch(experiment.store.root, [trial.name for trial in experiment.plan.trials])
+    told = "12_0|RUNNING|None|lab\n12_1|RUNNING|None|lab"
+    (fake / "squeue").write_text(f"#!/bin/sh\n[ -e {fake}/asked ] && exit 1\ntouch {fake}/asked\necho '{told}'\n")
+    (fake / "scancel").write_text(f'#!/bin/sh\necho "$*" >> {fake}/cancelled\n')
+    executor = SlurmExecutor(Profile(minutes=30), ask_seconds=0.0)
+    executor.stop()
+    assert list(executor.events(pipeline.prepare(experiment, asked_for()))) == []
+    assert (fake / "cancelled").read_text().splitlines() == ["12_0 12_1"]
+
+
+def test_a_cancel_that_slurm_does_not_hear_is_told_with_what_to_type(
+    tmp_path: Path, fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm, "PATIENCE_SECONDS", 0.2)
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    noted_batch(experiment.store.root, [experiment.plan.trials[0].name])
+    says(fake, "12_0|RUNNING|None|lab")
+    (fake / "scancel").write_text("#!/bin/sh\nexit 1\n")
+    executor = SlurmExecutor(Profile(minutes=30), ask_seconds=0.0)
+    executor.stop()
+    (told,) = executor.events(pipeline.prepare(experiment, asked_for()))
+    assert isinstance(told, Ended)
+    assert told.hindrance == Hindrance("hindered", "Slurm has not heard that all is to end: scancel 12")
+
+
 @pytest.mark.parametrize(
     ("accepted", "told"), [("[ $calls -ne 2 ]", [True, True]), ("[ $calls -eq 1 ]", [True, False])]
 )
@@ -394,6 +645,19 @@ def test_news_of_a_trial_are_what_it_does_what_it_returned_and_now_and_then_how_
     assert [one.progress for one in kept if isinstance(one, Progressed)] == [told[0], *told[3:]]
 
 
+def test_of_a_thousand_signs_of_life_that_wait_to_be_heard_one_is_told(tmp_path: Path, fake: Path) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), only=["random"], seeds=1, results=tmp_path)
+    (trial,) = experiment.plan.trials
+    speaker = Speaker(noted_batch(experiment.store.root, [trial.name]) / "said" / "0")
+    for said in (Said(pid=7), *(Said(progress=Progress(steps)) for steps in range(1_000)), Said(slow_after=9.0)):
+        assert speaker.say(said)
+    speaker.say(Said(failure=Failure(trial, "exception", "it broke"), ended=True))
+    says(fake, "12_0|RUNNING|None|lab")
+    told = list(SlurmExecutor(Profile(minutes=30)).events(pipeline.prepare(experiment, asked_for())))
+    assert [type(one).__name__ for one in told] == ["Started", "Progressed", "Slowed", "Ended"]
+    assert [one.progress.steps for one in told if isinstance(one, Progressed)] == [999]
+
+
 @pytest.mark.parametrize(("sent", "seconds"), [(signal.SIGUSR1, 60.0), (signal.SIGTERM, None)])
 def test_a_trial_whose_time_is_nearly_up_has_a_minute_to_store_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals, seconds: float | None
@@ -418,11 +682,11 @@ def test_what_slurm_has_not_begun_is_not_listened_to(
     happened = list[str]()
     words = iter(["PENDING", "PENDING", "RUNNING"])
 
-    def states(jobs: Sequence[str]) -> dict[str, str]:
+    def states(jobs: Sequence[str]) -> dict[str, Standing]:
         if not jobs:
             return {}
         happened.append(next(words))
-        return {"9_0": happened[-1]}
+        return {"9_0": Standing(happened[-1])}
 
     def read(path: Path, offset: int) -> tuple[list[Said], int]:
         happened.append("read")
@@ -596,8 +860,37 @@ def test_queued_and_preempted_trials_are_told_apart(tmp_path: Path, fake: Path) 
     about = {"job": "12", "trials": [first.name, second.name, third.name], "attempts": [1, 1, 1]}
     (folder / "batch.json").write_text(json.dumps(about))
     (folder / "said" / "1").touch()
-    (fake / "squeue").write_text("#!/bin/sh\nprintf '12_0|PENDING\\n12_1|PENDING\\n12_2|COMPLETED\\n7_0|PENDING\\n'\n")
-    assert batches.standing(experiment.store.root) == {first.name: "queued", second.name: "preempted"}
+    told = (
+        "12_0|PENDING|PartitionTimeLimit|lab\\n12_1|PENDING|BeginTime|lab\\n12_2|COMPLETED|None|lab\\n7_0|PENDING||\\n"
+    )
+    (fake / "squeue").write_text(f"#!/bin/sh\nprintf '{told}'\n")
+    assert batches.standing(experiment.store.root) == {
+        first.name: ("queued", "PartitionTimeLimit"),
+        second.name: ("preempted", "BeginTime"),
+    }
     cells = pipeline.status(experiment)
     assert [(sum(cell.queued for cell in cells), sum(cell.preempted for cell in cells))] == [(1, 1)]
     assert sum(cell.missing for cell in cells) == 4
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (
+            ("Priority", "PartitionTimeLimit", "PartitionTimeLimit"),
+            "3 queued at the batch system (mostly for PartitionTimeLimit)",
+        ),
+        (("Priority", "Priority", "None"), "3 queued at the batch system (for Priority)"),
+        (("None", "None", "None"), "3 queued at the batch system"),
+    ],
+)
+def test_the_status_tells_what_most_trials_wait_for(
+    tmp_path: Path, fake: Path, reasons: tuple[str, ...], told: str
+) -> None:
+    experiment = pipeline.open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    names = [trial.name for trial in experiment.plan.trials[:3]]
+    noted_batch(experiment.store.root, names)
+    lines = "".join(f"12_{number}|PENDING|{reason}|lab\\n" for number, reason in enumerate(reasons))
+    (fake / "squeue").write_text(f"#!/bin/sh\nprintf '{lines}'\n")
+    done = bench("status", tmp_path / "small.yaml", "--results", tmp_path)
+    assert done.stdout.splitlines()[-1].endswith(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 
 from bench.cli.asking import opened, source
@@ -57,5 +58,7 @@ def status(
     stored = sum(cell.stored for cell in cells)
     more = f"; {counted(stored, 'trial')} to go on from a checkpoint" if stored else ""
     more += f"; {waiting} at the batch system" if waiting else ""
+    why = sum((Counter(cell.waits) for cell in cells), Counter[str]()).most_common(2)
+    more += f" ({'mostly ' if why[1:] else ''}for {why[0][0]})" if why else ""
     more += f"; {counted(len(unreadable), 'file')} cannot be read" if unreadable else ""
     say(", ".join(f"{number} {name}" for name, number in total.items()) + more)

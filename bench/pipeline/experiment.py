@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -88,6 +88,8 @@ class CellStatus:
     """How many of the missing wait at a batch system, and have not begun."""
     preempted: int = 0
     """How many had begun and wait there again."""
+    waits: Mapping[str, int] = field(default_factory=dict)
+    """Why all of these do, in the batch system's word, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,7 +391,7 @@ def _imported(file: Path, root: Path, text: str) -> Experiment:
 
 
 def _cell_status(
-    survey: Survey, at_slurm: Mapping[str, str], label: str, environment: str, trials: Sequence[Trial]
+    survey: Survey, at_slurm: Mapping[str, tuple[str, str]], label: str, environment: str, trials: Sequence[Trial]
 ) -> CellStatus:
     if not survey.done and not survey.others and not at_slurm:
         return CellStatus(label, environment, done=0, failed=0, running=0, missing=len(trials), reasons=())
@@ -398,6 +400,7 @@ def _cell_status(
     rest = [(trial, state) for trial, state in zip(trials, states, strict=True) if state != "done"]
     found = [(trial, state, survey.others.get(trial.name)) for trial, state in rest]
     failures = [(trial, one) for trial, state, one in found if state == "failed" and isinstance(one, Failure)]
+    waiting = [at_slurm[trial.name] for trial, state in rest if state == "missing" and trial.name in at_slurm]
     return CellStatus(
         label=label,
         environment=environment,
@@ -408,8 +411,9 @@ def _cell_status(
         reasons=tuple(_reason(trial, one) for trial, one in failures),
         unreadable=sum(state == "missing" and isinstance(one, Unreadable) for _, state, one in found),
         stored=sum(state == "missing" and survey.stored(trial) for trial, state, _ in found),
-        queued=sum(state == "missing" and at_slurm.get(trial.name) == "queued" for trial, state, _ in found),
-        preempted=sum(state == "missing" and at_slurm.get(trial.name) == "preempted" for trial, state, _ in found),
+        queued=sum(how == "queued" for how, _ in waiting),
+        preempted=sum(how == "preempted" for how, _ in waiting),
+        waits=dict(Counter(why for _, why in waiting if why not in {"", "None"})),
     )
 
 

@@ -21,8 +21,10 @@ from pathlib import Path
 
 from bench import files
 from bench.errors import BenchError
+from bench.records import CHECKPOINT
 from bench.runner.jobs import LOSSES
 from bench.runner.placed import Said
+from bench.runner.reasons import Standing
 
 FOLDER, ORDERS, SAID, OUT, ABOUT = "slurm", "orders", "said", "out", "batch.json"
 DONE, FAILED = "trial.json", "failure.json"
@@ -33,10 +35,6 @@ _PATIENCE_SECONDS = 60.0
 _GLANCE_SECONDS = 10.0
 """For whoever only wants to look."""
 _MOST_ELEMENTS = 1_000
-_OVER = frozenset(
-    "COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED OUT_OF_MEMORY BOOT_FAIL DEADLINE".split()  # noqa: SIM905
-)
-"""Slurm's words for what it will not run again."""
 
 
 class UnansweredError(BenchError):
@@ -66,6 +64,22 @@ class Batch:
             return False
         said, _ = read_frames(self.folder / SAID / str(number), 0)
         return any(one.ended and one.failure is not None and one.failure.kind not in LOSSES for one in said)
+
+    def given_at(self, number: int) -> float:
+        """Return when an element was given to Slurm, in seconds since the epoch; infinity: that is not known."""
+        return _written_at(self.folder / ORDERS / str(number)) or float("inf")
+
+
+def stored_at(folder: Path) -> float:
+    """Return when the trial of a folder was last stored, in seconds since the epoch; 0: never."""
+    return _written_at(folder / CHECKPOINT)
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def batches(root: Path, patience: float = _PATIENCE_SECONDS) -> list[Batch] | None:
@@ -126,7 +140,7 @@ def tidy(root: Path, over: frozenset[str] = frozenset()) -> None:
     there = batches(root)
     known = None if there is None else states([batch.job for batch in there])
     if there is not None and known is not None:
-        forget_spent(there, known.keys() - over)
+        forget_spent(there, left(known).keys() - over)
 
 
 def forget_spent(there: Sequence[Batch], known: Collection[str]) -> None:
@@ -141,17 +155,22 @@ def forget_spent(there: Sequence[Batch], known: Collection[str]) -> None:
             forget(batch)
 
 
-def states(jobs: Sequence[str], patience: float = _PATIENCE_SECONDS) -> Mapping[str, str] | None:
-    """Return what Slurm knows of arrays: `JOB_NUMBER` -> its word; None where it cannot be asked just now."""
+def states(jobs: Sequence[str], patience: float = _PATIENCE_SECONDS) -> Mapping[str, Standing] | None:
+    """Return what Slurm knows of arrays, by `JOB_NUMBER`, also of what is over; None: it cannot be asked just now."""
     if not any(jobs):
         return {}
     # With a list of numbers, one that it has forgotten would be an error for all.
-    words = "--noheader", "--array", "--states=all", f"--user={os.getuid()}", "--format=%i|%T"
+    words = "--noheader", "--array", "--states=all", f"--user={os.getuid()}", "--format=%i|%T|%r|%P"
     done = _asked("squeue", *words, patience=patience)
     if done is None:
         return None
-    found = dict(line.strip().partition("|")[::2] for line in done.splitlines() if "|" in line)
-    return {place: word for place, word in found.items() if place.partition("_")[0] in jobs and word not in _OVER}
+    told = [line.strip().split("|") for line in done.splitlines() if "|" in line]
+    return {place: Standing(*how[:3]) for place, *how in told if place.partition("_")[0] in jobs}
+
+
+def left(known: Mapping[str, Standing]) -> dict[str, Standing]:
+    """Return of what Slurm knows what it has still to run, or runs."""
+    return {place: standing for place, standing in known.items() if not standing.over}
 
 
 def _asked(*words: str, patience: float = _PATIENCE_SECONDS) -> str | None:
@@ -257,17 +276,19 @@ def read_frames(path: Path, offset: int) -> tuple[list[Said], int]:
     return found, offset + at
 
 
-def standing(root: Path) -> dict[str, str]:
-    """Return how trials stand at Slurm, by name: `queued`, or `preempted` where one had begun and waits again.
+def standing(root: Path) -> dict[str, tuple[str, str]]:
+    """Return how trials wait at Slurm, by name, and why, in its word.
 
-    What is at work there is held by a lock, as everywhere.
+    They are `queued`, or `preempted` where one had begun and waits again. What is at work there is held by a lock, as
+    everywhere.
     """
     there = batches(root, _GLANCE_SECONDS) or []
     known = states([batch.job for batch in there], _GLANCE_SECONDS) or {}
     found = {}
     for batch in there:
         for number, name in enumerate(batch.trials):
-            if known.get(f"{batch.job}_{number}") in {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"}:
+            one = known.get(f"{batch.job}_{number}")
+            if one is not None and one.waits:
                 begun = (batch.folder / SAID / str(number)).exists()
-                found[name] = "preempted" if begun else "queued"
+                found[name] = "preempted" if begun else "queued", one.reason
     return found

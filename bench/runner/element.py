@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from bench.records import CHECKPOINT, Failure
-from bench.runner.batches import ORDERS, SAID, Speaker
+from bench.records import Failure
+from bench.runner.batches import ORDERS, SAID, Speaker, stored_at
 from bench.runner.jobs import Job
 from bench.runner.local import LocalExecutor
 from bench.runner.placed import HELD_SECONDS, Order, Said, carried_out, executor_here
@@ -47,25 +47,17 @@ def main() -> None:
     for sent in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(sent, stop)
     job: Job = pickle.loads(order.payload)  # noqa: S301 - as above
-    before = _stored_at(job.folder)
+    before = stored_at(job.folder)
     speaker = Speaker(batch / SAID / number)
     last = _told(order, executor, speaker, again=_again(job))
     # Its time was nearly up. A preempted one is queued again by Slurm itself, a cancelled one not at all.
     if last is None and came[:1] == [signal.SIGUSR1] and signal.SIGTERM not in came:
-        if _stored_at(job.folder) > before:
+        if stored_at(job.folder) > before:
             subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=False)  # noqa: S603, S607
         else:
             # Begun anew it would come no further.
             why = "the profile's minutes were over, and it has stored nothing since it began: give it more"
             _say(speaker, Said(failure=Failure(job.trial, "timeout", why, attempt=job.attempt), ended=True))
-
-
-def _stored_at(folder: Path) -> float:
-    """Return when a trial was last stored, in seconds since the epoch; 0: never."""
-    try:
-        return (folder / CHECKPOINT).stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _again(job: Job) -> bool:

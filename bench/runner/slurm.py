@@ -31,17 +31,20 @@ from bench.runner.batches import (
     cluster,
     forget,
     forget_spent,
+    left,
     longest_array,
     note,
     on_its_way,
     read_frames,
     states,
+    stored_at,
     submit,
     tidy,
 )
 from bench.runner.jobs import LOST_NODE, Ended, Event, Hindrance, Job, RetryPolicy
 from bench.runner.placed import Order, Said
 from bench.runner.profile import Profile
+from bench.runner.reasons import Standing
 
 LOOK_SECONDS = 1.0
 """Between two looks into what elements say."""
@@ -54,6 +57,8 @@ PATIENCE_SECONDS = 30.0
 """How long trials may take to end when they are told to."""
 NOTICE_SECONDS = 90
 """Before its time is up a trial is told to store itself. Slurm may tell it up to a minute earlier still."""
+_LOG = "log.txt"
+"""What a keeper begins a trial with."""
 _SPOKEN = 2_000
 _MEMORY_WORDS = ("memory limit", "oom-kill", "oom_kill", "Out Of Memory")
 
@@ -69,6 +74,10 @@ class _Placed:
     """Bytes of what was said."""
     ended: bool = False
     gone_since: float | None = None
+    last: Standing | None = None
+    """What Slurm said when it was over."""
+    in_vain: bool = False
+    """Whether it waited in vain when Slurm was last asked."""
 
     @property
     def place(self) -> str:
@@ -146,6 +155,9 @@ class SlurmExecutor:
             yield from self._listen(placed, waiting)
             if self._heed(placed):
                 break
+        if self._stops and placed and not self._cancelled:
+            numbers = " ".join(sorted({one.batch.job for one in placed}))
+            yield _hindered(placed[0].job, f"Slurm has not heard that all is to end: scancel {numbers}")
         tidy(root, frozenset(self._over))
 
     def _taken_up(self, root: Path, jobs: Sequence[Job]) -> list[_Placed]:
@@ -154,6 +166,7 @@ class SlurmExecutor:
         known = None if there is None else states([batch.job for batch in there])
         if there is None or known is None:
             raise BenchError("Slurm does not say what it has (squeue): nothing was submitted; try again when it does")
+        known = left(known)
         wanted = {job.trial.name: job for job in jobs}
         if any(on_its_way(batch) and not wanted.keys().isdisjoint(batch.trials) for batch in there):
             raise BenchError("a run that has ended may have given these trials to Slurm: try again in two minutes")
@@ -182,9 +195,9 @@ class SlurmExecutor:
         """
         # What it has forgotten it refuses to wait for.
         earlier = states([one.batch.job for one in placed]) if self._most else None
-        after = {place.partition("_")[0] for place in earlier or ()}
+        after = {place.partition("_")[0] for place in left(earlier or {})}
         most = longest_array() if len(waiting) > 1 else 1
-        while waiting:
+        while waiting and not self._draining:
             part = waiting[:most]
             folder = (root / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}").absolute()
             try:
@@ -198,7 +211,7 @@ class SlurmExecutor:
                 lost = part if isinstance(error, UnansweredError) else [] if placed else list(waiting)
                 del waiting[: len(lost)]
                 kind = error.kind if isinstance(error, HindranceError) else HindranceError.kind
-                yield from (Ended(job, None, 0.0, hindrance=Hindrance(kind, str(error))) for job in lost)
+                yield from (_hindered(job, str(error), kind) for job in lost)
                 return
             del waiting[: len(part)]
             after.add(batch.job)
@@ -265,33 +278,54 @@ class SlurmExecutor:
         return "\n".join(["#!/bin/bash", *self._profile.setup, run, ""])
 
     def _listen(self, placed: list[_Placed], waiting: list[Job]) -> Iterator[Event]:
-        """Take what has been said by now, from each; then see whom Slurm has forgotten."""
+        """Take what has been said by now, from each; then see whom Slurm has forgotten, and who waits in vain."""
         known = self._known(placed)
-        for one in list(placed):
+        for one in placed:
             if one.place in self._pending:
                 one.gone_since = None
                 continue
             messages, one.heard = read_frames(one.batch.folder / SAID / str(one.number), one.heard)
-            for message in messages:
+            for message in _latest(messages):
                 yield from self._heard(one, message, waiting)
             if not one.ended and known is not None:
-                if one.place in known:
-                    one.gone_since = None
-                else:
-                    yield from self._missed(one, waiting)
-            if one.ended:
-                placed.remove(one)
-                self._over.add(one.place)
+                yield from self._looked_for(one, known.get(one.place), waiting)
+        if known is not None:
+            yield from self._given_up(placed, known)
+        self._over.update(one.place for one in placed if one.ended)
+        placed[:] = [one for one in placed if not one.ended]
 
-    def _known(self, placed: Sequence[_Placed]) -> Mapping[str, str] | None:
-        """Return what Slurm has, asked now and then; None where nothing new is known."""
+    def _known(self, placed: Sequence[_Placed]) -> Mapping[str, Standing] | None:
+        """Return what Slurm knows, asked now and then; None where nothing new is known."""
         now = time.monotonic()
         if now < self._asked_at + self._ask_seconds:
             return None
         self._asked_at = now
         known = states(sorted({one.batch.job for one in placed}))
-        self._pending = frozenset(place for place, word in (known or {}).items() if word == "PENDING")
+        self._pending = frozenset(place for place, standing in (known or {}).items() if standing.waits)
         return known
+
+    def _given_up(self, placed: Sequence[_Placed], known: Mapping[str, Standing]) -> Iterator[Event]:
+        """Cancel and tell of those that wait for what only a person can mend, now and when Slurm was asked before.
+
+        What Slurm does not hear is told it again.
+        """
+        vain = []
+        for one in placed:
+            remedy = known[one.place].remedy if one.place in known else ""
+            vain += [(one, remedy)] if remedy and one.in_vain else []
+            one.in_vain = bool(remedy)
+        if not cancel(self._names([one for one, _ in vain], known)):
+            return
+        for one, remedy in vain:
+            one.ended = True
+            yield _hindered(one.job, f"Slurm will not start {one.place} ({known[one.place].reason}): {remedy}")
+
+    def _names(self, placed: Sequence[_Placed], known: Mapping[str, Standing] | None) -> list[str]:
+        """Return by what names Slurm is told to cancel these: an array of which it has nothing else, by its number."""
+        these = {one.place for one in placed} | self._over
+        others = None if known is None else left(known).keys() - these
+        shared = {place.partition("_")[0] for place in (these if others is None else others)}
+        return sorted({one.place if one.batch.job in shared else one.batch.job for one in placed})
 
     def _heard(self, one: _Placed, message: Said, waiting: list[Job]) -> Iterator[Event]:
         event = message.event(one.job)
@@ -301,28 +335,45 @@ class SlurmExecutor:
                 event = replace(event, will_retry=self._retried(one.job, event.failure.kind, waiting))
         yield event
 
-    def _missed(self, one: _Placed, waiting: list[Job]) -> Iterator[Event]:
-        """Tell of one that Slurm no longer has and that has said no last word."""
+    def _looked_for(self, one: _Placed, standing: Standing | None, waiting: list[Job]) -> Iterator[Event]:
+        """Take in how one stands that has said no last word, and tell of it where Slurm no longer has it."""
+        if standing is not None and not standing.over:
+            one.gone_since = one.last = None
+            return
+        # Slurm forgets it soon, maybe before its last word can be seen here.
+        one.last = standing or one.last
         now = time.monotonic()
         one.gone_since = one.gone_since or now
-        if now < one.gone_since + self._gone_seconds or self._stops:
-            return
+        if now >= one.gone_since + self._gone_seconds and not self._stops:
+            yield from self._missed(one, waiting)
+
+    def _missed(self, one: _Placed, waiting: list[Job]) -> Iterator[Event]:
+        """Tell of one that has ended without a last word."""
         one.ended = True
         if (one.job.folder / DONE).exists():
             yield Ended(one.job, None, 0.0)
             return
+        word, ending = (one.last.word, one.last.ending) if one.last else ("", "")
         printed = self._printed(one)
-        kind = "out_of_memory" if any(word in printed for word in _MEMORY_WORDS) else LOST_NODE
-        said = f"Slurm's {one.place} ended without a word{f': {printed}' if printed else ''}"
-        hint = "; the results' folder must be one that all machines share" if kind == LOST_NODE else ""
-        failure = Failure(one.job.trial, kind, f"{said}{hint}", attempt=one.job.attempt)
-        yield Ended(one.job, failure, 0.0, will_retry=self._retried(one.job, kind, waiting))
+        spent = word == "OUT_OF_MEMORY" or any(said in printed for said in _MEMORY_WORDS)
+        kind = "out_of_memory" if spent else LOST_NODE
+        begun = ending or spent or (one.job.folder / _LOG).exists()
+        hint = "" if begun else "; the results' folder must be one that all machines share"
+        told = f"Slurm's {one.place} {ending or 'ended without a word'}{f': {printed}' if printed else ''}{hint}"
+        failure = Failure(one.job.trial, kind, told, attempt=one.job.attempt)
+        again = word == "PREEMPTED" and stored_at(one.job.folder) > one.batch.given_at(one.number)
+        yield Ended(one.job, failure, 0.0, will_retry=self._retried(one.job, kind, waiting, free=again))
 
-    def _retried(self, job: Job, kind: str, waiting: list[Job]) -> bool:
-        """Note the attempt that follows one that failed by a kind, and return whether one does."""
-        following = None if self._draining else self._retries.next_attempt(job, kind)
-        waiting += [] if following is None else [following]
-        return following is not None
+    def _retried(self, job: Job, kind: str, waiting: list[Job], *, free: bool = False) -> bool:
+        """Note the attempt that follows one that failed by a kind, and return whether one does.
+
+        One that is `free`, as the last has come further, does not count: it may be tried as often.
+        """
+        following = replace(job, attempt=job.attempt + 1) if free else self._retries.next_attempt(job, kind)
+        if following is None or self._draining:
+            return False
+        waiting.append(following)
+        return True
 
     def _printed(self, one: _Placed) -> str:
         try:
@@ -340,6 +391,19 @@ class SlurmExecutor:
         now = time.monotonic()
         if self._give_up_at == float("inf"):
             self._give_up_at = now + PATIENCE_SECONDS
-        self._cancelled = self._cancelled or cancel([one.place for one in placed])
         known = states(sorted({one.batch.job for one in placed}))
-        return self._stops > 1 or now > self._give_up_at or known == {}
+        # Of what is over scancel may complain; where Slurm does not say it, all may be there.
+        places = {one.place for one in placed} if known is None else left(known).keys()
+        there = [one for one in placed if one.place in places]
+        self._cancelled = self._cancelled or not there or cancel(self._names(there, known))
+        return self._stops > 1 or now > self._give_up_at or not there
+
+
+def _hindered(job: Job, why: str, kind: str = HindranceError.kind) -> Ended:
+    return Ended(job, None, 0.0, hindrance=Hindrance(kind, why))
+
+
+def _latest(messages: Sequence[Said]) -> list[Said]:
+    """Return messages without what was told of progress before the last that tells of it."""
+    last = max((number for number, said in enumerate(messages) if said.progress is not None), default=-1)
+    return [said for number, said in enumerate(messages) if said.progress is None or number == last]
