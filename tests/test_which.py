@@ -1125,6 +1125,16 @@ def test_carried_along_the_same_evidence_on_several_environments_gives_the_same_
     assert known[0] == pytest.approx({"ppo": 0.445, "dqn": 0.3}, abs=0.001)
 
 
+def test_who_comes_first_does_so_by_the_aggregate_that_decides() -> None:
+    # By the middle of the runs dqn is ahead, by their mean ppo.
+    runs = {("ppo", "env-0"): [*around(0.2, 9), 3.0], ("dqn", "env-0"): around(0.4)}
+    results = results_of(runs)
+    plan = replace(results.suite.analysis, decide="mean")
+    found = advice_of(replace(results, suite=replace(results.suite, analysis=plan)))
+    assert [one.label for one in found.candidates] == ["ppo", "dqn"]
+    assert [one.value.estimate for one in found.candidates] == pytest.approx([0.48, 0.4], abs=0.001)
+
+
 def test_both_answers_are_given_out_of_the_box_and_after_tuning_with_its_price(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -192,10 +192,11 @@ def _averaged(
 
     Where an environment has a largest score, no draw is above it.
     """
+    decide = found.grounds[0].plan.decide
     best, regret = [], []
     for place, top in enumerate(tops):
         alone = {key: [found.scores[key][place]] for key in found.names}
-        drawn = race_draws(alone, {key: [counts[key][place]] for key in alone}, lambda _: rng, top=top)
+        drawn = race_draws(alone, {key: [counts[key][place]] for key in alone}, lambda _: rng, decide, top)
         if not drawn:
             return {}, {}
         best.append(shares_best(drawn))
