@@ -171,8 +171,7 @@ def _verdict(pair: Pair, found: Comparison) -> str:
     said = {"better": "A is better", "worse": "B is better", "equivalent": f"equal within {found.margin:g}"}
     if pair.verdict in said:
         return said[pair.verdict]
-    alone = pair.p_value is not None and pair.p_value <= 1 - found.confidence
-    told = "not yet told apart" + "\nalone significant" * alone
+    told = "not yet told apart" + "\nalone significant" * pair.alone(1 - found.confidence)
     return told + (f"\n{pair.more_runs} more runs" if pair.more_runs else "")
 
 

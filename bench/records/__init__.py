@@ -83,7 +83,7 @@ from bench.records.trial import (
     Unreadable,
     digest,
 )
-from bench.records.verdicts import Verdicts, verdict_on, verdicts_of
+from bench.records.verdicts import Verdicts, comparison, verdict_on, verdicts_of
 
 __all__ = [
     "AGREEING",
@@ -167,6 +167,7 @@ __all__ = [
     "Unreadable",
     "Verdicts",
     "Wrapper",
+    "comparison",
     "digest",
     "steps_beyond",
     "verdict_on",

@@ -192,6 +192,10 @@ class Pair:
     places: tuple[PairPlace, ...] = ()
     """Environment by environment."""
 
+    def alone(self, level: float) -> bool:
+        """Return whether it is significant at this level by itself, whatever the correction says."""
+        return self.p_value is not None and self.p_value <= level
+
     def seen_from(self, label: str) -> Pair:
         """Return the same comparison with `label`, which is one of the two, as its `a`."""
         if label == self.a:

@@ -1,8 +1,8 @@
-"""Compared pairs in, the verdict on one algorithm against another out."""
+"""Compared pairs in, one algorithm against another, and the verdict on it, out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench.records.estimates import Pair
 
@@ -22,3 +22,8 @@ def verdict_on(label: str, other: str, verdicts: Verdicts) -> str:
         return verdicts[label, other]
     verdict = verdicts.get((other, label), "undecided")
     return _TURNED.get(verdict, verdict)
+
+
+def comparison(label: str, other: str, pairs: Sequence[Pair]) -> Pair | None:
+    """Return the comparison of two as the first of them sees it; None where there is none."""
+    return next((pair.seen_from(label) for pair in pairs if {pair.a, pair.b} == {label, other}), None)

@@ -16,6 +16,7 @@ from bench.records import (
     Pair,
     Reliability,
     Situation,
+    comparison,
     verdict_on,
     verdicts_of,
 )
@@ -251,15 +252,15 @@ def _headline(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> tup
 def _open(full: Situation, pairs: Sequence[Pair], plan: AnalysisPlan) -> str:
     """Return the closest rival's effect and the price of telling, in brackets; nothing for equivalence."""
     leader = full.candidates[0].label
-    pair = _of(leader, full.undecided[0], pairs) if full.undecided else None
+    pair = comparison(leader, full.undecided[0], pairs) if full.undecided else None
     if pair is None or pair.difference.estimate is None:
         return ""
     gap, limits = pair.difference.estimate, sentences.difference(pair.difference)
     told = f"{leader} is {gap:.2f} above {pair.b}" if gap > 0 else f"{leader} and {pair.b} are level"
     if limits:
         told += f", {sentences.limited(plan)} of the difference {limits}"
-    if pair.p_value is not None and pair.p_value <= 1 - plan.confidence:
-        told += f", alone significant (p = {pair.p_value:.2g}), not after correction over {pair.family} pairs"
+    if pair.alone(1 - plan.confidence):
+        told += f", {sentences.alone(pair)}"
     return f"({told}{sentences.price(pair)})"
 
 
@@ -281,7 +282,7 @@ def _beaten(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
         if line is not None and 2 * line.failing >= line.runs:
             avoided.append((candidate.label, line))
         elif full.as_good or full.undecided:
-            pair = _of(leader, candidate.label, pairs)
+            pair = comparison(leader, candidate.label, pairs)
             gap = None if pair is None or pair.look is not None else sentences.by_how_much(pair, plan)
             if gap:
                 behind.append(f"{candidate.label} by {gap}")
@@ -312,7 +313,7 @@ def _otherwise(estimates: Estimates) -> Iterator[str]:
     leader = full.candidates[0].label
     solved = order.solved(estimates)
     for place, candidate in enumerate(full.candidates[1:]):
-        pair = _of(leader, candidate.label, estimates.pairs)
+        pair = comparison(leader, candidate.label, estimates.pairs)
         # The closest rival is where the weights matter most. One such line; those of all others stand with every pair.
         said = sentences.besides(pair, solved, weights=place == 0, limits=False) if pair else ""
         if said:
@@ -329,7 +330,7 @@ def _corrected(leader: str, pairs: Sequence[Pair]) -> str:
 
 def _floor(learners: Sequence[str], pairs: Sequence[Pair], baselines: Collection[str]) -> Iterator[str]:
     for baseline in sorted(baselines):
-        met = [label for label in learners if _of(label, baseline, pairs) is not None]
+        met = [label for label in learners if comparison(label, baseline, pairs) is not None]
         below = [label for label in met if verdict_on(label, baseline, verdicts_of(pairs)) != "better"]
         if below:
             yield f"Not shown to be better than {baseline}, which does not learn: {joined(below)}."
@@ -339,11 +340,6 @@ def _decided(estimates: Estimates, plan: AnalysisPlan) -> Iterator[str]:
     for pair in estimates.pairs:
         if pair.verdict != "undecided":
             yield sentences.pair(pair, plan, estimates.sequence)
-
-
-def _of(label: str, other: str, pairs: Sequence[Pair]) -> Pair | None:
-    """Return the comparison of two as the first of them sees it."""
-    return next((pair.seen_from(label) for pair in pairs if {pair.a, pair.b} == {label, other}), None)
 
 
 def _score(line: Aggregate, plan: AnalysisPlan) -> tuple[str, str]:

@@ -412,9 +412,8 @@ def _conclusion(line: Pair, plan: AnalysisPlan) -> str:
     if line.verdict != "undecided":
         return f"{line.a} is {line.verdict} ({tested})"
     level = 1 - plan.confidence
-    if line.p_value is not None and line.p_value <= level:
-        alone = f"alone significant (p = {line.p_value:.2g}), not after correction over {line.family} pairs"
-        return f"not yet told apart: {alone}{price(line)}"
+    if line.alone(level):
+        return f"not yet told apart: {alone(line)}{price(line)}"
     needed, short = level / line.family, ""
     if line.smallest_p is not None and line.smallest_p > needed and line.smallest_p < 1:
         least = f"so few runs cannot give a p-value below {line.smallest_p:.2g}"
@@ -422,6 +421,11 @@ def _conclusion(line: Pair, plan: AnalysisPlan) -> str:
     if line.difference.estimate == 0 and line.decide == "score" and line.environments > 1:
         short = short or ": the interquartile mean cannot see a difference here"
     return f"not yet told apart ({tested}){short}{price(line)}"
+
+
+def alone(line: Pair) -> str:
+    """Return that a pair is significant by itself alone."""
+    return f"alone significant (p = {line.p_value:.2g}), not after correction over {line.family} pairs"
 
 
 def besides(line: Pair, solved: Collection[str] = (), *, weights: bool = False, limits: bool = True) -> str:

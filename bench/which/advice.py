@@ -25,7 +25,7 @@ from bench.analysis.ranking import race_draws, regrets, shares_best
 from bench.analysis.resampling import Counts, Drawn, resample_counts
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED, effort, made_for
 from bench.plain import counted, joined
-from bench.records import Candidate, Interval, Pair, verdict_on, verdicts_of
+from bench.records import Candidate, Interval, Pair, comparison, verdict_on, verdicts_of
 from bench.report.sentences import above_some, not_told_apart
 from bench.which.evidence import (
     LEVELS,
@@ -206,10 +206,6 @@ def _averaged(
 
 def _means(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {key: float(np.mean([one[key] for one in values])) for key in values[0]}
-
-
-def _pair(label: str, other: str, pairs: Sequence[Pair]) -> Pair:
-    return next(pair for pair in pairs if {pair.a, pair.b} == {label, other})
 
 
 def _refusals(
@@ -416,7 +412,8 @@ def _confidence(
         yield f"{first.label} is equivalent within the margin to {joined(as_good)}."
     if found.n >= FEWEST_RUNS:
         nearest, more = undecided[:_MOST_PAIRS], undecided[_MOST_PAIRS:]
-        yield from (_closeness(_pair(first.label, label, pairs), first.label, label) for label in nearest)
+        met = (comparison(first.label, label, pairs) for label in nearest)
+        yield from (_closeness(pair) for pair in met if pair)
         if more:
             yield f"{not_told_apart(more)} from {first.label} either."
     if trust is not None:
@@ -437,20 +434,16 @@ def _where(found: Race) -> str:
     return f"Rests on {runs} on {joined(names)}, and on its being like {'them' if len(names) > 1 else 'it'}"
 
 
-def _closeness(pair: Pair, leader: str, other: str) -> str:
-    sign = 1 if pair.a == leader else -1
-    gap, low, high = pair.difference.estimate or 0.0, pair.difference.low, pair.difference.high
-    limits = (
-        ""
-        if low is None or high is None
-        else f", {min(sign * low, sign * high):+.2f} to {max(sign * low, sign * high):+.2f}"
-    )
+def _closeness(pair: Pair) -> str:
+    low, high = pair.difference.low, pair.difference.high
+    limits = "" if low is None or high is None else f", {low:+.2f} to {high:+.2f}"
     price = (
         f"about {pair.more_runs} more runs per environment would decide"
         if pair.more_runs
         else "no number of runs within reason would decide"
     )
-    return f"{leader} scores {sign * gap:+.2f} against {other}{limits}, not yet told apart; {price}."
+    gap = pair.difference.estimate or 0.0
+    return f"{pair.a} scores {gap:+.2f} against {pair.b}{limits}, not yet told apart; {price}."
 
 
 def _option(key: str, question: Question, found: Race) -> Option:
