@@ -31,12 +31,11 @@ from bench.which.evidence import (
     Source,
     best_of,
     first_grounds,
-    grounds,
     race,
     scores,
     stored,
 )
-from bench.which.proposal import _affordable, _updates, propose, proposed
+from bench.which.proposal import _affordable, _draft, _updates, _written, propose
 from bench.which.records import FIRST_CHOICES, Advice, Answer, Further, Option, Request
 from bench.which.stored import _unpacked, packed
 from bench.which.traits import shipped
@@ -82,6 +81,14 @@ def known_of(results: Results, traits: Mapping[str, Traits] | None = None, steps
     names = [place.environment for place in results.suite.environments]
     given_traits = traits or {name: replace(KNOWN, environment=name) for name in names}
     return grounds([source_of(results)], given_traits, steps)
+
+
+def grounds(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int | None) -> list[Ground]:
+    return best_of(stored(sources, traits, steps), steps)
+
+
+def proposed(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> str:
+    return _written(_draft(request, advice, fits, sources)[0])
 
 
 def source_of(results: Results, place: str = "results/made-up") -> Source:

@@ -24,7 +24,7 @@ from bench.analysis.scores import Cell, cell, learns, like_budgets, usable
 from bench.analysis.solved import all_solve, cut_at_the_target
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED, effort, made_for
 from bench.pipeline.experiment import REPRODUCED
-from bench.records import AnalysisPlan, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
+from bench.records import AnalysisPlan, Candidate, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
 from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
 from bench.which.transfer import likeness
 
@@ -165,10 +165,9 @@ class Race:
         """Runs per algorithm and environment, the smallest."""
         return min(len(task) for tasks in self.scores.values() for task in tasks)
 
-
-def grounds(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int | None) -> list[Ground]:
-    """Return, per environment and kind of settings, the ground of the suite that answers best which one to take."""
-    return best_of(stored(sources, traits, steps), steps)
+    def nobody(self, candidates: Sequence[Candidate]) -> bool:
+        """Return whether no candidate's score is above that of the random policy by more than the margin."""
+        return max(one.value.estimate or 0.0 for one in candidates) <= self.grounds[0].plan.margin
 
 
 def stored(sources: Sequence[Source], traits: Mapping[str, Traits], steps: int | None) -> list[Ground]:

@@ -75,11 +75,6 @@ def propose(request: Request, advice: Advice, fits: Sequence[Option], sources: S
     )
 
 
-def proposed(request: Request, advice: Advice, fits: Sequence[Option], sources: Sequence[Source]) -> str:
-    """Return the text of the suite that would settle the question."""
-    return _written(_draft(request, advice, fits, sources)[0])
-
-
 def _written(draft: Draft) -> str:
     drafted = text(draft)
     return f"{drafted}{_MARK.format(digest(drafted))}"
