@@ -63,7 +63,25 @@ def note(text: str) -> None:
         Terminal(stderr=True).print(plain(text), style="yellow")
 
 
-def say_hindrances(trials: int, reasons: Sequence[str]) -> None:
+def say_trouble(hindered: int, reasons: Sequence[str], unreadable: int, elsewhere: int, what: str = "trial") -> None:
+    """Say what keeps runs from being there, for no fault of theirs; nothing where nothing does.
+
+    Args:
+        hindered: how many were not run to their end.
+        reasons: why, each once.
+        unreadable: files of results.
+        elsewhere: how many another command on the same folder is running.
+        what: what one of them is called.
+    """
+    if hindered:
+        _say_hindrances(hindered, reasons)
+    if unreadable:
+        say(f"{counted(unreadable, 'file')} of results cannot be read; `bench status` says why", "yellow")
+    if elsewhere:
+        say(f"another command on this folder is at work on {counted(elsewhere, what)}")
+
+
+def _say_hindrances(trials: int, reasons: Sequence[str]) -> None:
     """Say that trials were not run to their end for no fault of theirs, and the first reasons."""
     were = "1 trial was" if trials == 1 else f"{trials} trials were"
     say(f"{were} not run to the end for a reason outside of the trial; the same command tries again", "yellow")

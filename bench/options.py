@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.limits import MOST_SEEDS
+from bench.limits import MOST_SEEDS, MOST_WORKERS
 
 
 def suites_at_hand(incomplete: str) -> list[str]:
@@ -55,3 +55,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for progra
 ProfileOption = Annotated[
     Path | None, typer.Option("--profile", help="what each trial asks a batch system for (docs/clusters.md)")
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, max=MOST_WORKERS, help="trials side by side; as many as the cores carry if not given"
+    ),
+]
+DevicesOption = Annotated[str, typer.Option("--devices", help="auto, cpu, cuda or cuda:0,1")]
+RetryFailedOption = Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="say what would run and what it costs, and run nothing")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")]

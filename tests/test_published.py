@@ -33,6 +33,7 @@ from bench.analysis.scores import Cell, cells_of
 from bench.cli.app import app
 from bench.errors import BenchError
 from bench.pipeline import RunOptions, open_experiment, references
+from bench.pipeline import Summary as Run
 from bench.published.protocol import budget
 from bench.records import (
     STATISTICS,
@@ -61,6 +62,7 @@ from bench.reproduce import command
 from bench.reproduce.judging import judge, write_page
 from bench.reproduce.leaning import leaning
 from bench.reproduce.reproduction import CellPlan, Reproduction, open_table, reproduction, rerun
+from bench.reproduce.telling import say_verdicts
 from bench.runner.jobs import Event, Job, Started
 from bench.store import keep
 
@@ -811,3 +813,14 @@ def test_no_limit_lies_below_the_least_that_an_environment_can_return() -> None:
     theirs = judged_against(several, replace(table, runs=3), ours, Reference(-200.0, -110.0), None, least).theirs
     assert theirs is not None
     assert theirs.low == -200.0
+
+
+def test_what_hinders_a_reproduction_is_told_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = open_table("rl-zoo", only=("ppo@CartPole-v1",), results=tmp_path)
+    trouble = Run(5, 2, 0, 1, False, hindered=1, hindrances=("no space left",), unreadable=2)
+    say_verdicts(opened, (), None, tmp_path / "index.html", trouble, as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 trial was not run to the end" in said
+    assert "no space left" in said
+    assert "2 files of results cannot be read" in said
+    assert "another command on this folder is at work on 1 trial" in said

@@ -641,7 +641,7 @@ def test_what_hinders_a_tuning_is_told_whatever_came_of_it(tmp_path: Path, capsy
         assert "2 trials were not run to the end" in words
         assert words.count("no space left") == 1
         assert "3 files of results cannot be read" in words
-        assert "1 run is being made by another command" in words
+        assert "another command on this folder is at work on 1 run" in words
     telling.say_stopped(found, summary, as_json=True)
     assert json.loads(capsys.readouterr().out)["runs"]["hindrances"] == ["no space left"]
 

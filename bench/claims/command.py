@@ -10,8 +10,12 @@ from typing import Annotated
 import typer
 
 from bench.claims.records import Answer
-from bench.console import grid, note, say, say_grid, say_interrupted, say_json
-from bench.limits import MOST_WORKERS
+from bench.console import grid, note, say, say_grid, say_interrupted, say_json, say_trouble
+from bench.options import JsonOption, ResultsOption, WorkersOption
+from bench.pipeline import REPORTS, RESULTS, RunOptions, cells_in_order, open_experiment, prepare
+from bench.pipeline import run as carry_out_jobs
+from bench.progress import display as displays
+from bench.suite.shipped import shipped
 
 _FOLDER = "claims"
 
@@ -21,12 +25,10 @@ def claims(
     run: Annotated[
         list[int] | None, typer.Option(help="number of a claim whose suites are run first; may be repeated")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; as the cores carry if not given")
-    ] = None,
-    results: Annotated[Path, typer.Option(help="folder that holds the results of all suites")] = Path("results"),
+    workers: WorkersOption = None,
+    results: ResultsOption = RESULTS,
     markdown: Annotated[Path | None, typer.Option(help="write the page as Markdown to this file, too")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, for programs")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Judge what lessons and textbooks teach by the suites that ask it, and say what the rest costs.
 
@@ -36,7 +38,6 @@ def claims(
     # Seconds of scipy: not for help.
     from bench.claims import judging, page  # noqa: PLC0415
     from bench.files import publish  # noqa: PLC0415
-    from bench.pipeline.naming import REPORTS  # noqa: PLC0415
     from bench.report import index  # noqa: PLC0415
 
     for suite in judging.suites(run or ()):
@@ -69,21 +70,17 @@ def claims(
 
 def _carried_out(suite: str, results: Path, workers: int | None, *, quiet: bool) -> None:
     """Run what is missing of a suite, or end the command where that is interrupted."""
-    # Seconds of torch in another process: not for help.
-    from bench.pipeline import RunOptions, cells_in_order, open_experiment, prepare, run  # noqa: PLC0415
-    from bench.progress import display as displays  # noqa: PLC0415
-    from bench.suite.shipped import shipped  # noqa: PLC0415
-
     options = RunOptions(workers, preload=("bench.cli",))
     experiment = open_experiment(shipped()[suite], results=results, met=True)
     jobs = prepare(experiment, options, note)
     with displays.shown(cells_in_order(experiment), jobs, experiment.store.survey(), quiet=quiet) as display:
-        summary = run(experiment, jobs, display.hear, options)
+        summary = carry_out_jobs(experiment, jobs, display.hear, options)
     told = f"{suite}: {summary.done} of {summary.planned} trials done, {summary.failed} failed"
     if quiet:
         note(told)
     else:
         say(told, "bold")
+        say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere)
     if summary.interrupted:
         say_interrupted(summary.stored)
         raise typer.Exit(summary.exit_code)

@@ -9,8 +9,8 @@ import typer
 
 from bench.cli.asking import found
 from bench.console import say, say_table
-from bench.options import results_at_hand
-from bench.pipeline import open_experiment
+from bench.options import ResultsOption, results_at_hand
+from bench.pipeline import RESULTS, open_experiment
 
 
 def plot(
@@ -26,9 +26,7 @@ def plot(
     width: Annotated[
         float | None, typer.Option("--width", min=1.0, max=40.0, help="in inches: 3.25 is a paper's column")
     ] = None,
-    results: Annotated[Path, typer.Option("--results", help="folder that holds the results of all suites")] = Path(
-        "results"
-    ),
+    results: ResultsOption = RESULTS,
 ) -> None:
     """Draw one figure of the report, for a paper."""
     from bench.pipeline import plotting  # noqa: PLC0415 - seconds of seaborn: not for help

@@ -11,20 +11,25 @@ import typer
 
 from bench.cli.asking import opened, say_name, say_unread, source
 from bench.cli.planned import say_plan, say_warnings
-from bench.console import complain, note, say, say_event, say_hindrances, say_interrupted
+from bench.console import complain, note, say, say_event, say_interrupted, say_trouble
 from bench.errors import BenchError, HindranceError, WriteError, hindering
 from bench.limits import MOST_WORKERS
 from bench.options import (
     AlgoOption,
+    DevicesOption,
+    DryRunOption,
     EnvOption,
     JsonOption,
     OnlyOption,
     ProfileOption,
+    QuietOption,
     ResultsOption,
+    RetryFailedOption,
     SeedsOption,
     SetOption,
     StepsOption,
     SuiteArgument,
+    WorkersOption,
 )
 from bench.pipeline import (
     EXECUTORS,
@@ -42,7 +47,6 @@ from bench.pipeline import (
     status,
 )
 from bench.pipeline import run as carry_out_jobs
-from bench.plain import counted
 from bench.progress import display as displays
 from bench.runner.jobs import Job
 from bench.runner.profile import read_profile
@@ -60,12 +64,9 @@ def run(
     set_name: SetOption = None,
     seeds: SeedsOption = None,
     only: OnlyOption = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; as many as the cores carry if not given"),
-    ] = None,
+    workers: WorkersOption = None,
     threads: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="threads of each trial")] = 1,
-    devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "auto",
+    devices: DevicesOption = "auto",
     trials_per_gpu: Annotated[
         str, typer.Option(help="how many share a GPU: a number, or auto, as its memory carries")
     ] = "auto",
@@ -84,7 +85,7 @@ def run(
     profile: ProfileOption = None,
     results: ResultsOption = RESULTS,
     report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
+    retry_failed: RetryFailedOption = False,
     share_processes: Annotated[
         bool,
         typer.Option(
@@ -100,10 +101,8 @@ def run(
             "suite's seeds, or at --seeds",
         ),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what would run and what it costs, and run nothing")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
+    dry_run: DryRunOption = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run what is missing of a suite, then report. Run it again to go on.
@@ -219,12 +218,7 @@ def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *,
             say(f"  {cell.label} on {cell.environment}, {reason}", "red")
     if summary.failed:
         say("  logs lie in each trial's folder; `bench run --retry-failed` tries them again")
-    if summary.hindered:
-        say_hindrances(summary.hindered, summary.hindrances)
-    if summary.unreadable:
-        say(f"{counted(summary.unreadable, 'file')} of results cannot be read; `bench status` says why", "yellow")
-    if summary.elsewhere:
-        say(f"{summary.elsewhere} trials are being run by another `bench run` on this folder")
+    say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere)
     if summary.interrupted:
         say_interrupted(summary.stored)
     if page is not None:

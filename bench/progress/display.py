@@ -271,6 +271,19 @@ def shown(
     planned, to_run = list(chain.from_iterable(cells.values())), {job.trial.fingerprint for job in jobs}
     states = [(trial, survey.state(trial)) for trial in planned if trial.fingerprint not in to_run]
     done, failed = ([trial for trial, state in states if state == name] for name in ("done", "failed"))
+    return display_of(planned, done, failed, jobs, quiet=quiet, as_json=as_json)
+
+
+def display_of(
+    planned: Sequence[Trial],
+    done: Sequence[Trial],
+    failed: Sequence[Trial],
+    jobs: Sequence[Job],
+    *,
+    quiet: bool = False,
+    as_json: bool = False,
+) -> Display:
+    """Return the same as `shown`, where it is known already which trials are done and which failed."""
     console = Terminal()
     kind = JsonDisplay if as_json else QuietDisplay if quiet else LiveDisplay if console.is_terminal else PlainDisplay
     return kind(Tally(planned, done, failed, jobs[0].workers if jobs else 1), jobs, console)

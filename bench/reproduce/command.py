@@ -10,12 +10,19 @@ from typing import Annotated
 import typer
 
 from bench import published
-from bench.console import Terminal, note, say, say_json, say_table
-from bench.limits import MOST_SEEDS, MOST_WORKERS
-from bench.options import JsonOption, ResultsOption
+from bench.console import note, say, say_json, say_table
+from bench.limits import MOST_SEEDS
+from bench.options import (
+    DevicesOption,
+    DryRunOption,
+    JsonOption,
+    QuietOption,
+    ResultsOption,
+    RetryFailedOption,
+    WorkersOption,
+)
 from bench.pipeline import RESULTS, RunOptions, default_workers, lock_note, unread
 from bench.progress import display as displays
-from bench.progress.tally import Tally
 from bench.records import Record
 from bench.report.words import duration
 from bench.reproduce.reproduction import CellPlan, Reproduction, open_table, rerun
@@ -41,22 +48,18 @@ def reproduce(
     seeds: Annotated[
         int | None, typer.Option(min=1, max=MOST_SEEDS, help="runs per number, instead of the table's")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=MOST_WORKERS, help="trials side by side; as the cores carry if not given")
-    ] = None,
-    devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
+    workers: WorkersOption = None,
+    devices: DevicesOption = "cpu",
     results: ResultsOption = RESULTS,
     core_hours: Annotated[
         float | None,
         typer.Option(min=0, help="run only the cheapest numbers, together at most so many expected hours of one core"),
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
+    retry_failed: RetryFailedOption = False,
     run: Annotated[bool, typer.Option(help="run what is missing; --no-run judges what is there")] = True,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what would run and what it costs, and run nothing")
-    ] = False,
+    dry_run: DryRunOption = False,
     to: Annotated[Path | None, typer.Option(help="folder of the page; reports/published/TABLE if not given")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a published table's protocol again, the cheapest number first, and judge every number.
@@ -111,14 +114,12 @@ def _table_row(opened: Reproduction) -> dict[str, str]:
 
 
 def _display(cells: Sequence[CellPlan], jobs: Sequence[Job], *, quiet: bool) -> displays.Display:
-    console = Terminal()
-    kind = displays.QuietDisplay if quiet else displays.LiveDisplay if console.is_terminal else displays.PlainDisplay
     to_run = {job.trial.fingerprint for job in jobs}
     there = [outcome for one in cells for outcome in one.outcomes if outcome.trial.fingerprint not in to_run]
     done = [outcome.trial for outcome in there if isinstance(outcome, Record)]
     failed = [outcome.trial for outcome in there if not isinstance(outcome, Record)]
     planned = [trial for one in cells for trial in one.trials]
-    return kind(Tally(planned, done, failed, jobs[0].workers if jobs else 1), jobs, console)
+    return displays.display_of(planned, done, failed, jobs, quiet=quiet)
 
 
 def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:

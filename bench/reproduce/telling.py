@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.console import grid, say, say_grid, say_hindrances, say_interrupted, say_json
+from bench.console import grid, say, say_grid, say_interrupted, say_json, say_trouble
 from bench.pipeline import Summary
 from bench.records import Interval, PublishedVerdict
 from bench.report.published import judged, weak
@@ -59,8 +59,8 @@ def say_verdicts(
         say(f"{count} trials of {root} are the very same and count here")
     if summary is not None and summary.failed:
         say(f"{summary.failed} trials failed; --retry-failed tries them again", "red")
-    if summary is not None and summary.hindered:
-        say_hindrances(summary.hindered, summary.hindrances)
+    if summary is not None:
+        say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere)
     if summary is not None and summary.interrupted:
         say_interrupted(summary.stored)
     say(f"report: {page}", whole=True)

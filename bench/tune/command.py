@@ -9,8 +9,16 @@ from typing import Annotated
 import typer
 
 from bench.console import note, waiting
-from bench.limits import MOST_SEEDS, MOST_WORKERS
-from bench.options import JsonOption, NamedSuiteArgument, ResultsOption
+from bench.limits import MOST_SEEDS
+from bench.options import (
+    DevicesOption,
+    JsonOption,
+    NamedSuiteArgument,
+    QuietOption,
+    ResultsOption,
+    RetryFailedOption,
+    WorkersOption,
+)
 from bench.pipeline import (
     REPORTS,
     RESULTS,
@@ -45,20 +53,18 @@ def tune(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="pairs such as 'ppo@CartPole-v1', 'ppo'; may be repeated")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=MOST_WORKERS, help="runs side by side; as the cores carry if not given")
-    ] = None,
-    devices: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,1")] = "cpu",
+    workers: WorkersOption = None,
+    devices: DevicesOption = "cpu",
     results: ResultsOption = RESULTS,
     to: Annotated[
         Path | None, typer.Option(help="file of the settings; tuned/SUITE.yaml beside the suite if not given")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="write over the settings of another tuning")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed runs again")] = False,
+    retry_failed: RetryFailedOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print spaces, configurations and the price, and run nothing")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="say only what came of it")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Tune every algorithm of a suite with equal effort, at the suite's own budgets. Run it again to go on.

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.console import goes_on, grid, note, say, say_grid, say_hindrances, say_json, say_table
+from bench.console import goes_on, grid, note, say, say_grid, say_json, say_table, say_trouble
 from bench.pipeline import Summary
 from bench.plain import counted
 from bench.report import words
@@ -163,12 +163,7 @@ def say_stopped(search: Search, summary: Summary, *, as_json: bool) -> None:
 
 def _say_hindered(summary: Summary) -> None:
     """Say what else keeps runs from being there."""
-    if summary.hindered:
-        say_hindrances(summary.hindered, summary.hindrances)
-    if summary.unreadable:
-        say(f"{counted(summary.unreadable, 'file')} of results cannot be read; `bench status` says why", "yellow")
-    if summary.elsewhere:
-        say(f"{counted(summary.elsewhere, 'run is', 'runs are')} being made by another command on this folder")
+    say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere, "run")
 
 
 def _settings(drawn: Mapping[str, Any]) -> str:
