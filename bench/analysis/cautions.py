@@ -17,7 +17,7 @@ from bench.hyperparameters.provenance import DEFAULTS, HAND, TUNED, effort, foun
 from bench.records import Aggregate, AnalysisPlan, Conclusion, Fact, Record, ReferenceLine, Suite
 
 RECOMMENDED_RUNS = 10
-_VISIBLE_OVERSHOOT = 0.05
+_WARNED_OVERSHOOT = 0.05
 _FEWEST_FALLEN = 2
 _HIGH, _LOW = 0.75, 0.5
 """Above the first an aggregate reads as a success; below the second an algorithm fails on an environment."""
@@ -277,7 +277,7 @@ def _cut_short(cells: Sequence[Cell]) -> Iterator[tuple[str | int, ...]]:
 def _past_the_budget(cells: Sequence[Cell]) -> Iterator[tuple[str, str, float]]:
     """Yield label, environment and by how many per cent."""
     for cell in cells:
-        if (share := overshoot(cell)) > _VISIBLE_OVERSHOOT:
+        if (share := overshoot(cell)) > _WARNED_OVERSHOOT:
             yield *cell.key, 100 * share
 
 

@@ -53,7 +53,7 @@ _MOST_BUDGETS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Setting:
+class _Circumstance:
     """A situation before anything is compared."""
 
     key: str
@@ -92,7 +92,7 @@ def situations(
     learners = {label: list(found) for label, found in field.items() if label not in baselines}
     there = [cell for cell in cells if cell.label not in baselines]
     tops = {cell.environment: cell.score_ceiling for found in learners.values() for cell in found}
-    settings = [
+    circumstances = [
         replace(
             one,
             not_judged=_not_judged(one, there),
@@ -100,25 +100,27 @@ def situations(
             if one.measure == "share"
             else highest([tops[name] for name in one.environments], suite.analysis.decide),
         )
-        for one in _settings(suite, learners)
+        for one in _circumstances(suite, learners)
     ]
-    if not settings:
+    if not circumstances:
         return ()
     plan = suite.analysis
-    verdicts = [verdicts_of(pairs), *_verdicts(settings[1:], draws, plan)]
-    return tuple(_situation(one, found, draws, streams, plan) for one, found in zip(settings, verdicts, strict=True))
+    verdicts = [verdicts_of(pairs), *_verdicts(circumstances[1:], draws, plan)]
+    return tuple(
+        _situation(one, found, draws, streams, plan) for one, found in zip(circumstances, verdicts, strict=True)
+    )
 
 
-def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
+def _circumstances(suite: Suite, learners: Field) -> Iterator[_Circumstance]:
     whole = enough(complete(learners))
     if len(whole) <= 1:
         return
     names = _names(whole)
-    yield _Setting("full", "full", _budgets(whole), _scores(whole), names)
+    yield _Circumstance("full", "full", _budgets(whole), _scores(whole), names)
     yield from _groups(suite, learners, names)
     yield from _steps(whole)
     yield from _seconds(whole)
-    yield _Setting("failures", "failures", (), _success(whole), names, "share")
+    yield _Circumstance("failures", "failures", (), _success(whole), names, "share")
     for name in names if len(names) <= _MOST_ALONE else ():
         one = _alone(name, enough(_within(learners, [name])), suite.analysis)
         # Of the only environment the first situation has told all but this.
@@ -126,16 +128,16 @@ def _settings(suite: Suite, learners: Field) -> Iterator[_Setting]:
             yield one
 
 
-def _alone(name: str, here: Field, plan: AnalysisPlan) -> _Setting:
+def _alone(name: str, here: Field, plan: AnalysisPlan) -> _Circumstance:
     """Return one environment by itself; where all solve it, who gets there first."""
     times = {label: first_steps(cells[0], plan.threshold) for label, cells in here.items()}
     race = {label: [-steps] for label, steps in times.items() if steps is not None}
     if len(race) == len(here) and all_solve([cells[0] for cells in here.values()], plan):
-        return _Setting(f"environment-{name}", "environment", (name,), race, (name,), "steps")
-    return _Setting(f"environment-{name}", "environment", (name,), _scores(here), (name,))
+        return _Circumstance(f"environment-{name}", "environment", (name,), race, (name,), "steps")
+    return _Circumstance(f"environment-{name}", "environment", (name,), _scores(here), (name,))
 
 
-def _not_judged(one: _Setting, cells: Sequence[Cell]) -> tuple[tuple[str, int, int], ...]:
+def _not_judged(one: _Circumstance, cells: Sequence[Cell]) -> tuple[tuple[str, int, int], ...]:
     """Return the label, the runs and the planned runs of every algorithm that has too few to take part."""
     there = {cell.key: cell for cell in cells}
     found = []
@@ -147,8 +149,8 @@ def _not_judged(one: _Setting, cells: Sequence[Cell]) -> tuple[tuple[str, int, i
     return tuple(found)
 
 
-def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Setting]:
-    """Yield one setting per kind of actions and observations, where the suite has several.
+def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Iterator[_Circumstance]:
+    """Yield one circumstance per kind of actions and observations, where the suite has several.
 
     An environment that has a row of its own is no group: where all solve it, two rows would be judged by two measures.
     """
@@ -163,10 +165,10 @@ def _groups(suite: Suite, learners: Field, everywhere: tuple[str, ...]) -> Itera
         has_its_own = len(names) == 1 and len(everywhere) <= _MOST_ALONE
         if len(here) > 1 and not has_its_own and set(names) != set(everywhere):
             about = actions, observations
-            yield _Setting(f"group-{actions}-{observations}", "group", about, _scores(here), tuple(names))
+            yield _Circumstance(f"group-{actions}-{observations}", "group", about, _scores(here), tuple(names))
 
 
-def _steps(whole: Field) -> Iterator[_Setting]:
+def _steps(whole: Field) -> Iterator[_Circumstance]:
     """Yield smaller step budgets, on the environments whose whole budget is at least as large."""
     cells = [cell for found in whole.values() for cell in found]
     budgets = {cell.environment: cell.budget for cell in cells}
@@ -176,14 +178,14 @@ def _steps(whole: Field) -> Iterator[_Setting]:
         names = tuple(name for name, budget in budgets.items() if budget >= steps)
         race = _at(_within(whole, names), partial(scores_at_steps, steps=steps))
         if race and not all(budget == steps for budget in budgets.values()):
-            yield _Setting(f"steps-{steps}", "steps", (steps,), race, names)
+            yield _Circumstance(f"steps-{steps}", "steps", (steps,), race, names)
 
 
 def _wide(budgets: Mapping[str, int], steps: int) -> int:
     return sum(budget >= steps for budget in budgets.values())
 
 
-def _seconds(whole: Field) -> Iterator[_Setting]:
+def _seconds(whole: Field) -> Iterator[_Circumstance]:
     """Yield budgets of CPU seconds between the first evaluations and the end of the slowest training."""
     cells = [cell for found in whole.values() for cell in found]
     begun = [np.median(at) for cell in cells if (at := first_evaluations(cell, "seconds"))]
@@ -194,7 +196,7 @@ def _seconds(whole: Field) -> Iterator[_Setting]:
     for seconds in fits[-_MOST_BUDGETS:]:
         race = _at(whole, partial(scores_at_seconds, seconds=seconds))
         if race:
-            yield _Setting(f"seconds-{seconds}", "seconds", (seconds,), race, _names(whole))
+            yield _Circumstance(f"seconds-{seconds}", "seconds", (seconds,), race, _names(whole))
 
 
 def _at(field: Field, read: Callable[[Cell], Floats | None]) -> Race:
@@ -213,20 +215,22 @@ def _success(field: Field) -> Race:
     }
 
 
-def _verdicts(settings: Sequence[_Setting], draws: Draws, plan: AnalysisPlan) -> list[Verdicts]:
+def _verdicts(circumstances: Sequence[_Circumstance], draws: Draws, plan: AnalysisPlan) -> list[Verdicts]:
     """Return each setting's verdicts, corrected together over all of them."""
-    asked = [(one, a, b) for one in settings for a, b in combinations(one.race, 2)]
+    asked = [(one, a, b) for one in circumstances for a, b in combinations(one.race, 2)]
     found = [_told(one, a, b, draws, plan) for one, a, b in asked]
-    said: dict[str, dict[tuple[str, str], str]] = {one.key: {} for one in settings}
+    said: dict[str, dict[tuple[str, str], str]] = {one.key: {} for one in circumstances}
     for (one, a, b), (told, share, _), p in zip(asked, found, holm([p for *_, p in found]), strict=True):
         if told is not None:
             said[one.key][a, b] = verdict(told, p, plan)
         elif p <= 1 - plan.confidence:
             said[one.key][a, b] = "better" if share > 0.5 else "worse"  # noqa: PLR2004 - the meaning of "above"
-    return [said[one.key] for one in settings]
+    return [said[one.key] for one in circumstances]
 
 
-def _told(one: _Setting, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> tuple[Difference | None, float, float]:
+def _told(
+    one: _Circumstance, a: str, b: str, draws: Draws, plan: AnalysisPlan
+) -> tuple[Difference | None, float, float]:
     """Return the difference of scores, else none and the share of runs that are above; and the p-value of either."""
     ours, theirs = one.race[a], one.race[b]
     if one.measure == "score":
@@ -237,7 +241,7 @@ def _told(one: _Setting, a: str, b: str, draws: Draws, plan: AnalysisPlan) -> tu
     return None, effect[0], rank_p_value(ours, theirs, effect)
 
 
-def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams, plan: AnalysisPlan) -> Situation:
+def _situation(one: _Circumstance, verdicts: Verdicts, draws: Draws, streams: Streams, plan: AnalysisPlan) -> Situation:
     candidates = _candidates(one, draws, streams, plan)
     against = {other.label: verdict_on(candidates[0].label, other.label, verdicts) for other in candidates[1:]}
     alike = tuple(label for label, told in against.items() if told == "equivalent")
@@ -259,7 +263,7 @@ def _situation(one: _Setting, verdicts: Verdicts, draws: Draws, streams: Streams
     return replace(found, choose=None, as_good=()) if found.unlearned else found
 
 
-def _candidates(one: _Setting, draws: Draws, streams: Streams, plan: AnalysisPlan) -> tuple[Candidate, ...]:
+def _candidates(one: _Circumstance, draws: Draws, streams: Streams, plan: AnalysisPlan) -> tuple[Candidate, ...]:
     """Return every algorithm of the situation, the best first."""
     if one.measure == "steps":
         return _first_there({label: -tasks[0] for label, tasks in one.race.items()})
@@ -281,7 +285,7 @@ def _first_there(steps: Mapping[str, Floats]) -> tuple[Candidate, ...]:
     return tuple(Candidate(label, Interval(middles[label], n=len(steps[label])), None, None) for label in ranked)
 
 
-def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> Interval:
+def _value(one: _Circumstance, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> Interval:
     if one.measure == "score":
         return cut(aggregate_interval(tasks, counts, plan.confidence, plan.decide), one.top)
     share, n = estimate(tasks, MEAN), min(len(task) for task in tasks)
@@ -292,7 +296,7 @@ def _value(one: _Setting, tasks: Tasks, counts: Counts, plan: AnalysisPlan) -> I
     return Interval(share, float(low), float(high), n)
 
 
-def _counts(label: str, one: _Setting, draws: Draws) -> Counts:
+def _counts(label: str, one: _Circumstance, draws: Draws) -> Counts:
     return thinned([draws[label, name] for name in one.environments])
 
 

@@ -19,7 +19,7 @@ from bench.catalog import algorithm_of, is_own
 from bench.errors import BenchError, BusyError, HindranceError, SuiteError
 from bench.pipeline.bursts import Hardware, going_on, places
 from bench.pipeline.experiment import (
-    MB_PER_GB,
+    MIB_PER_GB,
     Experiment,
     Seconds,
     cramped,
@@ -298,7 +298,7 @@ def _crowded(jobs: Sequence[Job], workers: int, free_mb: float) -> str:
     counts, each = Counter(job.trial.cell for job in jobs), {job.trial.cell: job.expected_mb for job in jobs}
     held = {cell: int(free_mb // max(memory, 1.0)) for cell, memory in each.items()}
     found = [
-        f"{cell[0]} on {cell[1]} ({each[cell] / MB_PER_GB:.1f} GB a trial, {_side_by_side(held[cell])})"
+        f"{cell[0]} on {cell[1]} ({each[cell] / MIB_PER_GB:.1f} GB a trial, {_side_by_side(held[cell])})"
         for cell, count in counts.items()
         if held[cell] < min(workers, count)
     ]
@@ -306,7 +306,7 @@ def _crowded(jobs: Sequence[Job], workers: int, free_mb: float) -> str:
         return ""
     beside = f"{workers} trials side by side" if workers > 1 else "a trial"
     return (
-        f"{free_mb / MB_PER_GB:.1f} GB of memory are free, less than {beside} may come to take: "
+        f"{free_mb / MIB_PER_GB:.1f} GB of memory are free, less than {beside} may come to take: "
         f"{listed(found, 3, '; ')}. The others wait; a smaller buffer_size, or more memory, lets them run"
     )
 

@@ -39,8 +39,9 @@ _MOST_OF_A_REASON = 500
 _MOST_TOLD = 8
 _MEASURED = 20
 """Trials of a cell whose records say how long the others take: reading ten thousand takes longer than it tells."""
-MB_PER_GB = 1e9 / 2**20
-_MB_PER_GIB = 2**10
+MIB_PER_GB = 1e9 / 2**20
+"""Memory is measured in units of 2**20 bytes, and told in those of 10**9."""
+_MIB_PER_GIB = 2**10
 Seconds = Mapping[tuple[str, str], float]
 """Of one trial, by (label, environment)."""
 REPRODUCED = "published-"
@@ -279,7 +280,7 @@ def cramped(experiment: Experiment, memory: Mapping[Cell, float], profile: Profi
     if profile.memory_gb is None:
         return []
     there = f"the profile asks for {profile.memory_gb:g} GB: raise memory_gb there"
-    return oversized(experiment, memory, profile.memory_gb * _MB_PER_GIB, there)
+    return oversized(experiment, memory, profile.memory_gb * _MIB_PER_GIB, there)
 
 
 def oversized(
@@ -310,8 +311,8 @@ def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb:
     arithmetic = replayed if 0 < kept * each / 2**20 < needed_mb else ""
     return Complaint(
         experiment.suite.path or experiment.suite.name,
-        f"a trial of {trial.label} on {trial.environment} may come to take {needed_mb / MB_PER_GB:,.1f} GB of memory"
-        f"{arithmetic}; {there or f'there are {there_mb / MB_PER_GB:,.1f} GB in all'}",
+        f"a trial of {trial.label} on {trial.environment} may come to take {needed_mb / MIB_PER_GB:,.1f} GB of memory"
+        f"{arithmetic}; {there or f'there are {there_mb / MIB_PER_GB:,.1f} GB in all'}",
         f"{'or ' if there else ''}set buffer_size to at most {room:,}" if 0 < room < kept else "",
     )
 

@@ -15,7 +15,7 @@ from bench.report.table import Cell, Column, Table
 Links = tuple[tuple[str, str], ...]
 """(name, path from the report's folder) of files."""
 NOT_REACHED = "Fewer than half of the runs reach the threshold within the budget."
-_VISIBLE_OVERSHOOT = 0.005
+_NOTED_OVERSHOOT = 0.005
 _DECIDES = "The aggregate that decides; nothing beyond the target counts where every algorithm solves the task"
 _RLIABLE = "As rliable.metrics gives it, which trims whole runs and takes plain percentiles: to compare with papers"
 
@@ -528,7 +528,7 @@ def _unreached(cell: CellEstimate, median: float | None) -> str:
 
 
 def _overshoot(cell: CellEstimate) -> str:
-    return "Longer than the budget: its rollouts do not divide it." if cell.overshoot > _VISIBLE_OVERSHOOT else ""
+    return "Longer than the budget: its rollouts do not divide it." if cell.overshoot > _NOTED_OVERSHOOT else ""
 
 
 def _no_reference(value: float | None) -> str:
