@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.resources import files
 from pathlib import Path
 from shutil import rmtree
 from typing import TypeVar
@@ -18,6 +19,12 @@ T = TypeVar("T")
 TRIES = 3
 ABANDONED_SECONDS = 3600.0
 """A temporary file of another machine that is older belongs to a writer that is gone."""
+
+
+def yaml_names(package: str) -> tuple[str, ...]:
+    """Return the names of the YAML files that lie beside a package's modules, without their ending, sorted."""
+    found = (entry.name for entry in files(package).iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
 
 
 def replace(path: Path, text: str) -> None:

@@ -15,9 +15,8 @@ from gymnasium import spaces
 from bench.catalog import did_you_mean, environments, missing
 from bench.environments.replaying import MOST_ACTIONS, Journal, forgets, pickles_by_arguments, random_state
 from bench.errors import BenchError, CatalogError, OutsideError
-from bench.records import Wrapper
+from bench.records import IMAGE_DIMENSIONS, Wrapper
 
-IMAGE_DIMENSIONS = 3
 _SLACK = 1e-4
 """Share of a Box's width by which rounding may carry an action beyond its bounds."""
 _LONGEST_MESSAGE = 500

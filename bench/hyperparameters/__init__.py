@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from bench.catalog import algorithms
 from bench.errors import CatalogError
+from bench.files import yaml_names
 from bench.hyperparameters import provenance
 from bench.records import Part
 
@@ -33,8 +34,7 @@ _NONE: Beside = MappingProxyType({})
 
 def sets() -> tuple[str, ...]:
     """Return the names of all sets of the package, sorted."""
-    found = (entry.name for entry in files(__name__).iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+    return yaml_names(__name__)
 
 
 def parts(set_name: str, beside: Beside = _NONE) -> tuple[Part, ...]:

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from bench.catalog import did_you_mean
 from bench.errors import CatalogError
+from bench.files import yaml_names
 from bench.records import PublishedCell, PublishedTable
 
 _ANCHORS = "settings"
@@ -22,8 +23,7 @@ _ANCHORS = "settings"
 
 def names() -> tuple[str, ...]:
     """Return the names of all tables, sorted."""
-    found = (entry.name for entry in files(__name__).iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+    return yaml_names(__name__)
 
 
 def tables() -> tuple[PublishedTable, ...]:

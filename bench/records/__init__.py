@@ -63,7 +63,7 @@ from bench.records.suite import (
     SuiteEnvironment,
     steps_beyond,
 )
-from bench.records.traits import Traits
+from bench.records.traits import IMAGE_DIMENSIONS, Traits
 from bench.records.trial import (
     CHECKPOINT,
     FAILURE_KINDS,
@@ -91,6 +91,7 @@ __all__ = [
     "CHECKPOINT_MINUTES",
     "DIAGNOSTICS",
     "FAILURE_KINDS",
+    "IMAGE_DIMENSIONS",
     "IMPORTED",
     "PACKING",
     "PLAUSIBLE",

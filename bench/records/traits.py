@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+IMAGE_DIMENSIONS = 3
+"""Axes of an observation that is an image: height, width and channels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Traits:

@@ -25,6 +25,7 @@ from bench.files import mine, replacing
 from bench.records import (
     CHECKPOINT_MINUTES,
     DIAGNOSTICS,
+    IMAGE_DIMENSIONS,
     POINTS,
     Curve,
     Final,
@@ -53,7 +54,6 @@ FURTHEST_OVERSHOOT, FURTHEST_STEPS = 10, 200_000
 """An algorithm may take so many times its budget, and so many steps more, before it counts as never ending."""
 UNLIMITED = 1_000
 """Steps into an episode without a time limit in which values are held against returns."""
-IMAGE_DIMENSIONS = 3
 MAKE_ENVIRONMENT = "bench.environments.making:make"
 
 Keep = Callable[[Record, Path], None]
