@@ -70,8 +70,6 @@ class Cost:
 
     steps: int
     """Environment steps of training."""
-    evaluation_steps: int
-    """Environment steps of evaluation, at most: as if every episode lasted to its time limit."""
     seconds: Mapping[Cell, float]
     """All trials of a cell together, on one core."""
     disk_mb: float
@@ -618,6 +616,7 @@ def _warm_up(algorithm: Algorithm, settings: Mapping[str, Any]) -> int:
 
 
 def _evaluation_steps(trial: Trial, traits: Environment | None) -> int:
+    """Return environment steps of evaluation, at most: as if every episode lasted to its time limit."""
     horizon = traits.horizon if traits and traits.horizon else UNKNOWN_EPISODE
     evaluation = trial.evaluation
     entry = _entry(trial)
@@ -640,7 +639,7 @@ def cost(
         environments: what is known of each cell's environment; the catalogue is asked about the others.
     """
     environments, measured = environments or {}, measured or {}
-    steps = evaluation_steps = 0
+    steps = 0
     seconds: dict[Cell, float] = {}
     disk = 0.0
     first = {trial.cell: trial for trial in trials}
@@ -649,7 +648,6 @@ def cost(
         number = counts[cell]
         traits = environments.get(cell) or catalog.environments().get(trial.environment)
         steps += number * trial.steps
-        evaluation_steps += number * _evaluation_steps(trial, traits)
         seconds[cell] = number * (measured.get(cell) or expected_seconds(trial, traits))
         disk += number * (_RECORD_MB + _speed(_entry(trial)).policy_mb)
-    return Cost(steps, evaluation_steps, seconds, disk)
+    return Cost(steps, seconds, disk)

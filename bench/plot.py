@@ -79,7 +79,7 @@ def interquartile_means(frames: Frames, *, ax: Axes | None = None, rng: np.rando
             )
         )
     whole = figures.aggregates(lines, _LEVEL)
-    return _drawn(figures.only(whole, 0), frames, ax)
+    return _drawn(figures.first(whole), frames, ax)
 
 
 def performance_profile(frames: Frames, *, ax: Axes | None = None) -> Axes:

@@ -532,10 +532,10 @@ def test_figures_come_in_reading_order_and_only_where_there_is_something() -> No
     assert found["environment-1-steps"].panels[0].levels == {}
 
 
-def test_one_plot_of_a_figure_stands_alone_without_its_foot() -> None:
+def test_the_first_plot_of_a_figure_stands_alone_without_its_foot() -> None:
     figure = figures.reliability([_reliable("ppo", 10)], "95 %")
-    alone = figures.only(figure, 1)
-    assert (alone.panels, alone.wide, alone.foot) == ((figure.panels[1],), False, "")
+    alone = figures.first(figure)
+    assert (alone.panels, alone.wide, alone.foot) == ((figure.panels[0],), False, "")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from scipy import stats
 from bench import suite
 from bench.algorithms.overestimation import Episode, compared, realised
 from bench.catalog import find_algorithm, load
-from bench.plan import cost, plan
+from bench.plan import expected_seconds, plan
 from bench.records import EvaluationPlan, Trial, steps_beyond
 from bench.runner.trial import learner_request
 from tests.making import small_trial
@@ -170,12 +170,19 @@ def test_identities_from_before_hold_where_nobody_asks() -> None:
 
 
 def test_the_price_counts_the_episodes_and_what_is_played_after_their_limits() -> None:
-    trial = replace(planned("points: 2"), evaluation=EvaluationPlan(2, 1, 1, value_episodes=3))
-    # Two evaluations and the last one of an episode each, six more with 459 steps on top.
-    assert cost([trial]).evaluation_steps == (2 + 1 + 6) * 200 + 6 * 459
-    # PPO has no critic of actions.
+    trial, plain = planned("points: 2"), EvaluationPlan(2, 1, 1)
     other = replace(trial, algorithm="ppo", implementation="stable_baselines3:PPO")
-    assert cost([other]).evaluation_steps == (2 + 1) * 200
+
+    def seconds(one: Trial, evaluation: EvaluationPlan) -> float:
+        return expected_seconds(replace(one, evaluation=evaluation))
+
+    # One more episode at the end is 200 steps.
+    a_step = (seconds(trial, replace(plain, final_episodes=2)) - seconds(trial, plain)) / 200
+    valued = replace(plain, value_episodes=3)
+    # Three episodes at each of two evaluations, with 459 steps on top.
+    assert (seconds(trial, valued) - seconds(trial, plain)) / a_step == pytest.approx(6 * (200 + 459))
+    # PPO has no critic of actions.
+    assert seconds(other, valued) == seconds(other, plain)
 
 
 def test_a_claim_that_nothing_is_overestimated_compares_the_last_look_with_a_number() -> None:

@@ -116,9 +116,9 @@ def skewness(columns: Columns, error: Floats) -> Floats:
     return third / len(columns) ** 3
 
 
-def optimality_gap_interval(tasks: Tasks, confidence: float = 0.95, gamma: float = 1.0) -> Interval:
-    """Return by how much scores, capped at gamma, miss gamma in the mean (Agarwal et al. 2021); lower is better."""
-    return mean_interval([gamma - np.minimum(task, gamma) for task in tasks], confidence)
+def optimality_gap_interval(tasks: Tasks, confidence: float = 0.95) -> Interval:
+    """Return by how much scores, capped at 1, miss 1 in the mean (Agarwal et al. 2021); lower is better."""
+    return mean_interval([1 - np.minimum(task, 1) for task in tasks], confidence)
 
 
 def median_interval(tasks: Tasks, counts: Counts, confidence: float = 0.95) -> Interval:

@@ -116,10 +116,10 @@ def _gradient_steps(value: Any) -> int:
     return whole(-1, MOST_STEPS)(value)
 
 
-def _between(low: float, high: float) -> Callable[[Any], Any]:
+def _from_0_to(high: float) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
-        if not _holds(value) or not low <= value <= high:
-            raise ValueError(f"wants a number from {low:g} to {high:g}, not {shown(value)}")
+        if not _holds(value) or not 0 <= value <= high:
+            raise ValueError(f"wants a number from 0 to {high:g}, not {shown(value)}")
         return value
 
     return check
@@ -190,9 +190,9 @@ def _normalize(value: Any) -> Any:
         raise ValueError(f"wants {wanted}, not {shown(value)}")  # noqa: TRY004 - as above
     known: Mapping[str, Callable[[Any], Any]] = {
         **dict.fromkeys(("norm_obs", "norm_reward"), _flag),
-        **dict.fromkeys(("clip_obs", "clip_reward"), _between(0, math.inf)),
+        **dict.fromkeys(("clip_obs", "clip_reward"), _from_0_to(math.inf)),
         "epsilon": _positive,
-        "gamma": _between(0, 1),
+        "gamma": _from_0_to(1),
         "norm_obs_keys": _names,
     }
     for key in given:
@@ -329,11 +329,11 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "copies": whole(1, 1_000),
     "gradient steps": _gradient_steps,
     "frequency": _train_freq,
-    "share": _between(0, 1),
+    "share": _from_0_to(1),
     "share above 0": _share_above_0,
-    "amount": _between(0, math.inf),
+    "amount": _from_0_to(math.inf),
     "number": _finite,
-    "optional amount": _optional(_between(0, math.inf)),
+    "optional amount": _optional(_from_0_to(math.inf)),
     "optional step size": _optional(_positive),
     "constant step size": _constant,
     "steps": _steps,

@@ -109,10 +109,10 @@ def merge(files: list[Episodes]) -> Episodes:
     return Episodes(returns[order], lengths[order], clock, next(iter(named), ""), left_out, sessions)
 
 
-def training_curve(episodes: Episodes, points: int = POINTS) -> tuple[Integers, Floats, Floats]:
-    """Return (points,) steps, mean returns of the last episodes until then, and seconds."""
+def training_curve(episodes: Episodes) -> tuple[Integers, Floats, Floats]:
+    """Return (POINTS,) steps, mean returns of the last episodes until then, and seconds."""
     ends = episodes.steps
-    ended = curve_points(ends, points)
+    ended = curve_points(ends, POINTS)
     return ends[ended - 1], last_means(episodes.returns, ended), episodes.seconds[ended - 1]
 
 

@@ -52,7 +52,7 @@ class TrainedPolicy:
         """
         batched = _is_batch(observation, self.policy.observation_space)
         observations = _rows(observation) if batched else [observation]
-        starts = _listed(episode_start, len(observations), default=False)
+        starts = _listed(episode_start, len(observations))
         masks = None if action_masks is None else list(action_masks) if batched else [action_masks]
         actions, memory = self.policy.act(observations, state, starts, deterministic=deterministic, masks=masks)
         if not batched:
@@ -142,7 +142,7 @@ def _rows(batch: Any) -> list[Any]:
     return [{key: values[row] for key, values in batch.items()} for row in range(count)]
 
 
-def _listed(value: Any, count: int, *, default: bool) -> Sequence[bool]:
+def _listed(value: Any, count: int) -> Sequence[bool]:
     if value is None:
-        return [default] * count
+        return [False] * count
     return [bool(one) for one in np.broadcast_to(np.asarray(value).ravel(), count)]

@@ -272,9 +272,9 @@ _THEIRS = {
 """Title of a plot -> what rliable calls the same."""
 
 
-def only(figure: Figure, place: int) -> Figure:
-    """Return a figure of one of the plots alone."""
-    return replace(figure, panels=(figure.panels[place],), wide=False, foot="")
+def first(figure: Figure) -> Figure:
+    """Return a figure of the first of the plots alone."""
+    return replace(figure, panels=figure.panels[:1], wide=False, foot="")
 
 
 def reliability(lines: Sequence[Reliability], level: str) -> Figure:

@@ -58,9 +58,9 @@ def table(content: Table, places: Places, paths: Sequence[str] = (), *, css: str
     return whole + _macro("footnotes", shown)
 
 
-def frame(content: Table, paths: Sequence[str] = (), *, css: str = "") -> Markup:
-    """Return the table without rows, for a script to fill."""
-    return _macro("table", content, (), paths, f"sortable {css}".strip())
+def frame(content: Table, paths: Sequence[str]) -> Markup:
+    """Return the audit table without rows, for a script to fill."""
+    return _macro("table", content, (), paths, "sortable audit")
 
 
 def files(paths: Sequence[str]) -> Markup:

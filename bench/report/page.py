@@ -322,7 +322,7 @@ def _trials(estimates: Estimates, paths: Mapping[str, Sequence[str]], stored: St
     content = tables.trials(estimates)
     csv = next((path for path in mine if path.endswith(".csv")), "")
     data = _markup(html.packed(content, stored.letters, at))
-    return _Trials(html.frame(content, mine, css="audit"), count, data, stored.root, csv, linked)
+    return _Trials(html.frame(content, mine), count, data, stored.root, csv, linked)
 
 
 def _by_section(estimates: Estimates, plates: Iterable[Plate]) -> dict[str, Markup]:

@@ -145,7 +145,7 @@ def to_markdown(table: Table) -> str:
     sides = ["right" if column.numeric else "left" for column in table.columns]
     body = frame.to_markdown(index=False, disable_numparse=True, colalign=sides)
     notes = [f"{letters(place)}: {markdown_text(note)}" for place, note in enumerate(table.footnotes)]
-    return "\n".join([f"**{markdown_text(table.caption)}**", "", body, *_block(notes, "\n")]) + "\n"
+    return "\n".join([f"**{markdown_text(table.caption)}**", "", body, *_block(notes)]) + "\n"
 
 
 def to_latex(table: Table) -> str:
@@ -196,8 +196,8 @@ def _printed(table: Table, escape: Callable[[str], str], raised: tuple[str, str]
     return pd.DataFrame(rows, columns=[escape(column.name) for column in table.columns])
 
 
-def _block(lines: list[str], gap: str) -> list[str]:
-    return [gap + "  \n".join(lines)] if lines else []
+def _block(lines: list[str]) -> list[str]:
+    return ["\n" + "  \n".join(lines)] if lines else []
 
 
 _MARKDOWN = str.maketrans({**{sign: "\\" + sign for sign in "\\`*_{}[]#|~$"}, "<": "&lt;", ">": "&gt;", "&": "&amp;"})
