@@ -202,19 +202,21 @@ def test_records_without_a_curve_do_not_count_where_the_area_under_it_is_the_met
 
 def test_an_environment_and_a_floor_that_most_decided_verdicts_rest_on_are_told_before_all_else() -> None:
     # On a dqn ends far below the random policy, on b above the others, who are level on either.
-    levels = {"ppo": (0.6, 0.5), "a2c": (0.6, 0.5), "dqn": (-4.0, 1.1)}
-    noise = 0.05 * np.random.default_rng(0).normal(size=(3, 10))
+    levels = {"ppo": (0.6, 0.5), "a2c": (0.6, 0.5), "dqn": (-4.0, 1.1), "random": (0.0, 0.0)}
+    noise = 0.05 * np.random.default_rng(0).normal(size=(4, 10))
     runs = {
         (label, place): (level + mine).tolist()
         for (label, both), mine in zip(levels.items(), noise, strict=True)
         for place, level in zip("ab", both, strict=True)
     }
     found = results_of(runs, decide="mean").analysed()
+    # What does not learn is no part of it.
+    assert sum(one.verdict in {"better", "worse"} for one in found.pairs) == 5
     assert found.cautions[0] == Fact("one choice", rows=(("a", 2, 2, 2), ("", 2, 2, 0)))
     first, second, *_ = warnings(replace(found, notes=("A note.",)))
     assert first == (
-        "Most decided verdicts on pairs rest on one choice of the analysis: 2 of 2 fall without a (2 turn round), 2 of "
-        "2 fall with scores below the random policy's counted as it."
+        "Most decided verdicts on pairs of learners rest on one choice of the analysis: 2 of 2 fall without a (2 turn "
+        "round), 2 of 2 fall with scores below the random policy's counted as it."
     )
     assert second == "A note."
 
@@ -225,7 +227,8 @@ def test_half_of_the_decided_verdicts_are_not_most_nor_is_one_alone_and_seeds_ar
         lines = [
             Conclusion(Fact("better", names=("x", str(place))), 5, 9, fails * (place < many)) for place in range(of)
         ]
-        return _falling([Conclusion(Fact("first", names=("x",)), 5, 9, fails), *lines])
+        floor = Conclusion(Fact("better", names=("x", "random")), 5, 9, fails)
+        return _falling([Conclusion(Fact("first", names=("x",)), 5, 9, fails), floor, *lines], {"random"})
 
     without, two = (Fact("environments", names=names) for names in (("a",), ("a", "b")))
     assert fallen(3, 4, Fact("seeds", (1,)), Fact("auc"), two, without) == [("a", 3, 4, 0)]

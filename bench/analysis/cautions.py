@@ -33,9 +33,10 @@ def cautions(
 ) -> tuple[Fact, ...]:
     """Return every warning as `bench.report.cautions` words it, what weighs most first."""
     plan, apart, foreign = suite.analysis, set_apart(suite), made_for_more(suite)
+    baselines = {cell.label for cell in cells if not learns(cell.entries[0].trial.algorithm)}
     return (
         *_rows("idle", ((*cell.key, cell.idle) for cell in cells if cell.idle)),
-        *_rows("one choice", _falling(concluded)),
+        *_rows("one choice", _falling(concluded, baselines)),
         *_rows(
             "resumed" if plan.resumed == "keep" else "resumed, left out",
             ((*cell.key, cell.resumed) for cell in cells if cell.resumed),
@@ -70,13 +71,13 @@ def cautions(
     )
 
 
-def _falling(concluded: Sequence[Conclusion]) -> list[tuple[str, int, int, int]]:
-    """Return each re-analysis in which most decided verdicts on pairs fall, the one that most do first.
+def _falling(concluded: Sequence[Conclusion], baselines: set[str]) -> list[tuple[str, int, int, int]]:
+    """Return each re-analysis in which most decided verdicts on pairs of learners fall, the one that most do first.
 
     Of those that leave out one environment, or count scores below the random policy's as it: the environment, empty for
     the latter, how many verdicts fall of how many, and how many of them turn round.
     """
-    decided = [line for line in concluded if line.about.kind == "better"]
+    decided = [line for line in concluded if line.about.kind == "better" and baselines.isdisjoint(line.about.names)]
     fallen: dict[str, list[str]] = {}
     for again, verdict in (case for line in decided for case in line.fails_when):
         if again.kind == "floor" or (again.kind == "environments" and len(again.names) == 1):

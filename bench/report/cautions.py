@@ -45,7 +45,7 @@ _SENTENCES = {
     "idle": "Runs that made no update are no evidence, and are left out of every number: {rows}. Their budget ended "
     "before the first one, so what was evaluated is the policy they began with; a longer budget, a shorter rollout or "
     "a shorter warm-up mends it.",
-    "one choice": "Most decided verdicts on pairs rest on one choice of the analysis: {rows}.",
+    "one choice": "Most decided verdicts on pairs of learners rest on one choice of the analysis: {rows}.",
     "resumed": "Runs that were interrupted went on from a checkpoint with environments or noise that are not to the "
     "last bit what they were, so that their seeds alone do not make them again: {rows}. `analysis: {{resumed: drop}}` "
     "leaves them out.",
