@@ -358,6 +358,25 @@ def test_a_gpu_that_cannot_be_measured_is_not_taken_and_why_is_kept(tmp_path: Pa
     assert [burst.trouble for burst in Store(tmp_path).bursts()] == ["CPU: it will not", "GPU: it will not"]
 
 
+def test_what_could_not_be_measured_is_tried_again_with_other_software_and_with_the_same_not(tmp_path: Path) -> None:
+    broken = {where: speed for where, speed in SPEEDS.items() if where != ("sac", "cuda")}
+    assert placed(tmp_path, Bench(broken))[SAC.cell] == Place("cpu")
+    same, other, after = Bench(), Bench(), Bench()
+    assert placed(tmp_path, same)[SAC.cell] == Place("cpu")
+    assert same.asked == []
+    file = tmp_path / "devices.json"
+    data = json.loads(file.read_text())
+    for burst in data["bursts"]:
+        burst["software"] = ""
+    file.write_text(json.dumps(data))
+    assert placed(tmp_path, other)[SAC.cell] == Place("cuda", 22)
+    # Of what went well nobody asks again, and what went wrong is told no more.
+    assert other.asked == [("sac", "cpu"), ("sac", "cuda")]
+    assert [(burst.label, burst.trouble) for burst in Store(tmp_path).bursts()] == [("ppo", ""), ("sac", "")]
+    placed(tmp_path, after)
+    assert after.asked == []
+
+
 def test_a_gpu_that_is_asked_for_is_taken_and_so_is_a_number_of_trials_to_it(tmp_path: Path) -> None:
     found = placed(tmp_path, Bench(), request="cuda", per_gpu=3)
     assert found == {PPO.cell: Place("cuda", 3), SAC.cell: Place("cuda", 3), TABLE.cell: Place("cpu")}

@@ -145,11 +145,13 @@ class _Known:
     def burst(self, trial: Trial, worth: int) -> Burst | None:
         """Return what was measured of a cell, or is measured now if it is worth that.
 
-        With most side by side: that fewer of its trials are left, after Ctrl-C say, does not move a cell.
+        With most side by side: that fewer of its trials are left, after Ctrl-C say, does not move a cell. What went
+        wrong with other software is tried again.
         """
         hardware = self._hardware
         here = trial.configuration, self._processor, hardware.threads, hardware.gpus[0].name
-        mine = [one for one in self._bursts if (one.configuration, one.processor, one.threads, one.gpu) == here]
+        mine = [one for one in self._bursts if one.of == here]
+        mine = [one for one in mine if not one.trouble or one.software == provenance.software()]
         together = min(worth, hardware.workers)
         if all(one.together < together for one in mine) and worth:
             mine.append(self._measured(trial, together))
@@ -175,6 +177,7 @@ class _Known:
             one.steps_per_second * together / part if one else None,
             one.memory_mb if one else None,
             "; ".join(f"{where}: {why}" for where, why in (("CPU", first), ("GPU", second)) if why),
+            provenance.software(),
         )
 
     def _with_room(self, trial: Trial, part: int) -> tuple[Speed | None, str]:

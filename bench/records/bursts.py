@@ -38,6 +38,13 @@ class Burst:
     """What a trial takes of the GPU's memory, in units of 2**20 bytes."""
     trouble: str = ""
     """What went wrong with measuring."""
+    software: str = ""
+    """With which, as a digest; empty: from before that was kept."""
+
+    @property
+    def of(self) -> tuple[str, str, int, str]:
+        """What was measured, and on what: configuration, processor, threads and GPU."""
+        return self.configuration, self.processor, self.threads, self.gpu
 
     @property
     def gains(self) -> bool:

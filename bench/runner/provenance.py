@@ -8,7 +8,7 @@ import subprocess
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,13 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+@cache
+def software() -> str:
+    """Return a digest of every package that is installed: what failed for want of one may not fail with another."""
+    found = sorted({f"{one.name} {one.version}" for one in distributions()})
+    return sha256("\n".join(found).encode()).hexdigest()[:12]
 
 
 def processor() -> str:

@@ -167,12 +167,17 @@ class Store:
     def keep_bursts(self, found: Iterable[Burst]) -> None:
         """Keep what was measured of cells on this machine's devices, beside what others have kept meanwhile.
 
+        What went wrong with the same gives way.
+
         Raises:
             HindranceError: it cannot be written.
         """
         with hindering(self.root / DEVICES, "what was measured of devices cannot be kept"):
             self.root.mkdir(parents=True, exist_ok=True)
-            listed = [asdict(burst) for burst in dict.fromkeys((*self.bursts(), *found))]
+            new = list(found)
+            again = {burst.of for burst in new}
+            kept = [burst for burst in self.bursts() if not burst.trouble or burst.of not in again]
+            listed = [asdict(burst) for burst in dict.fromkeys((*kept, *new))]
             replace(self.root / DEVICES, json.dumps({"protocol": PROTOCOL, "bursts": listed}, indent=1))
 
     def bursts(self) -> list[Burst]:
