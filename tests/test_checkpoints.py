@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -325,6 +327,24 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_trial(tmp_path: Path, caps
     folder = tmp_path / trial.name
     (folder / CHECKPOINT).mkdir(parents=True)
     record = run(trial, tmp_path)
+    assert record.final.steps == 640
+    assert capsys.readouterr().out.count("no checkpoint could be written") == 1
+
+
+def test_a_folder_that_vanishes_in_mid_training_costs_the_checkpoints_and_not_the_trial(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = of("ppo", "CartPole-v1", **PLAIN)
+    folder = tmp_path / trial.name
+    folder.mkdir()
+
+    def hear(progress: Progress) -> None:
+        if progress.doing == "writing a checkpoint":
+            shutil.rmtree(folder, ignore_errors=True)
+
+    run_trial(Job(trial, folder, nothing, Limits(checkpoint_minutes=0.0001)), hear, keep=keep)()
+    record = read(folder)
+    assert isinstance(record, Record)
     assert record.final.steps == 640
     assert capsys.readouterr().out.count("no checkpoint could be written") == 1
 

@@ -141,17 +141,17 @@ class Checkpoints:
         self._due = self._last + 60 * self.minutes if self.minutes else float("inf")
 
     def _try_to_write(self, learner: Any, environments: Any, so_far: Any) -> None:
-        # At most as large as all that the process holds. A disk that is full costs others their records.
-        if shutil.disk_usage(self.folder).free < ROOM * psutil.Process().memory_info().rss:
-            self._say_once("no checkpoint is written: the disk has not twice as much room as the process has memory")
-            return
         try:
+            # At most as large as all that the process holds. A disk that is full costs others their records.
+            if shutil.disk_usage(self.folder).free < ROOM * psutil.Process().memory_info().rss:
+                self._say_once("no checkpoint is written: the disk has not twice the room of the process's memory")
+                return
             if self._whole:
                 self._whole = self._written(Stored(learner, environments, so_far, _streams(), learner.repeats))
             if not self._whole:
                 anew = Stored(learner, environments.begun_anew(), so_far, _streams(), exact=False)
                 self._write(anew, environments.places())
-        except Exception as error:  # noqa: BLE001  # a full disk, say, or somebody's learner: the training goes on
+        except Exception as error:  # noqa: BLE001  # a disk that is full or gone, somebody's learner: training goes on
             self._say_once(f"no checkpoint could be written: {type(error).__name__}: {error}")
 
     def _written(self, stored: Stored) -> bool:
