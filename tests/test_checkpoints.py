@@ -24,14 +24,15 @@ from bench.algorithms import asynchronous, pooled
 from bench.analysis.scores import cells_of
 from bench.catalog import find_algorithm
 from bench.environments.making import EpisodeTotals, make
-from bench.pipeline import Experiment, RunOptions, Summary, open_experiment, prepare, status
+from bench.pipeline import Experiment, RunOptions, Summary, open_experiment, prepare, status, unplanned
 from bench.pipeline import run as start
 from bench.records import CHECKPOINT, AnalysisPlan, EvaluationPlan, Failure, Limits, Record, Resumption, Trial
 from bench.runner import provenance
 from bench.runner.checkpoint import Checkpoints, stored_on
 from bench.runner.jobs import Event, Job, Progress, Progressed, Started
 from bench.runner.trial import learner_request, run_trial
-from bench.store import keep, read
+from bench.store import claim, keep, read
+from tests.commanding import bench
 from tests.making import nothing, numbers, small_trial, suite_file
 
 ALWAYS = Limits(checkpoint_minutes=1e-9)
@@ -322,6 +323,82 @@ def test_what_was_stored_on_another_kind_of_device_is_of_no_use_and_the_run_says
     assert sentence.startswith("1 interrupted trial will begin anew: stored on the other kind of device (CPU or GPU); ")
 
 
+@pytest.mark.parametrize(
+    ("changed", "apart"),
+    [
+        ({"commit": "abc"}, "(commit abc, here "),
+        ({"python": "2.7"}, "(Python 2.7, here 3."),
+        ({"versions": {}}, "(bench none, here "),
+        ({"changes": "abc"}, "(uncommitted changes abc, here "),
+        ({"trial": "abc"}, "(of another trial)"),
+        ({"versions": 0}, "(which it does not tell)"),
+    ],
+)
+def test_what_another_version_has_stored_is_promised_to_nobody_and_the_run_says_what_differs(
+    tmp_path: Path, changed: Mapping[str, Any], apart: str
+) -> None:
+    experiment = open_experiment(suite_file(tmp_path, SUITE), results=tmp_path)
+    (trial,) = experiment.plan.trials
+    folder, told = experiment.store.folder(trial), list[str]()
+    with pytest.raises(Interrupted):
+        run(trial, folder.parent, stop_after=300)
+    assert [cell.stored for cell in status(experiment)] == [1]
+    prepare(experiment, RunOptions(workers=1, devices="cpu"), told.append)
+    assert told == []
+    head, _, rest = (folder / CHECKPOINT).read_bytes().partition(b"\n")
+    (folder / CHECKPOINT).write_bytes(json.dumps(json.loads(head) | changed).encode() + b"\n" + rest)
+    assert [cell.stored for cell in status(experiment)] == [0]
+    prepare(experiment, RunOptions(workers=1, devices="cpu"), told.append)
+    (sentence,) = told
+    assert sentence.startswith(f"1 interrupted trial will begin anew: stored by another version {apart}")
+    assert sentence.endswith("); go back to it to go on")
+
+
+def test_checkpoints_of_trials_that_are_planned_no_more_are_told_with_what_to_delete(tmp_path: Path) -> None:
+    file = suite_file(tmp_path, RANDOM)
+    experiment = open_experiment(file, results=tmp_path)
+    store, planned = experiment.store, experiment.plan.trials
+
+    def leave(trial: Trial) -> None:
+        store.folder(trial).mkdir(parents=True)
+        (store.folder(trial) / CHECKPOINT).write_bytes(bytes(10_000_000))
+
+    def told() -> str:
+        return unplanned(open_experiment(file, only=["@CartPole-v1"], seeds=1, results=tmp_path))
+
+    # Of the part that is asked for and the other, of a seed that may have been asked for, and no trial's.
+    known = [*planned, replace(planned[0], seed=27)]
+    for trial in known:
+        leave(trial)
+    (store.root / "trials" / "mine").mkdir()
+    (store.root / "trials" / "mine" / CHECKPOINT).touch()
+    assert told() == ""
+    one, other = (replace(planned[0], steps=steps) for steps in (30_000, 40_000))
+    leave(one)
+    assert told() == (
+        "1 checkpoint is of trials that the suite as it stands does not plan (other settings or versions, say), "
+        f"0.01 GB: to have the room, delete {store.root}/trials/*--{one.fingerprint}/{CHECKPOINT}"
+    )
+    leave(other)
+    both = ",".join(trial.fingerprint for trial in sorted((one, other), key=lambda trial: trial.name))
+    assert told().endswith(f", 0.02 GB: to have the room, delete {store.root}/trials/*--{{{both}}}/{CHECKPOINT}")
+    more = [replace(one, seed=seed) for seed in range(2, 9)]
+    for trial in more:
+        leave(trial)
+    assert f", 0.09 GB: to have the room, delete the first 8, {store.root}/trials/*--{{" in told()
+    for trial in (*known, *more):
+        shutil.rmtree(store.folder(trial))
+    shutil.rmtree(store.root / "trials" / "mine")
+    with claim(store.folder(other)):
+        # Nor does the pattern mean what another process works on.
+        assert told().endswith(f"delete {store.root}/trials/*--{one.fingerprint}/{CHECKPOINT}")
+    sentence = told()
+    assert sentence.endswith(f"delete {store.root}/trials/*/{CHECKPOINT}")
+    assert sentence in bench("status", file, "--results", tmp_path).stdout
+    done = bench("run", file, "--results", tmp_path, "--no-report")
+    assert (done.returncode, sentence.replace(" ", "") in "".join(done.stderr.split())) == (0, True)
+
+
 def test_a_full_disk_costs_the_checkpoint_and_not_the_trial(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trial = of("ppo", "CartPole-v1", **PLAIN)
     folder = tmp_path / trial.name
@@ -369,7 +446,17 @@ hyperparameters: default
 algorithms:
   - {name: ppo, hyperparameters: {n_envs: 8, n_steps: 32, batch_size: 256, n_epochs: 1}}
 environments:
-  CartPole-v1: {steps: 20000}
+  CartPole-v1: {steps: 80000}
+"""
+
+
+RANDOM = """
+name: random
+seeds: 2
+evaluation: {points: 1, episodes: 1, final_episodes: 2}
+hyperparameters: default
+algorithms: [random]
+environments: {CartPole-v1: {steps: 100}, Acrobot-v1: {steps: 100}}
 """
 
 
@@ -384,7 +471,7 @@ def test_a_trial_that_is_killed_goes_on_in_its_next_attempt_and_counts_the_secon
     def hear(event: Event) -> None:
         if isinstance(event, Started):
             processes.append(event.pid)
-        if isinstance(event, Progressed) and event.progress.steps > 6_000 and len(processes) == 1:
+        if isinstance(event, Progressed) and event.progress.train_seconds > 1 and len(processes) == 1:
             os.kill(processes[0], signal.SIGKILL)
             processes.append(0)
 
@@ -407,7 +494,7 @@ def test_a_trial_that_is_told_to_go_is_stored_first_and_the_same_command_goes_on
 
     def hear(event: Event) -> None:
         # Before the first that would have been written by the clock.
-        if isinstance(event, Progressed) and event.progress.train_seconds > 1.5 and not told:
+        if isinstance(event, Progressed) and event.progress.train_seconds > 0.7 and not told:
             told.append(event.progress.steps)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -425,7 +512,7 @@ def test_a_failure_leaves_no_checkpoint_and_its_seconds_before_an_interruption_c
     tmp_path: Path,
 ) -> None:
     text = SUITE.replace("checkpoint_minutes: 0.01", "checkpoint_minutes: 0.01, timeout_minutes: 0.2")
-    experiment = open_experiment(suite_file(tmp_path, text.replace("20000", "10_000_000")), results=tmp_path)
+    experiment = open_experiment(suite_file(tmp_path, text.replace("80000", "10_000_000")), results=tmp_path)
     killed: list[float] = []
 
     def hear(event: Event) -> None:

@@ -9,7 +9,7 @@ from shlex import quote
 
 from bench.console import note, waiting
 from bench.errors import BenchError
-from bench.pipeline import Asked, Experiment, SuiteText, open_experiment, unread
+from bench.pipeline import Asked, Experiment, SuiteText, open_experiment, unplanned, unread
 from bench.pipeline.asking import in_terms_of_options, suite_text
 from bench.pipeline.naming import located
 
@@ -75,4 +75,10 @@ def say_name(meant: Path | SuiteText, experiment: Experiment) -> None:
 def say_unread(experiment: Experiment) -> None:
     """Say which files of the results cannot be read."""
     for sentence in unread(experiment):
+        note(f"note: {sentence}")
+
+
+def say_unplanned(experiment: Experiment) -> None:
+    """Say which checkpoints take room and are of no use to the suite."""
+    if sentence := unplanned(experiment):
         note(f"note: {sentence}")

@@ -18,7 +18,7 @@ from bench.options import (
     SetOption,
     StepsOption,
 )
-from bench.pipeline import RESULTS, Asked
+from bench.pipeline import RESULTS, Asked, unplanned
 from bench.pipeline import status as status_of
 from bench.plain import counted
 
@@ -62,3 +62,5 @@ def status(
     more += f" ({'mostly ' if why[1:] else ''}for {why[0][0]})" if why else ""
     more += f"; {counted(len(unreadable), 'file')} cannot be read" if unreadable else ""
     say(", ".join(f"{number} {name}" for name, number in total.items()) + more)
+    if sentence := unplanned(experiment, survey):
+        say(sentence, "yellow", whole=True)

@@ -20,6 +20,7 @@ from bench.pipeline.experiment import (
     slow_after_seconds,
     status,
     trial_seconds,
+    unplanned,
     unread,
 )
 from bench.pipeline.naming import REPORTS, RESULTS, SUITE_COPY
@@ -53,5 +54,6 @@ __all__ = [
     "slow_after_seconds",
     "status",
     "trial_seconds",
+    "unplanned",
     "unread",
 ]

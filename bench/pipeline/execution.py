@@ -26,6 +26,7 @@ from bench.pipeline.experiment import (
     measured_seconds,
     oversized,
     require_runnable,
+    resumes,
     slow_after_seconds,
     trial_memory,
     trial_seconds,
@@ -36,7 +37,7 @@ from bench.plan import Cell
 from bench.records import Failure, Record, Task, Trial
 from bench.runner import devices, provenance
 from bench.runner.batches import batches, tidy
-from bench.runner.checkpoint import stored_on
+from bench.runner.checkpoint import DEVICE, VERSIONS, difference, fit, stored_on
 from bench.runner.devices import Gpu, default_workers
 from bench.runner.jobs import LOSSES, LOST_DEVICE, Closing, Ended, Event, Executor, Hindrance, Job, Report, Started
 from bench.runner.local import LocalExecutor
@@ -245,7 +246,7 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
     slow_after = slow_after_seconds(experiment, expected)
     hardware = Hardware(options.devices, _gpus(options), options.trials_per_gpu, options.threads, options.workers or 1)
     placed = places(hardware, trials, experiment.traits, expected, store, tell=tell)
-    stood_on = {trial.name: stored_on(store.folder(trial)) for trial in trials if survey.stored(trial)}
+    stood_on = {trial.name: stored_on(store.folder(trial)) for trial in trials if resumes(survey, trial)}
     jobs = []
     for trial in trials:
         place = going_on(placed[trial.cell], stood_on.get(trial.name, ""), hardware)
@@ -268,8 +269,8 @@ def _jobs(experiment: Experiment, options: RunOptions, tell: Callable[[str], Non
                 cell=_cell(trial, place.device) if options.share_processes else "",
             )
         )
-    if moved := _moved(jobs, stood_on):
-        tell(moved)
+    for begins_anew in _begins_anew([job for job in jobs if survey.stored(job.trial)]):
+        tell(begins_anew)
     if options.executor == LOCAL and (short := _crowded(jobs, options.workers or 1, devices.free_memory_mb())):
         tell(short)
     return _in_order(jobs, measured)
@@ -282,15 +283,20 @@ def _require_memory(experiment: Experiment, memory: Mapping[Cell, float], option
         raise SuiteError(complaints)
 
 
-def _moved(jobs: Sequence[Job], stood_on: Mapping[str, str]) -> str:
-    """Return, as a sentence, how many trials begin anew that were stored on another kind of device; empty: none."""
-    number = sum(stood_on.get(job.trial.name, "") not in {"", job.device} for job in jobs)
-    if not number:
-        return ""
-    return (
-        f"{counted(number, 'interrupted trial')} will begin anew: stored on the other kind of device (CPU or GPU); "
-        "`--devices auto` goes on where there is that kind"
-    )
+def _begins_anew(stored: Sequence[Job]) -> Iterator[str]:
+    """Yield, as sentences, how many of the trials with a checkpoint begin anew all the same, and why."""
+    why = [(job, fit(job.folder, job.trial, job.device)) for job in stored]
+    if moved := sum(found == DEVICE for _, found in why):
+        yield (
+            f"{counted(moved, 'interrupted trial')} will begin anew: stored on the other kind of device (CPU or GPU); "
+            "`--devices auto` goes on where there is that kind"
+        )
+    if other := [job for job, found in why if found == VERSIONS]:
+        apart = dict.fromkeys(difference(job.folder, job.trial) for job in other)
+        yield (
+            f"{counted(len(other), 'interrupted trial')} will begin anew: stored by another version "
+            f"({listed(apart, 3, '; ')}); go back to it to go on"
+        )
 
 
 def _crowded(jobs: Sequence[Job], workers: int, free_mb: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from bench.errors import BenchError, Complaint, SuiteError
 from bench.limits import is_number
 from bench.pipeline.inspection import Met, as_kept, meet, not_installed
 from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
-from bench.plain import listed, shortened
+from bench.plain import counted, listed, shortened
 from bench.plan import (
     Cell,
     Cost,
@@ -26,12 +27,25 @@ from bench.plan import (
     replay_memory,
     slow_after,
 )
-from bench.records import Failure, Record, Suite, SuiteAlgorithm, SuiteEnvironment, Task, Traits, Trial, Unreadable
+from bench.records import (
+    CHECKPOINT,
+    Failure,
+    Record,
+    Suite,
+    SuiteAlgorithm,
+    SuiteEnvironment,
+    Task,
+    Traits,
+    Trial,
+    Unreadable,
+)
 from bench.runner.batches import standing
+from bench.runner.checkpoint import fit
 from bench.runner.devices import memory_mb
 from bench.runner.profile import Profile
 from bench.runner.provenance import processor
 from bench.store import Store, Survey
+from bench.store.locks import held
 from bench.suite import choices_of, is_imported, lacking, parse, read_imported, self_contained, text_of
 
 _MOST_OF_A_REASON = 500
@@ -348,11 +362,60 @@ def unread(experiment: Experiment) -> tuple[str, ...]:
     return (f"{what} as missing: {listed(map(str, found), _MOST_TOLD, '; ')}.",)
 
 
+def unplanned(experiment: Experiment, survey: Survey | None = None) -> str:
+    """Return, as a sentence, from how many checkpoints no trial of the suite goes on, what to delete; empty: none."""
+    there = survey or experiment.store.survey()
+    stored = there.checkpoints()
+    if not stored or experiment.imported:
+        return ""
+    foreign = _foreign(experiment, stored.keys() - {trial.name for trial in experiment.plan.trials})
+    left = sorted(name for name in foreign if not held(there.trials / name))
+    if not left:
+        return ""
+    marks = [name.rpartition("--")[2] for name in left[:_MOST_TOLD]]
+    some = f"*--{{{','.join(marks)}}}" if marks[1:] else f"*--{marks[0]}"
+    files = there.trials / ("*" if len(left) == len(stored) else some) / CHECKPOINT
+    gigabytes = sum(stored[name] for name in left) / 1e9
+    many = counted(len(left), "checkpoint is", "checkpoints are")
+    first = f"the first {_MOST_TOLD}, " if len(left) < len(stored) and left[_MOST_TOLD:] else ""
+    return (
+        f"{many} of trials that the suite as it stands does not plan (other settings or versions, say), "
+        f"{gigabytes:,.2f} GB: to have the room, delete {first}{files}"
+    )
+
+
+def _foreign(experiment: Experiment, names: AbstractSet[str]) -> Iterator[str]:
+    """Yield which of these trials' folders are of no cell of the whole suite, whatever part of it was asked for.
+
+    On no seed: one that the suite does not name may have been asked for otherwise.
+    """
+    if not names:
+        return
+    cells: dict[str, list[Trial]] = {}
+    for trial in plan(replace(experiment.suite, skip_incompatible=True), experiment.traits, seeds=1).trials:
+        cells.setdefault(_parts(trial.name)[0], []).append(trial)
+    for name in names:
+        cell, seed = _parts(name)
+        if seed.isdecimal() and not any(replace(one, seed=int(seed)).name == name for one in cells.get(cell, ())):
+            yield name
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Return algorithm and environment, and the seed, of a trial's folder; no seed where it is none."""
+    cell, _, seed = name.rpartition("--")[0].rpartition("--seed-")
+    return cell, seed
+
+
 def status(experiment: Experiment, survey: Survey | None = None) -> list[CellStatus]:
     """Return how far every cell is, in the order of the suite."""
     there = survey or experiment.store.survey()
     at_slurm = standing(experiment.store.root)
     return [_cell_status(there, at_slurm, *cell, trials) for cell, trials in cells_in_order(experiment).items()]
+
+
+def resumes(survey: Survey, trial: Trial, device: str = "") -> bool:
+    """Return whether a trial that is missing goes on from a checkpoint, on such a device (as in `fit`)."""
+    return survey.stored(trial) and not fit(survey.trials / trial.name, trial, device)
 
 
 def cells_in_order(experiment: Experiment) -> dict[tuple[str, str], list[Trial]]:
@@ -411,7 +474,7 @@ def _cell_status(
         missing=counts["missing"],
         reasons=tuple(_reason(trial, one) for trial, one in failures),
         unreadable=sum(state == "missing" and isinstance(one, Unreadable) for _, state, one in found),
-        stored=sum(state == "missing" and survey.stored(trial) for trial, state, _ in found),
+        stored=sum(state == "missing" and resumes(survey, trial) for trial, state, _ in found),
         queued=sum(how == "queued" for how, _ in waiting),
         preempted=sum(how == "preempted" for how, _ in waiting),
         waits=dict(Counter(why for _, why in waiting if why not in {"", "None"})),

@@ -36,6 +36,8 @@ from bench.runner.devices import CPU
 WORTH = 0.1
 """Share of the time between two checkpoints after which one is worth writing before the trial goes, told to, and before
 the final evaluation, during which none can be."""
+DEVICE, VERSIONS = "device", "versions"
+"""What a checkpoint may not fit in."""
 ROOM = 2
 """So many times what the process has in memory must be free on the disk."""
 Places = Mapping[int, tuple[str, int, int]]
@@ -218,13 +220,47 @@ class _Unpickler(Unpickler):
         return self._made[index][what]
 
 
+def fit(folder: Path, trial: Trial, device: str = "") -> str:
+    """Return what keeps a trial from going on from what was stored of it, `device` or `versions`; empty: nothing.
+
+    Args:
+        folder: the trial's, with a checkpoint.
+        trial: what is to go on.
+        device: where (CPU, ANY_GPU); empty: on the kind on which it was stored.
+    """
+    stored = _header(folder)
+    there = stored.get("device", "")
+    if stored != _of(trial, there):
+        return VERSIONS
+    return "" if device in {"", there} else DEVICE
+
+
 def stored_on(folder: Path) -> str:
     """Return the kind of device (CPU, ANY_GPU) that a trial's checkpoint was stored on; empty: nobody can tell."""
+    return str(_header(folder).get("device", ""))
+
+
+def difference(folder: Path, trial: Trial) -> str:
+    """Return, in words, one thing that was of another version when a trial was stored: `commit abc, here def`."""
+    stored, here = _header(folder), _of(trial, "")
+    if not isinstance(versions := stored.get("versions"), dict):
+        return "which it does not tell"
+    then, now = (
+        {"commit": of.get("commit"), "Python": of.get("python"), **each, "uncommitted changes": of.get("changes")}
+        for of, each in ((stored, versions), (here, here["versions"]))
+    )
+    name = next((name for name in {**now, **then} if then.get(name) != now.get(name)), "")
+    return f"{name} {then.get(name) or 'none'}, here {now.get(name) or 'none'}" if name else "of another trial"
+
+
+def _header(folder: Path) -> dict[str, Any]:
+    """Return what a trial's checkpoint says of itself; nothing where there is none, or it says nothing."""
     try:
         with (folder / CHECKPOINT).open("rb") as file:
-            return str(json.loads(file.readline())["device"])
-    except (OSError, ValueError, TypeError, LookupError):
-        return ""
+            found = json.loads(file.readline())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def restore_streams(states: Mapping[str, Any]) -> None:

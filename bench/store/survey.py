@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +45,19 @@ class Survey:
         return found if isinstance(found, Failure) else None
 
     def stored(self, trial: Trial) -> bool:
-        """Return whether a trial that is missing goes on from a checkpoint."""
+        """Return whether a trial that is missing has a checkpoint; whether it goes on from that, the runner knows."""
         # Most have no folder, and a name is a hash: it is asked for where there may be one alone.
         if not self.others or self.state(trial) != "missing":
             return False
         return trial.name in self.others and (self.trials / trial.name / CHECKPOINT).exists()
+
+    def checkpoints(self) -> dict[str, int]:
+        """Return the bytes of every checkpoint, of trials planned or not, by the name of its folder."""
+        found = {}
+        for name in self.others:
+            with suppress(OSError):
+                found[name] = (self.trials / name / CHECKPOINT).stat().st_size
+        return found
 
     @property
     def unreadable(self) -> dict[str, Unreadable]:
