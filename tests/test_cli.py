@@ -229,8 +229,15 @@ def test_a_clusters_words_without_its_executor_run_nothing_here(
     assert (done.returncode, done.stderr.strip()) == (2, f"bench: {sentence}")
 
 
-@pytest.mark.parametrize("more", [("--workers", "2"), ("--executor", "ray")])
-def test_timing_refuses_what_would_run_beside_it(tmp_path: Path, more: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--workers", "2"), "runs one trial at a time on this machine; leave --workers and --executor out"),
+        (("--executor", "ray"), "runs one trial at a time on this machine; leave --workers and --executor out"),
+        (("--trials-per-gpu", "4"), "a trial has its GPU to itself; leave --trials-per-gpu out"),
+    ],
+)
+def test_timing_refuses_what_would_run_beside_it(tmp_path: Path, more: tuple[str, str], sentence: str) -> None:
     done = bench("run", suite_file(tmp_path), "--timing", *more, "--results", tmp_path)
     assert done.returncode == 2
-    assert "--timing: runs one trial at a time on this machine; leave --workers and --executor out" in done.stderr
+    assert f"--timing: {sentence}" in done.stderr

@@ -187,6 +187,8 @@ def _alone(options: RunOptions) -> RunOptions:
     """Return the options with which nothing of this run is beside a trial, or was before it in its process."""
     if options.workers not in {None, 1} or options.executor != EXECUTORS[0]:
         raise BenchError("--timing: runs one trial at a time on this machine; leave --workers and --executor out")
+    if options.trials_per_gpu not in {None, 1}:
+        raise BenchError("--timing: a trial has its GPU to itself; leave --trials-per-gpu out")
     return replace(options, workers=1, share_processes=False)
 
 
