@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -91,16 +91,32 @@ def _say_hindrances(trials: int, reasons: Sequence[str]) -> None:
         say(f"  {more}", "yellow")
 
 
-def say_interrupted(stored: int) -> None:
-    """Say what an interrupted run has kept; `stored`: trials that go on from a checkpoint."""
-    say(f"interrupted; everything finished is kept, {goes_on(stored, 'trial')}")
+STOPPING = "trials at work store themselves where they can and end, in some seconds; Ctrl-C again kills them"
 
 
-def goes_on(stored: int, what: str) -> str:
-    """Return what the same command does next; `stored`: how many of what it runs go on from a checkpoint."""
+def say_stopping() -> None:
+    """Say that trials are ending, from a signal handler, which may have met a stream of Python's in mid-word."""
+    with suppress(OSError):
+        os.write(2, f"bench: {STOPPING}\n".encode())
+
+
+def say_interrupted(stored: int, anew: int) -> None:
+    """Say what an interrupted run has kept, and what not; the numbers as in `goes_on`."""
+    say(f"interrupted; everything finished is kept, {goes_on(stored, anew, 'trial')}")
+
+
+def goes_on(stored: int, anew: int, what: str) -> str:
+    """Return what the same command does next.
+
+    Args:
+        stored: how many of what it runs go on from a checkpoint.
+        anew: how many were at work and do not.
+        what: one of them, in words.
+    """
     behind = "at most 10 minutes of training behind, or the suite's `checkpoint_minutes`"
     more = f", {counted(stored, what)} of it from a checkpoint {behind}" if stored else ""
-    return f"the same command goes on from here{more}"
+    lost = f"; {counted(anew, f'{what} begins', f'{what}s begin')} anew" if anew else ""
+    return f"the same command goes on from here{more}{lost}"
 
 
 _REASONS_SHOWN = 3

@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM, a closed terminal, a closed pipe, at whatever moment: results kept, exit code 130, no traceback."""
 
 import contextlib
+import json
 import os
 import pty
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.console import STOPPING
 from tests.making import TOY, run_suite, suite_file
 from tests.test_local_executor import until
 
@@ -93,6 +95,10 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Terminal]:
 
 
 heavy = pytest.mark.parametrize("run", [(HEAVY,)], indirect=True, ids=["heavy"])
+# Trials that are never over; told to go in their first minute, they have too little to lose to be stored.
+ENDLESS = TOY.replace("seeds: 3", "seeds: 2").replace("[q_learning, softmax_reinforce, random]", "[q_learning]")
+ENDLESS = ENDLESS.replace("steps: 400", "steps: 40_000_000").replace("  bench/Bandit-v0: {steps: 100}\n", "")
+endless = pytest.mark.parametrize("run", [(ENDLESS, "--no-report")], indirect=True, ids=["endless"])
 slow = pytest.mark.parametrize("run", [(SLOW,)], indirect=True, ids=["slow"])
 unreported = pytest.mark.parametrize("run", [(SLOW, "--no-report")], indirect=True, ids=["unreported"])
 
@@ -145,6 +151,16 @@ def test_ctrl_c_twice_while_trials_are_at_work(run: Terminal, tmp_path: Path) ->
     assert records(tmp_path) >= 1
 
 
+@endless
+def test_the_first_ctrl_c_is_answered_at_once_and_what_begins_anew_is_counted(run: Terminal, tmp_path: Path) -> None:
+    run.until(lambda: len(list(tmp_path.glob("*/trials/*/points.json"))) == 2)
+    run.press_ctrl_c()
+    assert_ended_cleanly(run, tmp_path)
+    told, came = run.text.partition(STOPPING)[::2]
+    assert "interrupted;" not in told
+    assert "interrupted; everything finished is kept, the same command goes on from here; 2 trials begin anew" in came
+
+
 @unreported
 def test_a_signal_to_the_whole_process_group(run: Terminal, tmp_path: Path) -> None:
     run.until(lambda: records(tmp_path) >= 1)
@@ -166,6 +182,23 @@ def test_ctrl_c_while_the_report_is_written(run: Terminal, tmp_path: Path) -> No
     run.press_ctrl_c()
     assert_ended_cleanly(run, tmp_path)
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_what_is_stored_does_not_begin_anew_and_programs_are_told_of_the_end_apart_from_their_json(
+    tmp_path: Path,
+) -> None:
+    text = ENDLESS.replace("seeds: 2", "seeds: 1\nlimits: {checkpoint_minutes: 0.02}")
+    words = ["run", str(suite_file(tmp_path, text)), "--results", str(tmp_path), "--json", "--no-report"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert until(lambda: bool(list(tmp_path.glob("*/trials/*/checkpoint.pkl"))))
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"bench: {STOPPING}\n" in errors
+    summary = [json.loads(line) for line in out.splitlines()][-1]
+    assert (summary["interrupted"], summary["stored"], summary["anew"]) == (True, 1, 0)
 
 
 def command(tmp_path: Path, *words: str) -> list[str]:

@@ -36,6 +36,7 @@ from bench.pipeline import RunOptions, open_experiment, references
 from bench.pipeline import Summary as Run
 from bench.published.protocol import budget
 from bench.records import (
+    CHECKPOINT,
     STATISTICS,
     AnalysisPlan,
     Curve,
@@ -581,7 +582,12 @@ def test_numbers_run_in_one_go_the_cheapest_first_and_failed_trials_only_when_as
     _keep(_record(borrowed), tmp_path / "elsewhere" / "trials" / borrowed.name)
     opened.experiment.store.keep_failure(Failure(broken, "exception", "broken"))
     options = RunOptions(workers=1, devices="cpu")
-    rerun(reproduction(table, seeds=3, results=tmp_path), options, show)
+    checkpoint = opened.experiment.store.folder(opened.cells[1].trials[0]) / CHECKPOINT
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    told: list[str] = []
+    rerun(reproduction(table, seeds=3, results=tmp_path), options, show, tell=told.append)
+    assert [sentence.partition(":")[0] for sentence in told] == ["1 interrupted trial will begin anew"]
     assert shown == [cheap, dear]
     assert heard.started == [(cheap.place, 2), (dear.place, 0), (dear.place, 1), (dear.place, 2)]
     heard.started.clear()
@@ -692,6 +698,8 @@ class _Heard:
     def hear(self, event: Event) -> None:
         if isinstance(event, Started):
             self.started.append((event.job.trial.environment, event.job.trial.seed))
+
+    def stopping(self) -> None: ...
 
 
 def _silently(cells: Sequence[CellPlan], jobs: Sequence[Job]) -> AbstractContextManager[_Heard]:

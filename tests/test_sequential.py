@@ -30,7 +30,17 @@ from bench.errors import BenchError, StoreError
 from bench.pipeline import results
 from bench.pipeline.execution import Listener
 from bench.pipeline.sequential import Sequential, open_sequential, run_until_decided
-from bench.records import AnalysisPlan, Estimates, Look, Pair, Reference, Suite, SuiteAlgorithm, SuiteEnvironment
+from bench.records import (
+    CHECKPOINT,
+    AnalysisPlan,
+    Estimates,
+    Look,
+    Pair,
+    Reference,
+    Suite,
+    SuiteAlgorithm,
+    SuiteEnvironment,
+)
 from bench.report import sentences
 from bench.report.cautions import warnings
 from bench.runner.jobs import Event
@@ -201,6 +211,8 @@ def quiet(*_: object) -> AbstractContextManager[Listener]:
         def hear(self, event: Event) -> None:
             del event
 
+        def stopping(self) -> None: ...
+
     return nullcontext(Deaf())
 
 
@@ -321,8 +333,13 @@ def test_before_the_first_look_the_report_decides_nothing(tmp_path: Path) -> Non
     def stop(*_: object) -> AbstractContextManager[Listener]:
         raise Stopped
 
+    checkpoint = started.experiment.store.folder(started.due.plan.trials[0]) / CHECKPOINT
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    told: list[str] = []
     with pytest.raises(Stopped):
-        run_until_decided(started, OPTIONS, stop)
+        run_until_decided(started, OPTIONS, stop, note=told.append)
+    assert [sentence.partition(":")[0] for sentence in told] == ["1 interrupted trial will begin anew"]
     experiment = pipeline.open_experiment(path, results=tmp_path)
     pipeline.run(experiment, pipeline.prepare(experiment, OPTIONS), lambda _: None)
     shown = results.estimates(experiment)

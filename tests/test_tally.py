@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from bench.cli.planned import limits_in_words, wall_seconds
-from bench.progress.display import JsonDisplay, LiveDisplay, PlainDisplay
+from bench.console import STOPPING
+from bench.progress.display import JsonDisplay, LiveDisplay, PlainDisplay, QuietDisplay
 from bench.progress.tally import Tally, at_work
 from bench.records import Failure, Limits
 from bench.report.words import duration
@@ -165,6 +166,22 @@ def test_the_live_table_fits_a_small_terminal_and_says_what_it_leaves_out() -> N
     assert "24 cells not shown" in text
     assert "Corridor-v0-29" in text
     assert len(text.splitlines()) <= 12
+
+
+def test_the_table_says_that_trials_are_ending_below_itself_where_nothing_wipes_it_out() -> None:
+    console = Console(record=True, width=200)
+    display = LiveDisplay(tally(), JOBS, console, clock=lambda: 0.0)
+    console.print(display.picture())
+    assert STOPPING not in console.export_text()
+    display.stopping()
+    console.print(display.picture())
+    assert console.export_text().splitlines()[-1].rstrip() == STOPPING
+
+
+def test_all_other_displays_say_to_standard_error_that_trials_are_ending(capfd: pytest.CaptureFixture[str]) -> None:
+    for kind in (JsonDisplay, PlainDisplay, QuietDisplay):
+        kind(tally(), JOBS, Console()).stopping()
+        assert capfd.readouterr() == ("", f"bench: {STOPPING}\n")
 
 
 def test_markup_in_messages_is_shown_as_it_is() -> None:

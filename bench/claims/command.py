@@ -74,7 +74,7 @@ def _carried_out(suite: str, results: Path, workers: int | None, *, quiet: bool)
     experiment = open_experiment(shipped()[suite], results=results, met=True)
     jobs = prepare(experiment, options, note)
     with displays.shown(cells_in_order(experiment), jobs, experiment.store.survey(), quiet=quiet) as display:
-        summary = carry_out_jobs(experiment, jobs, display.hear, options)
+        summary = carry_out_jobs(experiment, jobs, display.hear, options, display.stopping)
     told = f"{suite}: {summary.done} of {summary.planned} trials done, {summary.failed} failed"
     if quiet:
         note(told)
@@ -82,7 +82,7 @@ def _carried_out(suite: str, results: Path, workers: int | None, *, quiet: bool)
         say(told, "bold")
         say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere)
     if summary.interrupted:
-        say_interrupted(summary.stored)
+        say_interrupted(summary.stored, summary.anew)
         raise typer.Exit(summary.exit_code)
 
 

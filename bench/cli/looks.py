@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.console import say, say_event
+from bench.console import note, say, say_event
 from bench.pipeline import Asked, Experiment, RunOptions, SuiteText, Summary
 from bench.pipeline.asking import in_terms_of_options
 from bench.pipeline.sequential import Show, open_sequential, run_until_decided
@@ -34,7 +34,7 @@ class Looks:
             if tell:
                 say(sentences.look(look), whole=True)
 
-        self._sequential, summary = run_until_decided(self._sequential, options, show, say_look)
+        self._sequential, summary = run_until_decided(self._sequential, options, show, say_look, note)
         return summary
 
     def say_course(self, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.asking import opened, say_name, say_unread, source
+from bench.cli.asking import opened, say_name, say_unplanned, say_unread, source
 from bench.cli.planned import say_plan, say_warnings
 from bench.console import complain, note, say, say_event, say_interrupted, say_trouble
 from bench.errors import BenchError, HindranceError, WriteError, hindering
@@ -146,11 +146,13 @@ def run(
         jobs = prepare(experiment, options, note)
         say_warnings(experiment, lock_note(experiment) if jobs else "")
         say_unread(experiment)
+        say_unplanned(experiment)
         with show(experiment, jobs) as display:
-            summary = carry_out_jobs(experiment, jobs, display.hear, options)
+            summary = carry_out_jobs(experiment, jobs, display.hear, options, display.stopping)
     else:
         say_warnings(experiment, lock_note(experiment))
         say_unread(experiment)
+        say_unplanned(experiment)
         summary = looks.run(options, show, tell=not quiet and not as_json)
         experiment = looks.due
     page = _reported(experiment) if report and summary.done + summary.failed else None
@@ -222,6 +224,6 @@ def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *,
         say("  logs lie in each trial's folder; `bench run --retry-failed` tries them again")
     say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere)
     if summary.interrupted:
-        say_interrupted(summary.stored)
+        say_interrupted(summary.stored, summary.anew)
     if page is not None:
         say(f"report: {page}", whole=True)

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from bench import store as stored
 from bench.catalog import algorithm_of, is_own
+from bench.console import say_stopping
 from bench.errors import BenchError, BusyError, HindranceError, SuiteError
 from bench.pipeline.bursts import Hardware, going_on, places
 from bench.pipeline.experiment import (
@@ -63,6 +64,9 @@ class Listener(Protocol):
     def hear(self, event: Event) -> None:
         """Take in one event."""
 
+    def stopping(self) -> None:
+        """Say that the trials at work are ending; called from a signal handler."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -106,6 +110,8 @@ class Summary:
     """Files in the results folder that cannot be read: their trials are missing."""
     stored: int = 0
     """Missing trials that go on from a checkpoint."""
+    anew: int = 0
+    """Trials that were at work when the run ended, and begin anew."""
 
     @property
     def exit_code(self) -> int:
@@ -133,19 +139,24 @@ def prepare(experiment: Experiment, options: RunOptions, tell: Callable[[str], N
 
 
 def run(
-    experiment: Experiment, jobs: Sequence[Job], listen: Callable[[Event], None], options: RunOptions | None = None
+    experiment: Experiment,
+    jobs: Sequence[Job],
+    listen: Callable[[Event], None],
+    options: RunOptions | None = None,
+    stopping: Callable[[], None] = say_stopping,
 ) -> Summary:
     """Run the jobs where the options say; tell `listen` every event; keep every failure.
 
     The first Ctrl-C (SIGTERM, SIGHUP) ends the trials at work and keeps what is finished; the second kills. A listener
     that nobody listens to any more, because the terminal or the pipe it writes to is closed, is an interrupt, too.
+    `stopping` is called at the first SIGINT or SIGTERM, in the midst of whatever goes on: it may take no lock.
 
     Raises:
         HindranceError: nothing can be written to the results folder.
         BenchError: a cluster is not to be reached, or has no room for a trial.
     """
     executor = _executor(options or RunOptions(devices=devices.CPU), jobs, experiment.store.root)
-    with _interrupts(executor.stop, _hang_up(executor)) as came:
+    with _interrupts(executor.stop, _hang_up(executor), stopping) as came:
         if experiment.text:
             experiment.store.keep_suite(experiment.text)
             experiment.store.keep_inspected(experiment.inspected)
@@ -153,6 +164,8 @@ def run(
         course.follow(jobs)
         survey = experiment.store.survey()
         states = Counter(survey.state(trial) for trial in experiment.plan.trials)
+        on = {job.trial.name: job.device for job in jobs}
+        lost = [trial for trial in course.cut if survey.state(trial) == "missing"]
     return Summary(
         planned=len(experiment.plan.trials),
         done=states["done"],
@@ -162,7 +175,8 @@ def run(
         hindered=len(course.hindrances),
         hindrances=tuple(dict.fromkeys(course.hindrances)),
         unreadable=len(survey.unreadable),
-        stored=sum(survey.stored(trial) for trial in experiment.plan.trials),
+        stored=sum(resumes(survey, trial, on.get(trial.name, "")) for trial in experiment.plan.trials),
+        anew=sum(not resumes(survey, trial, on[trial.name]) for trial in lost),
     )
 
 
@@ -365,20 +379,25 @@ class _Course:
         self._unheard = False
         self.closed = False
         """Whether the reader of what is told has gone."""
+        self.cut: list[Trial] = []
+        """What was started and has not ended."""
 
     def follow(self, jobs: Sequence[Job]) -> None:
         """Run the jobs; keep failures, tell everything, and tidy what was started and came to nothing."""
-        started, output = {}, sys.stdout
+        started, ended, output = {}, set[str](), sys.stdout
         try:
             with closing(self._executor.events(jobs)) as events:
                 for event in events:
                     if isinstance(event, Started):
                         started[event.job.trial.fingerprint] = event.job.trial
+                    if isinstance(event, Ended) and not event.will_retry:
+                        ended.add(event.job.trial.fingerprint)
                     self._tell(self._kept(event) if isinstance(event, Ended) else event)
         finally:
             sys.stdout = output
         for trial in started.values():
             self._store.tidy(trial)
+        self.cut = [trial for fingerprint, trial in started.items() if fingerprint not in ended]
 
     def _kept(self, event: Ended) -> Ended:
         """Keep a failure that is final; return the event, or the hindrance that this has met."""
@@ -429,14 +448,21 @@ class _Course:
 
 
 @contextmanager
-def _interrupts(stop: Callable[[], None], hang_up: Callable[[], None]) -> Iterator[list[int]]:
-    """Call `stop` at SIGINT and SIGTERM, `hang_up` at SIGHUP, instead of raising; yield the signals that have come."""
+def _interrupts(
+    stop: Callable[[], None], hang_up: Callable[[], None], stopping: Callable[[], None]
+) -> Iterator[list[int]]:
+    """Call `stop` at SIGINT and SIGTERM, `hang_up` at SIGHUP, instead of raising; yield the signals that have come.
+
+    `stopping` follows the first `stop`.
+    """
     came: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame
         came.append(number)
         (hang_up if number == signal.SIGHUP else stop)()
+        if came in ([signal.SIGINT], [signal.SIGTERM]):
+            stopping()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup asks for

@@ -80,19 +80,30 @@ def open_sequential(
 
 
 def run_until_decided(
-    sequential: Sequential, options: RunOptions, show: Show, tell: Callable[[Look], None] = lambda _: None
+    sequential: Sequential,
+    options: RunOptions,
+    show: Show,
+    tell: Callable[[Look], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Sequential, Summary]:
     """Run the trials that the next look needs, take it, and go on until every pair is decided or the last look taken.
 
     The design is in the journal before the first trial runs. Ends early, with everything kept, when it is interrupted
     or another process still runs some of the trials. Returns how far it is, and the summary of the trials so far.
+
+    Args:
+        sequential: how far it is.
+        options: how to run.
+        show: what shows the trials of one look.
+        tell: is given every look.
+        note: is given what there is to know before the trials of one, as in `prepare`.
     """
     _keep(sequential)
     while True:
         experiment = sequential.due
-        jobs = prepare(experiment, options)
+        jobs = prepare(experiment, options, note)
         with show(experiment, jobs) as listener:
-            summary = run(experiment, jobs, listener.hear, options)
+            summary = run(experiment, jobs, listener.hear, options, listener.stopping)
         if sequential.over or summary.interrupted or summary.done + summary.failed < summary.planned:
             return sequential, summary
         sequential = take_look(sequential)

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.console import Terminal
+from bench.console import STOPPING, Terminal, say_stopping
 from bench.plain import json_text, plain
 from bench.progress.tally import Cell, CellTally, Tally, at_work
 from bench.records import Trial
@@ -41,6 +41,9 @@ class Display(Protocol):
 
     def hear(self, event: Event) -> None:
         """Take in one event."""
+
+    def stopping(self) -> None:
+        """Say that the trials at work are ending; called from a signal handler."""
 
 
 class _Base:
@@ -74,6 +77,10 @@ class _Base:
                 f"{trial.label} on {trial.environment}, seed {trial.seed}: at work for {duration(seconds)}, far longer "
                 "than expected; its steps still come, so it goes on (`limits: {timeout_minutes: ...}` would end it)"
             )
+
+    def stopping(self) -> None:
+        """Say it at once, whatever is being written."""
+        say_stopping()
 
     def show_slow(self, what: str) -> None:
         """Show that a trial takes long."""
@@ -170,6 +177,7 @@ class LiveDisplay(_Base):
         self, tally: Tally, jobs: Sequence[Job], console: Console, clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__(tally, jobs, console, clock)
+        self._stopping = False
         self._live = Live(console=console, get_renderable=self.picture, refresh_per_second=4, transient=False)
 
     def __enter__(self) -> Self:
@@ -198,6 +206,10 @@ class LiveDisplay(_Base):
                 + Text(plain(event.failure.message)),
             )
 
+    def stopping(self) -> None:
+        """Have the next picture say it: the table would wipe out what is written beside it."""
+        self._stopping = True
+
     def show_slow(self, what: str) -> None:
         """Let it scroll by above the table, too."""
         self._live.console.print(Text(plain(what), style="yellow"))
@@ -219,7 +231,7 @@ class LiveDisplay(_Base):
             + f" · {at_work(self.tally)} · {self.tally.steps_per_second:,.0f} steps/s · {self.left()}"
         )
         note = Text(f"{hidden} cells not shown", style="dim") if hidden else Text("")
-        return Group(table, note, status)
+        return Group(table, note, status, *([Text(STOPPING, style="yellow")] if self._stopping else []))
 
     def _rows(self) -> tuple[list[tuple[str, str]], int]:
         """Return the cells to show, those at work and unfinished first when not all fit, and how many are left out."""

@@ -80,7 +80,7 @@ def reproduce(
         options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
         if advice := lock_note(opened.experiment):
             note(f"note: {advice}")
-        summary = rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours)
+        summary = rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours, note)
     # The page is about the whole table, whatever part of it this command was asked for.
     whole = open_table(table, results=results)
     lines = judging.judge(whole)

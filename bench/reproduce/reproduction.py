@@ -145,6 +145,7 @@ def rerun(
     options: RunOptions,
     show: Callable[[Sequence[CellPlan], Sequence[Job]], AbstractContextManager[Listener]],
     core_hours: float | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Summary:
     """Run what is missing, the cheapest number first; return what it came to, failures that are left included.
 
@@ -153,6 +154,7 @@ def rerun(
         options: how to run.
         show: the numbers with trials to run and their jobs -> a context whose value hears every event.
         core_hours: stop before the number whose expected cost would exceed this together with those before it.
+        tell: as in `prepare`.
     """
     again = options.retry_failed
     chosen = [one for one in _affordable(opened, core_hours, failed=again) if one.unfinished(failed=again)]
@@ -165,10 +167,10 @@ def rerun(
     seconds = {trial.fingerprint: one.seconds for one in chosen for trial in one.trials}
     turn = {trial.fingerprint: place for place, trial in enumerate(trials)}
     part = replace(opened.experiment, plan=Plan(trials, (), ()))
-    jobs = [replace(job, expected_seconds=seconds[job.trial.fingerprint]) for job in prepare(part, options)]
+    jobs = [replace(job, expected_seconds=seconds[job.trial.fingerprint]) for job in prepare(part, options, tell)]
     jobs.sort(key=lambda job: turn[job.trial.fingerprint])
     with show(chosen, jobs) as display:
-        summary = run(part, jobs, display.hear, options)
+        summary = run(part, jobs, display.hear, options, display.stopping)
     return replace(summary, planned=summary.planned + left, failed=summary.failed + left)
 
 

@@ -62,5 +62,5 @@ def say_verdicts(
     if summary is not None:
         say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere)
     if summary is not None and summary.interrupted:
-        say_interrupted(summary.stored)
+        say_interrupted(summary.stored, summary.anew)
     say(f"report: {page}", whole=True)

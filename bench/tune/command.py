@@ -108,7 +108,7 @@ def tune(
             note(f"note: {advice}")
         cells, survey = cells_in_order(experiment), experiment.store.survey()
         with displays.shown(cells, jobs, survey, quiet=quiet or as_json) as display:
-            return run(experiment, jobs, display.hear, options)
+            return run(experiment, jobs, display.hear, options, display.stopping)
 
     summary = carried_out(opened)
     # The settings and the page are about the whole suite, whatever part of it this command was asked for.
@@ -157,4 +157,5 @@ def both(one: Summary, other: Summary) -> Summary:
         tuple(dict.fromkeys((*one.hindrances, *other.hindrances))),
         one.unreadable + other.unreadable,
         stored=one.stored + other.stored,
+        anew=one.anew + other.anew,
     )

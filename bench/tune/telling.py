@@ -158,7 +158,7 @@ def say_stopped(search: Search, summary: Summary, *, as_json: bool) -> None:
         return
     say(f"{summary.done} of {summary.planned} runs done, {summary.failed} failed", "bold")
     _say_hindered(summary)
-    say(f"what is finished is kept; {goes_on(summary.stored, 'run')}")
+    say(f"what is finished is kept; {goes_on(summary.stored, summary.anew, 'run')}")
 
 
 def _say_hindered(summary: Summary) -> None:
