@@ -13,9 +13,10 @@ import pytest
 from bench import pipeline
 from bench.errors import HaltError, HindranceError, hindering
 from bench.pipeline import RunOptions, carry_out, execution
+from bench.pipeline.execution import _Course
 from bench.records import CHECKPOINT, Failure, Record
-from bench.runner.jobs import Ended, Event, Job, Progress, Started
-from bench.store import read
+from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Started
+from bench.store import Store, read
 from tests.making import TOY, nothing, numbers, run_suite, small_trial, suite_file
 
 SMALL = TOY.replace("[q_learning, softmax_reinforce, random]", "[q_learning]")
@@ -76,6 +77,39 @@ def test_lost_gpus_stop_nothing_that_needs_none_and_lost_machines_do(
     jobs = pipeline.prepare(experiment, RunOptions(workers=1, devices="cpu"))
     assert pipeline.run(experiment, jobs, lambda _: None, RunOptions(workers=1, devices="cpu")).hindered == len(jobs)
     assert executor.drained is drained
+
+
+class Cluster:
+    """An executor whose machines have each begun a trial, and hinder further ones on the machines that are named."""
+
+    def __init__(self, machines: Sequence[str], hindered: Sequence[str]) -> None:
+        self._machines, self._hindered, self.drained = machines, hindered, False
+
+    def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
+        waiting = iter(jobs)
+        yield from (Started(next(waiting), 1, host) for host in self._machines)
+        for host in self._hindered:
+            yield Ended(next(waiting), None, 0.0, hindrance=Hindrance("hindered", "no torch", host))
+
+    def drain(self) -> None:
+        self.drained = True
+
+    def stop(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("machines", "hindered", "drained"),
+    [("ab", "aaa", False), ("ab", "abb", True), ("a", "aaa", True), ("", "aaa", True), ("ab", ["", "", ""], True)],
+)
+def test_a_machine_that_hinders_trials_stops_no_run_in_which_another_is_at_work(
+    tmp_path: Path, machines: Sequence[str], hindered: Sequence[str], *, drained: bool
+) -> None:
+    cluster = Cluster(machines, hindered)
+    jobs = [Job(small_trial(seed=seed), tmp_path / "trials" / str(seed), nothing) for seed in range(6)]
+    course = _Course(cluster, Store(tmp_path), lambda _: None)
+    course.follow(jobs)
+    assert len(course.hindrances) == 3
+    assert cluster.drained is drained
 
 
 def test_a_folder_is_made_when_its_trial_starts_and_planning_makes_none(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -155,7 +154,7 @@ def run(
         HindranceError: nothing can be written to the results folder.
         BenchError: a cluster is not to be reached, or has no room for a trial.
     """
-    executor = _executor(options or RunOptions(devices=devices.CPU), jobs, experiment.store.root)
+    executor = _executor(options or RunOptions(devices=devices.CPU), jobs, experiment)
     with _interrupts(executor.stop, _hang_up(executor), stopping) as came:
         if experiment.text:
             experiment.store.keep_suite(experiment.text)
@@ -180,13 +179,13 @@ def run(
     )
 
 
-def _executor(options: RunOptions, jobs: Sequence[Job], root: Path) -> Executor:
+def _executor(options: RunOptions, jobs: Sequence[Job], experiment: Experiment) -> Executor:
     if options.executor == RAY and jobs:
         from bench.runner.ray import RayExecutor  # noqa: PLC0415 - for who asks for it alone
 
-        return RayExecutor(options.address, stored.receive, most=options.workers)
+        return RayExecutor(options.address, stored.receive, partial(_too_large, experiment), most=options.workers)
     if options.executor == SLURM and not jobs:
-        tidy(root)
+        tidy(experiment.store.root)
     if options.executor == SLURM and jobs:
         if options.profile is None:
             raise BenchError("--executor slurm: wants --profile FILE, which says what each trial asks for")
@@ -313,6 +312,12 @@ def _begins_anew(stored: Sequence[Job]) -> Iterator[str]:
         )
 
 
+def _too_large(experiment: Experiment, job: Job, there_mb: float) -> str:
+    """Return, as a sentence, why a job that takes more than all the memory there is cannot be run."""
+    [complaint] = oversized(experiment, {job.trial.cell: job.expected_mb}, there_mb)
+    return str(complaint)
+
+
 def _crowded(jobs: Sequence[Job], workers: int, free_mb: float) -> str:
     """Return, as a sentence, which cells' trials have to wait for each other's memory; empty where none have."""
     counts, each = Counter(job.trial.cell for job in jobs), {job.trial.cell: job.expected_mb for job in jobs}
@@ -374,7 +379,10 @@ class _Course:
     def __init__(self, executor: Executor, store: Store, listen: Callable[[Event], None]) -> None:
         self._executor, self._store, self._listen = executor, store, listen
         self._provenance = provenance.describe()
-        self._in_a_row = 0
+        self._in_a_row: list[str] = []
+        """The machines that hindered the latest trials; empty: nobody knows which."""
+        self._hosts: set[str] = set()
+        """Other machines that have begun a trial."""
         self.hindrances: list[str] = []
         self._unheard = False
         self.closed = False
@@ -390,6 +398,7 @@ class _Course:
                 for event in events:
                     if isinstance(event, Started):
                         started[event.job.trial.fingerprint] = event.job.trial
+                        self._hosts.add(event.host)
                     if isinstance(event, Ended) and not event.will_retry:
                         ended.add(event.job.trial.fingerprint)
                     self._tell(self._kept(event) if isinstance(event, Ended) else event)
@@ -424,12 +433,17 @@ class _Course:
     def _weigh(self, event: Ended, *, alone: bool = False) -> None:
         """Start nothing further where nothing can work any more; `alone`: what hinders this hinders no other."""
         if event.hindrance is None:
-            self._in_a_row = 0
+            self._in_a_row.clear()
         elif event.hindrance.kind != "elsewhere":
-            self._in_a_row += not alone
+            self._in_a_row += [] if alone else [event.hindrance.host]
             self.hindrances.append(event.hindrance.message)
-            if event.hindrance.kind == "halted" or self._in_a_row >= ENOUGH_HINDRANCES:
+            if event.hindrance.kind == "halted" or self._all_hindered():
                 self._executor.drain()
+
+    def _all_hindered(self) -> bool:
+        """Return whether nothing seems to work any more, anywhere: not where one machine of several is in trouble."""
+        enough, hosts = len(self._in_a_row) >= ENOUGH_HINDRANCES, set(self._in_a_row)
+        return enough and ("" in hosts or len(hosts) > 1 or self._hosts <= hosts)
 
     def _tell(self, event: Event) -> None:
         if self._unheard:

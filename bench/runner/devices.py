@@ -79,6 +79,16 @@ def available(nvml: Any = pynvml, environment: Mapping[str, str] = os.environ) -
         return ()
 
 
+def none_answers(nvml: Any = pynvml, environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether there is a driver here and no GPU that answers it, of those that `environment` leaves visible."""
+    try:
+        with _session(nvml):
+            pass
+    except nvml.NVMLError:
+        return False
+    return not available(nvml, environment)
+
+
 @contextmanager
 def _session(nvml: Any) -> Iterator[None]:
     nvml.nvmlInit()

@@ -82,6 +82,8 @@ class Started:
 
     job: Job
     pid: int
+    host: str = ""
+    """Name of the machine, where it is another than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Hindrance:
     kind: str
     """`hindered` (this trial), `halted` (any trial would be: a full disk, say) or `elsewhere` (others run it)."""
     message: str
+    host: str = ""
+    """Name of the machine on which it was met; empty: this one, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

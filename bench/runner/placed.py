@@ -14,12 +14,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
+from typing import Any
+
+import pynvml
 
 from bench import files
+from bench.errors import HindranceError
 from bench.records import CHECKPOINT, POINTS, Failure
-from bench.runner.devices import ANY_GPU, CPU, available, default_workers
-from bench.runner.jobs import Ended, Event, Hindrance, Job, Progress, Progressed, RetryPolicy, Slowed, Started
+from bench.runner.devices import ANY_GPU, CPU, available, default_workers, none_answers
+from bench.runner.jobs import (
+    LOST_DEVICE,
+    Ended,
+    Event,
+    Hindrance,
+    Job,
+    Progress,
+    Progressed,
+    RetryPolicy,
+    Slowed,
+    Started,
+)
 from bench.runner.local import LocalExecutor
 
 _LAST = "trial.json"
@@ -42,7 +58,9 @@ class Said:
     seconds: float = 0.0
     ended: bool = False
     files: Mapping[str, bytes] | None = None
-    """Name -> content of what lies in the trial's folder, where that machine cannot write into ours."""
+    """Path within the trial's folder -> content of what lies there, where that machine cannot write into ours."""
+    host: str = ""
+    """Name of the machine that says it."""
 
     @property
     def held(self) -> bool:
@@ -52,21 +70,26 @@ class Said:
     def event(self, job: Job) -> Event:
         """Return it as an event of the job."""
         if self.ended:
-            return Ended(job, self.failure, self.seconds, hindrance=self.hindrance)
+            return Ended(job, self.failure, self.seconds, hindrance=self.hindrance and self._met(self.hindrance))
         if self.progress is not None:
             return Progressed(job, self.progress)
-        return Started(job, self.pid or 0) if self.slow_after is None else Slowed(job, self.slow_after)
+        return Started(job, self.pid or 0, self.host) if self.slow_after is None else Slowed(job, self.slow_after)
+
+    def _met(self, hindrance: Hindrance) -> Hindrance:
+        """Return a hindrance with the machine that met it, in its words too."""
+        where = f" (on {self.host})" if self.host else ""
+        return replace(hindrance, message=f"{hindrance.message}{where}", host=self.host)
 
 
-def said(event: Event) -> Said:
-    """Return an event without its job."""
+def said(event: Event, host: str = "") -> Said:
+    """Return an event without its job, as the machine `host` says it."""
     if isinstance(event, Started):
-        return Said(pid=event.pid)
+        return Said(pid=event.pid, host=host)
     if isinstance(event, Progressed):
-        return Said(progress=event.progress)
+        return Said(progress=event.progress, host=host)
     if isinstance(event, Slowed):
-        return Said(slow_after=event.seconds)
-    return Said(failure=event.failure, hindrance=event.hindrance, seconds=event.seconds, ended=True)
+        return Said(slow_after=event.seconds, host=host)
+    return Said(failure=event.failure, hindrance=event.hindrance, seconds=event.seconds, ended=True, host=host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +154,30 @@ def spared(events: Iterable[Event], clock: Callable[[], float] = time.monotonic)
         yield event
 
 
-def carried_out(order: Order, executor: LocalExecutor, *, shared_only: bool = False) -> Iterator[Said]:
+def carried_out(
+    order: Order, executor: LocalExecutor, nvml: Any = pynvml, *, shared_only: bool = False
+) -> Iterator[Said]:
     """Run one job under a keeper of this machine's, and yield what happens; its files where storage is not shared.
 
+    One that is to have a GPU is not begun where none answers: what it would meet is no fault of its own.
+
     Args:
-        order: the job.
-        executor: runs it.
-        shared_only: whether a job is hindered where it is not; else a folder of this machine will do.
+        order: the job as it came.
+        executor: has room for it alone.
+        nvml: the NVIDIA management library's Python binding.
+        shared_only: whether a job is hindered where storage is not shared; else a folder of this machine will do.
     """
     if os.path.isdir(order.directory):  # noqa: PTH112  # a path of another machine
         os.chdir(order.directory)
     job: Job = pickle.loads(order.payload)  # noqa: S301  # written by who asked for the run
+    host = socket.gethostname()
+    if job.device != CPU and none_answers(nvml):
+        why = f"was not begun: no GPU that it could have on {host} answers its driver"
+        yield Said(failure=Failure(job.trial, LOST_DEVICE, why, attempt=job.attempt), ended=True, host=host)
+        return
     shared = order.shared
     if shared_only and not shared:
-        yield Said(hindrance=Hindrance("hindered", f"{job.trial.name}: {_unshared(order)}"), ended=True)
+        yield Said(hindrance=Hindrance("hindered", f"{job.trial.name}: {_unshared(order)}"), ended=True, host=host)
         return
     with nullcontext() if shared else TemporaryDirectory(prefix="bench-") as private:
         folder = job.folder if private is None else Path(private) / job.folder.name
@@ -154,29 +187,44 @@ def carried_out(order: Order, executor: LocalExecutor, *, shared_only: bool = Fa
             if isinstance(event, Ended):
                 last = event
             else:
-                yield said(event)
+                yield said(event, host)
         left = None if private is None else _left(here.folder)
         # Stopped, it has no end: whoever stopped it knows.
         if last is not None:
-            yield replace(said(last), files=left)
+            yield replace(said(last, host), files=left)
 
 
 def _unshared(order: Order) -> str:
     return (
-        f"{Path(order.token[0]).parent} cannot be read on {socket.gethostname()}, or is another folder there; the "
+        f"{Path(order.token[0]).parent} cannot be read, or is another folder there; the "
         "results' folder must be one that all machines share, at the same path"
     )
 
 
 def _left(folder: Path) -> dict[str, bytes]:
     left_out = {"lock", CHECKPOINT, POINTS}
-    found = (path for path in sorted(folder.iterdir()) if path.is_file()) if folder.is_dir() else ()
-    return {path.name: path.read_bytes() for path in found if path.name not in left_out}
+    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: path.read_bytes() for name, path in found.items() if name not in left_out}
 
 
 def bring(left: Mapping[str, bytes], folder: Path) -> None:
-    """Write files that were sent back into the trial's folder, the record last."""
+    """Write files that were sent back into the trial's folder, the record last; folders in it are replaced as a whole.
+
+    Args:
+        left: path within the folder -> content.
+        folder: the trial's.
+
+    Raises:
+        HindranceError: a path leads out of the folder; nothing is written.
+    """
+    top = folder.resolve()
+    if outside := [name for name in left if not (top / name).resolve().is_relative_to(top)]:
+        raise HindranceError(f"{folder}: {outside[0]!r} came from another machine and lies outside; nothing is kept")
     folder.mkdir(parents=True, exist_ok=True)
+    # Of an earlier attempt: TensorBoard would draw both into one curve.
+    for within in {Path(name).parts[0] for name in left if len(Path(name).parts) > 1}:
+        rmtree(folder / within, ignore_errors=True)
     for name in sorted(left, key=lambda name: (name == _LAST, name)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(folder / name) as temporary:
             temporary.write_bytes(left[name])

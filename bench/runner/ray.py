@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -22,9 +22,10 @@ from types import ModuleType
 from typing import Any
 
 from bench.errors import BenchError, HindranceError, MissingExtraError
+from bench.plain import counted, joined
 from bench.records import Failure
 from bench.runner.devices import CPU
-from bench.runner.jobs import LOSSES, LOST_NODE, Ended, Event, Hindrance, Job, RetryPolicy
+from bench.runner.jobs import LOSSES, LOST_DEVICE, LOST_NODE, Ended, Event, Hindrance, Job, RetryPolicy
 from bench.runner.local import LocalExecutor
 from bench.runner.placed import HELD_SECONDS, Order, Said, bring, carried_out, executor_here, marked
 
@@ -37,9 +38,19 @@ AHEAD = 2
 """So many times as many jobs are given to the cluster as it can run at once: it is never idle, and may grow."""
 TURN_SECONDS = 10.0
 """Between two looks at whether a trial is still held by the machine that was lost with it."""
+ASK_SECONDS = 5.0
+"""Between two questions to the cluster about its machines."""
+SILENT_SECONDS = 60.0
+"""Of silence, until what waits for room is looked at: no machine that is left may have it."""
+REST_SECONDS = 300.0
+"""How long a machine that hinders trials again and again holds what it gave to one, before the next can have it."""
+FORGIVEN = 3
+"""So many trials of a run a machine may hinder before it rests."""
 
 
 Keep = Callable[[Path, Callable[[], None]], None]
+Explain = Callable[[Job, float], str]
+"""Says of a job that takes more memory than so many times 2**20 bytes why it cannot be run."""
 Machine = Mapping[str, float]
 """What a machine has, by Ray's names: `CPU`, `GPU`, `memory` (bytes that it gives to trials)."""
 
@@ -55,17 +66,34 @@ class _Placed:
     ended: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Rests:
+    """Said after a trial's last word by a machine that holds what it gave to it: the next would fare no better."""
+
+    host: str
+    lost: bool
+    """Whether its GPU is gone, so that it rests for as long as the run lasts."""
+
+
 class _Bell:
-    """Rung once, it tells every trial of the run to end. Ray's own way to cancel a task does not wait for its end."""
+    """Rung once, it tells every trial of the run to end. Ray's own way to cancel a task does not wait for its end.
+
+    It also counts, over the whole run, how many trials each machine has hindered.
+    """
 
     def __init__(self) -> None:
         self._rung = False
+        self._hindered = Counter[str]()
 
     def ring(self) -> None:
         self._rung = True
 
     def rung(self) -> bool:
         return self._rung
+
+    def hindered(self, host: str) -> int:
+        self._hindered[host] += 1
+        return self._hindered[host]
 
 
 class RayExecutor:
@@ -74,12 +102,21 @@ class RayExecutor:
     An executor serves one run. `stop` and `drain` may be called from other threads and from signal handlers.
     """
 
-    def __init__(self, address: str | None, keep: Keep, *, most: int | None = None, grace_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        address: str | None,
+        keep: Keep,
+        explain: Explain,
+        *,
+        most: int | None = None,
+        grace_seconds: float = 5.0,
+    ) -> None:
         """Connect to a cluster, or begin one on this machine.
 
         Args:
             address: `HOST:PORT`, or `auto`; None: of this machine alone.
             keep: has what a trial has left on a machine that does not share the storage written into its folder.
+            explain: tells of memory that no machine has.
             most: trials side by side; None: as many as there is room for.
             grace_seconds: for a trial that is told to go.
 
@@ -87,7 +124,7 @@ class RayExecutor:
             BenchError: Ray is not installed, or the cluster not to be reached.
         """
         self._ray = connected(address)
-        self._keep = keep
+        self._keep, self._explain = keep, explain
         self._most, self._grace_seconds = most, grace_seconds
         self._retries = RetryPolicy()
         self._draining, self._stops = False, 0
@@ -97,11 +134,14 @@ class RayExecutor:
         self._not_before: dict[str, float] = {}
         """When to look at such a one again."""
         self._bell: Any = None
-
-    @property
-    def cpus(self) -> int:
-        """How many cores the cluster has."""
-        return int(self._ray.cluster_resources().get("CPU", 0))
+        self._nodes: list[Mapping[str, Any]] = []
+        """The machines that are alive, as Ray tells of them."""
+        self._ask_at = 0.0
+        self._resting: list[_Placed] = []
+        """What is over and has not given back what it had: Ray may end a task to which nobody listens."""
+        self._held: list[tuple[str, Job]] = []
+        """Of these, with their machines, what is held for as long as the run lasts."""
+        self._heard_at = 0.0
 
     def drain(self) -> None:
         """Start no further job; those at work finish."""
@@ -120,16 +160,19 @@ class RayExecutor:
         """
         if not jobs:
             return
-        queue, placed = deque(jobs), list[_Placed]()
+        queue, placed, stranded = deque(jobs), list[_Placed](), list[Job]()
         with marked(jobs[0].folder.parent.parent) as token:
             try:
                 self._require_room(jobs)
-                self._bell = self._hung()
+                self._bell, self._heard_at = self._hung(), time.monotonic()
                 while (queue and not self._draining) or placed:
                     self._place(queue, placed, token)
                     yield from self._listen(queue, placed)
                     if self._heed(placed):
                         return
+                    stranded += self._strand(queue, placed)
+                # Last: so many hindrances in a row would have nothing further started.
+                yield from map(_told_of_stranded, stranded)
             finally:
                 # With it ends whatever is still at work: a keeper whose line is closed ends its trial.
                 self._ray.shutdown()
@@ -143,20 +186,34 @@ class RayExecutor:
 
     def _require_room(self, jobs: Sequence[Job]) -> None:
         """Refuse what Ray would wait for, for ever and without a word."""
-        machines = self._machines()
-        for job in {(job.threads, _gpus(job)): job for job in jobs}.values():
+        machines, kinds = self._machines(), {(job.trial.cell, _gpus(job)): job for job in jobs}.values()
+        for job in kinds:
             if not _roomy(machines, job):
                 has = ", ".join(f"{one.get('CPU', 0):g} cores and {one.get('GPU', 0):g} GPUs" for one in machines)
                 raise BenchError(
                     f"no machine of the cluster has {job.threads} cores and {_gpus(job):g} GPUs for a trial; they have "
                     f"{has}"
                 )
+        short = [job for job in kinds if not _fitting(machines, job)]
+        if short:
+            raise BenchError(*(self._explain(job, _memory(_roomy(machines, job)) / 2**20) for job in short))
 
     def _machines(self) -> list[Machine]:
-        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        """Return what each machine has beside what it holds for good; the cluster is asked every few seconds."""
+        if (now := time.monotonic()) >= self._ask_at:
+            self._ask_at = now + ASK_SECONDS
+            self._nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        hosts = [str(node.get("NodeManagerHostname", "")) for node in self._nodes]
+        return [
+            _beside(node["Resources"], [job for where, job in self._held if where == host])
+            for node, host in zip(self._nodes, hosts, strict=True)
+        ]
 
     def _place(self, queue: deque[Job], placed: list[_Placed], token: tuple[str, str]) -> None:
-        room, machines = self._most or AHEAD * max(1, self.cpus), self._machines()
+        if not queue or self._draining:
+            return
+        machines = self._machines()
+        room = self._most or AHEAD * max(1, int(sum(one.get("CPU", 0) for one in machines)))
         while len(placed) < room and not self._draining and (job := self._next(queue)) is not None:
             remote = self._ray.remote(_run).options(
                 num_cpus=job.threads,
@@ -182,11 +239,10 @@ class RayExecutor:
         if not placed:
             time.sleep(WAIT_SECONDS)
             return
-        sources = [one.messages for one in placed]
-        ready, _ = self._ray.wait(sources, num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
-        for one in [one for one in placed if any(one.messages is source for source in ready)]:
+        for one in self._ready(placed):
+            self._heard_at = time.monotonic()
             try:
-                message: Said = self._ray.get(next(one.messages))
+                message: Said | _Rests = self._ray.get(next(one.messages))
             except StopIteration:
                 placed.remove(one)
                 if not one.ended and not self._stops:
@@ -196,8 +252,42 @@ class RayExecutor:
                 if not one.ended and not self._stops:
                     yield self._broken(one.job, error, queue)
             else:
+                if isinstance(message, _Rests):
+                    self._rest(message, one)
+                    placed.remove(one)
+                    continue
                 one.begun, one.ended = True, one.ended or message.ended
                 yield from self._heard(message, one.job, queue)
+
+    def _ready(self, placed: Sequence[_Placed]) -> list[_Placed]:
+        """Return those that have something to say, as soon as one has; nothing where none does for a while."""
+        sources = [one.messages for one in placed]
+        ready, _ = self._ray.wait(sources, num_returns=1, timeout=WAIT_SECONDS, fetch_local=False)
+        if ready:
+            ready, _ = self._ray.wait(sources, num_returns=len(sources), timeout=0, fetch_local=False)
+        spoken = {id(source) for source in ready}
+        return [one for one in placed if id(one.messages) in spoken]
+
+    def _rest(self, told: _Rests, one: _Placed) -> None:
+        """Note that a machine holds what it gave to a trial that is over."""
+        self._resting.append(one)
+        if told.lost:
+            self._held.append((told.host, one.job))
+
+    def _strand(self, queue: deque[Job], placed: list[_Placed]) -> list[Job]:
+        """Take out what no machine that is left has room for, and return it: when all is silent and nothing at work."""
+        if time.monotonic() < self._heard_at + SILENT_SECONDS or any(one.begun for one in placed):
+            return []
+        self._heard_at, machines = time.monotonic(), self._machines()
+        if any(_fitting(machines, one.job) for one in placed):
+            return []
+        for one in placed:
+            self._ray.cancel(one.messages)
+        waiting = [*(one.job for one in placed), *queue]
+        placed.clear()
+        queue.clear()
+        queue.extend(job for job in waiting if _fitting(machines, job))
+        return [job for job in waiting if not _fitting(machines, job)]
 
     def _broken(self, job: Job, error: Exception, queue: deque[Job]) -> Event:
         """Tell of a trial that was cut short there, of which Ray says why."""
@@ -266,10 +356,39 @@ def _roomy(machines: Sequence[Machine], job: Job) -> list[Machine]:
     return [one for one in machines if one.get("CPU", 0) >= job.threads and one.get("GPU", 0) >= _gpus(job)]
 
 
+def _beside(machine: Machine, held: Sequence[Job]) -> Machine:
+    """Return what a machine has beside what these jobs had."""
+    taken = {
+        "CPU": sum(job.threads for job in held),
+        "GPU": sum(_gpus(job) for job in held),
+        "memory": sum(job.expected_mb * 2**20 for job in held),
+    }
+    return {name: machine.get(name, 0) - amount for name, amount in taken.items()}
+
+
+def _memory(machines: Sequence[Machine]) -> float:
+    """Return how many bytes of memory the machine gives to trials that has most for them."""
+    return max((one.get("memory", 0) for one in machines), default=0)
+
+
 def _bytes(machines: Sequence[Machine], job: Job) -> int:
-    """Return the memory to ask for: what the job may come to take, which one alone on a machine gets in any case."""
-    most = max((one.get("memory", 0) for one in _roomy(machines, job)), default=0)
-    return int(min(job.expected_mb * 2**20, most))
+    """Return the memory to ask for: what the job may come to take, none where no machine says what it has."""
+    return int(job.expected_mb * 2**20) if _memory(_roomy(machines, job)) > 0 else 0
+
+
+def _fitting(machines: Sequence[Machine], job: Job) -> bool:
+    """Return whether a machine has all that a job asks for."""
+    roomy = _roomy(machines, job)
+    return bool(roomy) and _memory(roomy) >= _bytes(machines, job)
+
+
+def _told_of_stranded(job: Job) -> Ended:
+    """Tell of a job that no machine is left for; it stays missing."""
+    memory = [f"{job.expected_mb * 2**20 / 1e9:,.1f} GB of memory"] if job.expected_mb else []
+    gpus = [f"{_gpus(job):g} GPU"] if _gpus(job) else []
+    wanted = joined([counted(job.threads, "core"), *gpus, *memory])
+    why = f"{job.trial.name}: no machine that is left has {wanted} for it; run again when there is one"
+    return Ended(job, None, 0.0, hindrance=Hindrance("hindered", why))
 
 
 @cache
@@ -325,22 +444,51 @@ def _knock(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
 
 
-def _run(order: Order, grace_seconds: float, bell: Any) -> Iterator[Said]:
+def _run(order: Order, grace_seconds: float, bell: Any) -> Iterator[Said | _Rests]:
     """On a machine of the cluster: run one job, and yield what happens, until it ends or the bell is rung."""
-    executor, over = executor_here(grace_seconds), threading.Event()
-    listener = threading.Thread(target=_stop_when_rung, args=(bell, executor, over), daemon=True)
+    executor, over, rung = executor_here(grace_seconds), threading.Event(), threading.Event()
+    listener = threading.Thread(target=_stop_when_rung, args=(bell, executor, over, rung), daemon=True)
     listener.start()
+    last = Said()
     try:
-        yield from carried_out(order, executor)
+        try:
+            for last in carried_out(order, executor):
+                yield last
+        except Exception as error:  # noqa: BLE001  # what this machine lacks, to read the job or to make a folder
+            why = f"a trial cannot be run ({type(error).__name__}: {error})"
+            last = Said(hindrance=Hindrance(HindranceError.kind, why), ended=True, host=socket.gethostname())
+            yield last
+        if seconds := _rest_seconds(last, bell):
+            yield _Rests(last.host, last.failure is not None)
+            rung.wait(seconds)
     finally:
         over.set()
         listener.join()
 
 
-def _stop_when_rung(bell: Any, executor: LocalExecutor, over: threading.Event) -> None:
+def _rest_seconds(last: Said, bell: Any) -> float:
+    """Return how long to hold what a trial had, after its last word.
+
+    A GPU that is gone would fail the next trial in seconds, and one after the other, while all others are at work; so
+    would a machine that lacks a library.
+    """
     import ray  # noqa: PLC0415 - an extra
 
-    while not over.wait(WAIT_SECONDS):
-        if ray.get(bell.rung.remote()):
-            executor.stop()
-            return
+    if last.failure is not None and last.failure.kind == LOST_DEVICE:
+        return threading.TIMEOUT_MAX
+    if last.hindrance is None or last.hindrance.kind != HindranceError.kind:
+        return 0.0
+    return REST_SECONDS if ray.get(bell.hindered.remote(last.host)) > FORGIVEN else 0.0
+
+
+def _stop_when_rung(bell: Any, executor: LocalExecutor, over: threading.Event, rung: threading.Event) -> None:
+    import ray  # noqa: PLC0415 - an extra
+
+    try:
+        while not over.wait(WAIT_SECONDS):
+            if ray.get(bell.rung.remote()):
+                executor.stop()
+                return
+    finally:
+        # If the bell is gone, so is the run.
+        rung.set()
