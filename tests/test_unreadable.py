@@ -663,12 +663,13 @@ def test_what_was_whole_is_remembered_until_it_changes_and_never_reported_from_m
     ],
 )
 def test_a_damaged_memory_costs_time_and_nothing_else(settled: Path, text: str) -> None:
-    file = remembered(settled)
-    file.write_text(text.replace("CHECKS", json.loads(file.read_text())["checks"]))
+    for file in (remembered(settled), settled / "index.json"):
+        file.write_text(text.replace("CHECKS", json.loads(file.read_text())["checks"]))
     assert len(Store(settled).survey().done) == 120
 
 
 def test_no_place_for_a_memory_costs_time_and_nothing_else(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (many / "file").touch()
+    (many / "index.json").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(many / "file"))
     assert len(Store(many).survey().done) == 120

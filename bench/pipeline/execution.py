@@ -43,7 +43,7 @@ from bench.runner.jobs import LOSSES, LOST_DEVICE, Closing, Ended, Event, Execut
 from bench.runner.local import LocalExecutor
 from bench.runner.profile import Profile
 from bench.runner.slurm import SlurmExecutor
-from bench.store import Store
+from bench.store import Store, Stored
 
 ENOUGH_HINDRANCES = 3
 """So many one after the other, with no trial between that ended by itself, and nothing further is started."""
@@ -161,10 +161,11 @@ def run(
             experiment.store.keep_inspected(experiment.inspected)
         course = _Course(executor, experiment.store, listen)
         course.follow(jobs)
-        survey = experiment.store.survey()
-        states = Counter(survey.state(trial) for trial in experiment.plan.trials)
-        on = {job.trial.name: job.device for job in jobs}
-        lost = [trial for trial in course.cut if survey.state(trial) == "missing"]
+    # To look through the records of others may take minutes: signals end the command again.
+    survey = experiment.store.survey(course.stored.whole)
+    states = Counter(survey.state(trial) for trial in experiment.plan.trials)
+    on = {job.trial.name: job.device for job in jobs}
+    lost = [trial for trial in course.cut if survey.state(trial) == "missing"]
     return Summary(
         planned=len(experiment.plan.trials),
         done=states["done"],
@@ -383,6 +384,7 @@ class _Course:
         """The machines that hindered the latest trials; empty: nobody knows which."""
         self._hosts: set[str] = set()
         """Other machines that have begun a trial."""
+        self.stored = Stored(store.root)
         self.hindrances: list[str] = []
         self._unheard = False
         self.closed = False
@@ -404,13 +406,16 @@ class _Course:
                     self._tell(self._kept(event) if isinstance(event, Ended) else event)
         finally:
             sys.stdout = output
+            self.stored.keep()
         for trial in started.values():
             self._store.tidy(trial)
         self.cut = [trial for fingerprint, trial in started.items() if fingerprint not in ended]
 
     def _kept(self, event: Ended) -> Ended:
-        """Keep a failure that is final; return the event, or the hindrance that this has met."""
+        """Keep a failure that is final, note a record; return the event, or the hindrance that this has met."""
         failure = event.failure
+        if event.done:
+            self.stored.note(event.job.folder)
         if failure is not None and not event.will_retry:
             try:
                 self._keep(failure)

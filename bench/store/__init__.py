@@ -7,7 +7,8 @@ own folder, and holds a lock on it while it works: the operating system releases
 dies, so that nothing stale is left and two runners on one folder share the work (see `bench.store.leases` for file
 systems without locks).
 `<root>/looks.json` is the journal of a sequential experiment, `<root>/inspected.json` what was found in environments
-that no catalogue knows, `<root>/devices.json` on which device each cell was measured to be quicker.
+that no catalogue knows, `<root>/devices.json` on which device each cell was measured to be quicker,
+`<root>/index.json`, which is made anew wherever it is missing, which records were whole: for counting them unread.
 """
 
 from __future__ import annotations
@@ -47,9 +48,10 @@ from bench.store.journal import journal
 from bench.store.loading import load, parsed
 from bench.store.locks import LOCK, claim, has_locks
 from bench.store.reading import DONE, FAILED, read, read_one
+from bench.store.seen import Mark, Stored
 from bench.store.survey import Survey, folders, survey
 
-__all__ = ["Store", "Survey", "claim", "doubts", "is_done", "keep", "read", "receive", "set_aside"]
+__all__ = ["Store", "Stored", "Survey", "claim", "doubts", "is_done", "keep", "read", "receive", "set_aside"]
 LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
 INSPECTED, DEVICES = "inspected.json", "devices.json"
 
@@ -72,9 +74,13 @@ class Store:
             return {"steps": steps, "returns": returns} if len(steps) == len(returns) else {}
         return {}
 
-    def survey(self) -> Survey:
-        """Return what lies in every trial's folder; many records are told by their size and times of change alone."""
-        return survey(self.root)
+    def survey(self, stored: Mapping[str, Mark] | None = None) -> Survey:
+        """Return what lies in every trial's folder; many records are told by their size and times of change alone.
+
+        Args:
+            stored: what a run has just stored, as `Stored` notes it.
+        """
+        return survey(self.root, stored)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield every finished or failed trial, read in full, in the order of folder names."""

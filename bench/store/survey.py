@@ -16,7 +16,7 @@ from bench.errors import StoreError
 from bench.records import CHECKPOINT, Failure, Record, Trial, Unreadable
 from bench.store.locks import held
 from bench.store.reading import DONE, read
-from bench.store.seen import mark, recall, remember
+from bench.store.seen import Mark, mark, recall, remember
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,20 @@ class Survey:
         return {name: found for name, found in self.others.items() if isinstance(found, Unreadable)}
 
 
-def survey(root: Path) -> Survey:
-    """Return what lies in the trials' folders under `root`; records that were whole and have not changed stay so."""
-    known, whole = recall(root), {}
+def survey(root: Path, stored: Mapping[str, Mark] | None = None) -> Survey:
+    """Return what lies in the trials' folders under `root`; records that were whole and have not changed stay so.
+
+    Args:
+        root: the results folder.
+        stored: which were whole when this process stored them, by the names of their folders.
+    """
+    known, whole = recall(root), dict[str, Mark]()
+    marks = [*known, stored or {}]
     others: dict[str, Failure | Unreadable | None] = {}
     for folder in folders(root):
         name = os.path.basename(folder)  # noqa: PTH119 - see mark
         found = mark(f"{folder}/{DONE}")
-        if found is not None and known.get(name) == found:
+        if found is not None and any(one.get(name) == found for one in marks):
             whole[name] = found
             continue
         outcome = read(Path(folder))
@@ -80,8 +86,7 @@ def survey(root: Path) -> Survey:
             others[name] = outcome
         elif found is not None:
             whole[name] = found
-    if whole != known:
-        remember(root, whole)
+    remember(root, whole, known)
     return Survey(root / "trials", frozenset(whole), others)
 
 
