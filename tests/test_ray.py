@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -89,6 +89,18 @@ BELL = SimpleNamespace(ring=SimpleNamespace(remote=lambda: None))
 HERE = {"here": {"CPU": 2.0, "GPU": 1.0}}
 
 
+class Messages:
+    """Ray's generator of what one attempt says; silent while it waits for room, and when it rests."""
+
+    def __init__(self, told: Told | None) -> None:
+        self._told, self.silent = iter(told or ()), told is None
+
+    def __next__(self) -> Said | _Rests | Exception:
+        one = next(self._told)
+        self.silent = isinstance(one, _Rests)
+        return one
+
+
 class FakeRay:
     """Ray's module as far as the executor knows it; what is said of each attempt, in their order, is told before.
 
@@ -109,30 +121,23 @@ class FakeRay:
         left: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         self._told, self._machines, self._left = iter(told), machines, left or machines
-        self._waiting: list[Iterator[object]] = []
+        self._messages: list[Messages] = []
         self.options: list[dict[str, Any]] = []
         self.asked = 0
 
     def remote(self, what: object) -> SimpleNamespace:
         def options(**given: Any) -> SimpleNamespace:
             self.options.append(given)
-            return SimpleNamespace(remote=lambda *_: BELL if isinstance(what, type) else self._messages())
+            return SimpleNamespace(remote=lambda *_: BELL if isinstance(what, type) else self._begun())
 
         return SimpleNamespace(options=options)
 
-    def _messages(self) -> Iterator[object]:
-        told = next(self._told, None)
-        messages: Iterator[object] = iter(told or ())
-        if told is None:
-            self._waiting.append(messages)
-        return messages
+    def _begun(self) -> Messages:
+        self._messages.append(Messages(next(self._told, None)))
+        return self._messages[-1]
 
-    def _waits(self, source: object) -> bool:
-        return any(source is one for one in self._waiting)
-
-    def wait(self, sources: list[object], *, num_returns: int, **_: object) -> tuple[list[object], list[object]]:
-        ready = [source for source in sources if not self._waits(source)][:num_returns]
-        return ready, []
+    def wait(self, sources: list[Messages], *, num_returns: int, **_: object) -> tuple[list[Messages], list[Messages]]:
+        return [source for source in sources if not source.silent][:num_returns], []
 
     def get(self, told: Said | _Rests | Exception) -> Said | _Rests:
         if isinstance(told, Exception):
@@ -140,13 +145,13 @@ class FakeRay:
             raise told
         return told
 
-    def cancel(self, source: object) -> None:
-        self._waiting = [one for one in self._waiting if one is not source]
+    def cancel(self, source: Messages) -> None:
+        source.silent = False
 
     @property
-    def waiting(self) -> int:
-        """How many attempts wait for room."""
-        return len(self._waiting)
+    def silent(self) -> int:
+        """How many attempts wait for room, or rest."""
+        return sum(one.silent for one in self._messages)
 
     def nodes(self) -> list[dict[str, Any]]:
         self.asked += 1
@@ -321,7 +326,7 @@ def test_where_every_gpu_is_gone_what_wants_one_is_told_and_the_rest_goes_on(
     fake = FakeRay(*spoilt, [DONE], *[None] * packed, machines={"a": {"CPU": 4.0, "GPU": 1.0}})
     came = ended_on(fake, monkeypatch, jobs)
     assert came == [*[(0, "lost_device", True)] * packed, (1, "done", False), *[(0, "hindered", False)] * packed]
-    assert fake.waiting == 0
+    assert fake.silent == packed  # at rest
 
 
 def test_what_no_machine_that_is_left_has_room_for_is_told_and_does_not_wait_for_ever(
@@ -339,7 +344,7 @@ def test_what_no_machine_that_is_left_has_room_for_is_told_and_does_not_wait_for
     monkeypatch.setattr(ray, "ASK_SECONDS", 0.0)
     ends = [event for event in events_on(fake, monkeypatch, jobs) if isinstance(event, Ended)]
     assert [event.failure.kind if event.failure else event.done for event in ends] == [True, "lost_node", False, False]
-    assert fake.waiting == 0
+    assert fake.silent == 0
     told = [event.hindrance.message for event in ends if event.hindrance]
     assert (
         f"{first.trial.name}: no machine that is left has 1 core and 1 GPU for it; run again when there is one" in told
@@ -388,9 +393,11 @@ def test_memory_that_no_machine_has_is_refused_with_the_arithmetic(
 def test_what_all_trials_have_said_is_taken_at_once_and_the_cluster_is_asked_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = FakeRay(*[[*[Said(pid=1)] * 49, DONE]] * 2)
-    came = [event.job.trial.seed for event in events_on(fake, monkeypatch, two_jobs(tmp_path))]
-    assert came == [0, 1] * 50
+    fake = FakeRay(*[[*[Said(pid=1)] * 19, DONE]] * 5)
+    jobs = [Job(small_trial(seed=seed), tmp_path / "trials" / str(seed), nothing) for seed in range(5)]
+    came = [event.job.trial.seed for event in events_on(fake, monkeypatch, jobs)]
+    # Of five, two cores are given four at once.
+    assert came == [0, 1, 2, 3] * 20 + [4] * 20
     assert fake.asked <= 3
 
 

@@ -145,7 +145,9 @@ def test_a_record_that_is_changed_is_read_whatever_the_run_that_stored_it_knows(
 def test_few_records_are_not_worth_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     experiment = pipeline.open_experiment(suite_file(tmp_path, MANY.format(seeds=2)), results=tmp_path)
-    assert run(experiment).done == 2
+    with EAR.listening() as opened:
+        assert run(experiment).done == 2
+    assert len(opened) == 2
     assert not (experiment.store.root / "index.json").exists()
     assert not (tmp_path / "cache" / "bench" / "records").exists()
 
