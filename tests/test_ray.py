@@ -322,7 +322,7 @@ def test_where_every_gpu_is_gone_what_wants_one_is_told_and_the_rest_goes_on(
 ) -> None:
     first, second = two_jobs(tmp_path)
     jobs = [*(replace(first, device="cuda", packed=packed) for _ in range(packed)), second]
-    spoilt = [[SPOILT, _Rests("a", lost=True)]] * packed
+    spoilt: list[Told] = [[SPOILT, _Rests("a", lost=True)]] * packed
     fake = FakeRay(*spoilt, [DONE], *[None] * packed, machines={"a": {"CPU": 4.0, "GPU": 1.0}})
     came = ended_on(fake, monkeypatch, jobs)
     assert came == [*[(0, "lost_device", True)] * packed, (1, "done", False), *[(0, "hindered", False)] * packed]

@@ -210,7 +210,7 @@ class RayExecutor:
         ]
 
     def _place(self, queue: deque[Job], placed: list[_Placed], token: tuple[str, str]) -> None:
-        if not queue or self._draining:
+        if not queue:
             return
         machines = self._machines()
         room = self._most or AHEAD * max(1, int(sum(one.get("CPU", 0) for one in machines)))
