@@ -471,3 +471,70 @@ def test_results_whose_seeds_came_in_looks_carry_a_caution(results: Path) -> Non
     (results / "small" / "looks.json").write_text("{}")
     (warning,) = compare("q_learning", "softmax_reinforce", within=results / "small").warnings
     assert "followed from the results" in warning
+
+
+def broken(folder: Path, label: str, *environments: str, suite: str = "") -> Path:
+    """Have every trial of an algorithm in these environments fail, as a release does that cannot be imported."""
+    with (folder / "suite.yaml").open("a") as file:
+        file.write(suite)
+    store = Store(folder)
+    for trial in open_experiment(folder).plan.trials:
+        if trial.label == label and trial.environment in environments:
+            shutil.rmtree(store.folder(trial))
+            store.keep_failure(Failure(trial, "exception", "RuntimeError: broken release\nmore of it"))
+    return folder
+
+
+BOTH = ("bench/Corridor-v0", "bench/Bandit-v0")
+
+
+def negative(trial: Trial) -> float:
+    return -1.64 + 0.01 * trial.seed if trial.label == "q_learning" else level(trial)
+
+
+def test_a_release_that_only_crashes_fails_the_build_and_is_never_better(tmp_path: Path) -> None:
+    old = made(tmp_path / "old", negative)
+    new = broken(made(tmp_path / "new", negative), "q_learning", *BOTH)
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["compare", str(old), str(new), "--fail-on", "worse"])
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[0] == "12 of B's 36 runs failed: RuntimeError: broken release"
+    assert "B is better" not in done.stdout
+    assert "none: B failed" in done.stdout
+    assert "better in 0" in done.stdout
+    assert "not judged for failed runs in 3" in " ".join(done.stdout.split())
+    turned = CliRunner().invoke(app, ["compare", str(new), str(old), "--fail-on", "worse"])
+    assert turned.exit_code == 0
+    assert turned.stdout.startswith("12 of A's 36 runs failed")
+    alone = bench("compare", "softmax_reinforce", "q_learning", "--in", new)
+    assert alone.startswith("12 of B's 12 runs failed: RuntimeError: broken release\n")
+
+
+def test_a_release_that_crashes_in_one_environment_is_not_better_over_all_of_them(tmp_path: Path) -> None:
+    found = compare(
+        str(made(tmp_path / "old", negative)),
+        str(broken(made(tmp_path / "new", negative), "q_learning", "bench/Bandit-v0")),
+    )
+    verdicts = {one.environment: one.pair.verdict for one in found.rows if one.label == "q_learning"}
+    assert verdicts == {None: "undecided", "bench/Corridor-v0": "equivalent", "bench/Bandit-v0": "undecided"}
+    assert found.failed[1].alone == ("q_learning@bench/Bandit-v0",)
+
+
+def test_crashes_that_the_plan_drops_fail_the_build_and_say_why_the_cell_is_left_out(tmp_path: Path) -> None:
+    drop = "analysis: {failures: drop}\n"
+    old = broken(made(tmp_path / "old"), "", suite=drop)
+    new = broken(made(tmp_path / "new"), "q_learning", "bench/Bandit-v0", suite=drop)
+    done = CliRunner().invoke(app, ["compare", str(old), str(new), "--fail-on", "worse"])
+    assert done.exit_code == 1
+    assert compare(str(old), str(new)).left_out == (
+        f"q_learning on bench/Bandit-v0: no runs in {new} (all 6 failed)",
+    )
+
+
+def test_a_crash_and_a_low_score_are_told_apart(tmp_path: Path) -> None:
+    folder = broken(made(tmp_path / "one"), "q_learning", "bench/Bandit-v0")
+    found = row(compare("q_learning", "random", within=folder), "bench/Bandit-v0")
+    assert (found.failed, found.failing) == ((6, 0), (6, 6))
+    shown = bench("compare", "q_learning", "random", "--in", folder)
+    assert "A / B failed" in shown
+    assert "fails" not in shown
+    assert max(map(len, shown.splitlines())) <= 80

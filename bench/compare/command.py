@@ -16,7 +16,7 @@ from bench.compare.records import Comparison, ComparisonRow
 from bench.console import grid, say, say_grid, say_json
 from bench.errors import BenchError
 from bench.options import JsonOption, ResultsOption
-from bench.plain import and_more, plain
+from bench.plain import and_more, joined, listed, plain
 from bench.records import AnalysisPlan, Interval, Pair
 from bench.report import sentences
 from bench.report.words import duration, level
@@ -25,6 +25,7 @@ _METRICS = {"final": "final score", "auc": "score over training"}
 _SIDE = typer.Argument(help="an algorithm (ppo, ppo@CartPole-v1), or a results folder, its name, or a suite file")
 _MOST_LINES = 12
 """Differences and cells left out that are told one by one; --json gives all."""
+_MOST_REASONS = 3
 
 
 def compare(
@@ -38,7 +39,9 @@ def compare(
     fail_on: Annotated[
         str,
         typer.Option(
-            "--fail-on", help="`worse`: exit code 1 where B is worse than A in any row (what is left out is no row)"
+            "--fail-on",
+            help="`worse`: exit code 1 where B is worse than A in any row (what is left out is no row), or has failed "
+            "trials in a cell where A has none",
         ),
     ] = "",
     as_json: JsonOption = False,
@@ -54,14 +57,19 @@ def compare(
     else:
         _say(found)
     # Of a pair, the verdict is on A.
-    raise typer.Exit(1 if fail_on and any(row.pair.verdict == "better" for row in found.rows) else 0)
+    worse = any(row.pair.verdict == "better" for row in found.rows) or found.failed[1].alone
+    raise typer.Exit(1 if fail_on and worse else 0)
 
 
 def _say(found: Comparison) -> None:
+    for letter, failed in zip("BA", found.failed[::-1], strict=True):
+        if failed.count:
+            reasons = listed(failed.reasons, _MOST_REASONS, "; ")
+            say(f"{failed.count} of {letter}'s {failed.of} runs failed: {reasons}", "red", whole=True)
     say(f"A: {found.left}", "bold")
     say(f"B: {found.right}", "bold")
     say(_method(found))
-    if found.between == "algorithms":
+    if found.between == "algorithms" and not _withheld(found.rows[0]):
         say("")
         first = found.rows[0].pair
         say(sentences.pair(first, AnalysisPlan(confidence=found.confidence, margin=found.margin)))
@@ -95,11 +103,17 @@ def _method(found: Comparison) -> str:
 
 
 def _closing(found: Comparison) -> str:
-    verdicts = Counter(row.pair.verdict for row in found.rows)
+    verdicts = Counter("lost" if _withheld(row) else row.pair.verdict for row in found.rows)
+    lost = f", not judged for failed runs in {verdicts['lost']}" if verdicts["lost"] else ""
     return (
         f"Of {len(found.rows)} rows B is worse in {verdicts['better']}, better in {verdicts['worse']}, equal within "
-        f"{found.margin:g} in {verdicts['equivalent']}, not yet told apart from A in {verdicts['undecided']}."
+        f"{found.margin:g} in {verdicts['equivalent']}, not yet told apart from A in {verdicts['undecided']}{lost}."
     )
+
+
+def _withheld(row: ComparisonRow) -> bool:
+    """Return whether there is no verdict because all runs of a side failed somewhere."""
+    return any(row.lost) and row.pair.verdict == "undecided"
 
 
 def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
@@ -110,23 +124,24 @@ def _scores(rows: Sequence[ComparisonRow], found: Comparison) -> Table:
             _both(row.pair),
             _measure(row.pair.difference, "{:+.2f}"),
             _p_value(row.pair.p_holm),
-            _verdict(row.pair, found),
+            _verdict(row, found),
             _measure(row.pair.probability, "{:.2f}"),
         )
     return table
 
 
 def _costs(found: Comparison) -> Table:
-    table = grid(("", "A fails", "B fails", "steps a CPU second, A / B"))
+    table = grid(("", "A / B failed", "A / B below half of the target", "steps a CPU second, A / B"))
     for row in found.rows:
-        # A run fails its user below half of the target: without references nobody can say.
-        failing = [
-            "-" if found.metric == "return" else f"{count} of {runs}"
-            for count, runs in zip(row.failing, row.of, strict=True)
-        ]
+        # Without references nobody can say how far the target is.
+        low = "-" if found.metric == "return" else " / ".join(map(_share, row.failing, row.of))
         place = _place(row, [other for other in found.rows if other.label == row.label])
-        table.add_row(f"{plain(row.label)} - {place}" if row.label else place, *failing, _speed(row.speed))
+        table.add_row(f"{plain(row.label)} - {place}" if row.label else place, f"{row.failed[0]} / {row.failed[1]}", low, _speed(row.speed))
     return table
+
+
+def _share(count: int, runs: int) -> str:
+    return f"{count} of {runs}"
 
 
 def _place(row: ComparisonRow, rows: Sequence[ComparisonRow]) -> str:
@@ -167,7 +182,10 @@ def _p_value(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{min(p, 0.999):.3f}" if p < 1 else "1"  # noqa: PLR2004 - three digits
 
 
-def _verdict(pair: Pair, found: Comparison) -> str:
+def _verdict(row: ComparisonRow, found: Comparison) -> str:
+    if _withheld(row):
+        return f"none: {joined([name for name, lost in zip('AB', row.lost, strict=True) if lost])} failed"
+    pair = row.pair
     said = {"better": "A is better", "worse": "B is better", "equivalent": f"equal within {found.margin:g}"}
     if pair.verdict in said:
         return said[pair.verdict]

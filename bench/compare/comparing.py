@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -14,18 +15,19 @@ from bench.analysis.scores import Cell, cells_of, compared, like_budgets
 from bench.analysis.solved import all_solve, cut_at_the_target, solved, to_the_target
 from bench.catalog import did_you_mean
 from bench.compare.contrast import differences, repeated
-from bench.compare.records import Comparison
-from bench.compare.versus import Match, versus
+from bench.compare.records import Comparison, Failed
+from bench.compare.versus import Match, is_lost, versus
 from bench.errors import BenchError
 from bench.pipeline.experiment import Experiment, open_experiment, unread, what_it_holds
 from bench.pipeline.gathering import BOOTSTRAP_SEED, gather
 from bench.pipeline.naming import RESULTS, SUITE_COPY, located
-from bench.plain import listed
+from bench.plain import listed, shortened
 from bench.plan import references
-from bench.records import AnalysisPlan, Reference
+from bench.records import AnalysisPlan, Failure, Reference
 from bench.report.origins import remarks
 
 _MOST_NAMES = 12
+_LONGEST_REASON = 200
 Cells = Mapping[tuple[str, str], Cell]
 """(label, environment) -> cell."""
 
@@ -182,7 +184,7 @@ def _compare_algorithms(left: _Name, right: _Name, experiment: Experiment) -> Co
             f"nothing to compare: {'; '.join(left_out) or 'they share no environment'}", *unread(experiment)
         )
     match = Match("", (left.label, right.label), _columns(kept))
-    found = _comparison((left.label, right.label), "algorithms", [match], plan, left_out)
+    found = _comparison((left.label, right.label), "algorithms", [match], plan, left_out, _failed(pairs))
     return replace(found, warnings=(*found.warnings, *_looked(experiment)))
 
 
@@ -210,7 +212,11 @@ def _refusal(pair: tuple[Cell, Cell], sides: tuple[str, str], plan: AnalysisPlan
     ours, theirs = pair
     # By rank a failed run stands below all others, and is one of the runs.
     counts = [len(compared(cell, plan) if ranked else cell.runs) for cell in pair]
-    lacking = [name for count, name in zip(counts, sides, strict=True) if not count]
+    lacking = [
+        f"{name} (all {cell.failed} failed)" if is_lost(cell) else name
+        for count, name, cell in zip(counts, sides, pair, strict=True)
+        if not count
+    ]
     if lacking:
         return f"no runs {' and '.join(lacking)}"
     if ours.reference is None and not ranked:
@@ -254,8 +260,30 @@ def _compare_sets(left: str, right: str, results: Path) -> Comparison:
     if not matches:
         told = f"{left} and {right} have no cell in common that both have run: {'; '.join(left_out)}"
         raise BenchError(told, *unread(first), *unread(second))
-    found = _comparison((left, right), "results", matches, plan, left_out)
+    found = _comparison((left, right), "results", matches, plan, left_out, _failed(shared.values()))
     return replace(found, warnings=(*found.warnings, *_plans_differ(first, second), *_looked(first, second)))
+
+
+def _failed(pairs: Iterable[tuple[Cell, Cell]]) -> tuple[Failed, Failed]:
+    """Return what failed on either side of everything that both have."""
+    columns = _columns(pairs)
+    return _failures(*columns), _failures(*columns[::-1])
+
+
+def _failures(side: Sequence[Cell], other: Sequence[Cell]) -> Failed:
+    outcomes = [entry.outcome for found in side for entry in found.entries if entry.outcome is not None]
+    said = [outcome.message or outcome.kind for outcome in outcomes if isinstance(outcome, Failure)]
+    reasons = Counter(shortened(text.partition("\n")[0], _LONGEST_REASON) for text in said)
+    return Failed(
+        count=len(said),
+        of=len(outcomes),
+        reasons=tuple(reason for reason, _ in reasons.most_common()),
+        alone=tuple(
+            f"{one.label}@{one.environment}"
+            for one, beside in zip(side, other, strict=True)
+            if one.failed and not beside.failed
+        ),
+    )
 
 
 def _counted(pair: tuple[Cell, Cell], plan: AnalysisPlan) -> tuple[Cell, Cell]:
@@ -299,7 +327,12 @@ def _plans_differ(first: Experiment, second: Experiment) -> list[str]:
 
 
 def _comparison(
-    names: tuple[str, str], between: str, matches: list[Match], plan: AnalysisPlan, left_out: tuple[str, ...]
+    names: tuple[str, str],
+    between: str,
+    matches: list[Match],
+    plan: AnalysisPlan,
+    left_out: tuple[str, ...],
+    failed: tuple[Failed, Failed],
 ) -> Comparison:
     ours, theirs = ([found for match in matches for found in match.cells[side]] for side in (0, 1))
     records = [run.record for found in (*ours, *theirs) for run in found.runs if run.record is not None]
@@ -315,6 +348,7 @@ def _comparison(
         margin=plan.margin,
         rows=versus(matches, plan, np.random.default_rng(BOOTSTRAP_SEED)),
         left_out=left_out,
+        failed=failed,
         differences=others or (unknown if foreign else ()),
         warnings=(
             *(text.removesuffix(".") for text in foreign),

@@ -9,6 +9,19 @@ from bench.records.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """The trials of one side that failed, in everything that both sides have."""
+
+    count: int
+    of: int
+    """Those that have ended."""
+    reasons: tuple[str, ...]
+    """What was raised or happened, the most frequent first."""
+    alone: tuple[str, ...]
+    """Cells with failures of this side and none of the other."""
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonRow:
     """One comparison: on one environment, or on all of them."""
 
@@ -19,9 +32,13 @@ class ComparisonRow:
     runs: tuple[int, int]
     """Trained runs of either side; per environment, the smallest where they differ."""
     pair: Pair
-    """Corrected over all rows."""
+    """Corrected over all rows; undecided where it would speak for a side that is lost."""
+    lost: tuple[bool, bool]
+    """Whether every trial of either side has failed on one of these environments."""
+    failed: tuple[int, int]
+    """Trials of either side that failed, whether they count or not."""
     failing: tuple[int, int]
-    """Runs of either side that end below half of the target."""
+    """Runs of either side that end below half of the target; failed ones that count do."""
     of: tuple[int, int]
     """All runs of either side."""
     speed: Interval
@@ -43,6 +60,8 @@ class Comparison:
     rows: tuple[ComparisonRow, ...]
     left_out: tuple[str, ...]
     """What could not be compared, and why."""
+    failed: tuple[Failed, Failed]
+    """Of either side, what is left out included."""
     differences: tuple[str, ...]
     """What else differs between the two sides: versions, settings, machines."""
     warnings: tuple[str, ...] = ()

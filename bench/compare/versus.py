@@ -7,7 +7,7 @@ corrected by Holm over everything that is shown.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,13 +65,30 @@ def _row(match: Match, places: Sequence[int], pair: Pair, plan: AnalysisPlan) ->
     sides = _side(match, 0, places), _side(match, 1, places)
     runs = [[run for found in side for run in found.runs] for side in sides]
     failing = [sum(failed_its_user(run) for run in side) for side in runs]
+    lost = [any(is_lost(found) for found in side) for side in sides]
     fewest = [min(len(compared(found, plan)) for found in side) for side in sides]
     return ComparisonRow(
         label=match.label,
         environment=sides[0][0].environment if len(places) == 1 else None,
         runs=(fewest[0], fewest[1]),
-        pair=pair,
+        pair=_withheld(pair, lost),
+        lost=(lost[0], lost[1]),
+        failed=(sum(found.failed for found in sides[0]), sum(found.failed for found in sides[1])),
         failing=(failing[0], failing[1]),
         of=(len(runs[0]), len(runs[1])),
         speed=speed_ratio(*sides, plan.confidence),
     )
+
+
+def is_lost(cell: Cell) -> bool:
+    """Return whether every trial of a cell that has ended has failed."""
+    return cell.failed > 0 and all(run.record is None for run in cell.runs)
+
+
+def _withheld(pair: Pair, lost: Sequence[bool]) -> Pair:
+    """Return the pair without a verdict in favour of a lost side: failures count as the random policy, and against
+    something that learned to do worse than that they would win."""
+    against = [verdict for verdict, side in (("better", 1), ("worse", 0)) if lost[side] and not lost[1 - side]]
+    if not any(lost) or pair.verdict in against:
+        return pair
+    return replace(pair, verdict="undecided", more_runs=None, more_hours=None)
