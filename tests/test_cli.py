@@ -121,6 +121,29 @@ def test_a_run_says_what_it_does_and_writes_the_report(tmp_path: Path) -> None:
     assert (tmp_path / "tidy" / "trials.csv").read_text().count("\n") == 19, tables.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("report",), ("report", "--format", "md", "--to", "small.md"), ("export", "--to", "tidy"),
+     ("plot", "--figure", "learning")],
+)  # fmt: skip
+def test_what_has_no_results_is_refused_and_what_was_written_of_others_stays(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    path = suite_file(tmp_path)
+    page = tmp_path / "reports" / "small" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("a full report")
+    # As where a run has begun.
+    (tmp_path / "results" / "small" / "trials").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    for results in ("typo", "results"):
+        done = bench(words[0], path, *words[1:], "--results", results, cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"{results}/small: there are no results of small; `bench run {path}` makes some" in done.stderr
+        assert "--results names the folder" in done.stderr
+        assert (sorted(tmp_path.rglob("*")), page.read_text()) == (before, "a full report")
+
+
 def test_json_lines_hold_a_start_and_an_end_per_trial_and_a_summary(tmp_path: Path) -> None:
     done = bench("run", suite_file(tmp_path), "--results", tmp_path, "--json", "--no-report", "--only", "random")
     lines = [json.loads(line) for line in done.stdout.splitlines()]

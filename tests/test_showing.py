@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -88,6 +89,23 @@ def test_what_cannot_be_shown_says_so_and_leaves_no_file(cartpole: tuple[Record,
     with pytest.raises(BenchError, match="cannot be written"):
         film(policy, tmp_path / "file" / "policy.mp4", 1, None, print)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", trial.name]
+
+
+def test_an_environment_of_the_working_directory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = "gymnasium.envs.classic_control:CartPoleEnv"
+    (tmp_path / "homemade.py").write_text(
+        f"import gymnasium\ngymnasium.register('Homemade-v0', {place!r}, max_episode_steps=20)\n"
+    )
+    trial = small_trial("random", "homemade:Homemade-v0", steps=20)
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        carry_out(trial, tmp_path)
+    # As in another process.
+    monkeypatch.delitem(sys.modules, "homemade")
+    monkeypatch.delitem(gymnasium.registry, "Homemade-v0")
+    done = bench("video", tmp_path / trial.name, "--out", "policy.gif", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "policy.gif").exists()
 
 
 def test_a_trial_is_meant_by_its_folder_or_by_cell_and_seed(tmp_path: Path) -> None:

@@ -43,6 +43,22 @@ def found(typed: Path, results: Path, *, reading: bool = False) -> Path:
     return path
 
 
+def with_results(typed: Path, results: Path) -> Experiment:
+    """Return the experiment that a name or path means, of which there are results to read.
+
+    Raises:
+        BenchError: there is no such suite, or it has no results: what was written of others' stays as it is.
+    """
+    experiment = open_experiment(found(typed, results, reading=True), results=results)
+    survey = experiment.store.survey()
+    if not survey.done and not any(survey.others.values()):
+        raise BenchError(
+            f"{experiment.store.root}: there are no results of {experiment.suite.name}; `bench run {quote(str(typed))}` "
+            "makes some, and --results names the folder that holds those of all suites"
+        )
+    return experiment
+
+
 def opened(
     meant: Path | SuiteText,
     asked: Asked,

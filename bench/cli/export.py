@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.asking import found, say_unread
+from bench.cli.asking import say_unread, with_results
 from bench.console import say
 from bench.options import PathArgument, ResultsOption
-from bench.pipeline import RESULTS, open_experiment
+from bench.pipeline import RESULTS
 
 
 def export(
@@ -23,7 +23,7 @@ def export(
     """Write results as tidy tables: trials, points of the learning curves, episodes."""
     from bench.pipeline.tidy import export as write  # noqa: PLC0415 - seconds of pandas: not for help
 
-    experiment = open_experiment(found(path, results, reading=True), results=results)
+    experiment = with_results(path, results)
     say_unread(experiment)
     for written in write(experiment, to or experiment.store.root / "export", kind):
         say(str(written), whole=True)

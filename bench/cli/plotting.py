@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.asking import found
+from bench.cli.asking import with_results
 from bench.console import say, say_table
 from bench.options import ResultsOption, results_at_hand
-from bench.pipeline import RESULTS, open_experiment
+from bench.pipeline import RESULTS
 
 
 def plot(
@@ -31,7 +31,7 @@ def plot(
     """Draw one figure of the report, for a paper."""
     from bench.pipeline import plotting  # noqa: PLC0415 - seconds of seaborn: not for help
 
-    experiment = open_experiment(found(path, results, reading=True), results=results)
+    experiment = with_results(path, results)
     if figure is None:
         say_table(("figure", "what it shows"), list(plotting.figure_names(experiment).items()))
         return

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.asking import found
+from bench.cli.asking import with_results
 from bench.console import say, say_document
 from bench.files import publish
 from bench.options import ResultsOption, results_at_hand
-from bench.pipeline import RESULTS, open_experiment
+from bench.pipeline import RESULTS
 
 
 def report(
@@ -40,8 +40,7 @@ def report(
     """Analyse what there is, finished or not, and write the report."""
     from bench.pipeline import results as made  # noqa: PLC0415 - seconds of seaborn: not for help
 
-    for path in paths:
-        experiment = open_experiment(found(path, results, reading=True), results=results)
+    for experiment in [with_results(path, results) for path in paths]:
         if kind != "html":
             text = made.report_document(experiment, kind, intervals)
             _say_document(text, _document_file(to, f"{experiment.suite.name}.{made.DOCUMENTS[kind]}", len(paths)))

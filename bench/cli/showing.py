@@ -77,9 +77,11 @@ def video(
 
 
 def _policy(name: str, within: Path | None, seed: int | None) -> TrainedPolicy:
+    from bench.pipeline.inspection import reach_working_directory  # noqa: PLC0415 - as below
     from bench.pipeline.policies import load_policy  # noqa: PLC0415 - imports Gymnasium: not for help
     from bench.pipeline.showing import trial_folder  # noqa: PLC0415 - imports Gymnasium: not for help
 
+    reach_working_directory()
     results = within and found(within, RESULTS, reading=True)
     policy = load_policy(trial_folder(name, results, seed))
     trial = policy.trial
