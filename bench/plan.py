@@ -275,7 +275,8 @@ def _chosen(pairs: list[_Pair], only: Sequence[str]) -> list[_Pair]:
     wanted: set[Cell] = set()
     complaints = []
     for pattern in only:
-        found = _matching(pattern, cells, names)
+        # Nothing is no pattern: of an unset variable nobody means everything.
+        found = _matching(pattern, cells, names) if pattern.strip(" @") else set()
         wanted |= found
         if not found:
             complaints.append(Complaint(f"--only {pattern!r}", "matches nothing in this suite", _hint(pattern, cells)))

@@ -190,6 +190,8 @@ def test_an_algorithms_name_finds_its_variants_where_no_label_fits() -> None:
         ("@CartPole-v2", "did you mean '@CartPole-v1'?"),
         ("ppo@Cartpol-v1", "did you mean 'ppo@CartPole-v1'?"),
         ("zzz", "it has ppo on CartPole-v1"),
+        ("", "it has ppo on CartPole-v1"),
+        ("@", "it has ppo on CartPole-v1"),
     ],
 )
 def test_a_pattern_that_matches_nothing_is_refused_with_a_suggestion(pattern: str, hint: str) -> None:

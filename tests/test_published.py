@@ -508,6 +508,21 @@ def test_names_are_chosen_by_pattern_and_a_typo_gets_a_hint() -> None:
         open_table("rl-zoo", only=["ppo@CartPol-v1"])
     with pytest.raises(BenchError, match=r"did you mean 'rl-zoo'"):
         open_table("rl-zo")
+    for nothing in ("", " ", "@"):
+        with pytest.raises(BenchError, match="has no such number"):
+            open_table("rl-zoo", only=[nothing])
+
+
+def test_a_dry_run_tells_what_the_hours_pay_for(tmp_path: Path) -> None:
+    def cells(*words: str) -> list[dict[str, Any]]:
+        place = ["--dry-run", "--json", "--results", str(tmp_path)]
+        found: list[dict[str, Any]] = json.loads(CliRunner().invoke(app, ["reproduce", "rl-zoo", *place, *words]).stdout)["cells"]
+        return found
+
+    everything = cells()
+    cheapest = [one["core_seconds"] for one in everything[:3]]
+    assert cells("--core-hours", str((sum(cheapest) + 1) / 3600)) == everything[:3]
+    assert cells("--core-hours", "0") == []
 
 
 def test_another_budget_settings_or_evaluation_is_not_compared() -> None:
@@ -630,7 +645,7 @@ def test_a_table_is_run_judged_and_reported_and_not_run_twice(tmp_path: Path) ->
     summary = rerun(opened, RunOptions(workers=1, devices="cpu"), _silently)
     assert (summary.done, summary.failed) == (2, 0)
     again = reproduction(table, seeds=2, results=tmp_path)
-    assert again.missing == 0
+    assert not any(one.missing for one in again.cells)
     assert rerun(again, RunOptions(workers=1), _silently).planned == 0
     line = judge(again)[0]
     assert (line.verdict, line.n, line.more_runs) == ("undecided", 2, 8)
@@ -648,7 +663,7 @@ def test_trials_of_another_suite_count_where_they_are_the_same(tmp_path: Path) -
         _keep(_record(trial), folder / trial.name)
     opened = reproduction(table, seeds=2, results=tmp_path)
     assert opened.borrowed == {str(tmp_path / "elsewhere"): 2}
-    assert opened.missing == 0
+    assert not any(one.missing for one in opened.cells)
     assert json.loads((folder / first.cells[0].trials[0].name / "trial.json").read_text())
 
 

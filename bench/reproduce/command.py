@@ -25,7 +25,7 @@ from bench.pipeline import RESULTS, RunOptions, default_workers, lock_note, unre
 from bench.progress import display as displays
 from bench.records import Record
 from bench.report.words import duration
-from bench.reproduce.reproduction import CellPlan, Reproduction, open_table, rerun
+from bench.reproduce.reproduction import CellPlan, Reproduction, affordable, open_table, rerun
 from bench.runner.jobs import Job
 
 
@@ -73,7 +73,8 @@ def reproduce(
     for sentence in unread(opened.experiment):
         note(f"note: {sentence}")
     if dry_run:
-        _say_cost(opened, workers or default_workers(), as_json=as_json)
+        paid = affordable(opened, core_hours, failed=retry_failed)
+        _say_cost(table, paid, workers or default_workers(), failed=retry_failed, as_json=as_json)
         return
     summary = None
     if run:
@@ -122,14 +123,15 @@ def _display(cells: Sequence[CellPlan], jobs: Sequence[Job], *, quiet: bool) -> 
     return displays.display_of(planned, done, failed, jobs, quiet=quiet)
 
 
-def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:
+def _say_cost(table: str, cells: Sequence[CellPlan], workers: int, *, failed: bool, as_json: bool) -> None:
+    to_run = [len(one.unfinished(failed=failed)) for one in cells]
     rows = [
-        (*one.key, one.cell.steps, len(one.trials) - len(one.missing), len(one.missing), one.cost)
-        for one in opened.cells
+        (*one.key, one.cell.steps, len(one.trials) - count, count, one.cost_of(failed=failed))
+        for one, count in zip(cells, to_run, strict=True)
     ]
     if as_json:
         names = ("algorithm", "environment", "steps", "done", "missing", "core_seconds")
-        say_json({"table": opened.table.name, "cells": [dict(zip(names, row, strict=True)) for row in rows]})
+        say_json({"table": table, "cells": [dict(zip(names, row, strict=True)) for row in rows]})
         return
     say_table(
         ("algorithm", "environment", "steps", "done", "to run", "core time"),
@@ -137,6 +139,6 @@ def _say_cost(opened: Reproduction, workers: int, *, as_json: bool) -> None:
     )
     seconds = sum(row[5] for row in rows)
     say(
-        f"to run: {opened.missing} trials, {duration(seconds)} of one core, about {duration(seconds / workers)} on "
+        f"to run: {sum(to_run)} trials, {duration(seconds)} of one core, about {duration(seconds / workers)} on "
         f"{workers} workers (reckon with a factor of 2)"
     )

@@ -90,11 +90,6 @@ class Reproduction:
     borrowed: Mapping[str, int]
     """Results folder of another suite -> trials of it that are the very same and count here too."""
 
-    @property
-    def missing(self) -> int:
-        """Trials still to be run."""
-        return sum(len(one.missing) for one in self.cells)
-
 
 def open_table(
     name: str, *, only: Sequence[str] = (), seeds: int | None = None, results: Path = RESULTS
@@ -157,7 +152,7 @@ def rerun(
         tell: as in `prepare`.
     """
     again = options.retry_failed
-    chosen = [one for one in _affordable(opened, core_hours, failed=again) if one.unfinished(failed=again)]
+    chosen = [one for one in affordable(opened, core_hours, failed=again) if one.unfinished(failed=again)]
     trials = tuple(chain.from_iterable(one.unfinished(failed=again) for one in chosen))
     outcomes = chain.from_iterable(one.outcomes for one in opened.cells)
     failed = {outcome.trial.fingerprint for outcome in outcomes if not isinstance(outcome, Record)}
@@ -174,7 +169,11 @@ def rerun(
     return replace(summary, planned=summary.planned + left, failed=summary.failed + left)
 
 
-def _affordable(opened: Reproduction, core_hours: float | None, *, failed: bool) -> Sequence[CellPlan]:
+def affordable(opened: Reproduction, core_hours: float | None, *, failed: bool) -> Sequence[CellPlan]:
+    """Return the numbers that so many hours of one core pay for, the cheapest first; all where None.
+
+    `failed`: with the trials that failed.
+    """
     spent = accumulate(one.cost_of(failed=failed) for one in opened.cells)
     return [
         one
@@ -192,6 +191,8 @@ def _chosen(table: PublishedTable, only: Sequence[str]) -> list[PublishedCell]:
         return fnmatchcase(text.casefold(), pattern.casefold() or "*")
 
     def matching(pattern: str) -> list[PublishedCell]:
+        if not pattern.strip(" @"):
+            return []
         algorithm, _, environment = pattern.partition("@")
         return [
             cell
