@@ -243,6 +243,38 @@ def test_a_broken_set_is_told_with_its_own_lines_beside_the_suites_complaints(tm
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("seeds: 3\nparts: [{source: me, entries: {}}]", "1: seeds: key 'seeds' is not known; known here: parts"),
+        ("q_learning: {learning_rate: 1}", "1: key 'parts' is missing"),
+        (
+            "parts: [{source: me, entries: {}, sensitivity: {ppo: {CartPole-v1: {nere: 1}}}}]",
+            "1: parts.0.sensitivity.ppo.CartPole-v1.nere: key 'nere' is not known; did you mean 'near'?",
+        ),
+    ],
+)
+def test_a_key_that_a_set_has_not_is_told_by_the_keys_of_sets_not_of_suites(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    found = told(written(tmp_path, TWO.replace("tuned]", "mine.yaml]")))
+    assert f"mine.yaml:{complaint}" in found
+    kept = TWO.replace("tuned]", "mine]") + "sets: {mine: {%s}}\n" % text.replace("\n", ", ")
+    assert any(one.endswith(complaint.partition("key ")[2]) for one in told(written(tmp_path, kept)))
+
+
+def test_the_file_of_settings_that_the_documentation_shows_is_one(tmp_path: Path) -> None:
+    said = (Path(__file__).parents[1] / "docs" / "tuning.md").read_text().partition("## Settings of your own in a file")[2]
+    (tmp_path / "mine.yaml").write_text(said.partition("```yaml\n")[2].partition("```")[0])
+    text = TWO.replace("tuned]", "mine.yaml]").replace("q_learning, softmax_reinforce, random", "ppo, dqn")
+    places = "{CartPole-v1: 100_000, LunarLander-v3: 100_000}"
+    found = suite.read(written(tmp_path, text.replace("{bench/Corridor-v0: 400, bench/Bandit-v0: 100}", places)))
+    (part,) = found.sets["mine.yaml"]
+    assert part.entries["ppo"]["CartPole-v1"] == {"tuned_for_steps": 100_000, "learning_rate": 0.001, "n_steps": 512}
+    assert plan(found).trials
+
+
 def test_a_pair_that_a_set_beside_the_suite_leaves_out_is_refused_or_skipped_never_defaulted(tmp_path: Path) -> None:
     without = TUNED.replace("        bench/Bandit-v0: {learning_rate: 1e-1}\n", "")
     path = written(tmp_path, tuned=without)

@@ -380,17 +380,18 @@ def fitted(model: type[M], value: Any, document: Document, above: Place = ()) ->
         return model.model_validate(value)
     except ValidationError as error:
         for details in error.errors():
-            _complain(document, details, above)
+            _complain(document, details, above, model)
         return None
 
 
-def _complain(document: Document, details: ErrorDetails, above: Place) -> None:
+def _complain(document: Document, details: ErrorDetails, above: Place, root: type[BaseModel]) -> None:
     # Pydantic marks what is wrong with a key itself; the key says that already.
-    where, kind = (*above, *(step for step in details["loc"] if step != "[key]")), details["type"]
+    within, kind = tuple(step for step in details["loc"] if step != "[key]"), details["type"]
+    where = (*above, *within)
     if kind == "missing":
         return document.complain(where[:-1], f"key {where[-1]!r} is missing")
     if kind == "extra_forbidden":
-        known = _fields(where[:-1])
+        known = _fields(root, within[:-1])
         hint = did_you_mean(str(where[-1]), known) or f"known here: {', '.join(known)}"
         return document.complain(where, f"key {where[-1]!r} is not known", hint)
     if kind == "value_error":
@@ -400,11 +401,12 @@ def _complain(document: Document, details: ErrorDetails, above: Place) -> None:
     return document.complain(where, details["msg"])
 
 
-def _fields(where: Place) -> list[str]:
+def _fields(root: type[BaseModel], where: Place) -> list[str]:
+    """Return the keys that are known at a place below a model's own."""
     model: type[BaseModel]
     match where:
         case ():
-            model = Description
+            model = root
         case ("algorithms", *_):
             return [*Algorithm.model_fields, SWEEP]
         case ("environments", _, "reference"):
@@ -413,10 +415,10 @@ def _fields(where: Place) -> list[str]:
             model = Environment
         case ("claims", *_):
             model = Claim
-        case ("parts", _) | ("sets", _, "parts", _):
+        case ("parts", _, "sensitivity", *_):
+            model = Sensitivity
+        case ("parts", *_):
             model = Part
-        case ("sets", _):
-            model = Set
         case (section, *_):
             sections: dict[str, type[BaseModel]] = {"evaluation": Evaluation, "analysis": Analysis, "limits": Limits}
             model = sections[str(section)]
