@@ -124,8 +124,11 @@ def test_what_is_not_finite_is_counted_and_no_number_is_made_of_it() -> None:
         (f"{HERE}/OldReset-v0", "reset() must return an observation and a dictionary (info); it returns ndarray"),
         (f"{HERE}/Broken-v0", "cannot be made: RuntimeError: no licence found ("),
         (f"{HERE}/Spaceless-v0", "has no action_space"),
-        ("tests.which_environments:which/Clokwork-v0", "cannot be made"),
-        ("nowhere_at_all:Env-v0", "cannot be made"),
+        ("tests.which_environments:which/Clokwork-v0", "did you mean 'tests.which_environments:which/Clockwork-v0'?"),
+        (
+            "nowhere_at_all:CartPole-v1",
+            "No module named 'nowhere_at_all'; modules are looked for among what is installed and in the working",
+        ),
         ("LunarLandr-v3", "cannot be made: Environment `LunarLandr` doesn't exist; did you mean 'LunarLander-v3'"),
         # Gymnasium would take the newest version with a mere warning.
         ("MountainCar", "names no version; did you mean 'MountainCar-v0'"),
@@ -138,12 +141,22 @@ def test_what_fails_in_every_trial_is_a_complaint_with_the_environments_name(env
     assert found.failure == ""
 
 
+def test_a_name_is_guessed_only_where_the_name_is_wrong() -> None:
+    for environment in ("CartPole-v1", "gymnasium:CartPole-v1", f"{HERE}/Clockwork-v0"):
+        *_, found = inspections(Task(environment, {"colour": "red"}), 0, steps=1, seconds=1.0)
+        told = found.complaint
+        assert "unexpected keyword argument 'colour'" in told
+        assert "did you mean" not in told
+
+
 def test_what_fails_only_later_is_told_and_does_not_say_that_all_trials_fail() -> None:
     found = inspected("bench.environments.toy:bench/Crash-v0", steps=500)
     assert found.complaint == ""
     assert "'bench.environments.toy:bench/Crash-v0' fails after 100 random steps: RuntimeError" in found.failure
     assert found.traits is not None
     assert found.traits.actions == "discrete"
+    # Nobody knows whether an episode would have ended.
+    assert not [said for said in found.traits.troubles if "episode" in said]
 
 
 def test_trouble_with_a_second_instance_with_closing_and_with_gymnasiums_own_check_is_told() -> None:

@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from bench.catalog import did_you_mean, environments, missing
+from bench.catalog import environments, missing, suggest
 from bench.environments.replaying import MOST_ACTIONS, Journal, forgets, pickles_by_arguments, random_state
 from bench.errors import BenchError, CatalogError, OutsideError
 from bench.records import IMAGE_DIMENSIONS, Wrapper
@@ -262,11 +262,8 @@ def _made(environment: str, kwargs: Mapping[str, Any]) -> gym.Env[Any, Any]:
             # The passive checker looks at every step and costs more than CartPole itself.
             made: gym.Env[Any, Any] = gym.make(environment, **{**kwargs, "disable_env_checker": True})
     except (gym.error.Error, ImportError, TypeError) as error:
-        reason = str(error).partition(" Did you mean")[0].rstrip(".")
-        hint = _guess(environment)
-        if isinstance(error, gym.error.NamespaceNotFound) and ":" not in environment:
-            hint = f"; write the module that registers it before a colon, my_package:{environment}"
-        raise CatalogError(f"environment {environment!r} cannot be made: {reason}{hint}") from error
+        said = str(error).partition(" Did you mean")[0].partition(" Environment registration via")[0].rstrip(".")
+        raise CatalogError(f"environment {environment!r} cannot be made: {said}{_hint(environment, error)}") from error
     except Exception as error:
         if isinstance(error, UserWarning) and "latest versioned environment" in str(error):
             raise CatalogError(f"environment {environment!r} names no version{_guess(environment)}") from error
@@ -347,6 +344,18 @@ def _shifted(space: gym.Space[Any], value: Any, sign: int) -> Any:
     return value + sign * space.start  # type: ignore[attr-defined]  # see above
 
 
+def _hint(environment: str, error: Exception) -> str:
+    """Return what to do about an environment that cannot be made; empty where the error is not about its name."""
+    if isinstance(error, ModuleNotFoundError):
+        return "; modules are looked for among what is installed and in the working directory"
+    if isinstance(error, gym.error.NamespaceNotFound) and ":" not in environment:
+        return f"; write the module that registers it before a colon, my_package:{environment}"
+    unknown = isinstance(error, gym.error.UnregisteredEnv | gym.error.DeprecatedEnv) or "Malformed" in str(error)
+    return _guess(environment) if unknown else ""
+
+
 def _guess(environment: str) -> str:
-    hint = did_you_mean(environment, {*gym.registry, *environments()} - {environment})
-    return f"; {hint}" if hint and environment not in gym.registry else ""
+    """Return the name that was probably meant, with the module that was typed: others are not imported by it."""
+    module, colon, name = environment.rpartition(":")
+    guess = suggest(name, {*gym.registry, *(() if module else environments())} - {name})
+    return f"; did you mean {module + colon + guess!r}?" if guess else ""

@@ -43,6 +43,8 @@ class Diary:
     """In reset and step."""
     cut: bool = False
     """Whether a wrapper has ended an episode that the environment would have gone on with."""
+    over: bool = False
+    """Whether it was played to the end: neither at its first step nor ended by an exception."""
 
 
 def play(
@@ -87,6 +89,7 @@ def play(
             diary.seconds += clock() - began
         if len(diary.rewards) == 1:
             yield
+    diary.over = True
     yield
 
 
@@ -235,9 +238,9 @@ def _troubles(env: gym.Env[Any, Any], diary: Diary, rewards: Floats) -> Iterator
         yield f"{diary.faulty:,} of {steps:,} observations hold NaN or infinity: training on them diverges"
     if faulty := int(np.sum(~np.isfinite(rewards))):
         yield f"{faulty:,} of {steps:,} rewards are not finite: training on them diverges"
-    if not diary.ends:
+    if diary.over and not diary.ends:
         yield f"no episode ended within {steps:,} random steps: no return is known; give it a time limit"
-    elif len(diary.ends) < FEW_EPISODES:
+    elif diary.over and len(diary.ends) < FEW_EPISODES:
         yield f"only {len(diary.ends)} whole random episodes: its returns are known roughly"
     if diary.cut:
         yield (
