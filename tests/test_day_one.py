@@ -104,6 +104,23 @@ def test_a_bare_name_is_a_shipped_suite_or_results_and_what_lies_here_comes_firs
     assert f"toy is a file here, not the suite that comes with bench ({shipped()['toy']})" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["run", "validate", "status", "tune", "report", "watch"])
+def test_every_command_that_takes_a_suite_guesses_names_alike(tmp_path: Path, command: str) -> None:
+    (tmp_path / "mine.yaml").touch()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "other.yaml").touch()
+    for typed, meant in (
+        ("mine", "mine.yaml"),
+        ("mime.yaml", "mine.yaml"),
+        ("more/other", "more/other.yaml"),
+        ("clip", "lessons/clip"),
+        ("quik", "quick"),
+    ):
+        done = bench(command, typed, cwd=tmp_path)
+        assert (done.returncode, f"{typed}: there is no suite; did you mean {meant!r}?" in done.stderr) == (2, True)
+    assert "`bench list suites` shows some" in bench(command, "xyzzy", cwd=tmp_path).stderr
+
+
 def test_the_shell_completes_names_of_suites_and_results(tmp_path: Path) -> None:
     (tmp_path / "results" / "toy-2").mkdir(parents=True)
     (tmp_path / "results" / "toy-2" / "suite.yaml").touch()

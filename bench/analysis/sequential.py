@@ -84,7 +84,13 @@ class Design:
     """By which pairs are decided: 1, that of the run-wise probability; 2, that of `bench.analysis.verdict`."""
 
 
-def design(suite: Suite, cells: Sequence[Place], references: Mapping[str, Reference | None], most: int) -> Design:
+def design(
+    suite: Suite,
+    cells: Sequence[Place],
+    references: Mapping[str, Reference | None],
+    most: int,
+    only: Sequence[str] = (),
+) -> Design:
     """Return the sequential design of a suite that ends at `most` runs per environment.
 
     Args:
@@ -92,6 +98,7 @@ def design(suite: Suite, cells: Sequence[Place], references: Mapping[str, Refere
         cells: everything that is to be run.
         references: environment -> the returns that score 0 and 1; without one an environment decides nothing.
         most: runs per environment of the last look.
+        only: the patterns that these cells were picked by, if any.
 
     Raises:
         BenchError: there is nothing to decide, or too few runs to decide anything.
@@ -101,9 +108,10 @@ def design(suite: Suite, cells: Sequence[Place], references: Mapping[str, Refere
     places = {label: [env for one, env in cells if one == label and env in scored] for label in learners}
     pairs = tuple(_rivals(suite, places, learners))
     if not pairs:
+        among, more = (f"among the cells of --only {', '.join(only)} ", "name more of them") if only else ("", "add one")
         raise BenchError(
-            f"{suite.name}: there is nothing to decide: no two learning algorithms share an environment that has "
-            "reference returns; add one, or run without --until-decided"
+            f"{suite.name}: there is nothing to decide: {among}no two learning algorithms share an environment that has "
+            f"reference returns; {more}, or run without --until-decided"
         )
     looks, levels = schedule(
         most, [len(pair.environments) for pair in pairs], 1 - suite.analysis.confidence, suite.analysis.decide

@@ -149,15 +149,25 @@ def open_experiment(
         root = results / suite.name
         suite = _as_begun(suite, root)
         return _opened(suite, root, path.text, seen(suite), only, seeds)
-    file = path / SUITE_COPY if path.is_dir() else path
-    if not file.is_file():
-        raise BenchError(f"{path}: there is no suite; {what_it_holds(path) if path.is_dir() else guess(path, results)}")
+    file = suite_file(path, results)
     if is_imported(text := text_of(file)):
         return _imported(file, path if path.is_dir() else file.parent, text)
     suite = parse(text, str(file), to_run=met, folder=file.parent)
     root = path if path.is_dir() else file.parent if _is_kept(file) else results / suite.name
     suite = _as_begun(suite, root)
     return _opened(suite, root, text, seen(suite), only, seeds)
+
+
+def suite_file(path: Path, results: Path) -> Path:
+    """Return the file of a suite that is named by its file or by the folder of its results.
+
+    Raises:
+        BenchError: there is none; with what was probably meant.
+    """
+    file = path / SUITE_COPY if path.is_dir() else path
+    if not file.is_file():
+        raise BenchError(f"{path}: there is no suite; {what_it_holds(path) if path.is_dir() else guess(path, results)}")
+    return file
 
 
 def _is_kept(file: Path) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from bench.catalog import did_you_mean
+from bench.catalog import suggest
 from bench.suite.shipped import shipped
 
 RESULTS, REPORTS = Path("results"), Path("reports")
@@ -34,8 +34,14 @@ def known_names(results: Path) -> list[str]:
 
 
 def guess(typed: Path, results: Path) -> str:
-    """Return what `typed` was probably meant to be, in words."""
-    return did_you_mean(str(typed), known_names(results)) or "`bench list suites` shows some"
+    """Return what `typed` was probably meant to be, in words: a suite's file here, or one of the known names."""
+    files = sorted(typed.parent.glob("*.yaml"))
+    words = {PurePosixPath(name).name: name for name in shipped()}
+    words |= {name: name for name in known_names(results)}
+    # `bench init NAME` writes NAME.yaml.
+    words |= {written: str(path) for path in files for written in (str(path), str(path.with_suffix("")))}
+    meant = words.get(str(typed)) or words.get(suggest(str(typed), words) or "")
+    return f"did you mean {meant!r}?" if meant else "`bench list suites` shows some"
 
 
 def _what(typed: Path) -> str:

@@ -75,7 +75,7 @@ def open_sequential(
     own = open_experiment(path, only=only, results=results, met=met)
     most = 2 * len(own.suite.seeds) if seeds is None else seeds
     experiment = replace(own, plan=plan(own.suite, own.traits, only=only, seeds=most))
-    designed = engine.design(own.suite, list(cells_in_order(experiment)), references(own.suite), most)
+    designed = engine.design(own.suite, list(cells_in_order(experiment)), references(own.suite), most, only)
     return Sequential(experiment, designed, _looks(experiment, designed))
 
 

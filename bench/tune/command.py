@@ -31,6 +31,7 @@ from bench.pipeline import (
     prepare,
     run,
 )
+from bench.pipeline.experiment import suite_file
 from bench.pipeline.naming import located
 from bench.progress import display as displays
 from bench.tune import telling
@@ -76,6 +77,7 @@ def tune(
     path, told = located(suite, results=results)
     if told:
         note(told)
+    path = suite_file(path, results)
     asked = _protocols(configurations, runs, confirm, tuning_seed)
     with waiting("trying environments ..."):
         whole = search(path, asked)
