@@ -525,9 +525,7 @@ def test_crashes_that_the_plan_drops_fail_the_build_and_say_why_the_cell_is_left
     new = broken(made(tmp_path / "new"), "q_learning", "bench/Bandit-v0", suite=drop)
     done = CliRunner().invoke(app, ["compare", str(old), str(new), "--fail-on", "worse"])
     assert done.exit_code == 1
-    assert compare(str(old), str(new)).left_out == (
-        f"q_learning on bench/Bandit-v0: no runs in {new} (all 6 failed)",
-    )
+    assert compare(str(old), str(new)).left_out == (f"q_learning on bench/Bandit-v0: no runs in {new} (all 6 failed)",)
 
 
 def test_a_crash_and_a_low_score_are_told_apart(tmp_path: Path) -> None:

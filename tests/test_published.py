@@ -516,7 +516,9 @@ def test_names_are_chosen_by_pattern_and_a_typo_gets_a_hint() -> None:
 def test_a_dry_run_tells_what_the_hours_pay_for(tmp_path: Path) -> None:
     def cells(*words: str) -> list[dict[str, Any]]:
         place = ["--dry-run", "--json", "--results", str(tmp_path)]
-        found: list[dict[str, Any]] = json.loads(CliRunner().invoke(app, ["reproduce", "rl-zoo", *place, *words]).stdout)["cells"]
+        found: list[dict[str, Any]] = json.loads(
+            CliRunner().invoke(app, ["reproduce", "rl-zoo", *place, *words]).stdout
+        )["cells"]
         return found
 
     everything = cells()

@@ -204,8 +204,12 @@ def test_what_does_not_learn_decides_nothing_and_neither_do_environments_without
         design(suite, cells, {"x": None, "y": None}, 10)
     with pytest.raises(BenchError, match="nothing to decide"):
         design(suite_of(["ppo", "random"], ["x"]), cells, references, 10)
-    with pytest.raises(BenchError, match="nothing to decide: among the cells of --only ppo@x, dqn@y no two .* name more"):
-        design(suite, [("ppo", "x"), ("dqn", "y")], {"x": Reference(0, 1), "y": Reference(0, 1)}, 10, ["ppo@x", "dqn@y"])
+    with pytest.raises(
+        BenchError, match=r"nothing to decide: among the cells of --only ppo@x, dqn@y no two .* name more"
+    ):
+        design(
+            suite, [("ppo", "x"), ("dqn", "y")], {"x": Reference(0, 1), "y": Reference(0, 1)}, 10, ["ppo@x", "dqn@y"]
+        )
 
 
 def test_a_run_until_decided_of_one_algorithm_names_what_left_it_alone(tmp_path: Path) -> None:

@@ -260,12 +260,14 @@ def test_a_key_that_a_set_has_not_is_told_by_the_keys_of_sets_not_of_suites(
     (tmp_path / "mine.yaml").write_text(text)
     found = told(written(tmp_path, TWO.replace("tuned]", "mine.yaml]")))
     assert f"mine.yaml:{complaint}" in found
-    kept = TWO.replace("tuned]", "mine]") + "sets: {mine: {%s}}\n" % text.replace("\n", ", ")
+    kept = TWO.replace("tuned]", "mine]") + f"sets: {{mine: {{{text.replace(chr(10), ', ')}}}}}\n"
     assert any(one.endswith(complaint.partition("key ")[2]) for one in told(written(tmp_path, kept)))
 
 
 def test_the_file_of_settings_that_the_documentation_shows_is_one(tmp_path: Path) -> None:
-    said = (Path(__file__).parents[1] / "docs" / "tuning.md").read_text().partition("## Settings of your own in a file")[2]
+    said = (
+        (Path(__file__).parents[1] / "docs" / "tuning.md").read_text().partition("## Settings of your own in a file")[2]
+    )
     (tmp_path / "mine.yaml").write_text(said.partition("```yaml\n")[2].partition("```")[0])
     text = TWO.replace("tuned]", "mine.yaml]").replace("q_learning, softmax_reinforce, random", "ppo, dqn")
     places = "{CartPole-v1: 100_000, LunarLander-v3: 100_000}"

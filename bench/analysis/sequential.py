@@ -108,10 +108,12 @@ def design(
     places = {label: [env for one, env in cells if one == label and env in scored] for label in learners}
     pairs = tuple(_rivals(suite, places, learners))
     if not pairs:
-        among, more = (f"among the cells of --only {', '.join(only)} ", "name more of them") if only else ("", "add one")
+        among, more = (
+            (f"among the cells of --only {', '.join(only)} ", "name more of them") if only else ("", "add one")
+        )
         raise BenchError(
-            f"{suite.name}: there is nothing to decide: {among}no two learning algorithms share an environment that has "
-            f"reference returns; {more}, or run without --until-decided"
+            f"{suite.name}: there is nothing to decide: {among}no two learning algorithms share an environment that "
+            f"has reference returns; {more}, or run without --until-decided"
         )
     looks, levels = schedule(
         most, [len(pair.environments) for pair in pairs], 1 - suite.analysis.confidence, suite.analysis.decide

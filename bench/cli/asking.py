@@ -53,8 +53,8 @@ def with_results(typed: Path, results: Path) -> Experiment:
     survey = experiment.store.survey()
     if not survey.done and not any(survey.others.values()):
         raise BenchError(
-            f"{experiment.store.root}: there are no results of {experiment.suite.name}; `bench run {quote(str(typed))}` "
-            "makes some, and --results names the folder that holds those of all suites"
+            f"{experiment.store.root}: there are no results of {experiment.suite.name}; `bench run "
+            f"{quote(str(typed))}` makes some, and --results names the folder that holds those of all suites"
         )
     return experiment
 

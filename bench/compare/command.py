@@ -136,7 +136,12 @@ def _costs(found: Comparison) -> Table:
         # Without references nobody can say how far the target is.
         low = "-" if found.metric == "return" else " / ".join(map(_share, row.failing, row.of))
         place = _place(row, [other for other in found.rows if other.label == row.label])
-        table.add_row(f"{plain(row.label)} - {place}" if row.label else place, f"{row.failed[0]} / {row.failed[1]}", low, _speed(row.speed))
+        table.add_row(
+            f"{plain(row.label)} - {place}" if row.label else place,
+            f"{row.failed[0]} / {row.failed[1]}",
+            low,
+            _speed(row.speed),
+        )
     return table
 
 

@@ -86,8 +86,10 @@ def is_lost(cell: Cell) -> bool:
 
 
 def _withheld(pair: Pair, lost: Sequence[bool]) -> Pair:
-    """Return the pair without a verdict in favour of a lost side: failures count as the random policy, and against
-    something that learned to do worse than that they would win."""
+    """Return the pair without a verdict in favour of a lost side.
+
+    Failures count as the random policy, and against something that learned to do worse than that they would win.
+    """
     against = [verdict for verdict, side in (("better", 1), ("worse", 0)) if lost[side] and not lost[1 - side]]
     if not any(lost) or pair.verdict in against:
         return pair
