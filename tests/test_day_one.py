@@ -164,6 +164,20 @@ def test_a_suite_without_a_file_runs_is_kept_and_goes_on(tmp_path: Path) -> None
     assert bench("report", name, cwd=tmp_path).stdout == f"reports/{name}/index.html\n"
 
 
+def test_what_no_option_can_say_is_said_in_a_suite_that_a_note_writes_the_command_for(tmp_path: Path) -> None:
+    place = "tests.which_environments:which/Clockwork-v0"
+    words = ["--algo", "random", "--env", place, "--steps", "300"]
+    told = bench("validate", *words, cwd=tmp_path).stderr
+    command = told.partition("is written over: `")[2].partition("`")[0].replace("\n", " ")
+    program, *start = shlex.split(command)
+    assert (program, bench(*start, cwd=tmp_path).returncode) == ("bench", 0)
+    file = tmp_path / f"{suite_name(Asked(('random',), (place,)))}.yaml"
+    assert f"put it there, and `bench run {file.name}`" in " ".join(told.split())
+    assert [one.steps for one in read(file).environments] == [300]
+    # Where every environment has references there is no need.
+    assert "bench init" not in bench("validate", *TOY_WORDS, cwd=tmp_path).stderr
+
+
 def test_an_environment_that_changes_the_working_directory_loses_no_trial(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

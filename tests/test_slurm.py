@@ -11,6 +11,7 @@ import pickle
 import resource
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -616,7 +617,8 @@ def test_an_element_on_a_machine_that_does_not_share_the_folder_trains_nothing_a
     (told,), _ = read_frames(tmp_path / "said" / "0", 0)
     assert told.ended
     assert told.hindrance is not None
-    assert f"{job.trial.name}: {tmp_path} cannot be read on " in told.hindrance.message
+    assert f"{job.trial.name}: {tmp_path} cannot be read, or is another folder there" in told.hindrance.message
+    assert told.host == socket.gethostname()
     assert not job.folder.exists()
 
 

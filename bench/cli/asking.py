@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 
 from bench.console import note, waiting
 from bench.errors import BenchError
-from bench.pipeline import Asked, Experiment, SuiteText, open_experiment, unplanned, unread
+from bench.pipeline import SUITE_COPY, Asked, Experiment, SuiteText, open_experiment, references, unplanned, unread
 from bench.pipeline.asking import in_terms_of_options, suite_text
 from bench.pipeline.naming import located
+from bench.records import Suite
 
 
 def source(suite: Path | None, asked: Asked, results: Path, *, reading: bool = False) -> Path | SuiteText:
@@ -86,6 +87,19 @@ def say_name(meant: Path | SuiteText, experiment: Experiment) -> None:
         f"note: this suite is called {name} and kept in {root}; `bench status {known}` and `bench report {known}` read "
         "it, the same command goes on with it"
     )
+    if None in references(experiment.suite).values():
+        file = quote(f"{name}.yaml")
+        note(
+            f"note: no option says `reference`, and what is written into {root / SUITE_COPY} is written over: `bench "
+            f"init {quote(name)} {_options(experiment.suite)}` makes {file}; put it there, and `bench run {file}`"
+        )
+
+
+def _options(suite: Suite) -> str:
+    """Return a suite that was made of options as the options of `bench init`."""
+    words = [word for entry in suite.algorithms for word in ("--algo", entry.algorithm)]
+    words += [word for place in suite.environments for word in ("--env", place.environment)]
+    return join([*words, "--steps", str(suite.environments[0].steps)])
 
 
 def say_unread(experiment: Experiment) -> None:
