@@ -24,6 +24,12 @@ def free(root: Path = _ROOT) -> int:
     return max(0, min([psutil.virtual_memory().available, *(most - taken for most, taken in _groups(root))]))
 
 
+def at_once() -> int:
+    """Return how many bytes a process may ask for at once, whatever it comes to use: the kernel refuses more than the
+    machine has, swap included, and asks no group."""
+    return psutil.virtual_memory().total + psutil.swap_memory().total
+
+
 def _groups(root: Path) -> Iterator[tuple[int, int]]:
     """Yield the limit of each of this process's groups that has one, and what it has taken, in bytes."""
     with suppress(OSError):

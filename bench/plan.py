@@ -589,13 +589,24 @@ def expected_memory(trial: Trial, environment: Environment | None = None) -> flo
 
 def replay_memory(trial: Trial, environment: Environment | None = None) -> tuple[int, int]:
     """Return how many steps a trial's replay memory comes to keep, and the bytes of each; nothing where it has none."""
+    size, observation = replay_layout(trial, environment)
+    if not size:
+        return 0, 0
+    observations = 1 if trial.hyperparameters.get("optimize_memory_usage") else 2
+    return min(size, trial.steps), observations * observation + _BESIDE_OBSERVATIONS
+
+
+def replay_layout(trial: Trial, environment: Environment | None = None) -> tuple[int, int]:
+    """Return for how many steps a trial's replay memory is laid out, and the bytes of an observation in it.
+
+    The library lays out one array for all observations before it trains, and the machine gives the memory as that
+    fills; nothing where there is no replay memory.
+    """
     traits = environment or catalog.environments().get(trial.environment)
-    known, settings = _entry(trial), trial.hyperparameters
+    known = _entry(trial)
     if not known or not known.replays or not traits:
         return 0, 0
-    kept = min(int(settings.get("buffer_size", BUFFER_SIZE)), trial.steps)
-    observations = 1 if settings.get("optimize_memory_usage") else 2
-    return kept, observations * traits.observation_bytes + _BESIDE_OBSERVATIONS
+    return int(trial.hyperparameters.get("buffer_size", BUFFER_SIZE)), traits.observation_bytes
 
 
 def _entry(trial: Trial) -> Algorithm | None:

@@ -14,6 +14,7 @@ import pytest
 import bench
 from bench import pipeline
 from bench.errors import BenchError, SuiteError
+from bench.memory import at_once
 from bench.pipeline import gathering, results, tidy
 from bench.pipeline.execution import _crowded
 from bench.pipeline.experiment import oversized
@@ -197,6 +198,25 @@ def test_trials_that_may_take_more_than_a_profile_asks_for_are_refused_before_an
     (tmp_path / "profile.yaml").write_text("minutes: 60\nmemory_gb: 1\n")
     done = command("validate", suite_file(tmp_path, text), "--profile", tmp_path / "profile.yaml")
     assert (done.returncode, "may come to take 5.5 GB of memory" in done.stderr) == (2, True)
+
+
+def test_a_replay_memory_that_cannot_be_laid_out_is_refused_however_few_steps_fill_it(tmp_path: Path) -> None:
+    text = GREEDY.replace("{steps: 1000000000}", "{steps: 10000}").replace("1000000000", "1_000_000_000_000")
+    experiment = pipeline.open_experiment(suite_file(tmp_path, text), results=tmp_path)
+    with pytest.raises(SuiteError) as refused:
+        pipeline.prepare(experiment, pipeline.RunOptions(devices="cpu"))
+    most = at_once()
+    assert str(refused.value).endswith(
+        ": dqn on CartPole-v1 lays out a replay memory of 1,000,000,000,000 steps, whose observations of 400 bytes are "
+        f"400,000.0 GB, before it trains 10,000; the machine gives {most / 1e9:,.1f} GB at once; set buffer_size to at "
+        f"most {most // 400_000 * 1000:,}"
+    )
+    (warned,) = pipeline.oversized_here(experiment, experiment.store.survey())
+    assert warned == str(refused.value)
+    fits = pipeline.open_experiment(
+        suite_file(tmp_path, text.replace("1_000_000_000_000", "1000000")), results=tmp_path
+    )
+    assert pipeline.prepare(fits, pipeline.RunOptions(devices="cpu"))
 
 
 def test_how_long_a_trial_takes_is_told_by_the_first_twenty_of_its_cell(tmp_path: Path) -> None:

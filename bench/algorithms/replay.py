@@ -24,8 +24,9 @@ def require_room(
 ) -> None:
     """Complain before training about a replay memory that will not fit.
 
-    The memory is taken as it fills, so what does not fit would end a trial after hours. A step keeps two observations
-    (one with `optimize_memory_usage`), and no more steps are kept than are trained.
+    The library lays out all of it, but the machine gives the memory as it fills, so what does not fit would end a trial
+    after hours. A step keeps two observations (one with `optimize_memory_usage`), and no more steps are filled than are
+    trained. What cannot even be laid out the plan has refused.
 
     Args:
         observations: as the replay memory keeps them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.catalog import AUTO, Environment
 from bench.errors import BenchError, Complaint, SuiteError
 from bench.limits import is_number
+from bench.memory import at_once
 from bench.pipeline.inspection import Met, as_kept, meet, not_installed
 from bench.pipeline.naming import RESULTS, SUITE_COPY, guess
 from bench.plain import counted, listed, shortened
@@ -24,6 +25,7 @@ from bench.plan import (
     expected_memory,
     expected_seconds,
     plan,
+    replay_layout,
     replay_memory,
     slow_after,
 )
@@ -320,9 +322,17 @@ def oversized(
     """
     cells = cells_in_order(experiment)
     return [
-        _oversized(experiment, cells[cell][0], needed, there_mb, there)
-        for cell, needed in memory.items()
-        if needed > there_mb
+        *(
+            _oversized(experiment, cells[cell][0], needed, there_mb, there)
+            for cell, needed in memory.items()
+            if needed > there_mb
+        ),
+        # What another machine lays out at once is not known here.
+        *(
+            ()
+            if there
+            else _not_laid_out(experiment, [cells[cell][0] for cell, mb in memory.items() if mb <= there_mb])
+        ),
     ]
 
 
@@ -339,6 +349,21 @@ def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb:
         f"{arithmetic}; {there or f'there are {there_mb / MIB_PER_GB:,.1f} GB in all'}",
         f"{'or ' if there else ''}set buffer_size to at most {room:,}" if 0 < room < kept else "",
     )
+
+
+def _not_laid_out(experiment: Experiment, trials: Iterable[Trial]) -> Iterator[Complaint]:
+    """Yield a complaint for every trial whose replay memory cannot be laid out here, however little of it it fills."""
+    most = at_once()
+    for trial in trials:
+        size, each = replay_layout(trial, experiment.traits.get(trial.cell))
+        if size * each > most:
+            yield Complaint(
+                experiment.suite.path or experiment.suite.name,
+                f"{trial.label} on {trial.environment} lays out a replay memory of {size:,} steps, whose observations of "
+                f"{each:,} bytes are {size * each / 1e9:,.1f} GB, before it trains {trial.steps:,}; the machine gives "
+                f"{most / 1e9:,.1f} GB at once",
+                f"set buffer_size to at most {most // each // 1000 * 1000:,}",
+            )
 
 
 def _records(experiment: Experiment, survey: Survey, trials: Sequence[Trial]) -> Iterator[Record]:
