@@ -25,8 +25,10 @@ def free(root: Path = _ROOT) -> int:
 
 
 def at_once() -> int:
-    """Return how many bytes a process may ask for at once, whatever it comes to use: the kernel refuses more than the
-    machine has, swap included, and asks no group."""
+    """Return how many bytes a process may ask for at once, whatever it comes to use.
+
+    The kernel refuses more than the machine has, swap included, and asks no group.
+    """
     return psutil.virtual_memory().total + psutil.swap_memory().total
 
 

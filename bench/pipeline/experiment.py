@@ -359,9 +359,9 @@ def _not_laid_out(experiment: Experiment, trials: Iterable[Trial]) -> Iterator[C
         if size * each > most:
             yield Complaint(
                 experiment.suite.path or experiment.suite.name,
-                f"{trial.label} on {trial.environment} lays out a replay memory of {size:,} steps, whose observations of "
-                f"{each:,} bytes are {size * each / 1e9:,.1f} GB, before it trains {trial.steps:,}; the machine gives "
-                f"{most / 1e9:,.1f} GB at once",
+                f"{trial.label} on {trial.environment} lays out a replay memory of {size:,} steps, whose observations "
+                f"of {each:,} bytes are {size * each / 1e9:,.1f} GB, before it trains {trial.steps:,}; the machine "
+                f"gives {most / 1e9:,.1f} GB at once",
                 f"set buffer_size to at most {most // each // 1000 * 1000:,}",
             )
 
