@@ -94,6 +94,22 @@ def test_a_device_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert "cuda:7" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("run", "small.yaml"), ("tune", "small.yaml"), ("reproduce", "rl-zoo")])
+def test_devices_that_mean_nothing_are_refused_before_a_plan_is_told(tmp_path: Path, words: tuple[str, str]) -> None:
+    suite_file(tmp_path)
+    done = bench(*words, "--devices", "gpu", "--dry-run", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "device 'gpu' is not understood; write auto, cpu, cuda or cuda:0,1" in done.stderr
+
+
+def test_environments_are_tried_once_the_rest_is_right_and_the_help_says_so(tmp_path: Path) -> None:
+    text = TOY.replace("bench/Bandit-v0", "nowhere_at_all:Bandit-v0")
+    both = bench("validate", suite_file(tmp_path, text.replace("seeds: 3", "seeds: 0"))).stderr
+    assert ("seeds" in both, "nowhere_at_all" in both) == (True, False)
+    assert "nowhere_at_all" in bench("validate", suite_file(tmp_path, text)).stderr
+    assert "Once nothing in the suite itself is wrong" in " ".join(bench("validate", "--help").stdout.split())
+
+
 def test_validate_tells_the_plan_and_its_cost_and_runs_nothing(tmp_path: Path) -> None:
     done = bench("validate", suite_file(tmp_path), "--results", tmp_path, "--json")
     plan = json.loads(done.stdout)

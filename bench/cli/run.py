@@ -44,6 +44,7 @@ from bench.pipeline import (
     default_workers,
     lock_note,
     prepare,
+    require_devices,
     status,
 )
 from bench.pipeline import run as carry_out_jobs
@@ -129,6 +130,7 @@ def run(
         preload=("bench.cli",),
     )
     options = _alone(options) if timing else options
+    require_devices(options)
     asked = Asked(algo or (), env or (), steps, set_name, seeds)
     meant = source(suite, asked, results)
     looks = _looks(meant, asked, only, results) if until_decided else None

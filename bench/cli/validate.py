@@ -46,8 +46,9 @@ def validate(
 ) -> None:
     """Tell everything that is wrong with a suite, or its plan and what it costs.
 
-    Environments that the catalogue does not know, or not with these arguments and wrappers, are made and played at
-    random for a moment, and learners are tried on them, in processes of their own.
+    Once nothing in the suite itself is wrong, environments that the catalogue does not know, or not with these
+    arguments and wrappers, are made and played at random for a moment, and learners are tried on them, in processes of
+    their own.
     """
     cluster = None if profile is None else read_profile(profile)
     asked = Asked(algo or (), env or (), steps, set_name, seeds)

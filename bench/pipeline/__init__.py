@@ -5,7 +5,7 @@ imported from where it lies: `results` (estimates, reports), `tidy` (frames), `s
 """
 
 from bench.pipeline.asking import Asked
-from bench.pipeline.execution import EXECUTORS, RunOptions, Summary, carry_out, lock_note, prepare, run
+from bench.pipeline.execution import EXECUTORS, RunOptions, Summary, carry_out, lock_note, prepare, require_devices, run
 from bench.pipeline.experiment import (
     CellStatus,
     Experiment,
@@ -49,6 +49,7 @@ __all__ = [
     "prepare",
     "references",
     "require_asked_for",
+    "require_devices",
     "require_runnable",
     "run",
     "slow_after_seconds",

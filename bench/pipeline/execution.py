@@ -341,6 +341,15 @@ def _side_by_side(held: int) -> str:
     return f"{held} side by side" if held else "more than is free even for one, which is tried alone"
 
 
+def require_devices(options: RunOptions) -> None:
+    """Complain about devices before anything is planned or told of a plan.
+
+    Raises:
+        DeviceError: they are not understood, or not there.
+    """
+    _gpus(options)
+
+
 def _gpus(options: RunOptions) -> tuple[Gpu, ...]:
     """Return the GPUs that trials may have; on a cluster, of each machine the one that a trial then sees."""
     there = devices.available() if options.executor == LOCAL else devices.elsewhere(options.devices)

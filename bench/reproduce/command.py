@@ -21,7 +21,7 @@ from bench.options import (
     RetryFailedOption,
     WorkersOption,
 )
-from bench.pipeline import RESULTS, RunOptions, default_workers, lock_note, unread
+from bench.pipeline import RESULTS, RunOptions, default_workers, lock_note, require_devices, unread
 from bench.progress import display as displays
 from bench.records import Record
 from bench.report.words import duration
@@ -69,6 +69,8 @@ def reproduce(
     """
     from bench.reproduce import judging, telling  # noqa: PLC0415 - seconds of scipy and seaborn: not for help
 
+    options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
+    require_devices(options)
     opened = open_table(table, only=only or (), seeds=seeds, results=results)
     for sentence in unread(opened.experiment):
         note(f"note: {sentence}")
@@ -78,7 +80,6 @@ def reproduce(
         return
     summary = None
     if run:
-        options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
         if advice := lock_note(opened.experiment):
             note(f"note: {advice}")
         summary = rerun(opened, options, partial(_display, quiet=quiet or as_json), core_hours, note)

@@ -29,6 +29,7 @@ from bench.pipeline import (
     default_workers,
     lock_note,
     prepare,
+    require_devices,
     run,
 )
 from bench.pipeline.experiment import suite_file
@@ -74,6 +75,8 @@ def tune(
     run again on four fresh seeds; on continuous actions 12, one run each, and the best two again. The settings that are
     kept become the set `tuned` of the suite. A page says what tuning is worth: which algorithm with how much of it.
     """
+    options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
+    require_devices(options)
     path, told = located(suite, results=results)
     if told:
         note(told)
@@ -99,7 +102,6 @@ def tune(
     before = sets.standing(file, whole, force=force)
     for sentence in (*asked_for.broken_defaults(), *asked_for.notes):
         note(f"note: {sentence}")
-    options = RunOptions(workers, 1, devices, retry_failed=retry_failed, preload=("bench.cli",))
 
     def carried_out(experiment: Experiment) -> Summary:
         jobs = prepare(experiment, options, note)
