@@ -256,5 +256,12 @@ def test_a_run_learns_from_the_learned_reward_is_judged_by_the_true_one_and_is_r
     assert played_again(kept) == record.final.returns.tolist()
 
 
-def test_it_is_registered() -> None:
-    assert isinstance(gym.make("bench.rlhf.environment:bench/Sentence-v0").unwrapped, Sentence)
+def test_three_surveys_are_registered_each_with_a_reward_model_of_its_own() -> None:
+    ids = [f"bench.rlhf.environment:bench/Sentence{letter}-v0" for letter in ("", "B", "C")]
+    told = [gym.make(id_, learned=True).reset()[1] for id_ in ids]
+    assert told == [
+        {"reward_model_accuracy": model.accuracy, "true_reward_accuracy": model.attainable}
+        for model in (reward_model(0, survey) for survey in range(3))
+    ]
+    sentence = world(0).sentences(1, np.random.default_rng(1))
+    assert len({float(reward_model(0, survey).reward(sentence)[0]) for survey in range(3)}) == 3

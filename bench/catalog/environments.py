@@ -17,6 +17,21 @@ def _registered(random: float, target: float, how: str = "measured by this harne
     return Reference(random, target, f"random: {how}; target: Gymnasium's registered reward threshold")
 
 
+def _sentence(name: str, summary: str) -> Environment:
+    return Environment(
+        f"bench/{name}-v0",
+        "discrete",
+        "vector",
+        12,
+        # 3 x (1.5 - 2 x 0.06612): the mean count of a good token, and by how much it passes three.
+        Reference(4.1033, 9.0, "exact: the true reward of tokens drawn evenly, and three of each good token"),
+        summary=summary,
+        ceiling=9.0,
+        module="bench.rlhf.environment",
+        steps_per_second=40_000,
+    )
+
+
 def _minatar(
     game: str, summary: str, steps_per_second: int, reference: Reference | None = None, horizon: int | None = None
 ) -> Environment:
@@ -368,18 +383,9 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         floor=-1.0,
         steps_per_second=200_000,
     ),
-    Environment(
-        "bench/Sentence-v0",
-        "discrete",
-        "vector",
-        12,
-        # 3 x (1.5 - 2 x 0.06612): the mean count of a good token, and by how much it passes three.
-        Reference(4.1033, 9.0, "exact: the true reward of tokens drawn evenly, and three of each good token"),
-        summary="write a sentence that a reward model likes; RLHF in small",
-        ceiling=9.0,
-        module="bench.rlhf.environment",
-        steps_per_second=40_000,
-    ),
+    _sentence("Sentence", "write a sentence that a reward model likes; RLHF in small"),
+    _sentence("SentenceB", "the same, with a reward model of another survey's preferences"),
+    _sentence("SentenceC", "the same, with a third survey's"),
     _minatar("Asterix", "collect treasures, dodge enemies", 60_000),
     _minatar(
         "Breakout",

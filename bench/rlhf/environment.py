@@ -24,13 +24,14 @@ class Sentence(gym.Env[NDArray[np.float32], np.int64]):
     is the true reward, or what the reward model makes of the sentence, which is all that whoever tunes a policy has.
     """
 
-    def __init__(self, *, learned: bool = False, world: int = 0) -> None:
+    def __init__(self, *, learned: bool = False, world: int = 0, survey: int = 0) -> None:
         """Take an empty sheet.
 
         Args:
             learned: whether the reward model pays. How good it is stands in what `reset` tells: the share of held-out
                 preferences that it foretells, and that which the true reward foretells.
             world: number of the world that corpus and preferences come from.
+            survey: number of the survey that the preferences come from: another one gives another reward model.
         """
         self.observation_space = deepcopy(OBSERVATIONS)
         self.action_space = deepcopy(ACTIONS)
@@ -39,7 +40,7 @@ class Sentence(gym.Env[NDArray[np.float32], np.int64]):
         if learned:
             from bench.rlhf.reward_model import reward_model  # noqa: PLC0415 - torch takes seconds, and is for it alone
 
-            model = reward_model(world)
+            model = reward_model(world, survey)
             self._worth = model.reward
             self._told = {"reward_model_accuracy": model.accuracy, "true_reward_accuracy": model.attainable}
         self._tokens = np.full((1, LENGTH), -1)
@@ -66,4 +67,5 @@ class Sentence(gym.Env[NDArray[np.float32], np.int64]):
 
 
 # A sentence is over when it is whole; the limit tells whoever asks how long that takes.
-gym.register("bench/Sentence-v0", "bench.rlhf.environment:Sentence", max_episode_steps=LENGTH)
+for _survey, _id in enumerate(("bench/Sentence-v0", "bench/SentenceB-v0", "bench/SentenceC-v0")):
+    gym.register(_id, "bench.rlhf.environment:Sentence", kwargs={"survey": _survey}, max_episode_steps=LENGTH)

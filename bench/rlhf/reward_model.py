@@ -57,18 +57,23 @@ def preferences(of: World, count: int, rng: np.random.Generator) -> Preferences:
 
 
 @lru_cache(maxsize=8)
-def reward_model(number: int) -> RewardModel:
-    """Return the reward model of a world: one hidden layer over the tokens at their places, fitted to preferences.
+def reward_model(number: int, survey: int = 0) -> RewardModel:
+    """Return a reward model of a world: one hidden layer over the tokens at their places, fitted to preferences.
 
     It minimises the negative log-likelihood of the labels, -log sigmoid(r_preferred - r_other) (Christiano et al. 2017,
     equation 1), and is kept as it was when the first half of the held-out pairs was foretold best.
+
+    Args:
+        number: of the world.
+        survey: number of the survey: others have other pairs, labels and first weights.
     """
     of = world(number)
-    known = preferences(of, PAIRS, of.stream("preferences"))
-    held_out = preferences(of, HELD_OUT, of.stream("held out"))
+    again = f" {survey}" if survey else ""
+    known = preferences(of, PAIRS, of.stream(f"preferences{again}"))
+    held_out = preferences(of, HELD_OUT, of.stream(f"held out{again}"))
     half = HELD_OUT // 2
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(number)
+        torch.manual_seed(number + 1_000 * survey)
         network = nn.Sequential(nn.Linear(LENGTH * VOCABULARY, _UNITS), nn.Tanh(), nn.Linear(_UNITS, 1))
         _fit(network, known, held_out.part(0, half))
     corpus = _scores(network, of.sentences(4 * PAIRS, of.stream("scale")))
