@@ -321,19 +321,13 @@ def oversized(
         there: the same in words; empty: of a machine.
     """
     cells = cells_in_order(experiment)
-    return [
-        *(
-            _oversized(experiment, cells[cell][0], needed, there_mb, there)
-            for cell, needed in memory.items()
-            if needed > there_mb
-        ),
-        # What another machine lays out at once is not known here.
-        *(
-            ()
-            if there
-            else _not_laid_out(experiment, [cells[cell][0] for cell, mb in memory.items() if mb <= there_mb])
-        ),
+    large = [
+        _oversized(experiment, cells[cell][0], mb, there_mb, there) for cell, mb in memory.items() if mb > there_mb
     ]
+    if there:
+        # What another machine lays out at once is not known here.
+        return large
+    return [*large, *_not_laid_out(experiment, [cells[cell][0] for cell, mb in memory.items() if mb <= there_mb])]
 
 
 def _oversized(experiment: Experiment, trial: Trial, needed_mb: float, there_mb: float, there: str) -> Complaint:
