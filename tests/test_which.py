@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bench.cli.app import main
 from bench.errors import BenchError
-from bench.pipeline import open_experiment
+from bench.pipeline import RunOptions, open_experiment, prepare, run
 from bench.records import Failure, Reference, SuiteEnvironment, Traits, Trial
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
@@ -31,6 +31,7 @@ from bench.which.evidence import (
     Source,
     best_of,
     first_grounds,
+    nearness,
     race,
     scores,
     stored,
@@ -180,6 +181,27 @@ def test_scores_are_read_off_the_curve_at_the_budget() -> None:
         assert scores(cell, steps).tolist() == pytest.approx([0.9] * 4)
 
 
+@pytest.mark.parametrize(
+    ("environment", "algorithms", "told"),
+    [
+        ("bench/CartPoleNoVelocity-v0", ("ppo", "dqn"), "it hides what a memory finds out"),
+        ("env-0", ("dqn", "dqn_mse"), "one algorithm is compared there, with other settings or additions"),
+        ("env-0", ("ppo", "dqn"), ""),
+    ],
+)
+def test_what_was_made_to_show_one_thing_and_variants_of_one_algorithm_speak_for_themselves_alone(
+    environment: str, algorithms: tuple[str, ...], told: str
+) -> None:
+    known = replace(KNOWN, environment=environment)
+    results = results_of({(name, environment): around(0.5) for name in algorithms})
+    [ground] = grounds([source_of(results)], {environment: known}, None)
+    elsewhere, there = (nearness(Question(target), ground) for target in (MINE, known))
+    assert (elsewhere.level, elsewhere.different if told else ()) == (("none", (told,)) if told else ("close", ()))
+    assert there.level == "same"
+    assert (race(Question(MINE), [ground]) is None) == bool(told)
+    assert race(Question(known), [ground]) is not None
+
+
 def test_a_suite_of_several_algorithms_is_the_evidence_even_beside_more_runs_of_variants_of_one() -> None:
     traits = {"env-0": replace(KNOWN, environment="env-0")}
     variants = results_of({("dqn", "env-0"): around(0.9, 20), ("dqn_mse", "env-0"): around(0.2, 20)})
@@ -288,7 +310,7 @@ def test_without_any_evidence_what_fits_is_listed_the_cheapest_first() -> None:
     advice = advice_of(results, replace(MINE, actions="continuous"))
     assert (advice.level, advice.choose, advice.candidates) == ("none", None, ())
     assert [option.label for option in advice.options] == ["dqn", "a2c", "ppo"]
-    assert "no two algorithms have stored results on continuous actions and vector observations" in advice.verdict
+    assert "no stored results of two algorithms carry over to continuous actions and vector" in advice.verdict
 
 
 @pytest.mark.parametrize(
@@ -1243,6 +1265,28 @@ def test_what_learns_after_episodes_that_outlast_the_budget_is_not_proposed() ->
     # A pole may fall sooner.
     reinforce = Option("reinforce", "reinforce", "default")
     assert _updates(reinforce, ["CartPole-v1"], 100)
+
+
+def test_results_whose_returns_have_no_score_are_told_of_and_count_once_the_suite_gives_a_reference(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(place))
+    hall = TOY.replace("bench/Corridor-v0: {steps: 400}", "my_hall:Hall-v0: {steps: 400}").replace(
+        "seeds: 3", "seeds: 4"
+    )
+    run_suite(suite_file(tmp_path, hall), tmp_path / "results")
+    asked = Request("my_hall:Hall-v0", steps=400, results=tmp_path / "results", to=tmp_path / "which.yaml")
+    answer = which(asked)
+    [told] = [note for note in answer.notes if "no reference" in note]
+    assert told.startswith(f"results on my_hall:Hall-v0 in {tmp_path / 'results' / 'small'} are not used")
+    assert answer.advice.level != "same"
+    reference = "my_hall:Hall-v0: {reference: {random: 0, target: 1}, steps: 400}"
+    scored = suite_file(tmp_path, hall.replace("my_hall:Hall-v0: {steps: 400}", reference))
+    experiment = open_experiment(scored, results=tmp_path / "results")
+    assert prepare(experiment, RunOptions(workers=1, devices="cpu")) == []
+    run(experiment, [], lambda _event: None)
+    answer = which(asked)
+    assert (answer.advice.level, [note for note in answer.notes if "no reference" in note]) == ("same", [])
 
 
 def test_what_a_suite_changed_in_an_algorithm_is_kept_in_the_next(

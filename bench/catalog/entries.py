@@ -179,3 +179,5 @@ class Environment:
     """The optional dependency without which it cannot be made."""
     observation_bytes: int = 400
     """Of one observation as a replay memory keeps it, for the first estimate of a trial's memory."""
+    apart: str = ""
+    """What it was made to show, where results on it speak for no other environment, in words; empty: they may."""

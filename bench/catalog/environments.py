@@ -29,6 +29,7 @@ def _sentence(name: str, summary: str) -> Environment:
         ceiling=9.0,
         module="bench.rlhf.environment",
         steps_per_second=40_000,
+        apart="it is trained on another reward than the one that counts",
     )
 
 
@@ -101,6 +102,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         ceiling=500.0,
         floor=_FEWEST_UPRIGHT,
         steps_per_second=140_000,
+        apart="it hides what a memory finds out",
     ),
     Environment(
         "Acrobot-v1",
@@ -339,6 +341,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         floor=-150.0,
         module="bench.environments.stochastic",
         steps_per_second=50_000,
+        apart="its best policy draws",
     ),
     Environment(
         "bench/MatchingPennies-v0",
@@ -351,6 +354,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         floor=-50.0,
         module="bench.environments.stochastic",
         steps_per_second=50_000,
+        apart="its best policy draws",
     ),
     Environment(
         "bench/AliasedGrid-v0",
@@ -363,6 +367,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         floor=-2.0,
         module="bench.environments.stochastic",
         steps_per_second=300_000,
+        apart="its best policy draws",
     ),
     Environment(
         "bench/Keyring-v0",
@@ -382,6 +387,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         # No door in a hundred steps.
         floor=-1.0,
         steps_per_second=200_000,
+        apart="only masks tell which actions fit",
     ),
     _sentence("Sentence", "write a sentence that a reward model likes; RLHF in small"),
     _sentence("SentenceB", "the same, with a reward model of another survey's preferences"),

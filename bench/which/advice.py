@@ -107,7 +107,7 @@ def _nothing(question: Question, near: tuple[Likeness, ...], fits: Sequence[Opti
     cheapest = (
         f" {joined([option.label for option in fits[:3]], 'or')} cost least to try." if fits else " Nothing fits it."
     )
-    why = wording.on_itself(here) or f"no two algorithms have stored results on {kinds}"
+    why = wording.on_itself(here) or f"no stored results of two algorithms carry over to {kinds}"
     return Advice(
         target=target,
         level="none",
@@ -218,7 +218,7 @@ def _trust(question: Question, known: Sequence[Ground], level: str, rng: np.rand
     Those count that are asked about from environments no farther than `level`.
     """
     kind = question.target.actions, question.target.observations
-    alike = [ground for ground in known if (ground.traits.actions, ground.traits.observations) == kind]
+    alike = [one for one in known if (one.traits.actions, one.traits.observations) == kind and not one.apart]
     outcomes = [missed for ground in alike if (missed := _missed(question, ground, alike, level, rng)) is not None]
     if len(outcomes) <= 1:
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import catalog, hyperparameters
+from bench.analysis.scores import usable
 from bench.catalog import Algorithm, Environment
 from bench.errors import BenchError
 from bench.pipeline.experiment import REPRODUCED, SEARCHED, open_experiment, unread
@@ -41,6 +42,7 @@ def which(request: Request) -> Answer:
     target = request.described or _looked_at(request)
     found, kept, notes = sources(request.results)
     traits, unknown = _traits(found, kept, target)
+    unknown += _unscored(found, target)
     everything = stored(found, traits, request.steps)
     known = best_of(everything, request.steps)
     fits = _fitting(target)
@@ -127,6 +129,21 @@ def _traits(
                 f"results on {name} are not used: what it is like was not kept beside them; `bench run` keeps it"
             )
     return found, notes
+
+
+def _unscored(sources: Sequence[Source], target: Traits) -> list[str]:
+    """Return which results on the very environment are left out because nothing turns their returns into scores."""
+    found: dict[tuple[str, str], None] = {}
+    for source in sources:
+        for trial in source.planned:
+            if same(trial.environment, target.environment) and not usable(source.references.get(trial.environment)):
+                found[source.place, trial.environment] = None
+    return [
+        f"results on {environment} in {place} are not used: their suite gives no reference, so that returns have no "
+        f"score; write `reference: {{random: ..., target: ...}}` under {environment} into the suite and run it again: "
+        "what is done stays done"
+        for place, environment in found
+    ]
 
 
 def _fitting(target: Traits) -> list[Option]:

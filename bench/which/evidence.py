@@ -1,11 +1,11 @@
 """A question and stored results in, who is compared on which environments and with which scores out.
 
 Results on the very environment are used alone. Otherwise the nearest environments are: close ones, or far ones where
-nothing is close, and never a mixture. Each environment's evidence is that of one suite, so that protocol, budget and
-machine are the same for all who are compared on it. Trials with keyword arguments for the environment are left out:
-they made another environment of it. So are runs whose settings were made for five times the budget asked about or more
-(few updates are left of them), and, where budgets differ within one source, runs that end before half of it, unless
-they are level with the best by then.
+nothing is close, and never a mixture. Environments that were made to show one thing speak for themselves alone. Each
+environment's evidence is that of one suite, so that protocol, budget and machine are the same for all who are compared
+on it. Trials with keyword arguments for the environment are left out: they made another environment of it. So are runs
+whose settings were made for five times the budget asked about or more (few updates are left of them), and, where
+budgets differ within one source, runs that end before half of it, unless they are level with the best by then.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED, effort,
 from bench.pipeline.experiment import REPRODUCED
 from bench.records import AnalysisPlan, Candidate, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
 from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
-from bench.which.transfer import likeness
+from bench.which.transfer import bare, likeness
 
 LEVELS = ("same", "close", "far", "none")
 _OWN_SHARE = 0.2
@@ -35,6 +35,8 @@ _OWN_SHARE = 0.2
 
 TOO_FAR = 5
 """Settings made for so many times the budget are those of another question."""
+_RIVALS = 2
+"""So many algorithms at least make a comparison of algorithms."""
 _REACH = 2
 """Runs that end before this part of the budget say little about its end."""
 
@@ -106,6 +108,14 @@ class Ground:
         """Whether it compares settings rather than algorithms: an algorithm is there more than once."""
         listed = _counted(self)
         return len(listed) > len(_kinds(self, listed))
+
+    @property
+    def apart(self) -> str:
+        """Why nothing carries over to other environments; empty where something may."""
+        if len(_kinds(self, _counted(self))) < _RIVALS:
+            return "one algorithm is compared there, with other settings or additions"
+        known = catalog.environments().get(bare(self.environment))
+        return known.apart if known else ""
 
     @property
     def runs(self) -> int:
@@ -254,6 +264,8 @@ def nearness(question: Question, ground: Ground, steps: Mapping[str, int] | None
     """Return how far a ground carries; `steps` are the candidates' budgets where seconds were asked about."""
     asked = question.steps or (round(median(steps.values())) if steps else 0)
     found = likeness(question.target, ground.traits, asked, ground.budget)
+    if found.level != "same" and (why := ground.apart):
+        found = replace(found, level="none", distance=None, alike=(), different=(why,))
     return replace(found, suite=ground.place, budget=ground.budget, runs=ground.runs)
 
 
@@ -366,7 +378,7 @@ def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, bool, int, bo
     # Of runs that reach the budget the shortest were laid out for it; of others, and without a budget, the longest.
     return (
         # A suite about variants of one algorithm answers another question than which algorithm to take.
-        len(kinds) > 1,
+        len(kinds) >= _RIVALS,
         # Of all that reach near enough it counts more who is compared.
         _reaches(ground, steps),
         not ground.variants,
