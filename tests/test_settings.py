@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from bench import suite
 from bench.analysis import analyse
-from bench.analysis.assemble import _suite_hash
+from bench.analysis.declared import suite_hash
 from bench.analysis.sequential import design
 from bench.cli import inventory
 from bench.cli.app import app
@@ -355,11 +355,11 @@ def test_what_a_search_saw_comes_with_its_set_and_words_about_a_set_move_no_hash
     )
     found = suite.read(written(tmp_path, tuned=told_of))
     assert found.sets["tuned"][0].sensitivity == {"q_learning": {"bench/Bandit-v0": SEEN}}
-    assert _suite_hash(found) == _suite_hash(plain)
+    assert suite_hash(found) == suite_hash(plain)
     said = TUNED.replace("a search", "a longer search").replace("1000 and", "2000 and").replace("24 conf", "99 conf")
-    assert _suite_hash(suite.read(written(tmp_path, tuned=said))) == _suite_hash(plain)
+    assert suite_hash(suite.read(written(tmp_path, tuned=said))) == suite_hash(plain)
     for other in (TUNED.replace("0.5", "0.6"), TUNED.replace("0.125", "0.3"), TUNED.replace("steps: 400", "steps: 9")):
-        assert _suite_hash(suite.read(written(tmp_path, tuned=other))) != _suite_hash(plain)
+        assert suite_hash(suite.read(written(tmp_path, tuned=other))) != suite_hash(plain)
     broken = told_of.replace("near: 0.4", "near: 1.4").replace("rank: 3", "rank: 0")
     near, rank = told(written(tmp_path, tuned=broken))
     assert ".near: must be at most 1, not 1.4" in near

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.analysis.assemble import _plan_hash, _suite_hash
+from bench.analysis.declared import plan_hash, suite_hash
 from bench.analysis.ledger import Entry
 from bench.analysis.moments import scores_at_seconds, scores_at_steps
 from bench.analysis.ranking import inflated_draws, order, race_draws, regrets, shares_best
@@ -694,12 +694,12 @@ def test_the_suite_hash_changes_with_the_plan_and_not_with_words() -> None:
 def test_a_suite_keeps_its_hash_when_suites_learn_new_settings() -> None:
     # As its report printed it, before there were `environments`, `max_episode_steps` and `stall_minutes`.
     suite = read(Path(__file__).parent / "earlier" / "discrete.yaml")
-    assert _suite_hash(suite) == "e25ba2c995e2"
+    assert suite_hash(suite) == "e25ba2c995e2"
     first, *others = suite.algorithms
     other = replace(suite, algorithms=(replace(first, implementation="jax"), *others))
-    assert _suite_hash(other) != _suite_hash(suite)
-    assert _plan_hash(suite) == "5ced1186b9ab"
-    assert _suite_hash(replace(suite, evaluation=replace(suite.evaluation, environments=4))) != "e25ba2c995e2"
+    assert suite_hash(other) != suite_hash(suite)
+    assert plan_hash(suite) == "5ced1186b9ab"
+    assert suite_hash(replace(suite, evaluation=replace(suite.evaluation, environments=4))) != "e25ba2c995e2"
 
 
 def test_a_decided_claim_is_judged_again_without_each_environment_and_each_seed() -> None:
