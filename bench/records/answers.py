@@ -10,6 +10,8 @@ from bench.records.suite import Claim
 
 SURE = 0.95
 """Share of draws from which a lead is called sure."""
+_HOLDS_ON = 0.9
+"""Share of draws down to which whoever leads surely beside a place leads there, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,18 @@ class Lead:
     n: int
     setting: str = ""
     """Under which of the suite's settings; empty where it has one."""
+
+    @property
+    def leaders(self) -> tuple[str | None, ...]:
+        """Who leads at each x: surely, or nearly so and next to where it does surely; None where it is open."""
+        shares = [dict(zip(self.labels, column, strict=True)) for column in zip(*self.probability_best, strict=True)]
+        found = [next((label for label, share in here.items() if share >= SURE), None) for here in shares]
+        places = range(1, len(found))
+        for place, beside in [*((one, one - 1) for one in places), *((one - 1, one) for one in reversed(places))]:
+            leader = found[beside]
+            if found[place] is None and leader is not None and shares[place][leader] >= _HOLDS_ON:
+                found[place] = leader
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

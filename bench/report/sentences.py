@@ -29,8 +29,6 @@ from bench.report.words import capital, clear, hours, level
 
 _MOST_STRETCHES = 4
 _ROUNDING = 1e-9
-_HOLDS_ON = 0.9
-"""Share of draws down to which whoever leads surely beside a place leads there, too."""
 _MOST_SHARES = 8
 
 
@@ -238,7 +236,7 @@ def lead(line: Lead) -> tuple[str, ...]:
 def _stretches(line: Lead) -> Iterator[str]:
     """Yield who leads where; of many changes only how it ends."""
     shares = [dict(zip(line.labels, column, strict=True)) for column in zip(*line.probability_best, strict=True)]
-    leaders = _leaders(shares)
+    leaders = line.leaders
     starts = [0, *(place + 1 for place, (a, b) in enumerate(pairwise(leaders)) if a != b)]
     ends = [*starts[1:], len(line.x)]
     told = [
@@ -248,17 +246,6 @@ def _stretches(line: Lead) -> Iterator[str]:
         yield from told
     else:
         yield f"{told[-1].rstrip('.')}; until then the lead changes or opens {len(told) - 1} times."
-
-
-def _leaders(shares: Sequence[Mapping[str, float]]) -> list[str | None]:
-    """Return who leads at each place: surely, or nearly so and next to where it does surely; None where it is open."""
-    found = [next((label for label, share in here.items() if share >= SURE), None) for here in shares]
-    places = range(1, len(found))
-    for place, beside in [*((one, one - 1) for one in places), *((one - 1, one) for one in reversed(places))]:
-        leader = found[beside]
-        if found[place] is None and leader is not None and shares[place][leader] >= _HOLDS_ON:
-            found[place] = leader
-    return found
 
 
 def _stretch(line: Lead, leader: str | None, shares: Sequence[Mapping[str, float]], start: int, end: int) -> str:
