@@ -37,7 +37,7 @@ from bench.which.evidence import (
     stored,
 )
 from bench.which.proposal import _affordable, _draft, _updates, _written, propose
-from bench.which.records import FIRST_CHOICES, Advice, Answer, Further, Option, Request
+from bench.which.records import Advice, Answer, Further, Option, Request, first_choices
 from bench.which.stored import _unpacked, packed
 from bench.which.traits import shipped
 from bench.which.transfer import CLOSE, likeness, same
@@ -1210,7 +1210,7 @@ def test_the_package_answers_in_an_empty_folder(tmp_path: Path, environment: str
     assert answer.advice.verdict.startswith(verdict)
     assert answer.notes == ()
     algorithms = {entry.algorithm for entry in parse(answer.proposal.text, "suite.yaml").algorithms}
-    assert set(FIRST_CHOICES[answer.advice.target.actions]) <= algorithms
+    assert set(first_choices(answer.advice.target)) <= algorithms
 
 
 def test_nothing_lies_beyond_the_largest_score_that_there_is(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
+from bench import catalog
 from bench.analysis import literature
 from bench.analysis.aggregate import BY_ENVIRONMENT, MEAN, POOLED, aggregate_interval, estimate, highest
 from bench.analysis.cards import cards
@@ -356,6 +357,7 @@ def _references(found: Evidence, references: Mapping[str, Reference | None]) -> 
                 source="" if reference is None else reference.source,
                 saturated=all_solve(here, suite.analysis),
                 solved_in=tuple(name for name, there in found.solved.items() if environment in there),
+                by_chance=reference is None or catalog.begins_at_chance(environment, reference),
             )
         )
     return tuple(lines)

@@ -59,6 +59,7 @@ def cautions(
         *_few_runs(cells),
         *_without_reference(cells, plan),
         *_rows("incomplete", ((line.label, line.environments) for line in aggregates if _lacks(line))),
+        *_rows("unlearned", _unlearned(cells, plan)),
         *_rows("hidden", _hidden(aggregates, cells, plan)),
         *_rows("saturated", _solved(references, suite)),
         *_number("curveless", sum(cell.curveless for cell in cells)),
@@ -109,6 +110,15 @@ def _less_than_seen(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
         elsewhere = [one for one in dict.fromkeys(environments) if proof and one not in proof.environments]
         if proof is None or elsewhere or proof.by != "suite":
             yield name, implementation, proof.by if proof else "", *elsewhere
+
+
+def _unlearned(cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator[tuple[str, ...]]:
+    """Yield the environment and whoever has no run there that ends above what scores 0 by more than the margin."""
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.scored and learns(cell.entries[0].trial.algorithm) and max(cell.scores) <= plan.margin:
+            found.setdefault(cell.environment, []).append(cell.label)
+    yield from ((environment, *labels) for environment, labels in found.items())
 
 
 def _hidden(
@@ -250,16 +260,14 @@ def _untuned(cells: Sequence[Cell], suite: Suite) -> list[tuple[str]]:
 
 
 def _chosen_so(how: str, cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str]]:
-    """Yield whose settings were chosen in this way, where they are compared with others."""
+    """Yield whose settings were chosen in this way wherever they are compared with others."""
     learning = [cell for cell in cells if cell.runs and learns(cell.entries[0].trial.algorithm)]
     places = Counter((suite.setting(cell.label) or "", cell.environment) for cell in learning)
-    found = dict.fromkeys(
-        cell.label
-        for cell in learning
-        if effort(cell.entries[0].trial.provenance) == how
-        and places[suite.setting(cell.label) or "", cell.environment] > 1
-    )
-    yield from ((label,) for label in found)
+    found: dict[str, set[bool]] = {}
+    for cell in learning:
+        if places[suite.setting(cell.label) or "", cell.environment] > 1:
+            found.setdefault(cell.label, set()).add(effort(cell.entries[0].trial.provenance) == how)
+    yield from ((label,) for label, same in found.items() if same == {True})
 
 
 def _lacks(line: Aggregate) -> bool:

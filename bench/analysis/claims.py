@@ -24,6 +24,7 @@ from scipy.special import ndtri
 from bench import catalog
 from bench.analysis.clocks import beside_other_load, packings
 from bench.analysis.interval import FEWEST_RUNS
+from bench.analysis.moments import last_evaluations
 from bench.analysis.quantities import TOOTHLESS, Measured, measured, regret
 from bench.analysis.resampling import Draws
 from bench.analysis.scores import Cell, learns
@@ -108,6 +109,7 @@ def _judged(claim: Claim, field: _Field) -> ClaimVerdict:
         failed=sum(cell.failed for cell in cells),
         clocks_differ=packings(timed) > 1,
         mistimed=(beside_other_load(timed), len(timed)),
+        spent=tuple(cell.key for cell in cells if _spent(claim, cell)),
     )
 
 
@@ -267,6 +269,12 @@ def _more_runs(claim: Claim, found: Measured, confidence: float) -> int | None:
     needed = 1 + float(ndtri(POWER)) / sure
     more = max(1, math.ceil(n * max((needed * half / distance) ** 2 for half, distance in gaps)) - n)
     return more if more <= MOST_RUNS else None
+
+
+def _spent(claim: Claim, cell: Cell) -> bool:
+    """Return whether all runs had used up their steps by the second at which a claim reads their scores."""
+    ends = last_evaluations(cell, "seconds") if claim.seconds is not None else []
+    return claim.seconds is not None and bool(ends) and max(ends) < claim.seconds
 
 
 def _timed(claim: Claim, cells: Sequence[Cell]) -> list[Record]:

@@ -22,7 +22,7 @@ from bench.catalog.environments import ENVIRONMENTS
 from bench.catalog.proofs import AUTO, Choice, Proof, fastest, proofs
 from bench.catalog.updates import fewest_by_episodes, fewest_steps, updates
 from bench.errors import CatalogError
-from bench.records import Task, Trial
+from bench.records import Reference, Task, Trial
 
 __all__ = [
     "ACTION_KINDS",
@@ -39,6 +39,7 @@ __all__ = [
     "Speed",
     "algorithm_of",
     "algorithms",
+    "begins_at_chance",
     "catalogued",
     "did_you_mean",
     "environments",
@@ -109,6 +110,8 @@ def _installed(distribution: str) -> str:
 
 
 E = TypeVar("E", Algorithm, Environment)
+_AS_MEASURED = 0.05
+"""Of the way to the target: so far apart two measurements of what random actions return may be."""
 
 
 @cache
@@ -121,6 +124,14 @@ def algorithms() -> Mapping[str, Algorithm]:
 def environments() -> Mapping[str, Environment]:
     """Return every environment the catalogue describes, plug-ins included; other ids are inspected when needed."""
     return _with_plugins("bench.environments", Environment, {entry.id: entry for entry in ENVIRONMENTS})
+
+
+def begins_at_chance(environment: str, reference: Reference) -> bool:
+    """Return whether the return that scores 0 is that of random actions; as told where the catalogue knows of none."""
+    known = environments().get(environment)
+    if known is None or known.reference is None:
+        return True
+    return abs(known.reference.random - reference.random) <= _AS_MEASURED * (known.reference.target - reference.random)
 
 
 def has_settings(algorithm: str) -> bool:

@@ -17,6 +17,7 @@ DEFAULTS = "the library's own"
 NOTHING = "no hyperparameters"
 """The line of what has none."""
 _FOR_STEPS = re.compile(r"(?:published|made) for ([0-9,]+) steps")
+_TRIED = re.compile(r"tuning budget: (?!none|unknown)")
 _RUNS = re.compile(r"tuning budget: ([0-9,]+) runs?:")
 _CHANGED = "; set in the suite: "
 
@@ -75,6 +76,8 @@ def effort(told: str) -> str:
         return PUBLISHED
     if "made for" in told:
         return TUNED if told.startswith("bench tune ") else BESIDE
+    if _TRIED.search(told):
+        return HAND
     return "" if _CHANGED in told else DEFAULTS
 
 

@@ -202,6 +202,8 @@ class ClaimVerdict:
     """Whether it reads a clock, and the runs were timed on different machines or packed differently."""
     mistimed: tuple[int, int] = (0, 0)
     """Where it reads a clock: runs timed beside other load, of how many."""
+    spent: tuple[tuple[str, str], ...] = ()
+    """Where it reads scores after so many seconds: (algorithm, environment) of which all runs had ended by then."""
     refuted: bool = False
     """Whether it is contradicted at a confidence that holds over all claims of the suite, too: what a conjunction needs
     to be answered with no."""

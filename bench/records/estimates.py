@@ -256,6 +256,8 @@ class ReferenceLine:
     solved_in: tuple[str, ...] = ()
     """The suite's settings in which every learning algorithm solves it, an empty name where the suite has one: nothing
     beyond the target counts there when these are compared."""
+    by_chance: bool = True
+    """Whether the return that scores 0, `random`, is that of random actions; a suite may declare another one."""
 
 
 @dataclass(frozen=True, slots=True)

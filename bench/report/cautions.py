@@ -88,6 +88,8 @@ _SENTENCES = {
     "compared on the environments both have.",
     "saturated": "Every run of every learning algorithm solves {rows}: in comparisons nothing beyond the target counts "
     "there, and who gets there first is told by itself.",
+    "unlearned": "Not learned within the budget, for no run ends above what scores 0 by more than the margin: {rows}. "
+    "What is compared there is who learns anything by then.",
     "hidden": "A high aggregate hides a failure on an environment: {rows}.",
     "curveless": "{0} finished trials have no learning curve, hence no area under it, and are left out.",
     "unplanned": "{0} results are not in the suite's plan (other seeds, settings or versions); they are shown too. "
@@ -144,6 +146,7 @@ _ROWS: Mapping[str, Callable[..., str]] = {
     "seen": _seen,
     "implementations": _proven,
     "saturated": _solved,
+    "unlearned": lambda environment, *labels: f"{environment} ({listed(labels, _MOST)})",
     "hidden": "{} scores {:.2f} over all and {:.2f} on {}".format,
     "apart": "{} on {} ({:,} steps, the suite has {:,})".format,
     "by hand": "{} on {}".format,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bench.plain import counted
+from bench.plain import counted, joined
 from bench.records import QUANTITIES, AnalysisPlan, Claim, ClaimVerdict, Pair
 from bench.report.notes import note
 from bench.report.sentences import BETTER, aggregate
@@ -148,6 +148,12 @@ def _remarks(line: ClaimVerdict, plan: AnalysisPlan) -> Iterator[str]:
         if QUANTITIES[line.claim.quantity].diagnostic:
             counts = "tells nothing of it"
         yield f"{counted(line.failed, 'failed run')}: each {counts}."
+    if line.spent:
+        places: dict[str, list[str]] = {}
+        for label, environment in line.spent:
+            places.setdefault(label, []).append(environment)
+        told = "; ".join(f"{label} on {joined(names)}" for label, names in places.items())
+        yield f"All runs had used up their steps by then, and count as they ended: {told}."
     if line.clocks_differ:
         yield "The runs were timed on different machines, or with different numbers of them side by side."
     busy, timed = line.mistimed

@@ -24,6 +24,7 @@ from bench.records import (
     Pair,
     Profile,
     PublishedVerdict,
+    ReferenceLine,
     Reliability,
 )
 from bench.report import order, sentences, words
@@ -155,7 +156,7 @@ def _every(estimates: Estimates) -> Iterator[Figure]:
 def _overall(estimates: Estimates, level: str) -> Iterator[Figure]:
     decide = order.analysis(estimates).decide
     if lines := [line for line in estimates.aggregates if words.finite(line.iqm.estimate)]:
-        yield headline(lines, level, decide, estimates.deterministic)
+        yield headline(lines, level, decide, estimates.deterministic, estimates.references)
         yield aggregates(lines, level)
     for axis in ("share", "steps", "seconds"):
         if curves := [curve for curve in estimates.curves if curve.environment is None and curve.axis == axis]:
@@ -217,11 +218,17 @@ def aggregates(lines: Sequence[Aggregate], level: str) -> Figure:
             beside,
         ),
         wide=True,
-        foot=f"Normalised score: 0 random policy, 1 target; {runs} per environment",
+        foot=f"Normalised score: 0 lower reference, 1 target; {runs} per environment",
     )
 
 
-def headline(lines: Sequence[Aggregate], level: str, decide: str, deterministic: bool | None = None) -> Figure:
+def headline(
+    lines: Sequence[Aggregate],
+    level: str,
+    decide: str,
+    deterministic: bool | None = None,
+    references: Sequence[ReferenceLine] = (),
+) -> Figure:
     """Return the aggregate that decides, alone: what stands beside the verdict."""
     known, name = [line for line in lines if words.finite(line.value(decide).estimate)], sentences.SHORT[decide]
     runs = _runs(line.n for line in known)
@@ -229,8 +236,8 @@ def headline(lines: Sequence[Aggregate], level: str, decide: str, deterministic:
     return Figure(
         "headline",
         "answer",
-        f"The aggregate that decides, with {level} intervals, {runs} per environment; 0 is the random policy, 1 the "
-        f"target{sentences.acting(deterministic)}.{_lacking(known)}",
+        f"The aggregate that decides, with {level} intervals, {runs} per environment; 0 is {words.zero(references)}, 1 "
+        f"the target{sentences.acting(deterministic)}.{_lacking(known)}",
         _spoken((line.label, line.value(decide)) for line in known),
         (replace(panel, x=replace(panel.x, name=name), note=runs),),
     )

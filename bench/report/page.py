@@ -378,7 +378,7 @@ def _environment_facts(estimates: Estimates, name: str) -> Iterator[str]:
     for line in estimates.references:
         if line.environment == name:
             yield f"budget {counted(line.steps, 'step')}"
-            yield f"random policy {words.number(line.random)}"
+            yield f"{'random policy' if line.by_chance else 'lower reference'} {words.number(line.random)}"
             yield f"target {words.number(line.target)}"
             if not (words.finite(line.random) and words.finite(line.target)):
                 yield "no normalised score without both references"

@@ -31,7 +31,7 @@ def overall(estimates: Estimates) -> Table:
     theirs = [name for name in known if asked or name == "aggregate_iqm"]
     return Table(
         "overall",
-        "Normalised score over all environments (0 is the random policy, 1 the "
+        f"Normalised score over all environments (0 is {words.zero(estimates.references)}, 1 the "
         f"target{sentences.acting(estimates.deterministic)}), with {level} intervals",
         (
             Column("Algorithm", numeric=False),
@@ -219,11 +219,11 @@ def references(estimates: Estimates) -> Table:
     """Return one row per environment: what scores 0, what scores 1, and who says so."""
     return Table(
         "references",
-        "Reference returns: a random policy scores 0, the target scores 1",
+        f"Reference returns: {words.zero(estimates.references)} scores 0, the target scores 1",
         (
             Column("Environment", numeric=False),
             Column("Budget (steps)"),
-            Column("Random"),
+            Column("Random" if all(line.by_chance for line in estimates.references) else "Lower reference"),
             Column("Target"),
             Column("Source", numeric=False, wraps=True),
             Column("Saturated", numeric=False, hint="Every algorithm solves it, so it cannot tell them apart"),

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeGuard
 
 from bench.plain import plain
-from bench.records import Interval
+from bench.records import Interval, ReferenceLine
 
 DASH = "\N{EN DASH}"
 """Stands where there is no number; the reason follows in a footnote."""
@@ -22,6 +22,11 @@ _MOST_PLACES = 4
 def finite(value: float | None) -> TypeGuard[float]:
     """Return whether `value` is a number that can be shown."""
     return value is not None and math.isfinite(value)
+
+
+def zero(lines: Iterable[ReferenceLine]) -> str:
+    """Return what scores 0, for a sentence about all environments."""
+    return "the random policy" if all(line.by_chance for line in lines) else "the lower reference"
 
 
 def prose(text: str) -> str:

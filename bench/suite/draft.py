@@ -10,7 +10,7 @@ from textwrap import wrap
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.plain import plain
-from bench.records import EvaluationPlan, Reference
+from bench.records import AnalysisPlan, EvaluationPlan, Reference
 from bench.suite.flow import bare
 
 _WIDTH = 110
@@ -64,6 +64,7 @@ class Draft:
     """Paragraphs at the top."""
     on_algorithms: tuple[str, ...] = ()
     set_name: str = "default"
+    analysis: AnalysisPlan = field(default_factory=lambda: AnalysisPlan(decide="iqm-by-environment"))
 
 
 def file_name(text: str) -> str:

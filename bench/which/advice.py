@@ -195,7 +195,9 @@ def _option(key: str, question: Question, found: Race) -> Option:
     """Return a candidate with the settings it has on the nearest environment and what it takes on the target."""
     nearest = found.grounds[0]
     entry, trial = nearest.entries[key], nearest.cells[key].entries[0].trial
-    set_name, changes = entry.hyperparameter_set, dict(entry.hyperparameters)
+    # What the suite changed for that environment alone is nothing for another one.
+    given = entry.given(trial.environment) if found.level == "same" else dict(entry.hyperparameters)
+    set_name, changes = entry.hyperparameter_set, given
     if set_name not in hyperparameters.sets():
         # It lies beside the suite of the evidence: what it holds can be said in full, and means this environment alone.
         set_name, changes = "default", dict(trial.hyperparameters) if found.level == "same" else {}

@@ -243,8 +243,10 @@ def _say_environment(target: Traits) -> None:
 def _facts(target: Traits) -> Iterator[str]:
     sizes = [f" ({size:,})" if size else "" for size in (target.action_size, target.observation_size)]
     yield f"{target.actions} actions{sizes[0]}, {target.observations} observations{sizes[1]}"
-    if target.horizon or target.longest:
-        yield f"up to {target.horizon or target.longest:,} steps an episode"
+    if target.horizon:
+        yield f"up to {target.horizon:,} steps an episode"
+    elif target.longest:
+        yield f"no time limit, the longest of {counted(target.episodes, 'random episode')} {target.longest:,} steps"
     yield reward_words(target)
     if target.mean_return is not None:
         spread = "" if target.sd_return is None else f" (SD {target.sd_return:.3g})"

@@ -25,7 +25,7 @@ from bench.analysis.solved import all_solve, cut_at_the_target
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED, effort, made_for
 from bench.pipeline.experiment import REPRODUCED
 from bench.records import AnalysisPlan, Candidate, Floats, Outcome, Reference, Suite, SuiteAlgorithm, Traits, Trial
-from bench.which.records import FIRST_CHOICES, NEAREST, Likeness, Unfit
+from bench.which.records import NEAREST, Likeness, Unfit, first_choices
 from bench.which.transfer import bare, likeness
 
 LEVELS = ("same", "close", "far", "none")
@@ -374,7 +374,7 @@ def _merit(ground: Ground, steps: int | None) -> tuple[bool, bool, bool, int, bo
     reaches = steps is None or ground.budget >= steps
     kinds = _kinds(ground, _counted(ground))
     # Of published tables it counts more of how many algorithms there are settings for such a budget.
-    firsts = () if ground.kind == PUBLISHED else FIRST_CHOICES.get(ground.traits.actions, ())
+    firsts = () if ground.kind == PUBLISHED else first_choices(ground.traits)
     # Of runs that reach the budget the shortest were laid out for it; of others, and without a budget, the longest.
     return (
         # A suite about variants of one algorithm answers another question than which algorithm to take.

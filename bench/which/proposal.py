@@ -9,18 +9,19 @@ from pathlib import Path
 from shlex import quote
 
 from bench import catalog, hyperparameters
+from bench.analysis.aggregate import BY_ENVIRONMENT
 from bench.errors import BenchError, WriteError
 from bench.files import publish
 from bench.hyperparameters.provenance import effort, made_for
 from bench.pipeline.inspection import environment_of
 from bench.plain import counted, joined
 from bench.plan import cost, plan
-from bench.records import Reference, Traits, digest, verdict_on, verdicts_of
+from bench.records import AnalysisPlan, Reference, Traits, digest, verdict_on, verdicts_of
 from bench.report.words import duration
 from bench.suite import parse
 from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
 from bench.which.evidence import TOO_FAR, Source, two_digits
-from bench.which.records import FIRST_CHOICES, Advice, Option, Proposal, Request
+from bench.which.records import Advice, Option, Proposal, Request, first_choices
 from bench.which.traits import shipped
 from bench.which.transfer import bare, likeness
 
@@ -88,7 +89,7 @@ def _draft(
     options = _contenders(advice, fits)
     steps = _steps(request, options)
     if request.environment is not None:
-        place = _place(target, steps, request.target, sources)
+        place = _place(target, steps, request.target, _in_order(sources, advice))
         places = [replace(place, id=request.environment, kwargs=dict(request.kwargs))]
         names = [target.environment]
     else:
@@ -118,6 +119,7 @@ def _draft(
             *map(_idle, [idle] if idle else []),
         ),
         set_name=set_name,
+        analysis=_analysis(sources, advice),
     )
     return draft, remarks
 
@@ -134,7 +136,7 @@ def _contenders(advice: Advice, fits: Sequence[Option]) -> list[Option]:
     if untried := _untried(advice, fits):
         return untried
     open_ = _not_beaten(advice)
-    firsts = FIRST_CHOICES.get(advice.target.actions, ("ppo",))
+    firsts = first_choices(advice.target)
     options = [
         option
         for option in (advice.options if advice.candidates else ())
@@ -296,13 +298,28 @@ def _nearest(target: Traits, most: int) -> list[str]:
     return [one.environment for one in ranked[:most]]
 
 
+def _in_order(sources: Sequence[Source], advice: Advice) -> list[Source]:
+    """Return the stored results, those on the very environment first that the advice rests on."""
+    used = {one.suite for one in advice.likenesses if one.used and one.level == "same"}
+    return sorted(sources, key=lambda source: not any(place.startswith(source.place) for place in used))
+
+
+def _analysis(sources: Sequence[Source], advice: Advice) -> AnalysisPlan:
+    """Return how the suite is judged: as the results were that the advice rests on, if they are on the environment."""
+    plain = AnalysisPlan(decide=BY_ENVIRONMENT)
+    if advice.level != "same" or not sources:
+        return plain
+    asked = _in_order(sources, advice)[0].suite.analysis
+    return replace(plain, threshold=asked.threshold, margin=asked.margin, decide=asked.decide, floor=asked.floor)
+
+
 def _place(target: Traits, steps: int, goal: float | None, sources: Sequence[Source]) -> DraftEnvironment:
     """Return the user's environment with the returns that score 0 and 1, wherever they are known from."""
     name = target.environment
     known = catalog.environments().get(name)
-    if known and known.reference and goal is None:
-        return DraftEnvironment(name, steps)
     declared = next((one for source in sources if (one := source.references.get(name)) is not None), None)
+    if known and known.reference and declared in {None, known.reference} and goal is None:
+        return DraftEnvironment(name, steps)
     if declared is not None and goal is None:
         return DraftEnvironment(name, steps, declared, ("As declared in the stored results.",))
     if target.mean_return is None:

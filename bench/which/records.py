@@ -10,8 +10,19 @@ from bench.pipeline.naming import RESULTS
 from bench.records import Candidate, Pair, Traits
 
 NEAREST = 3
-FIRST_CHOICES: Mapping[str, tuple[str, ...]] = {"discrete": ("ppo", "dqn"), "continuous": ("ppo", "sac")}
-"""Kind of actions -> what anybody in the field would try first; for other kinds, only PPO of these fits."""
+_FIRST_CHOICES: Mapping[str, tuple[str, ...]] = {"discrete": ("ppo", "dqn"), "continuous": ("ppo", "sac")}
+_FEW_STATES = 1000
+"""So many states are well in reach of a table."""
+
+
+def first_choices(target: Traits) -> tuple[str, ...]:
+    """Return what anybody in the field would try first on such an environment: a table where states are few.
+
+    For kinds of actions that are neither discrete nor continuous only PPO of these fits.
+    """
+    few = target.observations == "discrete" and 0 < (target.observation_size or 0) <= _FEW_STATES
+    tables = ("q_learning",) if few and target.actions == "discrete" else ()
+    return (*tables, *_FIRST_CHOICES.get(target.actions, ("ppo",)))
 
 
 @dataclass(frozen=True, slots=True)

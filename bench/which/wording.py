@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from bench import hyperparameters
+from bench import catalog, hyperparameters
 from bench.analysis.interval import FEWEST_RUNS, interquartile_mean
 from bench.analysis.moments import first_evaluations
 from bench.hyperparameters.provenance import DEFAULTS, PUBLISHED, TUNED, effort, made_for
@@ -15,7 +15,7 @@ from bench.plain import counted, joined
 from bench.records import Candidate, Pair, comparison, verdict_on, verdicts_of
 from bench.report.sentences import above_some, not_told_apart
 from bench.which.evidence import Aside, Ground, Question, Race, aside
-from bench.which.records import FIRST_CHOICES, Option, Trust, Unfit
+from bench.which.records import Option, Trust, Unfit, first_choices
 
 _HALF = 0.5
 _REACH = 2
@@ -71,7 +71,7 @@ def unfair(question: Question, found: Race, leader: str) -> Iterator[str]:
     if worst >= 1 - found.grounds[0].plan.margin:
         # Nobody could be better by more than the margin than what reaches the target everywhere.
         return
-    firsts = FIRST_CHOICES.get(question.target.actions, ())
+    firsts = first_choices(question.target)
     for one in dict.fromkeys(_not_counted(found)):
         if one.algorithm in firsts and one.algorithm not in _tried(found):
             yield f"{_NOT_FAIR}: the runs of {one.algorithm} on {one.environment} do not count, {one.reason}"
@@ -88,7 +88,7 @@ def verdict(
 ) -> str:
     """Return which algorithm to use; where `why_not` says why none is named, that and a first guess."""
     leader, where = candidates[0].label, f"{question.target.environment}, {budget(question)}{_terms(found)}"
-    firsts = [name for name in FIRST_CHOICES.get(question.target.actions, ("ppo",)) if _admits(question, name)]
+    firsts = [name for name in first_choices(question.target) if _admits(question, name)]
     if why_not.startswith(_NOT_FAIR):
         known = [f"{name} {value:.2f}" for name, value in _values(found).items()]
         return (
@@ -212,11 +212,11 @@ def confidence(
     """Yield how sure that is, and on what it rests."""
     first, where = candidates[0], _where(found)
     if found.nobody(candidates):
-        yield f"{where}. Nobody scores above {found.grounds[0].plan.margin:g} (0 is the random policy, 1 the target)."
+        yield f"{where}. Nobody scores above {found.grounds[0].plan.margin:g} (0 is {_zero(found)}, 1 the target)."
         return
     if first.probability_best is not None and first.regret is not None:
         yield (
-            f"{first.label} falls {first.regret:.2f} short of the best on average (0 is the random policy, 1 the "
+            f"{first.label} falls {first.regret:.2f} short of the best on average (0 is {_zero(found)}, 1 the "
             f"target), the least of {len(candidates)}; it is the best with probability {first.probability_best:.2f}. "
             f"{where}."
         )
@@ -224,7 +224,7 @@ def confidence(
         yield f"{first.label} is the first of {len(candidates)}. {where}."
     value = first.value.estimate
     if value is not None and value < _HALF:
-        yield f"Even {first.label} covers only {100 * value:.0f} % of the way from the random policy to the target."
+        yield f"Even {first.label} covers only {100 * value:.0f} % of the way from {_zero(found)} to the target."
     ends = found.early if found.level != "far" else {}
     for end in sorted(set(ends.values())):
         names = joined([found.names[key] for key in ends if ends[key] == end])
@@ -245,6 +245,17 @@ def confidence(
         )
     elif found.level != "same":
         yield "How far such advice is to be trusted cannot be tried: there are too few stored environments."
+
+
+def _zero(found: Race) -> str:
+    """Return what scores 0 on all of the grounds."""
+    begins = [
+        catalog.begins_at_chance(ground.environment, cell.reference)
+        for ground in found.grounds
+        for cell in ground.cells.values()
+        if cell.reference is not None
+    ]
+    return "the random policy" if all(begins) else "the lower reference"
 
 
 def _where(found: Race) -> str:
