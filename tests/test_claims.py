@@ -292,6 +292,21 @@ def test_a_score_after_seconds_is_that_of_the_last_evaluation(seconds: float, sc
     assert found.tolist() == pytest.approx([score] * 4)
 
 
+def test_whoever_had_used_up_the_steps_by_the_second_of_a_claim_is_named_beside_the_verdict() -> None:
+    # The last evaluation is after ten seconds; b's after twenty.
+    runs = [record_of(trial_of(label, "x", seed), 0.5) for label in "ab" for seed in range(4)]
+    slow = [
+        replace(one, curve=replace(one.curve, cpu_seconds=2 * one.curve.cpu_seconds)) if one.trial.label == "b" else one
+        for one in runs
+    ]
+    told = "All runs had used up their steps by then, and count as they ended: a on x."
+    for seconds, spent in ((9.0, ()), (11.0, (("a", "x"),)), (21.0, (("a", "x"), ("b", "x")))):
+        found = one_verdict(slow, claim(seconds=seconds))
+        assert found.spent == spent
+        assert (told in reason_of(found)) == (spent == (("a", "x"),))
+    assert one_verdict(slow, claim()).spent == ()
+
+
 def test_a_run_that_ended_before_is_no_evidence_about_later_steps() -> None:
     short = [record_of(trial_of(label, "x", seed), 1.0, curve=(0.0, 1.0)) for label in "ab" for seed in range(4)]
     found = one_verdict(short, claim(steps=700))

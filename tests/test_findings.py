@@ -30,12 +30,14 @@ from bench.records import (
     Pair,
     PublishedVerdict,
     Record,
+    Reference,
     Reliability,
     Sensitivity,
     Situation,
     Threshold,
 )
 from bench.report import claims as wording
+from bench.report import tables
 from bench.report.cautions import warnings
 from tests import test_claims as claims
 from tests import test_published as published
@@ -658,6 +660,39 @@ def test_a_verdict_on_several_libraries_own_settings_is_told_to_be_about_these_s
     assert not [
         one for one in replace(case.changed(variants), planned=()).analysed().cautions if one.kind == "defaults"
     ]
+
+
+def test_whoever_has_a_librarys_own_settings_on_some_environments_is_not_said_to_be_as_shipped() -> None:
+    case = results_of({(label, place): [0.5, 0.6, 0.7, 0.8] for label in ("ppo", "dqn", "sarsa") for place in "ab"})
+
+    def chosen(old: Outcome) -> Outcome:
+        own = "; set in the suite: learning_rate" if (old.trial.label, old.trial.environment) == ("sarsa", "b") else ""
+        return replace(old, trial=replace(old.trial, provenance=f"library defaults{own}"))
+
+    found = replace(case.changed(chosen), planned=()).analysed()
+    assert Fact("defaults", rows=(("ppo",), ("dqn",))) in found.cautions
+
+
+def test_where_nobody_of_some_learned_anything_it_is_told() -> None:
+    case = results_of({("ppo", "a"): [0.9] * 4, ("dqn", "a"): [0.0, -3.0, 0.05, 0.01], ("random", "a"): [0.0] * 4})
+    found = case.analysed()
+    assert Fact("unlearned", rows=(("a", "dqn"),)) in found.cautions
+    assert (
+        "Not learned within the budget, for no run ends above what scores 0 by more than the margin: a (dqn). What is "
+        "compared there is who learns anything by then."
+    ) in warnings(found)
+    # One run that did is one that learned.
+    better = results_of({("ppo", "a"): [0.9] * 4, ("dqn", "a"): [0.0, -3.0, 0.06, 0.01]}).analysed()
+    assert not [one for one in better.cautions if one.kind == "unlearned"]
+
+
+def test_what_scores_0_is_not_called_the_random_policy_where_the_suite_declares_another_return() -> None:
+    case = results_of({(label, "CartPole-v1"): [0.5, 0.6, 0.7, 0.8] for label in ("ppo", "dqn")})
+    for random, by_chance, called in ((22.0, True, "the random policy"), (100.0, False, "the lower reference")):
+        reference = {"CartPole-v1": Reference(random, 475.0, "made up")}
+        found = replace(case, references=reference).analysed()
+        assert [line.by_chance for line in found.references] == [by_chance]
+        assert f"(0 is {called}, 1 the target" in tables.overall(found).caption
 
 
 def test_a_verdict_on_settings_that_a_search_found_is_told_to_be_about_these_settings() -> None:

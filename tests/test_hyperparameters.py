@@ -330,6 +330,7 @@ OF = {
          provenance.PUBLISHED, None),
         ({"source": "this harness's own"}, None, False, "this harness's own 1; tuning", provenance.HAND, 60),
         ({"tuning_budget": "none"}, None, False, "bench tune discrete 1; tuning", provenance.DEFAULTS, None),
+        ({"source": "bins", "tuning_budget": "five ways tried"}, None, False, "bins 1; tuning", provenance.HAND, None),
     ],
 )  # fmt: skip
 def test_what_a_trial_keeps_of_where_its_settings_come_from_is_read_back(

@@ -1302,6 +1302,32 @@ def test_what_a_suite_changed_in_an_algorithm_is_kept_in_the_next(
     assert kept["bold"] == {"learning_rate": 0.5}
 
 
+def test_a_question_is_asked_again_with_the_settings_scale_and_analysis_that_it_was_answered_with() -> None:
+    results = results_of({("a2c", "env-0"): around(0.9), ("dqn", "env-0"): around(0.88)}, threshold=0.96, floor=0.0)
+    own = {"env-0": {"learning_rate": 0.5}, "env-1": {"learning_rate": 0.1}}
+    entries = tuple(replace(one, per_environment=own) for one in results.suite.algorithms)
+    results = replace(results, suite=replace(results.suite, algorithms=entries))
+    source = replace(source_of(results), references={"env-0": Reference(-200.0, 8.0, "waiting; the threshold")})
+    known = grounds([source], {"env-0": replace(KNOWN, environment="env-0")}, None)
+    advice = advise(Question(replace(KNOWN, environment="env-0")), known, FITS, np.random.default_rng(0))
+    other = replace(source, place="results/other", references={"env-0": Reference(0.0, 1.0, "another one")})
+    again = parse(proposed(Request("env-0", steps=1000), advice, FITS, [other, source]), "which.yaml")
+    assert {one.label: dict(one.hyperparameters) for one in again.algorithms if one.label in ("a2c", "dqn")} == {
+        "a2c": {"learning_rate": 0.5},
+        "dqn": {"learning_rate": 0.5},
+    }
+    assert again.environments[0].reference == Reference(-200.0, 8.0, "waiting; the threshold")
+    assert (again.analysis.threshold, again.analysis.floor, again.analysis.decide) == (0.96, 0.0, "score")
+
+
+@pytest.mark.parametrize(
+    ("observations", "size", "first"),
+    [("discrete", 48, "q_learning"), ("discrete", 10**6, "ppo"), ("vector", 4, "ppo")],
+)
+def test_where_states_are_few_a_table_is_tried_first(observations: str, size: int, first: str) -> None:
+    assert first_choices(replace(KNOWN, observations=observations, observation_size=size))[0] == first
+
+
 def test_tuned_settings_of_a_close_environment_stand_beside_the_defaults() -> None:
     near = replace(shipped()["MountainCar-v0"], environment="mine:Car-v0")
     results = results_of({(label, "MountainCar-v0"): around(level) for label, level in (("a2c", 0.9), ("dqn", 0.2))})
