@@ -131,7 +131,7 @@ class _Recorder:
         self._steps += len(rewards)
         for slot in tuple(self._open):
             number, episode = self._open[slot]
-            episode.observations.append(_row(observations, slot))
+            episode.observations.append(_part(observations, slot))
             episode.actions.append(actions[slot])
             episode.rewards.append(float(rewards[slot]))
             if dones[slot]:
@@ -544,16 +544,11 @@ def mean_of_others(returns: Sequence[npt.NDArray[np.float64]]) -> list[npt.NDArr
     return [row[:length] for row, length in zip(means, lengths, strict=True)]
 
 
-def _part(observations: ObservationTensor, rows: slice | torch.Tensor) -> ObservationTensor:
+def _part(observations: Any, rows: Any) -> Any:
+    """Return some rows, or one, of observations: arrays or tensors, or dictionaries of them."""
     if isinstance(observations, dict):
         return {key: value[rows] for key, value in observations.items()}
     return observations[rows]
-
-
-def _row(observations: Observations, slot: int) -> Any:
-    if isinstance(observations, dict):
-        return {key: value[slot] for key, value in observations.items()}
-    return observations[slot]
 
 
 def _copied(observations: Any) -> Observations:

@@ -237,7 +237,7 @@ def _efforts(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str | int, .
 
     Of those that are compared on an environment where they were chosen in several ways; by hand is told by itself.
     """
-    learning = [cell for cell in cells if cell.runs and learns(cell.entries[0].trial.algorithm)]
+    learning = _learning(cells)
     found: dict[tuple[str, str], dict[str, list[Cell]]] = {}
     for cell, kind in ((cell, effort(cell.entries[0].trial.provenance)) for cell in learning):
         setting = suite.setting(cell.label) or ""
@@ -252,6 +252,10 @@ def _efforts(cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str | int, .
         yield kind, min(made, default=0), max(made, default=0), *labels
 
 
+def _learning(cells: Sequence[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell.runs and learns(cell.entries[0].trial.algorithm)]
+
+
 def _untuned(cells: Sequence[Cell], suite: Suite) -> list[tuple[str]]:
     """Return who has a library's own settings, where several algorithms are compared that have them."""
     found = list(_chosen_so(DEFAULTS, cells, suite))
@@ -261,7 +265,7 @@ def _untuned(cells: Sequence[Cell], suite: Suite) -> list[tuple[str]]:
 
 def _chosen_so(how: str, cells: Sequence[Cell], suite: Suite) -> Iterator[tuple[str]]:
     """Yield whose settings were chosen in this way wherever they are compared with others."""
-    learning = [cell for cell in cells if cell.runs and learns(cell.entries[0].trial.algorithm)]
+    learning = _learning(cells)
     places = Counter((suite.setting(cell.label) or "", cell.environment) for cell in learning)
     found: dict[str, set[bool]] = {}
     for cell in learning:

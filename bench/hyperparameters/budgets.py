@@ -42,8 +42,7 @@ def for_larger_budgets(suite: Suite) -> dict[Cell, int]:
     entries = {entry.label: entry for entry in suite.algorithms}
 
     def favours(label: str, place: str) -> bool:
-        rivals = [other for other in suite.algorithms if _rivals(entries[label], other)]
-        return not _alike(suite, [entries[label], *rivals], place)
+        return not _alike(suite, [entries[label], *_rivals(suite, entries[label])], place)
 
     return {cell: steps for cell, steps in made_for_more(suite).items() if favours(*cell)}
 
@@ -58,7 +57,7 @@ def set_apart(suite: Suite) -> dict[Cell, int]:
     entries = {entry.label: entry for entry in suite.algorithms}
 
     def stands_apart(label: str, place: str) -> bool:
-        rivals = [other for other in suite.algorithms if _rivals(entries[label], other)]
+        rivals = _rivals(suite, entries[label])
         equals = any(_alike(suite, [entries[label], other], place) for other in rivals)
         return not equals or any((other.label, place) not in unfit for other in rivals)
 
@@ -76,13 +75,15 @@ def on_equal_terms(suite: Suite, a: str, b: str, environments: Sequence[str], ce
     )
 
 
-def _rivals(one: SuiteAlgorithm, other: SuiteAlgorithm) -> bool:
-    """Return whether two entries are compared as learners of one setting."""
-    return (
-        one is not other
+def _rivals(suite: Suite, one: SuiteAlgorithm) -> list[SuiteAlgorithm]:
+    """Return whom an entry is compared with as a learner of the same setting."""
+    return [
+        other
+        for other in suite.algorithms
+        if one is not other
         and has_settings(other.algorithm)
         and ("" in {one.setting, other.setting} or one.setting == other.setting)
-    )
+    ]
 
 
 def _alike(suite: Suite, entries: Sequence[SuiteAlgorithm], environment: str) -> bool:

@@ -376,8 +376,13 @@ def _read(folder: Path, failure: Failure | None, limits: Limits) -> Inspection:
     else:
         trouble = f"its process ended {when}: {failure.message}"
     if one.stage == "close" and one.traits:
-        return replace(one, traits=replace(one.traits, troubles=(*one.traits.troubles, trouble)), stage="done")
+        return _done_with(one, one.traits, trouble)
     return replace(one, failure=trouble)
+
+
+def _done_with(one: Inspection, traits: Traits, trouble: str) -> Inspection:
+    """Return an inspection whose environment was met, and would not close."""
+    return replace(one, traits=replace(traits, troubles=(*traits.troubles, trouble)), stage="done")
 
 
 _SILENT = "its process ended without an answer"
@@ -400,7 +405,7 @@ def _inspect(job: Job, report: Report, *, seed: int, steps: int, seconds: float)
 def _give_up_closing(folder: Path, one: Inspection) -> None:
     if one.traits is not None:
         trouble = f"close() has not returned after {_CLOSE_SECONDS:.0f} s"
-        one = replace(one, traits=replace(one.traits, troubles=(*one.traits.troubles, trouble)), stage="done")
+        one = _done_with(one, one.traits, trouble)
     _write(folder, one)
     os._exit(0)
 

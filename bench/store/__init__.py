@@ -54,6 +54,8 @@ from bench.store.survey import Survey, folders, survey
 __all__ = ["Store", "Stored", "Survey", "claim", "doubts", "is_done", "keep", "read", "receive", "set_aside"]
 LOG, POLICY, EVENTS = "log.txt", ("policy.zip", "vecnormalize.pkl"), "tensorboard"
 INSPECTED, DEVICES = "inspected.json", "devices.json"
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, ValidationError, RecursionError)
+"""What reading a file of notes can end in; they can be made again, so that nothing is lost with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class Store:
                 (TypeAdapter(Task).validate_python(one["task"]), TypeAdapter(Traits).validate_python(one["traits"]))
                 for one in data["inspected"]
             ]
-        except (OSError, ValueError, TypeError, LookupError, ValidationError, RecursionError):
+        except _UNREADABLE:
             return []
 
     def keep_bursts(self, found: Iterable[Burst]) -> None:
@@ -190,7 +192,7 @@ class Store:
         """Return what was measured of devices; nothing where that was not, or cannot be read."""
         try:
             return TypeAdapter(list[Burst]).validate_python(load(self.root / DEVICES)["bursts"])
-        except (OSError, ValueError, TypeError, LookupError, ValidationError, RecursionError):
+        except _UNREADABLE:
             return []
 
     @property
