@@ -60,7 +60,7 @@ def learning_curves(
     if not curves:
         raise BenchError("no trial has a learning curve")
     figure = (
-        figures.pooled_curves(curves, _LEVEL)
+        figures.pooled_curves(curves, _LEVEL, "score")
         if environment is None
         else figures.environment_curves(curves, "environment", _LEVEL, {}, thin=True)
     )

@@ -113,7 +113,7 @@ def _lead() -> Lead:
 
 
 def test_layers_are_stacked_from_above_and_as_high_as_their_shares() -> None:
-    frame = figures.crossover(_lead()).panels[1].frame
+    frame = figures.crossover(_lead(), "score").panels[1].frame
     ppo, dqn = (frame[frame.label == label] for label in ("PPO", "DQN"))
     assert ppo.high.tolist() == [1, 1]
     assert ppo.low.tolist() == pytest.approx([0.25, 0.9])
@@ -128,7 +128,7 @@ def test_seconds_stand_on_a_log_axis_beyond_eight_times_as_slow_and_its_name_say
         CurveEstimate(label, None, "seconds", (5.0, end), (0.1, 0.2), (), (), 5)
         for label, end in (("PPO", 10.0), ("DQN", slowest))
     ]
-    panel = figures.pooled_curves(curves, "95 %").panels[0]
+    panel = figures.pooled_curves(curves, "95 %", "score").panels[0]
     assert panel.x.log is log
     assert panel.x.name.endswith("(log scale)") is log
 
@@ -434,7 +434,7 @@ def test_any_label_can_be_drawn() -> None:
 
 
 def test_a_narrow_figure_for_a_paper_keeps_its_width() -> None:
-    one = drawing.draw(figures.crossover(_lead()), STYLES, width=3.25 * 72)
+    one = drawing.draw(figures.crossover(_lead(), "score"), STYLES, width=3.25 * 72)
     assert one.canvas.get_size_inches()[0] == pytest.approx(3.25)
 
 

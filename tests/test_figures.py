@@ -55,7 +55,7 @@ def test_aggregates_stand_in_four_plots_with_a_row_per_algorithm() -> None:
         "Aggregates over all environments with 90 % intervals; n = 5 to 8 runs per environment. † lacks environments "
         "that others have."
     )
-    assert figure.foot == "Normalised score: 0 random policy, 1 target; n = 5 to 8 runs per environment"
+    assert figure.foot == "Normalised score: 0 lower reference, 1 target; n = 5 to 8 runs per environment"
     assert figure.description == f"ppo: 0.80 [0.70, 0.90]; {LONG}: 0.20"
     titles = [panel.title for panel in figure.panels]
     assert titles == ["IQM", "Mean", "Median", "Optimality gap (lower is better)"]
@@ -146,10 +146,10 @@ def _curve(label: str = "ppo", environment: str | None = None, axis: str = "shar
 
 def test_a_caption_says_where_pooled_curves_leave_the_plot() -> None:
     deep = replace(_curve(), estimate=(-3.0, 0.8), low=(-4.0, 0.7))
-    assert figures.pooled_curves([deep], "95 %").caption.endswith(
+    assert figures.pooled_curves([deep], "95 %", "score").caption.endswith(
         "per environment. What lies further below leaves the plot."
     )
-    assert "leaves the plot" not in figures.pooled_curves([_curve()], "95 %").caption
+    assert "leaves the plot" not in figures.pooled_curves([_curve()], "95 %", "score").caption
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_caption_says_where_pooled_curves_leave_the_plot() -> None:
     ],
 )
 def test_pooled_curves_say_what_they_are_and_how_they_end(axis: str, caption: str) -> None:
-    figure = figures.pooled_curves([_curve(axis=axis), _curve("dqn", axis=axis, n=7)], "95 %")
+    figure = figures.pooled_curves([_curve(axis=axis), _curve("dqn", axis=axis, n=7)], "95 %", "score")
     assert (figure.name, figure.section, figure.labels) == (f"learning-{axis}", "learning", ("ppo", "dqn"))
     assert figure.caption == caption
     assert figure.description == "ppo ends at 0.80; dqn ends at 0.80"
@@ -269,7 +269,7 @@ def test_an_environments_curves_have_its_references_as_levels_and_every_run_as_a
 
 def test_a_share_of_the_budget_is_written_in_per_cent_from_nothing() -> None:
     assert figures.pooled_curves([_curve()], "95 %", "mean").panels[0].title == "All environments: score (Mean)"
-    assert figures.pooled_curves([_curve()], "95 %").panels[0].x == Axis(
+    assert figures.pooled_curves([_curve()], "95 %", "score").panels[0].x == Axis(
         "Share of the step budget", 0.0, 1.0, percent=True
     )
 
@@ -346,7 +346,7 @@ def test_of_too_many_pairs_those_with_the_smallest_p_values_are_shown_in_their_o
 def test_the_lead_is_told_for_the_start_and_the_end() -> None:
     lead = Lead("share", (0.2, 0.6, 1.0), ("ppo", "dqn"), ((0.1, 0.3, 0.6), (0.2, 0.3, 0.4)),
                 ((0.1, 0.4, 0.9), (0.9, 0.6, 0.1)), ("E", "F"), 5)  # fmt: skip
-    figure = figures.crossover(lead)
+    figure = figures.crossover(lead, "score")
     assert (figure.name, figure.section, figure.labels) == ("crossover-share", "crossover", ("ppo", "dqn"))
     assert figure.caption == (
         "Who leads after how much of the budget: score by the aggregate that decides (above), and the share of "
@@ -365,7 +365,7 @@ def test_the_lead_is_told_for_the_start_and_the_end() -> None:
 
 def test_a_lead_at_one_moment_stands_in_the_middle_of_its_axis() -> None:
     lead = Lead("share", (0.5,), ("ppo", "dqn"), ((0.1,), (0.2,)), ((0.3,), (0.7,)), ("E",), 5)
-    assert figures.crossover(lead).panels[0].x == Axis("Share of the step budget", 0.0, 1.0)
+    assert figures.crossover(lead, "score").panels[0].x == Axis("Share of the step budget", 0.0, 1.0)
 
 
 def _cell(label: str = "ppo", environment: str = "E", **more: Any) -> CellEstimate:

@@ -55,7 +55,7 @@ NO_EQUIVALENCE = AnalysisPlan(margin=0.0, resamples=200)
 def design_of(algorithms: int, tasks: int, most: int = 20, plan: AnalysisPlan = NO_EQUIVALENCE) -> Design:
     names, places = "abcdef"[:algorithms], tuple(f"env-{place}" for place in range(tasks))
     pairs = tuple(Rivals(a, b, places) for a, b in combinations(names, 2))
-    looks, levels = schedule(most, [tasks] * len(pairs), 0.05)
+    looks, levels = schedule(most, [tasks] * len(pairs), 0.05, "score")
     return Design(looks, levels, pairs, tuple((name, place) for name in names for place in places), (), plan)
 
 
@@ -79,20 +79,20 @@ def decisions(taken: Sequence[Look]) -> dict[tuple[str, str], str]:
 def test_the_levels_are_those_of_quadratic_spending_and_add_up() -> None:
     # Five runs on one environment give no p-value below 0.009, above 0.05 / 16: the first look is at ten, and has what
     # both would have spent, 0.05 / 4. Then 0.05 (9 / 16 - 4 / 16) and 0.05 (16 / 16 - 9 / 16).
-    looks, levels = schedule(20, [1], 0.05)
+    looks, levels = schedule(20, [1], 0.05, "score")
     assert looks == (10, 15, 20)
     assert levels == pytest.approx((0.0125, 0.015625, 0.021875))
-    assert schedule(12, [5, 5, 5], 0.05)[0] == (5, 10, 12)
-    assert sum(schedule(12, [5, 5, 5], 0.05)[1]) == pytest.approx(0.05)
+    assert schedule(12, [5, 5, 5], 0.05, "score")[0] == (5, 10, 12)
+    assert sum(schedule(12, [5, 5, 5], 0.05, "score")[1]) == pytest.approx(0.05)
 
 
 def test_too_few_seeds_to_decide_anything_are_refused_with_the_number_that_is_needed() -> None:
     # One pair on one environment: with five runs p is at least 4 / 252 = 0.016, which is enough; with four 4 / 70. For
     # the mean 2 / 70 = 0.029 is enough.
-    assert schedule(5, [1], 0.05)[0] == (5,)
+    assert schedule(5, [1], 0.05, "score")[0] == (5,)
     assert schedule(4, [1], 0.05, "mean")[0] == (4,)
     with pytest.raises(BenchError, match=r"4 seeds can decide nothing.*at least 5; give --seeds 5 or more"):
-        schedule(4, [1], 0.05)
+        schedule(4, [1], 0.05, "score")
 
 
 def test_copies_are_told_apart_in_fewer_than_one_family_of_twenty() -> None:

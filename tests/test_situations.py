@@ -205,7 +205,7 @@ def test_expected_regret_and_share_of_best_are_those_of_the_true_sampling_distri
     first, second = (rng.multinomial(20, np.full(20, 1 / 20), size=20_000).T.astype(float) for _ in "ab")
     race = {"a": [x + 0.05], "b": [x]}
     streams = {label: np.random.default_rng(seed) for seed, label in enumerate("ab")}
-    drawn = race_draws(race, {"a": [first], "b": [second]}, streams.__getitem__)
+    drawn = race_draws(race, {"a": [first], "b": [second]}, streams.__getitem__, "score")
     assert shares_best(drawn)["b"] == pytest.approx(0.08, abs=0.04)
     assert regrets(drawn)["a"] == pytest.approx(0.0015, abs=0.0015)
     assert regrets(drawn)["b"] == pytest.approx(0.0515, abs=0.003)

@@ -106,13 +106,13 @@ def test_equal_scores_count_alike_whatever_their_environment() -> None:
 
 def test_the_smallest_p_by_hand() -> None:
     # 4 of 70 arrangements of four against four, 4 of 252; for the mean 2.
-    assert smallest_p([(4, 4)]) == pytest.approx(4 / 70)
-    assert smallest_p([(5, 5)]) == pytest.approx(4 / 252)
+    assert smallest_p([(4, 4)], "score") == pytest.approx(4 / 70)
+    assert smallest_p([(5, 5)], "score") == pytest.approx(4 / 252)
     assert smallest_p([(5, 5)], MEAN) == pytest.approx(2 / 252)
-    assert smallest_p([(4, 4), (4, 4)]) == pytest.approx(4 / 70**2)
+    assert smallest_p([(4, 4), (4, 4)], "score") == pytest.approx(4 / 70**2)
     # With an interquartile mean of each its own, one exchange on either changes nothing: 2 x 2 x 2.
     assert smallest_p([(4, 4), (4, 4)], BY_ENVIRONMENT) == pytest.approx(8 / 70**2)
-    assert smallest_p([(3, 3)] * 5) == 1.0
+    assert smallest_p([(3, 3)] * 5, "score") == 1.0
 
 
 def test_four_against_four_runs_on_one_environment_decide_nothing_however_clear() -> None:

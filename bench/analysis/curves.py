@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.analysis.aggregate import POOLED, aggregate_band, highest
+from bench.analysis.aggregate import aggregate_band, highest
 from bench.analysis.interval import Band, bare, iqm_band
 from bench.analysis.resampling import Counts, ranked
 from bench.analysis.scores import Cell, Run, learns, normalise
@@ -43,7 +43,7 @@ def environment_curves(cell: Cell, counts: Counts, points: int, confidence: floa
 
 
 def aggregate_curves(
-    cells: Sequence[Cell], counts: Counts, points: int, confidence: float, decide: str = POOLED
+    cells: Sequence[Cell], counts: Counts, points: int, confidence: float, decide: str
 ) -> list[CurveEstimate]:
     """Return one algorithm's score over all its environments, over the share of the budget and over CPU seconds.
 

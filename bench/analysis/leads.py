@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.analysis.aggregate import POOLED, highest
+from bench.analysis.aggregate import highest
 from bench.analysis.moments import (
     first_evaluations,
     last_evaluations,
@@ -23,7 +23,7 @@ from bench.analysis.scores import Cell, Field
 from bench.records import Floats, Lead
 
 
-def leads(field: Field, draws: Draws, streams: Streams, points: int, decide: str = POOLED) -> tuple[Lead, ...]:
+def leads(field: Field, draws: Draws, streams: Streams, points: int, decide: str) -> tuple[Lead, ...]:
     """Return who leads over the share of the step budget and over CPU seconds.
 
     Args:

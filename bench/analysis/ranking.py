@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bench.analysis.aggregate import MEAN, POOLED, estimates, resampled
+from bench.analysis.aggregate import MEAN, estimates, resampled
 from bench.analysis.resampling import Columns, Counts, Tasks, columns_of
 from bench.records import Floats
 
@@ -17,9 +17,7 @@ _DIGITS = 9
 """Decimals that tell two scores apart: what differs by less differs by rounding."""
 
 
-def inflated_band(
-    columns: Columns, counts: Counts, rng: np.random.Generator, decide: str = POOLED
-) -> tuple[Floats, Floats]:
+def inflated_band(columns: Columns, counts: Counts, rng: np.random.Generator, decide: str) -> tuple[Floats, Floats]:
     """Return an aggregate of every column, and bootstrap draws of it that do not let few runs look surer than they are.
 
     The distances from the estimate are stretched by sqrt(n/(n-1)) and by the square root of nu / chi2_nu.
@@ -45,7 +43,7 @@ def inflated_band(
     return found, found[:, np.newaxis] + distances
 
 
-def inflated_draws(tasks: Tasks, counts: Counts, rng: np.random.Generator, decide: str = POOLED) -> Floats:
+def inflated_draws(tasks: Tasks, counts: Counts, rng: np.random.Generator, decide: str) -> Floats:
     """(resamples,) as `inflated_band`, for one column."""
     _, drawn = inflated_band(columns_of(tasks), counts, rng, decide)
     return np.asarray(drawn[0])
@@ -72,7 +70,7 @@ def race_draws(
     race: Race,
     counts: Mapping[str, Counts],
     stream: Callable[[str], np.random.Generator],
-    decide: str = POOLED,
+    decide: str,
     top: float | None = None,
 ) -> dict[str, Floats]:
     """Return every algorithm's draws; empty with fewer than two algorithms, or where one has a single run.

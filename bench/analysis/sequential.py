@@ -137,7 +137,7 @@ def _rivals(suite: Suite, places: Mapping[str, Sequence[str]], learners: Sequenc
 
 
 def schedule(
-    most: int, environments: Sequence[int], alpha: float, decide: str = "score"
+    most: int, environments: Sequence[int], alpha: float, decide: str
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return the looks and the level spent at each.
 

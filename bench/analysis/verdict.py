@@ -230,7 +230,7 @@ def difference_interval(found: Difference, ours: Tasks, theirs: Tasks, confidenc
     return Interval(estimate, low, high, n, tuple(notes))
 
 
-def smallest_p(sizes: Sequence[tuple[int, int]], decide: str = POOLED) -> float:
+def smallest_p(sizes: Sequence[tuple[int, int]], decide: str) -> float:
     """Return the smallest p-value that (n, m) runs on each environment can give, if the runs of all of them vary.
 
     As many of all arrangements of the runs as are as extreme as the most extreme one. 1 with fewer than four runs.

@@ -308,7 +308,7 @@ def reliability(lines: Sequence[Reliability], level: str) -> Figure:
     )
 
 
-def pooled_curves(curves: Sequence[CurveEstimate], level: str, decide: str = "score") -> Figure:
+def pooled_curves(curves: Sequence[CurveEstimate], level: str, decide: str) -> Figure:
     """Return the score over all environments along one axis."""
     axis = curves[0].axis
     panel = _curves(curves, f"All environments: score ({sentences.SHORT[decide]})", "Score", _ENDS, thin=False)
@@ -501,7 +501,7 @@ def pairwise(shown: Sequence[Pair], known: int, level: str) -> Figure:
     )
 
 
-def crossover(lead: Lead, decide: str = "score") -> Figure:
+def crossover(lead: Lead, decide: str) -> Figure:
     """Return who leads along the budget: the scores above, the shares of resamples below."""
     seconds = lead.axis == "seconds"
     leaders = [lead.labels[int(np.argmax([share[place] for share in lead.probability_best]))] for place in (0, -1)]
