@@ -257,6 +257,12 @@ def test_settings_of_every_run_of_a_cell_are_compared(tmp_path: Path) -> None:
     )
 
 
+def test_the_seeds_of_runs_are_no_setting_that_differs(tmp_path: Path) -> None:
+    before = made(tmp_path / "before", change=lambda record: replace(record, settings={"seed": 7 + record.trial.seed}))
+    after = made(tmp_path / "after", change=lambda record: replace(record, settings={"seed": 70 + record.trial.seed}))
+    assert not [told for told in compare(str(before), str(after)).differences if "seed" in told]
+
+
 def test_nothing_beyond_the_target_counts_where_both_sets_solve_the_task(tmp_path: Path) -> None:
     def beyond(trial: Trial) -> float:
         return 1.5 + level(trial) if trial.environment == "bench/Bandit-v0" else level(trial)

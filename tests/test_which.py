@@ -1053,6 +1053,16 @@ def test_runs_that_compare_nobody_are_told_rather_than_called_missing() -> None:
         ) in advice.verdict
 
 
+def test_a_single_run_on_the_very_environment_is_not_called_elsewhere_and_is_counted() -> None:
+    mine = source_of(results_of({("ppo", "env-0"): [0.9]}))
+    near = source_of(results_of({("a2c", "env-1"): [0.0] * 5, ("dqn", "env-1"): [0.0] * 5}), "results/near")
+    traits = {"env-0": HERE_0, "env-1": replace(KNOWN, environment="env-1")}
+    everything = stored((mine, near), traits, 1000)
+    known = best_of(everything, 1000)
+    advice = advise(Question(HERE_0, steps=1000), known, FITS, np.random.default_rng(0), everything)
+    assert advice.verdict.endswith("On env-0 itself did: ppo (0.90 after 1,000 steps, 1 run).")
+
+
 def test_where_nobody_has_learned_there_is_no_guess_and_who_did_elsewhere_is_told() -> None:
     plain = stored_as("plain", {"ppo": 0.0, "dqn": 0.0}, DEFAULTS)
     nobody = "Not enough evidence for env-0, within 1,000 steps, out of the box: none of ppo and dqn learned it. "

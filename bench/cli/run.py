@@ -223,7 +223,7 @@ def _say_summary(experiment: Experiment, summary: Summary, page: Path | None, *,
         for reason in cell.reasons:
             say(f"  {cell.label} on {cell.environment}, {reason}", "red")
     if summary.failed:
-        say("  logs lie in each trial's folder; `bench run --retry-failed` tries them again")
+        say("  logs lie in each trial's folder; the same command with --retry-failed tries them again")
     say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere)
     if summary.interrupted:
         say_interrupted(summary.stored, summary.anew)

@@ -168,11 +168,11 @@ def _every(runs: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def _written(record: Record) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the settings as given, and as the learning library finally had them, as text."""
+    """Return the settings as given, and as the learning library finally had them, as text; not the run's own seed."""
     perturbed = {f"{name} in evaluation": value for name, value in record.trial.evaluation_kwargs.items()}
     given = {**record.trial.hyperparameters, **record.trial.environment_kwargs, **perturbed}
     first, second = (
-        {name: json.dumps(value, sort_keys=True, default=str) for name, value in values.items()}
+        {name: json.dumps(value, sort_keys=True, default=str) for name, value in values.items() if name != "seed"}
         for values in (given, record.settings)
     )
     return first, second

@@ -58,7 +58,7 @@ def say_verdicts(
     for root, count in opened.borrowed.items():
         say(f"{count} trials of {root} are the very same and count here")
     if summary is not None and summary.failed:
-        say(f"{summary.failed} trials failed; --retry-failed tries them again", "red")
+        say(f"{summary.failed} trials failed; the same command with --retry-failed tries them again", "red")
     if summary is not None:
         say_trouble(summary.hindered, summary.hindrances, summary.unreadable, summary.elsewhere)
     if summary is not None and summary.interrupted:

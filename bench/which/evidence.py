@@ -136,6 +136,7 @@ class Aside:
     """At which that was read."""
     budget: int = 0
     """Of the runs."""
+    runs: int = 0
     provenance: str = ""
     reason: str = ""
     """Why they do not count; empty where they do."""
@@ -236,6 +237,7 @@ def _beside(ground: Ground, key: str, steps: int | None) -> Aside:
         score=read,
         steps=min(steps or cell.budget, cell.budget),
         budget=cell.budget,
+        runs=len(cell.runs),
         provenance=cell.entries[0].trial.provenance,
     )
 

@@ -96,7 +96,11 @@ def verdict(
             f"{joined(firsts, 'or')}, what the field tries first, and let the suite below decide."
         )
     if why_not and found.level != "far" and found.nobody(candidates):
-        rest = f"Elsewhere in the store did: {_told(learned)}" if learned else "Nothing that is stored says who would"
+        # What is stored on the very environment is elsewhere only if that is what the answer rests on.
+        beside = (
+            "Elsewhere in the store did" if found.level == "same" else f"On {question.target.environment} itself did"
+        )
+        rest = f"{beside}: {_told(learned)}" if learned else "Nothing that is stored says who would"
         return f"Not enough evidence for {where}: {why_not}. {rest}."
     if why_not:
         level = [label for label in undecided if label not in _far_behind(candidates)]
@@ -179,8 +183,13 @@ def _told(some: Sequence[Aside]) -> str:
 def _with_scores(kind: str, how: str, some: Sequence[Aside]) -> str:
     terms = f"{_TERMS[PUBLISHED]} ({_by([(one.provenance, one.budget) for one in some])})" if kind == PUBLISHED else ""
     terms = terms or _TERMS.get(how, "")
-    names = joined([f"{one.algorithm} ({one.score:.2f} after {one.steps:,} steps)" for one in some])
+    names = joined([f"{one.algorithm} ({one.score:.2f} after {one.steps:,} steps{_few(one)})" for one in some])
     return f"{names} {terms}".rstrip()
+
+
+def _few(one: Aside) -> str:
+    """Return how many runs that rests on where they are too few for any interval."""
+    return f", {counted(one.runs, 'run')}" if 0 < one.runs < FEWEST_RUNS else ""
 
 
 def on_itself(here: Sequence[Aside]) -> str:
