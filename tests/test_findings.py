@@ -673,13 +673,13 @@ def test_whoever_has_a_librarys_own_settings_on_some_environments_is_not_said_to
     assert Fact("defaults", rows=(("ppo",), ("dqn",))) in found.cautions
 
 
-def test_where_nobody_of_some_learned_anything_it_is_told() -> None:
+def test_where_no_run_of_an_algorithm_is_above_what_scores_0_it_is_told() -> None:
     case = results_of({("ppo", "a"): [0.9] * 4, ("dqn", "a"): [0.0, -3.0, 0.05, 0.01], ("random", "a"): [0.0] * 4})
     found = case.analysed()
     assert Fact("unlearned", rows=(("a", "dqn"),)) in found.cautions
     assert (
-        "Not learned within the budget, for no run ends above what scores 0 by more than the margin: a (dqn). What is "
-        "compared there is who learns anything by then."
+        "No run of these ends above what scores 0 by more than the margin: a (dqn). A difference from them there is one "
+        "between something and nothing."
     ) in warnings(found)
     # One run that did is one that learned.
     better = results_of({("ppo", "a"): [0.9] * 4, ("dqn", "a"): [0.0, -3.0, 0.06, 0.01]}).analysed()

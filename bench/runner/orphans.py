@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 _SECONDS = 5.0
+_LOOKS = 2
 
 
 def end_orphans() -> None:
@@ -18,9 +19,12 @@ def end_orphans() -> None:
 
     Other trials are not met: their keepers are this process's own, and what they started is below them.
     """
-    until = time.monotonic() + _SECONDS
-    # What an orphan had started is adopted in its turn, when the orphan is gone.
-    while (left := _orphans()) and time.monotonic() < until:
+    until, nobody = time.monotonic() + _SECONDS, 0
+    # What an orphan had started is adopted in its turn, when the orphan is gone. One that goes while it is looked at
+    # takes what it had started out of that look: only the next one finds it.
+    while nobody < _LOOKS and time.monotonic() < until:
+        left = _orphans()
+        nobody = 0 if left else nobody + 1
         for process in left:
             with contextlib.suppress(psutil.Error):
                 process.kill()
