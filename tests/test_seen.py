@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import time
@@ -156,7 +155,8 @@ class Interrupted(Store):
     """Results that somebody presses Ctrl-C at while they are looked through."""
 
     def survey(self, stored: Mapping[str, Mark] | None = None) -> Survey:
-        os.kill(os.getpid(), signal.SIGINT)
+        # Heard before it returns, whichever thread the system would have told of a signal from outside.
+        signal.raise_signal(signal.SIGINT)
         return super().survey(stored)
 
 
