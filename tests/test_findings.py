@@ -678,8 +678,8 @@ def test_where_no_run_of_an_algorithm_is_above_what_scores_0_it_is_told() -> Non
     found = case.analysed()
     assert Fact("unlearned", rows=(("a", "dqn"),)) in found.cautions
     assert (
-        "No run of these ends above what scores 0 by more than the margin: a (dqn). A difference from them there is one "
-        "between something and nothing."
+        "No run of these ends above what scores 0 by more than the margin: a (dqn). A difference from them there is "
+        "one between something and nothing."
     ) in warnings(found)
     # One run that did is one that learned.
     better = results_of({("ppo", "a"): [0.9] * 4, ("dqn", "a"): [0.0, -3.0, 0.06, 0.01]}).analysed()

@@ -88,8 +88,8 @@ _SENTENCES = {
     "compared on the environments both have.",
     "saturated": "Every run of every learning algorithm solves {rows}: in comparisons nothing beyond the target counts "
     "there, and who gets there first is told by itself.",
-    "unlearned": "No run of these ends above what scores 0 by more than the margin: {rows}. A difference from them there "
-    "is one between something and nothing.",
+    "unlearned": "No run of these ends above what scores 0 by more than the margin: {rows}. A difference from them "
+    "there is one between something and nothing.",
     "hidden": "A high aggregate hides a failure on an environment: {rows}.",
     "curveless": "{0} finished trials have no learning curve, hence no area under it, and are left out.",
     "unplanned": "{0} results are not in the suite's plan (other seeds, settings or versions); they are shown too. "
