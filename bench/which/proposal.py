@@ -89,7 +89,7 @@ def _draft(
     options = _contenders(advice, fits)
     steps = _steps(request, options)
     if request.environment is not None:
-        place = _place(target, steps, request.target, _in_order(sources, advice))
+        place = _place(target, steps, request.target, sources, advice)
         places = [replace(place, id=request.environment, kwargs=dict(request.kwargs))]
         names = [target.environment]
     else:
@@ -119,7 +119,7 @@ def _draft(
             *map(_idle, [idle] if idle else []),
         ),
         set_name=set_name,
-        analysis=_analysis(sources, advice),
+        analysis=_analysis(_asked(sources, advice)),
     )
     return draft, remarks
 
@@ -298,28 +298,32 @@ def _nearest(target: Traits, most: int) -> list[str]:
     return [one.environment for one in ranked[:most]]
 
 
-def _in_order(sources: Sequence[Source], advice: Advice) -> list[Source]:
-    """Return the stored results, those on the very environment first that the advice rests on."""
+def _asked(sources: Sequence[Source], advice: Advice) -> Source | None:
+    """Return the stored results on the very environment that the advice rests on; None where it rests on others."""
     used = {one.suite for one in advice.likenesses if one.used and one.level == "same"}
-    return sorted(sources, key=lambda source: not any(place.startswith(source.place) for place in used))
+    # A suite of several settings has a ground for each, whose place begins with the suite's.
+    return next((one for one in sources if any(f"{place}, ".startswith(f"{one.place}, ") for place in used)), None)
 
 
-def _analysis(sources: Sequence[Source], advice: Advice) -> AnalysisPlan:
+def _analysis(asked: Source | None) -> AnalysisPlan:
     """Return how the suite is judged: as the results were that the advice rests on, if they are on the environment."""
     plain = AnalysisPlan(decide=BY_ENVIRONMENT)
-    if advice.level != "same" or not sources:
+    if asked is None:
         return plain
-    asked = _in_order(sources, advice)[0].suite.analysis
-    return replace(plain, threshold=asked.threshold, margin=asked.margin, decide=asked.decide, floor=asked.floor)
+    plan = asked.suite.analysis
+    return replace(plain, threshold=plan.threshold, margin=plan.margin, decide=plan.decide, floor=plan.floor)
 
 
-def _place(target: Traits, steps: int, goal: float | None, sources: Sequence[Source]) -> DraftEnvironment:
+def _place(
+    target: Traits, steps: int, goal: float | None, sources: Sequence[Source], advice: Advice
+) -> DraftEnvironment:
     """Return the user's environment with the returns that score 0 and 1, wherever they are known from."""
     name = target.environment
-    known = catalog.environments().get(name)
-    declared = next((one for source in sources if (one := source.references.get(name)) is not None), None)
+    known, asked = catalog.environments().get(name), _asked(sources, advice)
+    declared = asked.references.get(name) if asked else None
     if known and known.reference and declared in {None, known.reference} and goal is None:
         return DraftEnvironment(name, steps)
+    declared = declared or next((one for source in sources if (one := source.references.get(name)) is not None), None)
     if declared is not None and goal is None:
         return DraftEnvironment(name, steps, declared, ("As declared in the stored results.",))
     if target.mean_return is None:
