@@ -281,6 +281,23 @@ def failing(label: str, seeds: Sequence[int]) -> Callable[[Outcome], Outcome]:
     return change
 
 
+def test_no_interval_of_scores_reaches_below_the_floor_that_they_are_counted_from() -> None:
+    runs = {("ppo", place): [0.9, 0.8, 1.0, 0.7, 0.95] for place in "ab"} | {
+        ("dqn", "a"): [0.0, 0.0, 0.0, 0.6, -4.0],
+        ("dqn", "b"): [0.0, 0.4, 0.0, 0.0, -2.0],
+    }
+    least = []
+    for floor in (None, 0.0):
+        found = results_of(runs, floor=floor).analysed()
+        (line,) = [one for one in found.aggregates if one.label == "dqn"]
+        cells = [one.iqm_score for one in found.cells if one.label == "dqn"]
+        lows = [one.low for one in (line.iqm, line.mean, line.by_environment, *cells) if one.low is not None]
+        assert len(lows) == 5
+        least.append(min(lows))
+    assert least[0] < 0.0
+    assert least[1] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_a_failed_trial_counts_as_the_random_policy_by_default() -> None:
     case = results_of({("ppo", "env"): [120.0] * 5}).changed(failing("ppo", [0, 3]))
     case = replace(case, references={"env": Reference(20.0, 220.0)})

@@ -258,13 +258,13 @@ def _aggregate(label: str, cells: Sequence[Cell], draws: Draws, plan: AnalysisPl
         label=label,
         environments=len(cells),
         n=min(len(task) for task in tasks),
-        iqm=cut(iqm_interval(tasks, counts, confidence), highest(tops, POOLED)),
-        mean=cut(mean_interval(tasks, confidence), highest(tops, MEAN)),
+        iqm=cut(iqm_interval(tasks, counts, confidence), highest(tops, POOLED), plan.floor),
+        mean=cut(mean_interval(tasks, confidence), highest(tops, MEAN), plan.floor),
         median=median_interval(tasks, counts, confidence),
         optimality_gap=optimality_gap_interval(tasks, confidence),
         rliable=literature.estimates(tasks),
         by_environment=cut(
-            aggregate_interval(tasks, counts, confidence, BY_ENVIRONMENT), highest(tops, BY_ENVIRONMENT)
+            aggregate_interval(tasks, counts, confidence, BY_ENVIRONMENT), highest(tops, BY_ENVIRONMENT), plan.floor
         ),
         worst=min(((estimate([c.scores], BY_ENVIRONMENT), c.environment) for c in cells), default=None),
     )
@@ -275,7 +275,7 @@ def _deciding(cells: Sequence[Cell], draws: Draws, plan: AnalysisPlan) -> Interv
     if all(c.most is None for c in cells):
         return None
     found = aggregate_interval([c.scores for c in cells], _counts(cells, draws), plan.confidence, plan.decide)
-    return cut(found, highest([c.score_ceiling for c in cells], plan.decide))
+    return cut(found, highest([c.score_ceiling for c in cells], plan.decide), plan.floor)
 
 
 def _beside(line: Aggregate, found: Evidence) -> Aggregate:

@@ -161,7 +161,7 @@ def _placed(
     best, regret = _averaged(found, counts, tops, rng)
     top = highest(tops, plan.decide)
     values = {
-        key: cut(aggregate_interval(found.scores[key], counts[key], plan.confidence, plan.decide), top)
+        key: cut(aggregate_interval(found.scores[key], counts[key], plan.confidence, plan.decide), top, plan.floor)
         for key in found.names
     }
     order = sorted(found.names, key=lambda key: (regret.get(key, 0.0), -(values[key].estimate or 0.0)))
