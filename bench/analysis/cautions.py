@@ -115,8 +115,8 @@ def _less_than_seen(cells: Sequence[Cell]) -> Iterator[tuple[str, ...]]:
 def _unlearned(cells: Sequence[Cell], plan: AnalysisPlan) -> Iterator[tuple[str, ...]]:
     """Yield the environment and whoever has no run there that ends above what scores 0 by more than the margin."""
     found: dict[str, list[str]] = {}
-    for cell in cells:
-        if cell.scored and learns(cell.entries[0].trial.algorithm) and max(cell.scores) <= plan.margin:
+    for cell in _learning(cells):
+        if cell.scored and max(cell.scores) <= plan.margin:
             found.setdefault(cell.environment, []).append(cell.label)
     yield from ((environment, *labels) for environment, labels in found.items())
 

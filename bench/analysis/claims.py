@@ -273,8 +273,10 @@ def _more_runs(claim: Claim, found: Measured, confidence: float) -> int | None:
 
 def _spent(claim: Claim, cell: Cell) -> bool:
     """Return whether all runs had used up their steps by the second at which a claim reads their scores."""
-    ends = last_evaluations(cell, "seconds") if claim.seconds is not None else []
-    return claim.seconds is not None and bool(ends) and max(ends) < claim.seconds
+    if claim.seconds is None:
+        return False
+    ends = last_evaluations(cell, "seconds")
+    return bool(ends) and max(ends) < claim.seconds
 
 
 def _timed(claim: Claim, cells: Sequence[Cell]) -> list[Record]:

@@ -50,6 +50,10 @@ class DraftEnvironment:
     kwargs: Mapping[str, object] = field(default_factory=dict)
 
 
+ANALYSIS = AnalysisPlan(decide="iqm-by-environment")
+"""How a suite is judged of which nothing else is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A suite before it is written down."""
@@ -64,7 +68,7 @@ class Draft:
     """Paragraphs at the top."""
     on_algorithms: tuple[str, ...] = ()
     set_name: str = "default"
-    analysis: AnalysisPlan = field(default_factory=lambda: AnalysisPlan(decide="iqm-by-environment"))
+    analysis: AnalysisPlan = ANALYSIS
 
 
 def file_name(text: str) -> str:

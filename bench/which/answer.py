@@ -133,11 +133,12 @@ def _traits(
 
 def _unscored(sources: Sequence[Source], target: Traits) -> list[str]:
     """Return which results on the very environment are left out because nothing turns their returns into scores."""
-    found: dict[tuple[str, str], None] = {}
-    for source in sources:
-        for trial in source.planned:
-            if same(trial.environment, target.environment) and not usable(source.references.get(trial.environment)):
-                found[source.place, trial.environment] = None
+    found = [
+        (source.place, environment)
+        for source in sources
+        for environment in dict.fromkeys(trial.environment for trial in source.planned)
+        if same(environment, target.environment) and not usable(source.references.get(environment))
+    ]
     return [
         f"results on {environment} in {place} are not used: their suite gives no reference, so that returns have no "
         f"score; write `reference: {{random: ..., target: ...}}` under {environment} into the suite and run it again: "

@@ -9,7 +9,6 @@ from pathlib import Path
 from shlex import quote
 
 from bench import catalog, hyperparameters
-from bench.analysis.aggregate import BY_ENVIRONMENT
 from bench.errors import BenchError, WriteError
 from bench.files import publish
 from bench.hyperparameters.provenance import effort, made_for
@@ -19,7 +18,7 @@ from bench.plan import cost, plan
 from bench.records import AnalysisPlan, Reference, Traits, digest, verdict_on, verdicts_of
 from bench.report.words import duration
 from bench.suite import parse
-from bench.suite.draft import Draft, DraftAlgorithm, DraftEnvironment, file_name, text
+from bench.suite.draft import ANALYSIS, Draft, DraftAlgorithm, DraftEnvironment, file_name, text
 from bench.which.evidence import TOO_FAR, Source, two_digits
 from bench.which.records import Advice, Option, Proposal, Request, first_choices
 from bench.which.traits import shipped
@@ -87,9 +86,9 @@ def _draft(
     """Return the suite, and what must be said of whom it does and does not tell apart."""
     target = advice.target
     options = _contenders(advice, fits)
-    steps = _steps(request, options)
+    steps, asked = _steps(request, options), _asked(sources, advice)
     if request.environment is not None:
-        place = _place(target, steps, request.target, sources, advice)
+        place = _place(target, steps, request.target, sources, asked)
         places = [replace(place, id=request.environment, kwargs=dict(request.kwargs))]
         names = [target.environment]
     else:
@@ -119,7 +118,7 @@ def _draft(
             *map(_idle, [idle] if idle else []),
         ),
         set_name=set_name,
-        analysis=_analysis(_asked(sources, advice)),
+        analysis=_analysis(asked),
     )
     return draft, remarks
 
@@ -307,19 +306,18 @@ def _asked(sources: Sequence[Source], advice: Advice) -> Source | None:
 
 def _analysis(asked: Source | None) -> AnalysisPlan:
     """Return how the suite is judged: as the results were that the advice rests on, if they are on the environment."""
-    plain = AnalysisPlan(decide=BY_ENVIRONMENT)
     if asked is None:
-        return plain
+        return ANALYSIS
     plan = asked.suite.analysis
-    return replace(plain, threshold=plan.threshold, margin=plan.margin, decide=plan.decide, floor=plan.floor)
+    return replace(ANALYSIS, threshold=plan.threshold, margin=plan.margin, decide=plan.decide, floor=plan.floor)
 
 
 def _place(
-    target: Traits, steps: int, goal: float | None, sources: Sequence[Source], advice: Advice
+    target: Traits, steps: int, goal: float | None, sources: Sequence[Source], asked: Source | None
 ) -> DraftEnvironment:
     """Return the user's environment with the returns that score 0 and 1, wherever they are known from."""
     name = target.environment
-    known, asked = catalog.environments().get(name), _asked(sources, advice)
+    known = catalog.environments().get(name)
     declared = asked.references.get(name) if asked else None
     if known and known.reference and declared in {None, known.reference} and goal is None:
         return DraftEnvironment(name, steps)
